@@ -1,0 +1,28 @@
+# Each verb does all its own set-up; the environment is made once, in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MODEL ?= mini
+ARGS ?=
+
+.PHONY: evaluate test lint clean
+
+# torch goes in first: left to a dependency, it may bring several gigabytes of GPU libraries.
+$(VENV)/installed: setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+evaluate: $(VENV)/installed
+	$(BIN)/python evaluate_models.py $(MODEL) $(ARGS)
+
+test: $(VENV)/installed
+	HF_HUB_OFFLINE=1 HF_EVALUATE_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,36 @@
+"""Packaging of the distribution ``imagenet-ao``."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="imagenet-ao",
+    version="0.1.0",
+    description="Tests whether a vision-language model composes attributes and objects that it never saw together",
+    long_description=open("README.md", encoding="utf-8").read(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    py_modules=["imagenet_ao", "evaluate_models"],
+    packages=[*find_packages(include=["aobench", "aobench.*"]), "compositional_ood"],
+    package_dir={"compositional_ood": "metrics/compositional_ood"},
+    package_data={
+        "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
+        "compositional_ood": ["*.md", "*.txt"],
+    },
+    install_requires=[
+        "torch>=2.6",
+        "datasets>=5.0",
+        "evaluate>=0.4.6",
+        "transformers>=5.0",
+        "accelerate>=1.10",
+        "huggingface_hub>=1.31",
+        "pillow>=12",
+        "numpy>=2.0",
+        "scipy>=1.13",
+        "pyarrow>=24",
+        "tqdm>=4.66",
+    ],
+    extras_require={"dev": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.14", "mypy>=1.18"]},
+    entry_points={"console_scripts": ["imagenet-ao = aobench.cli:main"]},
+)
