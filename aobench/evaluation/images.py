@@ -1,0 +1,58 @@
+"""Reading images so that a bad one is named, not fatal."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from PIL import Image
+
+#: More pixels than this are refused: such a file is a mistake, or made to exhaust memory.
+MOST_PIXELS = 178_956_970
+
+
+class BadImage(Exception):
+    """An image that cannot be read; the message says why."""
+
+
+def read_image(cell: Mapping[str, Any]) -> Image.Image:
+    """The RGB image of an undecoded ``Image`` cell ({'bytes', 'path'}); the first frame of an animation.
+
+    CMYK, palette and 16-bit images are converted (16-bit grey is scaled to 8 bits); transparency is laid on
+    white. Raises BadImage.
+    """
+    data = cell.get("bytes")
+    if data is None and cell.get("path"):
+        try:
+            with open(cell["path"], "rb") as stream:
+                data = stream.read()
+        except OSError as error:
+            raise BadImage(f"cannot be opened: {error.strerror}") from error
+    if not data:
+        raise BadImage("the file is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(data))
+            if image.width * image.height > MOST_PIXELS:
+                raise BadImage(f"{image.width} x {image.height} pixels are more than {MOST_PIXELS:,}")
+            image.load()
+            return _to_rgb(image)
+    except BadImage:
+        raise
+    except Image.DecompressionBombError as error:
+        raise BadImage(f"more than {MOST_PIXELS:,} pixels") from error
+    except Exception as error:
+        raise BadImage(f"cannot be decoded: {str(error).splitlines()[0] if str(error) else type(error).__name__}") from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        return image.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(ground, image).convert("RGB")
+    return image.convert("RGB")
