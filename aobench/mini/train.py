@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,7 +147,7 @@ def train(out: Path, steps: int, batch: int, fresh: int, peak: float, compiled: 
     warm = min(200, steps // 10)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
-        lambda s: min(1.0, (s + 1) / warm) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(1.0, s / steps)))),
+        lambda s: min(1.0, (s + 1) / warm) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, s / steps)))),
     )
     start, spent = 0, 0.0
     if (out / CHECKPOINT).exists():
@@ -185,7 +186,7 @@ def train(out: Path, steps: int, batch: int, fresh: int, peak: float, compiled: 
         optimizer.step()
         schedule.step()
         with torch.no_grad():
-            model.logit_scale.clamp_(0, float(np.log(100)))
+            model.logit_scale.clamp_(0, math.log(100))
         running += float(loss.detach())
         if (step + 1) % 50 == 0:
             pace = (time.monotonic() - began) / (step + 1 - start)
