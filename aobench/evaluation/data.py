@@ -1,0 +1,97 @@
+"""Opening the dataset for evaluation, with one clear line where that fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aobench.errors import UserError
+
+COLUMNS = ("sample_id", "attribute", "object", "imagenet_label", "composition", "sha256")
+
+
+@dataclass
+class Split:
+    """One split: its rows with undecoded images, and the columns as lists."""
+
+    name: str
+    rows: Any
+    sample_ids: list[str]
+    attributes: list[int]
+    objects: list[int]
+    labels: list[int]
+    attribute_names: list[str]
+    object_names: list[str]
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.sample_ids)
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """(attribute id, object id) of each image; attribute -1 where it has none."""
+        return list(zip(self.attributes, self.objects, strict=True))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which dataset: a config of ``imagenet_ao``, its ``data_dir``, or ``path``: a prepared folder or Hub id."""
+
+    config: str = "v2"
+    data_dir: str | None = None
+    path: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def open_splits(source: Source, wanted: tuple[str, ...] = ("id", "ood"), limit: int | None = None) -> list[Split]:
+    """The splits of ``wanted`` that the dataset has. Raises UserError where it cannot be opened."""
+    import datasets
+
+    import imagenet_ao
+
+    try:
+        if source.path:
+            loaded = datasets.load_dataset(source.path, source.config)
+        else:
+            extra = dict(source.options)
+            if source.data_dir:
+                extra["data_dir"] = str(Path(source.data_dir).resolve())
+            loaded = datasets.load_dataset("imagenet_ao", source.config, **extra)
+    except Exception as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        message = " ".join(str(cause).split()) or type(cause).__name__
+        raise UserError(f"the dataset could not be opened: {message}") from error
+    found = [_split(name, loaded[name], imagenet_ao.fingerprint, limit) for name in wanted if name in loaded]
+    if not found:
+        raise UserError(f"the dataset has none of the splits {', '.join(wanted)}; it has {', '.join(loaded)}")
+    return found
+
+
+def _split(name: str, rows: Any, fingerprint: Any, limit: int | None) -> Split:
+    import datasets
+
+    if limit is not None and limit < len(rows):
+        step = len(rows) / limit
+        rows = rows.select([int(i * step) for i in range(limit)])
+    missing = [column for column in COLUMNS if column not in rows.column_names]
+    if missing:
+        raise UserError(f"split {name} lacks the column(s) {', '.join(missing)}; prepare it with: imagenet-ao prepare")
+    table = {column: rows[column][:] for column in COLUMNS if column != "sha256"}
+    ids = table["sample_id"]
+    if len(set(ids)) != len(ids):
+        twice = next(i for i in ids if ids.count(i) > 1)
+        raise UserError(f"split {name} holds the sample id {twice!r} more than once; prepare the dataset anew")
+    return Split(
+        name=name,
+        rows=rows.cast_column("image", datasets.Image(decode=False)),
+        sample_ids=ids,
+        attributes=[-1 if a is None else a for a in table["attribute"]],
+        objects=table["object"],
+        labels=table["imagenet_label"],
+        attribute_names=list(rows.features["attribute"].names),
+        object_names=list(rows.features["object"].names),
+        fingerprint=fingerprint(rows),
+    )
