@@ -1,0 +1,116 @@
+"""The table that a run prints, and results.json."""
+
+from __future__ import annotations
+
+import json
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from aobench.evaluation.table import Predictions
+from aobench.vocabulary.templates import texts_hash
+
+STACK = ("torch", "transformers", "datasets", "evaluate", "accelerate", "huggingface_hub", "pillow", "numpy")
+
+#: Keys of results.json, each explained. Rows that differ in what is marked * are not comparable.
+RESULT_KEYS = {
+    "model": "* id, kind, revision, processor, dtype, device of the model",
+    "dataset": "* name, config and, by split, fingerprint and number of images",
+    "templates": "* SHA-256 (16 digits) and number of the prompt templates",
+    "candidates": "* by split: mode, SHA-256 (16 digits) and number of the candidates",
+    "figures": "by split: accuracies 0..1 with Wilson intervals, chance and n; gap and harmonic mean",
+    "unreadable": "sample id and reason of each image that could not be read; they count as wrong",
+    "seconds": "wall seconds by phase",
+    "processes": "number of processes",
+    "code": "version of imagenet-ao",
+    "stack": "versions of the libraries and of Python",
+    "date": "UTC time at the end of the run",
+}
+
+
+def provenance(model: Any, splits: Any, dataset: str, config: str, templates: tuple[str, ...], processes: int) -> dict[str, Any]:
+    """What made a result; stored in results.json and in the predictions table."""
+    from dataclasses import asdict
+
+    return {
+        "model": asdict(model.info),
+        "dataset": {
+            "name": dataset,
+            "config": config,
+            "splits": {s.name: {"fingerprint": s.fingerprint, "n": len(s)} for s in splits},
+        },
+        "templates": {"hash": texts_hash(templates), "n": len(templates)} if model.info.names_attributes else None,
+        "processes": processes,
+        "code": version(),
+        "stack": {name: metadata.version(name) for name in STACK} | {"python": platform.python_version()},
+    }
+
+
+def version() -> str:
+    """Version of imagenet-ao, or ``unknown`` where it is not installed."""
+    try:
+        return metadata.version("imagenet-ao")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def results(predictions: Predictions, figures: dict[str, Any], seconds: dict[str, Any]) -> dict[str, Any]:
+    """The content of results.json; see RESULT_KEYS."""
+    rows = predictions.table.select(["sample_id", "error"]).to_pylist()
+    return {
+        **predictions.provenance,
+        "candidates": {n: {"mode": c.mode, "hash": c.hash, "n": len(c)} for n, c in predictions.candidates.items()},
+        "figures": figures,
+        "unreadable": [row for row in rows if row["error"] is not None],
+        "seconds": seconds,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def write_results(content: dict[str, Any], path: Path) -> None:
+    """Write results.json in one move."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def _cell(figures: dict[str, Any], key: str) -> str:
+    if key not in figures:
+        return "-"
+    text = f"{100 * figures[key]:.1f}"
+    if f"{key}_low" in figures:
+        text += f" [{100 * figures[f'{key}_low']:.1f}, {100 * figures[f'{key}_high']:.1f}]"
+    return text
+
+
+def print_table(rows: list[tuple[str, Predictions, dict[str, Any]]]) -> None:
+    """Accuracies in percent with 95 % intervals, one line a model and split."""
+    head = ("model", "split", "composition top-1", "attribute top-1", "object top-1", "chance", "candidates", "images")
+    lines: list[tuple[str, ...]] = [head]
+    notes: list[str] = []
+    for name, predictions, figures in rows:
+        for split, f in figures["splits"].items():
+            cells = [_cell(f, f"{kind}_top1") for kind in ("composition", "attribute", "object")]
+            lines.append((name, split, *cells, f"{100 / f['n_candidates']:.2f}", f"{f['n_candidates']} {f['candidates']}", f"{f['n']:,}"))
+            if f["n_unreadable"]:
+                notes.append(f"{name}, {split}: {f['n_unreadable']} images could not be read and count as wrong (results.json names them).")
+        if not predictions.names_attributes:
+            notes.append(f"{name} is a supervised classifier: it cannot name attributes, so only objects are scored.")
+        if "gap" in figures:
+            kind = figures["main"].split("_")[0]
+            notes.append(
+                f"{name}: {kind} top-1, ID less OoD: {100 * figures['gap']:+.1f} points; "
+                f"harmonic mean {100 * figures['harmonic_mean']:.1f} %."
+            )
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    for number, line in enumerate(lines):
+        print("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
+        if number == 0:
+            print("  ".join("-" * w for w in widths))
+    print("Accuracies in %, with 95 % intervals; chance in % for the listed number of candidates.")
+    for note in notes:
+        print(note)
+    if any(p.provenance.get("dataset", {}).get("config") == "mini" for _, p, _ in rows):
+        print("This is mini, the bundled set of drawn pictures: not the published ImageNet-AO benchmark.")
