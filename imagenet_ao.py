@@ -12,7 +12,8 @@ The file stands alone and is a loading script for ``datasets`` 3.6 as well. Conf
 archive, a folder or a zip of ``<label>/<image>``; ``mini`` is drawn on the spot and is not the published benchmark.
 """
 
-# ruff: noqa: PTH (datasets replaces pathlib.Path in the modules that it streams from)
+# ruff: noqa: PTH100, PTH103, PTH105, PTH107, PTH110, PTH111, PTH112, PTH116, PTH120, PTH208
+# (datasets replaces pathlib.Path in the modules that it streams from.)
 
 from __future__ import annotations
 
@@ -578,6 +579,8 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
         return datasets.DatasetInfo(description=(__doc__ or "").split("\n")[0], features=features)
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+        if self.config.counts:
+            read_counts(self.config.counts)  # refuses a bad file before anything is made
         if self.config.name == "mini":
             return self._mini_generators()
         archive = _resolve(self.config.data_dir) if self.config.data_dir else _download(dl_manager)
