@@ -535,6 +535,9 @@ class ImageNetAOConfig(datasets.BuilderConfig):
         for option in ("on_bad_label", "on_bad_image"):
             if getattr(self, option) not in ("report", "stop"):
                 raise DatasetError(f"{option} must be 'report' or 'stop', not {getattr(self, option)!r}")
+        for option in ("data_dir", "imagenet_dir") if self.name == "mini" else ("only",):
+            if getattr(self, option):
+                raise DatasetError(f"the config {self.name!r} takes no {option}")
         marks = {"mark_of_mini": _mini_mark()} if self.name == "mini" else {}
         for option in ("data_dir", "imagenet_dir"):
             if getattr(self, option):

@@ -198,6 +198,10 @@ def test_missing_paths_and_bad_options(folder: Path, tmp_path: Path) -> None:
         load(tmp_path / "empty")
     with pytest.raises(DatasetError, match="must be 'report' or 'stop'"):
         load(folder, on_bad_image="ignore")
+    with pytest.raises(DatasetError, match="'v2' takes no only"):
+        load(folder, only="ood")
+    with pytest.raises(DatasetError, match="'mini' takes no data_dir"):
+        load(folder, name="mini")
 
 
 def test_imagenet_gives_the_split_id(folder: Path, tmp_path: Path) -> None:
