@@ -51,13 +51,7 @@ def open_splits(source: Source, wanted: tuple[str, ...] = ("id", "ood"), limit: 
     import imagenet_ao
 
     try:
-        if source.path:
-            loaded = datasets.load_dataset(source.path, source.config)
-        else:
-            extra = dict(source.options)
-            if source.data_dir:
-                extra["data_dir"] = str(Path(source.data_dir).resolve())
-            loaded = datasets.load_dataset("imagenet_ao", source.config, **extra)
+        loaded = _load(datasets, source, wanted)
     except Exception as error:
         cause: BaseException = error
         while cause.__cause__ is not None:
@@ -68,6 +62,18 @@ def open_splits(source: Source, wanted: tuple[str, ...] = ("id", "ood"), limit: 
     if not found:
         raise UserError(f"the dataset has none of the splits {', '.join(wanted)}; it has {', '.join(loaded)}")
     return found
+
+
+def _load(datasets: Any, source: Source, wanted: tuple[str, ...]) -> dict[str, Any]:
+    """The dataset's splits by name; of mini only the wanted ones are drawn."""
+    if source.path:
+        return dict(datasets.load_dataset(source.path, source.config))
+    extra = dict(source.options)
+    if source.data_dir:
+        extra["data_dir"] = str(Path(source.data_dir).resolve())
+    if source.config == "mini":
+        return {s: datasets.load_dataset("imagenet_ao", "mini", only=s, split=s, **extra) for s in wanted}
+    return dict(datasets.load_dataset("imagenet_ao", source.config, **extra))
 
 
 def _split(name: str, rows: Any, fingerprint: Any, limit: int | None) -> Split:

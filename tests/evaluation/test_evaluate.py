@@ -1,0 +1,123 @@
+"""The command line from pictures to figures, on a small folder in the published layout."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import aobench.cli as cli
+from aobench.evaluation.images import BadImage, read_image
+from aobench.evaluation.table import read
+from aobench.mini.render import render
+
+PAIRS = [("wooden", "banana"), ("red", "teapot"), ("moss covered", "ambulance"), ("golden", "lion"), ("striped", "zebra")]
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """Five novel-looking compositions, two images each, and one image that is cut short."""
+    root = tmp_path_factory.mktemp("data") / "ImageNet-AO-filtered"
+    for attribute, name in PAIRS:
+        folder = root / f"{attribute} {name}".replace(" ", "_")
+        folder.mkdir(parents=True)
+        for index in range(2):
+            picture = render(attribute, name, np.random.default_rng((7, index)))
+            Image.fromarray(picture).save(folder / f"{index}.png")
+    (root / "red_teapot" / "2.png").write_bytes((root / "red_teapot" / "0.png").read_bytes()[:400])
+    return root.parent
+
+
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory):
+    path = tmp_path_factory.mktemp("prompts") / "two.txt"
+    path.write_text("# two prompts\na photo of a {}.\nthe {}\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(published, templates, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out")
+    arguments = ["evaluate", "mini", "--config", "v2", "--data-dir", str(published), "--templates", str(templates)]
+    assert cli.main([*arguments, "--out", str(out), "--cpu"]) == 0
+    return out / "mini"
+
+
+def test_results_name_what_made_them(finished):
+    results = json.loads((finished / "results.json").read_text())
+    assert results["model"]["kind"] == "clip"
+    assert results["templates"]["n"] == 2
+    assert results["dataset"]["splits"]["ood"]["n"] == 11
+    assert results["candidates"]["ood"]["n"] == len(PAIRS)
+
+
+def test_an_unreadable_image_is_named_and_counts_as_wrong(finished):
+    results = json.loads((finished / "results.json").read_text())
+    assert [row["sample_id"] for row in results["unreadable"]] == ["red_teapot/2.png"]
+    figures = results["figures"]["splits"]["ood"]
+    rows = read(finished / "predictions.parquet").split("ood")
+    right = sum(rank == 0 for rank in rows["rank"])
+    assert figures["n"] == 11
+    assert figures["composition_top1"] == pytest.approx(right / 11)
+    assert right >= 8, "the bundled model should name most of these five compositions"
+
+
+def test_score_recomputes_the_same_figures(finished, capsys):
+    path = str(finished / "predictions.parquet")
+    assert cli.main(["score", path, "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)[path]
+    assert again == json.loads((finished / "results.json").read_text())["figures"]
+
+
+def test_stop_on_a_bad_image(published, templates, tmp_path, capsys):
+    arguments = ["evaluate", "mini", "--config", "v2", "--data-dir", str(published), "--templates", str(templates)]
+    assert cli.main([*arguments, "--out", str(tmp_path), "--cpu", "--on-bad-image", "stop"]) == 2
+    assert "red_teapot/2.png" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["evaluate", "no-such/model-here"], "no model"),
+        (["evaluate", "mini", "--data-dir", "/no/such/folder", "--config", "v2"], "/no/such/folder"),
+        (["evaluate", "mini", "--templates", "/no/such/templates.txt"], "templates"),
+        (["evaluate", "mini", "--batch-size", "0"], "--batch-size"),
+        (["score", "/no/such/table.parquet"], "no predictions table"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(arguments, words, capsys):
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err.strip()
+    assert words in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_folder_without_a_model(tmp_path, capsys):
+    assert cli.main(["evaluate", str(tmp_path)]) == 2
+    assert "holds no model" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "P", "L", "RGBA", "1"])
+def test_unusual_colour_modes_become_rgb(mode, tmp_path):
+    path = tmp_path / ("x.jpg" if mode == "CMYK" else "x.png")
+    Image.new("RGB", (8, 8), (200, 30, 30)).convert(mode).save(path)
+    assert read_image({"bytes": path.read_bytes()}).mode == "RGB"
+
+
+def test_sixteen_bit_grey_is_scaled(tmp_path):
+    path = tmp_path / "x.png"
+    Image.fromarray(np.full((8, 8), 40000, dtype=np.uint16)).save(path)
+    value = np.asarray(read_image({"bytes": path.read_bytes()}))[0, 0, 0]
+    assert abs(int(value) - 40000 // 256) <= 1
+
+
+def test_a_huge_image_is_refused(tmp_path):
+    path = tmp_path / "x.png"
+    Image.new("1", (20_000, 20_000)).save(path)
+    with pytest.raises(BadImage, match="pixels"):
+        read_image({"bytes": path.read_bytes()})
+
+
+def test_an_empty_file_is_bad():
+    with pytest.raises(BadImage, match="empty"):
+        read_image({"bytes": b""})

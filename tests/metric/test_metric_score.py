@@ -1,0 +1,79 @@
+"""The metric against hand-computed cases, through evaluate and as a function."""
+
+from pathlib import Path
+
+import evaluate
+import pytest
+from compositional_ood.compositional_ood import score, wilson
+
+FOLDER = Path(__file__).parents[2] / "metrics" / "compositional_ood"
+PARTS = {"attributes": [0, 0, 1, 1], "objects": [0, 1, 0, 1]}
+
+
+@pytest.fixture(scope="module")
+def metric():
+    return evaluate.load(str(FOLDER))
+
+
+def test_hand_computed(metric):
+    result = metric.compute(predictions=[0, 1, 3], references=[0, 1, 2], **PARTS)
+    assert result["composition_top1"] == pytest.approx(2 / 3)
+    assert result["attribute_top1"] == 1
+    assert result["object_top1"] == pytest.approx(2 / 3)
+    assert result["chance"] == 0.25
+    assert result["attribute_chance"] == 0.5
+    assert (result["worst_attribute_id"], result["worst_attribute_top1"], result["worst_attribute_n"]) == (1, 0, 1)
+
+
+def test_wilson_against_the_published_example():
+    # 81 of 263: 0.2553 to 0.3662 (Newcombe 1998, Statistics in Medicine 17:857-872, table I)
+    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson(0, 10)[0] == 0
+    assert wilson(10, 10)[1] == 1
+
+
+def test_batches_add_up(metric):
+    metric.add_batch(predictions=[0, 1], references=[0, 1])
+    metric.add_batch(predictions=[3], references=[2])
+    assert metric.compute(**PARTS)["composition_top1"] == pytest.approx(2 / 3)
+
+
+def test_no_prediction_is_wrong_in_every_way():
+    result = score([-1, 0], [3, 0], **PARTS)
+    assert [result[f"{kind}_top1"] for kind in ("composition", "attribute", "object")] == [0.5, 0.5, 0.5]
+
+
+def test_gap_and_harmonic_mean():
+    result = score([0, 0], [0, 1], **PARTS, id_predictions=[2, 2], id_references=[2, 2])
+    assert result["gap"] == 0.5
+    assert result["harmonic_mean"] == pytest.approx(2 / 3)
+
+
+def test_top5_needs_a_ranking_of_five():
+    parts = {"attributes": [0] * 6, "objects": list(range(6))}
+    assert score([[5, 4, 3, 2, 1]], [1], **parts)["composition_top5"] == 1
+    assert "composition_top5" not in score([[5, 4]], [1], **parts)
+
+
+def test_bootstrap_draws_whole_compositions():
+    result = score([0] * 50 + [0] * 50, [0] * 50 + [1] * 50, **PARTS, bootstrap=500)
+    assert (result["composition_top1_low"], result["composition_top1_high"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("predictions", "references", "words"),
+    [
+        ([1.5], [0], "float 1.5"),
+        ([None], [0], "None"),
+        ([float("nan")], [0], "NaN"),
+        ([4], [0], "no candidate id"),
+        ([0], [4], "no candidate id"),
+        ([], [], "empty"),
+        ([0, 1], [0], "entries"),
+        ([[1, 1]], [1], "twice"),
+        ([[1, 2], [1]], [1, 1], "same length"),
+    ],
+)
+def test_bad_input(metric, predictions, references, words):
+    with pytest.raises(ValueError, match=words):
+        metric.compute(predictions=predictions, references=references, **PARTS)
