@@ -41,6 +41,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _quiet_bars() -> None:
+    """No progress bars where nobody watches: standard error is no terminal."""
+    if not sys.stderr.isatty():
+        import datasets
+        import transformers
+
+        datasets.disable_progress_bars()
+        transformers.utils.logging.disable_progress_bar()
+
+
 def _evaluate(args: argparse.Namespace) -> None:
     if args.batch_size < 1 or (args.limit is not None and args.limit < 1):
         raise UserError("--batch-size and --limit take whole numbers of at least 1")
@@ -57,6 +67,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     from aobench.evaluation.table import write
     from aobench.models.load import load_model
 
+    _quiet_bars()
     accelerator = Accelerator(cpu=args.cpu or not torch.cuda.is_available())
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world != accelerator.num_processes:
