@@ -38,6 +38,10 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("out", type=Path)
     p.add_argument("--config", default="v2", choices=("v2", "mini"))
     p.add_argument("--data-dir", help="folder or zip of the published archive")
+
+    i = verbs.add_parser("install", help="make evaluate.load and load_dataset find ours by name in any process")
+    i.add_argument("--config", default="mini", choices=("v2", "mini"), help="the dataset's config (default: mini)")
+    i.add_argument("--data-dir", help="folder or zip of the published archive, for v2")
     return parser
 
 
@@ -126,11 +130,21 @@ def _prepare(args: argparse.Namespace) -> None:
     print(f"Written to {args.out}{os.sep}; load it with: datasets.load_dataset({str(args.out)!r}, {args.config!r})")
 
 
+def _install(args: argparse.Namespace) -> None:
+    from aobench.installation import install_dataset, install_metric
+
+    try:
+        print(f"compositional_ood: {install_metric()}")
+        print(f"imagenet_ao, {args.config}: {install_dataset(args.config, args.data_dir)}")
+    except (ValueError, OSError) as error:
+        raise UserError(" ".join(str(error).split())) from error
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, or 2 for bad input (one line on stderr)."""
     args = _parser().parse_args(argv)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    verb = {"evaluate": _evaluate, "score": _score, "prepare": _prepare}[args.verb]
+    verb = {"evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install}[args.verb]
     try:
         verb(args)
     except UserError as error:
