@@ -1,12 +1,14 @@
 """Packaging of the distribution ``imagenet-ao``."""
 
+from pathlib import Path
+
 from setuptools import find_packages, setup
 
 setup(
     name="imagenet-ao",
     version="0.1.0",
     description="Tests whether a vision-language model composes attributes and objects that it never saw together",
-    long_description=open("README.md", encoding="utf-8").read(),
+    long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],

@@ -19,7 +19,11 @@ def _parser() -> argparse.ArgumentParser:
 
     e = verbs.add_parser("evaluate", help="evaluate models on a dataset; writes results.json and predictions.parquet")
     e.add_argument("models", nargs="+", help="Hub ids, folders, 'mini' (the bundled model), efficientnet-lite0..2")
-    e.add_argument("--config", default=None, help="v2 (published archive) or mini (bundled); default: v2, or mini for the model 'mini' alone")
+    e.add_argument(
+        "--config",
+        default=None,
+        help="v2 (published archive) or mini (bundled); default: v2, or mini for the model 'mini' alone",
+    )
     e.add_argument("--data-dir", help="folder or zip of the published archive")
     e.add_argument("--dataset", help="a prepared folder or Hub dataset id instead")
     e.add_argument("--candidates", default="closed", choices=("closed", "open", "objects", "attributes"))
@@ -114,7 +118,9 @@ def _score(args: argparse.Namespace) -> None:
         predictions = read(path)
         rows.append((predictions.provenance["model"]["id"], predictions, all_figures(predictions)))
     if args.json:
-        print(json.dumps({path: f for path, (_, _, f) in zip(args.tables, rows, strict=True)}, indent=2, sort_keys=True))
+        print(
+            json.dumps({path: f for path, (_, _, f) in zip(args.tables, rows, strict=True)}, indent=2, sort_keys=True)
+        )
     else:
         print_table(rows)
 

@@ -39,7 +39,8 @@ def split_figures(rows: dict[str, list[Any]], listed: Candidates, confidence: fl
         figures = {
             k: v
             for k, v in figures.items()
-            if not k.startswith(dropped) and not any(f"_{kind}_" in k or k.endswith(f"{kind}_chance") for kind in without)
+            if not k.startswith(dropped)
+            and not any(f"_{kind}_" in k or k.endswith(f"{kind}_chance") for kind in without)
         }
     figures["n_unreadable"] = sum(e is not None for e in rows["error"])
     figures["candidates"] = listed.mode
@@ -52,7 +53,10 @@ def all_figures(predictions: Predictions, confidence: float = 0.95) -> dict[str,
 
     ``gap`` is ID less OoD in the split's main accuracy; ``harmonic_mean`` is 2 a b / (a + b), 0 if both are 0.
     """
-    splits = {name: split_figures(predictions.split(name), listed, confidence) for name, listed in predictions.candidates.items()}
+    splits = {
+        name: split_figures(predictions.split(name), listed, confidence)
+        for name, listed in predictions.candidates.items()
+    }
     result: dict[str, Any] = {"splits": splits}
     if {"id", "ood"} <= splits.keys():
         main = main_figure(predictions)

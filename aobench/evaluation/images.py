@@ -13,7 +13,7 @@ from PIL import Image
 MOST_PIXELS = 178_956_970
 
 
-class BadImage(Exception):
+class BadImageError(Exception):
     """An image that cannot be read; the message says why."""
 
 
@@ -21,7 +21,7 @@ def read_image(cell: Mapping[str, Any]) -> Image.Image:
     """The RGB image of an undecoded ``Image`` cell ({'bytes', 'path'}); the first frame of an animation.
 
     CMYK, palette and 16-bit images are converted (16-bit grey is scaled to 8 bits); transparency is laid on
-    white. Raises BadImage.
+    white. Raises BadImageError.
     """
     data = cell.get("bytes")
     if data is None and cell.get("path"):
@@ -29,23 +29,25 @@ def read_image(cell: Mapping[str, Any]) -> Image.Image:
             with open(cell["path"], "rb") as stream:
                 data = stream.read()
         except OSError as error:
-            raise BadImage(f"cannot be opened: {error.strerror}") from error
+            raise BadImageError(f"cannot be opened: {error.strerror}") from error
     if not data:
-        raise BadImage("the file is empty")
+        raise BadImageError("the file is empty")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(data))
             if image.width * image.height > MOST_PIXELS:
-                raise BadImage(f"{image.width} x {image.height} pixels are more than {MOST_PIXELS:,}")
+                raise BadImageError(f"{image.width} x {image.height} pixels are more than {MOST_PIXELS:,}")
             image.load()
             return _to_rgb(image)
-    except BadImage:
+    except BadImageError:
         raise
     except Image.DecompressionBombError as error:
-        raise BadImage(f"more than {MOST_PIXELS:,} pixels") from error
+        raise BadImageError(f"more than {MOST_PIXELS:,} pixels") from error
     except Exception as error:
-        raise BadImage(f"cannot be decoded: {str(error).splitlines()[0] if str(error) else type(error).__name__}") from error
+        raise BadImageError(
+            f"cannot be decoded: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        ) from error
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -30,7 +30,9 @@ RESULT_KEYS = {
 }
 
 
-def provenance(model: Any, splits: Any, dataset: str, config: str, templates: tuple[str, ...], processes: int) -> dict[str, Any]:
+def provenance(
+    model: Any, splits: Any, dataset: str, config: str, templates: tuple[str, ...], processes: int
+) -> dict[str, Any]:
     """What made a result; stored in results.json and in the predictions table."""
     from dataclasses import asdict
 
@@ -93,9 +95,21 @@ def print_table(rows: list[tuple[str, Predictions, dict[str, Any]]]) -> None:
     for name, predictions, figures in rows:
         for split, f in figures["splits"].items():
             cells = [_cell(f, f"{kind}_top1") for kind in ("composition", "attribute", "object")]
-            lines.append((name, split, *cells, f"{100 / f['n_candidates']:.2f}", f"{f['n_candidates']} {f['candidates']}", f"{f['n']:,}"))
+            lines.append(
+                (
+                    name,
+                    split,
+                    *cells,
+                    f"{100 / f['n_candidates']:.2f}",
+                    f"{f['n_candidates']} {f['candidates']}",
+                    f"{f['n']:,}",
+                )
+            )
             if f["n_unreadable"]:
-                notes.append(f"{name}, {split}: {f['n_unreadable']} images could not be read and count as wrong (results.json names them).")
+                notes.append(
+                    f"{name}, {split}: {f['n_unreadable']} images could not be read and count as wrong "
+                    "(results.json names them)."
+                )
         if not predictions.names_attributes:
             notes.append(f"{name} is a supervised classifier: it cannot name attributes, so only objects are scored.")
         if "gap" in figures:

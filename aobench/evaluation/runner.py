@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from aobench.errors import UserError
 from aobench.evaluation.candidates import Candidates, candidates, zero_shot_classifier
-from aobench.evaluation.images import BadImage, read_image
+from aobench.evaluation.images import BadImageError, read_image
 from aobench.evaluation.scoring import Ranked, rank_scores
 from aobench.evaluation.table import SCHEMA, Predictions
 
@@ -50,7 +50,7 @@ def _batches(split: Split, positions: Sequence[int], settings: Settings, bad: di
             try:
                 images.append(read_image(cell))
                 good.append(position)
-            except BadImage as error:
+            except BadImageError as error:
                 if settings.on_bad_image == "stop":
                     raise UserError(
                         f"image {split.sample_ids[position]} {error}; mend or remove it, or leave out "
@@ -114,7 +114,9 @@ def _rows(split: Split, gold: list[int], listed: Candidates, parts: list[Part]) 
     """One row an image; raises RuntimeError where an image is missing or came twice."""
     seen = [p for part in parts for p in part.positions] + [p for part in parts for p in part.bad]
     if sorted(seen) != list(range(len(split))):
-        raise RuntimeError(f"split {split.name}: {len(seen)} results for {len(split)} images; some are missing or double")
+        raise RuntimeError(
+            f"split {split.name}: {len(seen)} results for {len(split)} images; some are missing or double"
+        )
     rank = np.full(len(split), -1, dtype=np.int32)
     margin = np.full(len(split), np.nan, dtype=np.float32)
     top: list[list[int]] = [[] for _ in range(len(split))]
@@ -147,5 +149,3 @@ def run(
     lists = {name: listed for name, (_, listed, _) in results.items()}
     seconds = {name: spent for name, (_, _, spent) in results.items()}
     return Predictions(table, lists, model.info.names_attributes, provenance), seconds
-
-

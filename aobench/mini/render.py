@@ -19,7 +19,15 @@ ATTRIBUTES: tuple[str, ...] = (*COLOURS, "golden", *SURFACES, "snowy", "moss cov
 def _golden(shade: np.ndarray) -> np.ndarray:
     """Polished metal: bands of dark and bright gold that follow the shading."""
     stops = np.array([0, 0.25, 0.45, 0.6, 0.75, 0.9, 1.0])
-    colours = [(70, 42, 0), (150, 100, 10), (235, 185, 40), (175, 120, 15), (255, 215, 90), (255, 250, 215), (255, 255, 240)]
+    colours = [
+        (70, 42, 0),
+        (150, 100, 10),
+        (235, 185, 40),
+        (175, 120, 15),
+        (255, 215, 90),
+        (255, 250, 215),
+        (255, 255, 240),
+    ]
     table = np.array(colours, dtype=np.float32)
     return np.stack([np.interp(shade, stops, table[:, c]) for c in range(3)], axis=-1).astype(np.float32)
 

@@ -16,6 +16,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,7 +44,7 @@ def build_tokenizer(captions: list[str]) -> CLIPTokenizer:
     learner.pre_tokenizer = bare.backend_tokenizer.pre_tokenizer
     trainer = trainers.BpeTrainer(vocab_size=4000, end_of_word_suffix="</w>", show_progress=False)
     learner.train_from_iterator(captions, trainer)
-    merges = [tuple(pair) for pair in json.loads(learner.to_str())["model"]["merges"]]
+    merges: Any = [tuple(pair) for pair in json.loads(learner.to_str())["model"]["merges"]]
     from tokenizers.pre_tokenizers import ByteLevel
 
     letters = sorted(ByteLevel.alphabet())
@@ -95,7 +96,7 @@ class FreshRenderings(IterableDataset):
         while True:
             rng = np.random.default_rng((SEED, 2, step))
             numbers = rng.integers(len(seen), size=self.count)
-            yield numbers, np.stack([shrink(render(*seen[n], rng)) for n in numbers])
+            yield numbers, np.stack([shrink(render(a, o, rng)) for a, o in (seen[n] for n in numbers)])
             step += 1
 
 
@@ -139,7 +140,7 @@ def train(out: Path, steps: int, batch: int, fresh: int, peak: float, compiled: 
     names = [f"{a} {o}" for a, o in seen]
     tokenizer = build_tokenizer([fill(t, n) for n in names for t in OPENAI_80[::8]] + list(OPENAI_80) * 50)
     processor = build_processor(tokenizer)
-    model = build_model(tokenizer)
+    model: Any = build_model(tokenizer)
     decay = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
     groups = [{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
@@ -191,7 +192,9 @@ def train(out: Path, steps: int, batch: int, fresh: int, peak: float, compiled: 
         if (step + 1) % 50 == 0:
             pace = (time.monotonic() - began) / (step + 1 - start)
             left = (steps - step - 1) * pace / 60
-            print(f"step {step + 1}/{steps}  loss {running / 50:.3f}  {pace:.2f} s/step  {left:.0f} min left", flush=True)
+            print(
+                f"step {step + 1}/{steps}  loss {running / 50:.3f}  {pace:.2f} s/step  {left:.0f} min left", flush=True
+            )
             running = 0.0
         if (step + 1) % save_every == 0 or step + 1 == steps:
             state = {

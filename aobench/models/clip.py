@@ -25,7 +25,8 @@ class ClipEncoder:
     def __init__(self, source: str, name: str, device: torch.device) -> None:
         from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
 
-        self.model = CLIPModel.from_pretrained(source, dtype=torch.float32).to(device).eval()
+        self.model: Any = CLIPModel.from_pretrained(source, dtype=torch.float32).eval()
+        self.model.to(device)
         self.tokenizer = AutoTokenizer.from_pretrained(source)
         self.processor = AutoImageProcessor.from_pretrained(source, backend="pil")
         self.device = device
@@ -48,7 +49,7 @@ class ClipEncoder:
 
     @torch.inference_mode()
     def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
-        """Unit-length float32 embeddings, N x D, on the CPU; padded to the longest text (exact: the tower is causal)."""
+        """Unit-length float32 embeddings, N x D, on the CPU; padded to the longest text, exact as the tower is causal."""
         tokens = self.tokenizer(
             list(texts), padding=True, truncation=True, max_length=self.limit, return_tensors="pt"
         ).to(self.device)

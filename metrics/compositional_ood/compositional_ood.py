@@ -104,7 +104,9 @@ def _ids(values: Any, name: str, low: int, high: int | None) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def _check(predictions: Any, references: Any, attributes: Any, objects: Any, prefix: str = "") -> tuple[np.ndarray, ...]:
+def _check(
+    predictions: Any, references: Any, attributes: Any, objects: Any, prefix: str = ""
+) -> tuple[np.ndarray, ...]:
     if attributes is None or objects is None:
         raise ValueError(f"{prefix}attributes and {prefix}objects are required: the ids of each candidate's parts")
     attribute = _ids(attributes, f"{prefix}attributes", 0, None)
@@ -131,7 +133,9 @@ def _check(predictions: Any, references: Any, attributes: Any, objects: Any, pre
     return predicted, right, attribute, thing
 
 
-def _interval(hits: np.ndarray, groups: np.ndarray, confidence: float, bootstrap: int, seed: int) -> tuple[float, float]:
+def _interval(
+    hits: np.ndarray, groups: np.ndarray, confidence: float, bootstrap: int, seed: int
+) -> tuple[float, float]:
     """Wilson, or the percentile bootstrap that draws whole compositions."""
     if not bootstrap:
         return wilson(int(hits.sum()), len(hits), confidence)

@@ -7,11 +7,17 @@ import pytest
 from PIL import Image
 
 import aobench.cli as cli
-from aobench.evaluation.images import BadImage, read_image
+from aobench.evaluation.images import BadImageError, read_image
 from aobench.evaluation.table import read
 from aobench.mini.render import render
 
-PAIRS = [("wooden", "banana"), ("red", "teapot"), ("moss covered", "ambulance"), ("golden", "lion"), ("striped", "zebra")]
+PAIRS = [
+    ("wooden", "banana"),
+    ("red", "teapot"),
+    ("moss covered", "ambulance"),
+    ("golden", "lion"),
+    ("striped", "zebra"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -114,10 +120,10 @@ def test_sixteen_bit_grey_is_scaled(tmp_path):
 def test_a_huge_image_is_refused(tmp_path):
     path = tmp_path / "x.png"
     Image.new("1", (20_000, 20_000)).save(path)
-    with pytest.raises(BadImage, match="pixels"):
+    with pytest.raises(BadImageError, match="pixels"):
         read_image({"bytes": path.read_bytes()})
 
 
 def test_an_empty_file_is_bad():
-    with pytest.raises(BadImage, match="empty"):
+    with pytest.raises(BadImageError, match="empty"):
         read_image({"bytes": b""})

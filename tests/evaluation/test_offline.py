@@ -43,7 +43,11 @@ def test_no_socket_when_offline(tmp_path):
 
 
 def test_the_guard_itself_works():
-    done = _run("import socket\n" + GUARD.format(arguments=[]).split("from aobench")[0] + "socket.create_connection(('127.0.0.1', 9))")
+    done = _run(
+        "import socket\n"
+        + GUARD.format(arguments=[]).split("from aobench")[0]
+        + "socket.create_connection(('127.0.0.1', 9))"
+    )
     assert done.returncode != 0
 
 
