@@ -49,7 +49,7 @@ class ClipEncoder:
 
     @torch.inference_mode()
     def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
-        """Unit-length float32 embeddings, N x D, on the CPU; padded to the longest text, exact as the tower is causal."""
+        """Unit-length float32 embeddings, N x D, on the CPU; padded to the longest text: exact, the tower is causal."""
         tokens = self.tokenizer(
             list(texts), padding=True, truncation=True, max_length=self.limit, return_tensors="pt"
         ).to(self.device)
