@@ -31,6 +31,8 @@ _KWARGS = """
 Args:
     predictions: for each image a list of candidate ids, best first (all equally long), or one id. -1 means that the
         model gave no answer (an unreadable image): it counts as wrong.
+    ranks: instead of predictions, for each image the rank of its right candidate, 0 = first, -1 = no answer.
+        Attribute and object accuracy need predictions and are then left out. In one call of compute only.
     references: for each image the id of the right candidate.
     attributes: for each candidate its attribute id. Required.
     objects: for each candidate its object id. Required.
@@ -47,11 +49,14 @@ Returns:
     with ID results: id_composition_top1 (_low, _high), gap (ID less OoD), harmonic_mean.
 Examples:
     >>> import evaluate
-    >>> metric = evaluate.load("compositional_ood")  # doctest: +SKIP
+    >>> metric = evaluate.load("compositional_ood")
     >>> result = metric.compute(predictions=[0, 1, 3], references=[0, 1, 2],
     ...                         attributes=[0, 0, 1, 1], objects=[0, 1, 0, 1])
     >>> round(result["composition_top1"], 3), result["attribute_top1"], result["chance"]
     (0.667, 1.0, 0.25)
+    >>> result = metric.compute(ranks=[0, 2, 7], references=[0, 1, 2], attributes=list(range(9)), objects=[0] * 9)
+    >>> round(result["composition_top1"], 3), round(result["composition_top5"], 3), "object_top1" in result
+    (0.333, 0.667, False)
 """
 
 
@@ -104,9 +109,7 @@ def _ids(values: Any, name: str, low: int, high: int | None) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def _check(
-    predictions: Any, references: Any, attributes: Any, objects: Any, prefix: str = ""
-) -> tuple[np.ndarray, ...]:
+def _check_parts(attributes: Any, objects: Any, prefix: str = "") -> tuple[np.ndarray, np.ndarray]:
     if attributes is None or objects is None:
         raise ValueError(f"{prefix}attributes and {prefix}objects are required: the ids of each candidate's parts")
     attribute = _ids(attributes, f"{prefix}attributes", 0, None)
@@ -116,6 +119,18 @@ def _check(
             f"{prefix}attributes and {prefix}objects must be lists of the same length, one entry a candidate; "
             f"got {attribute.shape} and {thing.shape}"
         )
+    return attribute, thing
+
+
+def _check_ranks(ranks: Any, references: Any, candidates: int) -> tuple[np.ndarray, np.ndarray]:
+    rank = _ids(ranks, "ranks", NO_PREDICTION, candidates)
+    right = _ids(references, "references", 0, candidates)
+    if rank.ndim != 1 or rank.shape != right.shape:
+        raise ValueError(f"ranks and references must be lists of equal length; got {rank.shape} and {right.shape}")
+    return rank, right
+
+
+def _check(predictions: Any, references: Any, attribute: np.ndarray, prefix: str = "") -> tuple[np.ndarray, np.ndarray]:
     predicted = _ids(predictions, f"{prefix}predictions", NO_PREDICTION, len(attribute))
     right = _ids(references, f"{prefix}references", 0, len(attribute))
     if right.ndim != 1:
@@ -130,7 +145,7 @@ def _check(
     twice = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != NO_PREDICTION)).any(axis=1)
     if twice.any():
         raise ValueError(f"{prefix}predictions[{int(np.flatnonzero(twice)[0])}] names a candidate twice")
-    return predicted, right, attribute, thing
+    return predicted, right
 
 
 def _interval(
@@ -156,9 +171,22 @@ def _worst(hits: np.ndarray, group: np.ndarray, name: str) -> dict[str, Any]:
     return {f"worst_{name}_id": worst, f"worst_{name}_top1": float(rate[worst]), f"worst_{name}_n": int(n[worst])}
 
 
+def _hits(predicted: np.ndarray, right: np.ndarray, attribute: np.ndarray, thing: np.ndarray) -> dict[str, np.ndarray]:
+    """What each image got right, from ranked candidates N x K."""
+    first, answered = predicted[:, 0], predicted[:, 0] != NO_PREDICTION
+    hits = {
+        "composition_top1": first == right,
+        "attribute_top1": answered & (attribute[first] == attribute[right]),
+        "object_top1": answered & (thing[first] == thing[right]),
+    }
+    if predicted.shape[1] >= 5:
+        hits["composition_top5"] = (predicted[:, :5] == right[:, None]).any(axis=1)
+    return hits
+
+
 def score(
-    predictions: Any,
-    references: Any,
+    predictions: Any = None,
+    references: Any = None,
     attributes: Sequence[int] | None = None,
     objects: Sequence[int] | None = None,
     id_predictions: Any = None,
@@ -168,6 +196,7 @@ def score(
     confidence: float = 0.95,
     bootstrap: int = 0,
     seed: int = 0,
+    ranks: Any = None,
 ) -> dict[str, Any]:
     """The metric as a plain function; arguments and figures as the metric's own documentation says.
 
@@ -177,15 +206,15 @@ def score(
         raise ValueError(f"confidence must lie between 0 and 1; got {confidence}")
     if not isinstance(bootstrap, int) or bootstrap < 0:
         raise ValueError(f"bootstrap is a number of draws, 0 or more; got {bootstrap!r}")
-    predicted, right, attribute, thing = _check(predictions, references, attributes, objects)
-    first, answered = predicted[:, 0], predicted[:, 0] != NO_PREDICTION
-    hits = {
-        "composition_top1": first == right,
-        "attribute_top1": answered & (attribute[first] == attribute[right]),
-        "object_top1": answered & (thing[first] == thing[right]),
-    }
-    if predicted.shape[1] >= 5:
-        hits["composition_top5"] = (predicted[:, :5] == right[:, None]).any(axis=1)
+    if (predictions is None) == (ranks is None):
+        raise ValueError("give predictions or ranks, one of the two")
+    attribute, thing = _check_parts(attributes, objects)
+    if ranks is not None:
+        rank, right = _check_ranks(ranks, references, len(attribute))
+        hits = {"composition_top1": rank == 0, "composition_top5": (rank >= 0) & (rank < 5)}
+    else:
+        predicted, right = _check(predictions, references, attribute)
+        hits = _hits(predicted, right, attribute, thing)
     result: dict[str, Any] = {"n": len(right), "n_classes": len(attribute), "chance": 1 / len(attribute)}
     for name, hit in hits.items():
         result[name] = float(hit.mean())
@@ -199,13 +228,12 @@ def score(
     if (id_predictions is None) != (id_references is None):
         raise ValueError("id_predictions and id_references go together; give both or neither")
     if id_predictions is not None:
-        seen, seen_right, *_ = _check(
-            id_predictions,
-            id_references,
+        seen_attribute, _ = _check_parts(
             attributes if id_attributes is None else id_attributes,
             objects if id_objects is None else id_objects,
             "id_",
         )
+        seen, seen_right = _check(id_predictions, id_references, seen_attribute, "id_")
         hit = seen[:, 0] == seen_right
         a, b = float(hit.mean()), result["composition_top1"]
         result["id_composition_top1"] = a
@@ -245,6 +273,8 @@ class CompositionalOOD(evaluate.Metric):
 
     def compute(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> dict[str, Any] | None:
         """See the class documentation."""
+        if kwargs.get("ranks") is not None:
+            return score(predictions, references, **kwargs)
         self._raw(predictions, references)
         if predictions is not None:
             kwargs["predictions"] = predictions

@@ -127,3 +127,10 @@ def test_a_huge_image_is_refused(tmp_path):
 def test_an_empty_file_is_bad():
     with pytest.raises(BadImageError, match="empty"):
         read_image({"bytes": b""})
+
+
+def test_of_an_animation_the_first_frame_is_read(tmp_path):
+    path = tmp_path / "x.gif"
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    assert read_image({"bytes": path.read_bytes()}).getpixel((4, 4)) == (255, 0, 0)

@@ -1,5 +1,6 @@
 """The metric against hand-computed cases, through evaluate and as a function."""
 
+import doctest
 from pathlib import Path
 
 import evaluate
@@ -77,3 +78,39 @@ def test_bootstrap_draws_whole_compositions():
 def test_bad_input(metric, predictions, references, words):
     with pytest.raises(ValueError, match=words):
         metric.compute(predictions=predictions, references=references, **PARTS)
+
+
+def test_ranks_alone(metric):
+    parts = {"attributes": list(range(9)), "objects": [0] * 9}
+    result = metric.compute(ranks=[0, 4, 5, -1], references=[0, 1, 2, 3], **parts)
+    assert (result["composition_top1"], result["composition_top5"], result["n"]) == (0.25, 0.5, 4)
+    assert "object_top1" not in result
+
+
+def test_ranks_agree_with_rankings():
+    parts = {"attributes": [0] * 6, "objects": list(range(6))}
+    ranking = [[5, 4, 3, 2, 1], [0, 1, 2, 3, 4]]
+    named, ranked = score(ranking, [1, 0], **parts), score(ranks=[4, 0], references=[1, 0], **parts)
+    assert {k: v for k, v in named.items() if k in ranked} == ranked
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"ranks": [4], "references": [0]}, "no candidate id"),
+        ({"ranks": [0, 1], "references": [0]}, "equal length"),
+        ({"ranks": [0], "references": [0], "predictions": [0]}, "one of the two"),
+    ],
+)
+def test_bad_ranks(metric, arguments, words):
+    with pytest.raises(ValueError, match=words):
+        metric.compute(**arguments, **PARTS)
+
+
+def test_the_examples_of_the_documentation_run():
+    from compositional_ood import compositional_ood
+
+    runner = doctest.DocTestRunner()
+    example = doctest.DocTestParser().get_doctest(compositional_ood._KWARGS, {}, "compositional_ood", None, 0)
+    runner.run(example)
+    assert runner.summarize(verbose=False) == (0, 6)
