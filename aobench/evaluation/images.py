@@ -17,11 +17,12 @@ class BadImageError(Exception):
     """An image that cannot be read; the message says why."""
 
 
-def read_image(cell: Mapping[str, Any]) -> Image.Image:
+def read_image(cell: Mapping[str, Any], draft: int | None = None) -> Image.Image:
     """The RGB image of an undecoded ``Image`` cell ({'bytes', 'path'}); the first frame of an animation.
 
     CMYK, palette and 16-bit images are converted (16-bit grey is scaled to 8 bits); transparency is laid on
-    white. Raises BadImageError.
+    white. With ``draft`` a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, but no side below ``draft`` pixels:
+    quicker, and not the same pixels. Raises BadImageError.
     """
     data = cell.get("bytes")
     if data is None and cell.get("path"):
@@ -38,6 +39,8 @@ def read_image(cell: Mapping[str, Any]) -> Image.Image:
             image = Image.open(io.BytesIO(data))
             if image.width * image.height > MOST_PIXELS:
                 raise BadImageError(f"{image.width} x {image.height} pixels are more than {MOST_PIXELS:,}")
+            if draft:
+                image.draft("RGB", (draft, draft))
             image.load()
             return _to_rgb(image)
     except BadImageError:
@@ -57,4 +60,4 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         ground = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(ground, image).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
