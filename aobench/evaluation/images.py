@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 #: More pixels than this are refused: such a file is a mistake, or made to exhaust memory.
 MOST_PIXELS = 178_956_970
@@ -47,6 +47,8 @@ def read_image(cell: Mapping[str, Any], draft: int | None = None) -> Image.Image
         raise
     except Image.DecompressionBombError as error:
         raise BadImageError(f"more than {MOST_PIXELS:,} pixels") from error
+    except UnidentifiedImageError as error:  # its message holds an address in memory, other in every run
+        raise BadImageError("is no image of a format that Pillow reads") from error
     except Exception as error:
         raise BadImageError(
             f"cannot be decoded: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
