@@ -24,6 +24,7 @@ from models_at_size import saved
 from PIL import Image
 from preprocessing import pictures
 
+import imagenet_ao
 from aobench.models.base import LoadOptions
 from aobench.models.registry import resolve
 
@@ -34,7 +35,7 @@ def write_images(folder: Path, images: int, candidates: int, attributes: list[st
     """A set in the published layout: ``images`` 512 px JPEGs over ``candidates`` compositions; returns their names."""
     shutil.rmtree(folder, ignore_errors=True)
     encoded = pictures("JPEG")
-    pairs = [(attributes[i % len(attributes)], objects[i // len(attributes)]) for i in range(candidates)]
+    pairs = [(attributes[i % len(attributes)], objects[7 * i % len(objects)]) for i in range(candidates)]
     for i in range(max(images, candidates)):
         attribute, thing = pairs[i % candidates]
         place = folder / f"{attribute}_{thing}".replace(" ", "_")
@@ -78,13 +79,7 @@ def main() -> None:
     gpu = torch.cuda.is_available()
     device = torch.device("cuda" if gpu else "cpu")
     source = saved(args.size, args.folder)
-    import imagenet_ao
-
-    features = imagenet_ao.v2_features() if hasattr(imagenet_ao, "v2_features") else None
-    attributes, objects = ["red", "wooden", "golden", "striped"], ["banana", "teapot", "lion", "zebra", "ambulance"]
-    if features is not None:
-        attributes, objects = features["attribute"].names, features["object"].names
-    args.candidates = min(args.candidates, len(attributes) * len(objects))
+    attributes, objects = list(imagenet_ao.ATTRIBUTES), list(imagenet_ao.OBJECTS)
     data = args.folder / "images"
     names = write_images(data, args.images, args.candidates, attributes, objects)
     (args.folder / "one.txt").write_text("a photo of a {}.\n")
