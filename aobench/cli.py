@@ -91,8 +91,8 @@ def _accelerator(cpu: bool) -> Any:
     from accelerate import Accelerator
     from accelerate.utils import InitProcessGroupKwargs
 
-    # Shards take their time, and the others wait for the last one.
-    patient = InitProcessGroupKwargs(timeout=timedelta(hours=24))
+    # The others wait for the slowest shard, or for the main process to prepare the dataset.
+    patient = InitProcessGroupKwargs(timeout=timedelta(hours=2))
     accelerator = Accelerator(cpu=cpu or not torch.cuda.is_available(), kwargs_handlers=[patient])
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world != accelerator.num_processes:

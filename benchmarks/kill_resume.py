@@ -2,20 +2,23 @@
 
     python benchmarks/kill_resume.py --kills 10
 
-The bundled model on 1,500 images of each split of mini; each kill waits for some progress. Prints what each kill left and whether the end is the same.
+The bundled model on 1,500 images of each split of mini; each kill waits for some progress.
+Prints what each kill left and whether the end is the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import psutil
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
@@ -28,6 +31,15 @@ def command(processes: int, out: Path, images: int) -> list[str]:
         launch += ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--standalone"]
     arguments = ["mini", "--config", "mini", "--limit", str(images), "--shard-size", "16", "--cpu", "--out", str(out)]
     return [*launch, str(ROOT / "evaluate_models.py"), *arguments]
+
+
+def processes_of(pid: int) -> list[psutil.Process]:
+    """The process and all below it: torchrun puts its workers into groups of their own."""
+    try:
+        whole = psutil.Process(pid)
+        return [*whole.children(recursive=True), whole]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def shards_in(folder: Path) -> int:
@@ -53,7 +65,7 @@ def main() -> None:
         processes = 1 + number % 3
         had = shards_in(out)
         running = subprocess.Popen(
-            command(processes, out, args.images), env=ENVIRONMENT, start_new_session=True,
+            command(processes, out, args.images), env=ENVIRONMENT,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         began = time.perf_counter()
@@ -61,8 +73,9 @@ def main() -> None:
             time.sleep(0.002)
         time.sleep(draw.uniform(0, 0.1) * whole)
         ended = running.poll() is not None
-        if not ended:
-            os.killpg(running.pid, signal.SIGKILL)
+        for process in processes_of(running.pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         running.wait()
         span, there, parts = time.perf_counter() - began, shards_in(out), len(list(out.rglob("*.part")))
         table = out / "mini" / "predictions.parquet"

@@ -44,7 +44,8 @@ def main() -> None:
     mean = ranks / args.images
     print(
         f"{args.images:,} images x {args.candidates:,} candidates, {args.dimensions} dimensions: "
-        f"{peak - held:.0f} MiB over the {held:.0f} MiB held; {seconds:.0f} s, {args.images / seconds:.0f} images/s; mean rank {mean:.0f} "
+        f"{peak - held:.0f} MiB over the {held:.0f} MiB held; {seconds:.0f} s, {args.images / seconds:.0f} images/s; "
+        f"mean rank {mean:.0f} "
         f"(half of the candidates is chance)"
     )
 
