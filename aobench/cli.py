@@ -48,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
         "--batch-size", type=int, help="images at once (default: 256 on a GPU, 32 on CPU; halved if need be)"
     )
     e.add_argument("--shard-size", type=int, default=256, help="images in a file of embeddings (default: 256)")
-    e.add_argument("--workers", type=int, help="processes that decode images (default: by the cores; 1 on CPU)")
+    e.add_argument(
+        "--workers", type=int, help="processes that decode images (default: by the cores; on CPU 0: threads do)"
+    )
     e.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16"))
     e.add_argument("--compile", action="store_true", help="run the image tower through torch.compile")
     e.add_argument("--attention", help="transformers' attn_implementation: sdpa, eager, flash_attention_2")
