@@ -14,11 +14,12 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     py_modules=["imagenet_ao", "evaluate_models"],
-    packages=[*find_packages(include=["aobench", "aobench.*"]), "compositional_ood"],
-    package_dir={"compositional_ood": "metrics/compositional_ood"},
+    packages=[*find_packages(include=["aobench", "aobench.*"]), "compositional_ood", "imagenet_ao_cards"],
+    package_dir={"compositional_ood": "metrics/compositional_ood", "imagenet_ao_cards": "model_cards"},
     package_data={
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
         "compositional_ood": ["*.md", "*.txt"],
+        "imagenet_ao_cards": ["*.md"],
     },
     install_requires=[
         "torch>=2.6",
@@ -34,6 +35,9 @@ setup(
         "tqdm>=4.66",
         "safetensors>=0.5",
         "psutil>=6",
+        "jinja2>=3.1",
+        "pyyaml>=6",
+        "matplotlib>=3.9",
     ],
     extras_require={
         "open_clip": ["open_clip_torch>=3", "torchvision"],

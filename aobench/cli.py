@@ -71,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     i = verbs.add_parser("install", help="make evaluate.load and load_dataset find ours by name in any process")
     i.add_argument("--config", default="mini", choices=("v2", "mini"), help="the dataset's config (default: mini)")
     i.add_argument("--data-dir", help="folder or zip of the published archive, for v2")
+    from aobench.publish.cli import add_parsers
+
+    add_parsers(verbs)
     return parser
 
 
@@ -166,8 +169,8 @@ def _evaluate_one(
     figures = all_figures(predictions)
     folder = args.out / found.name.strip("/").replace("/", "--").replace(":", "--")
     folder.mkdir(parents=True, exist_ok=True)
-    write(predictions, folder / "predictions.parquet")
-    content = results(predictions, figures, {"load": load, **seconds}, accelerator.num_processes)
+    table = write(predictions, folder / "predictions.parquet")
+    content = results(predictions, figures, {"load": load, **seconds}, accelerator.num_processes, table)
     write_results(content, folder / "results.json")
     return found.name, predictions, figures
 
@@ -216,7 +219,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, or 2 for bad input (one line on stderr)."""
     args = _parser().parse_args(argv)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    verb = {"evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install}[args.verb]
+    from aobench.publish.cli import card, submit
+
+    verb = {
+        "evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install, "card": card,
+        "submit": submit,
+    }[args.verb]  # fmt: skip
     try:
         verb(args)
     except UserError as error:
