@@ -20,6 +20,7 @@ setup(
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
         "compositional_ood": ["*.md", "*.txt"],
         "imagenet_ao_cards": ["*.md"],
+        "aobench.publish": ["pages/*"],
     },
     install_requires=[
         "torch>=2.6",
@@ -41,8 +42,9 @@ setup(
     ],
     extras_require={
         "open_clip": ["open_clip_torch>=3", "torchvision"],
+        "leaderboard": ["plotly>=6"],
         "timm": ["timm>=1", "torchvision"],
-        "dev": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.14", "mypy>=1.18"],
+        "dev": ["plotly>=6", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.14", "mypy>=1.18"],
     },
     entry_points={"console_scripts": ["imagenet-ao = aobench.cli:main"]},
 )

@@ -146,7 +146,12 @@ def _evaluate(args: argparse.Namespace) -> None:
     if accelerator.is_main_process:
         print_table([row for row in rows if row])
         print(f"Written to {args.out}{os.sep}")
+    accelerator.wait_for_everyone()
     accelerator.end_training()
+    if accelerator.num_processes > 1:  # threads of the process group now and then abort an orderly exit
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _evaluate_one(
@@ -219,11 +224,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, or 2 for bad input (one line on stderr)."""
     args = _parser().parse_args(argv)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    from aobench.publish.cli import card, submit
+    from aobench.publish.cli import card, leaderboard, submit
 
     verb = {
         "evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install, "card": card,
-        "submit": submit,
+        "submit": submit, "leaderboard": leaderboard,
     }[args.verb]  # fmt: skip
     try:
         verb(args)

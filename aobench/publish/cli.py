@@ -1,10 +1,13 @@
-"""The verbs ``card`` and ``submit``."""
+"""The verbs ``card``, ``submit`` and ``leaderboard``."""
 
 from __future__ import annotations
 
 import argparse
+import csv
 from pathlib import Path
 from typing import Any
+
+from aobench.errors import UserError
 
 
 def add_parsers(verbs: Any) -> None:
@@ -20,6 +23,10 @@ def add_parsers(verbs: Any) -> None:
     s.add_argument("--benchmark", default="v2", choices=("v2", "mini"), help="what the target lists (default: v2)")
     s.add_argument("--push", action="store_true", help="open the pull request (else only show it)")
     _common(s)
+    b = verbs.add_parser("leaderboard", help="write the leaderboard of results as static pages")
+    b.add_argument("results", nargs="+", type=Path, help="folders that `imagenet-ao evaluate` wrote")
+    b.add_argument("--out", type=Path, default=Path("leaderboard"), help="folder of the pages (default: leaderboard)")
+    b.add_argument("--models", type=Path, help="CSV with the columns model, family, training_set")
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -56,3 +63,28 @@ def submit(args: argparse.Namespace) -> None:
         print(f"Opened: {push(ready)}")
     else:
         print("Nothing was sent: this is a dry run. Add --push to open the pull request.")
+
+
+def leaderboard(args: argparse.Namespace) -> None:
+    """``imagenet-ao leaderboard``."""
+    from aobench.publish.leaderboard import build
+    from aobench.publish.results import read_result
+
+    pages = build([read_result(folder) for folder in args.results], args.out, _facts(args.models))
+    print(f"Written: {len(pages)} pages; open {pages[0]}")
+
+
+def _facts(path: Path | None) -> dict[str, dict[str, str]]:
+    if path is None:
+        return {}
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); give a CSV with the columns model, family, training_set"
+        ) from error
+    missing = {"model", "family", "training_set"} - set(rows[0] if rows else ())
+    if missing:
+        raise UserError(f"{path} lacks the column(s) {', '.join(sorted(missing))}")
+    return {row["model"]: {"family": row["family"], "training": row["training_set"]} for row in rows}
