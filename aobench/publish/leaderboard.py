@@ -79,7 +79,11 @@ def groups(results: Sequence[Result], facts: dict[str, dict[str, str]]) -> list[
         rows.sort(key=lambda row: -((row["figures"].get("ood", {}).get(row["main"]) or {}).get("value", -1)))
         content = rows[0]["content"]
         prompts, listed = content["templates"], content["candidates"].items()
-        said = f"{prompts['n']} prompts ({prompts['hash']})" if prompts else "No prompts: supervised classifiers"
+        said = (
+            f"{prompts['n']} prompt{'s' * (prompts['n'] > 1)} ({prompts['hash']})"
+            if prompts
+            else "No prompts: supervised classifiers"
+        )
         out.append(
             {
                 "config": content["dataset"]["config"], "rows": rows, "main": rows[0]["main"],
