@@ -32,7 +32,13 @@ setup(
         "scipy>=1.13",
         "pyarrow>=24",
         "tqdm>=4.66",
+        "safetensors>=0.5",
+        "psutil>=6",
     ],
-    extras_require={"dev": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.14", "mypy>=1.18"]},
+    extras_require={
+        "open_clip": ["open_clip_torch>=3", "torchvision"],
+        "timm": ["timm>=1", "torchvision"],
+        "dev": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.14", "mypy>=1.18"],
+    },
     entry_points={"console_scripts": ["imagenet-ao = aobench.cli:main"]},
 )

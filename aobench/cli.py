@@ -5,10 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
+
+if TYPE_CHECKING:
+    from aobench.models.registry import Resolved
+
+#: How accelerate spells the number of processes.
+PROCESSES = ("--num_processes", "--num-processes")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -18,7 +26,11 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     e = verbs.add_parser("evaluate", help="evaluate models on a dataset; writes results.json and predictions.parquet")
-    e.add_argument("models", nargs="+", help="Hub ids, folders, 'mini' (the bundled model), efficientnet-lite0..2")
+    e.add_argument(
+        "models",
+        nargs="+",
+        help="Hub ids, folders, 'mini' (the bundled model), efficientnet-lite0..2, timm:NAME, open_clip:ARCH/TAG",
+    )
     e.add_argument(
         "--config",
         default=None,
@@ -29,7 +41,20 @@ def _parser() -> argparse.ArgumentParser:
     e.add_argument("--candidates", default="closed", choices=("closed", "open", "objects", "attributes"))
     e.add_argument("--templates", help="text file of prompt templates, one a line with {}; default: OpenAI's 80")
     e.add_argument("--out", type=Path, default=Path("results"), help="output folder (default: results)")
-    e.add_argument("--batch-size", type=int, default=64)
+    e.add_argument(
+        "--embeddings", type=Path, help="folder of embeddings that reruns use again (default: OUT/embeddings)"
+    )
+    e.add_argument(
+        "--batch-size", type=int, help="images at once (default: 256 on a GPU, 32 on CPU; halved if need be)"
+    )
+    e.add_argument("--shard-size", type=int, default=256, help="images in a file of embeddings (default: 256)")
+    e.add_argument(
+        "--workers", type=int, help="processes that decode images (default: by the cores; on CPU 0: threads do)"
+    )
+    e.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16"))
+    e.add_argument("--compile", action="store_true", help="run the image tower through torch.compile")
+    e.add_argument("--attention", help="transformers' attn_implementation: sdpa, eager, flash_attention_2")
+    e.add_argument("--draft", type=int, metavar="PIXELS", help="decode JPEGs at a smaller scale, no side below PIXELS")
     e.add_argument("--limit", type=int, help="only this many images of each split, spread evenly; for trying out")
     e.add_argument("--on-bad-image", default="count", choices=("count", "stop"), help="count as wrong, or stop")
     e.add_argument("--cpu", action="store_true", help="use the CPU even where there is a GPU")
@@ -59,51 +84,92 @@ def _quiet_bars() -> None:
         transformers.utils.logging.disable_progress_bar()
 
 
-def _evaluate(args: argparse.Namespace) -> None:
-    if args.batch_size < 1 or (args.limit is not None and args.limit < 1):
-        raise UserError("--batch-size and --limit take whole numbers of at least 1")
-    from aobench.vocabulary.templates import OPENAI_80, read_templates
+def _accelerator(cpu: bool) -> Any:
+    """The process group, as many as the launcher was asked for. Raises UserError where they don't see each other."""
+    from datetime import timedelta
 
-    templates = read_templates(args.templates) if args.templates else OPENAI_80
+    import psutil
     import torch
     from accelerate import Accelerator
+    from accelerate.utils import InitProcessGroupKwargs
 
-    from aobench.analysis.figures import all_figures
-    from aobench.evaluation.data import Source, open_splits
-    from aobench.evaluation.report import print_table, provenance, results, write_results
-    from aobench.evaluation.runner import Settings, run
-    from aobench.evaluation.table import write
-    from aobench.models.load import load_model
-
-    _quiet_bars()
-    accelerator = Accelerator(cpu=args.cpu or not torch.cuda.is_available())
+    # The others wait for the slowest shard, or for the main process to prepare the dataset.
+    patient = InitProcessGroupKwargs(timeout=timedelta(hours=2))
+    accelerator = Accelerator(cpu=cpu or not torch.cuda.is_available(), kwargs_handlers=[patient])
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world != accelerator.num_processes:
         raise UserError(
             f"the launcher started {world} processes, of which each sees {accelerator.num_processes}; "
             "set ACCELERATE_USE_CPU=true for several processes on CPU"
         )
+    parent = psutil.Process().parent()
+    words = parent.cmdline() if parent else []
+    asked = next((w.partition("=")[2] or words[i + 1] for i, w in enumerate(words[:-1]) if w in PROCESSES), None)
+    if world == 1 and "launch" in words and asked and asked.isdigit() and int(asked) > 1:
+        raise UserError(
+            f"accelerate launch was asked for {asked} processes and started 1 (it does so on CPU); use: "
+            f"ACCELERATE_USE_CPU=true torchrun --nproc_per_node {asked} evaluate_models.py ..."
+        )
+    return accelerator
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    numbers = (args.batch_size, args.limit, args.shard_size, args.draft)
+    if any(n is not None and n < 1 for n in numbers) or (args.workers is not None and args.workers < 0):
+        raise UserError(
+            "--batch-size, --limit, --shard-size and --draft take whole numbers of at least 1, --workers of at least 0"
+        )
+    from aobench.vocabulary.templates import OPENAI_80, read_templates
+
+    templates = read_templates(args.templates) if args.templates else OPENAI_80
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    from aobench.models.registry import resolve
+
+    found = [resolve(name) for name in args.models]
+    from aobench.evaluation.data import Source, open_splits
+    from aobench.evaluation.report import print_table
+    from aobench.evaluation.runner import Settings
+
+    _quiet_bars()
+    accelerator = _accelerator(args.cpu)
     config = args.config or ("mini" if args.models == ["mini"] and not (args.data_dir or args.dataset) else "v2")
-    models = [load_model(name, accelerator.device) for name in args.models]
     with accelerator.main_process_first():
         splits = open_splits(Source(config, args.data_dir, args.dataset), limit=args.limit)
-    settings = Settings(args.candidates, templates, args.batch_size, args.on_bad_image)
-    rows = []
-    for name, model in zip(args.models, models, strict=True):
-        dataset = args.dataset or "imagenet_ao"
-        facts = provenance(model, splits, dataset, config, templates, accelerator.num_processes)
-        predictions, seconds = run(model, splits, settings, accelerator, facts)
-        if not accelerator.is_main_process:
-            continue
-        figures = all_figures(predictions)
-        folder = args.out / name.strip("/").replace("/", "--")
-        folder.mkdir(parents=True, exist_ok=True)
-        write(predictions, folder / "predictions.parquet")
-        write_results(results(predictions, figures, seconds), folder / "results.json")
-        rows.append((name, predictions, figures))
+    settings = Settings(
+        args.embeddings or args.out / "embeddings", args.candidates, templates, args.batch_size, args.workers,
+        args.shard_size, args.draft, args.on_bad_image,
+    )  # fmt: skip
+    rows = [_evaluate_one(model, splits, settings, accelerator, config, args) for model in found]
     if accelerator.is_main_process:
-        print_table(rows)
+        print_table([row for row in rows if row])
         print(f"Written to {args.out}{os.sep}")
+    accelerator.end_training()
+
+
+def _evaluate_one(
+    found: Resolved, splits: list[Any], settings: Any, accelerator: Any, config: str, args: argparse.Namespace
+) -> Any:
+    """Load one model, run it, write its results; the row for the printed table, on the main process."""
+    from aobench.analysis.figures import all_figures
+    from aobench.evaluation.report import provenance, results, write_results
+    from aobench.evaluation.runner import run
+    from aobench.evaluation.table import write
+    from aobench.models.base import LoadOptions
+
+    began = time.perf_counter()
+    model = found.load(accelerator.device, LoadOptions(args.dtype, args.compile, args.attention))
+    load = round(time.perf_counter() - began, 3)
+    facts = provenance(model, splits, args.dataset or "imagenet_ao", config, settings.templates)
+    predictions, seconds = run(model, splits, settings, accelerator, facts)
+    if not accelerator.is_main_process:
+        return None
+    figures = all_figures(predictions)
+    folder = args.out / found.name.strip("/").replace("/", "--").replace(":", "--")
+    folder.mkdir(parents=True, exist_ok=True)
+    write(predictions, folder / "predictions.parquet")
+    content = results(predictions, figures, {"load": load, **seconds}, accelerator.num_processes)
+    write_results(content, folder / "results.json")
+    return found.name, predictions, figures
 
 
 def _score(args: argparse.Namespace) -> None:

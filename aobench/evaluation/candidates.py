@@ -1,18 +1,12 @@
-"""What a model chooses from: the candidate list, and its zero-shot classifier."""
+"""What a model chooses from: the candidate list."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from aobench.errors import UserError
-from aobench.vocabulary.templates import fill, texts_hash
-
-if TYPE_CHECKING:
-    import torch
-
-    from aobench.models.base import DualEncoder
+from aobench.vocabulary.templates import texts_hash
 
 MODES = {
     "closed": "the compositions that occur in the split",
@@ -59,31 +53,3 @@ def candidates(
         raise UserError(f"unknown candidates {mode!r}; choose one of {', '.join(MODES)}")
     names = tuple(" ".join(([attributes[a]] if a >= 0 else []) + ([objects[o]] if o >= 0 else [])) for a, o in chosen)
     return Candidates(mode, tuple(a for a, _ in chosen), tuple(o for _, o in chosen), names)
-
-
-def zero_shot_classifier(
-    model: DualEncoder, names: Sequence[str], templates: Sequence[str], batch: int = 1024
-) -> torch.Tensor:
-    """float32 C x D: each name's prompts embedded, normalised, averaged over templates, normalised again.
-
-    Source: Radford et al. 2021 (arXiv 2103.00020), section 3.1.4. Texts are embedded in order of length, so
-    that little padding is computed.
-    """
-    import torch
-    from torch.nn import functional
-    from tqdm.auto import tqdm
-
-    texts = [fill(template, name) for name in names for template in templates]
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    sums: torch.Tensor | None = None
-    with tqdm(total=len(texts), desc="texts", unit="text", disable=None, leave=False) as bar:
-        for start in range(0, len(order), batch):
-            part = order[start : start + batch]
-            embedded = model.encode_texts([texts[i] for i in part])
-            if sums is None:
-                sums = torch.zeros(len(names), embedded.shape[1])
-            sums.index_add_(0, torch.tensor([i // len(templates) for i in part]), embedded)
-            bar.update(len(part))
-    if sums is None:
-        raise UserError("there are no candidates to choose from: the dataset is empty")
-    return functional.normalize(sums / len(templates))

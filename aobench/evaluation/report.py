@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from aobench.evaluation.store import write_in_one_move
 from aobench.evaluation.table import Predictions
 from aobench.vocabulary.templates import texts_hash
 
@@ -22,7 +23,7 @@ RESULT_KEYS = {
     "candidates": "* by split: mode, SHA-256 (16 digits) and number of the candidates",
     "figures": "by split: accuracies 0..1 with Wilson intervals, chance and n; gap and harmonic mean",
     "unreadable": "sample id and reason of each image that could not be read; they count as wrong",
-    "seconds": "wall seconds by phase",
+    "seconds": "wall seconds: load (the model), and by split texts, images, scoring; what was found on disk costs none",
     "processes": "number of processes",
     "code": "version of imagenet-ao",
     "stack": "versions of the libraries and of Python",
@@ -30,9 +31,7 @@ RESULT_KEYS = {
 }
 
 
-def provenance(
-    model: Any, splits: Any, dataset: str, config: str, templates: tuple[str, ...], processes: int
-) -> dict[str, Any]:
+def provenance(model: Any, splits: Any, dataset: str, config: str, templates: tuple[str, ...]) -> dict[str, Any]:
     """What made a result; stored in results.json and in the predictions table."""
     from dataclasses import asdict
 
@@ -44,7 +43,6 @@ def provenance(
             "splits": {s.name: {"fingerprint": s.fingerprint, "n": len(s)} for s in splits},
         },
         "templates": {"hash": texts_hash(templates), "n": len(templates)} if model.info.names_attributes else None,
-        "processes": processes,
         "code": version(),
         "stack": {name: metadata.version(name) for name in STACK} | {"python": platform.python_version()},
     }
@@ -58,7 +56,9 @@ def version() -> str:
         return "unknown"
 
 
-def results(predictions: Predictions, figures: dict[str, Any], seconds: dict[str, Any]) -> dict[str, Any]:
+def results(
+    predictions: Predictions, figures: dict[str, Any], seconds: dict[str, Any], processes: int
+) -> dict[str, Any]:
     """The content of results.json; see RESULT_KEYS."""
     rows = predictions.table.select(["sample_id", "error"]).to_pylist()
     return {
@@ -67,15 +67,14 @@ def results(predictions: Predictions, figures: dict[str, Any], seconds: dict[str
         "figures": figures,
         "unreadable": [row for row in rows if row["error"] is not None],
         "seconds": seconds,
+        "processes": processes,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
 def write_results(content: dict[str, Any], path: Path) -> None:
     """Write results.json in one move."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_in_one_move(path, (json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
 
 
 def _cell(figures: dict[str, Any], key: str) -> str:

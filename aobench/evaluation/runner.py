@@ -1,68 +1,59 @@
-"""One model over one dataset: embeddings, ranks, the table of predictions."""
+"""One model over one dataset: vectors on disk, ranks, the table of predictions."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from aobench.errors import UserError
-from aobench.evaluation.candidates import Candidates, candidates, zero_shot_classifier
-from aobench.evaluation.images import BadImageError, read_image
-from aobench.evaluation.scoring import Ranked, rank_scores
+from aobench.evaluation.candidates import Candidates, candidates
+from aobench.evaluation.scoring import Ranked, rank_embeddings, rank_scores
 from aobench.evaluation.table import SCHEMA, Predictions
 
 if TYPE_CHECKING:
+    import torch
     from accelerate import Accelerator
 
     from aobench.evaluation.data import Split
-    from aobench.models.base import Classifier, DualEncoder
+    from aobench.evaluation.store import Store
+    from aobench.models.base import Model
+
+#: Images in a shard: what a killed run loses at most, for each process.
+SHARD = 256
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user chooses for a run."""
+    """What the user chooses for a run. ``batch`` None: a whole shard on a GPU, 32 on a processor."""
 
+    embeddings: Path
     mode: str = "closed"
     templates: tuple[str, ...] = ()
-    batch: int = 64
+    batch: int | None = None
+    workers: int | None = None
+    shard: int = SHARD
+    draft: int | None = None
     on_bad_image: str = "count"
 
 
 @dataclass
 class Part:
-    """What one process found: positions in the split, ranks, and the images that could not be read."""
+    """What one process ranked: by shard the rows, and the reasons of unreadable images by position."""
 
-    positions: list[int]
-    ranked: list[Ranked]
-    bad: dict[int, str]
-
-
-def _batches(split: Split, positions: Sequence[int], settings: Settings, bad: dict[int, str]) -> Iterator[Any]:
-    for start in range(0, len(positions), settings.batch):
-        chunk = positions[start : start + settings.batch]
-        good, images = [], []
-        for position, cell in zip(chunk, split.rows[chunk]["image"], strict=True):
-            try:
-                images.append(read_image(cell))
-                good.append(position)
-            except BadImageError as error:
-                if settings.on_bad_image == "stop":
-                    raise UserError(
-                        f"image {split.sample_ids[position]} {error}; mend or remove it, or leave out "
-                        "--on-bad-image stop to count it as wrong"
-                    ) from error
-                bad[position] = str(error)
-        yield len(chunk), good, images
+    ranked: dict[int, Ranked] = field(default_factory=dict)
+    bad: dict[int, str] = field(default_factory=dict)
 
 
-def _choices(model: DualEncoder | Classifier, split: Split, settings: Settings) -> tuple[Candidates, list[int]]:
+def _choices(model: Model, split: Split, mode: str) -> tuple[Candidates, list[int]]:
     """The candidates for a split, and each image's right one."""
-    mode = settings.mode if model.info.names_attributes else "objects"
+    mode = mode if model.info.names_attributes else "objects"
     if mode == "attributes" and all(a < 0 for a in split.attributes):
         raise UserError(f"split {split.name} has no attributes to choose from; choose other --candidates")
     listed = candidates(mode, split.pairs, split.attribute_names, split.object_names)
@@ -76,68 +67,98 @@ def _choices(model: DualEncoder | Classifier, split: Split, settings: Settings) 
 
 
 def run_split(
-    model: DualEncoder | Classifier, split: Split, settings: Settings, accelerator: Accelerator
+    model: Model, split: Split, settings: Settings, accelerator: Accelerator
 ) -> tuple[pa.Table, Candidates, dict[str, float]]:
-    """Rows for every image of ``split``, the candidates, and seconds by phase. Each process takes every n-th image."""
-    import torch
+    """Rows for every image of ``split``, the candidates, and seconds by phase.
+
+    Shards of images and of names go round the processes; each is the same whoever computes it.
+    """
     from accelerate.utils import gather_object
-    from tqdm.auto import tqdm
 
-    listed, gold = _choices(model, split, settings)
-    began = time.perf_counter()
+    from aobench.evaluation.embedding import embed_images, embed_names, image_store
+    from aobench.evaluation.reading import workers_for
+
+    listed, gold = _choices(model, split, settings.mode)
+    clock = [time.perf_counter()]
+    classifier = None
     if model.info.names_attributes:
-        weights = zero_shot_classifier(model, listed.names, settings.templates)  # type: ignore[arg-type]
-    else:
-        label_of = dict(zip(split.objects, split.labels, strict=True))
-        columns = torch.tensor([label_of[o] for o in listed.objects])
-    texts = time.perf_counter() - began
-    positions = list(range(len(split)))[accelerator.process_index :: accelerator.num_processes]
-    part = Part([], [], {})
-    began = time.perf_counter()
-    show = None if accelerator.is_main_process else True
-    with tqdm(total=len(positions), desc=f"images ({split.name})", unit="image", disable=show, leave=False) as bar:
-        for size, good, images in _batches(split, positions, settings, part.bad):
-            if good:
-                if model.info.names_attributes:
-                    scores = model.encode_images(images) @ weights.T  # type: ignore[union-attr]
-                else:
-                    scores = model.class_scores(images)[:, columns]  # type: ignore[union-attr]
-                part.ranked.append(rank_scores(scores, torch.tensor([gold[i] for i in good])))
-                part.positions += good
-            bar.update(size)
+        classifier = embed_names(model, listed.names, settings.templates, settings.embeddings, accelerator)  # type: ignore[arg-type]
+    clock.append(time.perf_counter())
+    batch = min(settings.shard, settings.batch or (32 if accelerator.device.type == "cpu" else settings.shard))
+    workers = settings.workers
+    if workers is None:
+        workers = workers_for(accelerator.num_processes, accelerator.device)
+    store = image_store(model, split, settings.embeddings, settings.shard, settings.draft)
+    embed_images(
+        model, split, store, accelerator, batch, workers, settings.draft, stop_on_bad=settings.on_bad_image == "stop"
+    )
+    clock.append(time.perf_counter())
+    part = _rank(store, split, listed, gold, classifier, accelerator)
     parts: list[Part] = gather_object([part])
-    seconds = {"texts": round(texts, 3), "images": round(time.perf_counter() - began, 3)}
-    return _rows(split, gold, listed, parts), listed, seconds
+    rows = _rows(split, gold, store, parts)
+    if settings.on_bad_image == "stop" and any(p.bad for p in parts):
+        position, reason = min((position, reason) for p in parts for position, reason in p.bad.items())
+        raise UserError(f"image {split.sample_ids[position]} {reason}; mend or remove it, or count it as wrong")
+    clock.append(time.perf_counter())
+    spent = [round(after - before, 3) for before, after in pairwise(clock)]
+    phases = dict(zip(("texts", "images", "scoring"), spent, strict=True))
+    return rows, listed, phases
 
 
-def _rows(split: Split, gold: list[int], listed: Candidates, parts: list[Part]) -> pa.Table:
+def _rank(
+    store: Store, split: Split, listed: Candidates, gold: list[int], classifier: torch.Tensor | None,
+    accelerator: Accelerator,
+) -> Part:  # fmt: skip
+    """Ranks of every n-th shard, of which this process has the n-th."""
+    import torch
+
+    label_of = dict(zip(split.objects, split.labels, strict=True))
+    columns = None if classifier is not None else torch.tensor([label_of[o] for o in listed.objects])
+    part = Part()
+    for shard in range(len(store))[accelerator.process_index :: accelerator.num_processes]:
+        items = store.items(shard)
+        vectors, notes = store.read(shard)
+        part.bad.update({items[0] + offset: reason for offset, reason in notes.items()})
+        right = torch.tensor([gold[i] for i in items])
+        if len(notes) == len(items):
+            width = min(5, len(listed))
+            part.ranked[shard] = Ranked(
+                np.zeros(len(items), np.int32),
+                np.zeros((len(items), width), np.int32),
+                np.zeros(len(items), np.float32),
+            )
+        elif classifier is None:
+            part.ranked[shard] = rank_scores(vectors[:, columns], right)
+        else:
+            device = classifier.device
+            part.ranked[shard] = rank_embeddings(vectors.to(device), classifier, right.to(device))
+    return part
+
+
+def _rows(split: Split, gold: list[int], store: Store, parts: list[Part]) -> pa.Table:
     """One row an image; raises RuntimeError where an image is missing or came twice."""
-    seen = [p for part in parts for p in part.positions] + [p for part in parts for p in part.bad]
-    if sorted(seen) != list(range(len(split))):
+    shards = [shard for part in parts for shard in part.ranked]
+    if sorted(shards) != list(range(len(store))):
         raise RuntimeError(
-            f"split {split.name}: {len(seen)} results for {len(split)} images; some are missing or double"
+            f"split {split.name}: {len(shards)} shards ranked of {len(store)}; some are missing or double"
         )
-    rank = np.full(len(split), -1, dtype=np.int32)
-    margin = np.full(len(split), np.nan, dtype=np.float32)
-    top: list[list[int]] = [[] for _ in range(len(split))]
-    error: list[str | None] = [None] * len(split)
-    for part in parts:
-        offset = 0
-        for block in part.ranked:
-            for i, position in enumerate(part.positions[offset : offset + len(block.rank)]):
-                rank[position], margin[position], top[position] = block.rank[i], block.margin[i], block.top[i].tolist()
-            offset += len(block.rank)
-        for position, reason in part.bad.items():
-            error[position] = reason
+    ranked = {shard: rows for part in parts for shard, rows in part.ranked.items()}
+    joined = Ranked.joined([ranked[shard] for shard in range(len(store))])
+    if len(joined.rank) != len(split):
+        raise RuntimeError(f"split {split.name}: {len(joined.rank)} results for {len(split)} images")
+    bad = {position: reason for part in parts for position, reason in part.bad.items()}
+    rank, margin, top = joined.rank, joined.margin, joined.top.tolist()
+    for position in bad:
+        rank[position], margin[position], top[position] = -1, np.nan, []
     columns = [
         split.sample_ids, [split.name] * len(split), split.attributes, split.objects, gold, rank, top,
-        pa.array(margin, from_pandas=True), error,
+        pa.array(margin, from_pandas=True), [bad.get(i) for i in range(len(split))],
     ]  # fmt: skip
     return pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA)
 
 
 def run(
-    model: DualEncoder | Classifier,
+    model: Model,
     splits: Sequence[Split],
     settings: Settings,
     accelerator: Accelerator,

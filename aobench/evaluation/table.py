@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from aobench.errors import UserError
 from aobench.evaluation.candidates import Candidates
+from aobench.evaluation.store import write_in_one_move
 
 KEY = b"imagenet_ao"
 
@@ -55,9 +56,9 @@ def write(predictions: Predictions, path: Path) -> None:
     }
     table = predictions.table.sort_by([("split", "ascending"), ("sample_id", "ascending")])
     table = table.replace_schema_metadata({KEY: json.dumps(facts, sort_keys=True).encode()})
-    part = path.with_suffix(".part")
-    pq.write_table(table, part, compression="zstd")
-    part.replace(path)
+    content = pa.BufferOutputStream()
+    pq.write_table(table, content, compression="zstd")
+    write_in_one_move(path, content.getvalue().to_pybytes())
 
 
 def read(path: str | Path) -> Predictions:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from PIL import Image
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How a model is to run: its dtype, torch.compile, and transformers' ``attn_implementation``."""
+
+    dtype: str = "float32"
+    compile: bool = False
+    attention: str | None = None
 
 
 @dataclass(frozen=True)
@@ -25,25 +37,46 @@ class ModelInfo:
     notes: dict[str, Any] = field(default_factory=dict)
 
 
-class DualEncoder(Protocol):
-    """Images and texts in one space; the CLIP family."""
+class ImageTransform(Protocol):
+    """From an RGB image to what the model takes, in two steps."""
+
+    identity: str
+    """Hexadecimal digest: transforms of one identity give the same pixels."""
+
+    def __call__(self, image: Image.Image) -> dict[str, np.ndarray]:
+        """Arrays of one image, by name; runs in a worker process, so the transform can be pickled."""
+        ...
+
+    def inputs(self, batch: Mapping[str, torch.Tensor], device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+        """The model's keyword arguments, on ``device``, from stacked arrays."""
+        ...
+
+
+class Model(Protocol):
+    """What the runner needs of any model: a transform, and a vector for each image."""
 
     info: ModelInfo
+    transform: ImageTransform
 
-    def encode_images(self, images: Sequence[Image.Image]) -> torch.Tensor:
-        """Unit-length float32 embeddings, N x D, on the CPU, of RGB images."""
+    def encode_images(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """float32 N x D on the model's device, of the stacked arrays of ``transform``.
+
+        For a dual encoder unit-length embeddings; for a classifier the scores of the 1000 ImageNet classes in
+        the order of their wnids.
+        """
         ...
+
+
+class DualEncoder(Model, Protocol):
+    """Images and texts in one space; the CLIP family (``info.names_attributes`` is true)."""
 
     def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
-        """Unit-length float32 embeddings, N x D, on the CPU, of texts."""
+        """Unit-length float32 embeddings, N x D, on the model's device, in the order of ``texts``."""
         ...
 
 
-class Classifier(Protocol):
-    """A supervised classifier over the 1000 ImageNet classes, in the order of their wnids."""
+def unwrap(output: Any) -> torch.Tensor:
+    """The embedding: transformers 5 wraps it in an object, earlier versions return it."""
+    import torch
 
-    info: ModelInfo
-
-    def class_scores(self, images: Sequence[Image.Image]) -> torch.Tensor:
-        """float32 scores, N x 1000, on the CPU, of RGB images."""
-        ...
+    return output if torch.is_tensor(output) else output.pooler_output

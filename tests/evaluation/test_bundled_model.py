@@ -6,7 +6,7 @@ import pytest
 from transformers import CLIPModel, CLIPProcessor
 
 import aobench.cli as cli
-from aobench.models.load import BUNDLED
+from aobench.models.registry import BUNDLED
 
 
 def test_transformers_alone_loads_it():

@@ -74,7 +74,9 @@ def test_a_classifier_ranks_by_its_own_logits(folder, tmp_path):
 
 
 def test_a_classifier_over_other_labels_is_refused(folder, tmp_path, capsys):
-    assert _evaluate(_vit(tmp_path / "vit", 10), folder, tmp_path / "out") == 2
+    model = _vit(tmp_path / "vit", 10)
+    capsys.readouterr()
+    assert _evaluate(model, folder, tmp_path / "out") == 2
     error = capsys.readouterr().err.strip()
     assert "10 classes" in error
     assert len(error.splitlines()) == 1
@@ -83,6 +85,7 @@ def test_a_classifier_over_other_labels_is_refused(folder, tmp_path, capsys):
 def test_a_model_that_is_no_clip_is_refused(folder, tmp_path, capsys):
     config = BertConfig(hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
     BertModel(config).save_pretrained(tmp_path / "bert")
+    capsys.readouterr()
     assert _evaluate(str(tmp_path / "bert"), folder, tmp_path / "out") == 2
     error = capsys.readouterr().err.strip()
     assert "BertModel" in error

@@ -1,0 +1,133 @@
+"""Running the towers: each shard of images or of texts once, by whichever process it falls to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional
+
+from aobench.errors import UserError
+from aobench.evaluation.reading import Read, read_batches
+from aobench.evaluation.store import Store
+from aobench.models.halving import Halving
+from aobench.vocabulary.templates import fill, texts_hash
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from aobench.evaluation.data import Split
+    from aobench.models.base import DualEncoder, Model
+
+#: Names in a shard of texts; with 80 templates 10,240 prompts.
+NAMES = 128
+
+
+def _mine(store: Store, accelerator: Accelerator) -> list[int]:
+    """The missing shards that fall to this process. All processes look before any writes."""
+    missing = store.missing()
+    accelerator.wait_for_everyone()
+    return missing[accelerator.process_index :: accelerator.num_processes]
+
+
+def _bar(total: int, what: str, unit: str, accelerator: Accelerator) -> Any:
+    from tqdm.auto import tqdm
+
+    show = None if accelerator.is_main_process else True
+    return tqdm(total=total, desc=what, unit=unit, disable=show, leave=False, smoothing=0.1)
+
+
+def _model_key(model: Model) -> dict[str, Any]:
+    info = model.info
+    return {"kind": info.kind, "revision": info.revision, "dtype": info.dtype, "attention": info.notes.get("attention")}
+
+
+def embed_names(
+    model: DualEncoder, names: Sequence[str], templates: Sequence[str], folder: Path, accelerator: Accelerator
+) -> torch.Tensor:
+    """float32 C x D on the model's device: the zero-shot classifier of ``names``.
+
+    Each name's prompts are embedded, normalised, averaged over the templates and normalised again, in float32.
+    Source: Radford et al. 2021 (arXiv 2103.00020), section 3.1.4. A name that comes twice has the same bits twice.
+    """
+    unique = sorted(set(names))
+    if not unique:
+        raise UserError("there are no candidates to choose from: the dataset is empty")
+    key = {"what": "texts", **_model_key(model), "templates": texts_hash(templates), "names": texts_hash(unique)}
+    store = Store(folder, key, len(unique), NAMES)
+    mine = _mine(store, accelerator)
+    with _bar(sum(len(store.items(s)) for s in mine) * len(templates), "texts", "text", accelerator) as bar:
+        for shard in mine:
+            part = [unique[i] for i in store.items(shard)]
+            embedded = model.encode_texts([fill(t, name) for name in part for t in templates])
+            mean = embedded.view(len(part), len(templates), -1).mean(dim=1)
+            store.write(shard, functional.normalize(mean, dim=-1))
+            bar.update(len(part) * len(templates))
+    accelerator.wait_for_everyone()
+    classifier = torch.cat([store.read(shard)[0] for shard in range(len(store))])
+    where = {name: i for i, name in enumerate(unique)}
+    if list(names) != unique:
+        classifier = classifier[torch.tensor([where[name] for name in names])]
+    return classifier.to(accelerator.device)
+
+
+def image_store(model: Model, split: Split, folder: Path, size: int, draft: int | None) -> Store:
+    """Where the vectors of a split's images are kept: keyed by model, processor, dataset fingerprint and dtype."""
+    key = {
+        "what": "images", **_model_key(model), "processor": model.info.processor, "draft": draft,
+        "fingerprint": split.fingerprint, "split": split.name,
+    }  # fmt: skip
+    return Store(folder, key, len(split), size)
+
+
+def embed_images(
+    model: Model, split: Split, store: Store, accelerator: Accelerator, batch: int, workers: int,
+    draft: int | None = None, stop_on_bad: bool = False,
+) -> int:  # fmt: skip
+    """Write the missing shards of ``split``'s vectors; returns how many images this process ran.
+
+    An unreadable image has the zero vector and its reason as a note. Raises UserError at the first one where
+    ``stop_on_bad``.
+    """
+    mine = _mine(store, accelerator)
+    chunks = [items[i : i + batch] for items in map(store.items, mine) for i in range(0, len(items), batch)]
+    encode = Halving(model.encode_images)
+    done = 0
+    with _bar(sum(map(len, chunks)), f"images ({split.name})", "image", accelerator) as bar:
+        reads = read_batches(split, chunks, model.transform, workers, draft)
+        for shard in mine:
+            items = store.items(shard)
+            vectors: torch.Tensor | None = None
+            notes: dict[int, str] = {}
+            for read in _until(reads, items[-1]):
+                if read.bad and stop_on_bad:
+                    _stop(split, read.bad)
+                notes.update({position - items[0]: reason for position, reason in read.bad.items()})
+                if read.positions:
+                    found = encode(read.arrays).cpu()
+                    if vectors is None:
+                        vectors = torch.zeros(len(items), found.shape[1])
+                    vectors[torch.tensor(read.positions) - items[0]] = found
+                bar.update(len(read.positions) + len(read.bad))
+            store.write(shard, torch.zeros(len(items), 1) if vectors is None else vectors, notes)
+            done += len(items)
+    accelerator.wait_for_everyone()
+    return done
+
+
+def _until(reads: Iterator[Read], last: int) -> Iterator[Read]:
+    """The batches up to the one that holds position ``last``."""
+    for read in reads:
+        yield read
+        if last in read.positions or last in read.bad:
+            return
+
+
+def _stop(split: Split, bad: dict[int, str]) -> None:
+    position = min(bad)
+    raise UserError(
+        f"image {split.sample_ids[position]} {bad[position]}; mend or remove it, or leave out --on-bad-image stop to "
+        "count it as wrong"
+    )

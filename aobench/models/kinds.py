@@ -1,0 +1,32 @@
+"""The kinds of transformers dual encoders, and how each wants its texts. Light: imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TextRule:
+    """How a kind's text tower wants its tokens.
+
+    ``padding``: 'longest' (of the batch) or 'max_length'; ``length``: tokens at most; ``causal``: a token sees
+    only those before it, so whatever follows the end token is left out and shared beginnings are computed once.
+    """
+
+    padding: str = "longest"
+    length: int | None = None
+    causal: bool = False
+
+
+#: By model_type. Sources: the kinds' processors; SigLIP was trained on texts padded to 64 tokens.
+DUAL_ENCODERS: Mapping[str, TextRule] = {
+    "clip": TextRule(causal=True),
+    "clipseg": TextRule(causal=True),
+    "metaclip_2": TextRule(causal=True),
+    "siglip": TextRule("max_length", 64),
+    "siglip2": TextRule("max_length", 64),
+    "align": TextRule(length=64),
+    "altclip": TextRule(),
+    "chinese_clip": TextRule(),
+}

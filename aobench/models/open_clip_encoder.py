@@ -1,0 +1,104 @@
+"""``open_clip:ARCHITECTURE/TAG`` and ``open_clip:hf-hub:org/model``: checkpoints of the open_clip package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from aobench.errors import UserError
+from aobench.models.base import LoadOptions, ModelInfo
+from aobench.models.halving import Halving
+from aobench.models.revision import digest_of_state
+from aobench.models.transforms import FunctionTransform
+
+MEND = "open_clip: models need open_clip_torch and torchvision: pip install open_clip_torch torchvision"
+TEXTS = {"cpu": 64, "cuda": 1024}
+
+
+def check_activation(open_clip: Any, architecture: str, tag: str) -> None:
+    """Raise UserError where the tag's weights were trained with another activation than the architecture has."""
+    config = open_clip.get_model_config(architecture)
+    if config is None:
+        raise UserError(f"open_clip has no architecture {architecture!r}{_like(architecture, open_clip.list_models())}")
+    tags = open_clip.list_pretrained_tags_by_model(architecture)
+    trained = open_clip.get_pretrained_cfg(architecture, tag)
+    if not trained:
+        raise UserError(
+            f"open_clip has no weights {tag!r} for {architecture}{_like(tag, tags)}; "
+            f"it has: {', '.join(tags) or 'none'}"
+        )
+    wanted, given = bool(trained.get("quick_gelu")), bool(config.get("quick_gelu"))
+    if wanted != given:
+        other = f"{architecture}-quickgelu" if wanted else architecture.removesuffix("-quickgelu")
+        raise UserError(
+            f"open_clip:{architecture}/{tag}: these weights were trained {'with' if wanted else 'without'} QuickGELU, "
+            f"the architecture {architecture} is {'without' if wanted else 'with'} it: name open_clip:{other}/{tag}"
+        )
+
+
+def _like(name: str, known: Sequence[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+class OpenClipEncoder:
+    """A checkpoint with open_clip's own tokenizer and preprocessing; texts padded to its context length."""
+
+    def __init__(self, name: str, device: torch.device, options: LoadOptions) -> None:
+        try:
+            import open_clip
+        except (ImportError, RuntimeError) as error:  # a torchvision of another build fails with RuntimeError
+            raise UserError(f"{MEND} ({str(error).splitlines()[0]})") from error
+        architecture, _, tag = name.partition("/")
+        if ":" in name:  # hf-hub:org/model and local-dir:FOLDER name architecture and weights at once
+            architecture, tag = name, ""
+        elif not tag:
+            raise UserError(f"open_clip:{name} names no weights; write open_clip:ARCHITECTURE/TAG")
+        else:
+            check_activation(open_clip, architecture, tag)
+        try:
+            model, _, preprocess = open_clip.create_model_and_transforms(architecture, pretrained=tag or None)
+            self.tokenizer = open_clip.get_tokenizer(architecture)
+        except Exception as error:
+            raise UserError(f"open_clip:{name} could not be loaded: {' '.join(str(error).split())}") from error
+        self.dtype, self.device = getattr(torch, options.dtype), device
+        self.model: Any = model.to(device, self.dtype).eval()
+        self._encode_image = torch.compile(self.model.encode_image) if options.compile else self.model.encode_image
+        self._encode_text = Halving(lambda batch: self.model.encode_text(batch["text"].to(device)).float())
+        self.transform = FunctionTransform(preprocess)
+        self.info = ModelInfo(
+            id=f"open_clip:{name}",
+            kind="open_clip",
+            revision=digest_of_state(model),
+            processor=f"open_clip {self.transform.identity}",
+            dtype=options.dtype,
+            device=device.type,
+            names_attributes=True,
+            notes={
+                "open_clip": open_clip.__version__,
+                "preprocessing": str(preprocess),
+                "logit_scale": float(self.model.logit_scale.detach().float().exp()),
+                "compiled": options.compile,
+            },
+        )
+
+    @torch.inference_mode()
+    def encode_images(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Unit-length float32 embeddings, N x D, on the model's device."""
+        pixels = self.transform.inputs(batch, self.device, self.dtype)["pixel_values"]
+        return functional.normalize(self._encode_image(pixels).float(), dim=-1)
+
+    @torch.inference_mode()
+    def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
+        """Unit-length float32 embeddings, N x D, on the model's device."""
+        size = TEXTS.get(self.device.type, TEXTS["cuda"])
+        parts = [
+            self._encode_text({"text": self.tokenizer(list(texts[start : start + size]))})
+            for start in range(0, len(texts), size)
+        ]
+        return functional.normalize(torch.cat(parts), dim=-1)

@@ -1,0 +1,133 @@
+"""From what the user names to a model: cheap checks first, weights when it is that model's turn."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aobench.errors import UserError
+from aobench.models.base import LoadOptions
+
+if TYPE_CHECKING:
+    import torch
+
+    from aobench.models.base import Model
+
+BUNDLED = Path(__file__).parents[1] / "mini" / "model"
+
+#: Entry points of this group extend the list: the name is a prefix (``mykind:anything``) or a model_type of
+#: config.json, the object is called as (what follows the prefix, or the source; device; LoadOptions) -> Model.
+GROUP = "imagenet_ao.models"
+
+#: Kinds that are named by a prefix, and where they are.
+PREFIXES = {
+    "timm": "aobench.models.timm_classifier:TimmClassifier",
+    "open_clip": "aobench.models.open_clip_encoder:OpenClipEncoder",
+}
+
+#: For "did you mean": what people name most.
+WELL_KNOWN = (
+    "mini", "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2",
+    "openai/clip-vit-base-patch32", "openai/clip-vit-base-patch16", "openai/clip-vit-large-patch14",
+    "openai/clip-vit-large-patch14-336", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
+    "laion/CLIP-ViT-L-14-laion2B-s32B-b82K", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
+    "google/siglip-base-patch16-224", "google/siglip-so400m-patch14-384", "google/siglip2-base-patch16-224",
+    "facebook/metaclip-b32-400m", "kakaobrain/align-base", "google/vit-base-patch16-224", "microsoft/resnet-50",
+    "facebook/convnext-base-224", "open_clip:RN50-quickgelu/cc12m", "open_clip:RN50-quickgelu/yfcc15m",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A model that exists and is of a kind we know; ``load(device, options)`` reads its weights."""
+
+    name: str
+    load: Callable[[torch.device, LoadOptions], Model]
+
+
+def did_you_mean(name: str, known: list[str] | tuple[str, ...]) -> str:
+    """``; did you mean 'x'?``, or nothing where no known name is near."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    return f"; did you mean {close[0]!r}?" if close and close[0] != name else ""
+
+
+def _extensions() -> dict[str, metadata.EntryPoint]:
+    return {point.name: point for point in metadata.entry_points(group=GROUP)}
+
+
+def _from_path(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
+
+def resolve(name: str) -> Resolved:
+    """Find out what ``name`` is: a prefix and what it takes, the bundled model, a folder, or a Hub id.
+
+    Reads at most a config. Raises UserError, in one line, for an unknown name, a folder without a model and a
+    kind that is not supported.
+    """
+    extensions = _extensions()
+    prefix, colon, rest = name.partition(":")
+    if colon and not Path(name).exists():
+        if prefix in extensions:
+            point = extensions[prefix]
+            return Resolved(name, lambda device, options: point.load()(rest, device, options))
+        if prefix in PREFIXES:
+            return Resolved(name, lambda device, options: _from_path(PREFIXES[prefix])(rest, device, options))
+        kinds = [*PREFIXES, *extensions]
+        raise UserError(f"no kind of model {prefix!r}; there are {', '.join(kinds)}{did_you_mean(prefix, kinds)}")
+    lite = re.fullmatch(r"efficientnet-lite([0-2])", name)
+    if lite:
+        path = "aobench.models.efficientnet_lite:EfficientNetLite"
+        return Resolved(name, lambda device, options: _from_path(path)(lite.group(1), device, options))
+    return _transformers(name, extensions)
+
+
+def _transformers(name: str, extensions: dict[str, metadata.EntryPoint]) -> Resolved:
+    source = str(BUNDLED) if name == "mini" else name
+    config = _config(source, name)
+    architectures = list(getattr(config, "architectures", None) or [])
+    if config.model_type in extensions:
+        point = extensions[config.model_type]
+        return Resolved(name, lambda device, options: point.load()(source, device, options))
+    from aobench.models.kinds import DUAL_ENCODERS
+
+    if any(a.endswith("ForImageClassification") for a in architectures):
+        path = "aobench.models.supervised:TransformersClassifier"
+    elif config.model_type in DUAL_ENCODERS:
+        path = "aobench.models.dual_encoder:TransformersDualEncoder"
+    else:
+        kind = ", ".join(architectures) or config.model_type
+        raise UserError(
+            f"{name!r} is a {kind}; evaluated are image classifiers over ImageNet-1k, the dual encoders "
+            f"{', '.join(DUAL_ENCODERS)}, and kinds that a package adds by an entry point in the group {GROUP}"
+        )
+    return Resolved(name, lambda device, options: _loaded(path, source, name, config, device, options))
+
+
+def _config(source: str, name: str) -> Any:
+    if Path(source).is_dir() and not (Path(source) / "config.json").exists():
+        raise UserError(f"the folder {name} holds no model: config.json is missing; name a folder of save_pretrained")
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(source)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(
+            f"no model {name!r} was found or could be read{did_you_mean(name, WELL_KNOWN)}; name a folder, a Hub id "
+            f"such as openai/clip-vit-base-patch32, or 'mini' for the bundled model ({reason})"
+        ) from error
+
+
+def _loaded(path: str, source: str, name: str, config: Any, device: torch.device, options: LoadOptions) -> Model:
+    try:
+        return _from_path(path)(source, name, config, device, options)
+    except (OSError, ValueError, ImportError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"the model {name!r} could not be loaded: {reason[:400]}") from error

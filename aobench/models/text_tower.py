@@ -1,0 +1,134 @@
+"""From texts to embeddings by each kind's own rule of padding, as cheaply as the rule allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from aobench.models.base import unwrap
+from aobench.models.halving import Halving
+from aobench.models.kinds import DUAL_ENCODERS
+from aobench.models.prefix_tree import WIDTH, rows_of
+
+#: Tokens that go through the tower at once, by device.
+TOKENS = {"cpu": 4096, "cuda": 65536}
+
+
+class TextTower:
+    """The text side of a transformers dual encoder of ``kind``.
+
+    ``method`` is 'tree' (causal towers: shared beginnings once), 'trimmed' (short texts together, padding left
+    out) or 'padded' (all to one length, as the model was trained); ask for a lesser one to compare.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, kind: str, device: torch.device, method: str | None = None) -> None:
+        self.model, self.tokenizer, self.kind, self.device = model, tokenizer, kind, device
+        self.rule = DUAL_ENCODERS[kind]
+        config = model.config.text_config
+        self.length = min(
+            self.rule.length or 10**9, tokenizer.model_max_length, getattr(config, "max_position_embeddings", 10**9)
+        )
+        if getattr(config, "model_type", "") == "xlm-roberta" or kind == "altclip":
+            self.length = min(self.length, config.max_position_embeddings - config.pad_token_id - 1)
+        self.eos = config.eos_token_id if self.rule.causal else None
+        self.tokens = TOKENS.get(device.type, TOKENS["cuda"])
+        self.method = method or ("padded" if self.rule.padding == "max_length" else "trimmed")
+        if method is None and self.rule.causal and self._tree_agrees():
+            self.method = "tree"
+        self._plain = Halving(self._forward)
+        self._rows = Halving(self._forward_rows)
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str]) -> torch.Tensor:
+        """Unit-length float32 N x D on the tower's device, in the order of ``texts``."""
+        tokens = self.tokenizer(list(texts), truncation=True, max_length=self.length)
+        sequences = [self._cut(ids) for ids in tokens["input_ids"]]
+        embedded = self._by_tree(sequences) if self.method == "tree" else self._by_length(sequences)
+        return functional.normalize(embedded, dim=-1)
+
+    def _end(self, ids: Sequence[int]) -> int:
+        """Place of the token whose state is the text's; the rule of the kind's own pooling."""
+        if self.eos == 2 and self.kind != "metaclip_2":  # configs from before the end token's id was right
+            return max(range(len(ids)), key=ids.__getitem__)
+        return ids.index(self.eos)
+
+    def _cut(self, ids: list[int]) -> list[int]:
+        return ids[: self._end(ids) + 1] if self.rule.causal else ids
+
+    def _forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        inputs = {name: value.to(self.device) for name, value in batch.items()}
+        return unwrap(self.model.get_text_features(**inputs)).float()
+
+    def _by_length(self, sequences: list[list[int]]) -> torch.Tensor:
+        """Batches of like length, padded to their longest, or all to the rule's length."""
+        order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
+        out: torch.Tensor | None = None
+        start = 0
+        while start < len(order):
+            stop = start + 1
+            longest = self.length if self.method == "padded" else len(sequences[order[start]])
+            while (
+                stop < len(order)
+                and (stop - start + 1) * (longest if self.method == "padded" else len(sequences[order[stop]]))
+                <= self.tokens
+            ):
+                stop += 1
+            part = order[start:stop]
+            batch = self.tokenizer.pad(
+                {"input_ids": [sequences[i] for i in part]},
+                padding="max_length" if self.method == "padded" else "longest",
+                max_length=self.length, return_tensors="pt",
+            )  # fmt: skip
+            embedded = self._plain({k: batch[k] for k in self.tokenizer.model_input_names if k in batch})
+            if out is None:
+                out = embedded.new_empty(len(sequences), embedded.shape[1])
+            out[torch.tensor(part, device=out.device)] = embedded
+            start = stop
+        assert out is not None
+        return out
+
+    def _by_tree(self, sequences: list[list[int]]) -> torch.Tensor:
+        out: torch.Tensor | None = None
+        for rows in rows_of(sequences, max(1, self.tokens // WIDTH)):
+            states = self._rows(
+                {
+                    "ids": torch.from_numpy(rows.ids),
+                    "positions": torch.from_numpy(rows.positions),
+                    "visible": torch.from_numpy(rows.visible),
+                }
+            )
+            ends = states[torch.from_numpy(rows.row).to(states.device), torch.from_numpy(rows.node).to(states.device)]
+            embedded = self.model.text_projection(self.model.text_model.final_layer_norm(ends)).float()
+            if out is None:
+                out = embedded.new_empty(len(sequences), embedded.shape[1])
+            out[torch.from_numpy(rows.prompts).to(out.device)] = embedded
+        assert out is not None
+        return out
+
+    def _forward_rows(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """States R x W x d of all nodes, by the tower's own layers under the tree's attention mask."""
+        tower = self.model.text_model
+        ids, positions, visible = (batch[k].to(self.device) for k in ("ids", "positions", "visible"))
+        # Not tower.embeddings(): it refuses rows longer than a prompt may be.
+        states = tower.embeddings.token_embedding(ids) + tower.embeddings.position_embedding(positions)
+        mask = torch.zeros(visible.shape, dtype=states.dtype, device=self.device)
+        mask.masked_fill_(~visible, torch.finfo(states.dtype).min)
+        out = tower.encoder(inputs_embeds=states, attention_mask=mask[:, None], is_causal=False)
+        return out.last_hidden_state
+
+    @torch.inference_mode()
+    def _tree_agrees(self) -> bool:
+        """Whether the tree gives what the model's own forward pass gives, on trial texts."""
+        texts = ["a photo of a red car.", "a photo of a red cat", "art", "a photo of a red car in the snow."]
+        sequences = [
+            self._cut(ids) for ids in self.tokenizer(texts, truncation=True, max_length=self.length)["input_ids"]
+        ]
+        self._plain, self._rows = Halving(self._forward), Halving(self._forward_rows)
+        try:
+            a, b = (functional.normalize(f(sequences), dim=-1) for f in (self._by_tree, self._by_length))
+        except (AttributeError, TypeError, RuntimeError):
+            return False  # a tower of another build: its own forward pass serves
+        return bool((a - b).abs().max() < (1e-4 if self.model.dtype == torch.float32 else 3e-2))
