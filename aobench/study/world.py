@@ -96,8 +96,8 @@ def _render(list_of_pairs: list[IdPair], stream: tuple[int, ...]) -> Images:
     return Images(pixels, numbers[:, 0], numbers[:, 1])
 
 
-def training_images(count: int, diversity: int, seed: int) -> Images:
-    """``count`` images; each pair occurs equally often, give or take one. Fewer images are a part of more.
+def training_order(count: int, diversity: int, seed: int) -> list[IdPair]:
+    """The pairs of ``count`` training images, in order; each pair equally often, give or take one. Fewer are a part of more.
 
     The pairs come round after round, each round in a new order.
     """
@@ -106,7 +106,12 @@ def training_images(count: int, diversity: int, seed: int) -> Images:
     order: list[IdPair] = []
     while len(order) < count:
         order.extend(listed[i] for i in rng.permutation(len(listed)))
-    return _render(order[:count], (3, diversity, seed))
+    return order[:count]
+
+
+def training_images(count: int, diversity: int, seed: int) -> Images:
+    """The ``count`` training images of :func:`training_order`. Fewer images are a part of more."""
+    return _render(training_order(count, diversity, seed), (3, diversity, seed))
 
 
 def test_images(split: str) -> Images:
