@@ -74,7 +74,9 @@ def _standard(z: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return (z - z[rows].mean(0)) / np.where(deviation > 1e-9, deviation, np.inf)
 
 
-def z_diff(z: np.ndarray, factors: np.ndarray, parts: Split, seed: int = 0, points: int = 400, batch: int = 32) -> float:
+def z_diff(
+    z: np.ndarray, factors: np.ndarray, parts: Split, seed: int = 0, points: int = 400, batch: int = 32
+) -> float:
     """Held-out accuracy at telling which factor was shared (Higgins et al. 2017, beta-VAE, section 3).
 
     A point is the mean of |z1 - z2| over ``batch`` pairs of images that agree in one factor and differ in composition.
@@ -99,7 +101,9 @@ def z_diff(z: np.ndarray, factors: np.ndarray, parts: Split, seed: int = 0, poin
     return float(model.score((u - scaler[0]) / scaler[1], v))
 
 
-def _pairs(factors: np.ndarray, rows: np.ndarray, k: int, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(
+    factors: np.ndarray, rows: np.ndarray, k: int, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """``count`` pairs of rows equal in factor k and unequal in another; every row that has a partner is as likely."""
     by_value = [rows[factors[rows, k] == v] for v in np.unique(factors[rows, k])]
     able = [m for m in by_value if len(np.unique(factors[m], axis=0)) > 1]
@@ -196,7 +200,9 @@ def dcimig(z: np.ndarray, factors: np.ndarray) -> float:
     A dimension belongs to the factor on which it tells most; its gap is that information less the next factor's. The largest
     gap of each factor is summed and divided by the factors' entropies. It is 1 only if one dimension holds a whole factor.
     """
-    told = np.array([[_information(_codes(z[:, d]), factors[:, k]) for k in range(factors.shape[1])] for d in range(z.shape[1])])
+    told = np.array(
+        [[_information(_codes(z[:, d]), factors[:, k]) for k in range(factors.shape[1])] for d in range(z.shape[1])]
+    )
     order = np.sort(told, axis=1)
     gap, owner = order[:, -1] - order[:, -2], told.argmax(1)
     entropy = 0.0

@@ -50,7 +50,9 @@ class Line:
 
     def interval(self, confidence: float = CONFIDENCE) -> np.ndarray:
         """2 x coefficients: bootstrap interval of each coefficient."""
-        return np.quantile(widened(self.drawn, self.coefficients, self.free, self.runs, confidence), _tails(confidence), axis=0)
+        return np.quantile(
+            widened(self.drawn, self.coefficients, self.free, self.runs, confidence), _tails(confidence), axis=0
+        )
 
 
 def _tails(confidence: float) -> tuple[float, float]:
@@ -96,7 +98,11 @@ def _drawn_lines(x: np.ndarray, y: np.ndarray, runs: Sequence[str], draws: int, 
 
 
 def fit(
-    records: Sequence[Record], transform: str = "logit", id_sets: Sequence[str] = ("id",), draws: int = DRAWS, seed: int = 0
+    records: Sequence[Record],
+    transform: str = "logit",
+    id_sets: Sequence[str] = ("id",),
+    draws: int = DRAWS,
+    seed: int = 0,
 ) -> Line:
     """Fit T(ood) on T(id) over the baseline ``records``.
 
@@ -107,7 +113,9 @@ def fit(
     runs = [r.run or r.model for r in records]
     need = len(id_sets) + 2
     if len(set(runs)) < need:
-        raise UserError(f"the baseline has {len(set(runs))} independent model(s); a line over {len(id_sets)} ID set(s) needs {need}")
+        raise UserError(
+            f"the baseline has {len(set(runs))} independent model(s); a line over {len(id_sets)} ID set(s) needs {need}"
+        )
     x = _design(records, id_sets, transform)
     y = transformed(transform, np.array([r.ood for r in records]), np.array([r.n_ood for r in records]))
     if np.linalg.matrix_rank(x - x.mean(0) + np.eye(1, x.shape[1])) < x.shape[1]:

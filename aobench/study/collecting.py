@@ -38,7 +38,9 @@ def caption_nmi(order: Iterable[IdPair], seed: int = 0) -> tuple[float, float]:
     """NMI of attribute and object over training captions, and its mean over SHUFFLES pairings at random: its bias."""
     pairs = np.array(list(order))
     rng = np.random.default_rng(seed)
-    shuffled = [mutual_information(np.column_stack([rng.permutation(pairs[:, 0]), pairs[:, 1]])) for _ in range(SHUFFLES)]
+    shuffled = [
+        mutual_information(np.column_stack([rng.permutation(pairs[:, 0]), pairs[:, 1]])) for _ in range(SHUFFLES)
+    ]
     return mutual_information(pairs), float(np.mean(shuffled))
 
 
@@ -87,13 +89,16 @@ def collect(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
 
     missing = [run.name for run in all_runs() if not (folder / f"{run.name}.json").exists()]
     if missing:
-        raise UserError(f"{folder} lacks {len(missing)} runs, {missing[0]} the first; run the command again without --collect")
+        raise UserError(
+            f"{folder} lacks {len(missing)} runs, {missing[0]} the first; run the command again without --collect"
+        )
     rows = []
     for run in tqdm(all_runs(), desc="disentanglement", unit="run", disable=quiet, leave=False):
         raw = json.loads((folder / f"{run.name}.json").read_text(encoding="utf-8"))
         nmi, shuffled = caption_nmi(training_order(run.scale, run.diversity, run.seed))
         right = {
-            name: {kind: packed(counts) for kind, counts in raw["splits"][name].items() if kind != "n"} for name in ("id", "ood")
+            name: {kind: packed(counts) for kind, counts in raw["splits"][name].items() if kind != "n"}
+            for name in ("id", "ood")
         }
         rows.append({
             **asdict(run), "seconds": raw["seconds"], "device": raw["device"], "torch": raw["torch"], "nmi": round(nmi, 5),

@@ -96,7 +96,9 @@ def estimate(folder: Path, workers: int) -> str:
     left = len(all_runs()) - len(done_runs(folder))
     minutes = SECONDS_ONE_CORE / 60 * left / len(all_runs()) / workers
     where = ", ".join(devices())
-    total = f"{left} of {len(all_runs())} runs left ({STEPS} steps of {BATCH} images each) on {where}, {workers} at once"
+    total = (
+        f"{left} of {len(all_runs())} runs left ({STEPS} steps of {BATCH} images each) on {where}, {workers} at once"
+    )
     return f"{total}: about {minutes:.0f} minutes on CPU cores as fast as ours (an EPYC of 2024), less on a GPU"
 
 
