@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aobench.analysis import commands as analysis
 from aobench.errors import UserError
+from aobench.study import commands as study
 
 if TYPE_CHECKING:
     from aobench.models.registry import Resolved
@@ -71,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     i = verbs.add_parser("install", help="make evaluate.load and load_dataset find ours by name in any process")
     i.add_argument("--config", default="mini", choices=("v2", "mini"), help="the dataset's config (default: mini)")
     i.add_argument("--data-dir", help="folder or zip of the published archive, for v2")
+    for module in (analysis, study):
+        module.add_parser(verbs)
     return parser
 
 
@@ -216,7 +220,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, or 2 for bad input (one line on stderr)."""
     args = _parser().parse_args(argv)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    verb = {"evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install}[args.verb]
+    verb = {"evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install}.get(args.verb)
+    verb = verb or (study.run if args.verb == "study" else analysis.run)
     try:
         verb(args)
     except UserError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from compositional_ood.compositional_ood import wilson
@@ -14,6 +15,9 @@ from scipy.stats import spearmanr
 from aobench.analysis.plots import COLOURS, new
 from aobench.analysis.records import PUBLISHED
 from aobench.errors import UserError
+
+if TYPE_CHECKING:
+    from aobench.evaluation.table import Predictions
 
 MOST_COLUMNS = 60  #: objects a heat map shows; of more, those with the lowest accuracy
 
@@ -131,3 +135,46 @@ def counts_figure(right: dict[str, tuple[int, int]], title: str) -> tuple[Figure
     np.ravel(axes)[0].set_ylabel("accuracy on the class, %")
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     return figure, fits
+
+
+def _names(predictions: Predictions, split: str) -> tuple[dict[int, str], dict[int, str]]:
+    """Names of the attribute and object numbers, as far as the candidates' names tell."""
+    from imagenet_ao import parse_label
+
+    attributes: dict[int, str] = {}
+    objects: dict[int, str] = {}
+    listed = predictions.candidates[split]
+    for a, o, name in zip(listed.attributes, listed.objects, listed.names, strict=True):
+        if a < 0:
+            objects[o] = name
+        elif o < 0:
+            attributes[a] = name
+        elif (parts := parse_label(name)) is not None:
+            attributes[a], objects[o] = parts
+    return attributes, objects
+
+
+def from_table(predictions: Predictions, split: str, kind: str) -> Cells:
+    """Right answers and images by attribute and object. Raises UserError where images have no attribute."""
+    from aobench.analysis.paired import hits
+
+    _, right, _ = hits(predictions, split, kind)
+    rows = predictions.split(split)
+    a, o = np.array(rows["attribute"]), np.array(rows["object"])
+    if (a < 0).any() or (o < 0).any():
+        raise UserError(f"images of {split} have no attribute or object; there is nothing to break down")
+    named = _names(predictions, split)
+    ids = (np.unique(a), np.unique(o))
+    shape = (len(ids[0]), len(ids[1]))
+    where = (np.searchsorted(ids[0], a), np.searchsorted(ids[1], o))
+    n, good = np.zeros(shape, int), np.zeros(shape, int)
+    np.add.at(n, where, 1)
+    np.add.at(good, where, right.astype(int))
+    attributes = [named[0].get(int(i), f"attribute {i}") for i in ids[0]]
+    return Cells(good, n, attributes, [named[1].get(int(i), f"object {i}") for i in ids[1]])
+
+
+def per_class(cells: Cells) -> dict[str, tuple[int, int]]:
+    """Object name -> (right answers, images)."""
+    sums = zip(cells.right.sum(0).tolist(), cells.n.sum(0).tolist(), strict=True)
+    return dict(zip(cells.objects, sums, strict=True))

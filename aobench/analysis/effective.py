@@ -139,9 +139,10 @@ def fit(
 class Effective:
     """One model against a line. Accuracies and ``rho`` as fractions; each figure with its interval.
 
-    ``odds_ratio``: odds of a right OoD answer over the odds that the line expects. ``accuracy_ratio``: OoD accuracy over
-    the expected one (ratio of error-free rates). ``scatter_low``, ``scatter_high``: where rho of a further model *of the baseline family*
-    with this ID accuracy would lie. ``extrapolated``: outside the baseline's range. ``in_baseline``: helped to fit the line.
+    ``odds_ratio``: odds of a right OoD answer over the odds that the line expects. ``accuracy_ratio``: OoD accuracy
+    over the expected one (ratio of error-free rates). ``scatter_low``, ``scatter_high``: where rho of a further model
+    *of the baseline family* with this ID accuracy would lie. ``extrapolated``: outside the baseline's range.
+    ``in_baseline``: helped to fit the line.
     """
 
     model: str
@@ -193,7 +194,7 @@ def _away(line: Line, records: Sequence[Record]) -> np.ndarray:
     if len(line.id_sets) > 1:
         x = _design(records, line.id_sets, line.transform)
         outside |= np.einsum("mi,ij,mj->m", x, line.gram, x) > line.leverage * (1 + 1e-9)
-    return outside
+    return np.asarray(outside)
 
 
 def effective(line: Line, records: Sequence[Record], confidence: float = CONFIDENCE, seed: int = 1) -> list[Effective]:
@@ -218,13 +219,17 @@ def effective(line: Line, records: Sequence[Record], confidence: float = CONFIDE
     share = np.quantile(q_drawn / safe_drawn, tails, axis=0)
     half = student.ppf(tails[1], line.free) * line.sd * np.sqrt(1 + np.einsum("mi,ij,mj->m", x, line.gram, x))
     scatter = np.stack([back(centre - half) - e, back(centre + half) - e])
+    columns = {
+        "expected": e, "rho": rate - e, "rho_low": rho[0], "rho_high": rho[1],
+        "odds_ratio": _odds(safe_q) / _odds(safe_e), "odds_ratio_low": odds[0], "odds_ratio_high": odds[1],
+        "accuracy_ratio": safe_q / safe_e, "accuracy_ratio_low": share[0], "accuracy_ratio_high": share[1],
+        "scatter_low": scatter[0], "scatter_high": scatter[1],
+    }  # fmt: skip
     away, inner = _away(line, records), set(line.models)
     return [
         Effective(
-            r.model, r.family, r.training_set, r.id, r.ood, float(e[i]), float(rate[i] - e[i]), *map(float, rho[:, i]),
-            float(_odds(safe_q[i]) / _odds(safe_e[i])), *map(float, odds[:, i]),
-            float(safe_q[i] / safe_e[i]), *map(float, share[:, i]), *map(float, scatter[:, i]),
-            bool(away[i]), r.model in inner,
+            r.model, r.family, r.training_set, r.id, r.ood,
+            extrapolated=bool(away[i]), in_baseline=r.model in inner, **{k: float(v[i]) for k, v in columns.items()},
         )
         for i, r in enumerate(records)
     ]  # fmt: skip
@@ -264,4 +269,18 @@ def by_group(
         low, high = np.quantile(means, _tails(confidence))
         mean = float(np.mean([p.rho for p in points]))
         out.append(Group(name, len(members), k, mean, float(low), float(high), sum(p.extrapolated for p in points)))
+    return sorted(out, key=lambda g: g.rho)
+
+
+def left_out(
+    baseline: Sequence[Record], records: Sequence[Record], column: str = "training_set", **how: Any
+) -> list[Group]:
+    """:func:`by_group`, each group against a line fitted without it; ``how`` goes to :func:`fit`.
+
+    A group that helped to fit its own line pulls it towards itself. Raises UserError where too few models are left.
+    """
+    out = []
+    for name in sorted({getattr(r, column) for r in records}):
+        others = [r for r in baseline if getattr(r, column) != name]
+        out += by_group(fit(others, **how), [r for r in records if getattr(r, column) == name], column)
     return sorted(out, key=lambda g: g.rho)

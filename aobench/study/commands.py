@@ -1,0 +1,2 @@
+def add_parser(verbs): pass
+def run(args): pass
