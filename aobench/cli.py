@@ -10,10 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aobench.analysis import commands as analysis
 from aobench.errors import UserError
+from aobench.publish import commands as publish
+from aobench.study import commands as study
 
 if TYPE_CHECKING:
     from aobench.models.registry import Resolved
+
+#: Rooms with verbs of their own: ``add_parser(verbs)`` and ``run(args)``.
+ROOMS = (analysis, study, publish)
 
 #: How accelerate spells the number of processes.
 PROCESSES = ("--num_processes", "--num-processes")
@@ -71,9 +77,11 @@ def _parser() -> argparse.ArgumentParser:
     i = verbs.add_parser("install", help="make evaluate.load and load_dataset find ours by name in any process")
     i.add_argument("--config", default="mini", choices=("v2", "mini"), help="the dataset's config (default: mini)")
     i.add_argument("--data-dir", help="folder or zip of the published archive, for v2")
-    from aobench.publish.cli import add_parsers
-
-    add_parsers(verbs)
+    for room in ROOMS:
+        before = set(verbs.choices)
+        room.add_parser(verbs)
+        for name in set(verbs.choices) - before:
+            verbs.choices[name].set_defaults(room=room)
     return parser
 
 
@@ -224,12 +232,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, or 2 for bad input (one line on stderr)."""
     args = _parser().parse_args(argv)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    from aobench.publish.cli import card, leaderboard, submit
-
-    verb = {
-        "evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install, "card": card,
-        "submit": submit, "leaderboard": leaderboard,
-    }[args.verb]  # fmt: skip
+    own = {"evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install}
+    verb = own.get(args.verb) or args.room.run
     try:
         verb(args)
     except UserError as error:

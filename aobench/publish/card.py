@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aobench.analysis.breakdown import by_part
+from aobench.analysis.by_part import by_part
 from aobench.errors import UserError
 from aobench.publish.entries import TASKS, beyond, entries, entries_yaml, model_index
 from aobench.publish.results import Result

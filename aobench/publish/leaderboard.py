@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from aobench.analysis.breakdown import by_part
+from aobench.analysis.by_part import by_part
 from aobench.errors import UserError
 from aobench.publish.results import Result
 

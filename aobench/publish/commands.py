@@ -10,7 +10,7 @@ from typing import Any
 from aobench.errors import UserError
 
 
-def add_parsers(verbs: Any) -> None:
+def add_parser(verbs: Any) -> None:
     """Add the verbs of publishing to the command line."""
     c = verbs.add_parser("card", help="write a result as a model card and leaderboard entries")
     c.add_argument("results", type=Path, help="folder that `imagenet-ao evaluate` wrote for a model")
@@ -88,3 +88,8 @@ def _facts(path: Path | None) -> dict[str, dict[str, str]]:
     if missing:
         raise UserError(f"{path} lacks the column(s) {', '.join(sorted(missing))}")
     return {row["model"]: {"family": row["family"], "training": row["training_set"]} for row in rows}
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the verb that ``args`` names."""
+    {"card": card, "submit": submit, "leaderboard": leaderboard}[args.verb](args)
