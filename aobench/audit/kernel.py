@@ -50,7 +50,7 @@ def _decode(data, at, end):
 @njit(nogil=True, cache=True, inline="always")
 def _look_up(keys, values, key):
     mask = np.uint64(len(keys) - 1)
-    slot = (key ^ (key >> _S32)) & mask
+    slot = ((key * _GOLDEN) >> _S32) & mask
     while keys[slot] != _ZERO:
         if keys[slot] == key:
             return values[slot]

@@ -14,14 +14,14 @@ from aobench.audit.text import word_hash
 def hash_table(entries: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Open addressing with steps of one; keys uint64 (0: free), values int32; at most a quarter full.
 
-    The slot of a key is its upper 32 bits xor its lower ones, modulo the size, a power of two.
+    The slot of a key are the upper 32 bits of its product with 2^64 / golden ratio, modulo the size, a power of two.
     """
     size = 64
     while size < 4 * len(entries):
         size *= 2
     keys, values = np.zeros(size, np.uint64), np.zeros(size, np.int32)
     for key, value in entries.items():
-        slot = (key ^ (key >> 32)) & (size - 1)
+        slot = ((key * 0x9E3779B97F4A7C15 & (1 << 64) - 1) >> 32) & (size - 1)
         while keys[slot]:
             slot = (slot + 1) & (size - 1)
         keys[slot], values[slot] = key, value
