@@ -17,19 +17,20 @@ from aobench.audit.text import character_tables
 
 @dataclass(frozen=True)
 class Chunk:
-    """Captions one after the other: ``data`` uint8, ``offsets`` int64 (n + 1), nulls (empty), row of the first."""
+    """Captions in one buffer: ``data`` uint8, ``begins`` and ``stops`` int64 (n), nulls (empty), row of the first."""
 
     data: np.ndarray
-    offsets: np.ndarray
+    begins: np.ndarray
+    stops: np.ndarray
     nulls: int
     first_row: int
 
     def __len__(self) -> int:
-        return len(self.offsets) - 1
+        return len(self.begins)
 
     def text(self, index: int) -> str:
         """One caption; bytes that are no UTF-8 are replaced."""
-        return bytes(self.data[self.offsets[index] : self.offsets[index + 1]]).decode("utf-8", "replace")
+        return bytes(self.data[self.begins[index] : self.stops[index]]).decode("utf-8", "replace")
 
     @classmethod
     def of(cls, captions: Iterable[str | None], first_row: int = 0) -> Chunk:
@@ -37,7 +38,7 @@ class Chunk:
         coded = [None if c is None else c.encode("utf-8", "surrogatepass") for c in captions]
         offsets = np.cumsum([0, *(len(c or b"") for c in coded)]).astype(np.int64)
         data = np.frombuffer(b"".join(c or b"" for c in coded), np.uint8)
-        return cls(data, offsets, sum(c is None for c in coded), first_row)
+        return cls(data, offsets[:-1], offsets[1:], sum(c is None for c in coded), first_row)
 
 
 @dataclass(frozen=True)
@@ -128,14 +129,14 @@ class Counter:
         keep = kept_rows(chunk.first_row, n, file_seed, self.plan.sample)
         hashes, wanted = np.zeros(n, np.uint64), np.zeros(n, np.bool_)
         words = count_words(
-            chunk.data, chunk.offsets, keep, chunk.first_row, *self._tables, self.slots, self.tally.arrays, self.last,
+            chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row, *self._tables, self.slots, self.tally.arrays, self.last,
             self.attribute_counts, self.object_counts, hashes, wanted,
         )  # fmt: skip
         if self.authors is not None:
             self._count_authors(chunk, keep, self.authors, hashes, wanted)
         for index in np.flatnonzero(wanted):
             self.texts[chunk.first_row + int(index)] = chunk.text(index)
-        sizes = np.diff(chunk.offsets)
+        sizes = chunk.stops - chunk.begins
         self.totals.add(
             Totals(
                 n, int(keep.sum()) if len(keep) else n, chunk.nulls, int((sizes == 0).sum()) - chunk.nulls,
@@ -153,7 +154,7 @@ class Counter:
         if not lowers_letter_by_letter(self.plan.vocabulary):
             chunk = Chunk.of((chunk.text(i).lower() for i in range(len(chunk))), chunk.first_row)
         count_authors(
-            chunk.data, chunk.offsets, keep, chunk.first_row, character_tables()[1], a.symbols, a.steps,
+            chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row, character_tables()[1], a.symbols, a.steps,
             a.found_start, a.found, a.cell_of, 0, tally.arrays, self.author_words, hashes, wanted,
         )  # fmt: skip
 

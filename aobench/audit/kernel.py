@@ -245,11 +245,11 @@ def _adjacent(found, starts, ends, nodes, attribute_lives, object_lives, hard, n
 
 
 @njit(nogil=True, cache=True)
-def count_words(data, offsets, keep, first_row, characters, word_table, tree, names, shape, slots, tally, last,
+def count_words(data, begins, stops, keep, first_row, characters, word_table, tree, names, shape, slots, tally, last,
                 attribute_counts, object_counts, text_hashes, wanted):  # fmt: skip
     """Count a chunk of captions under the rules ``words``, ``adjacent`` and ``adjacent-forms``.
 
-    ``data`` uint8, ``offsets`` int64 (n + 1), ``keep`` bool (n, or empty: all). ``shape``: attributes, objects, words
+    ``data`` uint8, ``begins`` and ``stops`` int64 (n), ``keep`` bool (n, or empty: all). ``shape``: attributes, objects, words
     of the longest form. ``slots``: each rule's place in the
     tally, or -1. ``last`` int64 (2, cells): the last row that counted, -1 at first. Fills ``text_hashes`` uint64 (n)
     and ``wanted`` bool (n): the text is to be kept as an example. Returns the number of words.
@@ -259,8 +259,8 @@ def count_words(data, offsets, keep, first_row, characters, word_table, tree, na
     edge_keys, edge_values, inner = tree
     spans, attribute_ids, _, object_ids, _ = names
     longest = 0
-    for i in range(len(offsets) - 1):
-        longest = max(longest, offsets[i + 1] - offsets[i])
+    for i in range(len(begins)):
+        longest = max(longest, stops[i] - begins[i])
     room = longest // 2 + 2
     numbers, hard = np.zeros(room, np.int32), np.zeros(room, np.bool_)
     most = 256
@@ -271,11 +271,11 @@ def count_words(data, offsets, keep, first_row, characters, word_table, tree, na
     a_start, a_unique = np.zeros(shape[0], np.int64), np.zeros(shape[0], np.int64)
     o_start, o_unique = np.zeros(shape[1], np.int64), np.zeros(shape[1], np.int64)
     total = 0
-    for i in range(len(offsets) - 1):
+    for i in range(len(begins)):
         if len(keep) and not keep[i]:
             continue
         n, known, value = _cut(
-            data, offsets[i], offsets[i + 1], kinds, folded, word_keys, word_values, numbers, hard
+            data, begins[i], stops[i], kinds, folded, word_keys, word_values, numbers, hard
         )
         value = _mix(value)
         text_hashes[i] = value
@@ -313,7 +313,7 @@ def count_words(data, offsets, keep, first_row, characters, word_table, tree, na
 
 
 @njit(nogil=True, cache=True)
-def count_authors(data, offsets, keep, first_row, folded, symbols, steps, found_start, found, cell_of, slot, tally,
+def count_authors(data, begins, stops, keep, first_row, folded, symbols, steps, found_start, found, cell_of, slot, tally,
                   word_counts, text_hashes, wanted):  # fmt: skip
     """Count a chunk under the authors' rule: cells are pairs of substrings of the caption in lower case."""
     n_words = len(cell_of)
@@ -322,10 +322,10 @@ def count_authors(data, offsets, keep, first_row, folded, symbols, steps, found_
     firsts = np.zeros(n_words, np.bool_)
     for w in range(n_words):
         firsts[w] = np.any(cell_of[w] >= 0)
-    for i in range(len(offsets) - 1):
+    for i in range(len(begins)):
         if len(keep) and not keep[i]:
             continue
-        n, state, at, end = 0, 0, offsets[i], offsets[i + 1]
+        n, state, at, end = 0, 0, begins[i], stops[i]
         while at < end:
             code = np.int64(data[at])
             at += 1

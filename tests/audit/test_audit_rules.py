@@ -158,7 +158,7 @@ def test_names_beyond_ascii_count_as_the_oracle_counts():
 def test_bytes_that_are_no_utf8_part_words():
     data = np.frombuffer(b"red\xff bus \xe2\x82 \xf4\x90\x80\x80 red\xc3", np.uint8)
     counter = Counter(Plan(Vocabulary(("red",), ("bus",)), ALL))
-    counter.count(Chunk(data, np.array([0, len(data)]), 0, 0))
+    counter.count(Chunk(data, np.array([0]), np.array([len(data)]), 0, 0))
     part = counter.take()
     assert part.rules["words"].counts.tolist() == [1]
     assert len(part.rules["adjacent"].counts) == 0
