@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aobench.audit.cli import add_parser as add_audit_parser
+from aobench.audit.cli import run as run_audit
 from aobench.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     i = verbs.add_parser("install", help="make evaluate.load and load_dataset find ours by name in any process")
     i.add_argument("--config", default="mini", choices=("v2", "mini"), help="the dataset's config (default: mini)")
     i.add_argument("--data-dir", help="folder or zip of the published archive, for v2")
+    add_audit_parser(verbs)
     return parser
 
 
@@ -214,7 +217,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, or 2 for bad input (one line on stderr)."""
     args = _parser().parse_args(argv)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    verb = {"evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install}[args.verb]
+    verbs = {"evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install, "audit": run_audit}
+    verb = verbs[args.verb]
     try:
         verb(args)
     except UserError as error:

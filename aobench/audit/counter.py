@@ -77,7 +77,8 @@ def kept_rows(first_row: int, n: int, file_seed: int, sample: float) -> np.ndarr
     if sample >= 1:
         return np.zeros(0, np.bool_)
     with np.errstate(over="ignore"):
-        z = (np.arange(first_row, first_row + n, dtype=np.uint64) + np.uint64(file_seed)) * np.uint64(0x9E3779B97F4A7C15)
+        z = np.arange(first_row, first_row + n, dtype=np.uint64) + np.uint64(file_seed)
+        z = z * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return (z ^ (z >> np.uint64(31))) < np.uint64(int(sample * 2.0**64))
@@ -129,13 +130,13 @@ class Counter:
         keep = kept_rows(chunk.first_row, n, file_seed, self.plan.sample)
         hashes, wanted = np.zeros(n, np.uint64), np.zeros(n, np.bool_)
         words = count_words(
-            chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row, *self._tables, self.slots, self.tally.arrays, self.last,
-            self.attribute_counts, self.object_counts, hashes, wanted,
+            chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row, *self._tables, self.slots, self.tally.arrays,
+            self.last, self.attribute_counts, self.object_counts, hashes, wanted,
         )  # fmt: skip
         if self.authors is not None:
             self._count_authors(chunk, keep, self.authors, hashes, wanted)
-        for index in np.flatnonzero(wanted):
-            self.texts[chunk.first_row + int(index)] = chunk.text(index)
+        for index in np.flatnonzero(wanted).tolist():
+            self.texts[chunk.first_row + index] = chunk.text(index)
         sizes = chunk.stops - chunk.begins
         self.totals.add(
             Totals(

@@ -249,9 +249,8 @@ def count_words(data, begins, stops, keep, first_row, characters, word_table, tr
                 attribute_counts, object_counts, text_hashes, wanted):  # fmt: skip
     """Count a chunk of captions under the rules ``words``, ``adjacent`` and ``adjacent-forms``.
 
-    ``data`` uint8, ``begins`` and ``stops`` int64 (n), ``keep`` bool (n, or empty: all). ``shape``: attributes, objects, words
-    of the longest form. ``slots``: each rule's place in the
-    tally, or -1. ``last`` int64 (2, cells): the last row that counted, -1 at first. Fills ``text_hashes`` uint64 (n)
+    ``data`` uint8, ``begins`` and ``stops`` int64 (n), ``keep`` bool (n, or empty: all). ``shape``:
+    attributes, objects, words of the longest form. ``slots``: each rule's place in the tally, or -1. ``last`` int64 (2, cells): the last row that counted, -1 at first. Fills ``text_hashes`` uint64 (n)
     and ``wanted`` bool (n): the text is to be kept as an example. Returns the number of words.
     """
     kinds, folded = characters
@@ -313,8 +312,8 @@ def count_words(data, begins, stops, keep, first_row, characters, word_table, tr
 
 
 @njit(nogil=True, cache=True)
-def count_authors(data, begins, stops, keep, first_row, folded, symbols, steps, found_start, found, cell_of, slot, tally,
-                  word_counts, text_hashes, wanted):  # fmt: skip
+def count_authors(data, begins, stops, keep, first_row, folded, symbols, steps, found_start, found, cell_of, slot,
+                  tally, word_counts, text_hashes, wanted):  # fmt: skip
     """Count a chunk under the authors' rule: cells are pairs of substrings of the caption in lower case."""
     n_words = len(cell_of)
     stamps = np.full(n_words, -1, np.int64)

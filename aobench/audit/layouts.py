@@ -50,13 +50,13 @@ def find_column(names: Sequence[str], where: str, column: str | None = None) -> 
     for known in CAPTION_COLUMNS:
         if known in lowered:
             return lowered[known]
-    raise UserError(f"{where} has no caption column that is known; name one with --column: {', '.join(names) or 'none'}")
+    listed = ", ".join(names) or "none"
+    raise UserError(f"{where} has no caption column that is known; name one with --column. It has: {listed}")
 
 
 def table_layout(first_line: str, separator: str, where: str, column: str | None, layout: str | None) -> Layout:
     """The layout of a CSV or TSV from its first line, unless ``layout`` or ``column`` names it."""
-    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
-    fields = next(csv.reader([first_line], delimiter=separator, quoting=quoting), [])
+    fields = first_line.split(separator) if separator == "\t" else next(csv.reader([first_line]), [])
     if layout is not None:
         known = LAYOUTS[layout]
         known = LAYOUTS["yfcc25"] if layout == "yfcc" and len(fields) == 25 else known

@@ -1,9 +1,9 @@
 """A file's counts on disk, so that a killed scan goes on where it stopped.
 
 Each file has ``<key>.parquet`` (counts, hashes and examples, one row a cell) and ``<key>.json`` (totals, marginals and
-what the manifest says of it), which is written last: a part without it doesn't exist. The key stands for the file (path,
-size, time of change) and for what is counted (names, forms, rules and their versions), so a part that no longer fits is
-not found.
+what the manifest says of it), which is written last: a part without it doesn't exist. The key stands for the file
+(path, size, time of change) and for what is counted (names, forms, rules and their versions), so a part that no longer
+fits is not found.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def read_part(folder: Path, key: str) -> Part:
 
     content = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
     table = pq.read_table(folder / f"{key}.parquet")
-    rules, texts = {}, {}
+    rules: dict[str, Sparse] = {}
+    texts: dict[int, str] = {}
     for number, rule in enumerate(content["rules"]):
         mine = table.filter(pc.equal(table["rule"], number)).combine_chunks()
         lists = {}
@@ -119,8 +120,8 @@ def read_part(folder: Path, key: str) -> Part:
             _values(lists["hashes"][1], np.uint64), starts, rows, _values(lists["row_hashes"][1], np.uint64),
         )  # fmt: skip
         texts.update(zip(rows.tolist(), lists["texts"][1].to_pylist(), strict=True))
-    counts = (np.array(content[name], np.int64) for name in ("attribute_counts", "object_counts"))
-    return Part(rules, *counts, Totals(**content["totals"]), texts)
+    attributes, objects = (np.array(content[name], np.int64) for name in ("attribute_counts", "object_counts"))
+    return Part(rules, attributes, objects, Totals(**content["totals"]), texts)
 
 
 def _values(array: Any, dtype: type) -> np.ndarray:

@@ -15,12 +15,12 @@ import urllib.parse
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from aobench.audit.counter import Chunk
-from aobench.audit.layouts import LAYOUTS, Layout, find_column, table_layout
+from aobench.audit.layouts import LAYOUTS, find_column, table_layout
 from aobench.errors import UserError
 
 if TYPE_CHECKING:
@@ -146,9 +146,8 @@ def _scan(path: str, kind: str, column: str | None, layout: str | None) -> pl.La
         return pl.scan_ndjson(path, schema={name: pl.String}).select(name)
     separator = "\t" if kind == "tsv" else ","
     found = table_layout(_first_line(path), separator, path, column, layout)
-    frame = pl.scan_csv(
-        path, separator=separator, has_header=found.header, infer_schema=False, quote_char=None if kind == "tsv" else '"'
-    )
+    quote = None if kind == "tsv" else '"'
+    frame = pl.scan_csv(path, separator=separator, has_header=found.header, infer_schema=False, quote_char=quote)
     names = frame.collect_schema().names()
     return frame.select(_joined([pl.col(names[c] if isinstance(c, int) else c) for c in found.columns], found.coded))
 
@@ -203,7 +202,9 @@ def _open(path: str) -> IO[bytes]:
         import fsspec
 
         return fsspec.open(path, "rb", compression="infer").open()
-    return gzip.open(path, "rb") if path.lower().endswith(".gz") else Path(path).open("rb")
+    if path.lower().endswith(".gz"):
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    return Path(path).open("rb")
 
 
 def _text_chunks(path: str) -> Iterator[Chunk]:

@@ -33,8 +33,8 @@ class WordTables:
     """``word_keys``, ``word_values``: hash of a word -> its number, from 1. ``edge_*``: (node * 2^32 + word) -> node.
 
     A node that ends a form has a range of names: ``spans[node]`` = start and end in ``attribute_ids``, then in
-    ``object_ids``; ``*_written`` tells which are as written. ``inner[node]``: whether the tree goes on. ``longest``: words
-    of the longest form.
+    ``object_ids``; ``*_written`` tells which are as written. ``inner[node]``: whether the tree goes on. ``longest``:
+    words of the longest form.
     """
 
     word_keys: np.ndarray
@@ -77,9 +77,10 @@ def word_tables(vocabulary: Vocabulary) -> WordTables:
     ids = [np.array([i for i, _ in f], np.int32) for f in flat]
     written_flags = [np.array([w for _, w in f], np.bool_) for f in flat]
     tree = hash_table({(node << 32) | number: to for (node, number), to in edges.items()})
+    forms = [f for every in (vocabulary.attribute_forms, vocabulary.object_forms) for f in every]
     return WordTables(
         *hash_table(hashes), *tree, inner, spans, ids[0], written_flags[0], ids[1], written_flags[1],
-        max(len(sequence) for every in (vocabulary.attribute_forms, vocabulary.object_forms) for f in every for sequence in f),
+        max(len(sequence) for f in forms for sequence in f),
     )  # fmt: skip
 
 

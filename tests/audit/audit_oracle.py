@@ -44,7 +44,9 @@ def inside(a: tuple[int, int], b: tuple[int, int]) -> bool:
 
 
 def in_caption(
-    caption: str, attributes: Sequence[Mapping[tuple[str, ...], bool]], objects: Sequence[Mapping[tuple[str, ...], bool]]
+    caption: str,
+    attributes: Sequence[Mapping[tuple[str, ...], bool]],
+    objects: Sequence[Mapping[tuple[str, ...], bool]],
 ) -> dict[str, set[tuple[int, int]]]:
     """The pairs (attribute, object) that one caption shows, by rule."""
     text = plain(caption)

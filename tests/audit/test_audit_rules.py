@@ -123,8 +123,8 @@ def test_forms_are_the_listed_ones():
     assert set(object_forms("binoculars")) == {("binoculars",)}
 
 
-SYLLABLES = ["red", "Red", "fox", "foxes", "red-fox", "brick", "red brick", "ORANGE", "oranges", "iron", "irons", "tiger",
-             "shark", "tiger shark", "jean", "jeans", "paper towel", "water", "buffalo", "water  buffalo", "snowy",
+SYLLABLES = ["red", "Red", "fox", "foxes", "red-fox", "brick", "red brick", "ORANGE", "oranges", "iron", "irons",
+             "tiger", "shark", "tiger shark", "jean", "jeans", "paper towel", "water", "buffalo", "water  buffalo", "snowy",
              "snowiest", "covered", "moss", "moss-covered", "bus", "buses", "school", "crane", "é", "ﬁ", "ß", "İ", "Σ",
              "日本", "\ud7ff", "𝐫", "🦊", "❤️", ",", ".", "|", "\t", "\n", "_", "'s", "’s", "–", "(", "a", "of", "\x00",
              "\u0301", "\u00ad"]  # fmt: skip
@@ -132,10 +132,12 @@ SYLLABLES = ["red", "Red", "fox", "foxes", "red-fox", "brick", "red brick", "ORA
 
 def random_captions(n, seed):
     draw = random.Random(seed)
-    return [
-        draw.choice(["", " ", "-"]).join(draw.choice(SYLLABLES) + draw.choice([" ", " ", " ", ""]) for _ in range(draw.randint(0, 14)))
-        for _ in range(n)
-    ]
+
+    def caption():
+        parts = (draw.choice(SYLLABLES) + draw.choice([" ", " ", " ", ""]) for _ in range(draw.randint(0, 14)))
+        return draw.choice(["", " ", "-"]).join(parts)
+
+    return [caption() for _ in range(n)]
 
 
 def test_random_captions_count_as_the_oracle_counts():
