@@ -63,11 +63,12 @@ _SPELLINGS = (
 _SPELLED: dict[str, tuple[str, ...]] = {w: pair for pair in _SPELLINGS for w in pair}
 
 #: Attributes that are compared: dirty, dirtier, dirtiest.
-_COMPARED = """
+_COMPARED_WORDS = """
     dry wet rough clean dirty dusty curly round spiky fluffy foamy furry rocky sandy snowy muddy murky red pink green
     black blond blue brown gray grey white yellow tan purple big small large long short tall old new young bright
     dark soft hard smooth shiny rusty wide narrow thick thin
-""".split()
+"""
+_COMPARED = frozenset(_COMPARED_WORDS.split())
 
 #: Objects that the published list calls by their wnid, because another class has the name already.
 SPOKEN = {"n02963159": "cardigan", "n03126707": "crane", "n03710721": "maillot"}

@@ -249,9 +249,10 @@ def count_words(data, begins, stops, keep, first_row, characters, word_table, tr
                 attribute_counts, object_counts, text_hashes, wanted):  # fmt: skip
     """Count a chunk of captions under the rules ``words``, ``adjacent`` and ``adjacent-forms``.
 
-    ``data`` uint8, ``begins`` and ``stops`` int64 (n), ``keep`` bool (n, or empty: all). ``shape``:
-    attributes, objects, words of the longest form. ``slots``: each rule's place in the tally, or -1. ``last`` int64 (2, cells): the last row that counted, -1 at first. Fills ``text_hashes`` uint64 (n)
-    and ``wanted`` bool (n): the text is to be kept as an example. Returns the number of words.
+    ``data`` uint8, ``begins`` and ``stops`` int64 (n), ``keep`` bool (n, or empty: all). ``shape``: attributes,
+    objects, words of the longest form. ``slots``: each rule's place in the tally, or -1. ``last`` int64 (2, cells):
+    the last row that counted, -1 at first. Fills ``text_hashes`` uint64 (n) and ``wanted`` bool (n): the text is to be
+    kept as an example. Returns the number of words.
     """
     kinds, folded = characters
     word_keys, word_values = word_table

@@ -124,7 +124,7 @@ def scan(
     outcome = Outcome([], [])
     todo = []
     for path in paths:
-        facts = _facts(path, source)
+        facts = facts_of(path, source)
         key = part_key(facts, digest)
         known = read_record(parts, key) if "error" not in facts else None
         outcome.records.append({**facts, **known, "resumed": True} if known else facts)
@@ -139,14 +139,15 @@ def scan(
     return outcome
 
 
-def _facts(path: str, source: Source) -> dict[str, Any]:
+def facts_of(path: str, source: Source) -> dict[str, Any]:
+    """`file_facts`, with an ``error`` where the file isn't there and broken files are skipped."""
     try:
         return file_facts(path)
     except OSError as error:
-        return {"path": path, "size": None, "changed": None, **_bad(path, str(error.strerror), source)}
+        return {"path": path, "size": None, "changed": None, **bad_file(path, str(error.strerror), source)}
 
 
-def _bad(path: str, why: str, source: Source) -> dict[str, str]:
+def bad_file(path: str, why: str, source: Source) -> dict[str, str]:
     """The record of a broken file, or UserError."""
     if source.on_bad_file == "skip":
         return {"error": why}
@@ -160,7 +161,7 @@ def _scan_one(
     try:
         part, record = scan_file(path, counters, source, progress.rows)
     except BadFileError as error:
-        outcome.records[index] = {**facts, **_bad(path, str(error), source)}
+        outcome.records[index] = {**facts, **bad_file(path, str(error), source)}
     else:
         write_part(parts, key, part, record)
         outcome.records[index] = {**facts, **record, "resumed": False}

@@ -77,10 +77,10 @@ def word_tables(vocabulary: Vocabulary) -> WordTables:
     ids = [np.array([i for i, _ in f], np.int32) for f in flat]
     written_flags = [np.array([w for _, w in f], np.bool_) for f in flat]
     tree = hash_table({(node << 32) | number: to for (node, number), to in edges.items()})
-    forms = [f for every in (vocabulary.attribute_forms, vocabulary.object_forms) for f in every]
+    sequences = [s for every in (vocabulary.attribute_forms, vocabulary.object_forms) for f in every for s in f]
     return WordTables(
         *hash_table(hashes), *tree, inner, spans, ids[0], written_flags[0], ids[1], written_flags[1],
-        max(len(sequence) for f in forms for sequence in f),
+        max(map(len, sequences)),
     )  # fmt: skip
 
 
