@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.analysis import commands as analysis
+from aobench.audit import cli as audit
 from aobench.errors import UserError
 from aobench.publish import commands as publish
 from aobench.study import commands as study
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from aobench.models.registry import Resolved
 
 #: Rooms with verbs of their own: ``add_parser(verbs)`` and ``run(args)``.
-ROOMS = (analysis, study, publish)
+ROOMS = (audit, analysis, study, publish)
 
 #: How accelerate spells the number of processes.
 PROCESSES = ("--num_processes", "--num-processes")
