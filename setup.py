@@ -17,6 +17,7 @@ setup(
     packages=[*find_packages(include=["aobench", "aobench.*"]), "compositional_ood"],
     package_dir={"compositional_ood": "metrics/compositional_ood"},
     package_data={
+        "aobench.audit": ["*.csv", "*.md"],
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
         "compositional_ood": ["*.md", "*.txt"],
     },
@@ -34,10 +35,15 @@ setup(
         "tqdm>=4.66",
         "safetensors>=0.5",
         "psutil>=6",
+        "polars>=1.34",
+        "numba>=0.61",
     ],
     extras_require={
         "open_clip": ["open_clip_torch>=3", "torchvision"],
         "timm": ["timm>=1", "torchvision"],
+        "ray": ["ray[data]>=2.40"],
+        "figures": ["matplotlib>=3.9"],
+        "bench": ["duckdb>=1.1", "pyahocorasick>=2.1"],
         "dev": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.14", "mypy>=1.18"],
     },
     entry_points={"console_scripts": ["imagenet-ao = aobench.cli:main"]},
