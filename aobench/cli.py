@@ -10,12 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aobench.audit.cli import add_parser as add_audit_parser
-from aobench.audit.cli import run as run_audit
+from aobench.analysis import commands as analysis
+from aobench.audit import cli as audit
 from aobench.errors import UserError
+from aobench.publish import commands as publish
+from aobench.study import commands as study
 
 if TYPE_CHECKING:
     from aobench.models.registry import Resolved
+
+#: Rooms with verbs of their own: ``add_parser(verbs)`` and ``run(args)``.
+ROOMS = (audit, analysis, study, publish)
 
 #: How accelerate spells the number of processes.
 PROCESSES = ("--num_processes", "--num-processes")
@@ -50,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         "--batch-size", type=int, help="images at once (default: 256 on a GPU, 32 on CPU; halved if need be)"
     )
     e.add_argument("--shard-size", type=int, default=256, help="images in a file of embeddings (default: 256)")
-    e.add_argument("--workers", type=int, help="processes that decode images (default: by the cores; 1 on CPU)")
+    e.add_argument(
+        "--workers", type=int, help="processes that decode images (default: by the cores; on CPU 0: threads do)"
+    )
     e.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16"))
     e.add_argument("--compile", action="store_true", help="run the image tower through torch.compile")
     e.add_argument("--attention", help="transformers' attn_implementation: sdpa, eager, flash_attention_2")
@@ -71,7 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     i = verbs.add_parser("install", help="make evaluate.load and load_dataset find ours by name in any process")
     i.add_argument("--config", default="mini", choices=("v2", "mini"), help="the dataset's config (default: mini)")
     i.add_argument("--data-dir", help="folder or zip of the published archive, for v2")
-    add_audit_parser(verbs)
+    for room in ROOMS:
+        before = set(verbs.choices)
+        room.add_parser(verbs)
+        for name in set(verbs.choices) - before:
+            verbs.choices[name].set_defaults(room=room)
     return parser
 
 
@@ -94,8 +105,8 @@ def _accelerator(cpu: bool) -> Any:
     from accelerate import Accelerator
     from accelerate.utils import InitProcessGroupKwargs
 
-    # Shards take their time, and the others wait for the last one.
-    patient = InitProcessGroupKwargs(timeout=timedelta(hours=24))
+    # The others wait for the slowest shard, or for the main process to prepare the dataset.
+    patient = InitProcessGroupKwargs(timeout=timedelta(hours=2))
     accelerator = Accelerator(cpu=cpu or not torch.cuda.is_available(), kwargs_handlers=[patient])
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world != accelerator.num_processes:
@@ -144,7 +155,12 @@ def _evaluate(args: argparse.Namespace) -> None:
     if accelerator.is_main_process:
         print_table([row for row in rows if row])
         print(f"Written to {args.out}{os.sep}")
+    accelerator.wait_for_everyone()
     accelerator.end_training()
+    if accelerator.num_processes > 1:  # threads of the process group now and then abort an orderly exit
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _evaluate_one(
@@ -167,8 +183,8 @@ def _evaluate_one(
     figures = all_figures(predictions)
     folder = args.out / found.name.strip("/").replace("/", "--").replace(":", "--")
     folder.mkdir(parents=True, exist_ok=True)
-    write(predictions, folder / "predictions.parquet")
-    content = results(predictions, figures, {"load": load, **seconds}, accelerator.num_processes)
+    table = write(predictions, folder / "predictions.parquet")
+    content = results(predictions, figures, {"load": load, **seconds}, accelerator.num_processes, table)
     write_results(content, folder / "results.json")
     return found.name, predictions, figures
 
@@ -217,8 +233,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, or 2 for bad input (one line on stderr)."""
     args = _parser().parse_args(argv)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    verbs = {"evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install, "audit": run_audit}
-    verb = verbs[args.verb]
+    own = {"evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install}
+    verb = own.get(args.verb) or args.room.run
     try:
         verb(args)
     except UserError as error:

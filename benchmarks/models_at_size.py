@@ -41,7 +41,7 @@ def saved(size: str, folder: Path) -> str:
     model = CLIPModel(
         CLIPConfig(text_config=text, vision_config={**shape["vision"], "image_size": 224}, projection_dim=shape["dim"])
     )
-    for name, value in model.named_parameters():
+    for _name, value in model.named_parameters():
         if value.dim() > 1:
             torch.nn.init.normal_(value, std=0.04)
     tokenizer.save_pretrained(path)

@@ -1,6 +1,6 @@
 """Preprocessing per core: ours (worker part and normalising) against the model's own PIL processor, bit for bit.
 
-    python benchmarks/preprocessing.py
+python benchmarks/preprocessing.py
 """
 
 from __future__ import annotations

@@ -43,8 +43,9 @@ def main() -> None:
     seconds, peak = time.perf_counter() - began, memory("VmHWM")
     mean = ranks / args.images
     print(
-        f"{args.images:,} images x {args.candidates:,} candidates, {args.dimensions} dimensions: {peak - held:.0f} MiB over "
-        f"the {held:.0f} MiB held; {seconds:.0f} s, {args.images / seconds:.0f} images/s; mean rank {mean:.0f} "
+        f"{args.images:,} images x {args.candidates:,} candidates, {args.dimensions} dimensions: "
+        f"{peak - held:.0f} MiB over the {held:.0f} MiB held; {seconds:.0f} s, {args.images / seconds:.0f} images/s; "
+        f"mean rank {mean:.0f} "
         f"(half of the candidates is chance)"
     )
 

@@ -13,6 +13,10 @@ from PIL import Image, UnidentifiedImageError
 MOST_PIXELS = 178_956_970
 
 
+# Pillow's warnings name no file; what matters is raised. Set once: threads share the filters.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
 class BadImageError(Exception):
     """An image that cannot be read; the message says why."""
 
@@ -34,15 +38,13 @@ def read_image(cell: Mapping[str, Any], draft: int | None = None) -> Image.Image
     if not data:
         raise BadImageError("the file is empty")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data))
-            if image.width * image.height > MOST_PIXELS:
-                raise BadImageError(f"{image.width} x {image.height} pixels are more than {MOST_PIXELS:,}")
-            if draft:
-                image.draft("RGB", (draft, draft))
-            image.load()
-            return _to_rgb(image)
+        image = Image.open(io.BytesIO(data))
+        if image.width * image.height > MOST_PIXELS:
+            raise BadImageError(f"{image.width} x {image.height} pixels are more than {MOST_PIXELS:,}")
+        if draft:
+            image.draft("RGB", (draft, draft))
+        image.load()
+        return _to_rgb(image)
     except BadImageError:
         raise
     except Image.DecompressionBombError as error:

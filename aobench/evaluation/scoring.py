@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 TOP = 5
 
-#: Most scores that are in memory at once (float32, so 64 MiB).
-SCORES = 16 * 1024 * 1024
+#: Most scores that are in memory at once (float32, so 32 MiB).
+SCORES = 8 * 1024 * 1024
 
 
 @dataclass

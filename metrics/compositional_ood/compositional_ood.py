@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -41,12 +41,18 @@ Args:
     confidence: coverage of the intervals, 0 < confidence < 1; default 0.95.
     bootstrap: 0 for Wilson intervals (images independent); else the number of bootstrap draws over compositions.
     seed: of the bootstrap.
+    baseline: for effective generalization, the accuracies of baseline models on the same two sets, as fractions:
+        {"id": [..], "ood": [..]} with at least 3 models, two of them with unlike ID accuracy. Needs ID results.
+    transform: "logit" (default), "probit" or "linear": the scale on which the baseline's line is fitted.
 Returns:
     composition_top1, composition_top5 (rankings of at least 5), attribute_top1, object_top1, each with _low, _high;
     balanced_composition_top1: mean over compositions of their accuracy;
     worst_attribute_id, worst_attribute_top1, worst_attribute_n, and the same for objects;
     n: images; n_classes: candidates; chance, attribute_chance, object_chance: expected accuracy of a random choice;
-    with ID results: id_composition_top1 (_low, _high), gap (ID less OoD), harmonic_mean.
+    with ID results: id_composition_top1 (_low, _high), gap (ID less OoD), harmonic_mean;
+    with a baseline: expected_composition_top1, what the baseline's line expects at this ID accuracy;
+    effective_composition_top1 (_low, _high), the OoD accuracy less that; baseline_slope, baseline_r2, baseline_n;
+    baseline_extrapolated, whether the ID accuracy lies outside the baseline's.
 Examples:
     >>> import evaluate
     >>> metric = evaluate.load("compositional_ood")
@@ -197,6 +203,8 @@ def score(
     bootstrap: int = 0,
     seed: int = 0,
     ranks: Any = None,
+    baseline: dict[str, Sequence[float]] | None = None,
+    transform: str = "logit",
 ) -> dict[str, Any]:
     """The metric as a plain function; arguments and figures as the metric's own documentation says.
 
@@ -227,6 +235,8 @@ def score(
     result["balanced_composition_top1"] = float((good[n > 0] / n[n > 0]).mean())
     if (id_predictions is None) != (id_references is None):
         raise ValueError("id_predictions and id_references go together; give both or neither")
+    if baseline is not None and id_predictions is None:
+        raise ValueError("a baseline needs ID results: give id_predictions and id_references")
     if id_predictions is not None:
         seen_attribute, _ = _check_parts(
             attributes if id_attributes is None else id_attributes,
@@ -241,7 +251,100 @@ def score(
         result["id_composition_top1_low"], result["id_composition_top1_high"] = interval
         result["gap"] = a - b
         result["harmonic_mean"] = 2 * a * b / (a + b) if a + b else 0.0
+        if baseline is not None:
+            right_ones = (int(hit.sum()), int(hits["composition_top1"].sum()))
+            sizes = (len(seen_right), len(right))
+            result |= effective(right_ones, sizes, baseline, transform, confidence, seed=seed)
     return result
+
+
+#: T and its inverse, by the name of the scale.
+TRANSFORMS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]] = {
+    "logit": (lambda p: np.log(p / (1 - p)), lambda z: 1 / (1 + np.exp(-z))),
+    "probit": (
+        np.vectorize(NormalDist().inv_cdf, otypes=[float]),
+        np.vectorize(NormalDist().cdf, otypes=[float]),
+    ),
+    "linear": (lambda p: p, lambda z: np.clip(z, 0, 1)),
+}
+
+
+def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    slope = float(((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum())
+    return slope, float(y.mean() - slope * x.mean())
+
+
+def _baseline(given: Any, transform: str) -> tuple[np.ndarray, np.ndarray]:
+    if transform not in TRANSFORMS:
+        raise ValueError(f"unknown transform {transform!r}; choose one of {', '.join(TRANSFORMS)}")
+    if not isinstance(given, dict) or set(given) != {"id", "ood"}:
+        raise ValueError("baseline is a dictionary of two lists: id and ood, the accuracies of the baseline models")
+    known, novel = (np.asarray(given[key], dtype=float) for key in ("id", "ood"))
+    if known.shape != novel.shape or known.ndim != 1 or len(known) < 3:
+        raise ValueError("baseline needs id and ood of the same length, at least 3 models")
+    for key, values in (("id", known), ("ood", novel)):
+        bad = ~((values > 0) & (values < 1)) if transform != "linear" else ~((values >= 0) & (values <= 1))
+        if bad.any():
+            place = int(np.flatnonzero(bad)[0])
+            raise ValueError(
+                f"baseline {key}[{place}] is {values[place]}; accuracies are fractions, and {transform} takes none "
+                "of 0 or 1: give (successes + 0.5) / (images + 1) instead"
+            )
+    if np.ptp(known) == 0:
+        raise ValueError("the baseline models all have one ID accuracy: no line can be fitted")
+    return known, novel
+
+
+def effective(
+    successes: tuple[int, int],
+    images: tuple[int, int],
+    baseline: dict[str, Sequence[float]],
+    transform: str = "logit",
+    confidence: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """OoD accuracy beyond what the baseline's line expects at this ID accuracy (Taori et al. 2020, arXiv 2007.00644).
+
+    ``successes`` and ``images`` are (ID, OoD). rho = ood - T^-1(slope T(id) + intercept), the line fitted by least
+    squares over the baseline models. 0 % and 100 % of the model go into T as (successes + 0.5) / (images + 1). The
+    interval is a percentile bootstrap that draws the baseline models anew and the model's successes from their
+    binomials. Raises ValueError for a baseline that gives no line.
+    """
+    known, novel = _baseline(baseline, transform)
+    there, back = TRANSFORMS[transform]
+
+    def rho(a: np.ndarray, b: np.ndarray, line: tuple[Any, Any]) -> tuple[np.ndarray, np.ndarray]:
+        smooth = np.where((a == 0) | (a == 1), (a * images[0] + 0.5) / (images[0] + 1), a)
+        expected = back(np.asarray(line[0] * there(smooth) + line[1]))
+        return expected, b - expected
+
+    x, y = there(known), there(novel)
+    slope, intercept = _line(x, y)
+    rates = np.array([s / n for s, n in zip(successes, images, strict=True)])
+    expected, beyond = rho(rates[:1], rates[1:], (slope, intercept))
+    rng = np.random.default_rng(seed)
+    lines, tries = [], 0
+    while len(lines) < draws and tries < 20 * draws:
+        chosen = rng.integers(len(x), size=len(x))
+        tries += 1
+        if np.ptp(x[chosen]) > 0:
+            lines.append(_line(x[chosen], y[chosen]))
+    drawn = np.array(lines)
+    a, b = (rng.binomial(n, r, size=len(drawn)) / n for n, r in zip(images, rates, strict=True))
+    _, spread = rho(a, b, (drawn[:, 0], drawn[:, 1]))
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(spread, (tail, 1 - tail))
+    return {
+        "expected_composition_top1": float(expected[0]),
+        "effective_composition_top1": float(beyond[0]),
+        "effective_composition_top1_low": float(low),
+        "effective_composition_top1_high": float(high),
+        "baseline_slope": slope,
+        "baseline_r2": float(np.corrcoef(x, y)[0, 1] ** 2) if np.ptp(y) > 0 else 1.0,
+        "baseline_n": len(known),
+        "baseline_extrapolated": bool(not known.min() <= rates[0] <= known.max()),
+    }
 
 
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS)

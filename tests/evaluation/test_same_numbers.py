@@ -1,5 +1,6 @@
 """The same rows however the data comes, however many processes work on it, and however often they are killed."""
 
+import contextlib
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 from tiny_models import save
@@ -76,6 +78,14 @@ def _command(processes, arguments, out):
 ENVIRONMENT = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
 
 
+def _below(pid):
+    """torchrun puts its workers into groups of their own, so each is killed by itself."""
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
 def _launch(processes, arguments, out):
     command = _command(processes, arguments, out)
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
@@ -130,12 +140,14 @@ def test_killed_runs_end_with_the_same_bytes(arguments, wanted, tmp_path):
     stored = 0
     for number in range(4):
         command = _command(1 + number % 2, arguments, tmp_path)
-        running = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.DEVNULL, start_new_session=True)
+        running = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.DEVNULL)
         before, deadline = stored, time.monotonic() + 60
         while running.poll() is None and stored <= before and time.monotonic() < deadline:
             stored = len(list(tmp_path.rglob("*.safetensors")))
         time.sleep(draw.uniform(0, 0.05))
-        os.killpg(running.pid, signal.SIGKILL)
+        for process in [*_below(running.pid), running]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         running.wait()
         stored = len(list(tmp_path.rglob("*.safetensors")))
         assert stored >= before, "a kill lost a shard that was finished"

@@ -1,0 +1,180 @@
+"""Where a model fails: accuracy by attribute and object as a heat map, and against how often captions name a class."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from compositional_ood.compositional_ood import wilson
+from matplotlib.figure import Figure
+from scipy.stats import spearmanr
+
+from aobench.analysis.plots import COLOURS, new
+from aobench.analysis.records import PUBLISHED
+from aobench.errors import UserError
+
+if TYPE_CHECKING:
+    from aobench.evaluation.table import Predictions
+
+MOST_COLUMNS = 60  #: objects a heat map shows; of more, those with the lowest accuracy
+
+
+@dataclass(frozen=True)
+class Cells:
+    """``right`` and ``n``: counts, attributes x objects; n = 0 where a composition was not tested."""
+
+    right: np.ndarray
+    n: np.ndarray
+    attributes: Sequence[str]
+    objects: Sequence[str]
+
+    def rate(self, axis: int | None = None) -> np.ndarray:
+        """Accuracy of each cell, or over ``axis``; NaN where nothing was tested."""
+        right, n = (self.right, self.n) if axis is None else (self.right.sum(axis), self.n.sum(axis))
+        return np.where(n > 0, right / np.maximum(n, 1), np.nan)
+
+
+def heat_map(cells: Cells, title: str) -> Figure:
+    """Attributes down and objects across, both from worst to best, with their own accuracy (and 95 % interval) at the side."""
+    rows, columns = np.argsort(cells.rate(1)), np.argsort(cells.rate(0))
+    rows = rows[cells.n.sum(1)[rows] > 0]
+    columns = columns[cells.n.sum(0)[columns] > 0]
+    left_out = max(0, len(columns) - MOST_COLUMNS)
+    columns = columns[:MOST_COLUMNS]
+    figure = Figure(figsize=(2.6 + 0.17 * len(columns), 2.4 + 0.17 * len(rows)), layout="constrained")
+    grid = figure.add_gridspec(1, 2, width_ratios=(max(3.0, 0.17 * len(columns)), 1.3))
+    main, side = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+    shown = main.imshow(100 * cells.rate()[np.ix_(rows, columns)], cmap="cividis", vmin=0, vmax=100, aspect="auto")
+    main.set_facecolor("#EEEEEE")
+    per_object = 100 * cells.rate(0)[columns]
+    main.set_xticks(
+        range(len(columns)),
+        [f"{cells.objects[o]} {v:.0f}" for o, v in zip(columns, per_object, strict=True)],
+        rotation=90,
+        fontsize=6,
+    )
+    main.set_yticks(range(len(rows)), [cells.attributes[a] for a in rows], fontsize=7)
+    figure.colorbar(shown, ax=main, label="accuracy, %", location="top", shrink=0.4, aspect=40)
+    for place, a in enumerate(rows):
+        right, n = int(cells.right[a].sum()), int(cells.n[a].sum())
+        low, high = wilson(right, n)
+        side.plot([100 * low, 100 * high], [place, place], color=COLOURS[0], linewidth=1.4)
+        side.plot(100 * right / n, place, "o", color=COLOURS[0], markersize=3.5)
+    side.set_ylim(main.get_ylim())
+    side.set_yticks(range(len(rows)), [])
+    side.set_xlim(0, 100)
+    side.grid(True, color="#DDDDDD", linewidth=0.6)
+    side.set_xlabel("attribute, %", fontsize=8)
+    more = f"; {left_out} better objects not shown" if left_out else ""
+    figure.suptitle(f"{title}\ngrey: not tested; by an object its accuracy{more}", x=0.01, ha="left", fontsize=9)
+    return figure
+
+
+def caption_counts() -> dict[str, dict[str, int]]:
+    """Training set -> ImageNet class name -> captions that name it; see published/SOURCES.md."""
+    with open(PUBLISHED / "caption_counts_per_imagenet_class.csv", newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    sets = [c for c in rows[0] if c != "class_name"]
+    return {s: {row["class_name"]: int(row[s]) for row in rows} for s in sets}
+
+
+@dataclass(frozen=True)
+class CountsFit:
+    """Rank correlation of caption counts with accuracies over classes, with a bootstrap interval over classes."""
+
+    spearman: float
+    low: float
+    high: float
+    n: int
+
+
+def against_counts(counts: np.ndarray, rates: np.ndarray, draws: int = 2000, seed: int = 0) -> CountsFit:
+    """Spearman's correlation over classes. Raises UserError for fewer than 5 classes."""
+    if len(counts) < 5:
+        raise UserError(f"only {len(counts)} classes have both a caption count and an accuracy; at least 5 are needed")
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(draws):
+        rows = rng.integers(len(counts), size=len(counts))
+        if np.ptp(counts[rows]) > 0 and np.ptp(rates[rows]) > 0:
+            found.append(spearmanr(counts[rows], rates[rows])[0])
+    low, high = np.quantile(found, (0.025, 0.975)) if found else (np.nan, np.nan)
+    return CountsFit(float(spearmanr(counts, rates)[0]), float(low), float(high), len(counts))
+
+
+def counts_figure(right: dict[str, tuple[int, int]], title: str) -> tuple[Figure, dict[str, CountsFit]]:
+    """``right``: class name -> (right answers, images). A panel a training set: captions naming a class against accuracy.
+
+    Dots are classes; the line joins the pooled accuracy, with 95 % Wilson bars, of fifths of the classes by count.
+    """
+    listed = caption_counts()
+    fits: dict[str, CountsFit] = {}
+    figure, axes = new(9.6, 3.2, 1, len(listed), sharey=True)
+    for panel, (name, by_class) in zip(np.ravel(axes), listed.items(), strict=True):
+        known = [c for c in right if c in by_class]
+        counts = np.array([by_class[c] for c in known])
+        good, n = (
+            (np.array(v) for v in zip(*(right[c] for c in known), strict=True)) if known else (np.empty(0), np.empty(0))
+        )
+        fits[name] = found = against_counts(counts, good / np.maximum(n, 1))
+        panel.plot(counts + 1, 100 * good / n, "o", color=COLOURS[4], markersize=3, alpha=0.7, markeredgewidth=0)
+        for fifth in np.array_split(np.argsort(counts, kind="stable"), 5):
+            low, high = wilson(int(good[fifth].sum()), int(n[fifth].sum()))
+            at = np.exp(np.log(counts[fifth] + 1).mean())
+            panel.plot([at, at], [100 * low, 100 * high], color="#000000", linewidth=1.6)
+            panel.plot(at, 100 * good[fifth].sum() / n[fifth].sum(), "s", color="#000000", markersize=4)
+        panel.set_xscale("log")
+        panel.set_title(
+            f"{name}: rank corr. {found.spearman:+.2f}\n[{found.low:+.2f}, {found.high:+.2f}], {found.n} classes",
+            fontsize=8,
+        )
+        panel.set_xlabel("captions naming the class, + 1", fontsize=8)
+    np.ravel(axes)[0].set_ylabel("accuracy on the class, %")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
+    return figure, fits
+
+
+def _names(predictions: Predictions, split: str) -> tuple[dict[int, str], dict[int, str]]:
+    """Names of the attribute and object numbers, as far as the candidates' names tell."""
+    from imagenet_ao import parse_label
+
+    attributes: dict[int, str] = {}
+    objects: dict[int, str] = {}
+    listed = predictions.candidates[split]
+    for a, o, name in zip(listed.attributes, listed.objects, listed.names, strict=True):
+        if a < 0:
+            objects[o] = name
+        elif o < 0:
+            attributes[a] = name
+        elif (parts := parse_label(name)) is not None:
+            attributes[a], objects[o] = parts
+    return attributes, objects
+
+
+def from_table(predictions: Predictions, split: str, kind: str) -> Cells:
+    """Right answers and images by attribute and object. Raises UserError where images have no attribute."""
+    from aobench.analysis.paired import hits
+
+    _, right, _ = hits(predictions, split, kind)
+    rows = predictions.split(split)
+    a, o = np.array(rows["attribute"]), np.array(rows["object"])
+    if (a < 0).any() or (o < 0).any():
+        raise UserError(f"images of {split} have no attribute or object; there is nothing to break down")
+    named = _names(predictions, split)
+    ids = (np.unique(a), np.unique(o))
+    shape = (len(ids[0]), len(ids[1]))
+    where = (np.searchsorted(ids[0], a), np.searchsorted(ids[1], o))
+    n, good = np.zeros(shape, int), np.zeros(shape, int)
+    np.add.at(n, where, 1)
+    np.add.at(good, where, right.astype(int))
+    attributes = [named[0].get(int(i), f"attribute {i}") for i in ids[0]]
+    return Cells(good, n, attributes, [named[1].get(int(i), f"object {i}") for i in ids[1]])
+
+
+def per_class(cells: Cells) -> dict[str, tuple[int, int]]:
+    """Object name -> (right answers, images)."""
+    sums = zip(cells.right.sum(0).tolist(), cells.n.sum(0).tolist(), strict=True)
+    return dict(zip(cells.objects, sums, strict=True))

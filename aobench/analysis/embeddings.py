@@ -1,0 +1,85 @@
+"""Embeddings on disk with their factors: the runner's folder of shards, or an .npz that anyone brings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aobench.errors import UserError
+
+if TYPE_CHECKING:
+    from aobench.evaluation.data import Split
+
+ARRAYS = ("embeddings", "attributes", "objects")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """``z`` float N x D, ``factors`` int N x 2 (attribute, object); ``left_out``: unreadable or unlabelled images."""
+
+    name: str
+    z: np.ndarray
+    factors: np.ndarray
+    left_out: int = 0
+
+
+def read_npz(path: Path) -> Labelled:
+    """An .npz with ``embeddings`` N x D and the numbers ``attributes`` and ``objects``, int N. Raises UserError."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            missing = [name for name in ARRAYS if name not in stored]
+            if missing:
+                raise UserError(f"{path} lacks the array(s) {', '.join(missing)}; it needs {', '.join(ARRAYS)}")
+            z, attributes, objects = (stored[name] for name in ARRAYS)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} could not be read as .npz: {error}") from error
+    if z.ndim != 2 or attributes.shape != (len(z),) or objects.shape != (len(z),):
+        raise UserError(
+            f"{path}: embeddings must be N x D, attributes and objects N; got {z.shape}, {attributes.shape}"
+        )
+    return Labelled(path.stem, z.astype(float), np.column_stack([attributes, objects]).astype(int))
+
+
+def image_stores(folder: Path, split: str = "ood") -> list[tuple[Path, dict[str, Any]]]:
+    """The runner's stores of a split's images under ``folder`` (its OUT/embeddings): (path, key) each."""
+    found = []
+    for path in sorted(folder.glob("*/key.json")):
+        key = json.loads(path.read_text(encoding="utf-8"))
+        if key.get("what") == "images" and key.get("split") == split:
+            found.append((path.parent, key))
+    if not found:
+        raise UserError(f"{folder} holds no embeddings of images of {split}; the runner writes them to OUT/embeddings")
+    return found
+
+
+def read_store(path: Path, key: dict[str, Any], splits: Sequence[Split]) -> Labelled:
+    """A store's vectors with the attribute and object of each image, from the split of the same fingerprint.
+
+    Raises UserError where the dataset is another one, or where shards are missing.
+    """
+    from aobench.evaluation.store import Store
+
+    split = next((s for s in splits if s.fingerprint == key["fingerprint"] and s.name == key["split"]), None)
+    if split is None:
+        raise UserError(
+            f"{path} was made from another dataset (fingerprint {key['fingerprint']}); name it with --config"
+        )
+    bare = {k: v for k, v in key.items() if k not in ("count", "shard", "format")}
+    store = Store(path.parent, bare, key["count"], key["shard"])
+    if store.folder != path or store.missing():
+        raise UserError(f"{path} is not complete; run the evaluation to its end first")
+    parts, bad = [], set()
+    for shard in range(len(store)):
+        vectors, notes = store.read(shard)
+        parts.append(vectors)
+        bad |= {store.items(shard)[0] + item for item in notes}
+    width = max(part.shape[1] for part in parts)
+    z = np.concatenate([np.zeros((len(p), width)) if p.shape[1] != width else p.numpy() for p in parts]).astype(float)
+    factors = np.column_stack([split.attributes, split.objects])
+    kept = np.array([i not in bad for i in range(len(z))]) & (factors >= 0).all(1)
+    return Labelled(f"{key['kind']} {key['revision']}", z[kept], factors[kept], int((~kept).sum()))

@@ -1,0 +1,131 @@
+"""The ID-OoD scatter as one HTML file: hover for a model's figures, click a group to hide it. Nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from aobench.analysis.effective import Effective, Line
+from aobench.analysis.plots import COLOURS, axis_ticks, band
+from aobench.analysis.records import Record
+from aobench.analysis.scales import transformed
+from aobench.errors import UserError
+
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 760, 560, 60, 50, 14, 14
+SHAPES = (
+    "M-4,-4H4V4H-4Z", "M0,-5L5,4H-5Z", "M0,-5.5L5.5,0L0,5.5L-5.5,0Z", "M0,5L5,-4H-5Z",
+    "M-1.6,-5H1.6V-1.6H5V1.6H1.6V5H-1.6V1.6H-5V-1.6H-1.6Z", "M-4.5,0A4.5,4.5 0 1 0 4.5,0A4.5,4.5 0 1 0 -4.5,0Z", "M-5,0L4,-5V5Z",
+)  # fmt: skip
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
+body{{font:14px system-ui,sans-serif;margin:1.5em;color:#222;max-width:1100px}}svg{{max-width:100%;height:auto}}
+.wrap{{display:flex;flex-wrap:wrap;gap:1em}}button{{display:block;border:0;background:none;font:inherit;cursor:pointer;padding:2px}}
+button[aria-pressed=false]{{opacity:.35;text-decoration:line-through}}#tip{{position:fixed;display:none;background:#fff;border:1px solid
+#888;padding:6px 8px;white-space:pre;pointer-events:none;font-size:12px}}.p:hover,.p:focus{{stroke:#000;stroke-width:1.5;outline:none}}
+.off{{display:none}}</style></head><body><h1 style="font-size:1.1em">{title}</h1><p>{note}</p>
+<div class="wrap"><svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{title}">{marks}</svg>
+<div>{legend}</div></div><div id="tip"></div><script>
+const tip=document.getElementById('tip');document.querySelectorAll('.p').forEach(p=>{{
+const show=e=>{{tip.textContent=p.dataset.t;tip.style.display='block';const r=p.getBoundingClientRect();
+tip.style.left=Math.min(r.right+8,innerWidth-tip.offsetWidth-8)+'px';tip.style.top=Math.min(r.top,innerHeight-tip.offsetHeight-8)+'px'}};
+const hide=()=>tip.style.display='none';p.addEventListener('mouseenter',show);p.addEventListener('focus',show);
+p.addEventListener('mouseleave',hide);p.addEventListener('blur',hide)}});
+document.querySelectorAll('button').forEach(b=>b.addEventListener('click',()=>{{const on=b.getAttribute('aria-pressed')==='false';
+b.setAttribute('aria-pressed',on);document.querySelectorAll('[data-g="'+b.dataset.n+'"]').forEach(p=>p.classList.toggle('off',!on))}}));
+</script></body></html>
+"""
+
+
+def _words(e: Effective) -> str:
+    lines = [
+        e.model,
+        f"trained on {e.training_set}; {e.family}",
+        f"ID {100 * e.id:.2f} %, OoD {100 * e.ood:.2f} %, expected {100 * e.expected:.2f} %",
+        f"effective generalization {100 * e.rho:+.1f} points [{100 * e.rho_low:+.1f}, {100 * e.rho_high:+.1f}]",
+        f"odds ratio {e.odds_ratio:.2f} [{e.odds_ratio_low:.2f}, {e.odds_ratio_high:.2f}]",
+    ]
+    return "\n".join(lines + (["beyond the baseline's range"] if e.extrapolated else []))
+
+
+def _axes(line: Line, records: Sequence[Record], to_x: object, to_y: object) -> list[str]:
+    out = []
+    for ticks, vertical in (
+        (axis_ticks(line.transform, min(r.id for r in records), max(r.id for r in records)), True),
+        (axis_ticks(line.transform, min(r.ood for r in records), max(r.ood for r in records)), False),
+    ):
+        for value, name in zip(*ticks, strict=True):
+            if vertical:
+                x = to_x(value)  # type: ignore[operator]
+                out.append(f'<path d="M{x:.1f},{TOP}V{HEIGHT - BOTTOM}" stroke="#ddd"/>')
+                out.append(
+                    f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle" font-size="11">{name}</text>'
+                )
+            else:
+                y = to_y(value)  # type: ignore[operator]
+                out.append(f'<path d="M{LEFT},{y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>')
+                out.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" font-size="11">{name}</text>')
+    middle = (TOP + HEIGHT - BOTTOM) / 2
+    out.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 10}" text-anchor="middle" font-size="13">ID accuracy, %</text>')
+    out.append(
+        f'<text transform="translate(14,{middle}) rotate(-90)" text-anchor="middle" font-size="13">OoD accuracy, %</text>'
+    )
+    return out
+
+
+def _path(xs: np.ndarray, ys: np.ndarray) -> str:
+    return "M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
+
+
+def page(line: Line, records: Sequence[Record], found: Sequence[Effective], title: str, note: str) -> str:
+    """The whole HTML text. ``found`` are the records' figures, in their order."""
+    xs = transformed(line.transform, np.array([r.id for r in records]), np.array([r.n_id for r in records]))
+    ys = transformed(line.transform, np.array([r.ood for r in records]), np.array([r.n_ood for r in records]))
+    x0, x1, y0, y1 = xs.min(), xs.max(), ys.min(), ys.max()
+    dx, dy = 0.05 * (x1 - x0 + 0.1), 0.05 * (y1 - y0 + 0.1)
+
+    def to_x(v):  # type: ignore[no-untyped-def]
+        return LEFT + (v - x0 + dx) / (x1 - x0 + 2 * dx) * (WIDTH - LEFT - RIGHT)
+
+    def to_y(v):  # type: ignore[no-untyped-def]
+        return HEIGHT - BOTTOM - (v - y0 + dy) / (y1 - y0 + 2 * dy) * (HEIGHT - BOTTOM - TOP)
+
+    x, middle, lower, upper = band(line, x0 - dx, x1 + dx)
+    frame = f'<clipPath id="c"><rect x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{HEIGHT - BOTTOM - TOP}"/></clipPath>'
+    area = _path(np.r_[to_x(x), to_x(x[::-1])], np.r_[to_y(upper), to_y(lower[::-1])])
+    marks = [
+        frame,
+        *_axes(line, records, to_x, to_y),
+        f'<path clip-path="url(#c)" d="{area}Z" fill="#999" opacity=".3"/>',
+    ]
+    marks.append(
+        f'<path clip-path="url(#c)" d="{_path(to_x(x), to_y(middle))}" fill="none" stroke="#222" stroke-width="1.5"/>'
+    )
+    names = sorted({r.training_set for r in records})
+    for e, px, py in zip(found, to_x(xs), to_y(ys), strict=True):
+        g = names.index(e.training_set)
+        marks.append(
+            f'<path class="p" tabindex="0" data-g="{g}" data-t="{escape(_words(e), quote=True)}" d="{SHAPES[g % len(SHAPES)]}" '
+            f'transform="translate({px:.1f},{py:.1f})" fill="{COLOURS[g % len(COLOURS)]}"/>'
+        )
+    legend = "".join(
+        f'<button data-n="{g}" aria-pressed="true"><svg width="14" height="14" viewBox="-7 -7 14 14"><path d="{SHAPES[g % len(SHAPES)]}" '
+        f'fill="{COLOURS[g % len(COLOURS)]}"/></svg> {escape(name)}</button>'
+        for g, name in enumerate(names)
+    )
+    return PAGE.format(
+        title=escape(title), note=escape(note), width=WIDTH, height=HEIGHT, marks="".join(marks), legend=legend
+    )
+
+
+def write_page(text: str, path: Path) -> Path:
+    """Write ``text``; raises UserError where that fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} could not be written: {error}") from error
+    return path

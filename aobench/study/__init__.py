@@ -1,0 +1,1 @@
+"""The controlled experiment in miniature: scale x diversity x supervision. Design: docs/study_design.md."""

@@ -1,0 +1,118 @@
+"""From the runs' files to one small table: what everything else of the study reads, and what ships with the package."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aobench.analysis.disentanglement import split
+from aobench.analysis.factor_fit import measures, retrieval
+from aobench.errors import UserError
+from aobench.study.design import Run, all_runs
+from aobench.study.world import ID_IMAGES, OOD_IMAGES, IdPair, novel_pairs, training_order
+
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+BUNDLED = Path(__file__).with_name("bundled") / "results.json"
+SHUFFLES = 20
+FORMAT = 1
+
+
+def mutual_information(pairs: np.ndarray) -> float:
+    """NMI of the columns of ``pairs``, int N x 2: 2 I(a; o) / (H(a) + H(o)), 0..1, from counts."""
+    table = np.zeros(pairs.max(0) + 1)
+    np.add.at(table, (pairs[:, 0], pairs[:, 1]), 1)
+    p = table / table.sum()
+    rows, columns = p.sum(1), p.sum(0)
+    entropies = [-float((m[m > 0] * np.log(m[m > 0])).sum()) for m in (rows, columns)]
+    seen = p > 0
+    told = float((p[seen] * np.log(p[seen] / (rows[:, None] * columns)[seen])).sum())
+    return 2 * told / sum(entropies)
+
+
+def caption_nmi(order: Iterable[IdPair], seed: int = 0) -> tuple[float, float]:
+    """NMI of attribute and object over training captions, and its mean over SHUFFLES pairings at random: its bias."""
+    pairs = np.array(list(order))
+    rng = np.random.default_rng(seed)
+    shuffled = [
+        mutual_information(np.column_stack([rng.permutation(pairs[:, 0]), pairs[:, 1]])) for _ in range(SHUFFLES)
+    ]
+    return mutual_information(pairs), float(np.mean(shuffled))
+
+
+def ood_factors() -> np.ndarray:
+    """Attribute and object numbers of the OoD test's images, int 1,920 x 2, in the test's order."""
+    return np.repeat(np.array(novel_pairs()), OOD_IMAGES, axis=0)
+
+
+def disentangled(arrays: dict[str, np.ndarray]) -> dict[str, float]:
+    """The measures of a run's trunk features on the OoD pictures; of a contrastive run also retrieval by text directions."""
+    factors = ood_factors()
+    found = measures(arrays["ood_features"].astype(float), factors)
+    if "captions" in arrays:
+        texts = arrays["captions"].astype(float).mean(1)
+        z = arrays["ood_embeddings"].astype(float)
+        found["retrieval_by_text"] = retrieval(z, factors, split(factors), texts - texts.mean(0))[0]
+    return {key: round(value, 5) for key, value in found.items()}
+
+
+def _measured(run: Run, folder: Path) -> dict[str, float]:
+    """:func:`disentangled`, kept beside the run: measuring resumes as training does."""
+    path = folder / f"{run.name}.measures.json"
+    if path.exists():
+        return json.loads(path.read_text(encoding="utf-8"))
+    with np.load(folder / f"{run.name}.npz", allow_pickle=False) as stored:
+        found = disentangled(dict(stored))
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(found), encoding="utf-8")
+    part.replace(path)
+    return found
+
+
+def packed(counts: list[int]) -> str:
+    """Counts 0..35 as one digit each in base 36."""
+    return "".join(DIGITS[c] for c in counts)
+
+
+def unpacked(text: str) -> np.ndarray:
+    """The counts of :func:`packed`, int."""
+    return np.array([int(c, 36) for c in text])
+
+
+def collect(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
+    """The table of all runs in ``folder``. Raises UserError where runs are missing."""
+    from tqdm.auto import tqdm
+
+    missing = [run.name for run in all_runs() if not (folder / f"{run.name}.json").exists()]
+    if missing:
+        raise UserError(
+            f"{folder} lacks {len(missing)} runs, {missing[0]} the first; run the command again without --collect"
+        )
+    rows = []
+    for run in tqdm(all_runs(), desc="disentanglement", unit="run", disable=quiet, leave=False):
+        raw = json.loads((folder / f"{run.name}.json").read_text(encoding="utf-8"))
+        nmi, shuffled = caption_nmi(training_order(run.scale, run.diversity, run.seed))
+        right = {
+            name: {kind: packed(counts) for kind, counts in raw["splits"][name].items() if kind != "n"}
+            for name in ("id", "ood")
+        }
+        rows.append({
+            **asdict(run), "seconds": raw["seconds"], "device": raw["device"], "torch": raw["torch"], "nmi": round(nmi, 5),
+            "nmi_shuffled": round(shuffled, 5), "right": right, "disentanglement": _measured(run, folder),
+        })  # fmt: skip
+    return {"format": FORMAT, "images_a_composition": {"id": ID_IMAGES, "ood": OOD_IMAGES}, "runs": rows}
+
+
+def read(path: Path = BUNDLED) -> dict[str, Any]:
+    """A table that :func:`collect` made. Raises UserError for another file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} could not be read: {error}") from error
+    if content.get("format") != FORMAT:
+        raise UserError(f"{path} is no table of the study in format {FORMAT}")
+    return content

@@ -1,0 +1,6 @@
+def add_parser(verbs):
+    pass
+
+
+def run(args):
+    pass

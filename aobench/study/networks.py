@@ -1,0 +1,82 @@
+"""The image tower that all supervisions share, the heads, and the text tower of the contrastive one."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from aobench.mini.render import ATTRIBUTES
+from aobench.study.world import N_OBJECTS
+
+FEATURES, EMBEDDING = 128, 64
+TEMPLATES = (
+    "{}", "a {}", "the {}", "a photo of a {}", "a picture of the {}", "a drawing of a {}", "this is a {}", "one {}",
+)  # fmt: skip
+TEST_TEMPLATE = "a photo of a {}"
+ATTRIBUTE_WORD = len(ATTRIBUTES)
+PAD = 0
+_WORDS = sorted({word for template in TEMPLATES for word in template.split() if word != "{}"})
+VOCABULARY = 1 + len(_WORDS) + len(ATTRIBUTES) + N_OBJECTS
+LONGEST = max(len(t.split()) for t in TEMPLATES) + 1
+
+
+def tokens(template: str) -> list[int]:
+    """Words of a template; -1 and -2 stand where the attribute and the object go. A name is one word."""
+    out: list[int] = []
+    for word in template.split():
+        out.extend([-1, -2] if word == "{}" else [1 + _WORDS.index(word)])
+    return out + [PAD] * (LONGEST - len(out))
+
+
+def captions(templates: Tensor, attributes: Tensor, objects: Tensor) -> Tensor:
+    """Token numbers N x LONGEST of template number, attribute and object (each int64 N)."""
+    table = torch.tensor([tokens(t) for t in TEMPLATES], device=templates.device)[templates]
+    first = 1 + len(_WORDS)
+    table = torch.where(table == -1, first + attributes[:, None], table)
+    return torch.where(table == -2, first + len(ATTRIBUTES) + objects[:, None], table)
+
+
+def _block(inputs: int, outputs: int) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+
+
+def trunk() -> nn.Sequential:
+    """float N x 3 x 32 x 32 to N x FEATURES."""
+    return nn.Sequential(*_block(3, 32), *_block(32, 64), *_block(64, FEATURES), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+class TextTower(nn.Module):
+    """Token numbers N x LONGEST to N x EMBEDDING: one transformer layer, mean over the words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(VOCABULARY, EMBEDDING)
+        self.places = nn.Parameter(torch.randn(1, LONGEST, EMBEDDING) * 0.02)
+        self.layer = nn.TransformerEncoderLayer(
+            EMBEDDING, 4, EMBEDDING * 3, 0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.out = nn.Sequential(nn.LayerNorm(EMBEDDING), nn.Linear(EMBEDDING, EMBEDDING))
+
+    def forward(self, words: Tensor) -> Tensor:
+        """Encode; padding is neither attended to nor averaged."""
+        pad = words == PAD
+        hidden = self.layer(self.words(words) + self.places, src_key_padding_mask=pad)
+        kept = (~pad)[..., None].to(hidden.dtype)
+        return self.out((hidden * kept).sum(1) / kept.sum(1))
+
+
+class Network(nn.Module):
+    """A trunk with the heads of one supervision: ``object``, ``two_head`` or ``contrastive``."""
+
+    def __init__(self, supervision: str) -> None:
+        super().__init__()
+        self.supervision = supervision
+        self.trunk = trunk()
+        if supervision == "contrastive":
+            self.project = nn.Linear(FEATURES, EMBEDDING)
+            self.text = TextTower()
+            self.scale = nn.Parameter(torch.tensor(2.5))
+            return
+        self.object_head = nn.Linear(FEATURES, N_OBJECTS)
+        if supervision == "two_head":
+            self.attribute_head = nn.Linear(FEATURES, len(ATTRIBUTES))

@@ -1,0 +1,133 @@
+"""Carry out the runs: one JSON and one NPZ each in a folder, resumable, over one or more processes and devices."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from aobench.errors import UserError
+from aobench.study.design import BATCH, SCALES, SECONDS_ONE_CORE, STEPS, Run, all_runs
+from aobench.study.world import Images, test_images, training_images
+
+Say = Callable[[str], None]
+STALE_SECONDS = 3600  #: a claim older than this was left by a process that was stopped
+
+
+def _cached(path: Path, make: Callable[[], Images]) -> Images:
+    """Images kept at ``path``; made, and written in one move, if they are not there."""
+    if not path.exists():
+        images = make()
+        part = path.with_name(f"{path.stem}.{os.getpid()}.part.npz")
+        np.savez_compressed(part, pixels=images.pixels, attributes=images.attributes, objects=images.objects)
+        part.replace(path)
+        return images
+    with np.load(path, allow_pickle=False) as stored:
+        return Images(stored["pixels"], stored["attributes"], stored["objects"])
+
+
+def images_of(run: Run, folder: Path) -> Images:
+    """The training pictures of ``run``, kept in ``folder``; a smaller set is the beginning of a larger one."""
+    from aobench.study.design import CENTRE
+
+    largest = max(SCALES) if run.diversity == CENTRE[1] else CENTRE[0]
+    path = folder / f"train-d{run.diversity}-s{run.seed}.npz"
+    return _cached(path, lambda: training_images(largest, run.diversity, run.seed)).take(run.scale)
+
+
+def _claim(path: Path) -> bool:
+    """Take a run for this process; False where another holds it. A stale claim is taken over."""
+    try:
+        with open(path, "x") as stream:
+            stream.write(str(os.getpid()))
+    except FileExistsError:
+        if time.time() - path.stat().st_mtime < STALE_SECONDS:
+            return False
+        path.touch()
+    return True
+
+
+def done_runs(folder: Path) -> set[Run]:
+    """The runs whose JSON is in ``folder``."""
+    return {run for run in all_runs() if (folder / f"{run.name}.json").exists()}
+
+
+def work(folder: Path, device_name: str, threads: int, say: Say = print) -> None:
+    """Do every run that no one has done or claimed, on one device."""
+    import torch
+
+    from aobench.study.training import do_run
+
+    torch.set_num_threads(threads)
+    device = torch.device(device_name)
+    pictures = folder / "pictures"
+    pictures.mkdir(parents=True, exist_ok=True)
+    tests = {name: _cached(pictures / f"{name}.npz", lambda name=name: test_images(name)) for name in ("id", "ood")}  # type: ignore[misc]
+    for run in all_runs():
+        target, claim = folder / f"{run.name}.json", folder / f"{run.name}.claim"
+        if target.exists() or not _claim(claim):
+            continue
+        try:
+            result, arrays = do_run(run, images_of(run, pictures), tests, device)
+            np.savez(folder / f"{run.name}.npz", **arrays)  # type: ignore[arg-type]
+            part = target.with_suffix(".part")
+            part.write_text(json.dumps(result) + "\n", encoding="utf-8")
+            part.replace(target)
+        finally:
+            claim.unlink(missing_ok=True)
+        left = len(all_runs()) - len(done_runs(folder))
+        say(f"{run.name}: {result['seconds']:.0f} s on {device_name}; {left} runs left")
+
+
+def devices() -> list[str]:
+    """Every CUDA device, or the CPU."""
+    import torch
+
+    return [f"cuda:{i}" for i in range(torch.cuda.device_count())] or ["cpu"]
+
+
+def estimate(folder: Path, workers: int) -> str:
+    """One line: how much is left and how long it takes."""
+    left = len(all_runs()) - len(done_runs(folder))
+    minutes = SECONDS_ONE_CORE / 60 * left / len(all_runs()) / workers
+    where = ", ".join(devices())
+    total = (
+        f"{left} of {len(all_runs())} runs left ({STEPS} steps of {BATCH} images each) on {where}, {workers} at once"
+    )
+    return f"{total}: about {minutes:.0f} minutes on CPU cores as fast as ours (an EPYC of 2024), less on a GPU"
+
+
+def run_all(folder: Path, workers: int, say: Say = print) -> None:
+    """Do all runs that are left with ``workers`` processes, dealt over the devices. Raises UserError if one fails."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for claim in folder.glob("*.claim"):
+        if not _alive(claim):
+            claim.unlink(missing_ok=True)
+    names = devices()
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    if workers == 1:
+        work(folder, names[0], threads, say)
+        return
+    context = get_context("spawn")
+    processes = [context.Process(target=work, args=(folder, names[i % len(names)], threads)) for i in range(workers)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    failed = [p.exitcode for p in processes if p.exitcode]
+    if failed:
+        raise UserError(f"{len(failed)} of {workers} processes of the study failed; run the command again to go on")
+
+
+def _alive(claim: Path) -> bool:
+    """Whether the process that holds ``claim`` still runs on this machine."""
+    try:
+        os.kill(int(claim.read_text() or 0), 0)
+    except (OSError, ValueError):
+        return False
+    return True
