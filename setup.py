@@ -17,6 +17,7 @@ setup(
     packages=[*find_packages(include=["aobench", "aobench.*"]), "compositional_ood", "imagenet_ao_cards"],
     package_dir={"compositional_ood": "metrics/compositional_ood", "imagenet_ao_cards": "model_cards"},
     package_data={
+        "aobench.audit": ["*.csv", "*.md"],
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
         "compositional_ood": ["*.md", "*.txt"],
         "imagenet_ao_cards": ["*.md"],
@@ -39,11 +40,15 @@ setup(
         "jinja2>=3.1",
         "pyyaml>=6",
         "matplotlib>=3.9",
+        "polars>=2.0",
+        "numba>=0.61",
     ],
     extras_require={
         "open_clip": ["open_clip_torch>=3", "torchvision"],
         "leaderboard": ["plotly>=6"],
         "timm": ["timm>=1", "torchvision"],
+        "ray": ["ray[data]>=2.40"],
+        "bench": ["duckdb>=1.1", "pyahocorasick>=2.1"],
         "dev": ["plotly>=6", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.14", "mypy>=1.18"],
     },
     entry_points={"console_scripts": ["imagenet-ao = aobench.cli:main"]},

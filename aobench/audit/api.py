@@ -53,7 +53,7 @@ def audit(
     if sketch in (1, 2):
         raise UserError("a sketch of 1 or 2 gives no estimate of different captions; use 0, or 3 and more")
     plan = Plan(vocabulary or published(), check_rules(rules), sketch, examples, sample)
-    paths = expand([captions] if isinstance(captions, str) else captions)
+    paths = expand([captions] if isinstance(captions, str) else captions, Path(out))
     source = Source(column, layout, hash_files, on_bad_file)
     parts = Path(out) / "parts"
     outcome = _engine(engine)(paths, plan, parts, source, workers)

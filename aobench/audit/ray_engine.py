@@ -50,14 +50,14 @@ _REFUSED = "\0"
 def scan_with_ray(
     paths: Sequence[str], plan: Plan, parts: Path, source: Source | None = None, workers: int | None = None
 ) -> Outcome:
-    """As `aobench.audit.scan.scan`; ``workers``: files counted at a time, each on one core (default: the cluster's cores).
+    """As `aobench.audit.scan.scan`; ``workers``: files counted at a time, each on one core (default: all of them).
 
     Joins the cluster that RAY_ADDRESS names, or starts one on this machine. UserError where ray isn't installed.
     """
     try:
         import ray
-    except ImportError as error:
-        raise UserError("the engine ray is not installed; install it with: pip install 'imagenet-ao[ray]'") from error
+    except ImportError as missing:
+        raise UserError("the engine ray is not installed; install it with: pip install 'imagenet-ao[ray]'") from missing
     source = source or Source()
     parts = parts.absolute()
     digest = plan_hash(plan, source.column, source.layout)
@@ -86,8 +86,11 @@ def _run(
     places: list[str], todo: list[int], plan: Plan, source: Source, parts: Path, digest: str, workers: int | None
 ) -> list[tuple[int, str]]:
     """(place in the list, error or "") of each file."""
+    import logging
+
     import ray
 
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = os.isatty(2)
     count = min(len(places), workers or int(ray.cluster_resources().get("CPU", 1)))

@@ -54,8 +54,11 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
-def expand(patterns: Sequence[str]) -> list[str]:
-    """The files that paths, folders and globs name, each once, sorted within its pattern. UserError for none."""
+def expand(patterns: Sequence[str], out: Path | None = None) -> list[str]:
+    """The files that paths, folders and globs name, each once, sorted within its pattern. UserError for none.
+
+    What lies in ``out``, the folder of an audit's own results, is left out.
+    """
     found: dict[str, None] = {}
     for pattern in patterns:
         if is_remote(pattern):
@@ -66,6 +69,8 @@ def expand(patterns: Sequence[str]) -> list[str]:
             files = [pattern]
         else:
             files = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (absolute patterns)
+        if out is not None:
+            files = [f for f in files if is_remote(f) or out.absolute() not in Path(f).absolute().parents]
         if not files:
             raise UserError(f"{pattern} names no caption file; give files, folders or globs such as 'part-*.parquet'")
         found.update(dict.fromkeys(files))
