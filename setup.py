@@ -21,7 +21,9 @@ setup(
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
         "compositional_ood": ["*.md", "*.txt"],
         "imagenet_ao_cards": ["*.md"],
+        "aobench.analysis": ["published/*"],
         "aobench.publish": ["pages/*"],
+        "aobench.study": ["bundled/*"],
     },
     install_requires=[
         "torch>=2.6",
@@ -42,6 +44,7 @@ setup(
         "matplotlib>=3.9",
         "polars>=2.0",
         "numba>=0.61",
+        "scikit-learn>=1.6",
     ],
     extras_require={
         "open_clip": ["open_clip_torch>=3", "torchvision"],
