@@ -6,6 +6,7 @@ counted what, and a killed scan goes on as on one machine.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -67,7 +68,7 @@ def scan_with_ray(
     todo = [i for i in range(len(paths)) if i not in known and "error" not in facts[i]]
     if todo:
         if not ray.is_initialized():
-            ray.init(log_to_driver=False, include_dashboard=False, logging_level="warning", num_cpus=workers)
+            ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.WARNING, num_cpus=workers)
         places = [p if "://" in p else str(Path(p).absolute()) for p in (paths[i] for i in todo)]
         for index, error in _run(places, todo, plan, source, parts, digest, workers):
             if error.startswith(_REFUSED):
@@ -86,8 +87,6 @@ def _run(
     places: list[str], todo: list[int], plan: Plan, source: Source, parts: Path, digest: str, workers: int | None
 ) -> list[tuple[int, str]]:
     """(place in the list, error or "") of each file."""
-    import logging
-
     import ray
 
     logging.getLogger("ray.data").setLevel(logging.WARNING)
