@@ -17,7 +17,9 @@ VERBS = ("effective", "compare", "breakdown", "disentangle")
 
 def add_parser(verbs: Any) -> None:
     """Add the verbs to argparse's subparsers ``verbs``."""
-    e = verbs.add_parser("effective", help="effective generalization over a baseline family, with intervals and figures")
+    e = verbs.add_parser(
+        "effective", help="effective generalization over a baseline family, with intervals and figures"
+    )
     e.add_argument("files", nargs="*", type=Path, help="results.json files or CSVs; default: the published 68 models")
     e.add_argument(
         "--baseline",
@@ -52,7 +54,9 @@ def add_parser(verbs: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry out the verb of ``args``. Raises UserError for bad input."""
-    {"effective": _effective, "compare": _compare, "breakdown": _breakdown, "disentangle": _disentangle}[args.verb](args)
+    {"effective": _effective, "compare": _compare, "breakdown": _breakdown, "disentangle": _disentangle}[args.verb](
+        args
+    )
 
 
 def _records(args: argparse.Namespace) -> tuple[list[Record], str]:
@@ -169,7 +173,9 @@ def _compare(args: argparse.Namespace) -> None:
     print(f"{args.kind} accuracy on {args.split}, {r.n:,} images of {r.compositions:,} compositions:")
     print(f"  {names[0]}: {100 * r.first:.2f} %   {names[1]}: {100 * r.second:.2f} %")
     print(f"  difference {_points(r.low, r.difference, r.high).strip()} points (95 %, bootstrap over compositions)")
-    print(f"  right in one alone: {r.only_first} and {r.only_second}; McNemar, exact, images as independent: p = {r.p:.3g}")
+    print(
+        f"  right in one alone: {r.only_first} and {r.only_second}; McNemar, exact, images as independent: p = {r.p:.3g}"
+    )
 
 
 def _breakdown(args: argparse.Namespace) -> None:
@@ -189,7 +195,9 @@ def _breakdown(args: argparse.Namespace) -> None:
     else:
         written += save(figure, args.out / "caption_counts")
         for training_set, f in fits.items():
-            print(f"  {training_set:10s} rank correlation {f.spearman:+.2f} [{f.low:+.2f}, {f.high:+.2f}], {f.n} classes")
+            print(
+                f"  {training_set:10s} rank correlation {f.spearman:+.2f} [{f.low:+.2f}, {f.high:+.2f}], {f.n} classes"
+            )
     for path in written:
         print(f"Written: {path}")
 

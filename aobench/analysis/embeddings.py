@@ -39,7 +39,9 @@ def read_npz(path: Path) -> Labelled:
     except (OSError, ValueError) as error:
         raise UserError(f"{path} could not be read as .npz: {error}") from error
     if z.ndim != 2 or attributes.shape != (len(z),) or objects.shape != (len(z),):
-        raise UserError(f"{path}: embeddings must be N x D, attributes and objects N; got {z.shape}, {attributes.shape}")
+        raise UserError(
+            f"{path}: embeddings must be N x D, attributes and objects N; got {z.shape}, {attributes.shape}"
+        )
     return Labelled(path.stem, z.astype(float), np.column_stack([attributes, objects]).astype(int))
 
 
@@ -64,7 +66,9 @@ def read_store(path: Path, key: dict[str, Any], splits: Sequence[Split]) -> Labe
 
     split = next((s for s in splits if s.fingerprint == key["fingerprint"] and s.name == key["split"]), None)
     if split is None:
-        raise UserError(f"{path} was made from another dataset (fingerprint {key['fingerprint']}); name it with --config")
+        raise UserError(
+            f"{path} was made from another dataset (fingerprint {key['fingerprint']}); name it with --config"
+        )
     bare = {k: v for k, v in key.items() if k not in ("count", "shard", "format")}
     store = Store(path.parent, bare, key["count"], key["shard"])
     if store.folder != path or store.missing():

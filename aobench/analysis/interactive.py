@@ -84,8 +84,15 @@ def _path(xs: np.ndarray, ys: np.ndarray) -> str:
     return "M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
 
 
-def page(line: Line, records: Sequence[Record], found: Sequence[Effective], title: str, note: str) -> str:
-    """The whole HTML text. ``found`` are the records' figures, in their order."""
+def page(
+    line: Line,
+    records: Sequence[Record],
+    found: Sequence[Effective],
+    title: str,
+    note: str,
+    column: str = "training_set",
+) -> str:
+    """The whole HTML text. ``found`` are the records' figures, in their order; ``column`` groups them."""
     xs = transformed(line.transform, np.array([r.id for r in records]), np.array([r.n_id for r in records]))
     ys = transformed(line.transform, np.array([r.ood for r in records]), np.array([r.n_ood for r in records]))
     x0, x1, y0, y1 = xs.min(), xs.max(), ys.min(), ys.max()
@@ -108,9 +115,9 @@ def page(line: Line, records: Sequence[Record], found: Sequence[Effective], titl
     marks.append(
         f'<path clip-path="url(#c)" d="{_path(to_x(x), to_y(middle))}" fill="none" stroke="#222" stroke-width="1.5"/>'
     )
-    names = sorted({r.training_set for r in records})
+    names = sorted({getattr(r, column) for r in records})
     for r, e, px, py in zip(records, found, to_x(xs), to_y(ys), strict=True):
-        g = names.index(e.training_set)
+        g = names.index(getattr(r, column))
         _, *x_ends = map(to_x, place(line.transform, r.id, r.n_id))
         _, *y_ends = map(to_y, place(line.transform, r.ood, r.n_ood))
         marks.append(

@@ -43,3 +43,8 @@ def all_runs() -> tuple[Run, ...]:
 def control_runs() -> tuple[Run, ...]:
     """The controls that were added after the results of :func:`all_runs` were known."""
     return tuple(Run(seed, *CENTRE, s) for seed in SEEDS for s in CONTROLS)
+
+
+def every_run() -> tuple[Run, ...]:
+    """The design's runs and then the controls."""
+    return (*all_runs(), *control_runs())

@@ -34,7 +34,9 @@ class Statement:
 
 
 def rank_correlation(x: np.ndarray, y: np.ndarray, group: np.ndarray, draws: int = DRAWS, seed: int = 0) -> Estimate:
-    """Spearman's correlation with a percentile bootstrap that draws whole groups."""
+    """Spearman's correlation with a percentile bootstrap that draws whole groups; NaN where ``x`` or ``y`` is constant."""
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return Estimate(np.nan, np.nan, np.nan)
     rng = np.random.default_rng(seed)
     members = [np.flatnonzero(group == g) for g in np.unique(group)]
     found = []
@@ -75,7 +77,9 @@ def measure_correlation(study: Study, measure: str, supervisions: Sequence[str] 
 def statements(study: Study) -> list[Statement]:
     """All statements of docs/study_design.md, each part on its own."""
     centre = {s: study.condition(*CENTRE, s) for s in SUPERVISIONS}
-    more = over_seeds(study.rho(a) - study.rho(b) for a, b in zip(centre["contrastive"], centre["two_head"], strict=True))
+    more = over_seeds(
+        study.rho(a) - study.rho(b) for a, b in zip(centre["contrastive"], centre["two_head"], strict=True)
+    )
     scales, diversities = [(n, CENTRE[1]) for n in SCALES], [(CENTRE[0], d) for d in DIVERSITIES]
     rank = {"scale": 1.0, "unit": ""}
     return [

@@ -111,7 +111,9 @@ class Study:
         error = self.expected(runs, kind).mean(1).std(ddof=1)
         return over_seeds((self.rho(r, kind) for r in runs), float(error))
 
-    def trend(self, conditions: list[tuple[int, int]], supervision: str, kind: str = "object", plain: bool = False) -> Estimate:
+    def trend(
+        self, conditions: list[tuple[int, int]], supervision: str, kind: str = "object", plain: bool = False
+    ) -> Estimate:
         """Slope of rho (``plain``: of OoD accuracy) per doubling, fitted for each seed, over ``conditions`` that differ in one factor."""
         factor = 0 if len({c[0] for c in conditions}) > 1 else 1
         x = np.log2([c[factor] for c in conditions])
