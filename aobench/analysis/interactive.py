@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from aobench.analysis.effective import Effective, Line
-from aobench.analysis.plots import COLOURS, axis_ticks, band
+from aobench.analysis.plots import COLOURS, axis_ticks, band, place
 from aobench.analysis.records import Record
 from aobench.analysis.scales import transformed
 from aobench.errors import UserError
@@ -51,21 +52,24 @@ def _words(e: Effective) -> str:
     return "\n".join(lines + (["beyond the baseline's range"] if e.extrapolated else []))
 
 
-def _axes(line: Line, records: Sequence[Record], to_x: object, to_y: object) -> list[str]:
+def _axes(line: Line, records: Sequence[Record], to_x: Callable[[Any], Any], to_y: Callable[[Any], Any]) -> list[str]:
     out = []
     for ticks, vertical in (
         (axis_ticks(line.transform, min(r.id for r in records), max(r.id for r in records)), True),
         (axis_ticks(line.transform, min(r.ood for r in records), max(r.ood for r in records)), False),
     ):
         for value, name in zip(*ticks, strict=True):
+            at = to_x(value) if vertical else to_y(value)
+            if not (LEFT <= at <= WIDTH - RIGHT if vertical else TOP <= at <= HEIGHT - BOTTOM):
+                continue
             if vertical:
-                x = to_x(value)  # type: ignore[operator]
+                x = at
                 out.append(f'<path d="M{x:.1f},{TOP}V{HEIGHT - BOTTOM}" stroke="#ddd"/>')
                 out.append(
                     f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle" font-size="11">{name}</text>'
                 )
             else:
-                y = to_y(value)  # type: ignore[operator]
+                y = at
                 out.append(f'<path d="M{LEFT},{y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>')
                 out.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" font-size="11">{name}</text>')
     middle = (TOP + HEIGHT - BOTTOM) / 2
@@ -80,17 +84,24 @@ def _path(xs: np.ndarray, ys: np.ndarray) -> str:
     return "M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
 
 
-def page(line: Line, records: Sequence[Record], found: Sequence[Effective], title: str, note: str) -> str:
-    """The whole HTML text. ``found`` are the records' figures, in their order."""
+def page(
+    line: Line,
+    records: Sequence[Record],
+    found: Sequence[Effective],
+    title: str,
+    note: str,
+    column: str = "training_set",
+) -> str:
+    """The whole HTML text. ``found`` are the records' figures, in their order; ``column`` groups them."""
     xs = transformed(line.transform, np.array([r.id for r in records]), np.array([r.n_id for r in records]))
     ys = transformed(line.transform, np.array([r.ood for r in records]), np.array([r.n_ood for r in records]))
     x0, x1, y0, y1 = xs.min(), xs.max(), ys.min(), ys.max()
     dx, dy = 0.05 * (x1 - x0 + 0.1), 0.05 * (y1 - y0 + 0.1)
 
-    def to_x(v):  # type: ignore[no-untyped-def]
+    def to_x(v: Any) -> Any:
         return LEFT + (v - x0 + dx) / (x1 - x0 + 2 * dx) * (WIDTH - LEFT - RIGHT)
 
-    def to_y(v):  # type: ignore[no-untyped-def]
+    def to_y(v: Any) -> Any:
         return HEIGHT - BOTTOM - (v - y0 + dy) / (y1 - y0 + 2 * dy) * (HEIGHT - BOTTOM - TOP)
 
     x, middle, lower, upper = band(line, x0 - dx, x1 + dx)
@@ -104,9 +115,15 @@ def page(line: Line, records: Sequence[Record], found: Sequence[Effective], titl
     marks.append(
         f'<path clip-path="url(#c)" d="{_path(to_x(x), to_y(middle))}" fill="none" stroke="#222" stroke-width="1.5"/>'
     )
-    names = sorted({r.training_set for r in records})
-    for e, px, py in zip(found, to_x(xs), to_y(ys), strict=True):
-        g = names.index(e.training_set)
+    names = sorted({getattr(r, column) for r in records})
+    for r, e, px, py in zip(records, found, to_x(xs), to_y(ys), strict=True):
+        g = names.index(getattr(r, column))
+        _, *x_ends = map(to_x, place(line.transform, r.id, r.n_id))
+        _, *y_ends = map(to_y, place(line.transform, r.ood, r.n_ood))
+        marks.append(
+            f'<path data-g="{g}" clip-path="url(#c)" d="M{x_ends[0]:.1f},{py:.1f}H{x_ends[1]:.1f}M{px:.1f},{y_ends[0]:.1f}'
+            f'V{y_ends[1]:.1f}" stroke="{COLOURS[g % len(COLOURS)]}"/>'
+        )
         marks.append(
             f'<path class="p" tabindex="0" data-g="{g}" data-t="{escape(_words(e), quote=True)}" d="{SHAPES[g % len(SHAPES)]}" '
             f'transform="translate({px:.1f},{py:.1f})" fill="{COLOURS[g % len(COLOURS)]}"/>'

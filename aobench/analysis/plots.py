@@ -17,7 +17,7 @@ from aobench.analysis.scales import inside, scale
 from aobench.errors import UserError
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8A8A00")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "h", "p", "d", "8")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 TICKS = (0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.997, 0.999)
 
 
@@ -72,7 +72,7 @@ def band(
     return x, design @ line.coefficients, lower, upper
 
 
-def _place(name: str, rate: float, n: int) -> tuple[float, float, float]:
+def place(name: str, rate: float, n: int) -> tuple[float, float, float]:
     """T of an accuracy and of the ends of its Wilson interval."""
     low, high = wilson(round(rate * n), n)
     values = inside(np.array([rate, low, high]), np.array([n] * 3))
@@ -106,7 +106,7 @@ def scatter(
     if len(line.id_sets) != 1:
         raise UserError("a scatter shows one ID set; fit over one for the figure")
     figure, axes = new(7.2, 5.6)
-    places = [(_place(line.transform, r.id, r.n_id), _place(line.transform, r.ood, r.n_ood)) for r in records]
+    places = [(place(line.transform, r.id, r.n_id), place(line.transform, r.ood, r.n_ood)) for r in records]
     xs, ys = np.array([p[0] for p in places]), np.array([p[1] for p in places])
     pad = 0.04 * (xs.max() - xs.min() + 0.1)
     _fitted(axes, line, xs.min() - pad, xs.max() + pad)
@@ -126,7 +126,7 @@ def scatter(
         set_ticks(ticks, names)
         where(f"{labels[0] if where == axes.set_xlabel else labels[1]} accuracy, % ({line.transform} axis)")
     axes.set_ylim(ys.min() - 3 * pad, ys.max() + 3 * pad)
-    axes.set_title(title, loc="left", fontsize=10)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=7.5, frameon=False)
     return figure
 
@@ -141,9 +141,9 @@ def groups(found: Sequence[Group], title: str) -> Figure:
         axes.plot(100 * g.rho, row, "o", color=colour, markerfacecolor=face, markersize=6)
     axes.axvline(0, color="#444444", linewidth=1)
     axes.set_yticks(range(len(found)), [f"{g.name} (n = {g.n}, r = {g.runs})" for g in found])
-    hollow = "; hollow: models beyond the baseline's range" if any(g.extrapolated for g in found) else ""
-    axes.set_xlabel(f"effective generalization, points (95 % intervals{hollow})")
-    axes.set_title(title, loc="left", fontsize=10)
+    hollow = "\nhollow: models beyond the baseline's range among them" if any(g.extrapolated for g in found) else ""
+    axes.set_xlabel(f"effective generalization, points; bars: 95 % intervals{hollow}", fontsize=8)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     return figure
 
 
@@ -167,6 +167,9 @@ def models(found: Sequence[Effective], title: str) -> Figure:
     axes.axvline(0, color="#444444", linewidth=1)
     axes.set_ylim(-1, len(ordered))
     axes.set_yticks(range(len(ordered)), [e.model for e in ordered], fontsize=6)
-    axes.set_xlabel("effective generalization, points; grey: 95 % of further baseline models; hollow: extrapolated")
-    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_xlabel(
+        "effective generalization, points; bars: 95 % intervals\n"
+        "grey: where 95 % of further baseline models would lie; hollow: beyond the baseline's range", fontsize=8,
+    )  # fmt: skip
+    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     return figure

@@ -13,7 +13,7 @@ import numpy as np
 from aobench.analysis.disentanglement import split
 from aobench.analysis.factor_fit import measures, retrieval
 from aobench.errors import UserError
-from aobench.study.design import Run, all_runs
+from aobench.study.design import Run, every_run
 from aobench.study.world import ID_IMAGES, OOD_IMAGES, IdPair, novel_pairs, training_order
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -87,13 +87,11 @@ def collect(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
     """The table of all runs in ``folder``. Raises UserError where runs are missing."""
     from tqdm.auto import tqdm
 
-    missing = [run.name for run in all_runs() if not (folder / f"{run.name}.json").exists()]
+    missing = [run.name for run in every_run() if not (folder / f"{run.name}.json").exists()]
     if missing:
-        raise UserError(
-            f"{folder} lacks {len(missing)} runs, {missing[0]} the first; run the command again without --collect"
-        )
+        raise UserError(f"{folder} lacks {len(missing)} runs, {missing[0]} the first; run the command again")
     rows = []
-    for run in tqdm(all_runs(), desc="disentanglement", unit="run", disable=quiet, leave=False):
+    for run in tqdm(every_run(), desc="disentanglement", unit="run", disable=quiet, leave=False):
         raw = json.loads((folder / f"{run.name}.json").read_text(encoding="utf-8"))
         nmi, shuffled = caption_nmi(training_order(run.scale, run.diversity, run.seed))
         right = {

@@ -1,6 +1,165 @@
-def add_parser(verbs):
-    pass
+"""The verb ``study``: the experiment in miniature, run or drawn from the bundled results."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aobench.errors import UserError
+
+if TYPE_CHECKING:
+    from aobench.study.summary import Study
+
+COLUMNS = ("id_object", "ood_object", "rho_object", "id_composition", "ood_composition", "rho_composition")
 
 
-def run(args):
-    pass
+def add_parser(verbs: Any) -> None:
+    """Add the verb to argparse's subparsers ``verbs``."""
+    s = verbs.add_parser("study", help="scale, diversity and supervision under control, in miniature")
+    s.add_argument(
+        "--from-bundled", action="store_true", help="use the results that ship with the package; trains nothing"
+    )
+    s.add_argument("--runs", type=Path, default=Path("study/runs"), help="folder of the runs (default: study/runs)")
+    s.add_argument("--out", type=Path, default=Path("study"), help="folder for tables and figures (default: study)")
+    s.add_argument("--workers", type=int, help="processes that train at once (default: one a GPU, or one a core)")
+    s.add_argument("--dry-run", action="store_true", help="say what is left to do and how long it takes, and stop")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry out the verb. Raises UserError for bad input."""
+    from aobench.study.collecting import BUNDLED, read
+
+    if args.workers is not None and args.workers < 1:
+        raise UserError("--workers takes a whole number of at least 1")
+    path = BUNDLED if args.from_bundled else _carried_out(args)
+    if path is not None:
+        report(read(path), args.out)
+
+
+def _carried_out(args: argparse.Namespace) -> Path | None:
+    """Do the runs that are left and collect them; the path of their table, None for a dry run."""
+    import json
+    import sys
+
+    from aobench.study.collecting import collect
+    from aobench.study.running import devices, estimate, run_all
+
+    names = devices()
+    workers = args.workers or (len(names) if names[0] != "cpu" else os.cpu_count() or 1)
+    print(estimate(args.runs, workers), flush=True)
+    if args.dry_run:
+        return None
+    run_all(args.runs, workers)
+    content = collect(args.runs, quiet=not sys.stderr.isatty())
+    args.out.mkdir(parents=True, exist_ok=True)
+    path = args.out / "results.json"
+    path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
+    return path
+
+
+def report(content: dict[str, Any], out: Path) -> None:
+    """Print the tables and what they say of each statement; write tables and figures to ``out``."""
+    from aobench.analysis.commands import write_rows
+    from aobench.study.figures import draw_all
+    from aobench.study.statements import statements
+    from aobench.study.summary import Study
+
+    study = Study(content)
+    rows = study.table()
+    _print_table(rows)
+    _print_controls(study)
+    found = statements(study)
+    print("\nStatements fixed before the runs (docs/study_design.md), with 95 % intervals:")
+    for statement in found:
+        print(f"  {statement.line}")
+    _print_measures(study)
+    written = [write_rows(out / "conditions.csv", rows)]
+    written.append(write_rows(out / "runs.csv", run_rows(study)))
+    for path in [*written, *draw_all(study, out)]:
+        print(f"Written: {path}")
+
+
+def _cell(row: dict[str, Any], key: str) -> str:
+    if row[key] is None:
+        return "-"
+    sign = "+" if key.startswith("rho") else ""
+    return f"{100 * row[key]:{sign}.1f} [{100 * row[key + '_low']:.1f}, {100 * row[key + '_high']:.1f}]"
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    print("Object accuracy: chance 2.1 %, 48 candidates. Composition accuracy: chance 0.09 %, 1,152 candidates.")
+    print(
+        "1,920 images in each of id and ood; means of 3 seeds with 95 % intervals; rho in points (*: beyond the baseline)."
+    )
+    head = ("images", "d", "supervision", "ID object", "OoD object", "rho", "ID comp.", "OoD comp.", "comp. rho", "NMI")
+    lines = [head]
+    for row in rows:
+        far = "*" if row["extrapolated_runs"] else ""
+        cells = [_cell(row, key) + (far if key == "rho_object" else "") for key in COLUMNS]
+        nmi = f"{row['nmi']:.3f} ({row['nmi_shuffled']:.3f})"
+        lines.append((f"{row['scale']:,}", str(row["diversity"]), row["supervision"], *cells, nmi))
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    for line in lines:
+        print("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
+    print("d: attributes an object in training. NMI of the training captions, in brackets after shuffling.")
+
+
+def _print_controls(study: Study) -> None:
+    """The controls at the centre, if the table has them."""
+    from aobench.study.design import CENTRE, CONTROLS
+    from aobench.study.figures import shown
+
+    known = [c for c in CONTROLS if study.condition(*CENTRE, c)[0] in study.rows]
+    if known:
+        print("\nControls at the centre, added after the results were known: OoD object, rho, OoD composition")
+    for control in known:
+        runs = study.condition(*CENTRE, control)
+        figures = (
+            study.mean_accuracy(runs, "ood"),
+            study.mean_rho(runs),
+            study.mean_accuracy(runs, "ood", "composition"),
+        )
+        print(f"  {control:20s} " + "   ".join(shown(e) for e in figures))
+
+
+def _print_measures(study: Study) -> None:
+    from aobench.analysis.disentanglement import EXPLAINED
+    from aobench.study.design import SUPERVISIONS
+    from aobench.study.statements import measure_correlation
+
+    print(
+        "\nDisentanglement of the features on OoD pictures, rank correlation with OoD object accuracy: all runs | by supervision"
+    )
+    for name in EXPLAINED:
+        found = [measure_correlation(study, name), *(measure_correlation(study, name, (s,)) for s in SUPERVISIONS)]
+        cells = ["constant" if e.value != e.value else f"{e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}]" for e in found]
+        print(
+            f"  {name:24s} {cells[0]} | " + "  ".join(f"{s} {c}" for s, c in zip(SUPERVISIONS, cells[1:], strict=True))
+        )
+
+
+def run_rows(study: Study) -> list[dict[str, Any]]:
+    """One row a run, with bootstrap intervals over compositions; rho and the disentanglement measures."""
+    from aobench.analysis.disentanglement import EXPLAINED
+
+    out = []
+    for run_, raw in study.rows.items():
+        row: dict[str, Any] = {
+            "run": run_.name,
+            **{k: raw[k] for k in ("supervision", "scale", "diversity", "seed", "nmi")},
+        }
+        for split in ("id", "ood"):
+            for kind in ("object", "attribute", "composition", "object_prompt"):
+                there = kind in raw["right"][split]
+                e = study.interval(run_, split, kind) if there else None
+                row |= {
+                    f"{split}_{kind}": e and e.value,
+                    f"{split}_{kind}_low": e and e.low,
+                    f"{split}_{kind}_high": e and e.high,
+                }
+        row["rho_object"] = study.rho(run_)
+        row |= {name: raw["disentanglement"][name] for name in EXPLAINED}
+        out.append(row)
+    return out

@@ -8,6 +8,7 @@ SCALES = (500, 1000, 2000, 4000, 8000)  #: distinct training images
 DIVERSITIES = (2, 4, 8, 16)  #: attributes an object in training
 CENTRE = (4000, 8)
 SUPERVISIONS = ("object", "two_head", "contrastive")
+CONTROLS = ("two_head_cosine", "contrastive_labels")  #: added after the results, at the centre only
 SEEDS = (0, 1, 2)
 STEPS, BATCH, PEAK = 600, 256, 4e-3
 SECONDS_ONE_CORE = 40 * 60  #: all runs and pictures, from the pilot (docs/study_design.md)
@@ -37,3 +38,13 @@ def points() -> tuple[tuple[int, int], ...]:
 def all_runs() -> tuple[Run, ...]:
     """The 72 runs, seed by seed, so that an unfinished study is a whole one of fewer seeds."""
     return tuple(Run(seed, n, d, s) for seed in SEEDS for n, d in points() for s in SUPERVISIONS)
+
+
+def control_runs() -> tuple[Run, ...]:
+    """The controls that were added after the results of :func:`all_runs` were known."""
+    return tuple(Run(seed, *CENTRE, s) for seed in SEEDS for s in CONTROLS)
+
+
+def every_run() -> tuple[Run, ...]:
+    """The design's runs and then the controls."""
+    return (*all_runs(), *control_runs())

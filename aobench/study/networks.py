@@ -65,17 +65,55 @@ class TextTower(nn.Module):
         return self.out((hidden * kept).sum(1) / kept.sum(1))
 
 
+class LabelTower(nn.Module):
+    """Token numbers N x LONGEST to N x EMBEDDING: the attribute's vector + the object's. No other word, no order counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(VOCABULARY, EMBEDDING)
+
+    def forward(self, words: Tensor) -> Tensor:
+        """Add up the names' vectors."""
+        named = (words >= 1 + len(_WORDS))[..., None].to(self.words.weight.dtype)
+        return (self.words(words) * named).sum(1)
+
+
+class Cosine(nn.Module):
+    """Scores by cosine with a vector a class, times a learned factor that starts as CLIP's here does."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(classes, EMBEDDING))
+        self.scale = nn.Parameter(torch.tensor(2.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Float N x EMBEDDING to N x classes."""
+        unit = nn.functional.normalize
+        return self.scale.clamp(0, 4.6).exp() * unit(x) @ unit(self.weight).T
+
+
 class Network(nn.Module):
-    """A trunk with the heads of one supervision: ``object``, ``two_head`` or ``contrastive``."""
+    """A trunk with the heads of one supervision of `aobench.study.design`.
+
+    The design's: ``object``, ``two_head``, ``contrastive``. Controls: ``two_head_cosine``, ``two_head`` on CLIP's kind of scores;
+    ``contrastive_labels``, CLIP's loss with a sum of two label vectors in place of the text tower.
+    """
 
     def __init__(self, supervision: str) -> None:
         super().__init__()
         self.supervision = supervision
+        self.contrasts = supervision.startswith("contrastive")
+        self.names_attributes = supervision != "object"
         self.trunk = trunk()
-        if supervision == "contrastive":
+        if self.contrasts:
             self.project = nn.Linear(FEATURES, EMBEDDING)
-            self.text = TextTower()
+            self.text = TextTower() if supervision == "contrastive" else LabelTower()
             self.scale = nn.Parameter(torch.tensor(2.5))
+            return
+        if supervision == "two_head_cosine":
+            project = nn.Linear(FEATURES, EMBEDDING)
+            self.object_head: nn.Module = nn.Sequential(project, Cosine(N_OBJECTS))
+            self.attribute_head: nn.Module = nn.Sequential(project, Cosine(len(ATTRIBUTES)))
             return
         self.object_head = nn.Linear(FEATURES, N_OBJECTS)
         if supervision == "two_head":

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from aobench.errors import UserError
-from aobench.study.design import BATCH, SCALES, SECONDS_ONE_CORE, STEPS, Run, all_runs
+from aobench.study.design import BATCH, SCALES, SECONDS_ONE_CORE, STEPS, Run, every_run
 from aobench.study.world import Images, test_images, training_images
 
 Say = Callable[[str], None]
@@ -54,7 +54,7 @@ def _claim(path: Path) -> bool:
 
 def done_runs(folder: Path) -> set[Run]:
     """The runs whose JSON is in ``folder``."""
-    return {run for run in all_runs() if (folder / f"{run.name}.json").exists()}
+    return {run for run in every_run() if (folder / f"{run.name}.json").exists()}
 
 
 def work(folder: Path, device_name: str, threads: int, say: Say = print) -> None:
@@ -68,7 +68,7 @@ def work(folder: Path, device_name: str, threads: int, say: Say = print) -> None
     pictures = folder / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
     tests = {name: _cached(pictures / f"{name}.npz", lambda name=name: test_images(name)) for name in ("id", "ood")}  # type: ignore[misc]
-    for run in all_runs():
+    for run in every_run():
         target, claim = folder / f"{run.name}.json", folder / f"{run.name}.claim"
         if target.exists() or not _claim(claim):
             continue
@@ -80,7 +80,7 @@ def work(folder: Path, device_name: str, threads: int, say: Say = print) -> None
             part.replace(target)
         finally:
             claim.unlink(missing_ok=True)
-        left = len(all_runs()) - len(done_runs(folder))
+        left = len(every_run()) - len(done_runs(folder))
         say(f"{run.name}: {result['seconds']:.0f} s on {device_name}; {left} runs left")
 
 
@@ -93,11 +93,11 @@ def devices() -> list[str]:
 
 def estimate(folder: Path, workers: int) -> str:
     """One line: how much is left and how long it takes."""
-    left = len(all_runs()) - len(done_runs(folder))
-    minutes = SECONDS_ONE_CORE / 60 * left / len(all_runs()) / workers
+    left = len(every_run()) - len(done_runs(folder))
+    minutes = SECONDS_ONE_CORE / 60 * left / len(every_run()) / workers
     where = ", ".join(devices())
     total = (
-        f"{left} of {len(all_runs())} runs left ({STEPS} steps of {BATCH} images each) on {where}, {workers} at once"
+        f"{left} of {len(every_run())} runs left ({STEPS} steps of {BATCH} images each) on {where}, {workers} at once"
     )
     return f"{total}: about {minutes:.0f} minutes on CPU cores as fast as ours (an EPYC of 2024), less on a GPU"
 

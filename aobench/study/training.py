@@ -37,9 +37,9 @@ def loss_of(network: Any, pixels: Tensor, attributes: Tensor, objects: Tensor, t
     bf16 = pixels.device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
     with torch.autocast(pixels.device.type, torch.bfloat16, enabled=bf16):
         features = network.trunk(pixels).float()
-    if network.supervision != "contrastive":
+    if not network.contrasts:
         loss = functional.cross_entropy(network.object_head(features), objects)
-        if network.supervision == "two_head":
+        if network.names_attributes:
             loss = loss + functional.cross_entropy(network.attribute_head(features), attributes)
         return loss
     images = functional.normalize(network.project(features))
@@ -70,7 +70,7 @@ def train(run: Run, images: Images, device: torch.device, steps: int = STEPS) ->
         loss.backward()
         optimizer.step()
         schedule.step()
-        if run.supervision == "contrastive":
+        if network.contrasts:
             with torch.no_grad():
                 network.scale.clamp_(0, math.log(100))
     return network.eval()
@@ -96,9 +96,9 @@ def caption_embeddings(network: Any, device: torch.device) -> Tensor:
 @torch.no_grad()
 def answers(network: Any, features: Tensor) -> dict[str, np.ndarray]:
     """Answers, int64 N: ``object``; ``attribute`` where it can be named; ``object_prompt`` (contrastive only)."""
-    if network.supervision != "contrastive":
+    if not network.contrasts:
         out = {"object": network.object_head(features).argmax(1)}
-        if network.supervision == "two_head":
+        if network.names_attributes:
             out["attribute"] = network.attribute_head(features).argmax(1)
     else:
         images = functional.normalize(network.project(features))
@@ -142,11 +142,11 @@ def do_run(run: Run, images: Images, tests: dict[str, Images], device: torch.dev
         features = features_of(network, test, device)
         splits[name] = counts_by_pair(test, answers(network, features))
         arrays[f"{name}_features"] = features.cpu().numpy().astype(np.float16)
-        if run.supervision == "contrastive":
+        if network.contrasts:
             with torch.no_grad():
                 projected = functional.normalize(network.project(features))
             arrays[f"{name}_embeddings"] = projected.cpu().numpy().astype(np.float16)
-    if run.supervision == "contrastive":
+    if network.contrasts:
         arrays["captions"] = caption_embeddings(network, device).cpu().numpy().astype(np.float16)
     facts = {
         "supervision": run.supervision, "scale": run.scale, "diversity": run.diversity, "seed": run.seed,

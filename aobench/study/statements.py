@@ -1,0 +1,107 @@
+"""The six statements that the design fixed before any run, and what the runs say of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from aobench.study.design import CENTRE, DIVERSITIES, SCALES, SEEDS, SUPERVISIONS, Run, points
+from aobench.study.summary import Estimate, Study, over_seeds
+
+DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Statement:
+    """``figure``: what must be above 0 for the claim; ``unit``: points, or none for a rank correlation (then ``scale`` is 1)."""
+
+    number: str
+    claim: str
+    figure: Estimate
+    scale: float = 100.0
+    unit: str = "points"
+
+    @property
+    def line(self) -> str:
+        """One line of text."""
+        v = [self.scale * x for x in (self.figure.value, self.figure.low, self.figure.high)]
+        digits = 1 if self.scale == 100 else 2
+        shown = f"{v[0]:+.{digits}f} [{v[1]:+.{digits}f}, {v[2]:+.{digits}f}] {self.unit}".rstrip()
+        return f"{self.number:3s} {self.claim}: {shown}: {self.figure.verdict}"
+
+
+def rank_correlation(x: np.ndarray, y: np.ndarray, group: np.ndarray, draws: int = DRAWS, seed: int = 0) -> Estimate:
+    """Spearman's correlation with a percentile bootstrap that draws whole groups; NaN where ``x`` or ``y`` is constant."""
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return Estimate(np.nan, np.nan, np.nan)
+    rng = np.random.default_rng(seed)
+    members = [np.flatnonzero(group == g) for g in np.unique(group)]
+    found = []
+    for _ in range(draws):
+        rows = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
+        if np.ptp(x[rows]) > 0 and np.ptp(y[rows]) > 0:
+            found.append(spearmanr(x[rows], y[rows])[0])
+    low, high = np.quantile(found, (0.025, 0.975))
+    return Estimate(float(spearmanr(x, y)[0]), float(low), float(high))
+
+
+def nmi_correlation(study: Study, draws: int = DRAWS, seed: int = 0) -> Estimate:
+    """Spearman over the 8 points of captions' NMI and contrastive OoD composition accuracy; bootstrap of points and seeds."""
+    runs = [[Run(s, n, d, "contrastive") for s in SEEDS] for n, d in points()]
+    x = np.array([[study.rows[r]["nmi"] for r in row] for row in runs])
+    y = np.array([[study.accuracy(r, "ood", "composition") for r in row] for row in runs])
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(draws):
+        rows = rng.integers(len(x), size=len(x))
+        seeds = rng.integers(x.shape[1], size=(len(x), x.shape[1]))
+        u, v = (np.take_along_axis(m[rows], seeds, axis=1).mean(1) for m in (x, y))
+        if np.ptp(u) > 0 and np.ptp(v) > 0:
+            found.append(spearmanr(u, v)[0])
+    low, high = np.quantile(found, (0.025, 0.975))
+    return Estimate(float(spearmanr(x.mean(1), y.mean(1))[0]), float(low), float(high))
+
+
+def measure_correlation(study: Study, measure: str, supervisions: Sequence[str] = SUPERVISIONS) -> Estimate:
+    """Spearman over runs of a disentanglement measure and OoD object accuracy; bootstrap of conditions."""
+    runs = [r for r in study.rows if r.supervision in supervisions]
+    x = np.array([study.rows[r]["disentanglement"][measure] for r in runs])
+    y = np.array([study.accuracy(r, "ood") for r in runs])
+    names = np.array([f"{r.supervision} {r.scale} {r.diversity}" for r in runs])
+    return rank_correlation(x, y, names)
+
+
+def statements(study: Study) -> list[Statement]:
+    """All statements of docs/study_design.md, each part on its own."""
+    centre = {s: study.condition(*CENTRE, s) for s in SUPERVISIONS}
+    more = over_seeds(
+        study.rho(a) - study.rho(b) for a, b in zip(centre["contrastive"], centre["two_head"], strict=True)
+    )
+    scales, diversities = [(n, CENTRE[1]) for n in SCALES], [(CENTRE[0], d) for d in DIVERSITIES]
+    rank = {"scale": 1.0, "unit": ""}
+    return [
+        Statement("1", "centre: rho of contrastive over the object baseline > 0", study.mean_rho(centre["contrastive"])),
+        Statement("2a", "centre: rho of contrastive less that of two_head > 0", more),
+        Statement(
+            "2b", "centre: composition rho of contrastive over the two_head baseline > 0",
+            study.mean_rho(centre["contrastive"], "composition"),
+        ),
+        Statement("3", "rho of contrastive per doubling of images > 0", study.trend(scales, "contrastive")),
+        Statement("4a", "rho of contrastive per doubling of diversity > 0", study.trend(diversities, "contrastive")),
+        Statement(
+            "4b", "OoD object accuracy of contrastive per doubling of diversity > 0",
+            study.trend(diversities, "contrastive", plain=True),
+        ),
+        Statement("5", "less NMI, more OoD composition accuracy (minus Spearman > 0)", -nmi_correlation(study), **rank),  # type: ignore[arg-type]
+        Statement(
+            "6a", "DCI disentanglement and OoD object accuracy (Spearman > 0)",
+            measure_correlation(study, "dci_disentanglement"), **rank,  # type: ignore[arg-type]
+        ),
+        Statement(
+            "6b", "factor-fit R^2 and OoD object accuracy (Spearman > 0)",
+            measure_correlation(study, "factor_r2"), **rank,  # type: ignore[arg-type]
+        ),
+    ]  # fmt: skip
