@@ -18,6 +18,8 @@ setup(
     package_dir={"compositional_ood": "metrics/compositional_ood"},
     package_data={
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
+        "aobench.analysis": ["published/*"],
+        "aobench.study": ["bundled/*"],
         "compositional_ood": ["*.md", "*.txt"],
     },
     install_requires=[
@@ -30,6 +32,8 @@ setup(
         "pillow>=12",
         "numpy>=2.0",
         "scipy>=1.13",
+        "scikit-learn>=1.5",
+        "matplotlib>=3.9",
         "pyarrow>=24",
         "tqdm>=4.66",
         "safetensors>=0.5",

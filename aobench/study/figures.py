@@ -12,13 +12,14 @@ from aobench.analysis.breakdown import Cells, heat_map
 from aobench.analysis.disentanglement import EXPLAINED
 from aobench.analysis.effective import effective
 from aobench.analysis.interactive import page, write_page
-from aobench.analysis.plots import COLOURS, MARKERS, new, save, scatter
+from aobench.analysis.plots import COLOURS, MARKERS, look, new, save, scatter
 from aobench.mini.render import ATTRIBUTES
 from aobench.study.design import CENTRE, DIVERSITIES, SCALES, SUPERVISIONS, Run, points
 from aobench.study.statements import measure_correlation, nmi_correlation
 from aobench.study.summary import Estimate, Study
 from aobench.study.world import N_OBJECTS, novel_pairs, objects
 
+LOOKS = {name: look(number) for number, name in enumerate(sorted(SUPERVISIONS))}  #: as the scatter has them
 NAMES = {
     "object": "object classifier",
     "two_head": "attribute + object classifier",
@@ -53,7 +54,7 @@ def factors(study: Study) -> Figure:
                 middle, low, high = (100 * np.array([r[key + end] for r in at]) for end in ("", "_low", "_high"))
                 x = np.array(levels) * 1.03 ** (number - 1)
                 panel.errorbar(
-                    x, middle, yerr=[middle - low, high - middle], color=COLOURS[number], marker=MARKERS[number],
+                    x, middle, yerr=[middle - low, high - middle], **LOOKS[supervision],
                     markersize=5, linewidth=1.2, elinewidth=1, capsize=2, label=NAMES[supervision],
                 )  # fmt: skip
             panel.set_xscale("log")
@@ -80,10 +81,9 @@ def correlations(study: Study) -> Figure:
         for row, name in enumerate(reversed(names)):
             e = measure_correlation(study, name, supervisions)
             y = row + 0.27 - 0.18 * number
-            how = {"color": "#000000" if number == 0 else COLOURS[number - 1]}
-            axes.plot([e.low, e.high], [y, y], linewidth=1.3, **how)
-            marker = "D" if number == 0 else MARKERS[number - 1]
-            axes.plot(e.value, y, marker, markersize=4, label=label if row == 0 else None, linestyle="none", **how)
+            how = {"color": "#000000", "marker": "D"} if len(supervisions) > 1 else LOOKS[supervisions[0]]
+            axes.plot([e.low, e.high], [y, y], linewidth=1.3, color=how["color"])
+            axes.plot(e.value, y, markersize=4, label=label if row == 0 else None, linestyle="none", **how)
     axes.axvline(0, color="#444444", linewidth=1)
     axes.set_xlim(-1.02, 1.02)
     axes.set_yticks(range(len(names)), list(reversed(names)), fontsize=8)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import spearmanr
 
+from aobench.analysis.ranks import interval, rows_of_groups, spearman
 from aobench.study.design import CENTRE, DIVERSITIES, SCALES, SEEDS, SUPERVISIONS, Run, points
 from aobench.study.summary import Estimate, Study, over_seeds
 
@@ -35,17 +35,8 @@ class Statement:
 
 def rank_correlation(x: np.ndarray, y: np.ndarray, group: np.ndarray, draws: int = DRAWS, seed: int = 0) -> Estimate:
     """Spearman's correlation with a percentile bootstrap that draws whole groups; NaN where ``x`` or ``y`` is constant."""
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return Estimate(np.nan, np.nan, np.nan)
-    rng = np.random.default_rng(seed)
-    members = [np.flatnonzero(group == g) for g in np.unique(group)]
-    found = []
-    for _ in range(draws):
-        rows = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
-        if np.ptp(x[rows]) > 0 and np.ptp(y[rows]) > 0:
-            found.append(spearmanr(x[rows], y[rows])[0])
-    low, high = np.quantile(found, (0.025, 0.975))
-    return Estimate(float(spearmanr(x, y)[0]), float(low), float(high))
+    rows = rows_of_groups(group, draws, np.random.default_rng(seed))
+    return Estimate(float(spearman(x, y)[0]), *interval(spearman(x[rows], y[rows])))
 
 
 def nmi_correlation(study: Study, draws: int = DRAWS, seed: int = 0) -> Estimate:
@@ -54,15 +45,10 @@ def nmi_correlation(study: Study, draws: int = DRAWS, seed: int = 0) -> Estimate
     x = np.array([[study.rows[r]["nmi"] for r in row] for row in runs])
     y = np.array([[study.accuracy(r, "ood", "composition") for r in row] for row in runs])
     rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(draws):
-        rows = rng.integers(len(x), size=len(x))
-        seeds = rng.integers(x.shape[1], size=(len(x), x.shape[1]))
-        u, v = (np.take_along_axis(m[rows], seeds, axis=1).mean(1) for m in (x, y))
-        if np.ptp(u) > 0 and np.ptp(v) > 0:
-            found.append(spearmanr(u, v)[0])
-    low, high = np.quantile(found, (0.025, 0.975))
-    return Estimate(float(spearmanr(x.mean(1), y.mean(1))[0]), float(low), float(high))
+    rows = rng.integers(len(x), size=(draws, len(x), 1))
+    seeds = rng.integers(x.shape[1], size=(draws, *x.shape))
+    drawn = spearman(x[rows, seeds].mean(2), y[rows, seeds].mean(2))
+    return Estimate(float(spearman(x.mean(1), y.mean(1))[0]), *interval(drawn))
 
 
 def measure_correlation(study: Study, measure: str, supervisions: Sequence[str] = SUPERVISIONS) -> Estimate:
