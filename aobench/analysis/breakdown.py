@@ -38,7 +38,7 @@ class Cells:
 
 
 def heat_map(cells: Cells, title: str) -> Figure:
-    """Attributes down and objects across, both from worst to best, with their own accuracy (and 95 % interval) at the side."""
+    """Attributes down and objects across, both from worst to best; at the side attributes, with 95 % intervals."""
     rows, columns = np.argsort(cells.rate(1)), np.argsort(cells.rate(0))
     rows = rows[cells.n.sum(1)[rows] > 0]
     columns = columns[cells.n.sum(0)[columns] > 0]
@@ -101,7 +101,7 @@ def against_counts(counts: np.ndarray, rates: np.ndarray, draws: int = 2000, see
 
 
 def counts_figure(right: dict[str, tuple[int, int]], title: str) -> tuple[Figure, dict[str, CountsFit]]:
-    """``right``: class name -> (right answers, images). A panel a training set: captions naming a class against accuracy.
+    """``right``: class name -> (right answers, images). A panel a training set: captions naming a class, and accuracy.
 
     Dots are classes; the line joins the pooled accuracy, with 95 % Wilson bars, of fifths of the classes by count.
     """

@@ -91,7 +91,7 @@ def _cell(row: dict[str, Any], key: str) -> str:
 def _print_table(rows: list[dict[str, Any]]) -> None:
     print("Object accuracy: chance 2.1 %, 48 candidates. Composition accuracy: chance 0.09 %, 1,152 candidates.")
     print(
-        "1,920 images in each of id and ood; means of 3 seeds with 95 % intervals; rho in points (*: beyond the baseline)."
+        "1,920 images in each of id and ood; means of 3 seeds, 95 % intervals; rho in points (*: beyond the baseline)."
     )
     head = ("images", "d", "supervision", "ID object", "OoD object", "rho", "ID comp.", "OoD comp.", "comp. rho", "NMI")
     lines = [head]
@@ -130,7 +130,8 @@ def _print_measures(study: Study) -> None:
     from aobench.study.statements import measure_correlation
 
     print(
-        "\nDisentanglement of the features on OoD pictures, rank correlation with OoD object accuracy: all runs | by supervision"
+        "\nDisentanglement of the features on OoD pictures: rank correlation with OoD object accuracy, "
+        "all 72 runs | by supervision"
     )
     for name in EXPLAINED:
         found = [measure_correlation(study, name), *(measure_correlation(study, name, (s,)) for s in SUPERVISIONS)]

@@ -73,7 +73,7 @@ def factors(study: Study) -> Figure:
 
 
 def correlations(study: Study) -> Figure:
-    """Rank correlation of each disentanglement measure with OoD object accuracy: all runs, and each supervision's own."""
+    """Rank correlation of each disentanglement measure with OoD object accuracy: all runs, and by supervision."""
     names = list(EXPLAINED)
     figure, axes = new(7.2, 5.6)
     sets: list[tuple[str, tuple[str, ...]]] = [("all 72 runs", SUPERVISIONS), *((NAMES[s], (s,)) for s in SUPERVISIONS)]
@@ -109,7 +109,8 @@ def nmi(study: Study) -> Figure:
     axes.set_xlabel("NMI of attribute and object over the training captions", fontsize=8)
     axes.set_ylabel("OoD composition accuracy, %", fontsize=8)
     axes.set_ylim(bottom=0)
-    title = f"Contrastive models: images, attributes an object\nSpearman {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}] over {len(rows)} points"
+    found = f"Spearman {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}] over {len(rows)} points"
+    title = f"Contrastive models; by a point: images, attributes an object\n{found}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     return figure
 

@@ -16,7 +16,7 @@ DRAWS = 2000
 
 @dataclass(frozen=True)
 class Statement:
-    """``figure``: what must be above 0 for the claim; ``unit``: points, or none for a rank correlation (then ``scale`` is 1)."""
+    """``figure``: what must be above 0 for the claim; ``unit``: points, or none for a correlation (``scale`` 1)."""
 
     number: str
     claim: str
@@ -34,13 +34,16 @@ class Statement:
 
 
 def rank_correlation(x: np.ndarray, y: np.ndarray, group: np.ndarray, draws: int = DRAWS, seed: int = 0) -> Estimate:
-    """Spearman's correlation with a percentile bootstrap that draws whole groups; NaN where ``x`` or ``y`` is constant."""
+    """Spearman's correlation with a bootstrap that draws whole groups; NaN where ``x`` or ``y`` is constant."""
     rows = rows_of_groups(group, draws, np.random.default_rng(seed))
     return Estimate(float(spearman(x, y)[0]), *interval(spearman(x[rows], y[rows])))
 
 
 def nmi_correlation(study: Study, draws: int = DRAWS, seed: int = 0) -> Estimate:
-    """Spearman over the 8 points of captions' NMI and contrastive OoD composition accuracy; bootstrap of points and seeds."""
+    """Spearman over the 8 points of captions' NMI and contrastive OoD composition accuracy.
+
+    Bootstrap of points and, within a point, of seeds.
+    """
     runs = [[Run(s, n, d, "contrastive") for s in SEEDS] for n, d in points()]
     x = np.array([[study.rows[r]["nmi"] for r in row] for row in runs])
     y = np.array([[study.accuracy(r, "ood", "composition") for r in row] for row in runs])
@@ -69,7 +72,7 @@ def statements(study: Study) -> list[Statement]:
     scales, diversities = [(n, CENTRE[1]) for n in SCALES], [(CENTRE[0], d) for d in DIVERSITIES]
     rank = {"scale": 1.0, "unit": ""}
     return [
-        Statement("1", "centre: rho of contrastive over the object baseline > 0", study.mean_rho(centre["contrastive"])),
+        Statement("1", "centre: rho of contrastive over the object line > 0", study.mean_rho(centre["contrastive"])),
         Statement("2a", "centre: rho of contrastive less that of two_head > 0", more),
         Statement(
             "2b", "centre: composition rho of contrastive over the two_head baseline > 0",
@@ -81,7 +84,10 @@ def statements(study: Study) -> list[Statement]:
             "4b", "OoD object accuracy of contrastive per doubling of diversity > 0",
             study.trend(diversities, "contrastive", plain=True),
         ),
-        Statement("5", "less NMI, more OoD composition accuracy (minus Spearman > 0)", -nmi_correlation(study), **rank),  # type: ignore[arg-type]
+        Statement(
+            "5", "less NMI, more OoD composition accuracy (minus Spearman > 0)",
+            -nmi_correlation(study), **rank,  # type: ignore[arg-type]
+        ),
         Statement(
             "6a", "DCI disentanglement and OoD object accuracy (Spearman > 0)",
             measure_correlation(study, "dci_disentanglement"), **rank,  # type: ignore[arg-type]

@@ -24,7 +24,9 @@ def on_a_line(transform, intercept, slope, count=12, bend=0.0, seed=0):
     scale = SCALES[transform]
     x = scale.there(np.linspace(0.2, 0.8, count))
     y = intercept + slope * x + bend * rng.standard_normal(count)
-    return [record(f"m{i}", float(scale.back(a)), float(scale.back(b))) for i, (a, b) in enumerate(zip(x, y, strict=True))]
+    return [
+        record(f"m{i}", float(scale.back(a)), float(scale.back(b))) for i, (a, b) in enumerate(zip(x, y, strict=True))
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +134,7 @@ def test_twin_runs_count_once():
 
 def test_left_out_groups_are_judged_by_the_others():
     low = [record(f"low{i}", 0.3 + 0.1 * i, 0.1 + 0.1 * i, training="low") for i in range(4)]
-    rest = [r for r in on_a_line("logit", 0, 1, bend=0.05)]
+    rest = on_a_line("logit", 0, 1, bend=0.05)
     inside_fit = next(g for g in by_group(fit(rest + low, draws=200), rest + low) if g.name == "low")
     apart = next(g for g in left_out(rest + low, rest + low, draws=200) if g.name == "low")
     assert apart.rho < inside_fit.rho < 0

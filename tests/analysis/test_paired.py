@@ -18,7 +18,8 @@ def table(first, ids=None, names=("red cup", "red hat", "blue cup", "blue hat"))
     ids = ids or [f"image{i}" for i in range(len(first))]
     rows = [
         {
-            "sample_id": sample, "split": "ood", "attribute": PAIRS[i // 2][0], "object": PAIRS[i // 2][1], "label": i // 2,
+            "sample_id": sample, "split": "ood", "attribute": PAIRS[i // 2][0], "object": PAIRS[i // 2][1],
+            "label": i // 2,
             "rank": 0, "top": [] if answer is None else [answer], "margin": 0.0, "error": None,
         }
         for i, (sample, answer) in enumerate(zip(ids, first, strict=True))
