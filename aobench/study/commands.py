@@ -110,18 +110,24 @@ def _print_controls(study: Study) -> None:
     """The controls at the centre, if the table has them."""
     from aobench.study.design import CENTRE, CONTROLS
     from aobench.study.figures import shown
+    from aobench.study.summary import over_seeds
 
     known = [c for c in CONTROLS if study.condition(*CENTRE, c)[0] in study.rows]
-    if known:
-        print("\nControls at the centre, added after the results were known: OoD object, rho, OoD composition")
+    if not known:
+        return
+    print(
+        "\nControls at the centre, added after the results: OoD object %, rho, OoD composition %; rho less contrastive's"
+    )
     for control in known:
         runs = study.condition(*CENTRE, control)
+        pairs = zip(runs, study.condition(*CENTRE, "contrastive"), strict=True)
+        less = over_seeds(study.rho(a) - study.rho(b) for a, b in pairs)
         figures = (
             study.mean_accuracy(runs, "ood"),
             study.mean_rho(runs),
             study.mean_accuracy(runs, "ood", "composition"),
         )
-        print(f"  {control:20s} " + "   ".join(shown(e) for e in figures))
+        print(f"  {control:20s} " + "   ".join(shown(e) for e in (*figures, less)))
 
 
 def _print_measures(study: Study) -> None:

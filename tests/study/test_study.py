@@ -168,7 +168,7 @@ def test_the_verb_draws_everything_from_the_bundle(tmp_path, capsys):
     assert main(["study", "--from-bundled", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     assert "Statements fixed before the runs" in text
-    assert "Controls at the centre, added after the results" in text
+    assert "Controls at the centre, added after the results: " in text
     names = {path.name for path in tmp_path.iterdir()}
     for stem in ("scatter", "factors", "disentanglement", "nmi", "heat_map_contrastive"):
         assert {f"{stem}.png", f"{stem}.svg"} <= names
