@@ -19,6 +19,8 @@ setup(
     package_data={
         "aobench.audit": ["*.csv", "*.md"],
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
+        "aobench.analysis": ["published/*"],
+        "aobench.study": ["bundled/*"],
         "compositional_ood": ["*.md", "*.txt"],
         "imagenet_ao_cards": ["*.md"],
         "aobench.analysis": ["published/*"],
@@ -35,6 +37,8 @@ setup(
         "pillow>=12",
         "numpy>=2.0",
         "scipy>=1.13",
+        "scikit-learn>=1.5",
+        "matplotlib>=3.9",
         "pyarrow>=24",
         "tqdm>=4.66",
         "safetensors>=0.5",

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from compositional_ood.compositional_ood import wilson
 from matplotlib.figure import Figure
-from scipy.stats import spearmanr
 
 from aobench.analysis.plots import COLOURS, new
+from aobench.analysis.ranks import interval, spearman
 from aobench.analysis.records import PUBLISHED
 from aobench.errors import UserError
 
@@ -38,7 +38,7 @@ class Cells:
 
 
 def heat_map(cells: Cells, title: str) -> Figure:
-    """Attributes down and objects across, both from worst to best, with their own accuracy (and 95 % interval) at the side."""
+    """Attributes down and objects across, both from worst to best; at the side attributes, with 95 % intervals."""
     rows, columns = np.argsort(cells.rate(1)), np.argsort(cells.rate(0))
     rows = rows[cells.n.sum(1)[rows] > 0]
     columns = columns[cells.n.sum(0)[columns] > 0]
@@ -95,18 +95,13 @@ def against_counts(counts: np.ndarray, rates: np.ndarray, draws: int = 2000, see
     """Spearman's correlation over classes. Raises UserError for fewer than 5 classes."""
     if len(counts) < 5:
         raise UserError(f"only {len(counts)} classes have both a caption count and an accuracy; at least 5 are needed")
-    rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(draws):
-        rows = rng.integers(len(counts), size=len(counts))
-        if np.ptp(counts[rows]) > 0 and np.ptp(rates[rows]) > 0:
-            found.append(spearmanr(counts[rows], rates[rows])[0])
-    low, high = np.quantile(found, (0.025, 0.975)) if found else (np.nan, np.nan)
-    return CountsFit(float(spearmanr(counts, rates)[0]), float(low), float(high), len(counts))
+    rows = np.random.default_rng(seed).integers(len(counts), size=(draws, len(counts)))
+    low, high = interval(spearman(counts[rows], rates[rows]))
+    return CountsFit(float(spearman(counts, rates)[0]), low, high, len(counts))
 
 
 def counts_figure(right: dict[str, tuple[int, int]], title: str) -> tuple[Figure, dict[str, CountsFit]]:
-    """``right``: class name -> (right answers, images). A panel a training set: captions naming a class against accuracy.
+    """``right``: class name -> (right answers, images). A panel a training set: captions naming a class, and accuracy.
 
     Dots are classes; the line joins the pooled accuracy, with 95 % Wilson bars, of fifths of the classes by count.
     """

@@ -174,7 +174,7 @@ def _compare(args: argparse.Namespace) -> None:
     print(f"  {names[0]}: {100 * r.first:.2f} %   {names[1]}: {100 * r.second:.2f} %")
     print(f"  difference {_points(r.low, r.difference, r.high).strip()} points (95 %, bootstrap over compositions)")
     print(
-        f"  right in one alone: {r.only_first} and {r.only_second}; McNemar, exact, images as independent: p = {r.p:.3g}"
+        f"  right in one alone: {r.only_first} and {r.only_second}; exact McNemar, images as independent: p = {r.p:.3g}"
     )
 
 

@@ -15,7 +15,7 @@ CASES = {
 def constructed(
     case: str, attributes: int = 8, objects: int = 8, images: int = 16, noise: float = 0.05, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(z, factors) of all ``attributes`` x ``objects`` compositions, ``images`` of each. Raises KeyError for another case.
+    """(z, factors) of all ``attributes`` x ``objects`` compositions, ``images`` of each. KeyError for another case.
 
     z has attributes + objects dimensions, or two for ``one_number``.
     """

@@ -1,4 +1,4 @@
-"""How separately an embedding holds attribute and object. Both are nominal: classifiers, not regressions, and held-out data.
+"""How separately an embedding holds attribute and object, which are nominal: classifiers, scored on held-out data.
 
 Definitions as compared by Zaidi et al. 2020 (arXiv 2012.09276); each function names its source and departures. Held-out
 means other *compositions* than those fitted on, so that naming an attribute by knowing the composition does not count.
@@ -22,11 +22,11 @@ EXPLAINED = {
     "dci_completeness": "each factor is served by one dimension: 1 - entropy over dimensions; best 1",
     "informativeness_attribute": "held-out accuracy of a random forest that names the attribute; best 1",
     "informativeness_object": "the same for the object",
-    "explicitness_attribute": "held-out 2 AUC - 1 of linear one-against-rest classifiers, mean over attributes; chance 0, best 1",
+    "explicitness_attribute": "held-out 2 AUC - 1 of linear classifiers, one an attribute, mean; chance 0, best 1",
     "explicitness_object": "the same for objects",
     "dcimig": "gap of a dimension's information on its first and second factor, best dimension of each factor; best 1",
     "soft_rank": "exp(entropy of the shares of variance of the principal components); 1..D, neither end is best",
-    "factor_r2": "held-out R^2 of composition means by mean + attribute vector + object vector; best 1, below 0: worse than the mean",
+    "factor_r2": "held-out R^2 of composition means by mean + attribute vector + object vector; best 1, may be below 0",
     "retrieval": "held-out image - its attribute's vector + another's: the nearest image shows the target composition",
 }
 
@@ -149,8 +149,8 @@ def dci(z: np.ndarray, factors: np.ndarray, parts: Split, seed: int = 0) -> dict
 def explicitness(z: np.ndarray, values: np.ndarray, parts: Split) -> float:
     """Mean over classes of 2 AUC - 1, held out (Ridgeway and Mozer 2018, section 2), of one linear classifier a class.
 
-    The classifiers are ridge regressions on +-1 (penalty: 1 after standardising), not logistic ones: AUC asks for an order
-    only. Classes that are absent or alone among the held-out images are left out of the mean.
+    The classifiers are ridge regressions on +-1 (penalty: 1 after standardising), not logistic ones: AUC asks for an
+    order only. Classes that are absent or alone among the held-out images are left out of the mean.
     """
     from scipy.stats import rankdata
 
@@ -197,8 +197,9 @@ def _codes(column: np.ndarray) -> np.ndarray:
 def dcimig(z: np.ndarray, factors: np.ndarray) -> float:
     """DCIMIG (Sepliarskaia et al. 2019, arXiv 1910.05587): in all data, since nothing is fitted.
 
-    A dimension belongs to the factor on which it tells most; its gap is that information less the next factor's. The largest
-    gap of each factor is summed and divided by the factors' entropies. It is 1 only if one dimension holds a whole factor.
+    A dimension belongs to the factor on which it tells most; its gap is that information less the next factor's. The
+    largest gap of each factor is summed and divided by the factors' entropies. It is 1 only if one dimension holds a
+    whole factor.
     """
     told = np.array(
         [[_information(_codes(z[:, d]), factors[:, k]) for k in range(factors.shape[1])] for d in range(z.shape[1])]

@@ -12,7 +12,7 @@ from aobench.errors import UserError
 
 @dataclass(frozen=True)
 class FactorFit:
-    """``mean`` D, ``vectors`` attributes x D and objects x D (sum 0 over each), ``values``: which number each row is of."""
+    """``mean`` D, ``vectors`` attributes x D and objects x D (each sums to 0), ``values``: the number of each row."""
 
     mean: np.ndarray
     vectors: tuple[np.ndarray, np.ndarray]
@@ -68,9 +68,9 @@ def retrieval(
     """(rate, chance) of retrieving a target composition by image - attribute + attribute.
 
     Each held-out image of (a, o) is moved by direction(a') - direction(a), for one other held-out composition (a', o)
-    drawn at random; right if the nearest other held-out image by cosine is one of (a', o). The images of (a, o) itself are not
-    candidates: staying put would otherwise be the commonest error and say little. ``directions``: a vector for each
-    attribute number (attributes x D), such as text embeddings; else the attribute vectors of :func:`factor_fit` on the
+    drawn at random; right if the nearest other held-out image by cosine is one of (a', o). The images of (a, o) itself
+    are not candidates: staying put would otherwise be the commonest error and say little. ``directions``: a vector for
+    each attribute number (attributes x D), such as text embeddings; else the vectors of :func:`factor_fit` on the
     fitted-on compositions. Embeddings are centred on the fitted-on mean first. Images without a target are left out.
     """
     fitted = factor_fit(z[parts.fit], factors[parts.fit])

@@ -1,4 +1,4 @@
-"""The ID-OoD scatter as one HTML file: hover for a model's figures, click a group to hide it. Nothing is loaded from elsewhere."""
+"""The ID-OoD scatter as one HTML file that loads nothing: hover for a model's figures, click a group to hide it."""
 
 from __future__ import annotations
 
@@ -12,31 +12,38 @@ import numpy as np
 from aobench.analysis.effective import Effective, Line
 from aobench.analysis.plots import COLOURS, axis_ticks, band, place
 from aobench.analysis.records import Record
-from aobench.analysis.scales import transformed
 from aobench.errors import UserError
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 760, 560, 60, 50, 14, 14
 SHAPES = (
     "M-4,-4H4V4H-4Z", "M0,-5L5,4H-5Z", "M0,-5.5L5.5,0L0,5.5L-5.5,0Z", "M0,5L5,-4H-5Z",
-    "M-1.6,-5H1.6V-1.6H5V1.6H1.6V5H-1.6V1.6H-5V-1.6H-1.6Z", "M-4.5,0A4.5,4.5 0 1 0 4.5,0A4.5,4.5 0 1 0 -4.5,0Z", "M-5,0L4,-5V5Z",
+    "M-1.6,-5H1.6V-1.6H5V1.6H1.6V5H-1.6V1.6H-5V-1.6H-1.6Z", "M-4.5,0A4.5,4.5 0 1 0 4.5,0A4.5,4.5 0 1 0 -4.5,0Z",
+    "M-5,0L4,-5V5Z",
 )  # fmt: skip
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
 body{{font:14px system-ui,sans-serif;margin:1.5em;color:#222;max-width:1100px}}svg{{max-width:100%;height:auto}}
-.wrap{{display:flex;flex-wrap:wrap;gap:1em}}button{{display:block;border:0;background:none;font:inherit;cursor:pointer;padding:2px}}
-button[aria-pressed=false]{{opacity:.35;text-decoration:line-through}}#tip{{position:fixed;display:none;background:#fff;border:1px solid
-#888;padding:6px 8px;white-space:pre;pointer-events:none;font-size:12px}}.p:hover,.p:focus{{stroke:#000;stroke-width:1.5;outline:none}}
+.wrap{{display:flex;flex-wrap:wrap;gap:1em}}
+button{{display:block;border:0;background:none;font:inherit;cursor:pointer;padding:2px}}
+button[aria-pressed=false]{{opacity:.35;text-decoration:line-through}}
+#tip{{position:fixed;display:none;background:#fff;border:1px solid #888;padding:6px 8px}}
+#tip{{white-space:pre;pointer-events:none;font-size:12px}}
+.p:hover,.p:focus{{stroke:#000;stroke-width:1.5;outline:none}}
 .off{{display:none}}</style></head><body><h1 style="font-size:1.1em">{title}</h1><p>{note}</p>
 <div class="wrap"><svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{title}">{marks}</svg>
 <div>{legend}</div></div><div id="tip"></div><script>
 const tip=document.getElementById('tip');document.querySelectorAll('.p').forEach(p=>{{
 const show=e=>{{tip.textContent=p.dataset.t;tip.style.display='block';const r=p.getBoundingClientRect();
-tip.style.left=Math.min(r.right+8,innerWidth-tip.offsetWidth-8)+'px';tip.style.top=Math.min(r.top,innerHeight-tip.offsetHeight-8)+'px'}};
+tip.style.left=Math.min(r.right+8,innerWidth-tip.offsetWidth-8)+'px';
+tip.style.top=Math.min(r.top,innerHeight-tip.offsetHeight-8)+'px'}};
 const hide=()=>tip.style.display='none';p.addEventListener('mouseenter',show);p.addEventListener('focus',show);
 p.addEventListener('mouseleave',hide);p.addEventListener('blur',hide)}});
-document.querySelectorAll('button').forEach(b=>b.addEventListener('click',()=>{{const on=b.getAttribute('aria-pressed')==='false';
-b.setAttribute('aria-pressed',on);document.querySelectorAll('[data-g="'+b.dataset.n+'"]').forEach(p=>p.classList.toggle('off',!on))}}));
+document.querySelectorAll('button').forEach(b=>b.addEventListener('click',()=>{{
+const on=b.getAttribute('aria-pressed')==='false';
+b.setAttribute('aria-pressed',on);
+document.querySelectorAll('[data-g="'+b.dataset.n+'"]')
+.forEach(p=>p.classList.toggle('off',!on))}}));
 </script></body></html>
 """
 
@@ -75,13 +82,66 @@ def _axes(line: Line, records: Sequence[Record], to_x: Callable[[Any], Any], to_
     middle = (TOP + HEIGHT - BOTTOM) / 2
     out.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 10}" text-anchor="middle" font-size="13">ID accuracy, %</text>')
     out.append(
-        f'<text transform="translate(14,{middle}) rotate(-90)" text-anchor="middle" font-size="13">OoD accuracy, %</text>'
+        f'<text transform="translate(14,{middle}) rotate(-90)" text-anchor="middle" font-size="13">'
+        "OoD accuracy, %</text>"
     )
     return out
 
 
 def _path(xs: np.ndarray, ys: np.ndarray) -> str:
     return "M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
+
+
+class _Frame:
+    """Where values of T stand in the picture, in its pixels."""
+
+    def __init__(self, xs: np.ndarray, ys: np.ndarray) -> None:
+        self.x, self.y = ((v.min() - pad, v.max() + pad) for v, pad in ((xs, _pad(xs)), (ys, _pad(ys))))
+
+    def to_x(self, v: Any) -> Any:
+        """Pixels from the left."""
+        return LEFT + (v - self.x[0]) / (self.x[1] - self.x[0]) * (WIDTH - LEFT - RIGHT)
+
+    def to_y(self, v: Any) -> Any:
+        """Pixels from the top."""
+        return HEIGHT - BOTTOM - (v - self.y[0]) / (self.y[1] - self.y[0]) * (HEIGHT - BOTTOM - TOP)
+
+
+def _pad(values: np.ndarray) -> float:
+    return 0.05 * float(np.ptp(values) + 0.1)
+
+
+def _line(line: Line, frame: _Frame) -> list[str]:
+    """The fit and its band, cut off at the frame."""
+    x, middle, lower, upper = band(line, *frame.x)
+    wide, high = WIDTH - LEFT - RIGHT, HEIGHT - BOTTOM - TOP
+    across = frame.to_x(x)
+    area = _path(np.r_[across, across[::-1]], np.r_[frame.to_y(upper), frame.to_y(lower[::-1])])
+    fit = _path(across, frame.to_y(middle))
+    return [
+        f'<clipPath id="c"><rect x="{LEFT}" y="{TOP}" width="{wide}" height="{high}"/></clipPath>',
+        f'<path clip-path="url(#c)" d="{area}Z" fill="#999" opacity=".3"/>',
+        f'<path clip-path="url(#c)" d="{fit}" fill="none" stroke="#222" stroke-width="1.5"/>',
+    ]
+
+
+def _model(line: Line, frame: _Frame, r: Record, e: Effective, group: int) -> str:
+    """One model's mark and the bars of its intervals."""
+    px, *x_ends = map(frame.to_x, place(line.transform, r.id, r.n_id))
+    py, *y_ends = map(frame.to_y, place(line.transform, r.ood, r.n_ood))
+    colour, shape = COLOURS[group % len(COLOURS)], SHAPES[group % len(SHAPES)]
+    bars = f"M{x_ends[0]:.1f},{py:.1f}H{x_ends[1]:.1f}M{px:.1f},{y_ends[0]:.1f}V{y_ends[1]:.1f}"
+    return (
+        f'<path data-g="{group}" clip-path="url(#c)" d="{bars}" stroke="{colour}"/>'
+        f'<path class="p" tabindex="0" data-g="{group}" data-t="{escape(_words(e), quote=True)}" d="{shape}" '
+        f'transform="translate({px:.1f},{py:.1f})" fill="{colour}"/>'
+    )
+
+
+def _button(group: int, name: str) -> str:
+    colour, shape = COLOURS[group % len(COLOURS)], SHAPES[group % len(SHAPES)]
+    mark = f'<svg width="14" height="14" viewBox="-7 -7 14 14"><path d="{shape}" fill="{colour}"/></svg>'
+    return f'<button data-n="{group}" aria-pressed="true">{mark} {escape(name)}</button>'
 
 
 def page(
@@ -93,46 +153,13 @@ def page(
     column: str = "training_set",
 ) -> str:
     """The whole HTML text. ``found`` are the records' figures, in their order; ``column`` groups them."""
-    xs = transformed(line.transform, np.array([r.id for r in records]), np.array([r.n_id for r in records]))
-    ys = transformed(line.transform, np.array([r.ood for r in records]), np.array([r.n_ood for r in records]))
-    x0, x1, y0, y1 = xs.min(), xs.max(), ys.min(), ys.max()
-    dx, dy = 0.05 * (x1 - x0 + 0.1), 0.05 * (y1 - y0 + 0.1)
-
-    def to_x(v: Any) -> Any:
-        return LEFT + (v - x0 + dx) / (x1 - x0 + 2 * dx) * (WIDTH - LEFT - RIGHT)
-
-    def to_y(v: Any) -> Any:
-        return HEIGHT - BOTTOM - (v - y0 + dy) / (y1 - y0 + 2 * dy) * (HEIGHT - BOTTOM - TOP)
-
-    x, middle, lower, upper = band(line, x0 - dx, x1 + dx)
-    frame = f'<clipPath id="c"><rect x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{HEIGHT - BOTTOM - TOP}"/></clipPath>'
-    area = _path(np.r_[to_x(x), to_x(x[::-1])], np.r_[to_y(upper), to_y(lower[::-1])])
-    marks = [
-        frame,
-        *_axes(line, records, to_x, to_y),
-        f'<path clip-path="url(#c)" d="{area}Z" fill="#999" opacity=".3"/>',
-    ]
-    marks.append(
-        f'<path clip-path="url(#c)" d="{_path(to_x(x), to_y(middle))}" fill="none" stroke="#222" stroke-width="1.5"/>'
-    )
+    places = [(place(line.transform, r.id, r.n_id)[0], place(line.transform, r.ood, r.n_ood)[0]) for r in records]
+    frame = _Frame(np.array([x for x, _ in places]), np.array([y for _, y in places]))
     names = sorted({getattr(r, column) for r in records})
-    for r, e, px, py in zip(records, found, to_x(xs), to_y(ys), strict=True):
-        g = names.index(getattr(r, column))
-        _, *x_ends = map(to_x, place(line.transform, r.id, r.n_id))
-        _, *y_ends = map(to_y, place(line.transform, r.ood, r.n_ood))
-        marks.append(
-            f'<path data-g="{g}" clip-path="url(#c)" d="M{x_ends[0]:.1f},{py:.1f}H{x_ends[1]:.1f}M{px:.1f},{y_ends[0]:.1f}'
-            f'V{y_ends[1]:.1f}" stroke="{COLOURS[g % len(COLOURS)]}"/>'
-        )
-        marks.append(
-            f'<path class="p" tabindex="0" data-g="{g}" data-t="{escape(_words(e), quote=True)}" d="{SHAPES[g % len(SHAPES)]}" '
-            f'transform="translate({px:.1f},{py:.1f})" fill="{COLOURS[g % len(COLOURS)]}"/>'
-        )
-    legend = "".join(
-        f'<button data-n="{g}" aria-pressed="true"><svg width="14" height="14" viewBox="-7 -7 14 14"><path d="{SHAPES[g % len(SHAPES)]}" '
-        f'fill="{COLOURS[g % len(COLOURS)]}"/></svg> {escape(name)}</button>'
-        for g, name in enumerate(names)
-    )
+    marks = [*_axes(line, records, frame.to_x, frame.to_y), *_line(line, frame)]
+    pairs = zip(records, found, strict=True)
+    marks += [_model(line, frame, r, e, names.index(getattr(r, column))) for r, e in pairs]
+    legend = "".join(_button(group, name) for group, name in enumerate(names))
     return PAGE.format(
         title=escape(title), note=escape(note), width=WIDTH, height=HEIGHT, marks="".join(marks), legend=legend
     )

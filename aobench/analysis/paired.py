@@ -17,8 +17,8 @@ KINDS = ("composition", "attribute", "object")
 class Paired:
     """``difference``: accuracy of the first less that of the second, a fraction, with its 95 % interval.
 
-    ``only_first``, ``only_second``: images that one alone got right. ``p``: McNemar's exact two-sided test, which takes images
-    as independent; the interval does not, it draws compositions.
+    ``only_first``, ``only_second``: images that one alone got right. ``p``: McNemar's exact two-sided test, which takes
+    images as independent; the interval does not, it draws compositions.
     """
 
     n: int
@@ -36,7 +36,7 @@ class Paired:
 def compare(first: np.ndarray, second: np.ndarray, group: np.ndarray, draws: int = 4000, seed: int = 0) -> Paired:
     """``first``, ``second``: bool N, right or wrong on the same images; ``group``: int N, the composition of each.
 
-    McNemar 1947, Psychometrika 12:153: of the images that one model alone has right, half are the first's under the null.
+    McNemar 1947, Psychometrika 12:153: of the images that one model alone has right, each has half under the null.
     Bootstrap: percentile, over compositions. Raises UserError for unequal lengths or fewer than two compositions.
     """
     first, second, group = np.asarray(first, bool), np.asarray(second, bool), np.asarray(group)

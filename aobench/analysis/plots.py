@@ -1,4 +1,4 @@
-"""Static figures of effective generalization, as SVG and PNG. Colours of Okabe and Ito 2008, and a marker each besides."""
+"""Static figures of effective generalization, as SVG and PNG. Colours of Okabe and Ito 2008, and a marker each."""
 
 from __future__ import annotations
 
@@ -116,7 +116,8 @@ def scatter(
         how = look(number)
         axes.errorbar(
             x[:, 0], y[:, 0], xerr=np.abs(x[:, 1:] - x[:, :1]).T, yerr=np.abs(y[:, 1:] - y[:, :1]).T, linestyle="none",
-            markersize=5, markeredgecolor="white", markeredgewidth=0.4, elinewidth=0.8, color=how["color"], marker=how["marker"], label=name,
+            markersize=5, markeredgecolor="white", markeredgewidth=0.4, elinewidth=0.8,
+            label=name, **how,
         )  # fmt: skip
     for set_ticks, where, rates in (
         (axes.set_xticks, axes.set_xlabel, [r.id for r in records]),

@@ -50,7 +50,7 @@ def ood_factors() -> np.ndarray:
 
 
 def disentangled(arrays: dict[str, np.ndarray]) -> dict[str, float]:
-    """The measures of a run's trunk features on the OoD pictures; of a contrastive run also retrieval by text directions."""
+    """The measures of a run's trunk features on the OoD pictures; of a contrastive run also retrieval by its texts."""
     factors = ood_factors()
     found = measures(arrays["ood_features"].astype(float), factors)
     if "captions" in arrays:
@@ -99,7 +99,8 @@ def collect(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
             for name in ("id", "ood")
         }
         rows.append({
-            **asdict(run), "seconds": raw["seconds"], "device": raw["device"], "torch": raw["torch"], "nmi": round(nmi, 5),
+            **asdict(run), "seconds": raw["seconds"], "device": raw["device"], "torch": raw["torch"],
+            "nmi": round(nmi, 5),
             "nmi_shuffled": round(shuffled, 5), "right": right, "disentanglement": _measured(run, folder),
         })  # fmt: skip
     return {"format": FORMAT, "images_a_composition": {"id": ID_IMAGES, "ood": OOD_IMAGES}, "runs": rows}

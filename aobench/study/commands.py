@@ -91,7 +91,7 @@ def _cell(row: dict[str, Any], key: str) -> str:
 def _print_table(rows: list[dict[str, Any]]) -> None:
     print("Object accuracy: chance 2.1 %, 48 candidates. Composition accuracy: chance 0.09 %, 1,152 candidates.")
     print(
-        "1,920 images in each of id and ood; means of 3 seeds with 95 % intervals; rho in points (*: beyond the baseline)."
+        "1,920 images in each of id and ood; means of 3 seeds, 95 % intervals; rho in points (*: beyond the baseline)."
     )
     head = ("images", "d", "supervision", "ID object", "OoD object", "rho", "ID comp.", "OoD comp.", "comp. rho", "NMI")
     lines = [head]
@@ -110,18 +110,24 @@ def _print_controls(study: Study) -> None:
     """The controls at the centre, if the table has them."""
     from aobench.study.design import CENTRE, CONTROLS
     from aobench.study.figures import shown
+    from aobench.study.summary import over_seeds
 
     known = [c for c in CONTROLS if study.condition(*CENTRE, c)[0] in study.rows]
-    if known:
-        print("\nControls at the centre, added after the results were known: OoD object, rho, OoD composition")
+    if not known:
+        return
+    print(
+        "\nControls at the centre, added after the results: OoD object %, rho, OoD composition %; rho less contrastive's"
+    )
     for control in known:
         runs = study.condition(*CENTRE, control)
+        pairs = zip(runs, study.condition(*CENTRE, "contrastive"), strict=True)
+        less = over_seeds(study.rho(a) - study.rho(b) for a, b in pairs)
         figures = (
             study.mean_accuracy(runs, "ood"),
             study.mean_rho(runs),
             study.mean_accuracy(runs, "ood", "composition"),
         )
-        print(f"  {control:20s} " + "   ".join(shown(e) for e in figures))
+        print(f"  {control:20s} " + "   ".join(shown(e) for e in (*figures, less)))
 
 
 def _print_measures(study: Study) -> None:
@@ -130,7 +136,8 @@ def _print_measures(study: Study) -> None:
     from aobench.study.statements import measure_correlation
 
     print(
-        "\nDisentanglement of the features on OoD pictures, rank correlation with OoD object accuracy: all runs | by supervision"
+        "\nDisentanglement of the features on OoD pictures: rank correlation with OoD object accuracy, "
+        "all 72 runs | by supervision"
     )
     for name in EXPLAINED:
         found = [measure_correlation(study, name), *(measure_correlation(study, name, (s,)) for s in SUPERVISIONS)]

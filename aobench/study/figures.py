@@ -12,13 +12,14 @@ from aobench.analysis.breakdown import Cells, heat_map
 from aobench.analysis.disentanglement import EXPLAINED
 from aobench.analysis.effective import effective
 from aobench.analysis.interactive import page, write_page
-from aobench.analysis.plots import COLOURS, MARKERS, new, save, scatter
+from aobench.analysis.plots import COLOURS, MARKERS, look, new, save, scatter
 from aobench.mini.render import ATTRIBUTES
 from aobench.study.design import CENTRE, DIVERSITIES, SCALES, SUPERVISIONS, Run, points
 from aobench.study.statements import measure_correlation, nmi_correlation
 from aobench.study.summary import Estimate, Study
 from aobench.study.world import N_OBJECTS, novel_pairs, objects
 
+LOOKS = {name: look(number) for number, name in enumerate(sorted(SUPERVISIONS))}  #: as the scatter has them
 NAMES = {
     "object": "object classifier",
     "two_head": "attribute + object classifier",
@@ -53,7 +54,7 @@ def factors(study: Study) -> Figure:
                 middle, low, high = (100 * np.array([r[key + end] for r in at]) for end in ("", "_low", "_high"))
                 x = np.array(levels) * 1.03 ** (number - 1)
                 panel.errorbar(
-                    x, middle, yerr=[middle - low, high - middle], color=COLOURS[number], marker=MARKERS[number],
+                    x, middle, yerr=[middle - low, high - middle], **LOOKS[supervision],
                     markersize=5, linewidth=1.2, elinewidth=1, capsize=2, label=NAMES[supervision],
                 )  # fmt: skip
             panel.set_xscale("log")
@@ -72,7 +73,7 @@ def factors(study: Study) -> Figure:
 
 
 def correlations(study: Study) -> Figure:
-    """Rank correlation of each disentanglement measure with OoD object accuracy: all runs, and each supervision's own."""
+    """Rank correlation of each disentanglement measure with OoD object accuracy: all runs, and by supervision."""
     names = list(EXPLAINED)
     figure, axes = new(7.2, 5.6)
     sets: list[tuple[str, tuple[str, ...]]] = [("all 72 runs", SUPERVISIONS), *((NAMES[s], (s,)) for s in SUPERVISIONS)]
@@ -80,10 +81,9 @@ def correlations(study: Study) -> Figure:
         for row, name in enumerate(reversed(names)):
             e = measure_correlation(study, name, supervisions)
             y = row + 0.27 - 0.18 * number
-            how = {"color": "#000000" if number == 0 else COLOURS[number - 1]}
-            axes.plot([e.low, e.high], [y, y], linewidth=1.3, **how)
-            marker = "D" if number == 0 else MARKERS[number - 1]
-            axes.plot(e.value, y, marker, markersize=4, label=label if row == 0 else None, linestyle="none", **how)
+            how = {"color": "#000000", "marker": "D"} if len(supervisions) > 1 else LOOKS[supervisions[0]]
+            axes.plot([e.low, e.high], [y, y], linewidth=1.3, color=how["color"])
+            axes.plot(e.value, y, markersize=4, label=label if row == 0 else None, linestyle="none", **how)
     axes.axvline(0, color="#444444", linewidth=1)
     axes.set_xlim(-1.02, 1.02)
     axes.set_yticks(range(len(names)), list(reversed(names)), fontsize=8)
@@ -109,7 +109,8 @@ def nmi(study: Study) -> Figure:
     axes.set_xlabel("NMI of attribute and object over the training captions", fontsize=8)
     axes.set_ylabel("OoD composition accuracy, %", fontsize=8)
     axes.set_ylim(bottom=0)
-    title = f"Contrastive models: images, attributes an object\nSpearman {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}] over {len(rows)} points"
+    found = f"Spearman {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}] over {len(rows)} points"
+    title = f"Contrastive models; by a point: images, attributes an object\n{found}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     return figure
 

@@ -66,7 +66,7 @@ class TextTower(nn.Module):
 
 
 class LabelTower(nn.Module):
-    """Token numbers N x LONGEST to N x EMBEDDING: the attribute's vector + the object's. No other word, no order counts."""
+    """Token numbers N x LONGEST to N x EMBEDDING: the attribute's vector + the object's; no other word counts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,8 +95,8 @@ class Cosine(nn.Module):
 class Network(nn.Module):
     """A trunk with the heads of one supervision of `aobench.study.design`.
 
-    The design's: ``object``, ``two_head``, ``contrastive``. Controls: ``two_head_cosine``, ``two_head`` on CLIP's kind of scores;
-    ``contrastive_labels``, CLIP's loss with a sum of two label vectors in place of the text tower.
+    The design's: ``object``, ``two_head``, ``contrastive``. Controls: ``two_head_cosine``, ``two_head`` on CLIP's kind
+    of scores; ``contrastive_labels``, CLIP's loss with a sum of two label vectors in place of the text tower.
     """
 
     def __init__(self, supervision: str) -> None:

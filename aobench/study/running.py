@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from aobench.errors import UserError
-from aobench.study.design import BATCH, SCALES, SECONDS_ONE_CORE, STEPS, Run, every_run
+from aobench.study.design import BATCH, SCALES, SECONDS_MEASURING, SECONDS_ONE_CORE, STEPS, Run, every_run
 from aobench.study.world import Images, test_images, training_images
 
 Say = Callable[[str], None]
@@ -95,11 +95,13 @@ def estimate(folder: Path, workers: int) -> str:
     """One line: how much is left and how long it takes."""
     left = len(every_run()) - len(done_runs(folder))
     minutes = SECONDS_ONE_CORE / 60 * left / len(every_run()) / workers
+    unmeasured = sum(not (folder / f"{run.name}.measures.json").exists() for run in every_run())
     where = ", ".join(devices())
     total = (
         f"{left} of {len(every_run())} runs left ({STEPS} steps of {BATCH} images each) on {where}, {workers} at once"
     )
-    return f"{total}: about {minutes:.0f} minutes on CPU cores as fast as ours (an EPYC of 2024), less on a GPU"
+    spent = f"about {minutes:.0f} minutes on cores as fast as ours (an EPYC of 2024), less on a GPU"
+    return f"{total}: {spent}; then {unmeasured * SECONDS_MEASURING / 60:.0f} minutes of measuring"
 
 
 def run_all(folder: Path, workers: int, say: Say = print) -> None:

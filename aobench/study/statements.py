@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import spearmanr
 
+from aobench.analysis.ranks import interval, rows_of_groups, spearman
 from aobench.study.design import CENTRE, DIVERSITIES, SCALES, SEEDS, SUPERVISIONS, Run, points
 from aobench.study.summary import Estimate, Study, over_seeds
 
@@ -16,7 +16,7 @@ DRAWS = 2000
 
 @dataclass(frozen=True)
 class Statement:
-    """``figure``: what must be above 0 for the claim; ``unit``: points, or none for a rank correlation (then ``scale`` is 1)."""
+    """``figure``: what must be above 0 for the claim; ``unit``: points, or none for a correlation (``scale`` 1)."""
 
     number: str
     claim: str
@@ -34,35 +34,24 @@ class Statement:
 
 
 def rank_correlation(x: np.ndarray, y: np.ndarray, group: np.ndarray, draws: int = DRAWS, seed: int = 0) -> Estimate:
-    """Spearman's correlation with a percentile bootstrap that draws whole groups; NaN where ``x`` or ``y`` is constant."""
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return Estimate(np.nan, np.nan, np.nan)
-    rng = np.random.default_rng(seed)
-    members = [np.flatnonzero(group == g) for g in np.unique(group)]
-    found = []
-    for _ in range(draws):
-        rows = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
-        if np.ptp(x[rows]) > 0 and np.ptp(y[rows]) > 0:
-            found.append(spearmanr(x[rows], y[rows])[0])
-    low, high = np.quantile(found, (0.025, 0.975))
-    return Estimate(float(spearmanr(x, y)[0]), float(low), float(high))
+    """Spearman's correlation with a bootstrap that draws whole groups; NaN where ``x`` or ``y`` is constant."""
+    rows = rows_of_groups(group, draws, np.random.default_rng(seed))
+    return Estimate(float(spearman(x, y)[0]), *interval(spearman(x[rows], y[rows])))
 
 
 def nmi_correlation(study: Study, draws: int = DRAWS, seed: int = 0) -> Estimate:
-    """Spearman over the 8 points of captions' NMI and contrastive OoD composition accuracy; bootstrap of points and seeds."""
+    """Spearman over the 8 points of captions' NMI and contrastive OoD composition accuracy.
+
+    Bootstrap of points and, within a point, of seeds.
+    """
     runs = [[Run(s, n, d, "contrastive") for s in SEEDS] for n, d in points()]
     x = np.array([[study.rows[r]["nmi"] for r in row] for row in runs])
     y = np.array([[study.accuracy(r, "ood", "composition") for r in row] for row in runs])
     rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(draws):
-        rows = rng.integers(len(x), size=len(x))
-        seeds = rng.integers(x.shape[1], size=(len(x), x.shape[1]))
-        u, v = (np.take_along_axis(m[rows], seeds, axis=1).mean(1) for m in (x, y))
-        if np.ptp(u) > 0 and np.ptp(v) > 0:
-            found.append(spearmanr(u, v)[0])
-    low, high = np.quantile(found, (0.025, 0.975))
-    return Estimate(float(spearmanr(x.mean(1), y.mean(1))[0]), float(low), float(high))
+    rows = rng.integers(len(x), size=(draws, len(x), 1))
+    seeds = rng.integers(x.shape[1], size=(draws, *x.shape))
+    drawn = spearman(x[rows, seeds].mean(2), y[rows, seeds].mean(2))
+    return Estimate(float(spearman(x.mean(1), y.mean(1))[0]), *interval(drawn))
 
 
 def measure_correlation(study: Study, measure: str, supervisions: Sequence[str] = SUPERVISIONS) -> Estimate:
@@ -83,7 +72,7 @@ def statements(study: Study) -> list[Statement]:
     scales, diversities = [(n, CENTRE[1]) for n in SCALES], [(CENTRE[0], d) for d in DIVERSITIES]
     rank = {"scale": 1.0, "unit": ""}
     return [
-        Statement("1", "centre: rho of contrastive over the object baseline > 0", study.mean_rho(centre["contrastive"])),
+        Statement("1", "centre: rho of contrastive over the object line > 0", study.mean_rho(centre["contrastive"])),
         Statement("2a", "centre: rho of contrastive less that of two_head > 0", more),
         Statement(
             "2b", "centre: composition rho of contrastive over the two_head baseline > 0",
@@ -95,7 +84,10 @@ def statements(study: Study) -> list[Statement]:
             "4b", "OoD object accuracy of contrastive per doubling of diversity > 0",
             study.trend(diversities, "contrastive", plain=True),
         ),
-        Statement("5", "less NMI, more OoD composition accuracy (minus Spearman > 0)", -nmi_correlation(study), **rank),  # type: ignore[arg-type]
+        Statement(
+            "5", "less NMI, more OoD composition accuracy (minus Spearman > 0)",
+            -nmi_correlation(study), **rank,  # type: ignore[arg-type]
+        ),
         Statement(
             "6a", "DCI disentanglement and OoD object accuracy (Spearman > 0)",
             measure_correlation(study, "dci_disentanglement"), **rank,  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The study's figures from its table of runs: accuracies, effective generalization, trends. Rules: docs/study_design.md."""
+"""The study's figures from its table of runs: accuracies, effective generalization, trends. docs/study_design.md."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Estimate:
 
 
 def over_seeds(values: Iterable[float], fit_error: float = 0.0) -> Estimate:
-    """Mean with its t interval over seeds; 1.96 ``fit_error`` (a standard error of the baseline) added in quadrature."""
+    """Mean with its t interval over seeds; 1.96 ``fit_error`` (standard error of the baseline) added in quadrature."""
     seen = np.array(list(values), float)
     half = student.ppf(0.975, len(seen) - 1) * seen.std(ddof=1) / np.sqrt(len(seen)) if len(seen) > 1 else np.inf
     half = float(np.hypot(half, Z * fit_error))
@@ -114,7 +114,7 @@ class Study:
     def trend(
         self, conditions: list[tuple[int, int]], supervision: str, kind: str = "object", plain: bool = False
     ) -> Estimate:
-        """Slope of rho (``plain``: of OoD accuracy) per doubling, fitted for each seed, over ``conditions`` that differ in one factor."""
+        """Slope of rho (``plain``: of OoD accuracy) per doubling of the one factor that differs."""
         factor = 0 if len({c[0] for c in conditions}) > 1 else 1
         x = np.log2([c[factor] for c in conditions])
         weights = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
@@ -130,11 +130,7 @@ class Study:
 
     def table(self) -> list[dict[str, Any]]:
         """One row a condition, with intervals; accuracies, rho and NMI as fractions."""
-        out = []
-        for scale, diversity in points():
-            for supervision in SUPERVISIONS:
-                out.append(self._row(scale, diversity, supervision))
-        return out
+        return [self._row(scale, diversity, s) for scale, diversity in points() for s in SUPERVISIONS]
 
     def _row(self, scale: int, diversity: int, supervision: str) -> dict[str, Any]:
         runs = self.condition(scale, diversity, supervision)

@@ -97,7 +97,7 @@ def _render(list_of_pairs: list[IdPair], stream: tuple[int, ...]) -> Images:
 
 
 def training_order(count: int, diversity: int, seed: int) -> list[IdPair]:
-    """The pairs of ``count`` training images, in order; each pair equally often, give or take one. Fewer are a part of more.
+    """The pairs of ``count`` training images, in order; each equally often, give or take one. Fewer are part of more.
 
     The pairs come round after round, each round in a new order.
     """

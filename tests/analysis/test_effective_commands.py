@@ -1,0 +1,150 @@
+"""The verbs as a user types them: files, figures, one line where something is wrong."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from aobench.analysis.breakdown import Cells, against_counts, caption_counts, counts_figure, heat_map
+from aobench.analysis.constructed import constructed
+from aobench.cli import main
+from aobench.errors import UserError
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def result(model, known, novel, kind="clip", fingerprint="a"):
+    split = {"n": 500, "composition_top1": novel, "object_top1": novel}
+    return {
+        "model": {"id": model, "kind": kind, "notes": {}},
+        "dataset": {"name": "imagenet_ao", "config": "mini", "splits": {"ood": {"fingerprint": fingerprint}}},
+        "templates": None, "candidates": {},
+        "figures": {"splits": {"id": split | {"composition_top1": known, "object_top1": known}, "ood": split}},
+    }  # fmt: skip
+
+
+@pytest.fixture
+def results(tmp_path):
+    paths = []
+    for i in range(5):
+        path = tmp_path / f"r{i}.json"
+        path.write_text(json.dumps(result(f"model {i} <b>", 0.3 + 0.1 * i, 0.2 + 0.1 * i)))
+        paths.append(str(path))
+    return paths
+
+
+def test_the_published_table_gives_tables_and_figures(tmp_path, capsys):
+    assert main(["effective", "--out", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert "66 models in 54 independent runs" in text
+    assert re.search(r"yfcc15m +-9\.8 \[", text)
+    assert len((tmp_path / "models.csv").read_text().splitlines()) == 69
+    for name in ("scatter", "by_group", "by_model"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(PNG)
+        assert "<svg" in (tmp_path / f"{name}.svg").read_text()
+
+
+def test_the_page_is_small_whole_and_loads_nothing(tmp_path):
+    assert main(["effective", "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "scatter.html").read_text()
+    assert len(page) < 100_000
+    assert page.count('class="p"') == 68
+    assert not re.search(r"(src|href)=|https?://|@import|url\((?!#)", page)
+
+
+def test_figures_have_the_same_bytes_each_time(tmp_path):
+    for folder in ("a", "b"):
+        assert main(["effective", "--out", str(tmp_path / folder)]) == 0
+    for name in ("scatter.svg", "scatter.png", "by_group.svg", "scatter.html"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_results_of_the_runner_and_names_with_markup(tmp_path, results, capsys):
+    assert main(["effective", *results, "--baseline", "all", "--out", str(tmp_path / "out"), "--by", "family"]) == 0
+    assert "5 models in 5 independent runs" in capsys.readouterr().out
+    page = (tmp_path / "out" / "scatter.html").read_text()
+    assert "model 0 &lt;b&gt;" in page
+    assert "<b>" not in page
+
+
+def test_incomparable_results_are_said_to_be(results, capsys):
+    content = result("model x", 0.5, 0.4, fingerprint="another")
+    with open(results[0], "w") as stream:
+        json.dump(content, stream)
+    assert main(["effective", *results, "--baseline", "all"]) == 0
+    assert "the results differ in dataset: they are not comparable" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ([], "name the baseline models"),
+        (["--baseline", "family=supervised"], "no model has family=supervised"),
+        (["--baseline", "all", "--figure", "top9"], "has no top9"),
+        (["--baseline", "all", "--transform", "cubic"], "unknown transform 'cubic'"),
+        (["--baseline", "all", "--out", "/dev/null/x"], "could not be written"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(results, capsys, extra, message):
+    assert main(["effective", *results, *extra]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_disentangle_reads_an_npz(tmp_path, capsys):
+    z, factors = constructed("factored", 4, 4, 8)
+    np.savez(tmp_path / "z.npz", embeddings=z, attributes=factors[:, 0], objects=factors[:, 1])
+    assert main(["disentangle", str(tmp_path / "z.npz")]) == 0
+    assert re.search(r"factor_r2 +0\.99", capsys.readouterr().out)
+    np.savez(tmp_path / "bad.npz", embeddings=z)
+    assert main(["disentangle", str(tmp_path / "bad.npz")]) == 2
+    assert "lacks the array(s) attributes, objects" in capsys.readouterr().err
+
+
+def test_disentangle_reads_the_runners_shards(tmp_path, capsys):
+    import torch
+
+    from aobench.evaluation.data import Source, open_splits
+    from aobench.evaluation.store import Store
+
+    [split] = open_splits(Source("mini"), ("ood",), limit=300)
+    from aobench.analysis import embeddings
+
+    key = {"what": "images", "kind": "clip", "revision": "r", "fingerprint": split.fingerprint, "split": "ood"}
+    store = Store(tmp_path, key, 300, 128)
+    a, o = torch.tensor(split.attributes), torch.tensor(split.objects)
+    z = torch.cat([torch.eye(24)[a], torch.eye(110)[o]], dim=1)
+    for shard in range(len(store)):
+        rows = store.items(shard)
+        store.write(shard, z[rows.start : rows.stop], {0: "broken"} if shard == 0 else None)
+    [(path, found)] = embeddings.image_stores(tmp_path)
+    table = embeddings.read_store(path, found, [split])
+    assert table.left_out == 1
+    assert table.z == pytest.approx(z[1:].numpy())
+    assert table.factors[:, 0].tolist() == split.attributes[1:]
+    store.path(1).unlink()
+    with pytest.raises(UserError, match="not complete"):
+        embeddings.read_store(path, found, [split])
+    with pytest.raises(UserError, match="no embeddings of images of id"):
+        embeddings.image_stores(tmp_path, "id")
+
+
+def test_heat_map_shows_the_worst_and_says_what_it_leaves_out():
+    rng = np.random.default_rng(0)
+    n = rng.integers(0, 3, (4, 80))
+    figure = heat_map(Cells(np.minimum(n, 1), n, [f"a{i}" for i in range(4)], [f"o{i}" for i in range(80)]), "title")
+    assert "20 better objects not shown" in figure.get_suptitle()
+
+
+def test_caption_counts_are_those_of_a_thousand_classes():
+    counts = caption_counts()
+    assert set(counts) == {"cc3m", "cc12m", "yfcc15m", "laion400m"}
+    assert {len(c) for c in counts.values()} == {1000}
+    right = {name: (min(9, int(np.log10(c + 1))), 9) for name, c in list(counts["laion400m"].items())[:60]}
+    _, fits = counts_figure(right, "title")
+    assert fits["laion400m"].spearman > 0.9
+    assert fits["laion400m"].low > fits["cc3m"].low
+    with pytest.raises(UserError, match="only 3 classes"):
+        against_counts(np.arange(3), np.arange(3))

@@ -1,0 +1,183 @@
+"""The miniature: its world keeps its promises, runs resume, the bundled results say what the tables print."""
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from aobench.cli import main
+from aobench.errors import UserError
+from aobench.mini.render import ATTRIBUTES
+from aobench.mini.splits import pairs
+from aobench.study import collecting, running, world
+from aobench.study.design import CENTRE, CONTROLS, DIVERSITIES, SEEDS, SUPERVISIONS, Run, all_runs, every_run, points
+from aobench.study.statements import nmi_correlation, rank_correlation, statements
+from aobench.study.summary import Estimate, Study, over_seeds
+
+
+@pytest.fixture(scope="module")
+def study():
+    return Study(collecting.read())
+
+
+def test_no_novel_pair_is_in_any_training_set():
+    novel = set(world.novel_pairs())
+    assert len(novel) == 240
+    assert {(ATTRIBUTES[a], world.objects()[o]) for a, o in novel} <= set(pairs(novel=True))
+    for diversity in DIVERSITIES:
+        for seed in SEEDS:
+            assert not novel & set(world.training_order(8000, diversity, seed))
+
+
+def test_training_sets_nest_and_hold_the_core():
+    core = set(world.training_pairs(world.CORE, 0))
+    assert len(core) == 96
+    for seed in SEEDS:
+        nested = [set(world.training_pairs(d, seed)) for d in DIVERSITIES]
+        assert core <= nested[0] <= nested[1] <= nested[2] <= nested[3]
+        for d, chosen in zip(DIVERSITIES, nested, strict=True):
+            assert set(Counter(o for _, o in chosen).values()) == {d}
+            spread = Counter(a for a, _ in chosen).values()
+            assert max(spread) - min(spread) <= 2
+        assert world.training_order(8000, 8, seed)[:500] == world.training_order(500, 8, seed)
+
+
+def test_the_design_is_one_factor_at_a_time():
+    assert len(points()) == 8
+    assert all(n == CENTRE[0] or d == CENTRE[1] for n, d in points())
+    assert len(all_runs()) == len(set(all_runs())) == 72
+    assert len(every_run()) == 72 + len(CONTROLS) * len(SEEDS)
+    assert len({run.name for run in every_run()}) == len(every_run())
+
+
+def test_nmi_of_known_pairings():
+    same = np.repeat(np.arange(6), 10)
+    assert collecting.mutual_information(np.column_stack([same, same])) == pytest.approx(1)
+    grid = np.stack(np.meshgrid(np.arange(4), np.arange(5)), -1).reshape(-1, 2)
+    assert collecting.mutual_information(grid) == pytest.approx(0, abs=1e-12)
+    real, shuffled = collecting.caption_nmi(world.training_order(4000, 2, 0))
+    assert real > 0.6 > 0.1 > shuffled
+
+
+def test_counts_survive_packing():
+    assert collecting.unpacked(collecting.packed([0, 8, 20, 35])).tolist() == [0, 8, 20, 35]
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A study of three short runs in a folder."""
+    torch = pytest.importorskip("torch")
+    from aobench.study import training
+
+    runs = tuple(Run(0, 500, 8, s) for s in ("object", "two_head_cosine", "contrastive"))
+    for module in (running, collecting):
+        monkeypatch.setattr(module, "every_run", lambda: runs)
+    monkeypatch.setattr(running, "SCALES", (60,))
+    monkeypatch.setattr(running, "test_images", lambda split: world._render(list(world.novel_pairs())[:24] * 2, (9,)))
+    train = training.train
+    monkeypatch.setattr(training, "train", lambda run, images, device: train(run, images, device, steps=2))
+    monkeypatch.setattr(training, "BATCH", 16)
+    torch.manual_seed(0)
+    return tmp_path, runs
+
+
+def test_runs_resume_where_they_stopped(small):
+    folder, runs = small
+    said = []
+    running.run_all(folder, 1, said.append)
+    assert running.done_runs(folder) == set(runs)
+    assert len(said) == 3
+    first = json.loads((folder / f"{runs[2].name}.json").read_text())
+    assert set(first["splits"]["ood"]) == {"n", "object", "attribute", "composition", "object_prompt"}
+    (folder / f"{runs[2].name}.json").unlink()
+    (folder / f"{runs[2].name}.claim").write_text("999999999")  # of a process that was killed
+    running.run_all(folder, 1, said.append)
+    assert len(said) == 4
+    again = json.loads((folder / f"{runs[2].name}.json").read_text())
+    assert again["splits"] == first["splits"], "a repeated run must give the same answers"
+    assert "0 of 3 runs left" in running.estimate(folder, 1)
+
+
+def test_collecting_an_unfinished_study_is_refused(small):
+    folder, _ = small
+    with pytest.raises(UserError, match="lacks 3 runs"):
+        collecting.collect(folder)
+
+
+def test_the_bundled_table_is_whole(study):
+    assert set(study.rows) == set(every_run())
+    for run in study.rows:
+        for split, count in (("id", 96), ("ood", 240)):
+            right = study.right(run, split, "object")
+            assert len(right) == count
+            assert 0 <= right.min() <= right.max() <= study.images[split]
+        assert (study.right(run, "ood", "composition") is None) == (run.supervision == "object")
+
+
+def test_seed_intervals_and_verdicts():
+    e = over_seeds([0.1, 0.2, 0.3])
+    assert e.value == pytest.approx(0.2)
+    assert e.high - e.value == pytest.approx(4.302653 * 0.1 / np.sqrt(3), rel=1e-5)
+    assert over_seeds([0.1, 0.2, 0.3], 0.1).high > e.high
+    assert [Estimate(0, *v).verdict for v in ((0.1, 1), (-1, -0.1), (-1, 1))] == [
+        "borne out",
+        "contradicted",
+        "undecided",
+    ]
+    assert -Estimate(1, 0, 3) == Estimate(-1, -3, 0)
+
+
+def test_rank_correlation_of_groups():
+    x = np.arange(30.0)
+    group = np.arange(30) // 3
+    e = rank_correlation(x, x**3, group)
+    assert e.value == e.low == e.high == pytest.approx(1)
+    noise = np.random.default_rng(0).standard_normal(30)
+    e = rank_correlation(x, noise, group)
+    assert e.low < 0 < e.high
+    assert np.isnan(rank_correlation(np.ones(30), x, group).value)
+
+
+def test_the_baseline_lies_on_its_own_line(study):
+    for kind, supervision in (("object", "object"), ("composition", "two_head")):
+        runs = [r for r in all_runs() if r.supervision == supervision and r.diversity == CENTRE[1]]
+        assert len(study.lines[kind].models) == 15
+        assert abs(np.mean([study.rho(r, kind) for r in runs])) < 0.01
+
+
+def test_each_statement_has_a_verdict(study):
+    found = statements(study)
+    assert [s.number for s in found] == ["1", "2a", "2b", "3", "4a", "4b", "5", "6a", "6b"]
+    for s in found:
+        assert s.figure.low <= s.figure.value <= s.figure.high
+        assert s.line.endswith(s.figure.verdict)
+    assert -1 <= nmi_correlation(study).value <= 1
+
+
+def test_the_table_has_every_condition(study):
+    rows = study.table()
+    assert len(rows) == len(points()) * len(SUPERVISIONS)
+    for row in rows:
+        assert row["seeds"] == 3
+        assert row["rho_object_low"] < row["rho_object"] < row["rho_object_high"]
+        assert row["nmi"] > row["nmi_shuffled"] > 0
+
+
+def test_the_verb_draws_everything_from_the_bundle(tmp_path, capsys):
+    assert main(["study", "--from-bundled", "--out", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert "Statements fixed before the runs" in text
+    assert "Controls at the centre, added after the results: " in text
+    names = {path.name for path in tmp_path.iterdir()}
+    for stem in ("scatter", "factors", "disentanglement", "nmi", "heat_map_contrastive"):
+        assert {f"{stem}.png", f"{stem}.svg"} <= names
+    assert {"conditions.csv", "runs.csv", "scatter.html"} <= names
+    assert len((tmp_path / "runs.csv").read_text().splitlines()) == 1 + len(every_run())
+
+
+def test_the_verb_says_what_it_will_take(tmp_path, capsys):
+    assert main(["study", "--dry-run", "--runs", str(tmp_path / "runs"), "--workers", "2"]) == 0
+    assert f"{len(every_run())} of {len(every_run())} runs left" in capsys.readouterr().out
+    assert main(["study", "--workers", "0"]) == 2
+    assert "--workers takes" in capsys.readouterr().err
