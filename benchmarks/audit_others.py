@@ -68,8 +68,9 @@ def by_ahocorasick(captions: Sequence[str], names: Any) -> np.ndarray:
 
 QUERY = """
 WITH cut AS (
-    SELECT id, string_split(trim(regexp_replace(regexp_replace(regexp_replace(lower(caption),
-        '[\\s\\-_''+\u2010\u2011\u2019\u02bc]+', ' ', 'g'), '[^\\p{L}\\p{N}\\p{M} ]+', ' | ', 'g'), ' +', ' ', 'g')), ' ') AS w
+    SELECT id, string_split(trim(
+        regexp_replace(regexp_replace(regexp_replace(lower(caption), '[\\s\\-_''+\u2010\u2011\u2019\u02bc]+', ' ', 'g'),
+        '[^\\p{L}\\p{N}\\p{M} ]+', ' | ', 'g'), ' +', ' ', 'g')), ' ') AS w
     FROM captions
 ), places AS (
     SELECT id, w, unnest(range(1, len(w) + 1)) AS at FROM cut

@@ -5,8 +5,8 @@
     IMAGENET_AO_CAPTIONS=folder python benchmarks/audit_speed.py others --limit 155070
     IMAGENET_AO_CAPTIONS=folder python benchmarks/audit_speed.py loop
 
-``make`` repeats the folder's captions (text files, one a line) and writes them without dictionary encoding. Nothing in
-the audit remembers a caption that it met before: each is decoded, cut and looked up anew. What repeats does help is the
+``make`` repeats the folder's captions (text files, one a line) and writes them without dictionary encoding. Nothing
+in the audit remembers a caption that it met before: each is decoded, cut and looked up anew. What repeats does help is the
 count of different captions, whose sketches stop growing; with ``--distinct`` a running number ends each caption, so that
 all differ. ``product`` starts a new process with the kernel compiled before, and prints wall and CPU seconds, the load
 and the peak of memory.
@@ -132,8 +132,8 @@ def loop(args: argparse.Namespace) -> None:
     for total in (12_000, len(every)):
         rate = len(texts) / (seconds * total / len(pairs))
         print(
-            f"the authors' loop: {len(pairs):,} pairs ({seen:,} seen) x {len(texts):,} captions in {seconds:.1f} s; for "
-            f"{total:,} pairs {rate:,.1f} captions/s; load {os.getloadavg()[0]:.1f}"
+            f"the authors' loop: {len(pairs):,} pairs ({seen:,} seen) x {len(texts):,} captions in {seconds:.1f} s; "
+            f"for {total:,} pairs {rate:,.1f} captions/s; load {os.getloadavg()[0]:.1f}"
         )
 
 
@@ -148,8 +148,8 @@ def report(name: str, n: int, seconds: float, more: str) -> None:
     """One line."""
     cpu = resource.getrusage(resource.RUSAGE_SELF)
     print(
-        f"{name}: {n:,} captions in {seconds:.2f} s, {n / seconds:,.0f} captions/s{more}; load {os.getloadavg()[0]:.1f}, "
-        f"CPU so far {cpu.ru_utime + cpu.ru_stime:.1f} s",
+        f"{name}: {n:,} captions in {seconds:.2f} s, {n / seconds:,.0f} captions/s{more}; "
+        f"load {os.getloadavg()[0]:.1f}, CPU so far {cpu.ru_utime + cpu.ru_stime:.1f} s",
         flush=True,
     )
 
