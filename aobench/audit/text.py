@@ -41,7 +41,7 @@ def fold(character: str) -> str:
 
 @cache
 def character_tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``(bytes, kinds, folded)``: of single bytes, of every code point, and of those below 0x20000 that may have a case.
+    """``(bytes, kinds, folded)``: of bytes, of every code point, and of those below 0x20000, which may have a case.
 
     ``bytes`` uint8 (256): HARD, SOFT, BEYOND, or a word's character in lower case. ``kinds`` uint8, ``folded`` uint32.
     """
