@@ -68,18 +68,19 @@ def by_ahocorasick(captions: Sequence[str], names: Any) -> np.ndarray:
 
 QUERY = """
 WITH cut AS (
-    SELECT id, string_split(trim(regexp_replace(regexp_replace(regexp_replace(lower(caption),
-        '[\\s\\-_''+\u2010\u2011\u2019\u02bc]+', ' ', 'g'), '[^\\p{L}\\p{N}\\p{M} ]+', ' | ', 'g'), ' +', ' ', 'g')), ' ') AS w
+    SELECT id, string_split(trim(
+        regexp_replace(regexp_replace(regexp_replace(lower(caption), '[\\s\\-_''+\u2010\u2011\u2019\u02bc]+', ' ', 'g'),
+        '[^\\p{L}\\p{N}\\p{M} ]+', ' | ', 'g'), ' +', ' ', 'g')), ' ') AS w
     FROM captions
 ), places AS (
-    SELECT id, w, unnest(range(1, len(w) + 1)) AS at FROM cut
+    SELECT id, w, unnest(range(1, len(w) + 1)) AS pos FROM cut
 ), starts AS (
-    SELECT id, w, at FROM places WHERE w[at] IN (SELECT first FROM firsts)
+    SELECT id, w, pos FROM places WHERE w[pos] IN (SELECT first FROM firsts)
 ), windows AS (
-    SELECT id, at, n, array_to_string(w[at:at + n - 1], ' ') AS form
-    FROM starts, (SELECT unnest(range(1, $longest + 1)) AS n) WHERE at + n - 1 <= len(w)
+    SELECT id, pos, n, array_to_string(w[pos:pos + n - 1], ' ') AS form
+    FROM starts, (SELECT unnest(range(1, $longest + 1)) AS n) WHERE pos + n - 1 <= len(w)
 ), found AS (
-    SELECT id, at AS s, at + n - 1 AS e, kind, number FROM windows JOIN forms USING (form)
+    SELECT id, pos AS s, pos + n - 1 AS e, kind, number FROM windows JOIN forms USING (form)
 ), live AS (
     SELECT * FROM found f WHERE NOT EXISTS (
         SELECT 1 FROM found g WHERE g.id = f.id AND g.s <= f.s AND f.e <= g.e AND g.e - g.s > f.e - f.s

@@ -155,7 +155,7 @@ class Counter:
         if not lowers_letter_by_letter(self.plan.vocabulary):
             chunk = Chunk.of((chunk.text(i).lower() for i in range(len(chunk))), chunk.first_row)
         count_authors(
-            chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row, character_tables()[1], a.symbols, a.steps,
+            chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row, character_tables()[2], a.symbols, a.steps,
             a.found_start, a.found, a.cell_of, 0, tally.arrays, self.author_words, hashes, wanted,
         )  # fmt: skip
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from aobench.audit.text import BEYOND, HARD, IGNORED, WORD
+
 _START = np.uint64(0xCBF29CE484222325)
 _PRIME = np.uint64(0x100000001B3)
 _MIX1, _MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _S27, _S30, _S31, _S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
-_HARD, _SOFT, _WORD, _IGNORED = 0, 1, 2, 3
+_HARD, _WORD, _IGNORED = HARD, WORD, IGNORED
+_BEYOND = BEYOND
 _INVALID = -1
 
 
@@ -59,41 +62,45 @@ def _look_up(keys, values, key):
 
 
 @njit(nogil=True, cache=True)
-def _cut(data, start, end, kinds, folded, word_keys, word_values, numbers, hard):
+def _cut(data, start, end, ascii_table, kinds, folded, word_keys, word_values, hashes, numbers, hard):
     """Cut one caption into words: fills ``numbers`` (0: not in the vocabulary) and ``hard`` (the gap before it).
 
-    Returns the number of words, how many are in the vocabulary, and a hash of all words in their order.
+    ``ascii_table`` uint8 (256): a word's character in lower case, _HARD, _SOFT, or _BEYOND for bytes that are not
+    ASCII. The loop over bytes has no branch that depends on where words end, which no processor could foretell: every
+    byte writes the hash so far to the current word's place. Returns the number of words, how many are in the
+    vocabulary, and a hash of all words in their order.
     """
-    n, known = 0, 0
-    text, word, inside, broken = _START, _START, False, True
+    n = 0
+    inside, broken, gap = False, True, True  # gap: as it was before the current word
+    word = _START
     at = start
     while at < end:
-        code = np.int64(data[at])
-        at += 1
-        if code >= 0x80:
-            code, size = _decode(data, at - 1, end)
-            at += size - 1
-        kind = kinds[code] if code >= 0 else _HARD
-        if kind == _WORD:
-            if not inside:
-                inside, word = True, _START
-                hard[n] = broken
-                broken = False
-            word = (word ^ np.uint64(folded[code] if code < 0x20000 else code)) * _PRIME
-        elif kind != _IGNORED:
-            if inside:
-                inside = False
-                numbers[n] = _look_up(word_keys, word_values, word)
-                known += numbers[n] != 0
-                text = _mix(text ^ word) + _GOLDEN
-                n += 1
-            if kind == _HARD:
-                broken = True
-    if inside:
-        numbers[n] = _look_up(word_keys, word_values, word)
-        known += numbers[n] != 0
-        text = _mix(text ^ word) + _GOLDEN
-        n += 1
+        code = np.int64(ascii_table[data[np.uint64(at)]])
+        is_word, size = code > _BEYOND, 1
+        is_hard = code == _HARD
+        if code == _BEYOND:
+            code, size = _decode(data, at, end)
+            kind = kinds[code] if code >= 0 else _HARD
+            if kind == _IGNORED:
+                at += size
+                continue
+            is_word, is_hard = kind == _WORD, kind == _HARD
+            code = np.int64(folded[code]) if 0 <= code < 0x20000 else code
+        at += size
+        n += inside & (not is_word)
+        gap = gap if inside else broken
+        broken = (broken | is_hard) & (not is_word)
+        word = ((word if inside else _START) ^ np.uint64(code)) * _PRIME
+        inside = is_word
+        hashes[n] = word
+        hard[n] = gap
+    n += inside
+    known, text = 0, _START
+    for i in range(n):
+        number = _look_up(word_keys, word_values, hashes[i])
+        numbers[i] = number
+        known += number != 0
+        text = ((text ^ hashes[i]) * _GOLDEN) ^ (text >> _S31)
     return n, known, text
 
 
@@ -254,7 +261,7 @@ def count_words(data, begins, stops, keep, first_row, characters, word_table, tr
     the last row that counted, -1 at first. Fills ``text_hashes`` uint64 (n) and ``wanted`` bool (n): the text is to be
     kept as an example. Returns the number of words.
     """
-    kinds, folded = characters
+    ascii_table, kinds, folded = characters
     word_keys, word_values = word_table
     edge_keys, edge_values, inner = tree
     spans, attribute_ids, _, object_ids, _ = names
@@ -262,7 +269,7 @@ def count_words(data, begins, stops, keep, first_row, characters, word_table, tr
     for i in range(len(begins)):
         longest = max(longest, stops[i] - begins[i])
     room = longest // 2 + 2
-    numbers, hard = np.zeros(room, np.int32), np.zeros(room, np.bool_)
+    hashes, numbers, hard = np.zeros(room, np.uint64), np.zeros(room, np.int32), np.zeros(room, np.bool_)
     most = 256
     starts, ends, nodes = np.zeros(most, np.int64), np.zeros(most, np.int64), np.zeros(most, np.int64)
     attribute_lives, object_lives = np.zeros(most, np.bool_), np.zeros(most, np.bool_)
@@ -275,8 +282,9 @@ def count_words(data, begins, stops, keep, first_row, characters, word_table, tr
         if len(keep) and not keep[i]:
             continue
         n, known, value = _cut(
-            data, begins[i], stops[i], kinds, folded, word_keys, word_values, numbers, hard
-        )
+            data, begins[i], stops[i], ascii_table, kinds, folded, word_keys, word_values, hashes, numbers,
+            hard,
+        )  # fmt: skip
         value = _mix(value)
         text_hashes[i] = value
         total += n

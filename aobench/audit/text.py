@@ -15,6 +15,8 @@ from itertools import chain
 import numpy as np
 
 HARD, SOFT, WORD, IGNORED = 0, 1, 2, 3
+#: In the table of bytes: the first byte of a character that is not ASCII. Above it stand the letters and digits.
+BEYOND = 2
 
 #: Beside white space: hyphens, underscore, apostrophes, plus (spaces in URL-encoded titles).
 SOFT_CHARACTERS = "-_'+\u2010\u2011\u2019\u02bc"
@@ -38,15 +40,20 @@ def fold(character: str) -> str:
 
 
 @cache
-def character_tables() -> tuple[np.ndarray, np.ndarray]:
-    """``(kinds, folded)``: uint8 of every code point, and uint32 of those below 0x20000 (none above has a case)."""
+def character_tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``(bytes, kinds, folded)``: of bytes, of every code point, and of those below 0x20000, which may have a case.
+
+    ``bytes`` uint8 (256): HARD, SOFT, BEYOND, or a word's character in lower case. ``kinds`` uint8, ``folded`` uint32.
+    """
     kinds = np.zeros(0x110000, dtype=np.uint8)
     for code in chain(range(0x33480), range(0xE0100, 0xE01F0)):  # beyond: unassigned, private use, tags
         kinds[code] = kind(chr(code))
     folded = np.arange(0x20000, dtype=np.uint32)
     for code in range(0x20000):
         folded[code] = ord(fold(chr(code)))
-    return kinds, folded
+    single = np.full(256, BEYOND, dtype=np.uint8)
+    single[:128] = np.where(kinds[:128] == WORD, folded[:128], kinds[:128])
+    return single, kinds, folded
 
 
 def words(text: str) -> list[str]:
