@@ -23,9 +23,7 @@ setup(
         "aobench.study": ["bundled/*"],
         "compositional_ood": ["*.md", "*.txt"],
         "imagenet_ao_cards": ["*.md"],
-        "aobench.analysis": ["published/*"],
         "aobench.publish": ["pages/*"],
-        "aobench.study": ["bundled/*"],
     },
     install_requires=[
         "torch>=2.6",
@@ -37,8 +35,6 @@ setup(
         "pillow>=12",
         "numpy>=2.0",
         "scipy>=1.13",
-        "scikit-learn>=1.5",
-        "matplotlib>=3.9",
         "pyarrow>=24",
         "tqdm>=4.66",
         "safetensors>=0.5",
