@@ -115,9 +115,7 @@ def _print_controls(study: Study) -> None:
     known = [c for c in CONTROLS if study.condition(*CENTRE, c)[0] in study.rows]
     if not known:
         return
-    print(
-        "\nControls at the centre, added after the results: OoD object %, rho, OoD composition %; rho less contrastive's"
-    )
+    print("\nControls at the centre, added after the results: OoD object, rho, OoD composition; rho less contrastive's")
     for control in known:
         runs = study.condition(*CENTRE, control)
         pairs = zip(runs, study.condition(*CENTRE, "contrastive"), strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import time
 from collections.abc import Callable
 from multiprocessing import get_context
@@ -44,7 +45,7 @@ def _claim(path: Path) -> bool:
     """Take a run for this process; False where another holds it. A stale claim is taken over."""
     try:
         with open(path, "x") as stream:
-            stream.write(str(os.getpid()))
+            stream.write(f"{platform.node()} {os.getpid()}")
     except FileExistsError:
         if time.time() - path.stat().st_mtime < STALE_SECONDS:
             return False
@@ -57,8 +58,8 @@ def done_runs(folder: Path) -> set[Run]:
     return {run for run in every_run() if (folder / f"{run.name}.json").exists()}
 
 
-def work(folder: Path, device_name: str, threads: int, say: Say = print) -> None:
-    """Do every run that no one has done or claimed, on one device."""
+def work(folder: Path, device_name: str, threads: int, say: Say = print, parent: int | None = None) -> None:
+    """Do every run that no one has done or claimed, on one device; stop between runs if ``parent`` is gone."""
     import torch
 
     from aobench.study.training import do_run
@@ -70,6 +71,8 @@ def work(folder: Path, device_name: str, threads: int, say: Say = print) -> None
     tests = {name: _cached(pictures / f"{name}.npz", lambda name=name: test_images(name)) for name in ("id", "ood")}  # type: ignore[misc]
     for run in every_run():
         target, claim = folder / f"{run.name}.json", folder / f"{run.name}.claim"
+        if parent is not None and os.getppid() != parent:
+            return  # the command was killed: what it would have gone on with is left to the next one
         if target.exists() or not _claim(claim):
             continue
         try:
@@ -114,9 +117,12 @@ def run_all(folder: Path, workers: int, say: Say = print) -> None:
     threads = max(1, (os.cpu_count() or 1) // workers)
     if workers == 1:
         work(folder, names[0], threads, say)
+        _wait_for_others(folder, say)
         return
     context = get_context("spawn")
-    processes = [context.Process(target=work, args=(folder, names[i % len(names)], threads)) for i in range(workers)]
+    me = os.getpid()
+    shares = [(folder, names[i % len(names)], threads, print, me) for i in range(workers)]
+    processes = [context.Process(target=work, args=share, daemon=True) for share in shares]
     for process in processes:
         process.start()
     for process in processes:
@@ -124,12 +130,29 @@ def run_all(folder: Path, workers: int, say: Say = print) -> None:
     failed = [p.exitcode for p in processes if p.exitcode]
     if failed:
         raise UserError(f"{len(failed)} of {workers} processes of the study failed; run the command again to go on")
+    _wait_for_others(folder, say)
+
+
+def _wait_for_others(folder: Path, say: Say) -> None:
+    """Wait while runs are missing that another living process is busy with."""
+    told = False
+    while len(done_runs(folder)) < len(every_run()):
+        held = [claim for claim in folder.glob("*.claim") if _alive(claim)]
+        if not held:
+            return
+        if not told:
+            say(f"waiting for {len(held)} runs that another process is busy with")
+            told = True
+        time.sleep(1)
 
 
 def _alive(claim: Path) -> bool:
-    """Whether the process that holds ``claim`` still runs on this machine."""
+    """Whether the process that holds ``claim`` still runs; of another machine's we know it by the claim's age only."""
     try:
-        os.kill(int(claim.read_text() or 0), 0)
+        node, _, number = claim.read_text(encoding="utf-8").rpartition(" ")
+        if node and node != platform.node():
+            return time.time() - claim.stat().st_mtime < STALE_SECONDS
+        os.kill(int(number), 0)
     except (OSError, ValueError):
         return False
     return True
