@@ -21,6 +21,7 @@ import csv
 import hashlib
 import importlib
 import io
+import json
 import os
 import re
 import tempfile
@@ -762,8 +763,42 @@ def prepare(
             files = sorted(name for name in os.listdir(made) if stem.fullmatch(name))
             for number, name in enumerate(files):
                 os.replace(f"{made}/{name}", f"{folder}/{split}-{number:05d}-of-{len(files):05d}.parquet")
+        parts = {str(split): f"{folder}/{split}-*.parquet" for split in builder.info.splits}
+        rows = datasets.load_dataset("parquet", data_files=parts, cache_dir=f"{scratch}/read")
+        _write_facts(out, config, {name: (fingerprint(split), len(split)) for name, split in rows.items()})
     _write_card(out, config, builder.info)
     return out
+
+
+#: Tasks of the benchmark, one a figure, in percent; mini's have the prefix ``mini_``.
+TASKS = ("composition_top1", "attribute_top1", "object_top1", "harmonic_mean", "effective_generalization")
+EVAL_HEAD = """\
+name: ImageNet-AO
+description: >-
+  Novel attribute-object compositions: how often a model names the right composition, attribute and object.
+  All values are percent (0 to 100, effective_generalization: points), more is better.
+  Tasks that begin with mini_ are on drawn pictures and are not the published benchmark.
+tasks:
+"""
+
+
+def _write_facts(out: str, config: str, facts: dict[str, tuple[str, int]]) -> None:
+    """Add ``config`` to fingerprints.json, and write eval.yaml for the configs that are there."""
+    path = f"{out}/fingerprints.json"
+    table: dict[str, Any] = {}
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as stream:
+            table = json.load(stream)
+    table[config] = {split: {"fingerprint": mark, "n": count} for split, (mark, count) in facts.items()}
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(json.dumps(table, indent=2, sort_keys=True) + "\n")
+    lines = [
+        f"- id: {'mini_' if name == 'mini' else ''}{task}\n  config: {name}\n  split: ood\n"
+        for name in sorted(table, reverse=True)
+        for task in TASKS
+    ]
+    with open(f"{out}/eval.yaml", "w", encoding="utf-8") as stream:
+        stream.write(EVAL_HEAD + "".join(lines))
 
 
 def _write_card(out: str, config: str, info: datasets.DatasetInfo) -> None:

@@ -11,11 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.analysis import commands as analysis
+from aobench.audit import cli as audit
 from aobench.errors import UserError
+from aobench.publish import commands as publish
 from aobench.study import commands as study
 
 if TYPE_CHECKING:
     from aobench.models.registry import Resolved
+
+#: Rooms with verbs of their own: ``add_parser(verbs)`` and ``run(args)``.
+ROOMS = (audit, analysis, study, publish)
 
 #: How accelerate spells the number of processes.
 PROCESSES = ("--num_processes", "--num-processes")
@@ -73,8 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     i = verbs.add_parser("install", help="make evaluate.load and load_dataset find ours by name in any process")
     i.add_argument("--config", default="mini", choices=("v2", "mini"), help="the dataset's config (default: mini)")
     i.add_argument("--data-dir", help="folder or zip of the published archive, for v2")
-    for module in (analysis, study):
-        module.add_parser(verbs)
+    for room in ROOMS:
+        before = set(verbs.choices)
+        room.add_parser(verbs)
+        for name in set(verbs.choices) - before:
+            verbs.choices[name].set_defaults(room=room)
     return parser
 
 
@@ -147,7 +155,12 @@ def _evaluate(args: argparse.Namespace) -> None:
     if accelerator.is_main_process:
         print_table([row for row in rows if row])
         print(f"Written to {args.out}{os.sep}")
+    accelerator.wait_for_everyone()
     accelerator.end_training()
+    if accelerator.num_processes > 1:  # threads of the process group now and then abort an orderly exit
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _evaluate_one(
@@ -170,8 +183,8 @@ def _evaluate_one(
     figures = all_figures(predictions)
     folder = args.out / found.name.strip("/").replace("/", "--").replace(":", "--")
     folder.mkdir(parents=True, exist_ok=True)
-    write(predictions, folder / "predictions.parquet")
-    content = results(predictions, figures, {"load": load, **seconds}, accelerator.num_processes)
+    table = write(predictions, folder / "predictions.parquet")
+    content = results(predictions, figures, {"load": load, **seconds}, accelerator.num_processes, table)
     write_results(content, folder / "results.json")
     return found.name, predictions, figures
 
@@ -220,8 +233,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, or 2 for bad input (one line on stderr)."""
     args = _parser().parse_args(argv)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    verb = {"evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install}.get(args.verb)
-    verb = verb or (study.run if args.verb == "study" else analysis.run)
+    own = {"evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install}
+    verb = own.get(args.verb) or args.room.run
     try:
         verb(args)
     except UserError as error:

@@ -3,9 +3,10 @@
     python benchmarks/whole_evaluation.py --images 256 --candidates 200
 
 ViT-B/32 with random weights, 512 px JPEG, this machine's processor or GPU. 1: the forward passes alone, of pixels
-that lie ready, at the best of several batch sizes, before and after the runner. 2: the image phase of the runner (reading, decoding, resizing,
-forward passes, writing) and its scoring, the classifier being on disk. 3: the runner from start to end in its own
-process. 4: pipeline("zero-shot-image-classification") on the same images and candidates, one prompt each.
+that lie ready, at the best of several batch sizes, before and after the runner. 2: the image phase of the runner
+(reading, decoding, resizing, forward passes, writing) and its scoring, the classifier being on disk. 3: the runner from
+start to end in its own process. 4: pipeline("zero-shot-image-classification") on the same images and candidates, one
+prompt each.
 """
 
 from __future__ import annotations

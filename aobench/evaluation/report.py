@@ -25,6 +25,7 @@ RESULT_KEYS = {
     "unreadable": "sample id and reason of each image that could not be read; they count as wrong",
     "seconds": "wall seconds: load (the model), and by split texts, images, scoring; what was found on disk costs none",
     "processes": "number of processes",
+    "predictions": "SHA-256 of predictions.parquet, from which every figure can be computed again",
     "code": "version of imagenet-ao",
     "stack": "versions of the libraries and of Python",
     "date": "UTC time at the end of the run",
@@ -57,7 +58,7 @@ def version() -> str:
 
 
 def results(
-    predictions: Predictions, figures: dict[str, Any], seconds: dict[str, Any], processes: int
+    predictions: Predictions, figures: dict[str, Any], seconds: dict[str, Any], processes: int, table: str
 ) -> dict[str, Any]:
     """The content of results.json; see RESULT_KEYS."""
     rows = predictions.table.select(["sample_id", "error"]).to_pylist()
@@ -68,6 +69,7 @@ def results(
         "unreadable": [row for row in rows if row["error"] is not None],
         "seconds": seconds,
         "processes": processes,
+        "predictions": table,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

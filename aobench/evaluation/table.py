@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -47,8 +48,8 @@ class Predictions:
         return self.table.filter(pc.equal(self.table["split"], name)).to_pydict()
 
 
-def write(predictions: Predictions, path: Path) -> None:
-    """Write to ``path`` in one move: the file is whole or absent."""
+def write(predictions: Predictions, path: Path) -> str:
+    """Write to ``path`` in one move: the file is whole or absent. Returns its SHA-256, hexadecimal."""
     facts = {
         "candidates": {name: asdict(value) for name, value in predictions.candidates.items()},
         "names_attributes": predictions.names_attributes,
@@ -58,7 +59,9 @@ def write(predictions: Predictions, path: Path) -> None:
     table = table.replace_schema_metadata({KEY: json.dumps(facts, sort_keys=True).encode()})
     content = pa.BufferOutputStream()
     pq.write_table(table, content, compression="zstd")
-    write_in_one_move(path, content.getvalue().to_pybytes())
+    data = content.getvalue().to_pybytes()
+    write_in_one_move(path, data)
+    return hashlib.sha256(data).hexdigest()
 
 
 def read(path: str | Path) -> Predictions:

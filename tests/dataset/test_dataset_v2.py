@@ -71,7 +71,7 @@ def test_parquet_outlives_its_source(folder: Path, tmp_path: Path) -> None:
     out = Path(prepare(tmp_path / "repo", data_dir=str(folder)))
     folder.rename(tmp_path / "moved")
     assert datasets.load_dataset(str(out), split="ood")[0]["image"].size == (8, 8)
-    assert sorted(path.name for path in out.iterdir()) == ["README.md", "v2"]
+    assert sorted(path.name for path in out.iterdir()) == ["README.md", "eval.yaml", "fingerprints.json", "v2"]
     assert [path.name for path in (out / "v2").iterdir()] == ["ood-00000-of-00001.parquet"]
     card = (out / "README.md").read_text(encoding="utf-8")
     assert "license: unknown" in card

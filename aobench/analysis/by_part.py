@@ -1,0 +1,51 @@
+"""Accuracy by attribute and by object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from aobench.evaluation.table import Predictions
+
+
+def by_part(predictions: Predictions, split: str, part: str) -> list[dict[str, Any]]:
+    """Top-1 accuracy of a split's images by their ``part`` ('attribute' or 'object'), the worst first.
+
+    Each row: ``id``, ``name``, ``n`` images, ``rate`` 0..1 of the split's candidates named right, and its 95 % Wilson
+    interval ``low``, ``high``. Unreadable images count as wrong. Rows of equal rate are in the order of their names.
+    """
+    from compositional_ood.compositional_ood import wilson
+
+    rows, listed = predictions.split(split), predictions.candidates[split]
+    ids = np.asarray(rows[part], dtype=np.int64)
+    right = np.asarray(rows["rank"], dtype=np.int64) == 0
+    names = _names(listed, rows, part)
+    table = []
+    for number in np.unique(ids[ids >= 0]):
+        mine = right[ids == number]
+        low, high = wilson(int(mine.sum()), len(mine))
+        table.append(
+            {"id": int(number), "name": names.get(int(number), str(number)), "n": len(mine), "rate": float(mine.mean()),
+             "low": low, "high": high}
+        )  # fmt: skip
+    return sorted(table, key=lambda row: (row["rate"], row["name"]))
+
+
+def _names(listed: Any, rows: dict[str, list[Any]], part: str) -> dict[int, str]:
+    """Names of the parts, from what the candidates with a common part have in common: their first or last words."""
+    import imagenet_ao
+
+    mini = {"attribute": imagenet_ao._mini("render").ATTRIBUTES, "object": imagenet_ao._mini("pictures").objects()}
+    published = {"attribute": list(imagenet_ao.ATTRIBUTES), "object": list(imagenet_ao.OBJECTS)}
+    numbers = {"attribute": listed.attributes, "object": listed.objects}
+    for vocabulary in (mini, published):
+        names = [
+            " ".join(
+                vocabulary[p][numbers[p][i]] for p in ("attribute", "object") if 0 <= numbers[p][i] < len(vocabulary[p])
+            )
+            for i in range(len(listed))
+        ]
+        if names == list(listed.names):
+            return dict(enumerate(vocabulary[part]))
+    return {}

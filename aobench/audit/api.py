@@ -1,0 +1,103 @@
+"""The audit in one call: files in, a folder of results out."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from aobench.audit.counter import Plan
+from aobench.audit.names import Vocabulary, published
+from aobench.audit.parts import plan_hash
+from aobench.audit.readers import expand
+from aobench.audit.results import Audit, write_results
+from aobench.audit.rules import check_rules
+from aobench.audit.scan import Outcome, Source, scan
+from aobench.errors import UserError
+
+ENGINES = ("polars", "ray")
+
+
+def audit(
+    captions: str | Sequence[str],
+    out: str | Path,
+    *,
+    rules: Sequence[str] = ("words",),
+    vocabulary: Vocabulary | None = None,
+    column: str | None = None,
+    layout: str | None = None,
+    engine: str = "polars",
+    workers: int | None = None,
+    examples: int = 3,
+    sketch: int = 32,
+    sample: float = 1.0,
+    on_bad_file: str = "stop",
+    hash_files: bool = True,
+) -> Audit:
+    """Count the compositions that captions show, and write matrices, marginals, examples and a manifest to ``out``.
+
+    ``captions``: files, folders, globs or URLs. ``sketch``: different captions counted exactly per composition; beyond,
+    they are estimated (0: not counted). ``examples``: captions kept per composition. ``sample``: the share of rows
+    counted, drawn by file name and row. ``workers``: threads, or Ray's tasks; default: one a core. A second call with
+    the same ``out`` reads only files that are new or were changed. Raises UserError for bad input, and for a broken
+    file unless ``on_bad_file`` is ``skip``.
+    """
+    began = time.perf_counter()
+    if not 0 < sample <= 1:
+        raise UserError(f"the sample is a share above 0 and at most 1; got {sample}")
+    if min(examples, sketch) < 0 or (workers is not None and workers < 1):
+        raise UserError("examples and sketch take whole numbers of at least 0, workers of at least 1")
+    if sketch in (1, 2):
+        raise UserError("a sketch of 1 or 2 gives no estimate of different captions; use 0, or 3 and more")
+    plan = Plan(vocabulary or published(), check_rules(rules), sketch, examples, sample)
+    paths = expand([captions] if isinstance(captions, str) else captions, Path(out))
+    source = Source(column, layout, hash_files, on_bad_file)
+    parts = Path(out) / "parts"
+    outcome = _engine(engine)(paths, plan, parts, source, workers)
+    seconds = time.perf_counter() - began
+    return write_results(Path(out), plan, outcome, parts, _manifest(plan, source, outcome, engine, workers, seconds))
+
+
+def _engine(name: str) -> Any:
+    if name == "polars":
+        return scan
+    if name == "ray":
+        from aobench.audit.ray_engine import scan_with_ray
+
+        return scan_with_ray
+    raise UserError(f"unknown engine {name!r}; the engines are: {', '.join(ENGINES)}")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _manifest(
+    plan: Plan, source: Source, outcome: Outcome, engine: str, workers: int | None, seconds: float
+) -> dict[str, Any]:
+    """What made the counts; `write_results` adds the totals and the rules."""
+    names = plan.vocabulary
+    read = [r for r in outcome.records if "error" not in r and not r.get("resumed")]
+    rows = sum(r["rows"] for r in read)
+    return {
+        "made_by": {p: _version(p) for p in ("imagenet-ao", "polars", "pyarrow", "numpy", "numba", "ray")}
+        | {"python": platform.python_version()},
+        "engine": engine,
+        "workers": workers,
+        "vocabulary": {"hash": names.hash, "attributes": len(names.attributes), "objects": len(names.objects),
+                       "synonyms": bool(names.synonyms)},
+        "plan_hash": plan_hash(plan, source.column, source.layout),
+        "sample": plan.sample,
+        "sketch": plan.sketch,
+        "examples": plan.examples,
+        "seconds": round(seconds, 3),
+        "captions_per_second": round(rows / seconds) if rows else None,
+        "files": outcome.records,
+        "skipped_files": [r["path"] for r in outcome.records if "error" in r],
+    }  # fmt: skip

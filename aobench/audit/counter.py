@@ -1,0 +1,198 @@
+"""Counts chunks of captions in one thread under all the rules asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from aobench.audit.counts import Sparse, Tally, Totals
+from aobench.audit.names import Vocabulary
+from aobench.audit.rules import WORD_RULES
+from aobench.audit.tables import AuthorTables, WordTables, author_tables, lowers_letter_by_letter, word_tables
+from aobench.audit.text import character_tables
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Captions in one buffer: ``data`` uint8, ``begins`` and ``stops`` int64 (n), nulls (empty), row of the first."""
+
+    data: np.ndarray
+    begins: np.ndarray
+    stops: np.ndarray
+    nulls: int
+    first_row: int
+
+    def __len__(self) -> int:
+        return len(self.begins)
+
+    def text(self, index: int) -> str:
+        """One caption; bytes that are no UTF-8 are replaced."""
+        return bytes(self.data[self.begins[index] : self.stops[index]]).decode("utf-8", "replace")
+
+    @classmethod
+    def of(cls, captions: Iterable[str | None], first_row: int = 0) -> Chunk:
+        """A chunk of Python strings."""
+        coded = [None if c is None else c.encode("utf-8", "surrogatepass") for c in captions]
+        offsets = np.cumsum([0, *(len(c or b"") for c in coded)]).astype(np.int64)
+        data = np.frombuffer(b"".join(c or b"" for c in coded), np.uint8)
+        return cls(data, offsets[:-1], offsets[1:], sum(c is None for c in coded), first_row)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is counted, and how much is kept of it: the same for every thread, file and machine."""
+
+    vocabulary: Vocabulary
+    rules: tuple[str, ...] = ("words",)
+    sketch: int = 32
+    examples: int = 3
+    sample: float = 1.0
+
+    @cached_property
+    def words(self) -> WordTables:
+        """The compiled vocabulary."""
+        return word_tables(self.vocabulary)
+
+    @cached_property
+    def authors(self) -> AuthorTables:
+        """The compiled first two words of each composition."""
+        return author_tables(self.vocabulary)
+
+    def cells(self, rule: str) -> int:
+        """Number of cells of a rule: its compositions, or the authors' pairs of words."""
+        return int(self.authors.cells.max()) + 1 if rule == "authors" else int(np.prod(self.vocabulary.shape))
+
+    def cell_table(self, rule: str) -> np.ndarray:
+        """int (attributes, objects): the cell of each composition."""
+        if rule == "authors":
+            return self.authors.cells
+        return np.arange(self.cells(rule)).reshape(self.vocabulary.shape)
+
+
+def kept_rows(first_row: int, n: int, file_seed: int, sample: float) -> np.ndarray:
+    """Which rows are in the sample, bool (n); empty where all are. Depends only on the file's name and the row."""
+    if sample >= 1:
+        return np.zeros(0, np.bool_)
+    with np.errstate(over="ignore"):
+        z = np.arange(first_row, first_row + n, dtype=np.uint64) + np.uint64(file_seed)
+        z = z * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (z ^ (z >> np.uint64(31))) < np.uint64(int(sample * 2.0**64))
+
+
+@dataclass
+class Part:
+    """All counts of one file, or of a merger of files. ``texts``: row -> caption, of the examples."""
+
+    rules: dict[str, Sparse]
+    attribute_counts: np.ndarray
+    object_counts: np.ndarray
+    totals: Totals
+    texts: dict[int, str] = field(default_factory=dict)
+
+
+class Counter:
+    """Counts chunks of one file after another. Not to be shared between threads."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        rules = tuple(rule for rule in WORD_RULES if rule in plan.rules)
+        shape = plan.vocabulary.shape
+        self.slots = tuple(rules.index(rule) if rule in rules else -1 for rule in WORD_RULES)
+        # A rule takes a slot even where none is asked for: the kernels' types stay the same.
+        self.tally = Tally(rules or ("none",), plan.cells("words") if rules else 1, plan.sketch, plan.examples)
+        self.authors = Tally(("authors",), plan.cells("authors"), plan.sketch, plan.examples) if self._authors else None
+        near = any(slot >= 0 for slot in self.slots[1:])
+        self.last = np.full((2, plan.cells("words") if near else 1), -1, np.int64)
+        self.attribute_counts, self.object_counts = (np.zeros(n, np.int64) for n in shape)
+        self.author_words = np.zeros(len(plan.authors.words) if self._authors else 1, np.int64)
+        self.totals = Totals()
+        self.texts: dict[int, str] = {}
+        w = plan.words
+        self._tables = (
+            character_tables(), (w.word_keys, w.word_values), (w.edge_keys, w.edge_values, w.inner),
+            (w.spans, w.attribute_ids, w.attribute_written, w.object_ids, w.object_written), (*shape, w.longest),
+        )  # fmt: skip
+
+    @property
+    def _authors(self) -> bool:
+        return "authors" in self.plan.rules
+
+    def count(self, chunk: Chunk, file_seed: int = 0) -> int:
+        """Add a chunk; returns its rows."""
+        from aobench.audit.kernel import count_words
+
+        n = len(chunk)
+        keep = kept_rows(chunk.first_row, n, file_seed, self.plan.sample)
+        hashes, wanted = np.zeros(n, np.uint64), np.zeros(n, np.bool_)
+        words = count_words(
+            chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row, *self._tables, self.slots, self.tally.arrays,
+            self.last, self.attribute_counts, self.object_counts, hashes, wanted,
+        )  # fmt: skip
+        if self.authors is not None:
+            self._count_authors(chunk, keep, self.authors, hashes, wanted)
+        for index in np.flatnonzero(wanted).tolist():
+            self.texts[chunk.first_row + index] = chunk.text(index)
+        sizes = chunk.stops - chunk.begins
+        self.totals.add(
+            Totals(
+                n, int(keep.sum()) if len(keep) else n, chunk.nulls, int((sizes == 0).sum()) - chunk.nulls,
+                int(sizes.sum()), int(words), int(hashes.sum(dtype=np.uint64)),
+            )
+        )  # fmt: skip
+        return n
+
+    def _count_authors(
+        self, chunk: Chunk, keep: np.ndarray, tally: Tally, hashes: np.ndarray, wanted: np.ndarray
+    ) -> None:
+        from aobench.audit.kernel import count_authors
+
+        a = self.plan.authors
+        if not lowers_letter_by_letter(self.plan.vocabulary):
+            chunk = Chunk.of((chunk.text(i).lower() for i in range(len(chunk))), chunk.first_row)
+        count_authors(
+            chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row, character_tables()[2], a.symbols, a.steps,
+            a.found_start, a.found, a.cell_of, 0, tally.arrays, self.author_words, hashes, wanted,
+        )  # fmt: skip
+
+    def take(self) -> Part:
+        """What was counted since the last call; the counter starts anew."""
+        rules = {rule: self.tally.sparse(rule) for rule in self.tally.rules if rule != "none"}
+        if self.authors is not None:
+            rules["authors"] = self.authors.sparse("authors")
+            self.authors.clear()
+        self.tally.clear()
+        self.last[:] = -1
+        texts = {int(row): self.texts[int(row)] for s in rules.values() for row in s.rows}
+        part = Part(rules, self.attribute_counts.copy(), self.object_counts.copy(), self.totals, texts)
+        self.attribute_counts[:] = self.object_counts[:] = 0
+        self.author_words[:] = 0
+        self.totals, self.texts = Totals(), {}
+        return part
+
+
+@lru_cache(maxsize=2)
+def empty_part(plan: Plan) -> Part:
+    """Nothing, in the shape of ``plan``."""
+    return Counter(plan).take()
+
+
+def merge_parts(plan: Plan, parts: Sequence[tuple[int, Part]]) -> Part:
+    """One part of several; each comes with what its rows are moved by. Texts are not moved, and left out."""
+    rules = {}
+    for rule in plan.rules:
+        tally = Tally((rule,), plan.cells(rule), plan.sketch, plan.examples)
+        for base, part in parts:
+            tally.add(rule, part.rules[rule], base)
+        rules[rule] = tally.sparse(rule)
+    totals = Totals()
+    attributes, objects = (np.zeros(n, np.int64) for n in plan.vocabulary.shape)
+    for _, part in parts:
+        totals.add(part.totals)
+        attributes += part.attribute_counts
+        objects += part.object_counts
+    return Part(rules, attributes, objects, totals)

@@ -1,0 +1,74 @@
+"""Where the captions stand in a file: layouts of known corpora by name, and how a column is found without one."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aobench.errors import UserError
+
+#: Names of caption columns, in lower case; the first that a file has is taken.
+CAPTION_COLUMNS = ("caption", "text", "alt_text", "alttext", "alt", "txt", "captions", "description", "title")
+
+#: A field that is a link tells a table without a header.
+_LINK = re.compile(r"https?://", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """``columns``: names, or positions from 0 where the file has no header; several are joined by ". ".
+
+    ``coded``: the text is URL-encoded, as in YFCC100M's own files.
+    """
+
+    columns: tuple[str | int, ...]
+    header: bool = True
+    coded: bool = False
+
+
+#: The corpora's own releases. CC3M and CC12M are tables without a header: caption, link and link, caption. YFCC100M's
+#: dump has 23 columns, or 25 with a line number and a hash: title and description count together.
+LAYOUTS: dict[str, Layout] = {
+    "laion": Layout(("TEXT",)),
+    "datacomp": Layout(("text",)),
+    "cc3m": Layout((0,), header=False),
+    "cc12m": Layout((1,), header=False),
+    "yfcc": Layout((6, 7), header=False, coded=True),
+    "yfcc25": Layout((8, 9), header=False, coded=True),
+}
+
+
+def find_column(names: Sequence[str], where: str, column: str | None = None) -> str:
+    """The caption column among ``names``: ``column``, or the first known name. UserError where there is none."""
+    if column is not None:
+        if column in names:
+            return column
+        raise UserError(f"{where} has no column {column!r}; its columns are: {', '.join(names) or 'none'}")
+    lowered = {name.lower(): name for name in reversed(names)}
+    for known in CAPTION_COLUMNS:
+        if known in lowered:
+            return lowered[known]
+    listed = ", ".join(names) or "none"
+    raise UserError(f"{where} has no caption column that is known; name one with --column. It has: {listed}")
+
+
+def table_layout(first_line: str, separator: str, where: str, column: str | None, layout: str | None) -> Layout:
+    """The layout of a CSV or TSV from its first line, unless ``layout`` or ``column`` names it."""
+    fields = first_line.split(separator) if separator == "\t" else next(csv.reader([first_line]), [])
+    if layout is not None:
+        known = LAYOUTS[layout]
+        known = LAYOUTS["yfcc25"] if layout == "yfcc" and len(fields) == 25 else known
+        if not known.header:
+            return known
+        column = column or find_column(fields, where, str(known.columns[0]))
+    if column is None and not any(field.strip().lower() in CAPTION_COLUMNS for field in fields):
+        links = [bool(_LINK.match(field)) for field in fields]
+        if links == [True, False]:
+            return LAYOUTS["cc12m"]
+        if links == [False, True]:
+            return LAYOUTS["cc3m"]
+        if separator == "\t" and len(fields) in (23, 25):
+            return LAYOUTS["yfcc25" if len(fields) == 25 else "yfcc"]
+    return Layout((find_column(fields, where, column),))

@@ -1,0 +1,100 @@
+"""The attributes and objects that an audit looks for, with their forms."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+
+from aobench.audit.forms import SPOKEN, Forms, attribute_forms, object_forms
+from aobench.audit.text import words
+from aobench.errors import UserError
+
+
+def lemmas() -> dict[str, tuple[str, ...]]:
+    """WordNet 3.0 lemmas of the 1,000 ImageNet classes by wnid (Miller 1995; WordNet licence, see NOTICE.md)."""
+    text = (resources.files("aobench.audit") / "lemmas.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines())
+    return {row["wnid"]: tuple(row["lemmas"].split("|")) for row in rows}
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Attributes and objects in the order of the matrix, and each object's synonyms where they are to count."""
+
+    attributes: tuple[str, ...]
+    objects: tuple[str, ...]
+    synonyms: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        for what, names in (("attribute", self.attributes), ("object", self.objects)):
+            if not names:
+                raise UserError(f"the vocabulary holds no {what}; give at least one")
+            if len(set(names)) != len(names):
+                twice = next(name for name in names if names.count(name) > 1)
+                raise UserError(f"the {what} {twice!r} stands twice in the vocabulary; list each once")
+            for name in names:
+                if not words(name):
+                    raise UserError(f"the {what} {name!r} holds no letter or digit; take it out of the vocabulary")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(number of attributes, number of objects)."""
+        return len(self.attributes), len(self.objects)
+
+    @cached_property
+    def attribute_forms(self) -> list[Forms]:
+        """The forms of each attribute."""
+        return [attribute_forms(name) for name in self.attributes]
+
+    @cached_property
+    def object_forms(self) -> list[Forms]:
+        """The forms of each object."""
+        synonyms = self.synonyms or ((),) * len(self.objects)
+        return [object_forms(name, more) for name, more in zip(self.objects, synonyms, strict=True)]
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits of the names and of all their forms."""
+        forms = [
+            [name, sorted([*sequence, written] for sequence, written in found.items())]
+            for names, every in ((self.attributes, self.attribute_forms), (self.objects, self.object_forms))
+            for name, found in zip(names, every, strict=True)
+        ]
+        content = [len(self.attributes), forms]
+        return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def published(synonyms: bool = False) -> Vocabulary:
+    """The 129 published attributes and 1,000 ImageNet objects; ``synonyms`` adds the objects' WordNet lemmas."""
+    import imagenet_ao
+
+    return vocabulary(imagenet_ao.ATTRIBUTES, tuple(imagenet_ao.OBJECTS), synonyms)
+
+
+def vocabulary(attributes: tuple[str, ...], objects: tuple[str, ...], synonyms: bool = False) -> Vocabulary:
+    """A vocabulary of one's own; the lemmas are known for objects that bear a published ImageNet name."""
+    if not synonyms:
+        return Vocabulary(attributes, objects)
+    import imagenet_ao
+
+    known = lemmas()
+    more = []
+    for name in objects:
+        wnid = imagenet_ao.OBJECTS.get(name, ("", 0))[0]
+        spoken = SPOKEN.get(name, name)
+        more.append(tuple(lemma for lemma in known.get(wnid, ()) if lemma.lower() != spoken))
+    return Vocabulary(attributes, objects, tuple(more))
+
+
+def read_names(path: str | Path) -> tuple[str, ...]:
+    """Names from a text file, one a line; empty and ``#`` lines are skipped. UserError where it cannot be read."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"the list of names {path} cannot be read ({error}); give a UTF-8 text file") from error
+    return tuple(line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))

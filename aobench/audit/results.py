@@ -1,0 +1,214 @@
+"""An audit's results: matrices, marginals, examples and manifest, in memory and in a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aobench.audit.counter import Part, Plan, merge_parts
+from aobench.audit.counts import FILE_SHIFT
+from aobench.audit.names import Vocabulary
+from aobench.audit.parts import read_part
+from aobench.audit.scan import Outcome, parts_of
+from aobench.errors import UserError
+
+MANIFEST = "manifest.json"
+#: Parts merged at a time: bounds the memory that many files take.
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Counts by rule, int64 (attributes, objects); ``distinct`` likewise, with ``exact`` bool where it's no estimate.
+
+    ``marginals``: captions that name each attribute and each object, by the forms of ``words``. ``folder``: where
+    the examples lie.
+    """
+
+    attributes: tuple[str, ...]
+    objects: tuple[str, ...]
+    counts: dict[str, np.ndarray]
+    distinct: dict[str, np.ndarray]
+    exact: dict[str, np.ndarray]
+    marginals: tuple[np.ndarray, np.ndarray]
+    manifest: dict[str, Any]
+    folder: Path
+
+    def matrix(self, rule: str | None = None) -> np.ndarray:
+        """The counts of a rule, by default the first that was counted. UserError where it wasn't."""
+        rule = rule or next(iter(self.counts))
+        if rule not in self.counts:
+            raise UserError(f"{self.folder} has no counts of rule {rule!r}; it has: {', '.join(self.counts)}")
+        return self.counts[rule]
+
+    def novel(self, rule: str | None = None, threshold: int = 0) -> list[tuple[str, str]]:
+        """The compositions that at most ``threshold`` captions show."""
+        pairs = np.argwhere(self.matrix(rule) <= threshold)
+        return [(self.attributes[a], self.objects[o]) for a, o in pairs]
+
+    def examples(self, rule: str | None = None) -> dict[tuple[str, str], list[tuple[str, int, str]]]:
+        """(attribute, object) -> its first different captions, as (file, row from 0, caption)."""
+        import pyarrow.parquet as pq
+
+        rule = rule or next(iter(self.counts))
+        found: dict[tuple[str, str], list[tuple[str, int, str]]] = {}
+        for row in pq.read_table(self.folder / f"examples-{rule}.parquet").to_pylist():
+            found.setdefault((row["attribute"], row["object"]), []).append((row["file"], row["row"], row["caption"]))
+        return found
+
+
+def merge_files(plan: Plan, outcome: Outcome, parts: Path) -> tuple[Part, dict[int, str]]:
+    """All files as one part, its rows as file number * 2^40 + row, and the texts of its examples by that key."""
+    whole: list[tuple[int, Part]] = []
+    texts: dict[int, str] = {}
+    keys = list(parts_of(outcome))
+    for start in range(0, len(keys), BATCH):
+        for number, key in keys[start : start + BATCH]:
+            part = read_part(parts, key)
+            base = number << FILE_SHIFT
+            texts.update((base + row, text) for row, text in part.texts.items())
+            part.texts = {}
+            whole.append((base, part))
+        whole = [(0, merge_parts(plan, whole))]
+        kept = {int(row) for sparse in whole[0][1].rules.values() for row in sparse.rows}
+        texts = {row: text for row, text in texts.items() if row in kept}
+    return (whole[0][1] if whole else merge_parts(plan, [])), texts
+
+
+def write_results(folder: Path, plan: Plan, outcome: Outcome, parts: Path, manifest: dict[str, Any]) -> Audit:
+    """Merge the parts and write the folder; the manifest comes last."""
+    part, texts = merge_files(plan, outcome, parts)
+    folder.mkdir(parents=True, exist_ok=True)
+    counts, distinct, exact = {}, {}, {}
+    paths = [record["path"] for record in outcome.records]
+    for rule in plan.rules:
+        sparse = part.rules[rule]
+        n = plan.cells(rule)
+        flat, different, sure = np.zeros(n, np.int64), np.zeros(n, np.int64), np.ones(n, np.bool_)
+        flat[sparse.cells] = sparse.counts
+        if plan.sketch:
+            different[sparse.cells], sure[sparse.cells] = sparse.distinct(plan.sketch)
+        cells = plan.cell_table(rule)
+        counts[rule], distinct[rule], exact[rule] = flat[cells], different[cells], sure[cells]
+        _write_matrix(folder / f"counts-{rule}.parquet", plan, counts[rule], distinct[rule], exact[rule])
+        _write_examples(folder / f"examples-{rule}.parquet", plan, rule, part, texts, paths)
+    manifest = {**manifest, "totals": part.totals.as_dict(), "rules": _rule_facts(plan, counts)}
+    marginals = (part.attribute_counts, part.object_counts)
+    _write_marginals(folder / "marginals.parquet", plan.vocabulary, marginals, counts)
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    names = plan.vocabulary
+    return Audit(names.attributes, names.objects, counts, distinct, exact, marginals, manifest, folder)
+
+
+def _rule_facts(plan: Plan, counts: dict[str, np.ndarray]) -> dict[str, Any]:
+    from aobench.audit.rules import VERSIONS
+
+    return {
+        rule: {"version": VERSIONS[rule], "pairs_seen": int((m > 0).sum()), "pairs": m.size, "sum": int(m.sum())}
+        for rule, m in counts.items()
+    }
+
+
+def _pairs(plan: Plan) -> tuple[Any, Any]:
+    """Columns attribute and object of the whole matrix, row by row."""
+    import pyarrow as pa
+
+    a, o = plan.vocabulary.shape
+    names = plan.vocabulary
+    rows = pa.DictionaryArray.from_arrays(np.repeat(np.arange(a, dtype=np.int32), o), list(names.attributes))
+    columns = pa.DictionaryArray.from_arrays(np.tile(np.arange(o, dtype=np.int32), a), list(names.objects))
+    return rows.cast(pa.string()), columns.cast(pa.string())
+
+
+def _write_matrix(path: Path, plan: Plan, counts: np.ndarray, distinct: np.ndarray, exact: np.ndarray) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    attribute, name = _pairs(plan)
+    columns = {"attribute": attribute, "object": name, "count": pa.array(counts.ravel())}
+    if plan.sketch:
+        columns |= {"distinct": pa.array(distinct.ravel()), "distinct_is_exact": pa.array(exact.ravel())}
+    pq.write_table(pa.table(columns), path, compression="zstd")
+
+
+def _write_examples(
+    path: Path, plan: Plan, rule: str, part: Part, texts: dict[int, str], paths: Sequence[str]
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sparse = part.rules[rule]
+    place = np.full(plan.cells(rule), -1, np.int64)
+    place[sparse.cells] = np.arange(len(sparse.cells))
+    at = place[plan.cell_table(rule)]
+    attributes, objects = np.nonzero(at >= 0)
+    seen = at[attributes, objects]
+    held = np.diff(sparse.example_starts)[seen]
+    repeat = np.repeat(np.arange(len(seen)), held)
+    offsets = np.arange(len(repeat)) - np.repeat(np.cumsum(held) - held, held)
+    which = sparse.example_starts[:-1][seen][repeat] + offsets if len(repeat) else np.zeros(0, np.int64)
+    keys = sparse.rows
+    names = plan.vocabulary
+    caption = pa.DictionaryArray.from_arrays(
+        which.astype(np.int32), pa.array([texts[int(k)] for k in keys], pa.string())
+    )
+    rows = keys[which]
+    table = pa.table(
+        {
+            "attribute": pa.array(names.attributes, pa.string()).take(pa.array(attributes[repeat])),
+            "object": pa.array(names.objects, pa.string()).take(pa.array(objects[repeat])),
+            "file": pa.array(paths, pa.string()).take(pa.array(rows >> FILE_SHIFT)),
+            "row": pa.array(rows & ((1 << FILE_SHIFT) - 1)),
+            "caption": caption,
+        }
+    )
+    pq.write_table(table, path, compression="zstd")
+
+
+def _write_marginals(
+    path: Path, names: Vocabulary, marginals: tuple[np.ndarray, np.ndarray], counts: dict[str, np.ndarray]
+) -> None:
+    """One row a name: captions that name it, and by rule the sum over its compositions."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns: dict[str, Any] = {
+        "kind": ["attribute"] * len(names.attributes) + ["object"] * len(names.objects),
+        "name": [*names.attributes, *names.objects],
+        "captions": np.concatenate(marginals),
+    }
+    for rule, matrix in counts.items():
+        columns[f"sum_{rule}"] = np.concatenate([matrix.sum(1), matrix.sum(0)])
+    pq.write_table(pa.table(columns), path, compression="zstd")
+
+
+def load(folder: str | Path) -> Audit:
+    """An audit from its folder. UserError where it is none."""
+    import pyarrow.parquet as pq
+
+    folder = Path(folder)
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        marginals = pq.read_table(folder / "marginals.parquet")
+        kinds, names = np.array(marginals["kind"].to_pylist()), marginals["name"].to_pylist()
+        sums = marginals["captions"].to_numpy()
+        attributes = tuple(name for name, kind in zip(names, kinds, strict=True) if kind == "attribute")
+        objects = tuple(names[len(attributes) :])
+        shape = len(attributes), len(objects)
+        counts, distinct, exact = {}, {}, {}
+        for rule in manifest["rules"]:
+            table = pq.read_table(folder / f"counts-{rule}.parquet")
+            counts[rule] = table["count"].to_numpy().reshape(shape)
+            if "distinct" in table.column_names:
+                distinct[rule] = table["distinct"].to_numpy().reshape(shape)
+                exact[rule] = table["distinct_is_exact"].to_numpy().reshape(shape)
+    except (OSError, ValueError, KeyError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise UserError(f"{folder} holds no audit ({why}); give a folder that imagenet-ao audit wrote") from error
+    split = len(attributes)
+    return Audit(attributes, objects, counts, distinct, exact, (sums[:split], sums[split:]), manifest, folder)

@@ -1,0 +1,216 @@
+"""Scans files on one machine: one thread reads, the others count; finished files are kept and not read again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aobench.audit.counter import Chunk, Counter, Part, Plan, merge_parts
+from aobench.audit.parts import file_facts, part_key, plan_hash, read_record, write_part
+from aobench.audit.readers import BadFileError, is_remote, kind_of, known_rows, read_chunks
+from aobench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Source:
+    """How files are read: column or layout of the captions, whether files are hashed, what a broken file does."""
+
+    column: str | None = None
+    layout: str | None = None
+    hash_files: bool = True
+    on_bad_file: str = "stop"
+
+
+@dataclass
+class Outcome:
+    """A scan's files: what the manifest says of each, and the parts' keys (None for a file that was skipped)."""
+
+    records: list[dict[str, Any]]
+    keys: list[str | None]
+
+
+class Counters:
+    """A pool of counters, one a thread, that serves file after file."""
+
+    def __init__(self, plan: Plan, workers: int) -> None:
+        self.plan = plan
+        self.all = [Counter(plan) for _ in range(workers)]
+        self.free: queue.SimpleQueue[Counter] = queue.SimpleQueue()
+        for counter in self.all:
+            self.free.put(counter)
+        self.threads = ThreadPoolExecutor(workers + 1, thread_name_prefix="audit")
+        # Numba compiles under a lock: once here, not in all threads at a time.
+        self.all[0].count(Chunk.of(["a"]))
+        self.all[0].take()
+
+    def run(self, chunk: Chunk, seed: int) -> int:
+        """Count a chunk with a counter that is free; returns its rows."""
+        counter = self.free.get()
+        try:
+            return counter.count(chunk, seed)
+        finally:
+            self.free.put(counter)
+
+    def take(self) -> Part:
+        """What all counters counted together. Call it when none runs."""
+        parts = [counter.take() for counter in self.all]
+        if len(parts) == 1:
+            return parts[0]
+        whole = merge_parts(self.plan, [(0, part) for part in parts])
+        wanted = {int(row) for sparse in whole.rules.values() for row in sparse.rows}
+        whole.texts = {row: text for part in parts for row, text in part.texts.items() if row in wanted}
+        return whole
+
+
+def file_seed(path: str) -> int:
+    """What a file's name adds to the draw of its sample, below 2^63."""
+    return int.from_bytes(hashlib.sha256(path.rsplit("/", 1)[-1].encode()).digest()[:8], "big") >> 1
+
+
+def sha256_of(path: str) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def scan_file(
+    path: str, counters: Counters, source: Source, told: Callable[[int], None] = lambda rows: None
+) -> tuple[Part, dict[str, Any]]:
+    """Count one file. ``told`` is called with the rows of each chunk done. BadFileError where it is broken."""
+    began = time.perf_counter()
+    seed, running = file_seed(path), deque[Future[int]]()
+    digest = counters.threads.submit(sha256_of, path) if source.hash_files and not is_remote(path) else None
+    try:
+        for chunk in read_chunks(path, source.column, source.layout):
+            running.append(counters.threads.submit(counters.run, chunk, seed))
+            if len(running) > 2 * len(counters.all):
+                told(running.popleft().result())
+        while running:
+            told(running.popleft().result())
+    except BaseException:
+        for future in running:
+            future.cancel()
+            if not future.cancelled():
+                future.exception()
+        counters.take()
+        raise
+    part = counters.take()
+    record = {
+        "kind": kind_of(path),
+        "sha256": digest.result() if digest else None,
+        **part.totals.as_dict(),
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+    return part, record
+
+
+def scan(
+    paths: Sequence[str], plan: Plan, parts: Path, source: Source | None = None, workers: int | None = None
+) -> Outcome:
+    """Count ``paths``, each into a part under ``parts``; those that are there already are not read again.
+
+    Raises UserError for a broken file, unless ``source.on_bad_file`` is ``skip``: then its record has an ``error``.
+    """
+    source = source or Source()
+    digest = plan_hash(plan, source.column, source.layout)
+    outcome = Outcome([], [])
+    todo = []
+    for path in paths:
+        facts = facts_of(path, source)
+        key = part_key(facts, digest)
+        known = read_record(parts, key) if "error" not in facts else None
+        outcome.records.append({**facts, **known, "resumed": True} if known else facts)
+        outcome.keys.append(key if known else None)
+        if known is None and "error" not in facts:
+            todo.append((len(outcome.keys) - 1, path, key))
+    if todo:
+        counters = Counters(plan, workers or os.cpu_count() or 1)
+        with counters.threads, _Progress([path for _, path, _ in todo]) as progress:
+            for index, path, key in todo:
+                _scan_one(index, path, key, counters, source, parts, outcome, progress)
+    return outcome
+
+
+def facts_of(path: str, source: Source) -> dict[str, Any]:
+    """`file_facts`, with an ``error`` where the file isn't there and broken files are skipped."""
+    try:
+        return file_facts(path)
+    except OSError as error:
+        return {"path": path, "size": None, "changed": None, **bad_file(path, str(error.strerror), source)}
+
+
+def bad_file(path: str, why: str, source: Source) -> dict[str, str]:
+    """The record of a broken file, or UserError."""
+    if source.on_bad_file == "skip":
+        return {"error": why}
+    raise UserError(f"{path} cannot be read: {why}; mend it, or leave it out with --on-bad-file skip")
+
+
+def _scan_one(
+    index: int, path: str, key: str, counters: Counters, source: Source, parts: Path, outcome: Outcome, progress: Any
+) -> None:
+    facts = outcome.records[index]
+    try:
+        part, record = scan_file(path, counters, source, progress.rows)
+    except BadFileError as error:
+        outcome.records[index] = {**facts, **bad_file(path, str(error), source)}
+    else:
+        write_part(parts, key, part, record)
+        outcome.records[index] = {**facts, **record, "resumed": False}
+        outcome.keys[index] = key
+    progress.file_done(path)
+
+
+class _Progress:
+    """A bar in captions/s with the time left, which files without a row count are estimated for by their bytes."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        from tqdm import tqdm
+
+        self.rows_of = {path: known_rows(path) for path in paths}
+        self.bytes_of = {path: Path(path).stat().st_size if not is_remote(path) else 0 for path in paths}
+        self.done_rows = self.done_bytes = self.file_rows = 0
+        self.left = list(paths)
+        self.bar = tqdm(total=self._total(), unit=" captions", unit_scale=True, disable=None, smoothing=0.05)
+
+    def _total(self) -> int | None:
+        """Rows of all files as far as they can be told."""
+        unknown = [path for path in self.left if self.rows_of[path] is None]
+        if unknown and not self.done_bytes:
+            return None
+        rate = self.done_rows / self.done_bytes if self.done_bytes else 0.0
+        estimated = sum(self.rows_of[p] or rate * self.bytes_of[p] for p in self.left)
+        return int(self.done_rows + estimated)
+
+    def rows(self, n: int) -> None:
+        """``n`` more rows are counted."""
+        self.file_rows += n
+        self.bar.update(n)
+
+    def file_done(self, path: str) -> None:
+        """One more file is done, or was given up."""
+        self.left.remove(path)
+        self.done_rows += self.file_rows
+        self.done_bytes += self.bytes_of[path]
+        self.file_rows = 0
+        self.bar.total = self._total()
+        self.bar.refresh()
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+
+def parts_of(outcome: Outcome) -> Iterator[tuple[int, str]]:
+    """(number of the file, key) of each file that was read."""
+    return ((number, key) for number, key in enumerate(outcome.keys) if key is not None)

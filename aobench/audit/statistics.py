@@ -1,0 +1,145 @@
+"""What a matrix of counts says: novelty and its bound, how diversely a corpus composes, where two rules disagree."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from aobench.audit.results import Audit
+from aobench.errors import UserError
+
+NORMALISERS = ("arithmetic", "geometric", "min", "max", "joint")
+
+
+def upper_bound(count: int, scanned: int, confidence: float = 0.95) -> float:
+    """The largest share of captions that is plausible where ``count`` of ``scanned`` drawn captions show a composition.
+
+    Clopper and Pearson's one-sided bound (1934). For a count of 0 and 95 % it is 1 - 0.05^(1/n), near 3/n: the rule of
+    three (Hanley and Lippman-Hand 1983). It holds for captions drawn at random, not for the first ones of a corpus.
+    """
+    if not 0 <= count <= scanned or scanned < 1:
+        raise UserError(f"a bound needs 0 <= count <= scanned and scanned >= 1; got {count} of {scanned}")
+    if count == scanned:
+        return 1.0
+    from scipy.stats import beta
+
+    return float(beta.ppf(confidence, count + 1, scanned - count))
+
+
+@dataclass(frozen=True)
+class Nmi:
+    """Normalised mutual information, 0..1: lower means that attributes and objects are combined more freely.
+
+    ``n``: co-occurrences, the sum of the matrix. ``shuffled``: mean over matrices with the same marginals in which
+    attribute and object are independent, which is the upward bias at this n; ``shuffled_sd``: their deviation.
+    """
+
+    nmi: float
+    n: int
+    normaliser: str
+    mutual_information: float
+    entropy_attribute: float
+    entropy_object: float
+    shuffled: float
+    shuffled_sd: float
+    shuffles: int
+
+    def as_dict(self) -> dict[str, float | int | str]:
+        """For JSON; entropies in nats."""
+        return asdict(self)
+
+
+def _entropy(counts: np.ndarray) -> float:
+    p = counts[counts > 0] / counts.sum()
+    return float(-(p * np.log(p)).sum())
+
+
+def _nmi(matrix: np.ndarray, normaliser: str) -> tuple[float, float, float, float]:
+    """(NMI, mutual information, H(attribute), H(object)) in nats; NMI 0 where the normaliser is 0."""
+    h_a, h_o, h_joint = _entropy(matrix.sum(1)), _entropy(matrix.sum(0)), _entropy(matrix.ravel())
+    information = max(h_a + h_o - h_joint, 0.0)
+    by = {
+        "arithmetic": (h_a + h_o) / 2, "geometric": (h_a * h_o) ** 0.5, "min": min(h_a, h_o), "max": max(h_a, h_o),
+        "joint": h_joint,
+    }[normaliser]  # fmt: skip
+    return (information / by if by > 0 else 0.0), information, h_a, h_o
+
+
+def nmi(matrix: np.ndarray, normaliser: str = "arithmetic", shuffles: int = 20, seed: int = 0) -> Nmi:
+    """NMI between attributes and objects of a matrix of counts (attributes, objects), with its shuffled baseline.
+
+    I(A; O) over the mean of H(A) and H(O) (Vinh et al. 2010, NMI_sum), or another normaliser, of the distribution that
+    gives each co-occurrence of a caption equal weight. The shuffled matrices are drawn with all marginals kept
+    (Patefield 1981). UserError for a matrix without counts.
+    """
+    if normaliser not in NORMALISERS:
+        raise UserError(f"unknown normaliser {normaliser!r}; there are: {', '.join(NORMALISERS)}")
+    total = int(matrix.sum())
+    if total == 0:
+        raise UserError("no composition was seen, so there is no mutual information to measure")
+    value, information, h_a, h_o = _nmi(matrix, normaliser)
+    kept = matrix[matrix.sum(1) > 0][:, matrix.sum(0) > 0]
+    from scipy.stats import random_table
+
+    # Patefield's sampler steps through each cell's distribution: beyond 10^9 the bias is nil and is left out.
+    drawn = []
+    if total < 1_000_000_000 and shuffles:
+        tables = random_table(kept.sum(1), kept.sum(0))
+        state = np.random.default_rng(seed)
+        drawn = [_nmi(tables.rvs(random_state=state), normaliser)[0] for _ in range(shuffles)]
+    mean, sd = (float(np.mean(drawn)), float(np.std(drawn))) if drawn else (0.0, 0.0)
+    return Nmi(value, total, normaliser, information, h_a, h_o, mean, sd, len(drawn))
+
+
+def summary(audit: Audit, threshold: int = 0) -> str:
+    """A few lines to read: what was scanned, and by rule what was seen and how diversely."""
+    totals, manifest = audit.manifest["totals"], audit.manifest
+    files = manifest["files"]
+    lines = [
+        f"{totals['rows']:,} captions in {len(files) - len(manifest['skipped_files']):,} files "
+        f"({totals['nulls']:,} null, {totals['empty']:,} empty), {manifest['seconds']:,.1f} s"
+        + (f", {manifest['captions_per_second']:,} captions/s" if manifest["captions_per_second"] else "")
+    ]
+    lines += [f"SKIPPED {r['path']}: {r['error']}" for r in files if "error" in r]
+    already = sum(bool(r.get("resumed")) for r in files)
+    if already:
+        lines.append(f"{already:,} files were counted before and were not read again")
+    for rule, matrix in audit.counts.items():
+        novel = int((matrix <= threshold).sum())
+        line = f"{rule}: {matrix.size - novel:,} of {matrix.size:,} compositions seen, {novel:,} novel"
+        line += f" (at most {threshold:,} captions)" if threshold else ""
+        if matrix.any():
+            found = nmi(matrix)
+            line += f"; NMI {found.nmi:.4f} (shuffled {found.shuffled:.4f}, N {found.n:,}, arithmetic mean)"
+        lines.append(line)
+    if manifest["sample"] < 1 and totals["counted"]:
+        bound = upper_bound(0, totals["counted"])
+        lines.append(
+            f"A sample of {totals['counted']:,} captions: one not seen is in at most {bound:.3g} of all captions, "
+            f"that is {bound * totals['rows']:,.0f} of {totals['rows']:,} (95 %)"
+        )
+    return "\n".join(lines)
+
+
+def disagreements(audit: Audit, a: str = "authors", b: str = "words") -> dict[str, np.ndarray]:
+    """The compositions that one rule calls seen and the other novel: int (n, 2) of (attribute, object) places."""
+    first, second = audit.matrix(a) > 0, audit.matrix(b) > 0
+    return {f"{a} only": np.argwhere(first & ~second), f"{b} only": np.argwhere(second & ~first)}
+
+
+def write_disagreements(audit: Audit, path: Path, a: str = "authors", b: str = "words") -> Path:
+    """All compositions that the two rules disagree on, with the first example that one of them took for it, as CSV."""
+    found = disagreements(audit, a, b)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(["seen by", "attribute", "object", "captions", "file", "row", "caption"])
+        for rule, pairs in zip((a, b), found.values(), strict=True):
+            examples = audit.examples(rule)
+            for i, j in pairs:
+                pair = audit.attributes[i], audit.objects[j]
+                example = examples.get(pair, [("", "", "")])[0]
+                table.writerow([f"{rule} only", *pair, int(audit.counts[rule][i, j]), *example])
+    return path

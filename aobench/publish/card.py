@@ -1,0 +1,156 @@
+"""Model cards: a new one from the template, or a section in the user's own."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aobench.analysis.by_part import by_part
+from aobench.errors import UserError
+from aobench.publish.entries import TASKS, beyond, entries, entries_yaml, model_index
+from aobench.publish.results import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BEGIN, END = "<!-- imagenet-ao: from here -->", "<!-- imagenet-ao: to here -->"
+FIGURE = "imagenet_ao.png"
+
+
+def _template(name: str) -> Path:
+    return Path(str(resources.files("imagenet_ao_cards") / name))
+
+
+def _rows(result: Result) -> list[dict[str, Any]]:
+    """The table: a row a split and accuracy."""
+    rows = []
+    for split, f in result.splits.items():
+        for kind in ("composition", "attribute", "object"):
+            key = f"{kind}_top1"
+            if key in f:
+                chance = (
+                    f["chance"]
+                    if kind == f.get("candidates", "")[:-1] or kind == "composition"
+                    else f[f"{kind}_chance"]
+                )
+                cells = [100 * f[k] for k in (key, f"{key}_low", f"{key}_high")]
+                value, low, high = (f"{cell:.1f}" for cell in cells)
+                listed = f"{f['n_candidates']:,} ({f['candidates']})"
+                rows.append(
+                    {"split": split, "figure": kind, "value": value, "low": low, "high": high,
+                     "chance": f"{100 * chance:.2f}", "n": f"{f['n']:,}", "candidates": listed}
+                )  # fmt: skip
+    return rows
+
+
+def section(result: Result, baseline: Sequence[Result] = ()) -> str:
+    """The Markdown about this result, between two marks."""
+    import jinja2
+
+    extremes = {}
+    for part in ("attribute", "object"):
+        table = by_part(result.predictions, "ood", part) if "ood" in result.splits else []
+        if len(table) > 1:
+            extremes[part] = {"worst": table[:5], "best": table[::-1][:5]}
+    template = jinja2.Template(_template("section.md").read_text(encoding="utf-8"), undefined=jinja2.StrictUndefined)
+    text = template.render(
+        r=result.content, rows=_rows(result), extremes=extremes, figure=FIGURE,
+        effective=beyond(result, baseline) if baseline else None,
+        baseline=[one.content["model"]["id"] for one in baseline],
+    )  # fmt: skip
+    return f"{BEGIN}\n{text.strip()}\n{END}\n"
+
+
+def extend(
+    existing: str | None, result: Result, dataset: str, revision: str | None, baseline: Sequence[Result] = ()
+) -> str:
+    """The card with the section put in, or renewed where it is there; a new card from the template where there is none.
+
+    What else the user's card says, in text and metadata, stays. Raises UserError where its metadata cannot be read.
+    """
+    from huggingface_hub import ModelCard, ModelCardData
+
+    ours = model_index(result, dataset, revision, baseline)
+    name = result.content["model"]["id"].rstrip("/").rsplit("/", 1)[-1]
+    text = section(result, baseline)
+    if existing is None:
+        zero_shot = result.predictions.names_attributes
+        data = ModelCardData(
+            pipeline_tag="zero-shot-image-classification" if zero_shot else "image-classification",
+            tags=["imagenet-ao"], model_name=name, eval_results=ours,
+        )  # fmt: skip
+        template = str(_template("card.md"))
+        return str(ModelCard.from_template(data, template_path=template, model_name=name, section=text))
+    try:
+        card: Any = ModelCard(existing)
+    except Exception as error:
+        raise UserError(f"the existing card's metadata cannot be read: {str(error).splitlines()[0]}") from error
+    tasks = set(TASKS)
+    kept = [
+        row
+        for row in card.data.eval_results or []
+        if not (row.dataset_type == dataset and row.metric_type in tasks and row.dataset_config == result.config)
+    ]
+    card.data.eval_results = [*kept, *ours]
+    card.data.model_name = card.data.model_name or name
+    before, begin, rest = card.text.partition(BEGIN)
+    after = rest.partition(END)[2].lstrip("\n") if begin else ""
+    if begin and END not in rest:
+        raise UserError(f"the existing card has {BEGIN!r} without {END!r}; mend or remove the mark")
+    card.text = before.rstrip("\n") + "\n\n" + text + after
+    return str(card)
+
+
+def figure(result: Result) -> Figure:
+    """Accuracy on novel compositions by attribute, with 95 % intervals, worst at the bottom."""
+    from matplotlib.figure import Figure
+
+    split = "ood" if "ood" in result.splits else next(iter(result.splits))
+    table = by_part(result.predictions, split, "attribute" if result.predictions.names_attributes else "object")
+    shown = table if len(table) <= 40 else [*table[:20], *table[-20:]]
+    f = result.splits[split]
+    page = Figure(figsize=(7, 1.2 + 0.2 * len(shown)), layout="constrained")
+    axes = page.subplots()
+    for place, row in enumerate(shown):
+        axes.plot(
+            [100 * row["low"], 100 * row["high"]], [place, place], color="#9db7d5", linewidth=4, solid_capstyle="butt"
+        )
+        axes.plot(100 * row["rate"], place, "o", color="#1b4f8a", markersize=5, clip_on=False)
+    axes.axvline(100 * f["chance"], color="#b3541e", linestyle="--", linewidth=1)
+    axes.text(100 * f["chance"] + 0.8, len(shown) - 0.6, "chance", color="#b3541e", fontsize=8, va="bottom")
+    axes.set_yticks(range(len(shown)), [f"{row['name']} ({row['n']})" for row in shown], fontsize=8)
+    axes.set_xlim(0, 100)
+    axes.set_ylim(-0.7, len(shown) + 0.2)
+    axes.set_xlabel("right, % (95 % interval; images in brackets)")
+    left = f", {len(table) - len(shown)} in the middle left out" if len(shown) < len(table) else ""
+    axes.set_title(
+        f"{result.content['model']['id']} on {result.config}, {split}, n = {f['n']:,}{left}", fontsize=9, loc="left"
+    )
+    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    return page
+
+
+def write_card(
+    result: Result, out: Path, dataset: str, revision: str | None, source: str | None, baseline: Sequence[Result] = ()
+) -> list[Path]:
+    """Card, figure and entries under ``out``, laid out as in the model's repository; an existing card is extended."""
+    (out / ".eval_results").mkdir(parents=True, exist_ok=True)
+    card = out / "README.md"
+    existing = card.read_text(encoding="utf-8") if card.exists() else None
+    text = extend(existing, result, dataset, revision, baseline)
+    picture = io.BytesIO()
+    figure(result).savefig(picture, format="png", dpi=120)
+    files = {
+        card: text.encode(),
+        out / FIGURE: picture.getvalue(),
+        out / ".eval_results" / "imagenet_ao.yaml": entries_yaml(
+            entries(result, dataset, revision, source, baseline)
+        ).encode(),
+    }
+    for path, content in files.items():
+        path.write_bytes(content)
+    return list(files)

@@ -1,0 +1,95 @@
+"""The verbs ``card``, ``submit`` and ``leaderboard``."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+from typing import Any
+
+from aobench.errors import UserError
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verbs of publishing to the command line."""
+    c = verbs.add_parser("card", help="write a result as a model card and leaderboard entries")
+    c.add_argument("results", type=Path, help="folder that `imagenet-ao evaluate` wrote for a model")
+    c.add_argument("--out", type=Path, help="folder of the model's repository; a README.md there is extended "
+                   "(default: model_cards/MODEL)")  # fmt: skip
+    _common(c)
+    s = verbs.add_parser("submit", help="show the pull request of a result; --push opens it")
+    s.add_argument("results", type=Path, help="folder that `imagenet-ao evaluate` wrote for a model")
+    s.add_argument("--to", required=True, metavar="ORG/MODEL", help="the model's repository")
+    s.add_argument("--benchmark", default="v2", choices=("v2", "mini"), help="what the target lists (default: v2)")
+    s.add_argument("--push", action="store_true", help="open the pull request (else only show it)")
+    _common(s)
+    b = verbs.add_parser("leaderboard", help="write the leaderboard of results as static pages")
+    b.add_argument("results", nargs="+", type=Path, help="folders that `imagenet-ao evaluate` wrote")
+    b.add_argument("--out", type=Path, default=Path("leaderboard"), help="folder of the pages (default: leaderboard)")
+    b.add_argument("--models", type=Path, help="CSV with the columns model, family, training_set")
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", required=True, metavar="ORG/DATASET", help="the benchmark's dataset repository")
+    parser.add_argument("--revision", help="its commit; submit finds it by itself")
+    parser.add_argument("--baseline", nargs="+", type=Path, default=[], metavar="RESULTS",
+                        help="results of at least 3 baseline models, for effective generalization")  # fmt: skip
+
+
+def card(args: argparse.Namespace) -> None:
+    """``imagenet-ao card``."""
+    from aobench.publish.card import write_card
+    from aobench.publish.results import read_result
+
+    result = read_result(args.results)
+    out = args.out or Path("model_cards") / args.results.name
+    written = write_card(result, out, args.dataset, args.revision, None, [read_result(b) for b in args.baseline])
+    print("\n".join(f"Written: {path}" for path in written))
+
+
+def submit(args: argparse.Namespace) -> None:
+    """``imagenet-ao submit``: a dry run unless ``--push``."""
+    from aobench.publish.results import read_result
+    from aobench.publish.submit import known_fingerprints, push, show, submission
+
+    result = read_result(args.results)
+    fingerprints, revision = known_fingerprints(result.config, args.dataset)
+    baseline = [read_result(folder) for folder in args.baseline]
+    ready = submission(
+        result, args.to, args.dataset, args.benchmark, fingerprints, args.revision or revision, baseline
+    )  # fmt: skip
+    print(show(ready))
+    if args.push:
+        print(f"Opened: {push(ready)}")
+    else:
+        print("Nothing was sent: this is a dry run. Add --push to open the pull request.")
+
+
+def leaderboard(args: argparse.Namespace) -> None:
+    """``imagenet-ao leaderboard``."""
+    from aobench.publish.leaderboard import build
+    from aobench.publish.results import read_result
+
+    pages = build([read_result(folder) for folder in args.results], args.out, _facts(args.models))
+    print(f"Written: {len(pages)} pages; open {pages[0]}")
+
+
+def _facts(path: Path | None) -> dict[str, dict[str, str]]:
+    if path is None:
+        return {}
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); give a CSV with the columns model, family, training_set"
+        ) from error
+    missing = {"model", "family", "training_set"} - set(rows[0] if rows else ())
+    if missing:
+        raise UserError(f"{path} lacks the column(s) {', '.join(sorted(missing))}")
+    return {row["model"]: {"family": row["family"], "training": row["training_set"]} for row in rows}
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the verb that ``args`` names."""
+    {"card": card, "submit": submit, "leaderboard": leaderboard}[args.verb](args)

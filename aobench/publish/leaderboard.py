@@ -1,0 +1,238 @@
+"""The leaderboard as a static page: opened from disk or put on any host, no server behind it."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from aobench.analysis.by_part import by_part
+from aobench.errors import UserError
+from aobench.publish.results import Result
+
+KINDS = ("composition", "attribute", "object", "harmonic mean")
+
+
+def comparable(result: Result) -> tuple[str, ...]:
+    """What two rows must share to stand in one table: dataset fingerprints, prompts and candidates.
+
+    A supervised classifier has no prompts and ranks objects only, so it never shares a table with a zero-shot model.
+    """
+    content = result.content
+    return (
+        content["dataset"]["config"],
+        json.dumps({name: s["fingerprint"] for name, s in content["dataset"]["splits"].items()}, sort_keys=True),
+        json.dumps(content["templates"], sort_keys=True),
+        json.dumps({name: c["hash"] for name, c in content["candidates"].items()}, sort_keys=True),
+    )
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower() or "model"
+
+
+def _figure(f: dict[str, Any], kind: str) -> dict[str, float] | None:
+    key = f"{kind}_top1"
+    if key not in f:
+        return None
+    return {"value": 100 * f[key], "low": 100 * f[f"{key}_low"], "high": 100 * f[f"{key}_high"]}
+
+
+def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
+    content = result.content
+    figures = {
+        split: {kind: _figure(f, kind) for kind in ("composition", "attribute", "object")}
+        for split, f in result.splits.items()
+    }
+    main = content["figures"].get(
+        "main", "object_top1" if not result.predictions.names_attributes else "composition_top1"
+    )
+    return {
+        "id": content["model"]["id"], "slug": slug, "family": facts.get("family", content["model"]["kind"]),
+        "training": facts.get("training", "not stated"), "figures": figures, "main": main.split("_")[0],
+        "harmonic": content["figures"].get("harmonic_mean"), "content": content,
+        "n": {split: f["n"] for split, f in result.splits.items()},
+        "chance": {split: 100 / f["n_candidates"] for split, f in result.splits.items()},
+    }  # fmt: skip
+
+
+def groups(results: Sequence[Result], facts: dict[str, dict[str, str]]) -> list[dict[str, Any]]:
+    """Rows that compare, together: each group with its heading, splits and rows, best OoD accuracy first."""
+    found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    used: set[str] = set()
+    for result in results:
+        slug = base = _slug(result.content["model"]["id"])
+        number = 2
+        while slug in used:
+            slug, number = f"{base}-{number}", number + 1
+        used.add(slug)
+        found.setdefault(comparable(result), []).append(
+            _row(result, slug, facts.get(result.content["model"]["id"], {}))
+        )
+    out = []
+    for rows in found.values():
+        rows.sort(key=lambda row: -((row["figures"].get("ood", {}).get(row["main"]) or {}).get("value", -1)))
+        content = rows[0]["content"]
+        prompts, listed = content["templates"], content["candidates"].items()
+        said = (
+            f"{prompts['n']} prompt{'s' * (prompts['n'] > 1)} ({prompts['hash']})"
+            if prompts
+            else "No prompts: supervised classifiers"
+        )
+        out.append(
+            {
+                "config": content["dataset"]["config"], "rows": rows, "main": rows[0]["main"],
+                "splits": [s for s in ("id", "ood") if s in rows[0]["figures"]], "chance": rows[0]["chance"],
+                "prompts": said,
+                "candidates": ", ".join(f"{s}: {c['n']:,} {c['mode']} ({c['hash']})" for s, c in listed),
+                "fingerprints": ", ".join(f"{s}: {d['fingerprint']}" for s, d in content["dataset"]["splits"].items()),
+            }
+        )  # fmt: skip
+    return sorted(
+        out, key=lambda group: (group["config"] == "mini", group["main"] != "composition", -len(group["rows"]))
+    )
+
+
+def scatter(group: dict[str, Any]) -> str:
+    """The ID-OoD scatter of a group as an HTML fragment, '' where a split lacks; the page loads plotly's script."""
+    import plotly.graph_objects as go
+
+    points = [
+        (row, row["figures"]["id"][group["main"]], row["figures"]["ood"][group["main"]])
+        for row in group["rows"]
+        if group["splits"] == ["id", "ood"]
+        and row["figures"]["id"][group["main"]]
+        and row["figures"]["ood"][group["main"]]
+    ]
+    if not points:
+        return ""
+    marks = ["circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon"]
+    colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31"]  # Okabe and Ito
+    figure = go.Figure()
+    for place, family in enumerate(sorted({row["family"] for row, _, _ in points})):
+        mine = [(row, a, b) for row, a, b in points if row["family"] == family]
+        figure.add_scatter(
+            x=[a["value"] for _, a, _ in mine], y=[b["value"] for _, _, b in mine], mode="markers", name=family,
+            text=[row["id"] for row, _, _ in mine],
+            error_x=_bars([a for _, a, _ in mine]), error_y=_bars([b for _, _, b in mine]),
+            marker={"symbol": marks[place % 8], "size": 11, "color": colours[place % 8]},
+            hovertemplate="%{text}<br>ID %{x:.1f} %, OoD %{y:.1f} %<extra>" + html.escape(family) + "</extra>",
+        )  # fmt: skip
+    low = min(min(a["low"], b["low"]) for _, a, b in points)
+    figure.add_scatter(x=[low, 100], y=[low, 100], mode="lines", name="OoD = ID", line={"dash": "dot", "color": "#666"})
+    if len(points) >= 3 and len({a["value"] for _, a, _ in points}) > 1:
+        _add_fit(figure, points)
+    figure.update_layout(
+        template="plotly_white", height=440, margin={"l": 50, "r": 10, "t": 20, "b": 50},
+        legend={"orientation": "h", "y": -0.2},
+        xaxis_title=f"ID {group['main']} top-1, %", yaxis_title=f"OoD {group['main']} top-1, %", font={"size": 13},
+    )  # fmt: skip
+    return figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True})
+
+
+def _bars(values: list[dict[str, float]]) -> dict[str, Any]:
+    return {
+        "type": "data", "symmetric": False, "thickness": 1, "array": [v["high"] - v["value"] for v in values],
+        "arrayminus": [v["value"] - v["low"] for v in values],
+    }  # fmt: skip
+
+
+def _add_fit(figure: Any, points: list[Any]) -> None:
+    """The least-squares line on the logit scale over all points of the group."""
+    import numpy as np
+    from compositional_ood.compositional_ood import TRANSFORMS
+
+    there, back = TRANSFORMS["logit"]
+    a, b = (np.clip([p[i]["value"] / 100 for p in points], 0.001, 0.999) for i in (1, 2))
+    slope, intercept = np.polyfit(there(a), there(b), 1)
+    grid = np.linspace(a.min(), a.max(), 60)
+    figure.add_scatter(
+        x=100 * grid, y=100 * back(slope * there(grid) + intercept), mode="lines", line={"color": "#444"},
+        name=f"logit fit over these {len(points)}: slope {slope:.2f}",
+    )  # fmt: skip
+
+
+def _examples(result: Result, folder: Path, count: int = 6) -> dict[str, list[dict[str, str]]]:
+    """Pictures named right and wrong, of mini only: it is drawn anew from its ids, and its licence is known."""
+    from PIL import Image
+
+    from aobench.mini.splits import samples
+
+    if result.config != "mini" or "ood" not in result.splits:
+        return {}
+    rows, listed = result.predictions.split("ood"), result.predictions.candidates["ood"]
+    chosen: dict[str, list[int]] = {"right": [], "wrong": []}
+    step = max(1, len(rows["rank"]) // 997)
+    for i in [*range(0, len(rows["rank"]), step), *range(len(rows["rank"]))]:
+        kind = "right" if rows["rank"][i] == 0 else "wrong"
+        if len(chosen[kind]) < count and i not in chosen[kind]:
+            chosen[kind].append(i)
+    wanted = {rows["sample_id"][i] for kind in chosen.values() for i in kind}
+    pictures = {sample.sample_id: sample for sample in samples("ood") if sample.sample_id in wanted}
+    out: dict[str, list[dict[str, str]]] = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind, numbers in chosen.items():
+        for i in numbers:
+            sample = pictures[rows["sample_id"][i]]
+            name = f"{_slug(sample.sample_id)}.webp"
+            Image.fromarray(sample.image()).resize((112, 112), Image.Resampling.LANCZOS).save(folder / name, quality=85)
+            said = listed.names[rows["top"][i][0]] if rows["top"][i] else "unreadable"
+            out.setdefault(kind, []).append({"file": name, "shown": listed.names[rows["label"][i]], "said": said})
+    return out
+
+
+def build(results: Sequence[Result], out: Path, facts: dict[str, dict[str, str]] | None = None) -> list[Path]:
+    """Write the pages: index.html and a page a model under ``models/``; returns them.
+
+    ``facts``: by model id its ``family`` and ``training`` set. Raises UserError where there are no results.
+    """
+    import jinja2
+
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise UserError("the leaderboard draws with plotly: pip install 'imagenet-ao[leaderboard]'") from error
+    if not results:
+        raise UserError("there are no results to list; name folders that `imagenet-ao evaluate` wrote")
+    pages = resources.files("aobench.publish") / "pages"
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(str(pages)), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    tables = groups(results, facts or {})
+    (out / "models").mkdir(parents=True, exist_ok=True)
+    for name in ("style.css", "table.js"):
+        shutil.copyfile(str(pages / name), out / name)
+    (out / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
+    index = out / "index.html"
+    families = sorted({row["family"] for group in tables for row in group["rows"]})
+    trainings = sorted({row["training"] for group in tables for row in group["rows"]})
+    index.write_text(
+        environment.get_template("index.html").render(
+            groups=tables, plots=[scatter(group) for group in tables], families=families, trainings=trainings
+        ),
+        encoding="utf-8",
+    )
+    written = [index]
+    by_content = {id(result.content): result for result in results}
+    for group in tables:
+        for row in group["rows"]:
+            result = by_content[id(row["content"])]
+            split = "ood" if "ood" in result.splits else next(iter(result.splits))
+            parts = {part: by_part(result.predictions, split, part) for part in ("attribute", "object")}
+            if not result.predictions.names_attributes:
+                parts.pop("attribute")
+            page = out / "models" / f"{row['slug']}.html"
+            page.write_text(
+                environment.get_template("model.html").render(
+                    row=row, group=group, split=split, parts={k: v for k, v in parts.items() if v},
+                    examples=_examples(result, out / "models" / row["slug"]),
+                ),
+                encoding="utf-8",
+            )  # fmt: skip
+            written.append(page)
+    return written

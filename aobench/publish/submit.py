@@ -1,0 +1,118 @@
+"""One pull request with a result: shown first, sent only when asked."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aobench.errors import UserError
+from aobench.publish.entries import PATH, entries, entries_yaml
+from aobench.publish.results import KNOWN, Result, check
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+FINGERPRINTS = "fingerprints.json"
+EVIDENCE = "imagenet_ao"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What goes where: contents by path in the repository, and the sentence of the pull request."""
+
+    repo: str
+    files: Mapping[str, bytes]
+    title: str
+    description: str
+
+
+def known_fingerprints(config: str, dataset: str, offline: bool = False) -> tuple[dict[str, str], str | None]:
+    """Fingerprints by split, and the commit of the dataset repository that holds them (None for mini).
+
+    mini's are known to the package; another config's are read from ``fingerprints.json`` of the dataset repository.
+    Raises UserError where it has none.
+    """
+    if config in KNOWN:
+        return dict(KNOWN[config]), None
+    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        path = hf_hub_download(dataset, FINGERPRINTS, repo_type="dataset", local_files_only=offline)
+        revision = None if offline else HfApi().dataset_info(dataset).sha
+    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError, ValueError) as error:
+        raise UserError(
+            f"the fingerprints of {config} are unknown: {dataset} gave no {FINGERPRINTS} ({type(error).__name__}); "
+            "name the dataset repository that `imagenet-ao prepare` wrote with --dataset"
+        ) from error
+    with open(path, encoding="utf-8") as stream:
+        table = json.load(stream).get(config, {})
+    return {split: facts["fingerprint"] for split, facts in table.items()}, revision
+
+
+def submission(
+    result: Result, repo: str, dataset: str, benchmark: str, fingerprints: Mapping[str, str], revision: str | None,
+    baseline: Sequence[Result] = (),
+) -> Submission:  # fmt: skip
+    """Check ``result`` and lay out its pull request to the model repository ``repo``.
+
+    ``benchmark`` is the config that the target lists: a result on another one is refused. Raises UserError.
+    """
+    if repo.count("/") != 1 or not all(repo.split("/")):
+        raise UserError(f"--to takes a model repository as org/model; got {repo!r}")
+    if result.config != benchmark:
+        raise UserError(
+            f"this result is on {result.config}, the target lists {benchmark}: they don't compare"
+            + ("; mini has tasks of its own, name them with --benchmark mini" if result.config == "mini" else "")
+        )
+    check(result, fingerprints)
+    source = f"https://huggingface.co/{repo}/blob/main/{EVIDENCE}/results.json"
+    rows = entries(result, dataset, revision, source, baseline)
+    if not rows:
+        raise UserError(f"{result.folder} has no figure on the split ood: there is nothing to submit")
+    files = {
+        PATH: entries_yaml(rows).encode(),
+        f"{EVIDENCE}/results.json": (result.folder / "results.json").read_bytes(),
+        f"{EVIDENCE}/predictions.parquet": (result.folder / "predictions.parquet").read_bytes(),
+    }
+    figures = "\n".join(f"- {row.task_id}: {row.value}" for row in rows)
+    description = (
+        f"Results on {dataset}, in percent:\n{figures}\n\n{rows[0].notes}\n\n"
+        "`imagenet-ao score imagenet_ao/predictions.parquet` gives every figure again, without the model."
+    )
+    return Submission(repo, files, "ImageNet-AO results", description)
+
+
+def show(given: Submission) -> str:
+    """The submission as text: what would go where."""
+    sizes = "\n".join(f"  {path}  {len(content):,} bytes" for path, content in given.files.items())
+    text = given.files[PATH].decode()
+    return f"To {given.repo}, as one pull request {given.title!r}:\n{sizes}\n\n{PATH}:\n{text}"
+
+
+def push(given: Submission, api: HfApi | None = None) -> str:
+    """Open the pull request; returns its address. The token is huggingface_hub's own (HF_TOKEN or a login).
+
+    Raises UserError, which never holds the token, where the Hub refuses.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi, get_token
+    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
+
+    operations = [CommitOperationAdd(path, content) for path, content in given.files.items()]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a table is data: it is the evidence, and small
+            done = (api or HfApi()).create_commit(
+                given.repo, operations, commit_message=given.title, commit_description=given.description, create_pr=True
+            )
+    except (HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled, OSError) as error:
+        reason = _without(" ".join(str(error).split()), get_token())
+        raise UserError(f"the Hub did not take the pull request to {given.repo}: {reason[:300]}") from None
+    return str(done.pr_url or done.commit_url)
+
+
+def _without(text: str, token: str | None) -> str:
+    return text.replace(token, "<token>") if token else text

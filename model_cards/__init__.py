@@ -1,0 +1,1 @@
+"""Templates of model cards; beside them the cards of evaluated models."""

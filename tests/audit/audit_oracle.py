@@ -1,0 +1,108 @@
+"""A slow, obvious, independent count: regular expressions over Python strings, one caption after the other.
+
+It shares nothing with the product but the list of each name's forms, which has its own test.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+SOFT = "-_'+\u2010\u2011\u2019\u02bc"
+INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff" + "".join(chr(c) for c in range(0xFE00, 0xFE10))
+
+
+def plain(caption: str) -> str:
+    """Lower case; word characters stay, soft gaps become one space, a gap with anything else becomes " | "."""
+    text = "".join(c for c in caption if c not in INVISIBLE)
+    out = []
+    for c in text:
+        if c.isalnum() or unicodedata.category(c)[0] == "M":
+            out.append(c.lower()[0])
+        else:
+            out.append(" " if c.isspace() or c in SOFT else "|")
+    return " " + re.sub(r" *[ |]*\|[ |]* *", " | ", re.sub(" +", " ", "".join(out))).strip() + " "
+
+
+def occurrences(text: str, forms: Mapping[tuple[str, ...], bool]) -> list[tuple[int, int, bool]]:
+    """(start, end, as written) of each place in ``text`` (from `plain`) where a form stands."""
+    places = {}
+    for sequence, written in forms.items():
+        needle = " " + " ".join(sequence) + " "
+        at = text.find(needle)
+        while at >= 0:
+            places[at + 1, at + len(needle) - 1] = written
+            at = text.find(needle, at + 1)
+    return [(start, end, written) for (start, end), written in places.items()]
+
+
+def inside(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    """Whether ``a`` lies within ``b`` and is shorter."""
+    return b[0] <= a[0] and a[1] <= b[1] and (b[1] - b[0]) > (a[1] - a[0])
+
+
+def in_caption(
+    caption: str,
+    attributes: Sequence[Mapping[tuple[str, ...], bool]],
+    objects: Sequence[Mapping[tuple[str, ...], bool]],
+) -> dict[str, set[tuple[int, int]]]:
+    """The pairs (attribute, object) that one caption shows, by rule."""
+    text = plain(caption)
+    a_found = [(i, *place) for i, forms in enumerate(attributes) for place in occurrences(text, forms)]
+    o_found = [(i, *place) for i, forms in enumerate(objects) for place in occurrences(text, forms)]
+    a_spans = {(s, e) for _, s, e, _ in a_found}
+    o_spans = {(s, e) for _, s, e, _ in o_found}
+    a_live = [a for a in a_found if not any(inside(a[1:3], span) for span in o_spans)]
+    o_live = [o for o in o_found if not any(inside(o[1:3], span) for span in a_spans | o_spans)]
+    seen: dict[str, set[tuple[int, int]]] = {"words": set(), "adjacent": set(), "adjacent-forms": set()}
+    for a, a_start, a_end, a_written in a_live:
+        for o, o_start, o_end, o_written in o_live:
+            if a_end < o_start or o_end < a_start:
+                seen["words"].add((a, o))
+            if o_start == a_end + 1 and text[a_end] == " ":
+                seen["adjacent-forms"].add((a, o))
+                if a_written and o_written:
+                    seen["adjacent"].add((a, o))
+    return seen
+
+
+def by_words(captions: Iterable[str], vocabulary) -> dict[str, Counter]:
+    """Captions by pair, for the three rules of whole words."""
+    counts: dict[str, Counter] = {"words": Counter(), "adjacent": Counter(), "adjacent-forms": Counter()}
+    # Only names of which a first word stands in the caption can occur; that alone makes it bearable.
+    first: dict[str, set[tuple[str, int]]] = {}
+    for kind, every in (("a", vocabulary.attribute_forms), ("o", vocabulary.object_forms)):
+        for i, forms in enumerate(every):
+            for sequence in forms:
+                first.setdefault(sequence[0], set()).add((kind, i))
+    for caption in captions:
+        near = set().union(*(first.get(word, set()) for word in set(plain(caption).split())))
+        a_near, o_near = ([sorted(i for k, i in near if k == kind)] for kind in "ao")
+        found = in_caption(
+            caption, [vocabulary.attribute_forms[i] for i in a_near[0]], [vocabulary.object_forms[i] for i in o_near[0]]
+        )
+        for rule, pairs in found.items():
+            counts[rule].update((a_near[0][a], o_near[0][o]) for a, o in pairs)
+    return counts
+
+
+def by_authors(captions: Sequence[str], vocabulary) -> Counter:
+    """Captions by pair, by the notebook's test: the first two words of the label are both in the caption."""
+    counts: Counter = Counter()
+    lowered = [caption.lower() for caption in captions]
+    holds: dict[str, set[int]] = {}
+
+    def holding(word: str) -> set[int]:
+        if word not in holds:
+            holds[word] = {i for i, caption in enumerate(lowered) if word in caption}
+        return holds[word]
+
+    for a, attribute in enumerate(vocabulary.attributes):
+        for o, name in enumerate(vocabulary.objects):
+            first, second = f"{attribute} {name}".split()[:2]
+            both = len(holding(first) & holding(second))
+            if both:
+                counts[a, o] = both
+    return counts

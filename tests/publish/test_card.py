@@ -1,0 +1,86 @@
+"""Cards: a new one, and a section in the user's own."""
+
+import shutil
+
+import pytest
+import yaml
+from huggingface_hub import ModelCard, parse_eval_result_entries
+from PIL import Image
+
+import aobench.cli as cli
+from aobench.publish.card import BEGIN, END
+
+DATASET = "org/imagenet-ao"
+
+
+def _card(result, out, *more):
+    return cli.main(["card", str(result), "--dataset", DATASET, "--out", str(out), *more])
+
+
+def test_a_new_card_has_table_metadata_figure_and_entries(result, tmp_path):
+    assert _card(result, tmp_path) == 0
+    card = ModelCard((tmp_path / "README.md").read_text())
+    rows = {row.metric_type: row.metric_value for row in card.data.eval_results}
+    assert set(rows) == {"composition_top1", "attribute_top1", "object_top1"}
+    assert "| ood | composition top-1 |" in card.text
+    assert "95 % interval" in card.text
+    assert "chance" in card.text
+    entries = parse_eval_result_entries(yaml.safe_load((tmp_path / ".eval_results/imagenet_ao.yaml").read_text()))
+    assert {entry.task_id: entry.value for entry in entries} == rows
+    assert {entry.dataset_id for entry in entries} == {DATASET}
+    assert all("2 prompts" in entry.notes and "4 closed candidates" in entry.notes for entry in entries)
+    assert Image.open(tmp_path / "imagenet_ao.png").width > 400
+
+
+def test_the_users_own_card_stays_and_a_second_run_renews_the_section(result, tmp_path):
+    own = "---\nlicense: mit\nlanguage: en\ntags:\n- mine\n---\n# My model\n\nMy words.\n"
+    (tmp_path / "README.md").write_text(own)
+    assert _card(result, tmp_path) == 0
+    once = (tmp_path / "README.md").read_text()
+    (tmp_path / "README.md").write_text(once + "\nWords below.\n")
+    assert _card(result, tmp_path) == 0
+    text = (tmp_path / "README.md").read_text()
+    card = ModelCard(text)
+    assert (card.data.license, card.data.language, card.data.tags) == ("mit", "en", ["mine"])
+    assert "My words." in text
+    assert "Words below." in text
+    assert text.count(BEGIN) == text.count(END) == 1
+    assert len(card.data.eval_results) == 3
+
+
+def test_rows_of_other_benchmarks_stay(result, tmp_path):
+    from huggingface_hub import EvalResult, ModelCardData
+
+    other = EvalResult("image-classification", "org/other", "Other", "accuracy", 0.5)
+    data = ModelCardData(model_name="m", eval_results=[other])
+    (tmp_path / "README.md").write_text(f"---\n{data.to_yaml()}\n---\n# M\n")
+    assert _card(result, tmp_path) == 0
+    found = ModelCard((tmp_path / "README.md").read_text()).data.eval_results
+    assert {row.dataset_type for row in found} == {"org/other", DATASET}
+
+
+def test_a_card_whose_metadata_is_broken_is_left_alone(result, tmp_path, capsys):
+    (tmp_path / "README.md").write_text("---\n[: broken\n---\n# M\n")
+    assert _card(result, tmp_path) == 2
+    assert "metadata" in capsys.readouterr().err
+    assert (tmp_path / "README.md").read_text().startswith("---\n[: broken")
+
+
+def test_a_folder_without_a_result_is_one_line(tmp_path, capsys):
+    assert _card(tmp_path, tmp_path / "out") == 2
+    error = capsys.readouterr().err.strip()
+    assert "no results.json" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_result_cut_short_is_named(result, tmp_path, capsys):
+    copy = shutil.copytree(result, tmp_path / "copy")
+    (copy / "results.json").write_text((result / "results.json").read_text()[:100])
+    assert _card(copy, tmp_path / "out") == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_baseline_needs_three_models_with_both_splits(result, tmp_path, count, capsys):
+    assert _card(result, tmp_path, "--baseline", *[str(result)] * count) == 2
+    assert "has no object_top1 on both id and ood" in capsys.readouterr().err

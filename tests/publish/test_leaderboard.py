@@ -1,0 +1,158 @@
+"""The leaderboard's pages: which rows stand together, and in a real browser sorting, filtering and a model's page."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from browser import Page
+
+import aobench.cli as cli
+from aobench.publish.leaderboard import build, groups
+from aobench.publish.results import read_result
+
+sys.path.append(str(Path(__file__).parents[1] / "evaluation"))
+from tiny_models import save
+
+BUNDLED = Path(__file__).parents[2] / "model_cards" / "mini"
+FACTS = {"clip-a": "their web captions", "siglip-b": "other captions"}
+
+
+@pytest.fixture(scope="session")
+def results(published, result, tmp_path_factory):
+    """Three zero-shot models and two of them with other prompts, on the small set."""
+    folder = tmp_path_factory.mktemp("models")
+    models = [save("clip", folder / "clip-a"), save("siglip", folder / "siglip-b")]
+    common = ["--config", "v2", "--data-dir", str(published), "--cpu"]
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        names = [Path(m).name for m in models]
+        two = str(result.parent / "two.txt")
+        assert cli.main(["evaluate", *names, *common, "--templates", two, "--out", str(folder / "out")]) == 0
+        (folder / "one.txt").write_text("{}\n")
+        other = ["--templates", str(folder / "one.txt"), "--out", str(folder / "other")]
+        assert cli.main(["evaluate", *names, *common, *other]) == 0
+    finally:
+        os.chdir(here)
+    return [result, *(folder / "out" / n for n in names), *(folder / "other" / n for n in names), BUNDLED]
+
+
+@pytest.fixture(scope="session")
+def site(results, tmp_path_factory):
+    pytest.importorskip("plotly")
+    out = tmp_path_factory.mktemp("site")
+    facts = {name: {"family": name.split("-")[0], "training": words} for name, words in FACTS.items()}
+    build([read_result(folder) for folder in results], out, facts)
+    return out
+
+
+@pytest.fixture
+def page(tmp_path):
+    opened = Page(tmp_path / "profile")
+    yield opened
+    opened.close()
+
+
+def test_rows_that_do_not_compare_are_apart(results):
+    found = groups([read_result(folder) for folder in results], {})
+    names = [sorted(row["id"] for row in group["rows"]) for group in found]
+    assert names == [["clip-a", "mini", "siglip-b"], ["clip-a", "siglip-b"], ["mini"]]
+    assert [group["config"] for group in found] == ["v2", "v2", "mini"]
+    slugs = [row["slug"] for group in found for row in group["rows"]]
+    assert len(set(slugs)) == len(slugs)
+
+
+def test_pages_hold_intervals_chance_and_what_mini_is(site):
+    text = (site / "index.html").read_text()
+    assert "not the published benchmark" in text
+    assert re.search(r"\d\.\d <span class=\"interval\">\[", text)
+    assert "Chance" in text
+    assert "</script" not in re.sub(r"<script.*?</script>", "", text, flags=re.S)
+
+
+def test_names_are_escaped(result, tmp_path):
+    pytest.importorskip("plotly")
+    bad = read_result(result)
+    bad.content["model"]["id"] = "<script>alert(1)</script>"
+    build([bad], tmp_path)
+    assert "<script>alert" not in (tmp_path / "index.html").read_text()
+
+
+def test_the_command_line_writes_it(results, tmp_path, capsys):
+    pytest.importorskip("plotly")
+    (tmp_path / "models.csv").write_text("model,family,training_set\nmini,drawn,mini's train split\n")
+    command = [
+        "leaderboard",
+        str(results[0]),
+        "--out",
+        str(tmp_path / "site"),
+        "--models",
+        str(tmp_path / "models.csv"),
+    ]
+    assert cli.main(command) == 0
+    assert "mini&#39;s train split" in (tmp_path / "site" / "index.html").read_text()
+    (tmp_path / "models.csv").write_text("model\nmini\n")
+    assert cli.main(command) == 2
+    assert "lacks the column(s) family, training_set" in capsys.readouterr().err
+
+
+def _first_column(page):
+    return page.run("Array.from(document.querySelector('tbody').rows, r => r.cells[0].textContent.trim())")
+
+
+def test_sorting_and_filtering_in_a_browser(page, site):
+    page.open(f"file://{site}/index.html")
+    start = _first_column(page)
+    assert len(start) == 3
+    page.run("document.querySelector('thead button').focus()")
+    page.key("Enter")
+    assert _first_column(page) == sorted(start, reverse=True)
+    page.key("Enter")
+    assert _first_column(page) == sorted(start)
+    assert page.run("document.querySelector('thead th').getAttribute('aria-sort')") == "ascending"
+    values = "Array.from(document.querySelector('tbody').rows, r => Number(r.cells[1].dataset.value))"
+    page.run("document.querySelectorAll('thead th')[1].querySelector('button').click()")
+    assert page.run(values) == sorted(page.run(values), reverse=True)
+    page.run("const s = document.querySelector('select[name=family]'); s.value = 'siglip'; "
+             "s.dispatchEvent(new Event('input', {bubbles: true}))")  # fmt: skip
+    assert page.run("document.getElementById('shown').textContent") == "2 of 6 models shown"
+    assert page.run("Array.from(document.querySelectorAll('tr[data-family]')).filter(r => !r.hidden).length") == 2
+    assert page.problems == []
+
+
+def test_a_model_page_opens_from_the_table(page, site):
+    page.open(f"file://{site}/index.html")
+    page.run("Array.from(document.querySelectorAll('section')).at(-1).querySelector('tbody a').click()")
+    for _ in range(200):
+        if page.run("location.href.includes('/models/') && document.readyState === 'complete'"):
+            break
+    assert page.run("document.querySelector('h1').textContent") == "mini"
+    assert page.run("Array.from(document.images).every(i => i.complete && i.naturalWidth > 0)")
+    assert page.run("document.images.length") >= 7
+    assert page.run("document.querySelectorAll('table').length") == 2
+    assert page.problems == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_page_is_wider_than_its_screen(page, site, width):
+    for name in ("index.html", "models/mini.html"):
+        page.open(f"file://{site}/{name}", width=width, height=800, phone=width < 500)
+        assert page.run("document.documentElement.scrollWidth") <= width
+        if shots := os.environ.get("IMAGENET_AO_SHOTS"):
+            page.picture(Path(shots) / f"{Path(name).stem}-{width}.png")
+    assert page.problems == []
+
+
+def test_axe_finds_nothing_serious(page, site):
+    axe = os.environ.get("AXE_SCRIPT")
+    if not axe:
+        pytest.skip("AXE_SCRIPT names no axe.min.js")
+    for name in ("index.html", "models/mini.html"):
+        page.open(f"file://{site}/{name}")
+        page.run(Path(axe).read_text() + "; 0")
+        found = page.run(
+            "axe.run().then(r => r.violations.map(v => [v.impact, v.id, v.nodes.map(n => n.html).slice(0, 3)]))"
+        )
+        assert [v for v in found if v[0] in ("serious", "critical")] == []

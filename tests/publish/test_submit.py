@@ -1,0 +1,201 @@
+"""Submissions: what is refused, what is shown, what is sent; against a Hub on the loopback."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from huggingface_hub import parse_eval_result_entries
+from loopback_hub import TOKEN
+
+from aobench.errors import UserError
+from aobench.publish.results import read_result
+from aobench.publish.submit import submission
+
+ROOT = Path(__file__).parents[2]
+DATASET, MODEL = "org/imagenet-ao", "someone/their-clip"
+
+
+def _run(hub, code_or_arguments, home, token=TOKEN):
+    """The command line, or code, in a process of its own whose Hub is ours."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
+    environment |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "NO_COLOR": "1"}
+    environment |= {"HF_HUB_DISABLE_TELEMETRY": "1"} | ({"HF_TOKEN": token} if token else {})
+    head = ["-m", "aobench.cli"] if isinstance(code_or_arguments, list) else ["-c"]
+    rest = code_or_arguments if isinstance(code_or_arguments, list) else [code_or_arguments]
+    return subprocess.run(
+        [sys.executable, *head, *rest], env=environment, capture_output=True, text=True, check=False, cwd=ROOT
+    )
+
+
+@pytest.fixture
+def stocked(hub, prepared):
+    """The Hub with the dataset and the user's model."""
+    shutil.copytree(prepared, hub.folder("datasets", DATASET))
+    hub.folder("models", MODEL).mkdir(parents=True)
+    return hub
+
+
+def _fingerprints(prepared):
+    table = json.loads((prepared / "fingerprints.json").read_text())["v2"]
+    return {split: facts["fingerprint"] for split, facts in table.items()}
+
+
+def test_a_dry_run_shows_all_and_sends_nothing(stocked, result, tmp_path):
+    done = _run(stocked, ["submit", str(result), "--to", MODEL, "--dataset", DATASET], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Nothing was sent" in done.stdout
+    assert "task_id: composition_top1" in done.stdout
+    assert not stocked.pull_requests
+    assert not [path for method, path in stocked.requests if method == "POST" and "commit" in path]
+
+
+def test_a_push_opens_one_pull_request_that_the_hubs_parser_reads(stocked, result, tmp_path):
+    done = _run(stocked, ["submit", str(result), "--to", MODEL, "--dataset", DATASET, "--push"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"{stocked.url}/{MODEL}/discussions/1" in done.stdout
+    (sent,) = stocked.pull_requests
+    assert set(sent["files"]) == {
+        ".eval_results/imagenet_ao.yaml", "imagenet_ao/results.json", "imagenet_ao/predictions.parquet",
+    }  # fmt: skip
+    entries = parse_eval_result_entries(yaml.safe_load(sent["files"][".eval_results/imagenet_ao.yaml"]))
+    figures = json.loads((result / "results.json").read_text())["figures"]["splits"]["ood"]
+    values = {entry.task_id: entry.value for entry in entries}
+    assert values["composition_top1"] == round(100 * figures["composition_top1"], 2)
+    assert all(entry.dataset_revision for entry in entries)
+    code = f"from huggingface_hub import HfApi; r = HfApi().get_dataset_leaderboard({DATASET!r}); "
+    code += "print(r[0].rank, r[0].model_id, r[0].value)"
+    board = _run(stocked, code, tmp_path)
+    assert board.stdout.split() == ["1", MODEL, str(values["composition_top1"])], board.stderr
+
+
+def test_the_token_shows_up_nowhere(stocked, result, tmp_path):
+    """Neither in what is printed, nor in any file that is left; also where the Hub refuses it."""
+    good = _run(stocked, ["submit", str(result), "--to", MODEL, "--dataset", DATASET, "--push"], tmp_path)
+    assert good.returncode == 0, good.stderr
+    wrong = "hf_" + "WrongWrongWrongWrongWrongWrong1111"
+    bad = _run(stocked, ["submit", str(result), "--to", MODEL, "--dataset", DATASET, "--push"], tmp_path, wrong)
+    assert bad.returncode == 2
+    assert len(bad.stderr.strip().splitlines()) == 1
+    for text in (good.stdout, good.stderr, bad.stdout, bad.stderr):
+        assert TOKEN not in text
+        assert wrong not in text
+    for path in [*tmp_path.rglob("*"), *result.rglob("*")]:
+        if path.is_file():
+            content = path.read_bytes()
+            assert TOKEN.encode() not in content, path
+            assert wrong.encode() not in content, path
+
+
+def test_a_model_that_is_not_there_is_one_line(stocked, result, tmp_path):
+    done = _run(stocked, ["submit", str(result), "--to", "no/body", "--dataset", DATASET, "--push"], tmp_path)
+    assert done.returncode == 2
+    assert "did not take the pull request" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_dataset_that_is_not_there_is_one_line(stocked, result, tmp_path):
+    done = _run(stocked, ["submit", str(result), "--to", MODEL, "--dataset", "no/where"], tmp_path)
+    assert done.returncode == 2
+    assert "fingerprints of v2 are unknown" in done.stderr
+
+
+def test_one_altered_row_is_refused(result, prepared, tmp_path):
+    copy = shutil.copytree(result, tmp_path / "copy")
+    table = pq.read_table(copy / "predictions.parquet")
+    margins = table["margin"].to_pylist()
+    margins[0] += 0.125
+    place = table.schema.get_field_index("margin")
+    pq.write_table(table.set_column(place, table.schema.field(place), pa.array(margins, pa.float32())),
+                   copy / "predictions.parquet")  # fmt: skip
+    with pytest.raises(UserError, match="SHA-256 differs"):
+        submission(read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None)
+
+
+def test_an_altered_rank_with_a_fitting_digest_is_refused(result, prepared, tmp_path):
+    """Who also forges the digest is caught by the figures."""
+    from aobench.publish.results import digest
+
+    copy = shutil.copytree(result, tmp_path / "copy")
+    table = pq.read_table(copy / "predictions.parquet")
+    tops = [[t[1], t[0], *t[2:]] if i == 0 else t for i, t in enumerate(table["top"].to_pylist())]
+    place = table.schema.get_field_index("top")
+    forged = table.set_column(place, table.schema.field(place), pa.array(tops, pa.list_(pa.int32())))
+    pq.write_table(forged, copy / "predictions.parquet")
+    content = json.loads((copy / "results.json").read_text())
+    content["predictions"] = digest(copy / "predictions.parquet")
+    (copy / "results.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="are not those of its predictions"):
+        submission(read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None)
+
+
+def test_altered_figures_are_refused(result, prepared, tmp_path):
+    copy = shutil.copytree(result, tmp_path / "copy")
+    content = json.loads((copy / "results.json").read_text())
+    content["figures"]["splits"]["ood"]["composition_top1"] += 0.01
+    (copy / "results.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="are not those of its predictions"):
+        submission(read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None)
+
+
+@pytest.mark.parametrize(("known", "words"), [({"ood": "0" * 16}, "other data"), ({}, "no fingerprint is known")])
+def test_a_wrong_or_unknown_fingerprint_is_refused(result, known, words):
+    with pytest.raises(UserError, match=words):
+        submission(read_result(result), MODEL, DATASET, "v2", known, None)
+
+
+def test_mini_is_not_taken_for_the_benchmark(result, tmp_path):
+    copy = shutil.copytree(result, tmp_path / "copy")
+    content = json.loads((copy / "results.json").read_text())
+    content["dataset"]["config"] = "mini"
+    (copy / "results.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="--benchmark mini"):
+        submission(read_result(copy), MODEL, DATASET, "v2", {}, None)
+
+
+def test_the_dataset_loads_from_the_hub_and_streams(stocked, tmp_path):
+    code = f"""
+from datasets import load_dataset
+whole = load_dataset({DATASET!r}, split="ood")
+stream = load_dataset({DATASET!r}, split="ood", streaming=True)
+ids = sorted(row["sample_id"] for row in stream)
+print(len(whole), ids == sorted(whole["sample_id"]), whole[0]["image"].size)
+"""
+    done = _run(stocked, code, tmp_path)
+    assert done.stdout.startswith("12 True"), done.stderr
+
+
+def test_the_metric_loads_from_a_space(stocked, tmp_path):
+    space = stocked.folder("spaces", "org/compositional_ood")
+    shutil.copytree(ROOT / "metrics" / "compositional_ood", space, ignore=shutil.ignore_patterns("__pycache__"))
+    code = """
+import evaluate
+metric = evaluate.load("org/compositional_ood")
+print(metric.compute(predictions=[0, 1, 3], references=[0, 1, 2], attributes=[0, 0, 1, 1], objects=[0, 1, 0, 1])["n"])
+"""
+    done = _run(stocked, code, tmp_path)
+    assert done.stdout.strip() == "3", done.stderr
+
+
+def test_a_folder_is_pushed_as_a_dataset_repository(hub, prepared, tmp_path):
+    code = f"""
+from huggingface_hub import HfApi
+HfApi().create_repo("new/imagenet-ao", repo_type="dataset")
+HfApi().upload_folder(repo_id="new/imagenet-ao", repo_type="dataset", folder_path={str(prepared)!r})
+from datasets import load_dataset
+print(len(load_dataset("new/imagenet-ao", split="ood")))
+"""
+    done = _run(hub, code, tmp_path)
+    assert done.stdout.strip().endswith("12"), done.stderr
+
+
+def test_the_dataset_repository_names_its_tasks(prepared):
+    tasks = yaml.safe_load((prepared / "eval.yaml").read_text())["tasks"]
+    assert {"id": "composition_top1", "config": "v2", "split": "ood"} in tasks
+    assert not [task for task in tasks if task["id"].startswith("mini_")]
