@@ -131,8 +131,8 @@ def loop(args: argparse.Namespace) -> None:
     for total in (12_000, len(every)):
         rate = len(texts) / (cpu * total / len(pairs))
         print(
-            f"the authors' loop: {len(pairs):,} pairs ({seen:,} seen) x {len(texts):,} captions in {seconds:.1f} s ({cpu:.1f} CPU s); "
-            f"for {total:,} pairs {rate:,.1f} captions a CPU second; load {os.getloadavg()[0]:.1f}"
+            f"the authors' loop: {len(pairs):,} pairs ({seen:,} seen) x {len(texts):,} captions in {seconds:.1f} s "
+            f"({cpu:.1f} CPU s); for {total:,} pairs {rate:,.1f} captions a CPU second; load {os.getloadavg()[0]:.1f}"
         )
 
 
