@@ -132,8 +132,7 @@ def loop(args: argparse.Namespace) -> None:
         rate = len(texts) / (cpu * total / len(pairs))
         print(
             f"the authors' loop: {len(pairs):,} pairs ({seen:,} seen) x {len(texts):,} captions in {seconds:.1f} s "
-            f"({cpu:.1f} CPU s); "
-            f"for {total:,} pairs {rate:,.1f} captions a CPU second; load {os.getloadavg()[0]:.1f}"
+            f"({cpu:.1f} CPU s); for {total:,} pairs {rate:,.1f} captions a CPU second; load {os.getloadavg()[0]:.1f}"
         )
 
 
