@@ -19,7 +19,7 @@ from aobench.errors import UserError
 if TYPE_CHECKING:
     from aobench.evaluation.table import Predictions
 
-MOST_COLUMNS = 60  #: objects a heat map shows; of more, those with the lowest accuracy
+MOST_COLUMNS = 60  #: objects a heat map shows; of more, as many evenly from the worst to the best
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def heat_map(cells: Cells, title: str) -> Figure:
     rows = rows[cells.n.sum(1)[rows] > 0]
     columns = columns[cells.n.sum(0)[columns] > 0]
     left_out = max(0, len(columns) - MOST_COLUMNS)
-    columns = columns[:MOST_COLUMNS]
+    columns = columns[np.linspace(0, len(columns) - 1, min(len(columns), MOST_COLUMNS)).round().astype(int)]
     figure = Figure(figsize=(2.6 + 0.17 * len(columns), 2.4 + 0.17 * len(rows)), layout="constrained")
     grid = figure.add_gridspec(1, 2, width_ratios=(max(3.0, 0.17 * len(columns)), 1.3))
     main, side = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
@@ -68,7 +68,7 @@ def heat_map(cells: Cells, title: str) -> Figure:
     side.set_xlim(0, 100)
     side.grid(True, color="#DDDDDD", linewidth=0.6)
     side.set_xlabel("attribute, %", fontsize=8)
-    more = f"; {left_out} better objects not shown" if left_out else ""
+    more = f"; {left_out} objects left out, evenly from worst to best" if left_out else ""
     figure.suptitle(f"{title}\ngrey: not tested; by an object its accuracy{more}", x=0.01, ha="left", fontsize=9)
     return figure
 
@@ -133,10 +133,13 @@ def counts_figure(right: dict[str, tuple[int, int]], title: str) -> tuple[Figure
 
 
 def _names(predictions: Predictions, split: str) -> tuple[dict[int, str], dict[int, str]]:
-    """Names of the attribute and object numbers, as far as the candidates' names tell."""
-    from imagenet_ao import parse_label
+    """Names of the attribute and object numbers, as far as the candidates and the dataset's config tell."""
+    from aobench.mini.render import ATTRIBUTES as DRAWN
+    from imagenet_ao import ATTRIBUTES, parse_label
 
-    attributes: dict[int, str] = {}
+    dataset = predictions.provenance.get("dataset", {})
+    known = {"mini": DRAWN, "v2": ATTRIBUTES} if dataset.get("name") == "imagenet_ao" else {}
+    attributes = dict(enumerate(known.get(dataset.get("config"), ())))
     objects: dict[int, str] = {}
     listed = predictions.candidates[split]
     for a, o, name in zip(listed.attributes, listed.objects, listed.names, strict=True):

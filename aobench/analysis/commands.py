@@ -49,7 +49,8 @@ def add_parser(verbs: Any) -> None:
     d.add_argument("--split", default="ood")
     d.add_argument("--config", default="mini", choices=("v2", "mini"), help="dataset of the embeddings (default: mini)")
     d.add_argument("--data-dir", help="folder or zip of the published archive")
-    d.add_argument("--seed", type=int, default=0)
+    d.add_argument("--images", type=int, default=2500, help="measure a sample of about this many images (2500)")
+    d.add_argument("--seed", type=int, default=0, help="of the held-out compositions and the sample")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -207,6 +208,8 @@ def _disentangle(args: argparse.Namespace) -> None:
     from aobench.analysis.disentanglement import EXPLAINED
     from aobench.analysis.factor_fit import measures
 
+    if args.images < 10:
+        raise UserError("--images takes a number of at least 10")
     if args.source.suffix == ".npz":
         tables = [source.read_npz(args.source)]
     else:
@@ -216,9 +219,9 @@ def _disentangle(args: argparse.Namespace) -> None:
         splits = open_splits(Source(args.config, args.data_dir), (args.split,))
         tables = [source.read_store(path, key, splits) for path, key in stores]
     for table in tables:
-        found = measures(table.z, table.factors, args.seed)
+        found = measures(table.z, table.factors, args.seed, args.images)
         lost = f", {table.left_out} left out (unreadable or unlabelled)" if table.left_out else ""
-        print(f"{table.name}: {len(table.z):,} images, {table.z.shape[1]} dimensions{lost}")
+        print(f"{table.name}: {found['n']:,.0f} of {len(table.z):,} images, {table.z.shape[1]} dimensions{lost}")
         for key, words in EXPLAINED.items():
             chance = f" (chance {found['retrieval_chance']:.3f})" if key == "retrieval" else ""
             print(f"  {key:24s} {found[key]:8.3f}{chance}  {words}")

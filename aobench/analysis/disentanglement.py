@@ -130,7 +130,7 @@ def dci(z: np.ndarray, factors: np.ndarray, parts: Split, seed: int = 0) -> dict
 
     importance, accuracy = [], []
     for k in range(factors.shape[1]):
-        forest = RandomForestClassifier(TREES, max_features=None, random_state=seed, n_jobs=1)
+        forest = RandomForestClassifier(TREES, max_features=None, random_state=seed, n_jobs=-1)
         forest.fit(z[parts.fit], factors[parts.fit, k])
         importance.append(forest.feature_importances_)
         accuracy.append(float(forest.score(z[parts.score], factors[parts.score, k])))

@@ -9,6 +9,8 @@ import numpy as np
 from aobench.analysis.disentanglement import Split, compositions, dci, dcimig, explicitness, soft_rank, split, z_diff
 from aobench.errors import UserError
 
+MOST = 2500  #: images that are measured: the forests' time grows with images x dimensions
+
 
 @dataclass(frozen=True)
 class FactorFit:
@@ -98,14 +100,27 @@ def retrieval(
     return float(np.mean(right)), float(np.mean(chance))
 
 
-def measures(z: np.ndarray, factors: np.ndarray, seed: int = 0) -> dict[str, float]:
+def sample(factors: np.ndarray, most: int, seed: int = 0) -> np.ndarray:
+    """Row numbers of at most about ``most`` images: all, or whole compositions drawn at random."""
+    if len(factors) <= most:
+        return np.arange(len(factors))
+    number = compositions(factors)
+    order = np.random.default_rng((seed, 1)).permutation(number.max() + 1)
+    kept = order[np.cumsum(np.bincount(number)[order]) <= most]
+    return np.flatnonzero(np.isin(number, kept))
+
+
+def measures(z: np.ndarray, factors: np.ndarray, seed: int = 0, most: int = MOST) -> dict[str, float]:
     """All measures of `aobench.analysis.disentanglement.EXPLAINED`, and ``retrieval_chance``, n and dimensions.
 
-    ``z`` float N x D, ``factors`` int N x 2 (attribute, object). Raises UserError for input that cannot be scored.
+    ``z`` float N x D, ``factors`` int N x 2 (attribute, object). Of more than ``most`` images a sample of whole
+    compositions is measured; ``n`` says how many. Raises UserError for input that cannot be scored.
     """
     z, factors = np.asarray(z, float), np.asarray(factors)
     if z.ndim != 2 or factors.shape != (len(z), 2):
         raise UserError(f"embeddings must be N x D and factors N x 2; got {z.shape} and {factors.shape}")
+    rows = sample(factors, most, seed)
+    z, factors = z[rows], factors[rows]
     if not np.isfinite(z).all():
         raise UserError("the embeddings hold NaN or infinite numbers")
     if any(len(np.unique(factors[:, k])) < 2 for k in range(2)):

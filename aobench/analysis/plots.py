@@ -170,7 +170,7 @@ def models(found: Sequence[Effective], title: str) -> Figure:
     axes.set_yticks(range(len(ordered)), [e.model for e in ordered], fontsize=6)
     axes.set_xlabel(
         "effective generalization, points; bars: 95 % intervals\n"
-        "grey: where 95 % of further baseline models would lie; hollow: beyond the baseline's range", fontsize=8,
+        "grey: where 95 % of further baseline models would lie\nhollow: beyond the baseline's range", fontsize=8,
     )  # fmt: skip
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     return figure

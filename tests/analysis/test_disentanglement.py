@@ -94,6 +94,14 @@ def test_labels_at_random_score_at_chance():
     assert 0.3 < z_diff(z, mixed, parts) < 0.7
 
 
+def test_of_many_images_whole_compositions_are_sampled():
+    z, factors = constructed("factored")
+    found = measures(z, factors, most=400)
+    assert 380 <= found["n"] <= 400
+    assert found["n"] % 16 == 0
+    assert found["factor_r2"] > 0.95
+
+
 def test_a_dead_dimension_harms_nothing():
     z, factors = constructed("factored")
     wide = np.column_stack([z, np.full(len(z), 3.0)])
