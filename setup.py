@@ -18,6 +18,7 @@ setup(
     package_dir={"compositional_ood": "metrics/compositional_ood", "imagenet_ao_cards": "model_cards"},
     package_data={
         "aobench.audit": ["*.csv", "*.md"],
+        "aobench.build.annotation": ["page.*", "schema.sql"],
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
         "aobench.analysis": ["published/*"],
         "aobench.study": ["bundled/*"],
