@@ -56,11 +56,14 @@ def main() -> None:
     rules = ("words", "adjacent", "adjacent-forms", "authors")
     real = audit(os.environ["IMAGENET_AO_CAPTIONS"], args.out / "real", rules=rules)
     mini = audit(str(mini_captions(args.out / "mini.txt")), args.out / "mini", rules=rules[:2])
-    bars = {"real, words": nmi(real.matrix("words")), "real, adjacent": nmi(real.matrix("adjacent")),
-            "mini train, words": nmi(mini.matrix("words")), "mini train,\nadjacent": nmi(mini.matrix("adjacent"))}  # fmt: skip
+    bars = {
+        f"{corpus},\n{rule}": nmi(found.matrix(rule))
+        for corpus, found in (("real", real), ("mini train", mini))
+        for rule in ("words", "adjacent")
+    }
     for name, value in bars.items():
-        print(f"{' '.join(name.split())}: NMI {value.nmi:.4f}, shuffled {value.shuffled:.4f} +- {value.shuffled_sd:.4f}, "
-              f"N {value.n:,}")  # fmt: skip
+        chance = f"shuffled {value.shuffled:.4f} +- {value.shuffled_sd:.4f}"
+        print(f"{' '.join(name.split())}: NMI {value.nmi:.4f}, {chance}, N {value.n:,}")
     nmi_bars(bars, args.out / "nmi.png")
     write_disagreements(real, args.out / "disagreements.csv")
     for rule, (title, pairs) in zip(("authors", "words"), disagreements(real).items(), strict=True):

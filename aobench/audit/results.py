@@ -136,9 +136,7 @@ def _write_matrix(path: Path, plan: Plan, counts: np.ndarray, distinct: np.ndarr
     pq.write_table(pa.table(columns), path, compression="zstd")
 
 
-def _write_examples(
-    path: Path, plan: Plan, rule: str, part: Part, texts: dict[int, str], paths: Sequence[str]
-) -> None:
+def _write_examples(path: Path, plan: Plan, rule: str, part: Part, texts: dict[int, str], paths: Sequence[str]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -160,5 +160,3 @@ def lowers_letter_by_letter(vocabulary: Vocabulary) -> bool:
     or has several characters (U+0130, told apart in the kernel) then don't matter.
     """
     return all(name.isascii() for name in (*vocabulary.attributes, *vocabulary.objects))
-
-

@@ -148,7 +148,10 @@ def draw_all(study: Study, out: Path) -> list[Path]:
         },
     }
     written = [path for name, draw in pictures.items() for path in save(draw(), out / name)]
-    note = "Baseline: 15 object classifiers along the scale axis. Hover or tab for figures; click a supervision to hide it."
+    note = (
+        "Baseline: 15 object classifiers along the scale axis. Hover or tab for figures; "
+        "click a supervision to hide it."
+    )
     html = page(line, records, effective(line, records), "The miniature: ID and OoD object accuracy", note, "family")
     return [*written, write_page(html, out / "scatter.html")]
 

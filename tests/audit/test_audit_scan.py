@@ -24,7 +24,7 @@ from aobench.cli import main
 from aobench.errors import UserError
 
 NAMES = Vocabulary(("red", "wooden"), ("bus", "bench", "cart"))
-CAPTIONS = ["A red bus.", "two wooden benches", None, "", "red é, \"quoted\" bench", "a covered cart", "a red bus!"]
+CAPTIONS = ["A red bus.", "two wooden benches", None, "", 'red é, "quoted" bench', "a covered cart", "a red bus!"]
 TEXTS = [c or "" for c in CAPTIONS]
 
 
