@@ -1,0 +1,1 @@
+"""Human validation of images: does the claimed attribute fit, and is the claimed object there?"""

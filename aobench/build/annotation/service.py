@@ -1,0 +1,118 @@
+"""What the page asks the server over HTTP, apart from Gradio: start, verdict, undo, and the pictures.
+
+Every message names the annotator; a verdict names its trial and its turn too. So the server keeps nothing in memory
+that a restart could lose, and a message that comes late or twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+from aobench.build.annotation.images import Images
+from aobench.build.annotation.store import StaleTrialError, Standing, Store
+from aobench.errors import UserError
+
+#: Under this path; the page finds it beside its own address.
+PREFIX = "/annotation"
+
+Answer = tuple[int, dict[str, Any]]
+
+
+class Service:
+    """Answers to the page's messages: an HTTP status and a JSON object."""
+
+    def __init__(self, store: Store, images: Images) -> None:
+        self.store = store
+        self.folder = images.folder
+        self.files = {row.image_id: row.file for row in images.rows}
+
+    def start(self, body: dict[str, Any]) -> Answer:
+        """Begin, or go on: {"annotator"}."""
+        return 200, _said(self.store.enrol(_text(body, "annotator")))
+
+    def verdict(self, body: dict[str, Any]) -> Answer:
+        """{"annotator", "trial", "turn", "attribute", "object", "seconds"}: 200, or 409 if another trial is due."""
+        turn, seconds = body.get("turn"), body.get("seconds")
+        if type(turn) is not int or not isinstance(seconds, int | float) or isinstance(seconds, bool):
+            raise UserError("a verdict needs a turn and its seconds; reload the page")
+        given = [_text(body, key) for key in ("annotator", "trial", "attribute", "object")]
+        try:
+            return 200, _said(self.store.record(given[0], given[1], turn, given[2], given[3], float(seconds)))
+        except StaleTrialError as error:
+            return 409, _said(self.store.standing(given[0]), str(error))
+
+    def undo(self, body: dict[str, Any]) -> Answer:
+        """{"annotator", "turn"}: 200, or 409 if something happened meanwhile."""
+        annotator, turn = _text(body, "annotator"), body.get("turn")
+        if type(turn) is not int:
+            raise UserError("an undo needs a turn; reload the page")
+        try:
+            return 200, _said(self.store.undo(annotator, turn))
+        except StaleTrialError as error:
+            return 409, _said(self.store.standing(annotator), str(error))
+
+    def safely(self, verb: Callable[[dict[str, Any]], Answer], raw: bytes) -> Answer:
+        """The verb's answer; 400 for a bad message, 503 where the database can't be written now."""
+        try:
+            body = json.loads(raw)
+            if not isinstance(body, dict):
+                raise UserError("a message is a JSON object; reload the page")
+            return verb(body)
+        except ValueError:
+            return 400, {"message": "the message is no JSON; reload the page"}
+        except UserError as error:
+            return 400, {"message": str(error)}
+        except sqlite3.Error as error:
+            return 503, {"message": f"Nothing was saved ({error})."}
+
+
+def _text(body: dict[str, Any], key: str) -> str:
+    value = body.get(key)
+    if not isinstance(value, str):
+        raise UserError(f"the message lacks {key}; reload the page")
+    return value
+
+
+def _said(now: Standing, message: str = "") -> dict[str, Any]:
+    """What the page may know: no word of which trials are catch trials."""
+    trial = now.trial and {"id": now.trial.trial, "attribute": now.trial.attribute, "object": now.trial.object}
+    following = now.following.trial if now.following else None
+    return {
+        "annotator": now.annotator, "trial": trial, "following": following, "done": now.done, "total": now.total,
+        "turn": now.turn, "message": message,
+    }  # fmt: skip
+
+
+def add_routes(app: Any, service: Service) -> None:
+    """Add the routes to a Starlette or FastAPI ``app``."""
+    from starlette.concurrency import run_in_threadpool
+    from starlette.requests import Request
+    from starlette.responses import FileResponse, JSONResponse, Response
+
+    def post(verb: Callable[[dict[str, Any]], Answer]) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            # Other sites' pages can send forms and plain text here without asking, but no JSON.
+            if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+                return JSONResponse({"message": "messages are JSON"}, 415)
+            status, content = await run_in_threadpool(service.safely, verb, await request.body())
+            return JSONResponse(content, status, {"Cache-Control": "no-store"})
+
+        return answer
+
+    async def picture(request: Request) -> Response:
+        try:
+            annotator, trial = request.query_params.get("annotator", ""), request.path_params["trial"]
+            found = await run_in_threadpool(service.store.trial, annotator, trial)
+        except UserError as error:
+            return JSONResponse({"message": str(error)}, 404)
+        path = service.folder / service.files[found.image_id]
+        if not path.is_file():
+            return JSONResponse({"message": f"{path.name} is gone"}, 404)
+        return FileResponse(path, headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
+
+    for name in ("start", "verdict", "undo"):
+        app.add_route(f"{PREFIX}/{name}", post(getattr(service, name)), methods=["POST"])
+    app.add_route(f"{PREFIX}/picture/{{trial}}", picture, methods=["GET"])
