@@ -82,7 +82,7 @@ def test_catch_trials_of_one_kind_and_none(images):
     with pytest.raises(UserError, match="--catch-rate 0"):
         plan(spelt, "ann", 0, 0.2)
     assert len(plan(spelt, "ann", 0, 0)) == 50
-    with pytest.raises(UserError, match="--catch-rate 0[.]6"):
+    with pytest.raises(UserError, match=r"--catch-rate 0\.6"):
         plan(images.rows, "ann", 0, 0.6)
 
 
@@ -158,8 +158,8 @@ def test_bad_answers_are_refused(store):
 def test_the_service_answers_bad_messages_in_one_line(images, store):
     service = Service(store, images)
     bad = [b"", b"\xff", b"[]", b"{}", b'{"annotator": 1}']
-    worse = [b'{"annotator": "ann", "turn": true, "seconds": 1}', b'{"annotator": "ann", "turn": "0"}',
-             b'{"annotator": "ann", "turn": 0, "seconds": NaN, "trial": "x", "attribute": "no", "object": "no"}']  # fmt: skip
+    full = '{"annotator": "ann", "turn": 0, "seconds": NaN, "trial": "x", "attribute": "yes", "object": "no"}'
+    worse = [b'{"annotator": "ann", "turn": true, "seconds": 1}', b'{"annotator": "ann", "turn": "0"}', full.encode()]
     for raw in bad + worse:
         for verb in (service.verdict, service.undo, service.start)[: 3 if raw in bad else 2]:
             status, said = service.safely(verb, raw)
