@@ -80,7 +80,7 @@ SEEN = """(() => {
   const image = document.querySelector("#ao-figure img");
   const canvas = document.createElement("canvas");
   const pen = canvas.getContext("2d");
-  pen.drawImage(image, 0, 0);
+  if (image) pen.drawImage(image, 0, 0);
   const text = id => document.getElementById(id).textContent;
   return {trial: ao.dataset.ready, progress: text("ao-progress"), attribute: text("ao-attribute"),
           object: text("ao-object"), index: pen.getImageData(5, 5, 1, 1).data[0] / 4, message: text("ao-message"),

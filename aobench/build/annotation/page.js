@@ -40,7 +40,7 @@
         }
         say(`${said.message} Trying again; leave this page open.`, true);
       } catch {
-        say("The server does not answer. Trying again; leave this page open, or your last answer is asked again.", true);
+        say("The server does not answer. Leave this page open: what you did last is sent again until it is saved.", true);
       } finally {
         clearTimeout(timer);
       }

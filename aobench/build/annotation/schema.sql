@@ -3,14 +3,14 @@
 CREATE TABLE settings (           -- what the file is bound to
     key TEXT PRIMARY KEY,         -- images_sha256, seed, catch_rate, created_at
     value TEXT NOT NULL
-) STRICT;
+);
 
 CREATE TABLE images (             -- the rows of the image table
     image_id TEXT PRIMARY KEY,
     attribute TEXT NOT NULL,
     object TEXT NOT NULL,
     file TEXT NOT NULL            -- relative to the image table's folder
-) STRICT;
+);
 
 CREATE TABLE trials (             -- what each annotator is shown, drawn once when the annotator first starts
     annotator TEXT NOT NULL,
@@ -22,7 +22,7 @@ CREATE TABLE trials (             -- what each annotator is shown, drawn once wh
     wrong TEXT NOT NULL CHECK (wrong IN ('', 'attribute', 'object')),  -- the exchanged one of a catch trial
     PRIMARY KEY (annotator, trial),
     UNIQUE (annotator, position)
-) STRICT;
+);
 
 CREATE TABLE verdicts (           -- never deleted: undo fills in withdrawn_at
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -34,7 +34,7 @@ CREATE TABLE verdicts (           -- never deleted: undo fills in withdrawn_at
     answered_at TEXT NOT NULL,    -- UTC, ISO 8601
     withdrawn_at TEXT,
     FOREIGN KEY (annotator, trial) REFERENCES trials (annotator, trial)
-) STRICT;
+);
 
 CREATE UNIQUE INDEX one_verdict_a_trial ON verdicts (annotator, trial) WHERE withdrawn_at IS NULL;
 CREATE INDEX verdicts_of_annotator ON verdicts (annotator, id);
