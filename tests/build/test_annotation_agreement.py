@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -212,7 +213,7 @@ def test_the_report_as_text(judged, capsys):
     assert cli.main(["agreement", str(judged), "--draws", "50"]) == 0
     text = capsys.readouterr().out
     assert "50 images, 3 annotators; seed 0, 10 catch trials an annotator" in text
-    assert "10 of 10 passed" in text or "passed, " in text
+    assert "passed" in text
     assert "Fleiss' kappa" in text
     assert "nan" not in text
     assert "zoe" not in text
@@ -278,7 +279,7 @@ def test_an_empty_database_says_so(tmp_path, capsys):
     assert "No verdicts yet." in capsys.readouterr().out
 
 
-def test_bad_commands_are_one_line(judged, tmp_path, capsys):
+def test_bad_commands_are_one_line(judged, tmp_path, capsys, monkeypatch):
     for flags, words in (
         (["--export", "v.txt"], ".parquet or .csv"),
         (["--decisions", str(tmp_path / "absent" / "d.csv")], "no folder"),
@@ -289,5 +290,8 @@ def test_bad_commands_are_one_line(judged, tmp_path, capsys):
         error = capsys.readouterr().err
         assert words in error
         assert error.count("\n") == 1
+    monkeypatch.setitem(sys.modules, "krippendorff", None)
+    assert cli.main(["agreement", str(judged)]) == 2
+    assert "pip install 'imagenet-ao[annotate]'" in capsys.readouterr().err
     assert cli.main(["agreement", str(tmp_path / "absent.sqlite")]) == 2
     assert "is no file" in capsys.readouterr().err

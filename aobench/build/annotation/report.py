@@ -109,15 +109,12 @@ def lines(report: Report) -> Iterable[str]:
     yield ""
     yield from _people(report)
     yield ""
-    yield f'Agreement on images, "unsure" counts as {_unsure(report.options.unsure)}; 95 % intervals by bootstrap over '
-    yield f"images ({report.options.draws} draws):"
+    unsure = "missing" if report.options.unsure == "missing" else "a category of its own"
+    draws = report.options.draws
+    yield f'Agreement on images; "unsure" counts as {unsure}; 95 % intervals from {draws} bootstrap draws:'
     yield from _figures(report.figures)
     yield ""
     yield from _decisions(report)
-
-
-def _unsure(word: str) -> str:
-    return "missing" if word == "missing" else "a category of its own"
 
 
 def _people(report: Report) -> Iterable[str]:
@@ -149,13 +146,17 @@ def _figures(figures: Iterable[Figure]) -> Iterable[str]:
         if f.value is None:
             table.append([f.question, f.measure, "undefined", f.why, str(f.n)])
             continue
-        interval = "undefined" if f.low is None else f"{f.low:.3f} to {f.high:.3f}"
+        interval = "undefined" if f.low is None or f.high is None else f"{_number(f.low)} to {_number(f.high)}"
         if f.undefined_draws:
             interval += " *"
             notes.append(f"* {f.question}, {f.measure}: undefined in {f.undefined_draws} draws, which are left out.")
-        table.append([f.question, f.measure, f"{f.value:.3f}", interval, str(f.n)])
+        table.append([f.question, f.measure, _number(f.value), interval, str(f.n)])
     yield from _aligned(table)
     yield from notes
+
+
+def _number(value: float) -> str:
+    return f"{round(value, 3) + 0.0:.3f}"  # no -0.000
 
 
 def _decisions(report: Report) -> Iterable[str]:
