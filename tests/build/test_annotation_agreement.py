@@ -137,13 +137,13 @@ def test_unsure_is_missing_or_a_category():
 def test_the_interval_is_a_bootstrap_over_images():
     """Raw agreement of n images is a mean of zeros and ones: its interval is close to 1.96 standard errors."""
     line = "y" * 160 + "n" * 40
-    figures = agreement(_verdicts({"a": line, "b": "y" * 140 + "n" * 40 + "y" * 20}), draws=2000)
+    figures = agreement(_verdicts({"a": line, "b": "y" * 140 + "n" * 40 + "y" * 20}), draws=800)
     raw = next(f for f in figures if f.measure == "raw agreement")
     spread = 1.96 * (raw.value * (1 - raw.value) / 200) ** 0.5
-    assert raw.low == pytest.approx(raw.value - spread, abs=0.01)
-    assert raw.high == pytest.approx(raw.value + spread, abs=0.01)
+    assert raw.low == pytest.approx(raw.value - spread, abs=0.015)
+    assert raw.high == pytest.approx(raw.value + spread, abs=0.015)
     assert all(f.low < f.value < f.high and f.undefined_draws == 0 for f in figures)
-    assert figures == agreement(_verdicts({"a": line, "b": "y" * 140 + "n" * 40 + "y" * 20}), draws=2000)
+    assert figures == agreement(_verdicts({"a": line, "b": "y" * 140 + "n" * 40 + "y" * 20}), draws=800)
     rare = next(f for f in agreement(_verdicts({"a": "yyyyn", "b": "yyyyn"})) if f.measure == "Cohen's kappa")
     assert 200 < rare.undefined_draws < 450, "a third of the draws have no 'no' at all: (4/5)^5"
 
