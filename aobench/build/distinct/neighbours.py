@@ -71,6 +71,11 @@ class TopK:
         if len(query):
             self._merge(query, exact_cosines(self.queries, raw, query, row), shard, row + first)
 
+    def add_pairs(self, shard: int, query: np.ndarray, raw: np.ndarray, place: np.ndarray, rows: np.ndarray) -> None:
+        """Pairs that something else proposes: ``query[i]`` with ``raw[place[i]]``, which is row ``rows[place[i]]``."""
+        if len(query):
+            self._merge(query, exact_cosines(self.queries, raw, query, place), shard, rows[place])
+
     def _candidates(self, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(query, row) of the block for all that may be among the k nearest."""
         faiss = need("faiss")
