@@ -20,6 +20,7 @@ setup(
         "aobench.audit": ["*.csv", "*.md"],
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
         "aobench.analysis": ["published/*"],
+        "aobench.build.distinct": ["*.html"],
         "aobench.study": ["bundled/*"],
         "compositional_ood": ["*.md", "*.txt"],
         "imagenet_ao_cards": ["*.md"],

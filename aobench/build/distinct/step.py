@@ -3,11 +3,10 @@
 About the thresholds. The paper that describes the images says that near-duplicates were looked for by nearest
 neighbours, but states neither its k nor its embedding nor its threshold. The defaults here are ours. The hash's were
 measured on mini's pictures (see ``hashes``). A cosine means nothing apart from its model: by the bundled one 22 of
-499,500 pairs of different pictures are at 0.95 or more, and all copies in JPEG 50 are above 0.99, while a CLIP of full
-size puts most pictures of one kind of object far closer together. So ``cosine_in_set`` is off unless given, and
-``reference_cosine`` (0.95) is a place to begin. To choose: run once, open report.html, see in the histogram where the
-distances of the bulk end, look through the borderline pairs, move the threshold to where they stop being the same
-picture, and run again; embeddings, hashes and neighbours are kept, so that takes seconds.
+499,500 pairs of different pictures are at 0.95 or more, and 200 copies in JPEG 50 all above 0.99; another model's figures
+are others. So ``cosine_in_set`` is off unless given, and ``reference_cosine`` (0.95) is a place to begin. To choose: run
+once, open report.html, see in the histogram where the bulk ends, look through the borderline pairs, move the threshold
+to where they stop being the same picture, and run again: embeddings, hashes and neighbours in the reference are kept.
 """
 
 from __future__ import annotations
@@ -120,14 +119,15 @@ def run_distinct(images: Path, out: Path, options: DistinctOptions) -> Path:
         parts.mkdir(parents=True, exist_ok=True)
     clock.lap("digests")
     measured, made = _measure(found, shards, parts, options, clock)
-    references = _references(shards, measured.reference)
+    references = _references(shards, measured.reference, len(found))
     first = [row[0] if row else None for row in references]
     verdicts = judge(found, measured, options.thresholds, lambda row: _place(first[row]))
     decisions = table_of(found, measured, verdicts, first)
     clock.lap("decisions")
     _write_table(out / "decisions.parquet", decisions)
     _write_table(out / "neighbours.parquet", _neighbours(found, measured, references))
-    write_report(out / "report.html", found, decisions, options.thresholds, _heading(options, made), options.report_pairs)
+    heading = {"model": made["model"], "index": made["index"], "reference": options.reference}
+    write_report(out / "report.html", found, decisions, options.thresholds, heading, options.report_pairs)
     clock.lap("report")
     manifest = _manifest(found, shards, options, decisions, made) | {"seconds": clock.seconds}
     text = json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True)
@@ -186,10 +186,10 @@ def _in_reference(
     return Neighbours(**whole)
 
 
-def _references(shards: list[Shard], found: Neighbours | None) -> list[list[dict[str, Any]]]:
+def _references(shards: list[Shard], found: Neighbours | None, count: int) -> list[list[dict[str, Any]]]:
     """For each image its neighbours in the reference: file, row and what the metadata says."""
     if found is None:
-        return []
+        return [[] for _ in range(count)]
     pairs = [
         [(int(s), int(r)) for s, r in zip(*row, strict=True) if r >= 0]
         for row in zip(found.shard, found.row, strict=True)
@@ -249,11 +249,6 @@ def _write_table(path: Path, table: pa.Table) -> None:
     stream = io.BytesIO()
     pq.write_table(table, stream, compression="zstd")
     write_in_one_move(path, stream.getvalue())
-
-
-def _heading(options: DistinctOptions, made: dict[str, Any]) -> dict[str, Any]:
-    """What the page says about how it was made."""
-    return {"model": made["model"], "index": made["index"], "reference": options.reference}
 
 
 def _manifest(
