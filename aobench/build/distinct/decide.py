@@ -1,7 +1,7 @@
 """Which images stay: thresholds, the choice within a group of near-duplicates, and the table of decisions.
 
-A pair of images is near where their hashes and colours are (``hashes``) or, if a threshold is given, the cosine of their
-embeddings. Images too near to the reference go first, so that they take none of their likes with them. The others are
+A pair of images is near where their hashes and colours are (``hashes``) or, if a threshold is given, the cosine of
+their embeddings. Images too near to the reference go first, so that they take none of their likes with them. The others are
 gone through in the order of the table: an image is removed where it is near to one that was *kept* before it. So of a
 chain A~B~C, where A and C are not near, B goes and A and C stay; every removed image is near to a kept one.
 
@@ -123,7 +123,9 @@ def edges_of(
     return edges
 
 
-def _cosine_edges(vectors: np.ndarray, rows: np.ndarray, columns: np.ndarray, thresholds: Thresholds) -> Iterator[Edges]:
+def _cosine_edges(
+    vectors: np.ndarray, rows: np.ndarray, columns: np.ndarray, thresholds: Thresholds
+) -> Iterator[Edges]:
     """A float32 product finds the pairs, a float64 one decides: its value doesn't hang on how blocks were cut."""
     least = (thresholds.cosine_in_set or 0.0) - thresholds.cosine_width - vectors.shape[1] * 2.0**-23
     for start in range(0, len(columns), COLUMNS):
@@ -169,10 +171,10 @@ def judge(images: ImageSet, measured: Measured, thresholds: Thresholds, place: C
     left = np.nonzero(readable & (reference < NEAR))[0]
     chosen = greedy(count, left, edges_of(measured.looks, measured.vectors, thresholds))
     reason = [""] * count
-    for row in np.nonzero(chosen.level >= NEAR)[0]:
+    for row in np.nonzero(chosen.level >= NEAR)[0].tolist():
         reason[row] = f"near-duplicate of {images.ids[chosen.partner[row]]}"
-    for row in np.nonzero(reference >= NEAR)[0]:
-        reason[row] = f"too near to reference {place(int(row))}"
+    for row in np.nonzero(reference >= NEAR)[0].tolist():
+        reason[row] = f"too near to reference {place(row)}"
     for row, why in measured.bad.items():
         reason[row] = f"unreadable: {why}"
     doubt = np.isin(chosen.level, (ALMOST, NEAR)) | ((chosen.level == APART) & (reference == ALMOST))

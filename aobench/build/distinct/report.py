@@ -35,7 +35,7 @@ Row = dict[str, Any]
 def write_report(
     path: Path, images: ImageSet, decisions: pa.Table, thresholds: Thresholds, heading: dict[str, Any], most: int
 ) -> None:
-    """Write the page of ``decisions`` to ``path``, with at most ``most`` pairs in each part; it says how many it left out.
+    """Write the page of ``decisions`` to ``path``: at most ``most`` pairs in each part, and how many were left out.
 
     ``heading``: model (its info or None), index (or None) and the reference's patterns.
     """
@@ -109,7 +109,8 @@ def _pair(row: Row, by_id: dict[str, int], pictures: _Pictures) -> dict[str, Any
     if _with_reference(row):
         reference = row["nearest_reference"]
         other = {
-            "id": f"{Path(reference['file']).name} row {reference['row']}", "said": reference["caption"] or "no caption",
+            "id": f"{Path(reference['file']).name} row {reference['row']}",
+            "said": reference["caption"] or "no caption",
             "url": reference["url"], "picture": pictures.local(reference["path"]),
         }  # fmt: skip
         figures.append(("cosine to the reference", f"{row['reference_cosine']:.4f}"))
@@ -157,9 +158,10 @@ def _histograms(rows: Sequence[Row], thresholds: Thresholds) -> list[dict[str, A
         _plot("Bits to the nearest other image", bits, [i - 0.5 for i in range(FAR + 3)],
               (near + 0.5, near - wide + 0.5, near + wide + 0.5), f"near at {near} bits or fewer", -1)
     ]  # fmt: skip
+    t = thresholds
     for column, title, least, width in (
-        ("cosine_in_set", "Cosine to the nearest other image", thresholds.cosine_in_set, thresholds.cosine_width),
-        ("reference_cosine", "Cosine to the nearest reference", thresholds.reference_cosine, thresholds.reference_width),
+        ("cosine_in_set", "Cosine to the nearest other image", t.cosine_in_set, t.cosine_width),
+        ("reference_cosine", "Cosine to the nearest reference", t.reference_cosine, t.reference_width),
     ):
         values = [row[column] for row in good if row[column] is not None]
         if values:
