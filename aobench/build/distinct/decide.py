@@ -1,8 +1,8 @@
 """Which images stay: thresholds, the choice within a group of near-duplicates, and the table of decisions.
 
 A pair of images is near where their hashes and colours are (``hashes``) or, if a threshold is given, the cosine of
-their embeddings. Images too near to the reference go first, so that they take none of their likes with them. The others are
-gone through in the order of the table: an image is removed where it is near to one that was *kept* before it. So of a
+their embeddings. Images too near to the reference go first, so that they take none of their likes with them. The others
+are gone through in the order of the table: an image is removed where it is near to one that was *kept* before it. So of a
 chain A~B~C, where A and C are not near, B goes and A and C stay; every removed image is near to a kept one.
 
 A pair is *borderline* where moving the thresholds by their widths would change whether it counts as near.

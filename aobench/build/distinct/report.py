@@ -194,7 +194,7 @@ def _plot(
                      "width": round(max(1.0, across(edges[i + 1]) - across(edges[i]) - 1), 1),
                      "low": edges[i], "high": edges[i + 1]})  # fmt: skip
     whole = near_side < 0
-    ticks = range(0, FAR + 1, 4) if whole else [edges[0] + span * i / 4 for i in range(5)]
+    ticks = range(0, FAR, 4) if whole else [edges[0] + span * i / 4 for i in range(5)]
     near = 0 if band is None else sum((v - band[0]) * near_side >= -1e-9 for v in values)
     tens = [10**i for i in range(6) if 10**i <= max(count)]
     return {
