@@ -21,6 +21,7 @@ setup(
         "aobench.build.annotation": ["page.*", "schema.sql"],
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
         "aobench.analysis": ["published/*"],
+        "aobench.build.distinct": ["*.html"],
         "aobench.study": ["bundled/*"],
         "compositional_ood": ["*.md", "*.txt"],
         "imagenet_ao_cards": ["*.md"],
