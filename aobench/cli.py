@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aobench.analysis import commands as analysis
 from aobench.audit import cli as audit
+from aobench.build import commands as build
 from aobench.build.annotation import commands as annotation
 from aobench.errors import UserError
 from aobench.publish import commands as publish
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from aobench.models.registry import Resolved
 
 #: Rooms with verbs of their own: ``add_parser(verbs)`` and ``run(args)``.
-ROOMS = (audit, annotation, analysis, study, publish)
+ROOMS = (audit, build, annotation, analysis, study, publish)
 
 #: How accelerate spells the number of processes.
 PROCESSES = ("--num_processes", "--num-processes")

@@ -1,6 +1,7 @@
-"""A new set of compositions that a given training corpus doesn't show: from caption counts to a packaged dataset.
+"""A new set of compositions that a given training corpus doesn't show.
 
     imagenet-ao build set.yaml
 
-Five steps, each with its own folder, manifest and resume: `compose`, `generate`, `validate`, `distinct`, `package`.
+`compose` picks compositions by caption counts, `generate` makes their images, `distinct` finds near-duplicates; each
+has its own folder, manifest and resume. `annotation` lets people judge the images.
 """

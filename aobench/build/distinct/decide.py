@@ -1,9 +1,9 @@
 """Which images stay: thresholds, the choice within a group of near-duplicates, and the table of decisions.
 
 A pair of images is near where their hashes and colours are (``hashes``) or, if a threshold is given, the cosine of
-their embeddings. Images too near to the reference go first, so that they take none of their likes with them. The others
-are gone through in the order of the table: an image is removed where it is near to one that was *kept* before it. So of a
-chain A~B~C, where A and C are not near, B goes and A and C stay; every removed image is near to a kept one.
+their embeddings. Images too near to the reference go first, so that they take none of their likes with them. The
+others are gone through in the order of the table: an image is removed where it is near to one that was *kept* before
+it. So of a chain A~B~C, where A and C are not near, B goes and A and C stay; every removed image is near to a kept one.
 
 A pair is *borderline* where moving the thresholds by their widths would change whether it counts as near.
 """
@@ -99,7 +99,8 @@ def greedy(count: int, candidates: np.ndarray, edges: Callable[[np.ndarray, np.n
         order = np.lexsort((column, -how, row))
         row, column, how = row[order], column[order], how[order]
         each, begins = np.unique(row, return_index=True)
-        for image, low, high in zip(each, begins, np.append(begins[1:], len(row)), strict=True):
+        ends = np.append(begins[1:], len(row))[: len(begins)]  # none where no pair is near
+        for image, low, high in zip(each, begins, ends, strict=True):
             there = np.nonzero(kept[column[low:high]])[0]
             if len(there):
                 partner[image], level[image] = column[low + there[0]], how[low + there[0]]

@@ -5,8 +5,9 @@ neighbours, but states neither its k nor its embedding nor its threshold. The de
 measured on mini's pictures (see ``hashes``). A cosine means nothing apart from its model: by the bundled one 22 of
 499,500 pairs of different pictures are at 0.95 or more, and 200 copies in JPEG 50 all above 0.99; another model has
 other figures. So ``cosine_in_set`` is off unless given, and ``reference_cosine`` (0.95) is a place to begin. To choose:
-run once, open report.html, see in the histogram where the bulk ends, look through the borderline pairs, move the threshold
-to where they stop being the same picture, and run again: embeddings, hashes and neighbours in the reference are kept.
+run once, open report.html, see in the histogram where the bulk ends, look through the borderline pairs, move the
+threshold to where they stop being the same picture, and run again: embeddings, hashes and neighbours in the reference
+are kept.
 """
 
 from __future__ import annotations

@@ -1,0 +1,136 @@
+"""The configuration of a build: a YAML file, each key checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aobench.build.distinct.step import DistinctOptions
+from aobench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Captions to be audited (``captions``), or an audit made before (``audit``: its folder)."""
+
+    name: str
+    captions: list[str] = field(default_factory=list)
+    audit: str | None = None
+    rule: str = "words"
+    threshold: int = 0
+
+
+@dataclass(frozen=True)
+class Plausibility:
+    """A causal language model scores "a photo of a ATTRIBUTE OBJECT": mean log-probability of a token, in nats."""
+
+    model: str
+    least: float
+
+
+@dataclass(frozen=True)
+class Compose:
+    """``attributes``, ``objects``: 'published', a list, or a text file. ``count``: compositions wanted (all: null)."""
+
+    corpora: list[Corpus]
+    attributes: Any = "published"
+    objects: Any = "published"
+    count: int | None = None
+    per_attribute: int | None = None
+    per_object: int | None = None
+    exclude: str | None = None
+    plausibility: Plausibility | None = None
+
+
+@dataclass(frozen=True)
+class Generate:
+    """``generator``: 'diffusion', 'renderer' or 'package.module:Class'. ``images``: a composition's."""
+
+    generator: str = "diffusion"
+    model: str = "stabilityai/sdxl-turbo"
+    images: int = 3
+    prompts: list[str] = field(default_factory=lambda: ["a photo of a {attribute} {object}"])
+    batch_size: int = 4
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A build. ``seed`` decides which compositions are drawn and every image."""
+
+    out: str
+    compose: Compose
+    generate: Generate
+    distinct: DistinctOptions
+    seed: int = 0
+
+
+NESTED: dict[str, Any] = {
+    "compose": Compose, "generate": Generate, "distinct": DistinctOptions,
+    "plausibility": Plausibility,
+}  # fmt: skip
+LISTS: dict[str, Any] = {"corpora": Corpus}
+
+
+def _make(kind: Any, given: Any, where: str) -> Any:
+    """A dataclass from a mapping; UserError for an unknown or missing key."""
+    if not isinstance(given, dict):
+        raise UserError(f"{where} must be a mapping of keys to values, not {type(given).__name__}")
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    for key in given:
+        if key not in fields:
+            close = difflib.get_close_matches(str(key), list(fields), n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; the keys are: {', '.join(fields)}"
+            raise UserError(f"{where} has an unknown key {key!r}{hint}")
+    none = dataclasses.MISSING
+    missing = [n for n, f in fields.items() if n not in given and f.default is none and f.default_factory is none]
+    if missing:
+        raise UserError(f"{where} lacks the key(s) {', '.join(missing)}")
+    values = dict(given)
+    for key, value in given.items():
+        if key in NESTED and value is not None and dataclasses.is_dataclass(NESTED[key]):
+            values[key] = _make(NESTED[key], value, f"{where}: {key}")
+        elif key in LISTS:
+            values[key] = [_make(LISTS[key], v, f"{where}: {key}[{i}]") for i, v in enumerate(value or [])]
+        elif isinstance(value, list) and str(fields[key].type).startswith("tuple"):
+            values[key] = tuple(value)
+    return kind(**values)
+
+
+def read_config(path: Path) -> Config:
+    """The configuration at ``path``; file names in it are relative to its folder. UserError for anything wrong."""
+    import yaml
+
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} can't be read as YAML: {' '.join(str(error).split())}") from error
+    if isinstance(given, dict):
+        given = {"distinct": {}, **given}
+    config: Config = _make(Config, given, str(path))
+    _check(config, str(path))
+    return config
+
+
+def _check(config: Config, where: str) -> None:
+    if not config.compose.corpora:
+        raise UserError(f"{where}: compose: corpora is empty; a set is novel for at least one corpus of captions")
+    for corpus in config.compose.corpora:
+        if bool(corpus.captions) == bool(corpus.audit):
+            raise UserError(f"{where}: corpus {corpus.name!r} takes either captions or audit")
+    names = [corpus.name for corpus in config.compose.corpora]
+    if len(set(names)) < len(names):
+        raise UserError(f"{where}: two corpora have one name: {', '.join(names)}; give each its own")
+    if config.generate.images < 1 or config.generate.batch_size < 1:
+        raise UserError(f"{where}: generate: images and batch_size are whole numbers of at least 1")
+    for template in config.generate.prompts:
+        if "{object}" not in template or "{attribute}" not in template:
+            raise UserError(f"{where}: the prompt {template!r} must hold {{attribute}} and {{object}}")
+
+
+def located(config_path: Path, name: str) -> Path:
+    """A file named in the configuration: relative to the configuration's folder."""
+    return (config_path.parent / Path(name).expanduser()).resolve()

@@ -1,0 +1,137 @@
+"""What makes an image of a composition: a diffusion pipeline, mini's renderer, or a class of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aobench.build.loading import one_line
+from aobench.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+@dataclass(frozen=True)
+class Task:
+    """One image to make. ``image_id``: attribute and object, words joined by _, and the number, as red__red_fox/0."""
+
+    image_id: str
+    attribute: str
+    object: str
+    index: int
+    seed: int
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """An image, and whether a safety checker objected to it (it is black then)."""
+
+    image: Image.Image
+    flagged: bool = False
+
+
+class Generator(Protocol):
+    """Called as ``Generator(model, options)``; ``facts`` goes into the manifest."""
+
+    facts: dict[str, Any]
+
+    def __call__(self, tasks: Sequence[Task]) -> list[Made]:
+        """An image for each task, in order; the same for the same task."""
+        ...
+
+
+class Renderer:
+    """Mini's drawings: 112 x 112, of the 24 attributes and 110 objects that it knows; quick, and known to be right."""
+
+    def __init__(self, model: str, options: dict[str, Any]) -> None:
+        from aobench.mini.pictures import objects
+        from aobench.mini.render import ATTRIBUTES
+
+        if options:
+            raise UserError(f"the generator 'renderer' takes no options; got {', '.join(options)}")
+        self.known = (set(ATTRIBUTES), set(objects()))
+        self.facts = {"generator": "renderer", "attributes": len(ATTRIBUTES), "objects": len(objects())}
+
+    def __call__(self, tasks: Sequence[Task]) -> list[Made]:
+        """Draw each."""
+        import numpy as np
+        from PIL import Image
+
+        from aobench.mini.render import render
+
+        made = []
+        for task in tasks:
+            for name, known in zip((task.attribute, task.object), self.known, strict=True):
+                if name not in known:
+                    raise UserError(f"the renderer can't draw {name!r}; it knows: {', '.join(sorted(known))}")
+            made.append(Made(Image.fromarray(render(task.attribute, task.object, np.random.default_rng(task.seed)))))
+        return made
+
+
+class Diffusion:
+    """A text-to-image pipeline of diffusers. Options: dtype, revision, and what the pipeline's call takes."""
+
+    def __init__(self, model: str, options: dict[str, Any]) -> None:
+        import torch
+
+        try:
+            from diffusers import AutoPipelineForText2Image
+        except ImportError as error:
+            raise UserError("the generator 'diffusion' needs diffusers: pip install 'imagenet-ao[generate]'") from error
+        self.call = dict(options)
+        dtype, revision = self.call.pop("dtype", "float32"), self.call.pop("revision", None)
+        if dtype not in ("float32", "float16", "bfloat16"):
+            raise UserError(f"generate: options: dtype is float32, float16 or bfloat16, not {dtype!r}")
+        with one_line(model):
+            self.pipe = AutoPipelineForText2Image.from_pretrained(
+                model, torch_dtype=getattr(torch, dtype), revision=revision, use_safetensors=True
+            )
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.pipe.to(device)
+        self.pipe.set_progress_bar_config(disable=True)
+        checker = getattr(self.pipe, "safety_checker", None)
+        self.facts = {
+            "generator": "diffusion", "model": model, "revision": revision, "pipeline": type(self.pipe).__name__,
+            "scheduler": type(self.pipe.scheduler).__name__, "dtype": dtype, "device": device, "call": self.call,
+            "safety_checker": type(checker).__name__ if checker is not None else None,
+        }  # fmt: skip
+
+    def __call__(self, tasks: Sequence[Task]) -> list[Made]:
+        """The noise is drawn on the CPU, so that a seed means the same on every device. Halves on out-of-memory."""
+        import torch
+        from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+
+        noise = [torch.Generator("cpu").manual_seed(task.seed) for task in tasks]
+        try:
+            output = self.pipe(prompt=[task.prompt for task in tasks], generator=noise, **self.call)
+        except (RuntimeError, MemoryError) as error:
+            if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
+                raise
+            if len(tasks) == 1:
+                raise UserError(
+                    "out of memory with one image; use dtype float16 or a smaller height and width"
+                ) from error
+            clear_device_cache(garbage_collection=True)
+            middle = len(tasks) // 2
+            return [*self(tasks[:middle]), *self(tasks[middle:])]
+        except TypeError as error:
+            raise UserError(f"generate: options: the pipeline refuses them: {error}") from error
+        flags = getattr(output, "nsfw_content_detected", None) or [False] * len(tasks)
+        return [Made(image, bool(flag)) for image, flag in zip(output.images, flags, strict=True)]
+
+
+def make_generator(name: str, model: str, options: dict[str, Any]) -> Generator:
+    """'renderer', 'diffusion', or a class of one's own as 'package.module:Class'."""
+    known: dict[str, Any] = {"renderer": Renderer, "diffusion": Diffusion}
+    if name in known:
+        return known[name](model, options)
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise UserError(f"no generator {name!r}; there are {', '.join(known)}, or package.module:Class")
+    with one_line(name):
+        kind = getattr(import_module(module), attribute)
+    return kind(model, options)
