@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 #: Rooms with verbs of their own: ``add_parser(verbs)`` and ``run(args)``.
 ROOMS = (audit, build, annotation, analysis, study, publish)
 
-#: How accelerate spells the number of processes.
-PROCESSES = ("--num_processes", "--num-processes")
-
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -88,45 +85,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _quiet_bars() -> None:
-    """No progress bars where nobody watches: standard error is no terminal."""
-    if not sys.stderr.isatty():
-        import datasets
-        import transformers
-
-        datasets.disable_progress_bars()
-        transformers.utils.logging.disable_progress_bar()
-
-
-def _accelerator(cpu: bool) -> Any:
-    """The process group, as many as the launcher was asked for. Raises UserError where they don't see each other."""
-    from datetime import timedelta
-
-    import psutil
-    import torch
-    from accelerate import Accelerator
-    from accelerate.utils import InitProcessGroupKwargs
-
-    # The others wait for the slowest shard, or for the main process to prepare the dataset.
-    patient = InitProcessGroupKwargs(timeout=timedelta(hours=2))
-    accelerator = Accelerator(cpu=cpu or not torch.cuda.is_available(), kwargs_handlers=[patient])
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world != accelerator.num_processes:
-        raise UserError(
-            f"the launcher started {world} processes, of which each sees {accelerator.num_processes}; "
-            "set ACCELERATE_USE_CPU=true for several processes on CPU"
-        )
-    parent = psutil.Process().parent()
-    words = parent.cmdline() if parent else []
-    asked = next((w.partition("=")[2] or words[i + 1] for i, w in enumerate(words[:-1]) if w in PROCESSES), None)
-    if world == 1 and "launch" in words and asked and asked.isdigit() and int(asked) > 1:
-        raise UserError(
-            f"accelerate launch was asked for {asked} processes and started 1 (it does so on CPU); use: "
-            f"ACCELERATE_USE_CPU=true torchrun --nproc_per_node {asked} evaluate_models.py ..."
-        )
-    return accelerator
-
-
 def _evaluate(args: argparse.Namespace) -> None:
     numbers = (args.batch_size, args.limit, args.shard_size, args.draft)
     if any(n is not None and n < 1 for n in numbers) or (args.workers is not None and args.workers < 0):
@@ -141,11 +99,12 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     found = [resolve(name) for name in args.models]
     from aobench.evaluation.data import Source, open_splits
+    from aobench.evaluation.processes import end_processes, quiet_bars, start_processes
     from aobench.evaluation.report import print_table
     from aobench.evaluation.runner import Settings
 
-    _quiet_bars()
-    accelerator = _accelerator(args.cpu)
+    quiet_bars()
+    accelerator = start_processes(args.cpu)
     config = args.config or ("mini" if args.models == ["mini"] and not (args.data_dir or args.dataset) else "v2")
     with accelerator.main_process_first():
         splits = open_splits(Source(config, args.data_dir, args.dataset), limit=args.limit)
@@ -157,12 +116,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     if accelerator.is_main_process:
         print_table([row for row in rows if row])
         print(f"Written to {args.out}{os.sep}")
-    accelerator.wait_for_everyone()
-    accelerator.end_training()
-    if accelerator.num_processes > 1:  # threads of the process group now and then abort an orderly exit
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+    end_processes(accelerator)
 
 
 def _evaluate_one(

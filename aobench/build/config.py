@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,21 +59,64 @@ class Generate:
 
 
 @dataclass(frozen=True)
+class Judge:
+    """One judge: ``kind`` as in ``validate.judges``, and a threshold for each of its questions, or its own.
+
+    ``precision``: choose the thresholds instead, on ``labels`` (Parquet: image_id, attribute_right, object_right) or,
+    without these, on what people said.
+    """
+
+    kind: str
+    model: str = ""
+    name: str = ""
+    attribute: float | None = None
+    object: float | None = None
+    composition: float | None = None
+    labels: str | None = None
+    precision: float | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Validate:
+    """``judges``, in order: each sees what the ones before it accepted.
+
+    ``human``: a file of `imagenet-ao annotate`; its majorities, of at least ``minimum`` votes, overrule the judges.
+    """
+
+    judges: list[Judge] = field(default_factory=list)
+    human: str | None = None
+    minimum: int = 2
+    only_dual_encoders: bool = False
+
+
+@dataclass(frozen=True)
+class Package:
+    """``name``: of the dataset's config, and in the card's title; ``licence``: as the Hub spells it."""
+
+    name: str
+    licence: str = "unknown"
+    sheet_images: int = 96
+
+
+@dataclass(frozen=True)
 class Config:
     """A build. ``seed`` decides which compositions are drawn and every image."""
 
     out: str
     compose: Compose
     generate: Generate
+    validate: Validate
     distinct: DistinctOptions
+    package: Package
     seed: int = 0
 
 
 NESTED: dict[str, Any] = {
-    "compose": Compose, "generate": Generate, "distinct": DistinctOptions,
+    "compose": Compose, "generate": Generate, "validate": Validate, "distinct": DistinctOptions, "package": Package,
     "plausibility": Plausibility,
 }  # fmt: skip
-LISTS: dict[str, Any] = {"corpora": Corpus}
+LISTS: dict[str, Any] = {"corpora": Corpus, "judges": Judge}
 
 
 def _make(kind: Any, given: Any, where: str) -> Any:
@@ -121,14 +165,39 @@ def _check(config: Config, where: str) -> None:
     for corpus in config.compose.corpora:
         if bool(corpus.captions) == bool(corpus.audit):
             raise UserError(f"{where}: corpus {corpus.name!r} takes either captions or audit")
-    names = [corpus.name for corpus in config.compose.corpora]
-    if len(set(names)) < len(names):
-        raise UserError(f"{where}: two corpora have one name: {', '.join(names)}; give each its own")
+    corpora = [corpus.name for corpus in config.compose.corpora]
+    judges = [judge.name or judge.kind for judge in config.validate.judges]
+    for what, every in (("corpora", corpora), ("judges", judges)):
+        if len(set(every)) < len(every):
+            raise UserError(f"{where}: two {what} have one name: {', '.join(every)}; give each its own")
     if config.generate.images < 1 or config.generate.batch_size < 1:
         raise UserError(f"{where}: generate: images and batch_size are whole numbers of at least 1")
     for template in config.generate.prompts:
         if "{object}" not in template or "{attribute}" not in template:
             raise UserError(f"{where}: the prompt {template!r} must hold {{attribute}} and {{object}}")
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", config.package.name):
+        raise UserError(f"{where}: package: name is letters, digits, - _ and . (it names a folder and a config)")
+    _check_judges(config.validate, where)
+
+
+def _check_judges(options: Validate, where: str) -> None:
+    if not options.judges and not options.human:
+        raise UserError(f"{where}: validate names neither judges nor human; images that nobody looked at are no set")
+    for judge in options.judges:
+        if judge.precision is not None and not 0 < judge.precision <= 1:
+            raise UserError(f"{where}: the judge {judge.name or judge.kind!r}: precision goes from 0 to 1")
+    if only_dual_encoders(options) and not options.only_dual_encoders:
+        raise UserError(
+            f"{where}: only dual encoders judge, the family that the set is to test; add a vlm or human, or set "
+            "only_dual_encoders: true, and the card will say so"
+        )
+
+
+def only_dual_encoders(options: Validate) -> bool:
+    """Whether nobody judges but models of the family under test."""
+    from aobench.build.validate.judges import DUAL_ENCODERS
+
+    return not options.human and all(judge.kind in DUAL_ENCODERS for judge in options.judges)
 
 
 def located(config_path: Path, name: str) -> Path:

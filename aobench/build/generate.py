@@ -48,17 +48,25 @@ def tasks_of(options: Generate, seed: int, out: Path) -> list[Task]:
     return tasks
 
 
-def run(options: Generate, seed: int, out: Path) -> dict[str, Any]:
-    """Make what is missing, in the batches that an undisturbed run would use, and write images.parquet."""
+def run(options: Generate, seed: int, out: Path, accelerator: Any) -> dict[str, Any]:
+    """Make what is missing, in the batches that an undisturbed run would use, and write images.parquet.
+
+    Batches are dealt to the processes of ``accelerator``; its main process writes the table.
+    """
     where = folder(out, "generate")
     tasks = tasks_of(options, seed, out)
     _same_recipe(options, seed, where)
     size = options.batch_size
     batches = [tasks[start : start + size] for start in range(0, len(tasks), size)]
     waiting = [batch for batch in batches if not all(_path(where, task).exists() for task in batch)]
+    accelerator.wait_for_everyone()  # all have looked before one writes
     generator = make_generator(options.generator, options.model, options.options)
-    for batch in tqdm(waiting, desc="generate", unit="batch", disable=None):
+    mine = waiting[accelerator.process_index :: accelerator.num_processes]
+    for batch in tqdm(mine, desc="generate", unit="batch", disable=None):
         _make(generator, batch, where)
+    accelerator.wait_for_everyone()
+    if not accelerator.is_main_process:
+        return generator.facts
     rows = [_row(where, task) for task in tasks]
     table = write_table(where / TABLE, rows, SCHEMA)
     facts = {"images": len(rows), "flagged": sum(row["flagged"] for row in rows), **generator.facts}

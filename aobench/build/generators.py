@@ -77,6 +77,7 @@ class Diffusion:
 
     def __init__(self, model: str, options: dict[str, Any]) -> None:
         import torch
+        from accelerate import PartialState
 
         try:
             from diffusers import AutoPipelineForText2Image
@@ -90,13 +91,13 @@ class Diffusion:
             self.pipe = AutoPipelineForText2Image.from_pretrained(
                 model, torch_dtype=getattr(torch, dtype), revision=revision, use_safetensors=True
             )
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = PartialState().device
         self.pipe.to(device)
         self.pipe.set_progress_bar_config(disable=True)
         checker = getattr(self.pipe, "safety_checker", None)
         self.facts = {
             "generator": "diffusion", "model": model, "revision": revision, "pipeline": type(self.pipe).__name__,
-            "scheduler": type(self.pipe.scheduler).__name__, "dtype": dtype, "device": device, "call": self.call,
+            "scheduler": type(self.pipe.scheduler).__name__, "dtype": dtype, "device": device.type, "call": self.call,
             "safety_checker": type(checker).__name__ if checker is not None else None,
         }  # fmt: skip
 

@@ -13,7 +13,7 @@ from aobench.errors import UserError
 from aobench.evaluation.store import write_in_one_move
 
 MANIFEST = "manifest.json"
-STEPS = ("compose", "generate", "distinct")
+STEPS = ("compose", "generate", "validate", "distinct", "package")
 PACKAGES = ("imagenet-ao", "torch", "transformers", "diffusers", "faiss-cpu", "ImageHash", "pillow", "numpy", "pyarrow")
 
 

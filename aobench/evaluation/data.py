@@ -96,7 +96,7 @@ def _split(name: str, rows: Any, fingerprint: Any, limit: int | None) -> Split:
         sample_ids=ids,
         attributes=[-1 if a is None else a for a in table["attribute"]],
         objects=table["object"],
-        labels=table["imagenet_label"],
+        labels=[-1 if label is None else label for label in table["imagenet_label"]],
         attribute_names=list(rows.features["attribute"].names),
         object_names=list(rows.features["object"].names),
         fingerprint=fingerprint(rows),

@@ -113,6 +113,12 @@ def _rank(
     import torch
 
     label_of = dict(zip(split.objects, split.labels, strict=True))
+    strangers = [split.object_names[o] for o in listed.objects if label_of[o] < 0]
+    if classifier is None and strangers:
+        raise UserError(
+            f"the dataset has {len(strangers)} objects without an ImageNet class, such as {strangers[0]!r}; a "
+            "classifier over ImageNet-1k can't name them: evaluate dual encoders on this dataset"
+        )
     columns = None if classifier is not None else torch.tensor([label_of[o] for o in listed.objects])
     part = Part()
     for shard in range(len(store))[accelerator.process_index :: accelerator.num_processes]:

@@ -31,6 +31,8 @@ compose:
   exclude: out.csv
   count: COUNT
 generate: {generator: renderer, images: 2, batch_size: 3}
+validate: {judges: [{kind: redraw}]}
+package: {name: drawn}
 """
 
 
@@ -161,13 +163,6 @@ def test_a_finished_step_is_left_alone_and_other_options_are_refused(config, cap
     capsys.readouterr()
     assert main(["build", str(config), *steps]) == 2
     assert "another seed" in capsys.readouterr().err
-
-
-def test_the_whole_verb_ends_with_the_report(config, capsys):
-    pytest.importorskip("imagehash")
-    assert main(["build", str(config)]) == 0
-    assert "distinct: 10 of 10 images kept" in capsys.readouterr().out
-    assert (folder(config.parent / "out", "distinct") / "report.html").exists()
 
 
 @pytest.mark.parametrize(

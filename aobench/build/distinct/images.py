@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -47,13 +48,16 @@ class ImageSet:
         return whole.hexdigest()
 
 
-def open_set(table: Path) -> ImageSet:
-    """Read the table and every file's digest.
+def open_set(table: Path, only: Collection[str] | None = None) -> ImageSet:
+    """Read the table and every file's digest; ``only``: the ids of those wanted, None for all.
 
     Raises UserError for a table that cannot be read or lacks a column, an empty one, an empty cell, an id that comes
     twice, and a file outside the table's folder.
     """
     columns = _columns(table)
+    if only is not None:
+        wanted = [name in only for name in columns["image_id"]]
+        columns = {name: list(compress(values, wanted)) for name, values in columns.items()}
     ids, files = columns["image_id"], columns["file"]
     if not ids:
         raise UserError(f"{table} has no rows: there are no images to compare")

@@ -17,6 +17,7 @@ import json
 import platform
 import time
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -103,18 +104,18 @@ class _Clock:
         self.seconds[name], self.last = round(now - self.last, 3), now
 
 
-def run_distinct(images: Path, out: Path, options: DistinctOptions) -> Path:
-    """Compare the images of the table ``images``; returns ``out``, which then holds
+def run_distinct(images: Path, out: Path, options: DistinctOptions, only: Collection[str] | None = None) -> Path:
+    """Compare the images of the table ``images`` (``only``: those of these ids); returns ``out``, which then holds
 
     decisions.parquet (one row an image, see ``decide.table_of``), neighbours.parquet (k of each image in the set and
-    in the reference), report.html and manifest.json, and in ``parts`` what a rerun needn't compute again. The tables
-    and the page have the same bytes on every run over the same input on one machine; only the manifest's ``seconds``
-    differ. Raises UserError for input that doesn't fit, before any long work where it can be known.
+    in the reference), report.html and manifest.json, and in ``parts`` what a rerun needn't compute again. The tables,
+    the page and the manifest have the same bytes on every run over the same input on one machine; timings.json differs.
+    Raises UserError for input that doesn't fit, before any long work where it can be known.
     """
     options.check()
     need("imagehash")
     clock, parts = _Clock(), out / "parts"
-    found = open_set(images)
+    found = open_set(images, only)
     shards = open_reference(options.reference)
     with disk_full_is_one_line(out):
         parts.mkdir(parents=True, exist_ok=True)
@@ -130,9 +131,10 @@ def run_distinct(images: Path, out: Path, options: DistinctOptions) -> Path:
     heading = {"model": made["model"], "index": made["index"], "reference": options.reference}
     write_report(out / "report.html", found, decisions, options.thresholds, heading, options.report_pairs)
     clock.lap("report")
-    manifest = _manifest(found, shards, options, decisions, made) | {"seconds": clock.seconds}
-    text = json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True)
-    write_in_one_move(out / "manifest.json", f"{text}\n".encode())
+    manifest = _manifest(found, shards, options, decisions, made)
+    for name, said in (("timings.json", clock.seconds), ("manifest.json", manifest)):
+        text = json.dumps(said, indent=1, ensure_ascii=False, sort_keys=True)
+        write_in_one_move(out / name, f"{text}\n".encode())
     return out
 
 

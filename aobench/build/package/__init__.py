@@ -1,0 +1,1 @@
+"""The images that are left, as a dataset folder with its card."""

@@ -1,0 +1,213 @@
+"""Step 5: Parquet in the columns of ``imagenet_ao``, fingerprint, card, contact sheets; loads by load_dataset."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from aobench.build.compose import TABLE as COMPOSITIONS
+from aobench.build.config import Config, only_dual_encoders
+from aobench.build.generate import TABLE as IMAGES
+from aobench.build.package import card
+from aobench.build.package.funnel import funnel
+from aobench.build.package.sheets import Shown, contact_sheet
+from aobench.build.steps import digest, folder, read_manifest, read_rows, write_manifest
+from aobench.build.validate.step import TABLE as VERDICTS
+from aobench.errors import UserError
+from aobench.evaluation.store import write_in_one_move
+
+DECISIONS = "decisions.parquet"
+SHARD = 2000  # images in a Parquet file
+GROUP = 100  # images in a row group
+BEFORE = {"compose": COMPOSITIONS, "generate": IMAGES, "validate": VERDICTS, "distinct": DECISIONS}
+
+
+def made_from(config: Config, out: Path) -> dict[str, Any]:
+    """What decides the step."""
+    import dataclasses
+
+    tables = {}
+    for step, table in BEFORE.items():
+        path = folder(out, step) / table
+        if not path.exists() or read_manifest(out, step) is None:
+            raise UserError(
+                f"{path.parent} is not finished; run that step first: imagenet-ao build CONFIG --steps {step}"
+            )
+        tables[step] = digest(path)
+    return {"options": dataclasses.asdict(config.package), "seed": config.seed, "tables": tables}
+
+
+def run(config: Config, out: Path) -> dict[str, Any]:
+    """Write the dataset to 5-package/NAME, whole: a folder that is there is a finished one."""
+    tables = {step: read_rows(folder(out, step) / table) for step, table in BEFORE.items()}
+    kept = {row["image_id"] for row in tables["distinct"] if row["kept"]}
+    images = [row for row in tables["generate"] if row["image_id"] in kept]
+    if not images:
+        raise UserError(f"no image is left to package; {folder(out, 'validate') / VERDICTS} says why each fell")
+    where = folder(out, "package")
+    name = config.package.name
+    scratch = where / f".{name}.part"
+    if scratch.exists():  # of a run that was stopped
+        shutil.rmtree(scratch)
+    (scratch / "sheets").mkdir(parents=True)
+    features = _features(images)
+    _write_parquet(scratch / name, images, _counts(tables["compose"]), features, folder(out, "generate"))
+    mark = _write_facts(scratch, name)
+    shown = _write_sheets(scratch / "sheets", config, tables, kept, folder(out, "generate"))
+    stages = funnel(tables["compose"], tables["generate"], tables["validate"], tables["distinct"])
+    manifests = {step: read_manifest(out, step) or {} for step in BEFORE}
+    _write_json(scratch / "build.json", manifests)
+    facts = {
+        "n": len(images), "compositions": len({(r["attribute"], r["object"]) for r in images}),
+        "attributes": len({r["attribute"] for r in images}), "objects": len({r["object"] for r in images}), **shown,
+        **{step: manifests[step]["facts"] for step in ("compose", "generate", "validate")},
+        "distinct": manifests["distinct"], "only_dual_encoders": only_dual_encoders(config.validate),
+    }  # fmt: skip
+    _write_card(scratch / "README.md", config, features, card.write(name, facts, stages))
+    done = where / name
+    if done.exists():
+        shutil.rmtree(done)
+    scratch.replace(done)
+    said = {"images": len(images), "compositions": facts["compositions"], "fingerprint": mark,
+            "funnel": [vars(stage) for stage in stages], "dataset": name}  # fmt: skip
+    write_manifest(out, "package", made_from(config, out), sorted(p for p in done.rglob("*") if p.is_file()), said)
+    return said
+
+
+def _features(images: Sequence[Mapping[str, Any]]) -> Any:
+    """The columns of ``imagenet_ao``, with the set's own names, sorted."""
+    import datasets
+
+    text = datasets.Value("string")
+    return datasets.Features({
+        "image": datasets.Image(), "sample_id": text,
+        "attribute": datasets.ClassLabel(names=sorted({row["attribute"] for row in images})),
+        "object": datasets.ClassLabel(names=sorted({row["object"] for row in images})),
+        "composition": text, "imagenet_label": datasets.Value("int32"), "wnid": text, "source": text,
+        "caption_count": datasets.Value("int64"), "sha256": text,
+    })  # fmt: skip
+
+
+def _counts(compositions: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
+    """Captions of each composition, summed over the corpora."""
+    return {
+        (row["attribute"], row["object"]): sum(n for key, n in row.items() if key.startswith("captions_"))
+        for row in compositions
+    }
+
+
+def _write_parquet(
+    where: Path, images: Sequence[Mapping[str, Any]], counts: Mapping[tuple[str, str], int], features: Any, source: Path
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    where.mkdir(parents=True)
+    shards = -(-len(images) // SHARD)
+    with tqdm(total=len(images), desc="package", unit="image", disable=None) as bar:
+        for shard in range(shards):
+            path = where / f"ood-{shard:05d}-of-{shards:05d}.parquet"
+            with pq.ParquetWriter(path, features.arrow_schema, compression="zstd") as writer:
+                rows = images[shard * SHARD : (shard + 1) * SHARD]
+                for start in range(0, len(rows), GROUP):
+                    group = [_row(row, counts, features, source) for row in rows[start : start + GROUP]]
+                    writer.write_table(pa.Table.from_pylist(group, schema=features.arrow_schema))
+                    bar.update(len(group))
+
+
+def _row(row: Mapping[str, Any], counts: Mapping[tuple[str, str], int], features: Any, source: Path) -> dict[str, Any]:
+    import hashlib
+
+    import imagenet_ao
+
+    data = (source / row["file"]).read_bytes()
+    if hashlib.sha256(data).hexdigest() != row["sha256"]:
+        raise UserError(f"{source / row['file']} is not the image that was generated; run the step generate again")
+    wnid, label = imagenet_ao.OBJECTS.get(row["object"], (None, None))
+    return {
+        "image": {"bytes": data, "path": None}, "sample_id": row["image_id"],
+        "attribute": features["attribute"].str2int(row["attribute"]),
+        "object": features["object"].str2int(row["object"]),
+        "composition": f"{row['attribute']} {row['object']}", "imagenet_label": label, "wnid": wnid,
+        "source": row["file"], "caption_count": counts[row["attribute"], row["object"]], "sha256": row["sha256"],
+    }  # fmt: skip
+
+
+def _write_facts(out: Path, name: str) -> str:
+    """fingerprints.json and eval.yaml; the fingerprint is of what was written, read back."""
+    import tempfile
+
+    import datasets
+
+    import imagenet_ao
+
+    with tempfile.TemporaryDirectory() as cache:
+        parts = {"ood": str(out / name / "*.parquet")}
+        rows = datasets.load_dataset("parquet", data_files=parts, cache_dir=cache)["ood"]
+        mark, count = imagenet_ao.fingerprint(rows), len(rows)
+        del rows
+    _write_json(out / "fingerprints.json", {name: {"ood": {"fingerprint": mark, "n": count}}})
+    lines = [
+        f"name: {name}", "description: >-",
+        "  How often a model names the composition, attribute and object of an image.",
+        "  All values are percent, more is better. Not the published ImageNet-AO.", "tasks:",
+    ]  # fmt: skip
+    for task in imagenet_ao.TASKS:
+        if task != "effective_generalization":  # which needs a split id
+            lines += [f"- id: {task}", f"  config: {name}", "  split: ood"]
+    write_in_one_move(out / "eval.yaml", ("\n".join(lines) + "\n").encode())
+    return mark
+
+
+def _write_json(path: Path, content: Any) -> None:
+    write_in_one_move(path, (json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode())
+
+
+def _write_sheets(
+    out: Path, config: Config, tables: Mapping[str, Sequence[Mapping[str, Any]]], kept: set[str], source: Path
+) -> dict[str, int]:
+    """accepted.png, and rejected.png where an image was; drawn by the seed, in the order of the table."""
+    why = {row["image_id"]: row["reason"] for row in tables["validate"]}
+    why |= {row["image_id"]: row["reason"] for row in tables["distinct"] if not row["kept"]}
+    shown = {}
+    for name, wanted in (("accepted", True), ("rejected", False)):
+        rows = [row for row in tables["generate"] if (row["image_id"] in kept) == wanted]
+        rng = np.random.default_rng((config.seed, 2))
+        drawn = sorted(rng.choice(len(rows), min(config.package.sheet_images, len(rows)), replace=False))
+        shown[f"{name}_shown"] = len(drawn)
+        if drawn:
+            pictures = [_shown(rows[i], why[rows[i]["image_id"]], source) for i in drawn]
+            write_in_one_move(out / f"{name}.png", contact_sheet(pictures))
+    return shown
+
+
+def _shown(row: Mapping[str, Any], reason: str, source: Path) -> Shown:
+    who, colon, what = reason.partition(": ")
+    lines = (f"{who}:", what) if colon else (reason,)
+    return Shown(source / row["file"], (f"{row['attribute']} {row['object']}", *lines))
+
+
+def _write_card(path: Path, config: Config, features: Any, text: str) -> None:
+    """README.md with a head that load_dataset and the Hub read."""
+    from datasets import DatasetInfo
+    from datasets.info import DatasetInfosDict
+    from datasets.utils.metadata import MetadataConfigs
+    from huggingface_hub import DatasetCard
+
+    name = config.package.name
+    head = f"license: {config.package.licence}\npretty_name: {name}\ntask_categories:\n- zero-shot-image-classification"
+    made = DatasetCard(f"---\n{head}\n---\n{text}")
+    entry = {"data_files": [{"split": "ood", "path": f"{name}/ood-*.parquet"}], "default": True}
+    MetadataConfigs({name: entry}).to_dataset_card_data(made.data)
+    splits = SplitDict()
+    splits.add(SplitInfo("ood", num_examples=count))
+    DatasetInfosDict({name: DatasetInfo(features=features, splits=splits, config_name=name)}).to_dataset_card_data(
+        made.data
+    )
+    write_in_one_move(path, str(made).encode())

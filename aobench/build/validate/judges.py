@@ -1,0 +1,74 @@
+"""Who judges an image: a vision-language model, a dual encoder, mini's renderer, or a class of one's own.
+
+A judge gives numbers; a threshold makes a verdict of them. Its questions are "attribute" and "object", each asked
+apart, or "composition", both at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aobench.build.loading import one_line
+from aobench.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Pair = tuple[str, str]
+
+#: Kinds and where they are.
+KINDS = {
+    "vlm": "aobench.build.validate.vlm:YesNo",
+    "clip_score": "aobench.build.validate.dual_encoders:ClipScore",
+    "zero_shot": "aobench.build.validate.dual_encoders:ZeroShot",
+    "redraw": "aobench.build.validate.redraw:Redraw",
+}
+#: Kinds that are of the family under test, and so are never the only judges unasked.
+DUAL_ENCODERS = ("clip_score", "zero_shot")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An image (RGB), what it should show, and the seed that it was made with."""
+
+    image: Image.Image
+    attribute: str
+    object: str
+    seed: int
+
+
+class Judge(Protocol):
+    """Called as ``Judge(model, options, pairs)``, ``pairs``: the compositions of the set.
+
+    ``thresholds``: a question's, where it has one that holds unasked. ``facts`` goes into the manifest.
+    """
+
+    questions: tuple[str, ...]
+    thresholds: Mapping[str, float]
+    facts: dict[str, Any]
+
+    def __call__(self, asked: Sequence[Asked]) -> Mapping[str, Sequence[float]]:
+        """For each question a number an image, in order; more is better. The same for the same batch."""
+        ...
+
+
+def make_judge(kind: str, model: str, options: dict[str, Any], pairs: Sequence[Pair]) -> Judge:
+    """A judge of KINDS, or a class of one's own as 'package.module:Class'."""
+    path = KINDS.get(kind, kind)
+    module, colon, name = path.partition(":")
+    if not colon:
+        raise UserError(f"no judge {kind!r}; there are {', '.join(KINDS)}, or package.module:Class")
+    with one_line(kind):
+        found = getattr(import_module(module), name)
+    return found(model, dict(options), pairs)
+
+
+def refuse_unknown(kind: str, options: Mapping[str, Any], known: Sequence[str]) -> None:
+    """UserError for an option that the judge doesn't have."""
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        has = f"its options are {', '.join(known)}" if known else "it takes none"
+        raise UserError(f"the judge {kind!r} has no option {unknown[0]!r}; {has}")

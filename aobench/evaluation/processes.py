@@ -1,0 +1,64 @@
+"""The processes of one run, as many as the launcher was asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from aobench.errors import UserError
+
+#: How accelerate spells the number of processes.
+PROCESSES = ("--num_processes", "--num-processes")
+
+
+def start_processes(cpu: bool, hours: float = 2) -> Any:
+    """The process group, as many as the launcher was asked for. Raises UserError where they don't see each other.
+
+    ``hours``: how long one waits for the others.
+    """
+    from datetime import timedelta
+
+    import psutil
+    import torch
+    from accelerate import Accelerator
+    from accelerate.utils import InitProcessGroupKwargs
+
+    # The others wait for the slowest shard, or for the main process to prepare the dataset.
+    patient = InitProcessGroupKwargs(timeout=timedelta(hours=hours))
+    accelerator = Accelerator(cpu=cpu or not torch.cuda.is_available(), kwargs_handlers=[patient])
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world != accelerator.num_processes:
+        raise UserError(
+            f"the launcher started {world} processes, of which each sees {accelerator.num_processes}; "
+            "set ACCELERATE_USE_CPU=true for several processes on CPU"
+        )
+    parent = psutil.Process().parent()
+    words = parent.cmdline() if parent else []
+    asked = next((w.partition("=")[2] or words[i + 1] for i, w in enumerate(words[:-1]) if w in PROCESSES), None)
+    if world == 1 and "launch" in words and asked and asked.isdigit() and int(asked) > 1:
+        raise UserError(
+            f"accelerate launch was asked for {asked} processes and started 1 (it does so on CPU); use: "
+            f"ACCELERATE_USE_CPU=true torchrun --nproc_per_node {asked} evaluate_models.py ..."
+        )
+    return accelerator
+
+
+def end_processes(accelerator: Any) -> None:
+    """Wait for all, and leave; with several processes this does not return."""
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
+    if accelerator.num_processes > 1:  # threads of the process group now and then abort an orderly exit
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def quiet_bars() -> None:
+    """No progress bars where nobody watches: standard error is no terminal."""
+    if not sys.stderr.isatty():
+        import datasets
+        import transformers
+
+        datasets.disable_progress_bars()
+        transformers.utils.logging.disable_progress_bar()
