@@ -3,9 +3,9 @@
 python benchmarks/planted_errors.py OUT --captions captions.txt.gz [--count 300] [--images 4] [--share 0.1]
 
 Makes a whole set with mini's renderer, of compositions that the captions don't name. ``--share`` of its images are
-drawn with another attribute or another object (half each) than they claim. `redraw` knows the truth; so do the labels that
-the judge of the CLIP family (the bundled model) is measured on. Each judges the set alone. The set that stays in OUT is
-the one that `redraw` judged.
+drawn with another attribute or another object (half each) than they claim. `redraw` knows the truth, and so do the
+labels that the judges of the CLIP family (the bundled model) are calibrated and measured on. Each judges the set alone.
+The set that stays in OUT is the one that `redraw` judged.
 """
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ def save_llava(path, template=None):
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(BUNDLED)
     tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
-    tokenizer.backend_tokenizer.no_truncation()  # the bundled model reads short texts only
+    for setting in ("max_length", "truncation", "stride", "truncation_strategy"):  # the bundled one reads short texts
+        tokenizer.init_kwargs.pop(setting, None)
     tokenizer.model_max_length = 256
     vision = CLIPVisionConfig(
         hidden_size=32, intermediate_size=37, num_attention_heads=4, num_hidden_layers=2, image_size=32, patch_size=8
@@ -80,7 +81,8 @@ def save_llava(path, template=None):
 
 #: What a lie shows instead.
 ANOTHER = {
-    "striped": "turquoise", "turquoise": "striped", "accordion": "banana", "banana": "airliner", "airliner": "accordion",
+    "striped": "turquoise", "turquoise": "striped",
+    "accordion": "banana", "banana": "airliner", "airliner": "accordion",
 }  # fmt: skip
 
 

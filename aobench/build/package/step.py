@@ -205,9 +205,6 @@ def _write_card(path: Path, config: Config, features: Any, text: str) -> None:
     made = DatasetCard(f"---\n{head}\n---\n{text}")
     entry = {"data_files": [{"split": "ood", "path": f"{name}/ood-*.parquet"}], "default": True}
     MetadataConfigs({name: entry}).to_dataset_card_data(made.data)
-    splits = SplitDict()
-    splits.add(SplitInfo("ood", num_examples=count))
-    DatasetInfosDict({name: DatasetInfo(features=features, splits=splits, config_name=name)}).to_dataset_card_data(
-        made.data
-    )
+    info = DatasetInfo(features=features, config_name=name)
+    DatasetInfosDict({name: info}).to_dataset_card_data(made.data)
     write_in_one_move(path, str(made).encode())
