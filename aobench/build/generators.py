@@ -89,7 +89,7 @@ class Diffusion:
             raise UserError(f"generate: options: dtype is float32, float16 or bfloat16, not {dtype!r}")
         with one_line(model):
             self.pipe = AutoPipelineForText2Image.from_pretrained(
-                model, torch_dtype=getattr(torch, dtype), revision=revision, use_safetensors=True
+                model, dtype=getattr(torch, dtype), revision=revision, use_safetensors=True
             )
         device = PartialState().device
         self.pipe.to(device)

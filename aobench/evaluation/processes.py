@@ -44,6 +44,20 @@ def start_processes(cpu: bool, hours: float = 2) -> Any:
     return accelerator
 
 
+class Alone:
+    """What the library asks of an accelerator, for work that one process does while the others wait."""
+
+    process_index, num_processes, is_main_process = 0, 1, True
+
+    def __init__(self) -> None:
+        from accelerate import PartialState
+
+        self.device = PartialState().device
+
+    def wait_for_everyone(self) -> None:
+        """Nobody to wait for."""
+
+
 def end_processes(accelerator: Any) -> None:
     """Wait for all, and leave; with several processes this does not return."""
     accelerator.wait_for_everyone()

@@ -38,12 +38,12 @@ class _Rows:
 
 def load_model(name: str) -> Model:
     """The model on the device that accelerate picks. Raises UserError for one that gives no embeddings."""
-    from accelerate import Accelerator
+    from accelerate import PartialState
 
     from aobench.models.base import LoadOptions
     from aobench.models.registry import resolve
 
-    model = resolve(name).load(Accelerator().device, LoadOptions())
+    model = resolve(name).load(PartialState().device, LoadOptions())
     if not model.info.names_attributes:
         raise UserError(
             f"{name!r} is a classifier: it gives class scores, not embeddings; name a dual encoder such as "
@@ -67,18 +67,17 @@ def embed_set(model: Model, images: ImageSet, folder: Path, batch: int, workers:
     They are found again by model, processor, dtype, and the images' ids and bytes. Raises UserError where the model
     gives NaN or infinite vectors.
     """
-    from accelerate import Accelerator
-
     from aobench.evaluation.data import Split
     from aobench.evaluation.embedding import embed_images, image_store
+    from aobench.evaluation.processes import Alone
     from aobench.evaluation.reading import workers_for
 
-    accelerator = Accelerator()
+    alone = Alone()
     split = Split("set", _Rows(images), list(images.ids), [], [], [], [], [], images.fingerprint)
     store = image_store(model, split, folder, SHARD, None)
     if workers is None:
-        workers = workers_for(1, accelerator.device)
-    embed_images(model, split, store, accelerator, batch, workers)
+        workers = workers_for(1, alone.device)
+    embed_images(model, split, store, alone, batch, workers)
     found = [store.read(shard) for shard in range(len(store))]
     bad = {shard * SHARD + item: why for shard, (_, notes) in enumerate(found) for item, why in notes.items()}
     width = max(vectors.shape[1] for vectors, _ in found)
