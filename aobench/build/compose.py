@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from aobench.audit.names import Vocabulary, read_names
+from aobench.audit.readers import expand, is_remote
 from aobench.audit.results import Audit
 from aobench.build.config import Compose, Corpus, located
 from aobench.build.steps import digest, folder, write_manifest, write_table
@@ -23,12 +24,15 @@ def names_of(given: Any, published: tuple[str, ...], config_path: Path) -> tuple
     if given == "published":
         return published
     if isinstance(given, list):
-        return tuple(str(name) for name in given)
+        for name in given:
+            if not isinstance(name, str) or not name.strip():
+                raise UserError(f"compose: {name!r} is no name; YAML reads yes, no, on and numbers as such: quote them")
+        return tuple(given)
     return read_names(located(config_path, str(given)))
 
 
 def made_from(options: Compose, seed: int, config_path: Path) -> dict[str, Any]:
-    """What decides the step: options, and the contents of what they name (captions by name and size)."""
+    """What decides the step: options, and the contents of what they name (captions by name, size, and both ends)."""
     import dataclasses
 
     marks: dict[str, Any] = {}
@@ -38,6 +42,8 @@ def made_from(options: Compose, seed: int, config_path: Path) -> dict[str, Any]:
             if not path.exists():
                 raise UserError(f"corpus {corpus.name!r}: {path} is missing; make it with: imagenet-ao audit ... --out")
             marks[corpus.name] = digest(path)
+        else:
+            marks[corpus.name] = [_caption_mark(path) for path in expand(_paths(corpus, config_path))]
     for name in (options.attributes, options.objects, options.exclude):
         if isinstance(name, str) and name != "published":
             path = located(config_path, name)
@@ -129,8 +135,24 @@ def _audit(corpus: Corpus, vocabulary: Vocabulary, where: Path, config_path: Pat
 
     if corpus.audit:
         return load(located(config_path, corpus.audit))
-    paths = [p if "://" in p else str(located(config_path, p)) for p in corpus.captions]
-    return audit(paths, where / "audits" / corpus.name, rules=(corpus.rule,), vocabulary=vocabulary)
+    return audit(
+        _paths(corpus, config_path), where / "audits" / corpus.name, rules=(corpus.rule,), vocabulary=vocabulary
+    )
+
+
+def _paths(corpus: Corpus, config_path: Path) -> list[str]:
+    return [p if is_remote(p) else str(located(config_path, p)) for p in corpus.captions]
+
+
+def _caption_mark(path: str) -> list[Any]:
+    """Name, size, and SHA-256 of the first and last MiB: a terabyte need not be read to know that it is the same."""
+    if is_remote(path):
+        return [path]
+    size, end = Path(path).stat().st_size, 1 << 20
+    with Path(path).open("rb") as stream:
+        head = stream.read(end)
+        stream.seek(max(size - end, 0))
+        return [Path(path).name, size, hashlib.sha256(head + stream.read(end)).hexdigest()]
 
 
 def _aligned(found: Audit, corpus: Corpus, vocabulary: Vocabulary) -> np.ndarray:

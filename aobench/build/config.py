@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
+import types
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from aobench.build.distinct.step import DistinctOptions
 from aobench.errors import UserError
@@ -133,15 +134,36 @@ def _make(kind: Any, given: Any, where: str) -> Any:
     missing = [n for n, f in fields.items() if n not in given and f.default is none and f.default_factory is none]
     if missing:
         raise UserError(f"{where} lacks the key(s) {', '.join(missing)}")
-    values = dict(given)
+    values, hints = dict(given), get_type_hints(kind)
     for key, value in given.items():
+        if key in LISTS and not isinstance(value, list):
+            raise UserError(f"{where}: {key} is a list, each beginning with a dash; not {value!r}")
         if key in NESTED and value is not None and dataclasses.is_dataclass(NESTED[key]):
             values[key] = _make(NESTED[key], value, f"{where}: {key}")
         elif key in LISTS:
-            values[key] = [_make(LISTS[key], v, f"{where}: {key}[{i}]") for i, v in enumerate(value or [])]
-        elif isinstance(value, list) and str(fields[key].type).startswith("tuple"):
+            values[key] = [_make(LISTS[key], v, f"{where}: {key}[{i}]") for i, v in enumerate(value)]
+        elif not fits(value, hints[key]):
+            raise UserError(f"{where}: {key} is {value!r}; it takes {fields[key].type}")
+        elif isinstance(value, list) and get_origin(hints[key]) is tuple:
             values[key] = tuple(value)
     return kind(**values)
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Whether a value of YAML is of a field's type; a whole number is a float, a truth value is no number."""
+    if kind is Any:
+        return True
+    if isinstance(kind, types.UnionType):
+        return any(fits(value, one) for one in get_args(kind))
+    if get_origin(kind) in (list, tuple):
+        return isinstance(value, list) and all(fits(one, get_args(kind)[0]) for one in value)
+    if get_origin(kind) is dict:
+        return isinstance(value, dict)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)
 
 
 def read_config(path: Path) -> Config:
@@ -172,6 +194,12 @@ def _check(config: Config, where: str) -> None:
             raise UserError(f"{where}: two {what} have one name: {', '.join(every)}; give each its own")
     if config.generate.images < 1 or config.generate.batch_size < 1:
         raise UserError(f"{where}: generate: images and batch_size are whole numbers of at least 1")
+    for key in ("count", "per_attribute", "per_object"):
+        value = getattr(config.compose, key)
+        if value is not None and value < 1:
+            raise UserError(f"{where}: compose: {key} is {value}; leave it out or give at least 1")
+    if not config.generate.prompts:
+        raise UserError(f"{where}: generate: prompts is empty; leave it out for the default")
     for template in config.generate.prompts:
         if "{object}" not in template or "{attribute}" not in template:
             raise UserError(f"{where}: the prompt {template!r} must hold {{attribute}} and {{object}}")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aobench.build.compose import balanced, image_seed
+from aobench.build.compose import TABLE, balanced, image_seed
 from aobench.build.config import read_config
 from aobench.build.generators import Task, make_generator
 from aobench.build.steps import folder, read_manifest, read_rows
@@ -207,3 +207,54 @@ def test_defaults_name_the_published_lists(config):
     config.write_text("out: x\n")
     with pytest.raises(UserError, match="lacks the key"):
         read_config(config)
+
+
+def test_changed_captions_are_audited_again(config):
+    steps = ["build", str(config), "--steps", "compose"]
+    assert main(steps) == 0
+    kept = read_manifest(config.parent / "out", "compose")["facts"]["kept"]
+    (config.parent / "captions.txt").write_text("\n".join([*CAPTIONS[1:], "a turquoise banana"]) + "\n")
+    assert main(steps) == 0
+    rows = {(r["attribute"], r["object"]): r for r in read_rows(folder(config.parent / "out", "compose") / TABLE)}
+    assert rows["striped", "banana"]["kept"]
+    assert not rows["turquoise", "banana"]["kept"]
+    assert read_manifest(config.parent / "out", "compose")["facts"]["kept"] == kept
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("images: 2", "images: three", "images is 'three'"),
+        ("images: 2", "images: true", "images is True"),
+        ("count: null", "count: -1", "at least 1"),
+        ("[{kind: redraw}]", "redraw", "judges is a list"),
+        ("generator: renderer", "prompts: 'x'", "prompts is 'x'"),
+        ("generator: renderer", "prompts: []", "prompts is empty"),
+        ("striped, wooden", "no, wooden", "False is no name"),
+        ("name: drawn", "name: a/b", "letters, digits"),
+        ("out: out", "- out", "can't be read as YAML"),
+    ],
+)
+def test_values_of_the_wrong_kind_are_one_line(config, capsys, old, new, told):
+    text = config.read_text().replace("  exclude: out.csv\n", "")
+    assert old in text
+    config.write_text(text.replace(old, new))
+    assert main(["build", str(config), "--steps", "compose"]) == 2
+    err = capsys.readouterr().err
+    assert told in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_package_of_stale_steps_is_refused(config, capsys):
+    pytest.importorskip("imagehash")
+    assert main(["build", str(config)]) == 0
+    config.write_text(config.read_text().replace("images: 2", "images: 3"))
+    assert main(["build", str(config), "--steps", "generate"]) == 0
+    capsys.readouterr()
+    assert main(["build", str(config), "--steps", "package"]) == 2
+    assert "3-validate is of an earlier generate; run it again: --steps validate" in capsys.readouterr().err
+    assert main(["build", str(config), "--steps", "validate"]) == 0
+    assert main(["build", str(config), "--steps", "package"]) == 2
+    assert "4-distinct is of an earlier validate" in capsys.readouterr().err
+    assert main(["build", str(config)]) == 0
+    assert "package: 15 images of 5 compositions" in capsys.readouterr().out

@@ -40,7 +40,18 @@ def made_from(config: Config, out: Path) -> dict[str, Any]:
                 f"{path.parent} is not finished; run that step first: imagenet-ao build CONFIG --steps {step}"
             )
         tables[step] = digest(path)
+    _same_chain(out, tables)
     return {"options": dataclasses.asdict(config.package), "seed": config.seed, "tables": tables}
+
+
+def _same_chain(out: Path, tables: Mapping[str, str]) -> None:
+    """UserError where a step was made from another result of the one before it than is there now."""
+    for step, key, before in (("generate", "compositions", "compose"), ("validate", "images", "generate")):
+        if (read_manifest(out, step) or {})["made_from"][key] != tables[before]:
+            raise UserError(f"{folder(out, step)} is of an earlier {before}; run it again: --steps {step}")
+    accepted = {row["image_id"] for row in read_rows(folder(out, "validate") / VERDICTS) if row["accepted"]}
+    if accepted != {row["image_id"] for row in read_rows(folder(out, "distinct") / DECISIONS)}:
+        raise UserError(f"{folder(out, 'distinct')} is of an earlier validate; run it again: --steps distinct")
 
 
 def run(config: Config, out: Path) -> dict[str, Any]:

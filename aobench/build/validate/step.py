@@ -17,7 +17,7 @@ from aobench.build.compose import TABLE as COMPOSITIONS
 from aobench.build.config import Judge as JudgeOptions
 from aobench.build.config import Validate, located
 from aobench.build.generate import TABLE as IMAGES
-from aobench.build.steps import digest, folder, read_rows, write_manifest, write_table
+from aobench.build.steps import digest, folder, read_manifest, read_rows, write_manifest, write_table
 from aobench.build.validate.calibration import choose, halves, measure
 from aobench.build.validate.judges import Asked, Judge, make_judge
 from aobench.errors import UserError
@@ -32,6 +32,9 @@ Labels = dict[str, dict[str, bool]]
 def made_from(options: Validate, out: Path, config_path: Path) -> dict[str, Any]:
     """What decides the step: options, the images, labels and what people said."""
     people = _people(options, config_path)
+    made = read_manifest(out, "generate") or {}
+    if made and made["made_from"]["compositions"] != digest(folder(out, "compose") / COMPOSITIONS):
+        raise UserError(f"{folder(out, 'generate')} is of earlier compositions; run it again: --steps generate")
     marks = {
         str(judge.labels): digest(_there(located(config_path, judge.labels)))
         for judge in options.judges
