@@ -61,7 +61,8 @@ def configuration(path, models):
     content = {
         "out": "out", "seed": 5,
         "compose": {"corpora": [{"name": "mine", "captions": ["captions.txt"]}],
-                    "attributes": ["striped", "wooden", "turquoise"], "objects": ["time machine", "airliner", "banana"]},
+                    "attributes": ["striped", "wooden", "turquoise"],
+                    "objects": ["time machine", "airliner", "banana"]},
         "generate": {"model": str(models / "sdxl"), "images": 10, "batch_size": 4, "options": call},
         "validate": {"judges": [
             {"kind": "clip_score", "model": "mini", "composition": 0.0},
@@ -147,6 +148,24 @@ def test_the_runner_evaluates_the_package(whole, tmp_path):
     found = json.loads(next((tmp_path / "r").rglob("results.json")).read_text())
     facts = json.loads((package / "fingerprints.json").read_text())["noise"]["ood"]
     assert facts["fingerprint"] in json.dumps(found)
+
+
+def test_a_supervised_classifier_is_refused_where_an_object_is_no_imagenet_class(whole, tmp_path, capsys):
+    from transformers import AutoImageProcessor, ResNetConfig, ResNetForImageClassification
+
+    names = dict(enumerate(name for name, _ in sorted(imagenet_ao.OBJECTS.items(), key=lambda item: item[1][1])))
+    sizes = {"embedding_size": 8, "hidden_sizes": [8, 8, 8, 8], "depths": [1, 1, 1, 1]}
+    model = ResNetForImageClassification(
+        ResNetConfig(**sizes, id2label=names, label2id={n: i for i, n in names.items()})
+    )
+    model.save_pretrained(tmp_path / "resnet")
+    settings = {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 32}}
+    (tmp_path / "resnet" / "preprocessor_config.json").write_text(json.dumps(settings))
+    AutoImageProcessor.from_pretrained(tmp_path / "resnet", backend="pil")
+    package = folder(whole, "package") / "noise"
+    argv = ["evaluate", str(tmp_path / "resnet"), "--dataset", str(package), "--config", "noise"]
+    assert main([*argv, "--out", str(tmp_path / "r"), "--cpu"]) == 2
+    assert "1 objects without an ImageNet class, such as 'time machine'" in capsys.readouterr().err
 
 
 def run_child(path, step, nth, moment):
