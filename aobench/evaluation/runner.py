@@ -113,13 +113,7 @@ def _rank(
     import torch
 
     label_of = dict(zip(split.objects, split.labels, strict=True))
-    strangers = [split.object_names[o] for o in listed.objects if label_of[o] < 0]
-    if classifier is None and strangers:
-        raise UserError(
-            f"the dataset has {len(strangers)} objects without an ImageNet class, such as {strangers[0]!r}; a "
-            "classifier over ImageNet-1k can't name them: evaluate dual encoders on this dataset"
-        )
-    columns = None if classifier is not None else torch.tensor([label_of[o] for o in listed.objects])
+    columns = None if classifier is not None else torch.tensor(_columns(split, listed, label_of))
     part = Part()
     for shard in range(len(store))[accelerator.process_index :: accelerator.num_processes]:
         items = store.items(shard)
@@ -139,6 +133,17 @@ def _rank(
             device = classifier.device
             part.ranked[shard] = rank_embeddings(vectors.to(device), classifier, right.to(device))
     return part
+
+
+def _columns(split: Split, listed: Candidates, label_of: dict[int, int]) -> list[int]:
+    """The ImageNet class of each listed object. UserError for one that is none."""
+    strangers = [split.object_names[o] for o in listed.objects if label_of[o] < 0]
+    if strangers:
+        raise UserError(
+            f"the dataset has {len(strangers)} objects without an ImageNet class, such as {strangers[0]!r}; a "
+            "classifier over ImageNet-1k can't name them: evaluate dual encoders on this dataset"
+        )
+    return [label_of[o] for o in listed.objects]
 
 
 def _rows(split: Split, gold: list[int], store: Store, parts: list[Part]) -> pa.Table:
