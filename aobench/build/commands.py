@@ -26,12 +26,16 @@ def add_parser(verbs: Any) -> None:
 
 @dataclass(frozen=True)
 class _Step:
-    """``shared``: every process has a part in it; otherwise the main one does it. ``made_from`` None: always run."""
+    """``shared``: every process has a part in it; otherwise the main one does it. ``made_from`` None: always run.
+
+    ``is_whole``: what else must hold for it to be done.
+    """
 
     made_from: Callable[[], dict[str, Any]] | None
     run: Callable[[], Any]
     told: Callable[[dict[str, Any]], list[str]]
     shared: bool = False
+    is_whole: Callable[[], bool] = lambda: True
 
 
 def _steps(config: Any, path: Path, out: Path, accelerator: Any) -> dict[str, _Step]:
@@ -48,6 +52,7 @@ def _steps(config: Any, path: Path, out: Path, accelerator: Any) -> dict[str, _S
         "generate": _Step(
             lambda: generate.made_from(c.generate, c.seed, out),
             lambda: generate.run(c.generate, c.seed, out, accelerator), _generated, shared=True,
+            is_whole=lambda: generate.is_whole(out),
         ),
         "validate": _Step(
             lambda: validate.made_from(c.validate, out, path),
@@ -71,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
     for name, step in _steps(config, args.config, out, accelerator).items():
         if name not in args.steps:
             continue
-        done = step.made_from is not None and is_done(out, name, step.made_from())
+        done = step.made_from is not None and is_done(out, name, step.made_from()) and step.is_whole()
         accelerator.wait_for_everyone()  # all have looked before one writes
         if not done and (step.shared or accelerator.is_main_process):
             step.run()

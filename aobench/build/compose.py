@@ -177,6 +177,8 @@ def _corpus_facts(found: Audit, corpus: Corpus) -> dict[str, Any]:
     from aobench.audit.statistics import upper_bound
 
     totals = found.manifest["totals"]
+    if not totals["counted"]:
+        raise UserError(f"the corpus {corpus.name!r} has no captions: for an empty corpus every composition is novel")
     facts = {"captions": totals["rows"], "counted": totals["counted"], "rule": corpus.rule,
              "threshold": corpus.threshold}  # fmt: skip
     if totals["counted"] < totals["rows"]:

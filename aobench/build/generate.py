@@ -30,6 +30,12 @@ def made_from(options: Generate, seed: int, out: Path) -> dict[str, Any]:
             "compositions": digest(folder(out, "compose") / COMPOSITIONS)}  # fmt: skip
 
 
+def is_whole(out: Path) -> bool:
+    """Whether every image of the table is there."""
+    where = folder(out, "generate")
+    return all((where / row["file"]).exists() for row in read_rows(where / TABLE))
+
+
 def tasks_of(options: Generate, seed: int, out: Path) -> list[Task]:
     """Every image that the step makes, in order."""
     tasks = []

@@ -23,9 +23,12 @@ def folder(out: Path, step: str) -> Path:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """SHA-256 of a file. UserError where it is missing."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; run the step that makes it first: imagenet-ao build CONFIG") from error
 
 
 def versions() -> dict[str, str | None]:
@@ -95,9 +98,15 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], schema: Sequence[
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a step's table. UserError where the step hasn't run."""
+    """The rows of a step's table. UserError where the step hasn't run, or the file is damaged."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not path.exists():
         raise UserError(f"{path} is missing; run the step before it first: imagenet-ao build CONFIG")
-    return pq.read_table(path).to_pylist()
+    try:
+        return pq.read_table(path).to_pylist()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(
+            f"{path} is damaged ({str(error).splitlines()[0]}); delete it, and the step runs again"
+        ) from error

@@ -258,3 +258,38 @@ def test_a_package_of_stale_steps_is_refused(config, capsys):
     assert "4-distinct is of an earlier validate" in capsys.readouterr().err
     assert main(["build", str(config)]) == 0
     assert "package: 15 images of 5 compositions" in capsys.readouterr().out
+
+
+def test_an_image_that_went_missing_is_made_again(config):
+    steps = ["build", str(config), "--steps", "compose", "generate"]
+    assert main(steps) == 0
+    out = config.parent / "out"
+    whole = files(out)
+    next(out.rglob("1.png")).unlink()
+    assert files(out) != whole
+    assert main(steps) == 0
+    assert files(out) == whole
+
+
+@pytest.mark.parametrize(
+    ("steps", "damage", "told"),
+    [
+        (["generate"], None, "compositions.parquet is missing; run the step"),
+        (["validate"], "2-generate/images.parquet", "images.parquet is damaged"),
+        (["package"], None, "is not finished; run that step first"),
+    ],
+)
+def test_steps_out_of_order_and_damaged_tables_are_one_line(config, capsys, steps, damage, told):
+    if damage:
+        assert main(["build", str(config), "--steps", "compose", "generate"]) == 0
+        (config.parent / "out" / damage).write_bytes(b"PAR1 no more")
+    assert main(["build", str(config), "--steps", *steps]) == 2
+    err = capsys.readouterr().err
+    assert told in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_an_empty_corpus_is_refused(config, capsys):
+    (config.parent / "captions.txt").write_text("")
+    assert main(["build", str(config), "--steps", "compose"]) == 2
+    assert "the corpus 'mine' has no captions" in capsys.readouterr().err
