@@ -66,7 +66,7 @@ def _steps(config: Any, path: Path, out: Path, accelerator: Any) -> dict[str, _S
 def run(args: argparse.Namespace) -> None:
     """Run the steps and print what each found."""
     from aobench.build.config import located, read_config
-    from aobench.build.steps import is_done, read_manifest
+    from aobench.build.steps import is_done, read_manifest, sweep
     from aobench.evaluation.processes import end_processes, quiet_bars, start_processes
 
     config = read_config(args.config)
@@ -77,6 +77,8 @@ def run(args: argparse.Namespace) -> None:
         if name not in args.steps:
             continue
         done = step.made_from is not None and is_done(out, name, step.made_from()) and step.is_whole()
+        if not done and accelerator.is_main_process:
+            sweep(out, name)
         accelerator.wait_for_everyone()  # all have looked before one writes
         if not done and (step.shared or accelerator.is_main_process):
             step.run()

@@ -42,6 +42,13 @@ def versions() -> dict[str, str | None]:
     return found
 
 
+def sweep(out: Path, step: str) -> None:
+    """Remove what a killed run was writing when it died."""
+    for path in folder(out, step).rglob(".*.part"):
+        if path.is_file():
+            path.unlink()
+
+
 def read_manifest(out: Path, step: str) -> dict[str, Any] | None:
     """The manifest of a finished step, or None. UserError where it can't be read."""
     path = folder(out, step) / MANIFEST

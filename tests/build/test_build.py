@@ -148,6 +148,8 @@ def test_killed_and_run_again_gives_the_same_bytes(config):
     child.wait()
     assert 10 <= len(list(out.rglob("*.png"))) < 60, "the run was not killed in its middle"
     assert read_manifest(out, "generate") is None
+    half_written = out / "2-generate" / "images" / "striped__accordion" / ".11.png.0123.part"
+    half_written.write_bytes(b"what a kill within a write leaves")
     assert main(["build", str(config), "--steps", "compose", "generate"]) == 0
     assert files(out) == whole
 
