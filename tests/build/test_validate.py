@@ -124,6 +124,24 @@ def test_people_overrule_the_judges(tmp_path):
     assert known["n"] == 3, "what people said measures the judges"
 
 
+def test_people_who_judged_another_set_are_refused(tmp_path, capsys):
+    from aobench.build.annotation.images import read_images
+    from aobench.build.annotation.store import open_store
+
+    path = configuration(tmp_path, judges=[{"kind": "redraw"}], human="people.sqlite", minimum=1)
+    assert main(["build", str(path), "--steps", "compose", "generate"]) == 0
+    table = folder(tmp_path / "out", "generate") / "images.parquet"
+    with open_store(tmp_path / "people.sqlite", read_images(table), seed=0, catch_rate=0.0) as store:
+        standing = store.enrol("ann")
+        while standing.trial is not None:
+            standing = store.record("ann", standing.trial.trial, standing.turn, "yes", "yes", 1.0)
+    path.write_text(path.read_text().replace('"images": 20', '"images": 2'))
+    assert main(["build", str(path), "--steps", "generate"]) == 0
+    capsys.readouterr()
+    assert main(["build", str(path), "--steps", "validate"]) == 2
+    assert "which this set lacks" in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def llava(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "llava"

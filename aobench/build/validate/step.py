@@ -58,6 +58,9 @@ def run(options: Validate, out: Path, config_path: Path, accelerator: Any) -> di
     compositions = read_rows(folder(out, "compose") / COMPOSITIONS)
     pairs = [(row["attribute"], row["object"]) for row in compositions if row["kept"]]
     people = _people(options, config_path)
+    strange = sorted(set(people) - {row["image_id"] for row in images})
+    if strange:
+        raise UserError(f"{options.human} judges the image {strange[0]!r} ({len(strange)} such), which this set lacks")
     reason = {row["image_id"]: "flagged: the safety checker objected" if row["flagged"] else "" for row in images}
     columns: dict[str, dict[str, float]] = {}
     judges: dict[str, Any] = {}
