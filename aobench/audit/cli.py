@@ -1,4 +1,4 @@
-"""``imagenet-ao audit``: its options, and the call."""
+"""``imagenet-ao audit`` and ``imagenet-ao diversity``: their options, and the calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aobench.errors import UserError
 
 
 def add_parser(verbs: Any) -> None:
-    """Add the verb ``audit`` to the command line's verbs."""
+    """Add the verbs ``audit`` and ``diversity`` to the command line's verbs."""
     p = verbs.add_parser(
         "audit",
         help="count the compositions that training captions show; writes matrices, examples and a manifest",
@@ -44,10 +44,26 @@ def add_parser(verbs: Any) -> None:
     p.add_argument("--on-bad-file", default="stop", choices=("stop", "skip"), help="what a broken file does")
     p.add_argument("--no-file-hash", action="store_true", help="leave the files' SHA-256 out of the manifest")
     p.add_argument("--threshold", type=int, default=0, help="novel: at most so many captions show it (default: 0)")
-    p.add_argument("--figures", action="store_true", help="draw a heat map of each matrix")
+    p.add_argument("--figures", action="store_true", help="draw a heat map of each matrix, and the NMI of each rule")
+    d = verbs.add_parser(
+        "diversity",
+        help="how freely several audited corpora combine attributes and objects, side by side",
+        description="NMI of several audits, each as it is and for equally many co-occurrences, as it falls with them.",
+    )
+    d.add_argument("audits", nargs="+", type=Path, metavar="AUDIT", help="folders that imagenet-ao audit wrote")
+    d.add_argument("--rule", default="words", choices=tuple(VERSIONS), metavar="RULE", help="(default: words)")
+    d.add_argument("--at", type=int, metavar="N", help="co-occurrences drawn from each (default: the fewest of any)")
+    d.add_argument("--draws", type=int, default=50, help="how often N are drawn (default: 50)")
+    d.add_argument("--seed", type=int, default=0)
+    d.add_argument("--out", type=Path, default=Path("diversity"), help="folder (default: diversity)")
 
 
 def run(args: argparse.Namespace) -> None:
+    """Carry out the verb of ``args``. Raises UserError for bad input."""
+    {"audit": _audit, "diversity": _diversity}[args.verb](args)
+
+
+def _audit(args: argparse.Namespace) -> None:
     """Scan, print what was found, and write novel compositions and figures beside the matrices."""
     from aobench.audit.api import audit
     from aobench.audit.names import published, read_names, vocabulary
@@ -81,6 +97,17 @@ def run(args: argparse.Namespace) -> None:
         bars = {rule: nmi(matrix) for rule, matrix in result.counts.items() if matrix.any()}
         if bars:
             nmi_bars(bars, args.out / "nmi.png")
+    print(f"Written to {args.out}/")
+
+
+def _diversity(args: argparse.Namespace) -> None:
+    """Load the audits, print the table, write it with its figure."""
+    from aobench.audit.diversity import as_text, diversity, write
+    from aobench.audit.results import load
+
+    rows = diversity([load(path) for path in args.audits], args.rule, args.at, args.draws, args.seed)
+    print(as_text(rows, args.rule))
+    write(rows, args.rule, args.out)
     print(f"Written to {args.out}/")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aobench.audit.diversity import Corpus
 from aobench.audit.statistics import Nmi
 
 
@@ -63,5 +64,30 @@ def nmi_bars(corpora: Mapping[str, Nmi], path: str | Path) -> None:
     axes.set_ylim(0, max(max(v.nmi, v.shuffled) for v in values) * 1.15 or 1)
     axes.set_title("Lower: attributes and objects are combined more freely", fontsize=9)
     axes.legend(frameon=False, fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=130)
+
+
+def diversity_bars(corpora: Sequence[Corpus], rule: str, path: str | Path) -> None:
+    """NMI of corpora at equal size with the interval of the draws; beside it each as it is, with its baseline."""
+    figure, axes = _figure(2.2 + 1.7 * len(corpora), 4)
+    places = np.arange(len(corpora))
+    thinned = [row.thinned for row in corpora]
+    spread = [[t.nmi - t.nmi_low for t in thinned], [t.nmi_high - t.nmi for t in thinned]]
+    series = (
+        (f"thinned to {thinned[0].n:,} co-occurrences", [t.nmi for t in thinned], np.maximum(spread, 0), "#33638d"),
+        ("all captions", [row.whole.nmi for row in corpora], None, "#7fb3d5"),
+        ("all captions, shuffled", [row.whole.shuffled for row in corpora], None, "#bbbbbb"),
+    )
+    for number, (label, values, error, colour) in enumerate(series):
+        at = places + (number - 1) * 0.27
+        axes.bar(at, values, 0.26, yerr=error, label=label, color=colour, capsize=2)
+        tops = values if error is None else np.add(values, error[1])
+        for x, value, top in zip(at, values, tops, strict=True):
+            axes.annotate(f"{value:.3f}", (x, top), (0, 2), textcoords="offset points", ha="center", fontsize=7)
+    axes.set_xticks(places, [f"{row.name}\nN = {row.whole.n:,}" for row in corpora], fontsize=8)
+    axes.set_ylabel("NMI of attribute and object")
+    axes.set_title(f"Rule {rule}. Lower: attributes and objects are combined more freely", fontsize=9)
+    axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=130)

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from aobench.columns import columns
 from aobench.evaluation.store import write_in_one_move
 from aobench.evaluation.table import Predictions
 from aobench.vocabulary.templates import texts_hash
@@ -119,11 +120,7 @@ def print_table(rows: list[tuple[str, Predictions, dict[str, Any]]]) -> None:
                 f"{name}: {kind} top-1, ID less OoD: {100 * figures['gap']:+.1f} points; "
                 f"harmonic mean {100 * figures['harmonic_mean']:.1f} %."
             )
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    for number, line in enumerate(lines):
-        print("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
-        if number == 0:
-            print("  ".join("-" * w for w in widths))
+    print("\n".join(columns(lines, rule=True)))
     print("Accuracies in %, with 95 % intervals; chance in % for the listed number of candidates.")
     for note in notes:
         print(note)

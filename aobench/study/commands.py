@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aobench.columns import columns
 from aobench.errors import UserError
 
 if TYPE_CHECKING:
@@ -100,9 +101,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         cells = [_cell(row, key) + (far if key == "rho_object" else "") for key in COLUMNS]
         nmi = f"{row['nmi']:.3f} ({row['nmi_shuffled']:.3f})"
         lines.append((f"{row['scale']:,}", str(row["diversity"]), row["supervision"], *cells, nmi))
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    for line in lines:
-        print("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
+    print("\n".join(columns(lines)))
     print("d: attributes an object in training. NMI of the training captions, in brackets after shuffling.")
 
 

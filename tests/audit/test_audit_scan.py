@@ -19,7 +19,7 @@ from aobench.audit.names import Vocabulary
 from aobench.audit.readers import BadFileError, expand, read_chunks
 from aobench.audit.results import load
 from aobench.audit.rules import VERSIONS
-from aobench.audit.statistics import disagreements, nmi, upper_bound
+from aobench.audit.statistics import disagreements
 from aobench.cli import main
 from aobench.errors import UserError
 
@@ -266,32 +266,6 @@ def test_a_sample_prints_its_bound(tmp_path, capsys):
     assert "A sample of 1," in capsys.readouterr().out
     with pytest.raises(UserError, match="above 0"):
         audit(str(tmp_path / "a.txt"), tmp_path / "out", sample=0)
-
-
-def test_bounds():
-    assert upper_bound(0, 1_000_000) == pytest.approx(3e-6, rel=0.002)  # the rule of three
-    assert upper_bound(0, 10) == pytest.approx(1 - 0.05**0.1)
-    assert upper_bound(10, 10) == 1
-    assert upper_bound(3, 100) == pytest.approx(0.0757, abs=2e-4)
-    with pytest.raises(UserError):
-        upper_bound(3, 2)
-
-
-def test_nmi_by_hand_and_its_baseline():
-    assert nmi(np.array([[5, 0], [0, 5]])).nmi == pytest.approx(1)
-    assert nmi(np.array([[4, 4], [4, 4]])).nmi == pytest.approx(0)
-    # p = [[1/2, 1/4], [0, 1/4]]: I = H(3/4) + H(1/2) - 1.5 bits
-    bits = 0.8112781 + 1 - 1.5
-    found = nmi(np.array([[20, 10], [0, 10]]), "min")
-    assert found.nmi == pytest.approx(bits / 0.8112781, rel=1e-6)
-    sparse = np.zeros((30, 40), int)
-    draw = np.random.default_rng(0)
-    np.add.at(sparse, (draw.integers(0, 30, 300), draw.integers(0, 40, 300)), 1)
-    found = nmi(sparse)
-    assert found.nmi == pytest.approx(found.shuffled, abs=5 * found.shuffled_sd), "independent draws stand out"
-    assert found.shuffled > 0.3, "with few counts the baseline is far above 0"
-    with pytest.raises(UserError, match="no composition"):
-        nmi(np.zeros((2, 2), int))
 
 
 @pytest.mark.skipif("IMAGENET_AO_CAPTIONS" not in os.environ, reason="IMAGENET_AO_CAPTIONS names no folder of captions")

@@ -12,6 +12,7 @@ from aobench.build.annotation.agreement import UNSURE, Figure, agreement
 from aobench.build.annotation.decisions import CatchResult, Decision, below, catch_results, decisions
 from aobench.build.annotation.store import Store, Verdict
 from aobench.build.annotation.trials import catch_count
+from aobench.columns import columns
 from aobench.errors import UserError
 
 
@@ -169,6 +170,4 @@ def _decisions(report: Report) -> Iterable[str]:
 
 
 def _aligned(table: list[list[str]]) -> Iterable[str]:
-    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-    for row in table:
-        yield ("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
+    return (f"  {line}" for line in columns(table))
