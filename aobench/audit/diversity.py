@@ -138,7 +138,7 @@ def as_text(rows: Sequence[Corpus], rule: str) -> str:
     return "\n".join([
         f"Rule {rule}, {rows[0].pairs:,} compositions. N: co-occurrences; seen: compositions.",
         *columns(table, rule=True),
-        f"At {n:,}: {draws} draws of so many co-occurrences of each corpus, their mean and the interval of 95 % of them.",
+        f"At {n:,}: {draws} draws of so many co-occurrences of each corpus, mean and interval of 95 % of them.",
         "Lower NMI: attributes and objects are combined more freely; compare it at equal size.",
     ])  # fmt: skip
 
