@@ -55,7 +55,8 @@ def test_help_imports_nothing_heavy():
     code = (
         "import sys\nfrom aobench.cli import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
-        "print(sorted({'torch', 'transformers', 'datasets', 'evaluate', 'numpy'} & set(sys.modules)))"
+        "print(sorted({'torch', 'transformers', 'datasets', 'evaluate', 'numpy', 'polars', 'ray', 'diffusers',\n"
+        "              'gradio', 'matplotlib', 'pandas'} & set(sys.modules)))"
     )
     done = _run(code)
     assert done.stdout.strip().splitlines()[-1] == "[]", done.stdout

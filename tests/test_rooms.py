@@ -1,0 +1,38 @@
+"""The library is a row of rooms: one imports only rooms before it. What goes to the Hub alone imports none of them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("vocabulary", "audit", "mini", "models", "evaluation", "build", "analysis", "publish", "study")
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file names in an import, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def test_every_folder_of_the_library_is_a_room():
+    folders = {path.parent.name for path in (ROOT / "aobench").glob("*/*.py")}
+    assert folders == set(ROOMS), "name a new room in ROOMS, in the order that the data takes"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_rooms_before_it(room):
+    later = set(ROOMS[ROOMS.index(room) + 1 :])
+    for path in sorted((ROOT / "aobench" / room).rglob("*.py")):
+        rooms = {name.split(".")[1] for name in imported(path) if name.startswith("aobench.")}
+        assert not rooms & later, f"{path.relative_to(ROOT)} imports {', '.join(sorted(rooms & later))}"
+
+
+@pytest.mark.parametrize("path", ["imagenet_ao.py", "metrics/compositional_ood/compositional_ood.py"])
+def test_what_is_copied_alone_imports_nothing_of_the_library(path):
+    assert not [name for name in imported(ROOT / path) if name.split(".")[0] == "aobench"]
