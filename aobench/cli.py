@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from aobench.analysis import commands as analysis
 from aobench.audit import cli as audit
@@ -21,12 +22,24 @@ from aobench.study import commands as study
 if TYPE_CHECKING:
     from aobench.models.registry import Resolved
 
+#: Errors of the place that is read or written, not of the program.
+PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR,
+         errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)  # fmt: skip
+
 #: Rooms with verbs of their own: ``add_parser(verbs)`` and ``run(args)``.
 ROOMS = (audit, build, annotation, analysis, study, publish)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong option in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """As argparse's, without the usage above it."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="imagenet-ao", description="Tests whether a vision-language model composes attributes and objects."
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -186,7 +199,10 @@ def _install(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, or 2 for bad input (one line on stderr)."""
+    """Run the command line; returns the exit status.
+
+    0; 2 for bad input or an output that can't be written, told in one line on stderr; 130 where it was interrupted.
+    """
     args = _parser().parse_args(argv)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     own = {"evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install}
@@ -196,6 +212,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"imagenet-ao: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read the output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.errno not in PLACE:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"imagenet-ao: {where}{error.strerror or error}; name another place, or mend this one", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("imagenet-ao: interrupted; what was finished is kept", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -20,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "audit"))
 from audit_oracle import by_authors, by_words
 
 from aobench.audit.api import audit
+from aobench.audit.files import expand
 from aobench.audit.names import published
-from aobench.audit.readers import expand, read_chunks
+from aobench.audit.readers import read_chunks
 from aobench.audit.rules import VERSIONS
 
 
@@ -30,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limit", type=int)
     limit = parser.parse_args().limit
-    paths = expand([os.environ["IMAGENET_AO_CAPTIONS"]])
+    paths = expand([os.environ["IMAGENET_AO_CAPTIONS"]]).paths
     captions = [chunk.text(i) for path in paths for chunk in read_chunks(path) for i in range(len(chunk))][:limit]
     names = published()
     with tempfile.TemporaryDirectory() as folder:

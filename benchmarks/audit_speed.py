@@ -43,9 +43,10 @@ print(result.manifest["totals"]["rows"], result.manifest["seconds"], time.perf_c
 
 def captions() -> list[str]:
     """The captions of the folder that IMAGENET_AO_CAPTIONS names."""
-    from aobench.audit.readers import expand, read_chunks
+    from aobench.audit.files import expand
+    from aobench.audit.readers import read_chunks
 
-    paths = expand([os.environ["IMAGENET_AO_CAPTIONS"]])
+    paths = expand([os.environ["IMAGENET_AO_CAPTIONS"]]).paths
     return [chunk.text(i) for path in paths for chunk in read_chunks(path) for i in range(len(chunk))]
 
 

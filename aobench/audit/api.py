@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from aobench.audit.counter import Plan
+from aobench.audit.files import expand
+from aobench.audit.layouts import LAYOUTS
 from aobench.audit.names import Vocabulary, published
 from aobench.audit.parts import plan_hash
-from aobench.audit.readers import expand
 from aobench.audit.results import Audit, write_results
 from aobench.audit.rules import check_rules
 from aobench.audit.scan import Outcome, Source, scan
@@ -42,8 +45,8 @@ def audit(
     ``captions``: files, folders, globs or URLs. ``sketch``: different captions counted exactly per composition; beyond,
     they are estimated (0: not counted). ``examples``: captions kept per composition. ``sample``: the share of rows
     counted, drawn by file name and row. ``workers``: threads, or Ray's tasks; default: one a core. A second call with
-    the same ``out`` reads only files that are new or were changed. Raises UserError for bad input, and for a broken
-    file unless ``on_bad_file`` is ``skip``.
+    the same ``out`` reads only files that are new or were changed. Raises UserError for bad input, for captions of
+    which none is left to count, and for a broken file unless ``on_bad_file`` is ``skip``.
     """
     began = time.perf_counter()
     if not 0 < sample <= 1:
@@ -53,12 +56,39 @@ def audit(
     if sketch in (1, 2):
         raise UserError("a sketch of 1 or 2 gives no estimate of different captions; use 0, or 3 and more")
     plan = Plan(vocabulary or published(), check_rules(rules), sketch, examples, sample)
-    paths = expand([captions] if isinstance(captions, str) else captions, Path(out))
+    if layout is not None and layout not in LAYOUTS:
+        raise UserError(f"unknown layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}")
+    files = expand([captions] if isinstance(captions, str) else captions, Path(out))
     source = Source(column, layout, hash_files, on_bad_file)
     parts = Path(out) / "parts"
-    outcome = _engine(engine)(paths, plan, parts, source, workers)
-    seconds = time.perf_counter() - began
-    return write_results(Path(out), plan, outcome, parts, _manifest(plan, source, outcome, engine, workers, seconds))
+    run = _engine(engine)
+    with alone_in(Path(out)):
+        outcome = run(files.paths, plan, parts, source, workers)
+        seconds = time.perf_counter() - began
+        manifest = _manifest(plan, source, outcome, engine, workers, seconds)
+        return write_results(Path(out), plan, outcome, parts, {**manifest, "left_out": files.left_out})
+
+
+@contextlib.contextmanager
+def alone_in(out: Path) -> Iterator[None]:
+    """No other audit writes to ``out`` meanwhile. UserError where one does, or where it can't be a folder."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = (out / ".lock").open("w")
+    except OSError as error:
+        raise UserError(f"{out} can't be written to ({error.strerror}); name another folder with --out") from error
+    with lock:
+        try:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # not on Windows
+            pass
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                raise UserError(f"another audit is writing to {out}; wait for it, or name another --out") from error
+            # a file system without locks: go on without one
+        yield
 
 
 def _engine(name: str) -> Any:

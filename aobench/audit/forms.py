@@ -28,7 +28,16 @@ _IRREGULAR = {
     "bus": ("buses", "busses"), "minibus": ("minibuses", "minibusses"), "binoculars": (), "sunglasses": (),
     "trunks": (), "bars": (), "des": (), "ibex": ("ibexes", "ibices"), "vertex": ("vertices",),
     "trolleybus": ("trolleybuses", "trolleybusses"), "bolete": ("boletes",), "monkey": ("monkeys",),
+    "buffalo": ("buffaloes", "buffalos", "buffalo"), "dingo": ("dingoes", "dingos"), "hero": ("heroes",),
+    "echo": ("echoes",), "cargo": ("cargoes", "cargos"), "tornado": ("tornadoes", "tornados"), "sheep": (),
+    "monarch": ("monarchs",), "stomach": ("stomachs",), "loch": ("lochs",), "life": ("lives",), "wife": ("wives",),
+    "elf": ("elves",), "glasses": (), "eyeglasses": (), "goggles": (), "scissors": (), "pants": (), "pyrenees": (),
+    "quiz": ("quizzes",), "louse": ("lice",), "die": ("dice",), "octopus": ("octopuses", "octopi"), "deer": (),
+    "species": (), "series": (), "aircraft": (), "spacecraft": (), "hovercraft": (), "moose": (),
 }  # fmt: skip
+
+#: Words in -man that are no man: dobermans.
+_MANS = {"ottoman", "doberman", "human", "german", "roman", "talisman", "caiman", "shaman", "norman", "cayman"}
 
 #: Names whose plural is not at their end.
 _PLURAL_NAMES = {
@@ -49,6 +58,7 @@ meat loaf|micro phone|micro wave|mini bus|mini skirt|mini van|mortar board|mouse
 oyster catcher|paddle wheel|pad lock|paint brush|pan pipe|photo copier|pine apple|pin wheel|pole cat|rape seed|
 salt shaker|sand bar|score board|screw driver|sea shore|side winder|snow mobile|snow plow|speed boat|spoon bill|
 spot light|star fish|sting ray|stink horn|stop watch|street car|sun dial|sun glass|sun glasses|sun screen|sweat shirt|
+volley ball|ox cart|pick up|pot pie|earth star|cross word|
 tea pot|tooth brush|toy shop|trolley bus|turn stile|under shirt|war plane|wart hog|wash basin|weather vane|whip tail
 """
 _PARTED_WORDS = {parts.replace(" ", ""): tuple(parts.split()) for parts in _PARTED.replace("\n", "").split("|")}
@@ -59,6 +69,7 @@ _SPELLINGS = (
     ("pajama", "pyjama"), ("plow", "plough"), ("snowplow", "snowplough"), ("mold", "mould"), ("armor", "armour"),
     ("tire", "tyre"), ("blond", "blonde"), ("sulphur", "sulfur"), ("center", "centre"), ("jewelry", "jewellery"),
     ("pekinese", "pekingese"), ("consomme", "consommé"), ("barracouta", "barracuda"), ("yogurt", "yoghurt"),
+    ("disc", "disk"), ("analog", "analogue"), ("racket", "racquet"), ("saint", "st"), ("catalog", "catalogue"),
 )  # fmt: skip
 _SPELLED: dict[str, tuple[str, ...]] = {w: pair for pair in _SPELLINGS for w in pair}
 
@@ -69,6 +80,8 @@ _COMPARED_WORDS = """
     dark soft hard smooth shiny rusty wide narrow thick thin
 """
 _COMPARED = frozenset(_COMPARED_WORDS.split())
+#: Comparatives that are rather things: vacuum cleaner, lighter.
+_NOUNS = {"cleaner", "dryer", "drier", "tanner", "rounder", "lighter"}
 
 #: Objects that the published list calls by their wnid, because another class has the name already.
 SPOKEN = {"n02963159": "cardigan", "n03126707": "crane", "n03710721": "maillot"}
@@ -78,7 +91,7 @@ def plurals(word: str) -> tuple[str, ...]:
     """Plurals of an English noun by rule, or from the list of irregular ones; none where it has none."""
     if word in _IRREGULAR:
         return _IRREGULAR[word]
-    if word.endswith("man") and len(word) > 4 and word != "ottoman":
+    if word.endswith("man") and len(word) > 4 and word not in _MANS:
         return (word[:-3] + "men",)
     if word.endswith("fish"):
         return (word + "es",)
@@ -101,9 +114,7 @@ def degrees(word: str) -> tuple[str, ...]:
         stems = [word + word[-1]]
     else:
         stems = [word]
-    if word == "dry":
-        stems.append("dry")
-    return tuple(stem + ending for stem in stems for ending in ("er", "est"))
+    return tuple(degree for stem in stems for ending in ("er", "est") if (degree := stem + ending) not in _NOUNS)
 
 
 def _parted(sequence: tuple[str, ...]) -> set[tuple[str, ...]]:

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 
 from aobench.errors import UserError
 
+
+class ColumnError(UserError):
+    """A file has no caption column that is known. It can be left out like a broken one."""
+
+
 #: Names of caption columns, in lower case; the first that a file has is taken.
 CAPTION_COLUMNS = ("caption", "text", "alt_text", "alttext", "alt", "txt", "captions", "description", "title")
 
@@ -41,29 +46,33 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def find_column(names: Sequence[str], where: str, column: str | None = None) -> str:
-    """The caption column among ``names``: ``column``, or the first known name. UserError where there is none."""
+    """The caption column among ``names``: ``column``, or the first known name. ColumnError where there is none."""
     if column is not None:
         if column in names:
             return column
-        raise UserError(f"{where} has no column {column!r}; its columns are: {', '.join(names) or 'none'}")
+        raise ColumnError(f"{where} has no column {column!r}; its columns are: {', '.join(names) or 'none'}")
     lowered = {name.lower(): name for name in reversed(names)}
     for known in CAPTION_COLUMNS:
         if known in lowered:
             return lowered[known]
     listed = ", ".join(names) or "none"
-    raise UserError(f"{where} has no caption column that is known; name one with --column. It has: {listed}")
+    raise ColumnError(
+        f"{where} has no caption column that is known; name one with --column, or a corpus without a header with "
+        f"--layout. It has: {listed}"
+    )
 
 
 def table_layout(first_line: str, separator: str, where: str, column: str | None, layout: str | None) -> Layout:
     """The layout of a CSV or TSV from its first line, unless ``layout`` or ``column`` names it."""
     fields = first_line.split(separator) if separator == "\t" else next(csv.reader([first_line]), [])
+    fields = [field.strip() for field in fields]
     if layout is not None:
         known = LAYOUTS[layout]
         known = LAYOUTS["yfcc25"] if layout == "yfcc" and len(fields) == 25 else known
         if not known.header:
             return known
         column = column or find_column(fields, where, str(known.columns[0]))
-    if column is None and not any(field.strip().lower() in CAPTION_COLUMNS for field in fields):
+    if column is None and not any(field.lower() in CAPTION_COLUMNS for field in fields):
         links = [bool(_LINK.match(field)) for field in fields]
         if links == [True, False]:
             return LAYOUTS["cc12m"]

@@ -34,8 +34,9 @@ class Vocabulary:
         for what, names in (("attribute", self.attributes), ("object", self.objects)):
             if not names:
                 raise UserError(f"the vocabulary holds no {what}; give at least one")
-            if len(set(names)) != len(names):
-                twice = next(name for name in names if names.count(name) > 1)
+            folded = [name.casefold() for name in names]
+            if len(set(folded)) != len(names):
+                twice = next(name for name in names if folded.count(name.casefold()) > 1)
                 raise UserError(f"the {what} {twice!r} stands twice in the vocabulary; list each once")
             for name in names:
                 if not words(name):
@@ -94,7 +95,7 @@ def vocabulary(attributes: tuple[str, ...], objects: tuple[str, ...], synonyms: 
 def read_names(path: str | Path) -> tuple[str, ...]:
     """Names from a text file, one a line; empty and ``#`` lines are skipped. UserError where it cannot be read."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"the list of names {path} cannot be read ({error}); give a UTF-8 text file") from error
     return tuple(line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))

@@ -3,7 +3,7 @@
 Each file has ``<key>.parquet`` (counts, hashes and examples, one row a cell) and ``<key>.json`` (totals, marginals and
 what the manifest says of it), which is written last: a part without it doesn't exist. The key stands for the file
 (path, size, time of change) and for what is counted (names, forms, rules and their versions), so a part that no longer
-fits is not found.
+fits is not found; nor is one of a remote file whose size and change aren't told.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ import numpy as np
 
 from aobench.audit.counter import Part, Plan
 from aobench.audit.counts import Sparse, Totals
-from aobench.audit.readers import is_remote
+from aobench.audit.files import is_remote
 from aobench.audit.rules import VERSIONS
+from aobench.errors import UserError
 
 #: Raised when the files of a part change their meaning.
-FORMAT = 1
+FORMAT = 2
 
 
 def plan_hash(plan: Plan, column: str | None, layout: str | None) -> str:
@@ -31,22 +32,6 @@ def plan_hash(plan: Plan, column: str | None, layout: str | None) -> str:
     rules = {rule: VERSIONS[rule] for rule in plan.rules}
     content = [FORMAT, plan.vocabulary.hash, rules, plan.sketch, plan.examples, plan.sample, column, layout]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def file_facts(path: str) -> dict[str, Any]:
-    """``path``, ``size`` in bytes and ``changed``, a time stamp or tag; None where a remote system doesn't tell."""
-    if not is_remote(path):
-        stat = Path(path).stat()
-        return {"path": path, "size": stat.st_size, "changed": stat.st_mtime_ns}
-    import fsspec
-
-    try:
-        system, inner = fsspec.core.url_to_fs(path)
-        info = system.info(inner)
-    except (ImportError, OSError, ValueError):
-        return {"path": path, "size": None, "changed": None}
-    tag = next((str(info[k]) for k in ("ETag", "etag", "blob_id", "LastModified", "mtime") if info.get(k)), None)
-    return {"path": path, "size": info.get("size"), "changed": tag}
 
 
 def part_key(facts: Mapping[str, Any], plan_digest: str) -> str:
@@ -85,26 +70,49 @@ def write_part(folder: Path, key: str, part: Part, record: Mapping[str, Any]) ->
     folder.mkdir(parents=True, exist_ok=True)
     scratch = folder / f"{key}.{os.getpid()}.tmp"
     pq.write_table(pa.concat_tables(tables), scratch, compression="zstd")
+    content["size"] = scratch.stat().st_size
     scratch.replace(folder / f"{key}.parquet")
     scratch.write_text(json.dumps(content), encoding="utf-8")
     scratch.replace(folder / f"{key}.json")
 
 
 def read_record(folder: Path, key: str) -> dict[str, Any] | None:
-    """What the manifest says of a part's file; None where there is no such part."""
+    """What the manifest says of a part's file; None where there is no such part, or no whole one."""
     try:
-        return dict(json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))["record"])
+        content = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
+        whole = (folder / f"{key}.parquet").stat().st_size == content["size"]
+        return dict(content["record"]) if whole else None
     except (OSError, ValueError, KeyError):
         return None
 
 
+def known_record(folder: Path, key: str, facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The record of a part that may be used again: not where nothing tells whether its file was changed."""
+    if facts.get("error") or facts["size"] is None or facts["changed"] is None:
+        return None
+    return read_record(folder, key)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed scans were writing when they died."""
+    for path in folder.glob("*.tmp"):
+        path.unlink(missing_ok=True)
+
+
 def read_part(folder: Path, key: str) -> Part:
-    """A part that `write_part` wrote."""
+    """A part that `write_part` wrote. UserError where it is damaged."""
+    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    content = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
-    table = pq.read_table(folder / f"{key}.parquet")
+    try:
+        content = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
+        table = pq.read_table(folder / f"{key}.parquet")
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UserError(
+            f"{folder / key}.parquet is damaged ({str(error).splitlines()[0][:120]}); delete {folder}, and the scan "
+            "reads its files again"
+        ) from error
     rules: dict[str, Sparse] = {}
     texts: dict[int, str] = {}
     for number, rule in enumerate(content["rules"]):

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from aobench.audit.counter import Plan
-from aobench.audit.parts import part_key, plan_hash, read_record, write_part
-from aobench.audit.readers import BadFileError
+from aobench.audit.files import BadFileError
+from aobench.audit.layouts import ColumnError
+from aobench.audit.parts import known_record, part_key, plan_hash, read_record, sweep, write_part
 from aobench.audit.scan import Counters, Outcome, Source, bad_file, facts_of, scan_file
 from aobench.errors import UserError
 
@@ -34,7 +35,7 @@ class _Scanner:
             facts = facts_of(path, replace(self.source, on_bad_file="skip"))
             try:
                 part, record = scan_file(path, self.counters, self.source)
-            except BadFileError as error:
+            except (BadFileError, ColumnError) as error:
                 errors.append(str(error))
             except UserError as error:
                 errors.append(f"{_REFUSED}{error}")
@@ -64,7 +65,8 @@ def scan_with_ray(
     digest = plan_hash(plan, source.column, source.layout)
     facts = [facts_of(path, source) for path in paths]
     keys = [part_key(fact, digest) for fact in facts]
-    known = {i for i, key in enumerate(keys) if "error" not in facts[i] and read_record(parts, key)}
+    sweep(parts)
+    known = {i for i, key in enumerate(keys) if known_record(parts, key, facts[i])}
     todo = [i for i in range(len(paths)) if i not in known and "error" not in facts[i]]
     if todo:
         if not ray.is_initialized():

@@ -6,21 +6,20 @@ decoded. Text and tars are read here. None holds more than a few chunks in memor
 
 from __future__ import annotations
 
-import glob
-import gzip
 import io
 import json
 import tarfile
 import urllib.parse
 import zlib
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aobench.audit.counter import Chunk
-from aobench.audit.layouts import LAYOUTS, find_column, table_layout
+from aobench.audit.files import BadFileError, is_remote, kind_of, open_bytes
+from aobench.audit.layouts import LAYOUTS, ColumnError, find_column, table_layout
 from aobench.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,90 +27,33 @@ if TYPE_CHECKING:
 
 #: Rows of a chunk, and bytes of one of a text file.
 CHUNK_ROWS, CHUNK_BYTES = 65_536, 1 << 23
+#: Lines of a JSONL file among which the caption field is looked for.
+FIRST_LINES = 100
 
-#: Ending, with or without .gz -> kind of file.
-KINDS = {
-    ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
-    ".txt": "text", ".tar": "tar",
-}  # fmt: skip
-
-
-class BadFileError(Exception):
-    """A file cannot be read to its end. The message is one line."""
-
-
-def kind_of(path: str) -> str:
-    """The kind of a file by its ending. UserError for an ending that is not known."""
-    name = path.rsplit("/", 1)[-1].lower().removesuffix(".gz").removesuffix(".zst")
-    for ending, kind in KINDS.items():
-        if name.endswith(ending):
-            return kind
-    raise UserError(f"{path} is of no known kind; the endings are: {', '.join(KINDS)}, all but .parquet also with .gz")
-
-
-def is_remote(path: str) -> bool:
-    """Whether the path is a URL such as hf://datasets/org/name/file.parquet or s3://bucket/file.parquet."""
-    return "://" in path
-
-
-def expand(patterns: Sequence[str], out: Path | None = None) -> list[str]:
-    """The files that paths, folders and globs name, each once, sorted within its pattern. UserError for none.
-
-    What lies in ``out``, the folder of an audit's own results, is left out.
-    """
-    found: dict[str, None] = {}
-    for pattern in patterns:
-        if is_remote(pattern):
-            files = _remote_files(pattern)
-        elif Path(pattern).is_dir():
-            files = sorted(str(p) for p in Path(pattern).rglob("*") if p.is_file() and _known(p.name))
-        elif Path(pattern).exists():
-            files = [pattern]
-        else:
-            files = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (absolute patterns)
-        if out is not None:
-            files = [f for f in files if is_remote(f) or out.absolute() not in Path(f).absolute().parents]
-        if not files:
-            raise UserError(f"{pattern} names no caption file; give files, folders or globs such as 'part-*.parquet'")
-        found.update(dict.fromkeys(files))
-    for path in found:
-        kind_of(path)
-    return list(found)
-
-
-def _known(name: str) -> bool:
-    return any(name.lower().removesuffix(".gz").endswith(ending) for ending in KINDS)
-
-
-def _remote_files(pattern: str) -> list[str]:
-    """A remote glob's files, where its file system can list them; else the glob, which polars then reads as one."""
-    if "*" not in pattern:
-        return [pattern]
-    import fsspec
-
-    scheme = pattern.split("://", 1)[0]
-    try:
-        system, _ = fsspec.core.url_to_fs(pattern)
-        return sorted(f"{scheme}://{path}" for path in system.glob(pattern))
-    except (ImportError, OSError, ValueError):
-        return [pattern]
+UTF8_MARK, UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_chunks(path: str, column: str | None = None, layout: str | None = None) -> Iterator[Chunk]:
-    """The captions of one file in its order. BadFileError where it is broken, UserError where no column is found."""
+    """The captions of one file in its order; a list of captions counts as so many rows.
+
+    BadFileError where it is broken, ColumnError (a UserError) where it has no caption column.
+    """
     if layout is not None and layout not in LAYOUTS:
         raise UserError(f"unknown layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}")
     import polars as pl
 
     kind = kind_of(path)
+    broken = (pl.exceptions.PolarsError, OSError, EOFError, ValueError, tarfile.TarError, zlib.error)
     try:
         if kind == "text":
             yield from _text_chunks(path)
         elif kind == "tar":
-            yield from _tar_chunks(path, column)
+            yield from _tar_chunks(path, column, layout)
         else:
-            yield from _frame_chunks(_scan(path, kind, column, layout))
-    except (pl.exceptions.PolarsError, OSError, EOFError, ValueError, tarfile.TarError, zlib.error) as error:
+            frame = _scan(path, kind, column, layout)
+            if frame is not None:
+                yield from _frame_chunks(frame)
+    except broken as error:
         raise BadFileError(" ".join(str(error).split())[:300] or type(error).__name__) from error
 
 
@@ -130,31 +72,69 @@ def known_rows(path: str) -> int | None:
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
-def _scan(path: str, kind: str, column: str | None, layout: str | None) -> pl.LazyFrame:
-    """A lazy frame with the captions as its only column."""
+def _scan(path: str, kind: str, column: str | None, layout: str | None) -> pl.LazyFrame | None:
+    """A lazy frame with the captions as its only column; None for an empty file."""
     import polars as pl
 
     if kind == "parquet":
         frame = pl.scan_parquet(path)
-        names = frame.collect_schema().names()
-        wanted = column or (str(LAYOUTS[layout].columns[0]) if layout and LAYOUTS[layout].header else None)
-        if column is None and wanted not in names:
-            wanted = None
+        schema = frame.collect_schema()
+        names = schema.names()
         pair = [next((n for n in names if n.lower() == half), None) for half in ("title", "description")]
         if layout == "yfcc" and column is None and all(pair):
             return frame.select(_joined([pl.col(str(name)) for name in pair], coded=False))
-        return frame.select(pl.col(find_column(names, path, wanted)).cast(pl.String))
+        name = _named(names, path, column, layout)
+        return frame.select(_text(name, schema[name], path))
+    first = _first_lines(path, FIRST_LINES if kind == "jsonl" else 1)
+    if not first:
+        return None
     if kind == "jsonl":
-        first = json.loads(_first_line(path) or "{}")
-        names = list(first) if isinstance(first, dict) else []
-        name = column or find_column(names, path)
-        return pl.scan_ndjson(path, schema={name: pl.String}).select(name)
+        return _json_lines(path, first, column, layout)
     separator = "\t" if kind == "tsv" else ","
-    found = table_layout(_first_line(path), separator, path, column, layout)
+    found = table_layout(first[0], separator, path, column, layout)
     quote = None if kind == "tsv" else '"'
     frame = pl.scan_csv(path, separator=separator, has_header=found.header, infer_schema=False, quote_char=quote)
     names = frame.collect_schema().names()
-    return frame.select(_joined([pl.col(names[c] if isinstance(c, int) else c) for c in found.columns], found.coded))
+    plain = {name.strip(): name for name in reversed(names)}
+    columns = [pl.col(names[c] if isinstance(c, int) else plain.get(c, c)) for c in found.columns]
+    return frame.select(_joined(columns, found.coded))
+
+
+def _json_lines(path: str, first: list[str], column: str | None, layout: str | None) -> pl.LazyFrame:
+    """A file of JSON objects. Its caption field is that of the first lines; lines without it are null."""
+    import polars as pl
+
+    if first[0].startswith("\ufeff"):
+        raise ValueError("it begins with a byte-order mark, which JSON lines may not; write it without")
+    objects = [json.loads(line) for line in first if line.strip()]
+    fields = {key: value for one in reversed(objects) if isinstance(one, dict) for key, value in one.items()}
+    name = _named(list(fields), path, column, layout)
+    values = [one[name] for one in objects if isinstance(one, dict) and one.get(name) is not None]
+    if any(isinstance(value, dict) for value in values):
+        raise ColumnError(f"{path}: {name!r} holds JSON objects, not text; name another field with --column")
+    kind: Any = pl.List(pl.String) if any(isinstance(value, list) for value in values) else pl.String()
+    return pl.scan_ndjson(path, schema={name: kind}).select(_text(name, kind, path))
+
+
+def _named(names: list[str], path: str, column: str | None, layout: str | None) -> str:
+    """The caption column: the one asked for, the layout's where the file has it, or one of a known name."""
+    known = LAYOUTS[layout] if layout else None
+    if column is None and known is not None and known.header and known.columns[0] in names:
+        return str(known.columns[0])
+    return find_column(names, path, column)
+
+
+def _text(name: str, kind: Any, path: str) -> pl.Expr:
+    """The column as text, lists as so many rows. ColumnError for anything that is neither."""
+    import polars as pl
+
+    of = kind
+    expression = pl.col(name)
+    if isinstance(kind, pl.List | pl.Array):
+        expression, of = expression.explode(empty_as_null=True), kind.inner
+    if of.is_nested() or of == pl.Binary:
+        raise ColumnError(f"{path}: the column {name!r} holds {kind}, not text; name another with --column")
+    return expression.cast(pl.String)
 
 
 def _joined(columns: list[pl.Expr], coded: bool) -> pl.Expr:
@@ -192,31 +172,27 @@ def _frame_chunks(frame: pl.LazyFrame) -> Iterator[Chunk]:
         row += n
 
 
-def _first_line(path: str) -> str:
-    """The first line of a text file, without its end."""
-    with _open(path) as stream:
-        return stream.readline().decode("utf-8-sig", "replace").rstrip("\r\n")
+def _first_lines(path: str, count: int) -> list[str]:
+    """The first lines of a text file, without their ends; none for an empty file."""
+    with open_bytes(path) as stream:
+        lines = [line.decode("utf-8", "replace").rstrip("\r\n") for line in islice(stream, count)]
+    if lines and kind_of(path) != "jsonl":
+        lines[0] = lines[0].removeprefix("\ufeff")
+    return lines
 
 
 # --- text and tars ----------------------------------------------------------------------------------------------------
 
 
-def _open(path: str) -> IO[bytes]:
-    """A file's bytes, unpacked; remote ones through fsspec."""
-    if is_remote(path):
-        import fsspec
-
-        return fsspec.open(path, "rb", compression="infer").open()
-    if path.lower().endswith(".gz"):
-        return cast("IO[bytes]", gzip.open(path, "rb"))
-    return Path(path).open("rb")
-
-
 def _text_chunks(path: str) -> Iterator[Chunk]:
     """Lines, parted by newlines; a carriage return before one is left out."""
-    with _open(path) as stream:
+    with open_bytes(path) as stream:
         left, row = b"", 0
         while block := stream.read(CHUNK_BYTES):
+            if not row and not left:
+                if block.startswith(UTF16_MARKS):
+                    raise ValueError("it is UTF-16; convert it to UTF-8: iconv -f UTF-16 -t UTF-8")
+                block = block.removeprefix(UTF8_MARK)
             block = left + block
             cut = block.rfind(b"\n") + 1
             left = block[cut:]
@@ -236,11 +212,11 @@ def _lines(block: bytes, row: int) -> Chunk:
     return Chunk(data, begins, stops - returns, 0, row)
 
 
-def _tar_chunks(path: str, column: str | None) -> Iterator[Chunk]:
+def _tar_chunks(path: str, column: str | None, layout: str | None) -> Iterator[Chunk]:
     """One caption a sample: its .txt, else the caption field of its .json; a sample without either is null."""
     captions: list[str | None] = []
     row = 0
-    for caption in _tar_captions(path, column):
+    for caption in _tar_captions(path, column, layout):
         captions.append(caption)
         if len(captions) == CHUNK_ROWS:
             yield Chunk.of(captions, row)
@@ -250,31 +226,70 @@ def _tar_chunks(path: str, column: str | None) -> Iterator[Chunk]:
         yield Chunk.of(captions, row)
 
 
-def _tar_captions(path: str, column: str | None) -> Iterator[str | None]:
-    sample, text, fields = None, None, None
-    with _open(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+#: Raised by tarfile at a block of zeros, which ends an archive.
+_EndOfArchive: type[Exception] = tarfile.EOFHeaderError  # type: ignore[attr-defined]
+
+
+class _Header(tarfile.TarInfo):
+    """Tells a proper end from a damaged header, which tarfile takes for one."""
+
+    @classmethod
+    def fromtarfile(cls, archive: Any) -> Any:
+        """As tarfile's; marks the archive where it ends as it should."""
+        try:
+            return super().fromtarfile(archive)
+        except _EndOfArchive:
+            archive.proper_end = True
+            raise
+
+
+def _tar_captions(path: str, column: str | None, layout: str | None) -> Iterator[str | None]:
+    sample: tuple[str, str] | None = None
+    members: dict[str, bytes] = {}
+    with open_bytes(path) as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as archive:
         for member in archive:
+            vars(archive)["members"] = []  # tarfile keeps every header that it saw
             if not member.isfile():
                 continue
             folder, _, name = member.name.rpartition("/")
             stem, _, ending = name.partition(".")
             if sample is not None and sample != (folder, stem):
-                yield text if text is not None else _field(fields, path, column)
-                text = fields = None
+                yield from _sample_captions(members, path, column, layout)
+                members = {}
             sample = (folder, stem)
-            if ending in ("txt", "caption", "json"):
-                content = (archive.extractfile(member) or io.BytesIO()).read()
-                if ending == "json":
-                    fields = json.loads(content)
-                elif column is None:
-                    text = content.decode("utf-8", "replace").rstrip("\r\n")
-    if sample is not None:
-        yield text if text is not None else _field(fields, path, column)
+            if ending.lower() in ("txt", "caption", "json"):
+                members[ending.lower()] = (archive.extractfile(member) or io.BytesIO()).read()
+        if sample is not None:
+            yield from _sample_captions(members, path, column, layout)
+        _check_end(archive)
 
 
-def _field(fields: Any, path: str, column: str | None) -> str | None:
-    """The caption of a .json member; null where it has none."""
-    if not isinstance(fields, dict):
-        return None
-    value = fields.get(find_column(list(fields), f"a .json member of {path}", column))
-    return None if value is None else str(value)
+def _check_end(archive: tarfile.TarFile) -> None:
+    """ValueError where the archive stops elsewhere than at its end mark, or goes on behind it."""
+    if not getattr(archive, "proper_end", False):
+        raise ValueError(f"the archive is damaged or cut off at byte {archive.offset:,}")
+    rest: Any = archive.fileobj
+    while block := rest.read(1 << 20):
+        if block.count(0) != len(block):
+            raise ValueError(f"the archive goes on behind its end mark at byte {archive.offset:,}: it is damaged")
+
+
+def _sample_captions(
+    members: dict[str, bytes], path: str, column: str | None, layout: str | None
+) -> Iterator[str | None]:
+    """The captions of one sample: one, or null, or several where its field is a list."""
+    text = members.get("txt", members.get("caption"))
+    if column is None and text is not None:
+        yield text.decode("utf-8", "replace").rstrip("\r\n")
+        return
+    fields = json.loads(members["json"]) if "json" in members else None
+    value = None
+    if isinstance(fields, dict):
+        try:
+            value = fields.get(_named(list(fields), path, column, layout))
+        except ColumnError:
+            value = None
+    if isinstance(value, dict):
+        raise ValueError("the caption field of a .json member holds an object, not text; name another with --column")
+    for one in value if isinstance(value, list) and value else [value]:
+        yield None if one is None or isinstance(one, list | dict) else str(one)

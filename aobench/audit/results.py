@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from aobench.audit.counter import Part, Plan, merge_parts
-from aobench.audit.counts import FILE_SHIFT
+from aobench.audit.counts import FILE_SHIFT, Totals
 from aobench.audit.names import Vocabulary
 from aobench.audit.parts import read_part
 from aobench.audit.scan import Outcome, parts_of
@@ -81,9 +81,18 @@ def merge_files(plan: Plan, outcome: Outcome, parts: Path) -> tuple[Part, dict[i
 
 
 def write_results(folder: Path, plan: Plan, outcome: Outcome, parts: Path, manifest: dict[str, Any]) -> Audit:
-    """Merge the parts and write the folder; the manifest comes last."""
+    """Merge the parts and write the folder; the manifest comes last, and an earlier audit's files go first.
+
+    UserError where no caption was counted: an empty corpus would call every composition novel.
+    """
     part, texts = merge_files(plan, outcome, parts)
-    folder.mkdir(parents=True, exist_ok=True)
+    if not part.totals.counted:
+        left_out = sum("error" in record for record in outcome.records)
+        raise UserError(
+            f"no caption was counted: {len(outcome.records):,} files, {left_out:,} of them left out, hold "
+            f"{part.totals.rows:,} captions"
+        )
+    _remove_earlier(folder)
     counts, distinct, exact = {}, {}, {}
     paths = [record["path"] for record in outcome.records]
     for rule in plan.rules:
@@ -95,7 +104,7 @@ def write_results(folder: Path, plan: Plan, outcome: Outcome, parts: Path, manif
             different[sparse.cells], sure[sparse.cells] = sparse.distinct(plan.sketch)
         cells = plan.cell_table(rule)
         counts[rule], distinct[rule], exact[rule] = flat[cells], different[cells], sure[cells]
-        _write_matrix(folder / f"counts-{rule}.parquet", plan, counts[rule], distinct[rule], exact[rule])
+        _write_matrix(folder / f"counts-{rule}.parquet", plan, part.totals, counts[rule], distinct[rule], exact[rule])
         _write_examples(folder / f"examples-{rule}.parquet", plan, rule, part, texts, paths)
     manifest = {**manifest, "totals": part.totals.as_dict(), "rules": _rule_facts(plan, counts)}
     marginals = (part.attribute_counts, part.object_counts)
@@ -103,6 +112,18 @@ def write_results(folder: Path, plan: Plan, outcome: Outcome, parts: Path, manif
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     names = plan.vocabulary
     return Audit(names.attributes, names.objects, counts, distinct, exact, marginals, manifest, folder)
+
+
+#: What an audit and its command write.
+WRITTEN = ("manifest.json", "counts-*.parquet", "examples-*.parquet", "marginals.parquet", "novel-*.csv",
+           "matrix-*.png", "nmi.png", "disagreements.csv")  # fmt: skip
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Nothing of another audit stays beside this one's results."""
+    for pattern in WRITTEN:
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 def _rule_facts(plan: Plan, counts: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -125,7 +146,10 @@ def _pairs(plan: Plan) -> tuple[Any, Any]:
     return rows.cast(pa.string()), columns.cast(pa.string())
 
 
-def _write_matrix(path: Path, plan: Plan, counts: np.ndarray, distinct: np.ndarray, exact: np.ndarray) -> None:
+def _write_matrix(
+    path: Path, plan: Plan, totals: Totals, counts: np.ndarray, distinct: np.ndarray, exact: np.ndarray
+) -> None:
+    """The counts; the file's metadata say of how many captions, and whether they are a sample."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -133,7 +157,9 @@ def _write_matrix(path: Path, plan: Plan, counts: np.ndarray, distinct: np.ndarr
     columns = {"attribute": attribute, "object": name, "count": pa.array(counts.ravel())}
     if plan.sketch:
         columns |= {"distinct": pa.array(distinct.ravel()), "distinct_is_exact": pa.array(exact.ravel())}
-    pq.write_table(pa.table(columns), path, compression="zstd")
+    scanned = {"captions": totals.rows, "counted": totals.counted, "sample": plan.sample}
+    table = pa.table(columns).replace_schema_metadata({"imagenet_ao_audit": json.dumps(scanned)})
+    pq.write_table(table, path, compression="zstd")
 
 
 def _write_examples(path: Path, plan: Plan, rule: str, part: Part, texts: dict[int, str], paths: Sequence[str]) -> None:

@@ -30,7 +30,7 @@ from collections.abc import Iterable
 from aobench.errors import UserError
 
 #: Raised when a rule's counts may change.
-VERSIONS = {"words": 1, "adjacent": 1, "adjacent-forms": 1, "authors": 1}
+VERSIONS = {"words": 2, "adjacent": 2, "adjacent-forms": 2, "authors": 1}
 
 #: Rules that the word kernel counts, in the order of their slots there.
 WORD_RULES = ("words", "adjacent", "adjacent-forms")

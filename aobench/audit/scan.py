@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from aobench.audit.counter import Chunk, Counter, Part, Plan, merge_parts
-from aobench.audit.parts import file_facts, part_key, plan_hash, read_record, write_part
-from aobench.audit.readers import BadFileError, is_remote, kind_of, known_rows, read_chunks
+from aobench.audit.files import BadFileError, file_facts, is_remote, kind_of
+from aobench.audit.layouts import ColumnError
+from aobench.audit.parts import known_record, part_key, plan_hash, sweep, write_part
+from aobench.audit.readers import known_rows, read_chunks
 from aobench.errors import UserError
 
 
@@ -123,10 +125,13 @@ def scan(
     digest = plan_hash(plan, source.column, source.layout)
     outcome = Outcome([], [])
     todo = []
+    sweep(parts)
     for path in paths:
         facts = facts_of(path, source)
         key = part_key(facts, digest)
-        known = read_record(parts, key) if "error" not in facts else None
+        known = known_record(parts, key, facts)
+        if known and source.hash_files and not known.get("sha256") and not is_remote(path):
+            known["sha256"] = sha256_of(path)
         outcome.records.append({**facts, **known, "resumed": True} if known else facts)
         outcome.keys.append(key if known else None)
         if known is None and "error" not in facts:
@@ -147,10 +152,13 @@ def facts_of(path: str, source: Source) -> dict[str, Any]:
         return {"path": path, "size": None, "changed": None, **bad_file(path, str(error.strerror), source)}
 
 
-def bad_file(path: str, why: str, source: Source) -> dict[str, str]:
-    """The record of a broken file, or UserError."""
+def bad_file(path: str, error: Exception | str, source: Source) -> dict[str, str]:
+    """The record of a file that is left out, or UserError."""
+    why = str(error)
     if source.on_bad_file == "skip":
         return {"error": why}
+    if isinstance(error, ColumnError):
+        raise error
     raise UserError(f"{path} cannot be read: {why}; mend it, or leave it out with --on-bad-file skip")
 
 
@@ -160,8 +168,8 @@ def _scan_one(
     facts = outcome.records[index]
     try:
         part, record = scan_file(path, counters, source, progress.rows)
-    except BadFileError as error:
-        outcome.records[index] = {**facts, **bad_file(path, str(error), source)}
+    except (BadFileError, ColumnError) as error:
+        outcome.records[index] = {**facts, **bad_file(path, error, source)}
     else:
         write_part(parts, key, part, record)
         outcome.records[index] = {**facts, **record, "resumed": False}
@@ -175,20 +183,22 @@ class _Progress:
     def __init__(self, paths: Sequence[str]) -> None:
         from tqdm import tqdm
 
-        self.rows_of = {path: known_rows(path) for path in paths}
+        seen = os.isatty(2)  # a bar that nobody sees needs no look into every file
+        self.rows_of = {path: known_rows(path) if seen else None for path in paths}
         self.bytes_of = {path: Path(path).stat().st_size if not is_remote(path) else 0 for path in paths}
         self.done_rows = self.done_bytes = self.file_rows = 0
-        self.left = list(paths)
+        # Of the files that are left: rows that are known, and bytes and number of those whose rows are not.
+        self.left_rows = sum(rows or 0 for rows in self.rows_of.values())
+        untold = [path for path, rows in self.rows_of.items() if rows is None]
+        self.left_bytes, self.left_files = sum(self.bytes_of[path] for path in untold), len(untold)
         self.bar = tqdm(total=self._total(), unit=" captions", unit_scale=True, disable=None, smoothing=0.05)
 
     def _total(self) -> int | None:
         """Rows of all files as far as they can be told."""
-        unknown = [path for path in self.left if self.rows_of[path] is None]
-        if unknown and not self.done_bytes:
+        if self.left_files and not self.done_bytes:
             return None
         rate = self.done_rows / self.done_bytes if self.done_bytes else 0.0
-        estimated = sum(self.rows_of[p] or rate * self.bytes_of[p] for p in self.left)
-        return int(self.done_rows + estimated)
+        return int(self.done_rows + self.left_rows + rate * self.left_bytes)
 
     def rows(self, n: int) -> None:
         """``n`` more rows are counted."""
@@ -197,7 +207,11 @@ class _Progress:
 
     def file_done(self, path: str) -> None:
         """One more file is done, or was given up."""
-        self.left.remove(path)
+        rows = self.rows_of[path]
+        self.left_rows -= rows or 0
+        if rows is None:
+            self.left_bytes -= self.bytes_of[path]
+            self.left_files -= 1
         self.done_rows += self.file_rows
         self.done_bytes += self.bytes_of[path]
         self.file_rows = 0

@@ -113,13 +113,19 @@ def summary(audit: Audit, threshold: int = 0) -> str:
         line += f" (at most {threshold:,} captions)" if threshold else ""
         if matrix.any():
             found = nmi(matrix)
-            line += f"; NMI {found.nmi:.4f} (shuffled {found.shuffled:.4f}, N {found.n:,}, arithmetic mean)"
+            chance = f"shuffled {found.shuffled:.4f}" if found.shuffles else "shuffled: not drawn at this N"
+            line += f"; NMI {found.nmi:.4f} ({chance}, N {found.n:,}, arithmetic mean)"
         lines.append(line)
-    if manifest["sample"] < 1 and totals["counted"]:
-        bound = upper_bound(0, totals["counted"])
+    left_out = manifest.get("left_out", [])
+    if left_out:
+        lines.append(f"{len(left_out):,} files were left out as no caption files, such as {left_out[0]}")
+    if manifest["sample"] < 1:
+        at_most = min(threshold, totals["counted"])
+        bound = upper_bound(at_most, totals["counted"])
+        how = f"seen at most {at_most:,} times" if at_most else "not seen"
         lines.append(
-            f"A sample of {totals['counted']:,} captions: one not seen is in at most {bound:.3g} of all captions, "
-            f"that is {bound * totals['rows']:,.0f} of {totals['rows']:,} (95 %)"
+            f"A sample of {totals['counted']:,} captions: a composition {how} is in at most {bound:.3g} of all, "
+            f"that is {bound * totals['rows']:,.0f} of {totals['rows']:,} (95 %, each composition by itself)"
         )
     return "\n".join(lines)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from aobench.audit.files import expand, is_remote
 from aobench.audit.names import Vocabulary, read_names
-from aobench.audit.readers import expand, is_remote
 from aobench.audit.results import Audit
 from aobench.build.config import Compose, Corpus, located
 from aobench.build.steps import digest, folder, write_manifest, write_table
@@ -43,7 +43,7 @@ def made_from(options: Compose, seed: int, config_path: Path) -> dict[str, Any]:
                 raise UserError(f"corpus {corpus.name!r}: {path} is missing; make it with: imagenet-ao audit ... --out")
             marks[corpus.name] = digest(path)
         else:
-            marks[corpus.name] = [_caption_mark(path) for path in expand(_paths(corpus, config_path))]
+            marks[corpus.name] = [_caption_mark(path) for path in expand(_paths(corpus, config_path)).paths]
     for name in (options.attributes, options.objects, options.exclude):
         if isinstance(name, str) and name != "published":
             path = located(config_path, name)

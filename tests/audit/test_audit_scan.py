@@ -15,8 +15,9 @@ import polars as pl
 import pytest
 
 from aobench.audit.api import audit
+from aobench.audit.files import BadFileError, expand
 from aobench.audit.names import Vocabulary
-from aobench.audit.readers import BadFileError, expand, read_chunks
+from aobench.audit.readers import read_chunks
 from aobench.audit.results import load
 from aobench.audit.rules import VERSIONS
 from aobench.audit.statistics import disagreements
@@ -48,7 +49,7 @@ def write_tar(path: Path) -> None:
 def write_files(folder: Path) -> dict[str, Path]:
     frame = pl.DataFrame({"url": ["http://x"] * len(CAPTIONS), "TEXT": CAPTIONS})
     kinds = ("parquet", "csv", "csv.gz", "tsv", "jsonl", "jsonl.gz", "txt", "txt.gz", "tar")
-    paths = {kind: folder / f"c.{kind}" for kind in kinds}
+    paths = {kind: folder / f"c.{kind}" for kind in kinds} | {"tar": folder / "t.tar"}
     frame.write_parquet(paths["parquet"])
     frame.write_csv(paths["csv"])
     paths["csv.gz"].write_bytes(gzip.compress(paths["csv"].read_bytes()))
@@ -120,8 +121,9 @@ def test_a_column_is_found_or_asked_for(tmp_path):
 def test_paths_folders_and_globs(tmp_path):
     write_files(tmp_path)
     (tmp_path / "notes.md").write_text("x")
-    assert len(expand([str(tmp_path)])) == 9
-    twice = expand([str(tmp_path / "*.jsonl*"), str(tmp_path / "c.jsonl")])
+    files = expand([str(tmp_path)])
+    assert (len(files.paths), files.left_out) == (9, [str(tmp_path / "notes.md")])
+    twice = expand([str(tmp_path / "*.jsonl*"), str(tmp_path / "c.jsonl")]).paths
     assert [Path(p).name for p in twice] == ["c.jsonl", "c.jsonl.gz"]
     with pytest.raises(UserError, match="names no caption file"):
         expand([str(tmp_path / "none-*.csv")])
@@ -275,7 +277,7 @@ def test_real_captions(tmp_path):
     names = Vocabulary(("wooden", "red"), ("bench", "banana", "umbrella"))
     found = audit(os.environ["IMAGENET_AO_CAPTIONS"], tmp_path, vocabulary=names, rules=tuple(VERSIONS))
     assert found.matrix("adjacent").tolist() == [[58, 0, 0], [21, 0, 70]]
-    texts = [t for path in expand([os.environ["IMAGENET_AO_CAPTIONS"]]) for t in texts_of(path)]
+    texts = [t for path in expand([os.environ["IMAGENET_AO_CAPTIONS"]]).paths for t in texts_of(path)]
     expected = {**by_words(texts, names), "authors": by_authors(texts, names)}
     for rule, counts in expected.items():
         matrix = found.matrix(rule)

@@ -1,0 +1,206 @@
+"""Caption files: which ones a pattern names, of what kind they are, and their bytes; on this machine or by URL."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, cast
+
+from aobench.errors import UserError
+
+#: Ending, with or without .gz or .zst -> kind of file.
+KINDS = {
+    ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
+    ".txt": "text", ".tar": "tar", ".tgz": "tar",
+}  # fmt: skip
+PACKED = (".gz", ".zst")
+
+#: Schemes that pyarrow reads; all others go through fsspec.
+_ARROW_SCHEMES = ("s3", "gs", "gcs")
+
+
+class BadFileError(Exception):
+    """A file cannot be read to its end. The message is one line."""
+
+
+@dataclass
+class Files:
+    """``paths``: the files that patterns name. ``left_out``: what lay in a folder or glob and is no caption file."""
+
+    paths: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+def _kind(path: str) -> str | None:
+    name = path.rsplit("/", 1)[-1].lower()
+    for packed in PACKED:
+        name = name.removesuffix(packed)
+    return next((kind for ending, kind in KINDS.items() if name.endswith(ending)), None)
+
+
+def kind_of(path: str) -> str:
+    """The kind of a file by its ending. UserError for an ending that is not known."""
+    kind = _kind(path)
+    if kind is None:
+        listed = ", ".join(KINDS)
+        raise UserError(f"{path} is of no known kind; the endings are: {listed}, all but .parquet also with .gz, .zst")
+    return kind
+
+
+def is_remote(path: str) -> bool:
+    """Whether the path is a URL such as hf://datasets/org/name/file.parquet or s3://bucket/file.parquet."""
+    return "://" in path
+
+
+# --- which files ------------------------------------------------------------------------------------------------------
+
+
+def expand(patterns: Sequence[str], out: Path | None = None) -> Files:
+    """The files that paths, folders and globs name, each once, sorted within its pattern. UserError for none.
+
+    Of folders and globs, hidden files (``.x``, ``_x``) and unknown kinds are left out, and so is what an audit wrote;
+    ``out`` is the folder of the audit to come. A tar beside a table of the same name is refused: downloaders write the
+    captions into both.
+    """
+    found: dict[str, str] = {}
+    files = Files()
+    for pattern in patterns:
+        named, several = _remote(pattern) if is_remote(pattern) else _local(pattern, out)
+        if several:
+            files.left_out += [path for path in named if not _is_caption_file(path)]
+            named = [path for path in named if _is_caption_file(path)]
+            _refuse_pairs(named)
+        if not named:
+            raise UserError(f"{pattern} names no caption file; give files, folders or globs such as 'part-*.parquet'")
+        for path in named:
+            kind_of(path)
+            found.setdefault(path if is_remote(path) else str(Path(path).resolve()), path)
+    files.paths = list(found.values())
+    return files
+
+
+def _local(pattern: str, out: Path | None) -> tuple[list[str], bool]:
+    """The files that a local pattern names, and whether it names several."""
+    if Path(pattern).is_dir():
+        paths = sorted(p for p in Path(pattern).rglob("*") if p.is_file() and not _hidden(p, Path(pattern)))
+        audits = {path.parent for path in paths if path.name == "manifest.json" and _is_audit(path)}
+        audits |= {out.absolute()} if out else set()
+        return [str(p) for p in paths if not any(p.absolute().is_relative_to(a.absolute()) for a in audits)], True
+    if Path(pattern).exists():
+        return [pattern], False
+    named = sorted(path for path in glob.glob(pattern, recursive=True) if Path(path).is_file())  # noqa: PTH207
+    if out is not None:
+        named = [path for path in named if not Path(path).absolute().is_relative_to(out.absolute())]
+    return named, True
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts[:-1])
+
+
+def _is_audit(manifest: Path) -> bool:
+    try:
+        return "plan_hash" in json.loads(manifest.read_bytes())
+    except (OSError, ValueError):
+        return False
+
+
+def _is_caption_file(path: str) -> bool:
+    return _kind(path) is not None and not path.rsplit("/", 1)[-1].startswith((".", "_"))
+
+
+def _refuse_pairs(paths: Sequence[str]) -> None:
+    """UserError where a tar has a table of the same name beside it."""
+    kinds: dict[str, dict[str, str]] = {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        kinds.setdefault(f"{folder}/{name.split('.', 1)[0]}", {})[kind_of(path)] = path
+    for found in kinds.values():
+        if "tar" in found and len(found) > 1:
+            table = next(path for kind, path in found.items() if kind != "tar")
+            raise UserError(
+                f"{found['tar']} and {table} stand side by side and would count each caption twice; "
+                "name one kind, such as 'FOLDER/*.parquet'"
+            )
+
+
+# --- remote files -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def remote_is_one_line(path: str) -> Iterator[None]:
+    """Turn whatever a remote file system raises into a UserError; there is no list of what they may raise."""
+    try:
+        yield
+    except (UserError, BadFileError):
+        raise
+    except Exception as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        why = f"{type(error).__name__}: {lines[0][:200]}" if lines and lines[0] != path else type(error).__name__
+        raise UserError(f"{path} cannot be reached ({why}); check the URL, the network and the credentials") from error
+
+
+def file_system(url: str) -> tuple[Any, str]:
+    """An fsspec file system and the path in it. Amazon's and Google's stores are read by pyarrow, which is here."""
+    scheme, _, rest = url.partition("://")
+    if scheme in _ARROW_SCHEMES:
+        from fsspec.implementations.arrow import ArrowFSWrapper
+        from pyarrow import fs
+
+        bucket = rest.split("/", 1)[0]
+        return ArrowFSWrapper(fs.FileSystem.from_uri(f"{scheme}://{bucket}")[0]), rest
+    import fsspec
+
+    system, path = fsspec.core.url_to_fs(url)
+    return system, str(path)
+
+
+def _remote(pattern: str) -> tuple[list[str], bool]:
+    """The files that a URL names, and whether it names several."""
+    if not re.search(r"[*?\[]", pattern):
+        return [pattern], False
+    scheme = pattern.split("://", 1)[0]
+    with remote_is_one_line(pattern):
+        system, path = file_system(pattern)
+        return sorted(p if is_remote(p) else f"{scheme}://{p}" for p in system.glob(path)), True
+
+
+def file_facts(path: str) -> dict[str, Any]:
+    """``path``, ``size`` in bytes and ``changed``: a time stamp or tag, None where a remote system doesn't tell."""
+    if not is_remote(path):
+        stat = Path(path).stat()
+        return {"path": path, "size": stat.st_size, "changed": stat.st_mtime_ns}
+    with remote_is_one_line(path):
+        system, inner = file_system(path)
+        info = system.info(inner)
+    keys = ("ETag", "etag", "blob_id", "LastModified", "mtime")
+    tag = next((str(info[key]) for key in keys if info.get(key)), None)
+    return {"path": path, "size": info.get("size"), "changed": tag}
+
+
+# --- bytes ------------------------------------------------------------------------------------------------------------
+
+
+def open_bytes(path: str) -> IO[bytes]:
+    """A file's bytes, unpacked by its ending."""
+    if is_remote(path):
+        with remote_is_one_line(path):
+            system, inner = file_system(path)
+            stream = system.open(inner, "rb")
+    else:
+        stream = Path(path).open("rb")  # noqa: SIM115 (the caller closes it)
+    name = path.lower()
+    if name.endswith((".gz", ".tgz")):
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
+    if name.endswith(".zst"):
+        import pyarrow as pa
+
+        return cast("IO[bytes]", io.BufferedReader(cast(Any, pa.CompressedInputStream(stream, "zstd"))))
+    return cast("IO[bytes]", stream)
