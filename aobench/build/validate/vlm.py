@@ -46,6 +46,8 @@ class YesNo:
         self.mark, self.frame = self._mark(), "" if self._has_template() and "frame" not in options else frame
         if self.frame and self.mark and not ("{image}" in self.frame or self.mark in self.frame):
             raise UserError(f"the judge 'vlm': frame is {self.frame!r}; it lacks {{image}}, the image's place")
+        if getattr(self.processor, "qformer_tokenizer", None) is not None:
+            self.size = 1  # InstructBLIP pads the Q-Former's text on the left, which moves its places
         self.yes, self.no = answers(self.processor.tokenizer, model)
         self.facts = {
             "judge": "vlm", "model": model, "revision": revision or getattr(self.model.config, "_commit_hash", None),
