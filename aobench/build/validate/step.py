@@ -18,6 +18,7 @@ from aobench.build.compose import TABLE as COMPOSITIONS
 from aobench.build.config import Judge as JudgeOptions
 from aobench.build.config import Validate, located
 from aobench.build.generate import TABLE as IMAGES
+from aobench.build.loading import placed_model, weights_mark
 from aobench.build.steps import digest, folder, read_manifest, read_rows, write_manifest, write_table
 from aobench.build.validate.calibration import choose, halves, measure
 from aobench.build.validate.judges import DUAL_ENCODERS, Asked, Judge, make_judge
@@ -39,8 +40,18 @@ def made_from(options: Validate, out: Path, config_path: Path, people: People | 
         for judge in options.judges
         if judge.labels
     }
+    weights = {
+        judge.name or judge.kind: weights_mark(placed_model(config_path, judge.model), _revision(judge))
+        for judge in options.judges
+        if judge.model
+    }
     return {"options": dataclasses.asdict(options), "images": digest(_there(folder(out, "generate") / IMAGES)),
-            "labels": marks, "people": people.digest if people else None}  # fmt: skip
+            "labels": marks, "people": people.digest if people else None, "weights": weights}  # fmt: skip
+
+
+def _revision(judge: JudgeOptions) -> str | None:
+    revision = judge.options.get("revision")
+    return revision if isinstance(revision, str) else None
 
 
 def _there(path: Path) -> Path:
@@ -66,7 +77,7 @@ def run(options: Validate, out: Path, config_path: Path, accelerator: Any) -> di
         labels = labels_of(given, people, config_path, reason)
         known = {image for answers in labels.values() for image in answers}
         asked = [row for row in images if not reason[row["image_id"]] or row["image_id"] in known]
-        judge = make_judge(given.kind, given.model, given.options, pairs)
+        judge = make_judge(given.kind, placed_model(config_path, given.model), given.options, pairs)
         scores = _scores(judge, given, asked, out, accelerator)
         thresholds, told = _thresholds(judge, given, name, scores, labels)
         before = sum(not why for why in reason.values())
@@ -77,7 +88,7 @@ def run(options: Validate, out: Path, config_path: Path, accelerator: Any) -> di
                 if not reason[image] and not scores[question][image] >= thresholds[question]:
                     reason[image] = f"{name}: {question} below {thresholds[question]:.4g}"
         passed = sum(not why for why in reason.values())
-        judges[name] = {"kind": given.kind, "facts": judge.facts, "judged": before, "passed": passed,
+        judges[name] = {"kind": given.kind, "model": given.model, "facts": judge.facts, "judged": before, "passed": passed,
                         "questions": told}  # fmt: skip
     if accelerator.is_main_process:
         verdicts = _verdicts(images, reason, people, flagged, bool(judges))

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from aobench.build.loading import one_line
+from aobench.build.loading import one_line, weights_mark
 from aobench.build.validate.judges import Asked, Pair, count_option, refuse_unknown, text_option
 from aobench.errors import UserError
 
@@ -51,8 +51,9 @@ class YesNo:
         self.yes, self.no = answers(self.processor.tokenizer, model)
         self.facts = {
             "judge": "vlm", "model": model, "revision": revision or getattr(self.model.config, "_commit_hash", None),
-            "class": type(self.model).__name__, "dtype": dtype, "device": self.device.type, "questions": self.asks,
-            "frame": self.frame or "chat template", "batch_size": self.size,
+            "weights": weights_mark(model, revision), "class": type(self.model).__name__, "dtype": dtype,
+            "device": self.device.type, "questions": self.asks, "frame": self.frame or "chat template",
+            "batch_size": self.size,
         }  # fmt: skip
 
     def _load(self, model: str, dtype: str, revision: str | None) -> None:
