@@ -88,8 +88,10 @@ def run(options: Validate, out: Path, config_path: Path, accelerator: Any) -> di
                 if not reason[image] and not scores[question][image] >= thresholds[question]:
                     reason[image] = f"{name}: {question} below {thresholds[question]:.4g}"
         passed = sum(not why for why in reason.values())
-        judges[name] = {"kind": given.kind, "model": given.model, "facts": judge.facts, "judged": before, "passed": passed,
-                        "questions": told}  # fmt: skip
+        judges[name] = {
+            "kind": given.kind, "model": given.model, "facts": judge.facts, "judged": before, "passed": passed,
+            "questions": told,
+        }  # fmt: skip
     if accelerator.is_main_process:
         verdicts = _verdicts(images, reason, people, flagged, bool(judges))
         _write(where, verdicts, columns)
