@@ -465,13 +465,24 @@ def image_fault(data: bytes) -> str | None:
 
 
 def read_counts(path: str) -> dict[tuple[str, str], int]:
-    """Captions by (attribute, object), from a CSV or Parquet file with the columns attribute, object and count."""
+    """Captions by (attribute, object), from a CSV or Parquet file with the columns attribute, object and count.
+
+    Warns where the file says that a sample of the captions was counted: 0 does not mean novel there.
+    """
     path = _absolute(path)
     try:
         if path.lower().endswith(".parquet"):
             from pyarrow.parquet import read_table
 
-            rows = read_table(path).to_pylist()
+            table = read_table(path)
+            rows = table.to_pylist()
+            about = json.loads((table.schema.metadata or {}).get(b"imagenet_ao_audit", b"{}"))
+            if about.get("sample", 1) < 1:
+                warnings.warn(
+                    f"{path} counts a sample of {about['counted']:,} of {about['captions']:,} captions: a composition "
+                    "that it counts 0 times may stand in the others",
+                    stacklevel=2,
+                )
         else:
             with open(path, encoding="utf-8-sig", newline="") as stream:
                 rows = list(csv.DictReader(stream))
