@@ -46,7 +46,8 @@ def test_a_seed_gives_the_same_picture_and_another_seed_another(attribute):
     image = render(attribute, "teapot", np.random.default_rng(3))
     assert image.shape == (PIXELS, PIXELS, 3)
     assert image.dtype == np.uint8
-    assert np.array_equal(image, render(attribute, "teapot", np.random.default_rng(3))), f"{attribute} is not repeatable"
+    again = render(attribute, "teapot", np.random.default_rng(3))
+    assert np.array_equal(image, again), f"{attribute} is not repeatable"
     other = render(attribute, "teapot", np.random.default_rng(4))
     assert np.abs(image.astype(int) - other).mean() > 3, f"{attribute} does not depend on the seed"
 
@@ -74,7 +75,8 @@ def test_a_thin_drawing_keeps_an_outline():
 def test_mini_draws_through_the_same_function():
     rng = np.random.default_rng(5)
     style = ("fluent", "noto")[int(rng.integers(2))]
-    assert np.array_equal(draw("wooden", picture("pizza", style), rng), render("wooden", "pizza", np.random.default_rng(5)))
+    drawn = draw("wooden", picture("pizza", style), rng)
+    assert np.array_equal(drawn, render("wooden", "pizza", np.random.default_rng(5)))
 
 
 def test_the_pixels_are_those_that_were_recorded():
