@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,7 +84,7 @@ def write_labels(out: Path, share: float, known: tuple[tuple[str, ...], tuple[st
 def configuration(args: argparse.Namespace, judges: list[dict[str, Any]]) -> dict[str, Any]:
     """A build of pictures that the renderer can draw."""
     attributes, objects = vocabulary(args.vocabulary)
-    pictures = pictures_of(args.vocabulary)
+    pictures = pictures_of(args.vocabulary, args.out)
     return {
         "out": ".", "seed": args.seed,
         "compose": {
@@ -100,14 +101,14 @@ def configuration(args: argparse.Namespace, judges: list[dict[str, Any]]) -> dic
     }  # fmt: skip
 
 
-def pictures_of(name: str) -> dict[str, str]:
-    """The renderer's option for the set's objects, where they aren't mini's."""
-    return {} if name == "mini" else {"pictures": str(OBJECTS.resolve())}
+def pictures_of(name: str, out: Path) -> dict[str, str]:
+    """The option for the set's objects, where they aren't mini's; relative to ``out``, where the YAML is."""
+    return {} if name == "mini" else {"pictures": os.path.relpath(OBJECTS.resolve(), out.resolve())}
 
 
-def trials_of(name: str) -> list[tuple[str, list[dict[str, Any]]]]:
+def trials_of(name: str, out: Path) -> list[tuple[str, list[dict[str, Any]]]]:
     """What is tried, and the judges of each trial; the last one's set stays."""
-    redraw = {"kind": "redraw", "labels": "labels.parquet", "options": pictures_of(name)}
+    redraw = {"kind": "redraw", "labels": "labels.parquet", "options": pictures_of(name, out)}
     if name != "mini":
         return [("redraw", [redraw])]
     judge = {"kind": "zero_shot", "model": "mini", "labels": "labels.parquet"}
@@ -152,7 +153,7 @@ def main() -> None:
     args = parser.parse_args()
     out = args.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    for what, judges in trials_of(args.vocabulary):
+    for what, judges in trials_of(args.vocabulary, out):
         path = out / "set.yaml"
         path.write_text(json.dumps(configuration(args, judges), indent=1))  # JSON is YAML
         if run(["build", str(path), "--steps", "compose", "generate"]):

@@ -90,23 +90,27 @@ def _bytes(path: Path) -> bytes:
         raise UserError(f"pictures: {path} can't be read: {error.strerror or error}") from error
 
 
-@lru_cache(maxsize=512)
-def load(file: PictureFile) -> pictures.Picture:
-    """The picture, fitted as mini's are. UserError where it can't be read or drawn, or is not what was found."""
+def _decoded(file: PictureFile) -> Image.Image:
+    """The file's picture as RGBA; the first one of an animation."""
     data = _bytes(file.path)
     if hashlib.sha256(data).hexdigest() != file.sha256:
         raise UserError(f"pictures: {file.path} changed while the step ran; run it again")
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "WEBP")) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise UserError(f"pictures: {file.path} has more than {MOST_PIXELS:,} pixels")
-            drawing = image.convert("RGBA")
-    except UserError:
-        raise
+            if image.width * image.height <= MOST_PIXELS:
+                return image.convert("RGBA")
     except Image.UnidentifiedImageError as error:  # its message holds an address in memory
         raise UserError(f"pictures: {file.path} is no PNG or WebP that can be read") from error
     except Exception as error:  # a damaged file raises whatever its decoder stumbles on
-        raise UserError(f"pictures: {file.path} can't be read: {str(error).splitlines()[0]}") from error
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(f"pictures: {file.path} can't be read: {why}") from error
+    raise UserError(f"pictures: {file.path} has more than {MOST_PIXELS:,} pixels")
+
+
+@lru_cache(maxsize=512)
+def load(file: PictureFile) -> pictures.Picture:
+    """The picture, fitted as mini's are. UserError where it can't be read or drawn, or is not what was found."""
+    drawing = _decoded(file)
     alpha = np.asarray(drawing)[..., 3]
     if alpha.min() > pictures.FAINTEST:
         raise UserError(f"pictures: {file.path} has no transparent background; cut the object out")

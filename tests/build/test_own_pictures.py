@@ -1,5 +1,6 @@
 """The renderer with a folder of one's own pictures: a whole build of them, bad pictures, and changed ones."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -13,7 +14,9 @@ from aobench.build.generators import Task, make_generator
 from aobench.build.steps import folder, read_manifest, read_rows
 from aobench.cli import main
 from aobench.errors import UserError
+from aobench.mini import own_pictures
 from aobench.mini.own_pictures import Objects, read_folder
+from aobench.mini.pictures import objects as mini_objects
 
 PLANTED = {"generator": "tiny_pipelines:Planted", "images": 20, "batch_size": 8, "options": {"pictures": "mine"}}
 PLAIN = {"generator": "renderer", "images": 2, "batch_size": 8, "options": {"pictures": "mine"}}
@@ -113,13 +116,26 @@ def test_the_seed_chooses_among_the_drawings_of_an_object(mine):
 def test_a_picture_of_any_size_is_cropped_and_fills_its_square(mine):
     objects = Objects(str(mine))
     assert objects.names == ("disc", "tall box", "wedge")
-    from aobench.mini.own_pictures import load
-
     for files in objects.folder.files.values():
         for file in files:
-            inside = load(file).alpha > 0.5
+            inside = own_pictures.load(file).alpha > 0.5
             assert inside.shape == (128, 128)
             assert max(np.ptp(np.flatnonzero(inside.any(axis))) for axis in (0, 1)) >= 125, f"{file.path} is not fitted"
+
+
+def test_the_bundled_folder_has_other_objects_than_mini_and_imagenet():
+    root = Path(__file__).parents[2]
+    here = root / "benchmarks" / "drawn_objects"
+    with (here / "objects.csv").open(encoding="utf-8") as stream:
+        listed = {row["object"] for row in csv.DictReader(stream)}
+    files = read_folder(here).files
+    assert set(files) == listed
+    assert len(listed) >= 40
+    assert {tuple(one.path.name for one in every) for every in files.values()} == {("fluent.webp", "noto.webp")}
+    with (root / "aobench/analysis/published/caption_counts_per_imagenet_class.csv").open(encoding="utf-8") as stream:
+        classes = {row["class_name"].lower() for row in csv.DictReader(stream)}
+    assert not listed & (classes | set(mini_objects()))
+    assert Objects(str(here)).facts["drawings"] == 2 * len(listed), "a drawing can't be drawn"
 
 
 def _opaque(mine):
@@ -223,8 +239,6 @@ def test_the_folder_and_the_configuration_can_be_moved(tmp_path, mine, capsys):
 
 def test_a_picture_that_changes_during_the_step_is_refused(mine):
     objects = Objects(str(mine))
-    from aobench.mini import own_pictures
-
     own_pictures.load.cache_clear()
     paint(mine / "wedge.webp", "box")
     with pytest.raises(UserError, match="changed while the step ran"):
