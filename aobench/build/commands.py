@@ -50,8 +50,8 @@ def _steps(config: Any, path: Path, out: Path, accelerator: Any) -> dict[str, _S
             lambda: compose.run(c.compose, c.seed, out, path), _composed,
         ),
         "generate": _Step(
-            lambda: generate.made_from(c.generate, c.seed, out),
-            lambda: generate.run(c.generate, c.seed, out, accelerator), _generated, shared=True,
+            lambda: generate.made_from(c.generate, c.seed, out, path),
+            lambda: generate.run(c.generate, c.seed, out, path, accelerator), _generated, shared=True,
             is_whole=lambda: generate.is_whole(out),
         ),
         "validate": _Step(

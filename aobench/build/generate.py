@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from tqdm import tqdm
 from aobench.build.compose import TABLE as COMPOSITIONS
 from aobench.build.compose import image_seed
 from aobench.build.config import Generate
-from aobench.build.generators import Generator, Made, Task, make_generator
+from aobench.build.generators import Generator, Made, Task, find_generator, make_generator
+from aobench.build.pictures import pictures_mark, with_pictures
 from aobench.build.steps import digest, folder, read_rows, write_manifest, write_table
 from aobench.errors import UserError
 from aobench.evaluation.store import write_in_one_move
@@ -24,10 +26,16 @@ SCHEMA = [("image_id", "string"), ("attribute", "string"), ("object", "string"),
           ("flagged", "bool")]  # fmt: skip
 
 
-def made_from(options: Generate, seed: int, out: Path) -> dict[str, Any]:
+def made_from(options: Generate, seed: int, out: Path, config_path: Path) -> dict[str, Any]:
     """What decides the step."""
-    return {"options": dataclasses.asdict(options), "seed": seed,
+    return {"options": dataclasses.asdict(options), "seed": seed, **_pictures(options, config_path),
             "compositions": digest(folder(out, "compose") / COMPOSITIONS)}  # fmt: skip
+
+
+def _pictures(options: Generate, config_path: Path) -> dict[str, str]:
+    """The mark of the user's own pictures, where they are drawn."""
+    mark = pictures_mark(partial(find_generator, options.generator), options.options, config_path)
+    return {} if mark is None else {"pictures": mark}
 
 
 def is_whole(out: Path) -> bool:
@@ -54,19 +62,20 @@ def tasks_of(options: Generate, seed: int, out: Path) -> list[Task]:
     return tasks
 
 
-def run(options: Generate, seed: int, out: Path, accelerator: Any) -> dict[str, Any]:
+def run(options: Generate, seed: int, out: Path, config_path: Path, accelerator: Any) -> dict[str, Any]:
     """Make what is missing, in the batches that an undisturbed run would use, and write images.parquet.
 
     Batches are dealt to the processes of ``accelerator``; its main process writes the table.
     """
     where = folder(out, "generate")
     tasks = tasks_of(options, seed, out)
-    _same_recipe(options, seed, where)
+    _same_recipe({**dataclasses.asdict(options), "seed": seed, **_pictures(options, config_path)}, where)
     size = options.batch_size
     batches = [tasks[start : start + size] for start in range(0, len(tasks), size)]
     waiting = [batch for batch in batches if not all(_path(where, task).exists() for task in batch)]
     accelerator.wait_for_everyone()  # all have looked before one writes
-    generator = make_generator(options.generator, options.model, options.options)
+    placed = with_pictures(partial(find_generator, options.generator), options.options, config_path)
+    generator = make_generator(options.generator, options.model, placed)
     mine = waiting[accelerator.process_index :: accelerator.num_processes]
     for batch in tqdm(mine, desc="generate", unit="batch", disable=None):
         _make(generator, batch, where)
@@ -76,23 +85,21 @@ def run(options: Generate, seed: int, out: Path, accelerator: Any) -> dict[str, 
     rows = [_row(where, task) for task in tasks]
     table = write_table(where / TABLE, rows, SCHEMA)
     facts = {"images": len(rows), "flagged": sum(row["flagged"] for row in rows), **generator.facts}
-    write_manifest(out, "generate", made_from(options, seed, out), [table], facts)
+    write_manifest(out, "generate", made_from(options, seed, out, config_path), [table], facts)
     return facts
 
 
-def _same_recipe(options: Generate, seed: int, where: Path) -> None:
-    """UserError where the images that are there were made otherwise."""
+def _same_recipe(given: dict[str, Any], where: Path) -> None:
+    """UserError where the images that are there were made otherwise; more of them may be ``given``, though."""
     import json
 
-    given = {**dataclasses.asdict(options), "seed": seed}
     del given["images"]
     text = json.dumps(given, indent=2, sort_keys=True, default=str) + "\n"
     path = where / RECIPE
     where.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise UserError(
-            f"{where} holds images made with other options or another seed; delete that folder or change out"
-        )
+        other = "other options, other pictures or another seed"
+        raise UserError(f"{where} holds images made with {other}; delete that folder or change out")
     if not path.exists():
         write_in_one_move(path, text.encode())
 
