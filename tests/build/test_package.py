@@ -247,6 +247,9 @@ def test_what_the_user_wrote_into_the_card_is_not_wiped(again, capsys):
     assert len(err.strip().splitlines()) == 1
     assert "My notes." in page.read_text()
     page.rename(page.with_name("mine.md"))
+    assert build(again) == 2, "a file that the user put into the folder is wiped out"
+    assert "mine.md is no file of the set (1 such)" in capsys.readouterr().err
+    page.with_name("mine.md").rename(again.with_name("mine.md"))
     assert build(again) == 0
     assert "license: mit" in page.read_text()
 

@@ -233,15 +233,22 @@ def _card(config: Config, features: Any, text: str) -> bytes:
 
 
 def _refuse_edited(out: Path, name: str) -> None:
-    """UserError where the user wrote something into the card that is there: the new one would wipe it out."""
-    path = folder(out, "package") / name / README
-    if not path.exists():
-        return
-    about = path.with_name(ABOUT)
-    known = json.loads(about.read_text(encoding="utf-8")).get("readme_sha256") if about.exists() else None
-    known = known or (read_manifest(out, "package") or {}).get("files", {}).get(f"{name}/{README}")
-    if known is not None and digest(path) != known:
+    """UserError where the folder that is there holds something of the user's, which the new one would wipe out."""
+    done = folder(out, "package") / name
+    ours = (README, ABOUT, "eval.yaml", "fingerprints.json", "sheets/*.png", f"{name}/ood-*.parquet", ".cache/**/*")
+    expected = {path for pattern in ours for path in done.glob(pattern)}
+    strangers = sorted(p for p in done.rglob("*") if p.is_file() and p not in expected)
+    if strangers:
         raise UserError(
-            f"{path} was edited since it was written, and the step package would write it anew; move it elsewhere, "
-            "build again, and put your text into the new one"
+            f"{strangers[0]} is no file of the set ({len(strangers)} such), and the step package would make {done} "
+            "anew without it; move it out of there, and build again"
+        )
+    if not (done / README).exists():
+        return
+    about = json.loads((done / ABOUT).read_text(encoding="utf-8")) if (done / ABOUT).exists() else {}
+    known = about.get("readme_sha256") or (read_manifest(out, "package") or {}).get("files", {}).get(f"{name}/{README}")
+    if known is not None and digest(done / README) != known:
+        raise UserError(
+            f"{done / README} was edited since it was written, and the step package would write it anew; move it out "
+            f"of {done}, build again, and put your text into the new one"
         )
