@@ -76,7 +76,7 @@ def test_a_threshold_above_zero_is_not_called_unseen(built):
     text = readme(built).read_text()
     assert "| mine\\|all | 2 | 2 | words | 5 |" in text, "a bar in a corpus' name ends the cell"
     assert "Novel means: not named in these captions" not in text
-    assert "in no more of a corpus' captions than" in text
+    assert "in at most so many captions of each corpus as the last column says" in text
     assert "| a\\|b |  | 12 | 12 |" in text, "a bar in a judge's name ends the cell"
 
 
@@ -217,7 +217,7 @@ def test_decisions_on_other_pictures_under_the_same_ids_are_not_packaged(again, 
     path.write_text(json.dumps(content))
     shutil.rmtree(readme(again).parent)
     assert build(again, "package") == 2, "near-duplicates of other pictures were left out of this set"
-    assert "is of other pictures under the same ids; run it again: --steps distinct" in capsys.readouterr().err
+    assert "is of other pictures under the same ids; run it again: --steps generate distinct" in capsys.readouterr().err
 
 
 def test_another_generator_under_the_same_ids_needs_the_steps_again(again, capsys):

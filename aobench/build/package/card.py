@@ -96,7 +96,7 @@ def _novelty(compose: Mapping[str, Any]) -> str:
     means = (
         "not named in these captions by that rule"
         if most == 0
-        else 'named by that rule in no more of a corpus\' captions than "at most" says, and not: never named'
+        else "named by that rule in at most so many captions of each corpus as the last column says, which may be some"
     )
     notes.append(f"Novel means: {means}. The pictures may show it all the same, and other corpora were not searched.")
     return "\n".join(lines) + "\n\n" + "\n".join(notes) + "\n"

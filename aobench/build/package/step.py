@@ -60,8 +60,11 @@ def _same_chain(out: Path, tables: Mapping[str, str]) -> None:
     now = ImageSet(ids, attributes, objects, files, folder(out, "generate"), marks).fingerprint
     then = (read_manifest(out, "distinct") or {})["set"]["fingerprint"]
     if accepted != compared or now != then:
-        what = "an earlier validate" if accepted != compared else "other pictures under the same ids"
-        raise UserError(f"{folder(out, 'distinct')} is of {what}; run it again: --steps distinct")
+        what, steps = (
+            ("an earlier validate", "distinct") if accepted != compared
+            else ("other pictures under the same ids", "generate distinct")
+        )  # fmt: skip
+        raise UserError(f"{folder(out, 'distinct')} is of {what}; run it again: --steps {steps}")
 
 
 def run(config: Config, out: Path) -> dict[str, Any]:
