@@ -17,6 +17,7 @@ from aobench.build.compose import TABLE as COMPOSITIONS
 from aobench.build.config import Judge as JudgeOptions
 from aobench.build.config import Validate, located
 from aobench.build.generate import TABLE as IMAGES
+from aobench.build.loading import placed_model
 from aobench.build.steps import digest, folder, read_manifest, read_rows, write_manifest, write_table
 from aobench.build.validate.calibration import choose, halves, measure
 from aobench.build.validate.judges import Asked, Judge, make_judge
@@ -51,8 +52,11 @@ def _there(path: Path) -> Path:
     return path
 
 
-def run(options: Validate, out: Path, config_path: Path, accelerator: Any) -> dict[str, Any]:
-    """Write verdicts.parquet: one row an image, accepted or why not, and every judge's numbers."""
+def run(options: Validate, out: Path, config_path: Path, accelerator: Any, made: Mapping[str, Any]) -> dict[str, Any]:
+    """Write verdicts.parquet: one row an image, accepted or why not, and every judge's numbers.
+
+    ``made``: what `made_from` gave before the work.
+    """
     where = folder(out, "validate")
     images = read_rows(folder(out, "generate") / IMAGES)
     compositions = read_rows(folder(out, "compose") / COMPOSITIONS)
@@ -69,7 +73,7 @@ def run(options: Validate, out: Path, config_path: Path, accelerator: Any) -> di
         labels = _labels(given, people, config_path, reason)
         known = {image for answers in labels.values() for image in answers}
         asked = [row for row in images if not reason[row["image_id"]] or row["image_id"] in known]
-        judge = make_judge(given.kind, given.model, given.options, pairs)
+        judge = make_judge(given.kind, placed_model(config_path, given.model), given.options, pairs)
         scores = _scores(judge, given, asked, out, accelerator)
         thresholds, told = _thresholds(judge, given, name, scores, labels)
         before = sum(not why for why in reason.values())
@@ -91,7 +95,7 @@ def run(options: Validate, out: Path, config_path: Path, accelerator: Any) -> di
     if accelerator.is_main_process:
         _write(where, images, reason, by_judges, decided, columns)
         facts = _facts(images, reason, by_judges, decided, judges, bool(options.judges))
-        write_manifest(out, "validate", made_from(options, out, config_path), [where / TABLE], facts)
+        write_manifest(out, "validate", made, [where / TABLE], facts)
     return judges
 
 
