@@ -89,9 +89,11 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _run(args: argparse.Namespace, config: Any, together: Any) -> None:
+    from aobench.build.checks import check_inputs
     from aobench.build.config import located
     from aobench.build.steps import refuse_stale
 
+    together.from_main(partial(check_inputs, config, args.config, args.steps))
     out = located(args.config, config.out)
     last = max(STEPS.index(name) for name in args.steps)
     for name, step in _steps(config, args.config, out, together).items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import re
 import types
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -203,8 +202,9 @@ def _check(config: Config, where: str) -> None:
     for template in config.generate.prompts:
         if "{object}" not in template or "{attribute}" not in template:
             raise UserError(f"{where}: the prompt {template!r} must hold {{attribute}} and {{object}}")
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", config.package.name):
-        raise UserError(f"{where}: package: name is letters, digits, - _ and . (it names a folder and a config)")
+    from aobench.build.checks import check_values
+
+    check_values(config, where)
     _check_judges(config.validate, where)
 
 

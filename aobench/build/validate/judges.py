@@ -55,15 +55,19 @@ class Judge(Protocol):
         ...
 
 
-def make_judge(kind: str, model: str, options: dict[str, Any], pairs: Sequence[Pair]) -> Judge:
-    """A judge of KINDS, or a class of one's own as 'package.module:Class'."""
+def find_judge(kind: str) -> Any:
+    """The class of a judge of KINDS, or one's own 'package.module:Class'. UserError where there is none."""
     path = KINDS.get(kind, kind)
     module, colon, name = path.partition(":")
     if not colon:
         raise UserError(f"no judge {kind!r}; there are {', '.join(KINDS)}, or package.module:Class")
     with one_line(kind):
-        found = getattr(import_module(module), name)
-    return found(model, dict(options), pairs)
+        return getattr(import_module(module), name)
+
+
+def make_judge(kind: str, model: str, options: dict[str, Any], pairs: Sequence[Pair]) -> Judge:
+    """A judge of the class that `find_judge` finds."""
+    return find_judge(kind)(model, dict(options), pairs)
 
 
 def refuse_unknown(kind: str, options: Mapping[str, Any], known: Sequence[str]) -> None:
