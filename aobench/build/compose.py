@@ -18,7 +18,7 @@ from aobench.audit.names import vocabulary as vocabulary_of
 from aobench.audit.results import Audit
 from aobench.build.balance import balanced
 from aobench.build.config import Compose, Corpus, located
-from aobench.build.exclusions import SAME_WORD, SHADOWED, label, listed, refuse_unfit, same_words, shadowed
+from aobench.build.exclusions import SAME_WORD, SHADOWED, label, listed, longer, refuse_unfit, same_words, shadowed
 from aobench.build.loading import placed_model, weights_mark
 from aobench.build.steps import digest, folder, write_manifest, write_table
 from aobench.errors import UserError
@@ -138,10 +138,10 @@ def _seen(
     counts, corpora, searched = {}, {}, [vocabulary]
     for corpus in options.corpora:
         found = _audit(corpus, vocabulary, where, config_path)
-        counts[corpus.name] = matrix = _aligned(found, corpus, vocabulary)
-        corpora[corpus.name] = _corpus_facts(found, corpus)
         synonyms = bool(found.manifest.get("vocabulary", {}).get("synonyms"))
         searched.append(vocabulary_of(found.attributes, found.objects, synonyms))
+        counts[corpus.name] = matrix = _aligned(found, corpus, vocabulary, searched[-1])
+        corpora[corpus.name] = _corpus_facts(found, corpus)
         why = f"seen: more than {corpus.threshold} captions of {corpus.name} by {corpus.rule}"
         _mark(reasons, matrix > corpus.threshold, why)
     _mark(reasons, shadowed(vocabulary, searched), SHADOWED)
@@ -173,12 +173,17 @@ def _paths(corpus: Corpus, config_path: Path) -> list[str]:
     return [p if is_remote(p) else str(located(config_path, p)) for p in corpus.captions]
 
 
-def _aligned(found: Audit, corpus: Corpus, vocabulary: Vocabulary) -> np.ndarray:
-    """The corpus' matrix in the order of the vocabulary. UserError for a name that the audit didn't look for."""
+def _aligned(found: Audit, corpus: Corpus, vocabulary: Vocabulary, looked_for: Vocabulary) -> np.ndarray:
+    """The corpus' matrix in the order of the vocabulary. UserError for a name that the audit didn't look for.
+
+    Where an audit of more names looked for a longer name as well (sports car beside car), the longer name's captions
+    are added: an audit of the vocabulary alone would have given them to the shorter one.
+    """
     places = []
-    for what, wanted, has in (
-        ("attribute", vocabulary.attributes, found.attributes), ("object", vocabulary.objects, found.objects)
-    ):  # fmt: skip
+    for what, wanted, forms, has, theirs in (
+        ("attribute", vocabulary.attributes, vocabulary.attribute_forms, found.attributes, looked_for.attribute_forms),
+        ("object", vocabulary.objects, vocabulary.object_forms, found.objects, looked_for.object_forms),
+    ):
         at = {name: i for i, name in enumerate(has)}
         unknown = [name for name in wanted if name not in at]
         if unknown:
@@ -186,8 +191,10 @@ def _aligned(found: Audit, corpus: Corpus, vocabulary: Vocabulary) -> np.ndarray
                 f"the audit of {corpus.name!r} did not look for the {what} {unknown[0]!r} ({len(unknown)} such); "
                 "audit again with the same lists: imagenet-ao audit --attributes ... --objects ..."
             )
-        places.append([at[name] for name in wanted])
-    return found.matrix(corpus.rule)[np.ix_(*places)]
+        more = longer(wanted, forms, has, theirs)
+        places.append([[at[name], *others] for name, others in zip(wanted, more, strict=True)])
+    by_attribute = np.stack([found.matrix(corpus.rule)[rows].sum(0) for rows in places[0]])
+    return np.stack([by_attribute[:, columns].sum(1) for columns in places[1]], axis=1)
 
 
 def _corpus_facts(found: Audit, corpus: Corpus) -> dict[str, Any]:

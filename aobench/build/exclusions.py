@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from aobench.audit.forms import Forms
 from aobench.audit.names import Vocabulary
 from aobench.audit.text import words
 from aobench.errors import UserError
@@ -58,8 +59,7 @@ def shadowed(vocabulary: Vocabulary, searched: Iterable[Vocabulary]) -> np.ndarr
     ``searched``: what audits looked for. An audit gives "a red fox" to the object red fox, where it looks for it, and
     neither to red nor to fox: that (red, fox) has no captions then says nothing.
     """
-    first = _by_form(form for form in vocabulary.attribute_forms)
-    second = _by_form(form for form in vocabulary.object_forms)
+    first, second = _by_form(vocabulary.attribute_forms), _by_form(vocabulary.object_forms)
     found = np.zeros(vocabulary.shape, bool)
     names = {one.hash: one for one in searched}.values()
     sequences = {s for one in names for forms in (*one.attribute_forms, *one.object_forms) for s in forms}
@@ -72,7 +72,25 @@ def shadowed(vocabulary: Vocabulary, searched: Iterable[Vocabulary]) -> np.ndarr
     return found
 
 
-def _by_form(every: Iterable[Mapping[tuple[str, ...], bool]]) -> dict[tuple[str, ...], list[int]]:
+def longer(
+    names: Sequence[str], forms: Sequence[Forms], searched: Sequence[str], theirs: Sequence[Forms]
+) -> list[list[int]]:
+    """For each name the places of those ``searched`` names, none of ``names``, that hold one of its forms as words.
+
+    An audit that looked for them gave them captions that, searched for ``names`` alone, would be the shorter name's.
+    """
+    own, short = set(names), _by_form(forms)
+    found: list[list[int]] = [[] for _ in names]
+    for place, (name, their) in enumerate(zip(searched, theirs, strict=True)):
+        if name in own:
+            continue
+        parts = {s[i:j] for s in their for i in range(len(s)) for j in range(i + 1, len(s) + 1)}
+        for number in {number for part in parts for number in short.get(part, ())}:
+            found[number].append(place)
+    return found
+
+
+def _by_form(every: Iterable[Forms]) -> dict[tuple[str, ...], list[int]]:
     found: dict[tuple[str, ...], list[int]] = {}
     for number, forms in enumerate(every):
         for sequence in forms:

@@ -135,14 +135,17 @@ def _same_recipe(made: Mapping[str, Any], where: Path) -> None:
 def _missing(where: Path, tasks: Sequence[Task]) -> set[str]:
     """Ids of the images that are not there as they were made: by the table's SHA-256, or else by what the PNG says."""
     try:
-        known = {row["image_id"]: row for row in read_rows(where / TABLE)}
+        rows = {row["image_id"]: row for row in read_rows(where / TABLE)}
     except UserError:  # there is no table yet, or it is damaged and written anew
-        known = {}
-    return {
-        task.image_id
-        for task in tasks
-        if not (_is_as_made(where, known[task.image_id]) if task.image_id in known else _says(where, task))
-    }
+        rows = {}
+
+    def whole(task: Task) -> bool:
+        row = rows.get(task.image_id)
+        if row and (row["prompt"], row["seed"]) == (task.prompt, task.seed):
+            return _is_as_made(where, row)
+        return _says(where, task)
+
+    return {task.image_id for task in tasks if not whole(task)}
 
 
 def _says(where: Path, task: Task) -> bool:

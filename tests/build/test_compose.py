@@ -60,17 +60,20 @@ def test_a_composition_that_is_another_name_is_untestable(tmp_path, attributes, 
 
 def test_an_audit_of_longer_lists_does_not_hide_a_composition(tmp_path):
     (tmp_path / "objects.txt").write_text("fox\nred fox\nbanana\n")
-    (tmp_path / "attributes.txt").write_text("red\n")
-    path = write(tmp_path, ["a red fox", "the red fox sleeps"], objects=["fox", "banana"])
+    (tmp_path / "attributes.txt").write_text("red\nstriped\n")
+    captions = ["a red fox", "the red fox sleeps", "a striped red fox"]
+    path = write(tmp_path, captions, attributes=["red", "striped"], objects=["fox", "banana"])
     argv = ["audit", str(tmp_path / "captions.txt"), "--out", str(tmp_path / "audit")]
     names = ["--attributes", str(tmp_path / "attributes.txt"), "--objects", str(tmp_path / "objects.txt")]
     assert main([*argv, *names]) == 0
     content = json.loads(path.read_text())
     content["compose"]["corpora"] = [{"name": "mine", "audit": "audit"}]
     path.write_text(json.dumps(content))
-    assert composed(path) == {("red", "fox"): SHADOWED, ("red", "banana"): ""}, (
-        "captions that name (red, fox) were counted for 'red fox', which the audit looked for and the set lacks"
-    )
+    found = composed(path)
+    why = "captions that name it were counted for 'red fox', which the audit looked for and the set lacks"
+    assert found["red", "fox"] == SHADOWED, why
+    assert found["striped", "fox"].startswith("seen"), why
+    assert (found["red", "banana"], found["striped", "banana"]) == ("", "")
 
 
 @pytest.mark.parametrize(
