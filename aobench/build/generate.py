@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from tqdm import tqdm
 from aobench.build.compose import TABLE as COMPOSITIONS
 from aobench.build.compose import image_seed, label
 from aobench.build.config import Generate
-from aobench.build.generators import Generator, Made, Task, make_generator
+from aobench.build.generators import Generator, Made, Task, find_generator, make_generator
 from aobench.build.loading import placed_model, weights_mark
+from aobench.build.pictures import pictures_mark, with_pictures
 from aobench.build.steps import changes, digest, folder, read_rows, write_manifest, write_table
 from aobench.errors import UserError
 from aobench.evaluation.store import write_in_one_move
@@ -29,17 +31,25 @@ SCHEMA = [("image_id", "string"), ("attribute", "string"), ("object", "string"),
 
 def made_from(options: Generate, seed: int, out: Path, config_path: Path) -> dict[str, Any]:
     """What decides the step."""
-    return {"options": dataclasses.asdict(options), "seed": seed, **_weights(options, config_path),
-            "compositions": digest(folder(out, "compose") / COMPOSITIONS)}  # fmt: skip
+    return {
+        "options": dataclasses.asdict(options), "seed": seed, **_weights(options, config_path),
+        **_pictures(options, config_path), "compositions": digest(folder(out, "compose") / COMPOSITIONS),
+    }  # fmt: skip
 
 
 def _weights(options: Generate, config_path: Path) -> dict[str, str]:
-    """The mark of the model's weights; nothing where the generator is drawn by program."""
+    """The mark of the model's weights; nothing where images are drawn by program."""
     model, revision = placed_model(config_path, options.model), options.options.get("revision")
     own = ":" in options.generator and Path(model).is_dir()
     if not own and options.generator != "diffusion":
         return {}
     return {"weights": weights_mark(model, revision if isinstance(revision, str) else None)}
+
+
+def _pictures(options: Generate, config_path: Path) -> dict[str, str]:
+    """The mark of the user's own pictures, where they are drawn."""
+    mark = pictures_mark(partial(find_generator, options.generator), options.options, config_path)
+    return {} if mark is None else {"pictures": mark}
 
 
 def is_whole(out: Path) -> bool:
@@ -96,7 +106,8 @@ def run(
     missing = _missing(where, tasks)
     waiting = [batch for batch in batches if any(task.image_id in missing for task in batch)]
     accelerator.wait_for_everyone()  # all have looked before one writes
-    generator = make_generator(options.generator, placed_model(config_path, options.model), options.options)
+    call = with_pictures(partial(find_generator, options.generator), options.options, config_path)
+    generator = make_generator(options.generator, placed_model(config_path, options.model), call)
     mine = waiting[accelerator.process_index :: accelerator.num_processes]
     for batch in tqdm(mine, desc="generate", unit="batch", disable=None):
         _make(generator, batch, missing, where)

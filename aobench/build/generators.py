@@ -37,7 +37,11 @@ class Made:
 
 
 class Generator(Protocol):
-    """Called as ``Generator(model, options)``; ``facts`` goes into the manifest."""
+    """Called as ``Generator(model, options)``; ``facts`` goes into the manifest.
+
+    A class with ``own_pictures = True`` takes the option ``pictures``: it gets the folder as an absolute path, and the
+    pictures in it are part of what decides the step.
+    """
 
     facts: dict[str, Any]
 
@@ -47,30 +51,36 @@ class Generator(Protocol):
 
 
 class Renderer:
-    """Mini's drawings: 112 x 112, of the 24 attributes and 110 objects that it knows; quick, and known to be right."""
+    """Mini's drawings: 112 x 112, of the attributes that it can paint; quick, and known to be right.
+
+    Of mini's objects, or with the option ``pictures`` of those in that folder and no others.
+    """
+
+    own_pictures = True
 
     def __init__(self, model: str, options: dict[str, Any]) -> None:
-        from aobench.mini.pictures import objects
-        from aobench.mini.render import ATTRIBUTES
+        from aobench.mini.own_pictures import Objects
+        from aobench.mini.render import ATTRIBUTES, MORE_ATTRIBUTES
 
-        if options:
-            raise UserError(f"the generator 'renderer' takes no options; got {', '.join(options)}")
-        self.known = (set(ATTRIBUTES), set(objects()))
-        self.facts = {"generator": "renderer", "attributes": len(ATTRIBUTES), "objects": len(objects())}
+        unknown = sorted(set(options) - {"pictures"})
+        if unknown:
+            raise UserError(f"the generator 'renderer' has no option {unknown[0]!r}; its only one is pictures")
+        self.attributes = (*ATTRIBUTES, *MORE_ATTRIBUTES)
+        self.objects = Objects(options.get("pictures"))
+        self.facts = {"generator": "renderer", "attributes": len(self.attributes), **self.objects.facts}
 
     def __call__(self, tasks: Sequence[Task]) -> list[Made]:
         """Draw each."""
-        import numpy as np
         from PIL import Image
-
-        from aobench.mini.render import render
 
         made = []
         for task in tasks:
-            for name, known in zip((task.attribute, task.object), self.known, strict=True):
-                if name not in known:
-                    raise UserError(f"the renderer can't draw {name!r}; it knows: {', '.join(sorted(known))}")
-            made.append(Made(Image.fromarray(render(task.attribute, task.object, np.random.default_rng(task.seed)))))
+            if task.attribute not in self.attributes:
+                known = ", ".join(sorted(self.attributes))
+                raise UserError(f"the renderer can't draw {task.attribute!r}; its attributes are: {known}")
+            if task.object not in self.objects.names:
+                raise UserError(self.objects.unknown(task.object))
+            made.append(Made(Image.fromarray(self.objects.render(task.attribute, task.object, task.seed))))
         return made
 
 

@@ -43,7 +43,8 @@ class Asked:
 class Judge(Protocol):
     """Called as ``Judge(model, options, pairs)``, ``pairs``: the compositions of the set.
 
-    ``thresholds``: a question's, where it has one that holds unasked. ``facts`` goes into the manifest.
+    ``thresholds``: a question's, where it has one that holds unasked. ``facts`` goes into the manifest. A class with
+    ``own_pictures = True`` takes the option ``pictures``, as a generator does.
     """
 
     questions: tuple[str, ...]

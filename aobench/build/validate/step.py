@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from aobench.build.config import Judge as JudgeOptions
 from aobench.build.config import Validate, located
 from aobench.build.generate import TABLE as IMAGES
 from aobench.build.loading import placed_model
+from aobench.build.pictures import pictures_mark, with_pictures
 from aobench.build.steps import digest, folder, read_manifest, read_rows, write_manifest, write_table
 from aobench.build.validate.calibration import choose, halves, measure
-from aobench.build.validate.judges import Asked, Judge, make_judge
+from aobench.build.validate.judges import Asked, Judge, find_judge, make_judge
 from aobench.errors import UserError
 
 TABLE = "verdicts.parquet"
@@ -41,9 +43,27 @@ def made_from(options: Validate, out: Path, config_path: Path) -> dict[str, Any]
         for judge in options.judges
         if judge.labels
     }
+    drawn = _pictures(options, made, out, config_path)
     text = json.dumps(sorted(people.items()))
     return {"options": dataclasses.asdict(options), "images": digest(_there(folder(out, "generate") / IMAGES)),
-            "labels": marks, "people": hashlib.sha256(text.encode()).hexdigest()}  # fmt: skip
+            "labels": marks, **drawn, "people": hashlib.sha256(text.encode()).hexdigest()}  # fmt: skip
+
+
+def _pictures(options: Validate, made: Mapping[str, Any], out: Path, config_path: Path) -> dict[str, Any]:
+    """The marks of the folders that judges draw from. UserError where the images were drawn from other pictures."""
+    drawn = made["made_from"].get("pictures") if made else None
+    marks = {}
+    for judge in options.judges:
+        find = partial(find_judge, judge.kind)
+        mark = pictures_mark(find, judge.options, config_path)
+        if drawn and mark != drawn and getattr(find(), "own_pictures", False):
+            raise UserError(
+                f"the judge {judge.name or judge.kind!r} draws from other pictures than those that "
+                f"{folder(out, 'generate')} was drawn from; give both the same folder, as it was then"
+            )
+        if mark is not None:
+            marks[judge.name or judge.kind] = mark
+    return {"pictures": marks} if marks else {}
 
 
 def _there(path: Path) -> Path:
@@ -73,7 +93,8 @@ def run(options: Validate, out: Path, config_path: Path, accelerator: Any, made:
         labels = _labels(given, people, config_path, reason)
         known = {image for answers in labels.values() for image in answers}
         asked = [row for row in images if not reason[row["image_id"]] or row["image_id"] in known]
-        judge = make_judge(given.kind, placed_model(config_path, given.model), given.options, pairs)
+        placed = with_pictures(partial(find_judge, given.kind), given.options, config_path)
+        judge = make_judge(given.kind, placed_model(config_path, given.model), placed, pairs)
         scores = _scores(judge, given, asked, out, accelerator)
         thresholds, told = _thresholds(judge, given, name, scores, labels)
         before = sum(not why for why in reason.values())
