@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import re
 import types
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -205,20 +204,10 @@ def _check(config: Config, where: str) -> None:
     for template in config.generate.prompts:
         if "{object}" not in template or "{attribute}" not in template:
             raise UserError(f"{where}: the prompt {template!r} must hold {{attribute}} and {{object}}")
-    _check_package(config.package, where)
+    from aobench.build.checks import check_values
+
+    check_values(config, where)
     _check_judges(config.validate, where)
-
-
-def _check_package(options: Package, where: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", options.name):
-        raise UserError(f"{where}: package: name is letters, digits, - _ and . (it names a folder and a config)")
-    taken = ("sheets", "manifest.json", "README.md", "build.json", "eval.yaml", "fingerprints.json")
-    if options.name in taken:
-        raise UserError(f"{where}: package: name is {options.name!r}, as a file or folder of every set; give another")
-    if not options.licence.strip() or len(options.licence.splitlines()) > 1:
-        raise UserError(f"{where}: package: licence is {options.licence!r}; give a name in one line, or leave it out")
-    if options.sheet_images < 0:
-        raise UserError(f"{where}: package: sheet_images is {options.sheet_images}; give 0 (no sheets) or more")
 
 
 def _check_judges(options: Validate, where: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aobench.build.loading import one_line
 from aobench.errors import UserError
+from aobench.evaluation.processes import quiet_bars
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -82,6 +84,10 @@ class Renderer:
         return made
 
 
+#: Arguments of a pipeline's call that are not the user's: a task's prompt and seed, and one picture a task to write.
+OURS = ("prompt", "generator", "latents", "num_images_per_prompt", "output_type", "return_dict")
+
+
 class Diffusion:
     """A text-to-image pipeline of diffusers. Options: dtype, revision, and what the pipeline's call takes."""
 
@@ -93,6 +99,7 @@ class Diffusion:
             from diffusers import AutoPipelineForText2Image
         except ImportError as error:
             raise UserError("the generator 'diffusion' needs diffusers: pip install 'imagenet-ao[generate]'") from error
+        quiet_bars()
         self.call = dict(options)
         dtype, revision = self.call.pop("dtype", "float32"), self.call.pop("revision", None)
         if dtype not in ("float32", "float16", "bfloat16"):
@@ -101,6 +108,7 @@ class Diffusion:
             self.pipe = AutoPipelineForText2Image.from_pretrained(
                 model, dtype=getattr(torch, dtype), revision=revision, use_safetensors=True
             )
+        _check_call(self.pipe, self.call)
         device = PartialState().device
         self.pipe.to(device)
         self.pipe.set_progress_bar_config(disable=True)
@@ -121,7 +129,7 @@ class Diffusion:
             output = self.pipe(prompt=[task.prompt for task in tasks], generator=noise, **self.call)
         except (RuntimeError, MemoryError) as error:
             if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
-                raise
+                raise UserError(f"generate: the pipeline fails with these options: {_first_line(error)}") from error
             if len(tasks) == 1:
                 raise UserError(
                     "out of memory with one image; use dtype float16 or a smaller height and width"
@@ -129,10 +137,33 @@ class Diffusion:
             clear_device_cache(garbage_collection=True)
             middle = len(tasks) // 2
             return [*self(tasks[:middle]), *self(tasks[middle:])]
-        except TypeError as error:
-            raise UserError(f"generate: options: the pipeline refuses them: {error}") from error
+        except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+            raise UserError(f"generate: options: the pipeline refuses them: {_first_line(error)}") from error
         flags = getattr(output, "nsfw_content_detected", None) or [False] * len(tasks)
+        if len(output.images) != len(tasks) or not all(hasattr(image, "save") for image in output.images):
+            raise UserError(
+                f"generate: options {self.call} don't give one picture a prompt; take out what changes that"
+            )
         return [Made(image, bool(flag)) for image, flag in zip(output.images, flags, strict=True)]
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _check_call(pipe: Any, call: Mapping[str, Any]) -> None:
+    """UserError for an option that the pipeline's call doesn't name, which ``**kwargs`` would swallow."""
+    from aobench.models.registry import did_you_mean
+
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    takes = [name for name, one in inspect.signature(pipe.__call__).parameters.items() if one.kind in named]
+    for name in call:
+        if name in OURS:
+            raise UserError(f"generate: options: {name} is set by the build; take it out")
+        if name not in takes:
+            free = ["dtype", "revision", *(one for one in takes if one not in OURS)]
+            hint = did_you_mean(str(name), free) or f"; there are {', '.join(free)}"
+            raise UserError(f"generate: options: {type(pipe).__name__} has no option {name!r}{hint}")
 
 
 def find_generator(name: str) -> Any:
@@ -149,4 +180,11 @@ def find_generator(name: str) -> Any:
 
 def make_generator(name: str, model: str, options: dict[str, Any]) -> Generator:
     """A generator of the class that `find_generator` finds."""
-    return find_generator(name)(model, options)
+    kind = find_generator(name)
+    try:
+        inspect.signature(kind).bind(model, options)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{name!r} is no generator ({error}); name a class that is called as (model, options)"
+        ) from error
+    return kind(model, options)

@@ -67,8 +67,11 @@ def _same_chain(out: Path, tables: Mapping[str, str]) -> None:
         raise UserError(f"{folder(out, 'distinct')} is of {what}; run it again: --steps {steps}")
 
 
-def run(config: Config, out: Path) -> dict[str, Any]:
-    """Write the dataset to 5-package/NAME, whole: a folder that is there is a finished one."""
+def run(config: Config, out: Path, made: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the dataset to 5-package/NAME, whole: a folder that is there is a finished one.
+
+    ``made``: what `made_from` gave before the work.
+    """
     tables = {step: read_rows(folder(out, step) / table) for step, table in BEFORE.items()}
     kept = {row["image_id"] for row in tables["distinct"] if row["kept"]}
     images = [row for row in tables["generate"] if row["image_id"] in kept]
@@ -102,7 +105,7 @@ def run(config: Config, out: Path) -> dict[str, Any]:
             "funnel": [vars(stage) for stage in stages], "dataset": name}  # fmt: skip
     # Without the card: the user may add to it, and the set is the same.
     files = sorted(p for p in done.rglob("*") if p.is_file() and p != done / README)
-    write_manifest(out, "package", made_from(config, out), files, said)
+    write_manifest(out, "package", made, files, said)
     return said
 
 

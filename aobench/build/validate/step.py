@@ -31,9 +31,9 @@ TABLE = "verdicts.parquet"
 CHUNK = 64  # images judged between two writes
 
 
-def made_from(options: Validate, out: Path, config_path: Path, people: People | None = None) -> dict[str, Any]:
-    """What decides the step: options, the images, labels and what people said (``people``, or what they say now)."""
-    people = people or read_people(options, config_path)
+def made_from(options: Validate, out: Path, config_path: Path) -> dict[str, Any]:
+    """What decides the step: options, the images, labels, weights and what people said."""
+    people = read_people(options, config_path)
     made = read_manifest(out, "generate") or {}
     if made and made["made_from"]["compositions"] != digest(folder(out, "compose") / COMPOSITIONS):
         raise UserError(f"{folder(out, 'generate')} is of earlier compositions; run it again: --steps generate")
@@ -82,13 +82,16 @@ def _there(path: Path) -> Path:
     return path
 
 
-def run(options: Validate, out: Path, config_path: Path, accelerator: Any) -> dict[str, Any]:
-    """Write verdicts.parquet: one row an image, accepted or why not, and every judge's numbers."""
+def run(options: Validate, out: Path, config_path: Path, accelerator: Any, made: Mapping[str, Any]) -> dict[str, Any]:
+    """Write verdicts.parquet: one row an image, accepted or why not, and every judge's numbers.
+
+    ``made``: what `made_from` gave before the work.
+    """
     where = folder(out, "validate")
     images = read_rows(folder(out, "generate") / IMAGES)
     compositions = read_rows(folder(out, "compose") / COMPOSITIONS)
     pairs = [(row["attribute"], row["object"]) for row in compositions if row["kept"]]
-    people = read_people(options, config_path)
+    people = accelerator.from_main(partial(read_people, options, config_path))  # the same for all, if people go on
     refuse_others(people, images, options.human)
     flagged = _flagged(images, out)
     reason = {row["image_id"]: flagged.get(row["image_id"], "") for row in images}
@@ -119,7 +122,7 @@ def run(options: Validate, out: Path, config_path: Path, accelerator: Any) -> di
         verdicts = _verdicts(images, reason, people, flagged, bool(judges))
         _write(where, verdicts, columns)
         facts = _facts(verdicts, people, judges)
-        write_manifest(out, "validate", made_from(options, out, config_path, people), [where / TABLE], facts)
+        write_manifest(out, "validate", made, [where / TABLE], facts)
     return judges
 
 
