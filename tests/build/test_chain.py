@@ -103,7 +103,7 @@ def test_a_damaged_manifest_is_one_line(config, capsys, content):
         ({"seed": -1}, "seed is -1"),
         ({"package": {"sheet_images": -1}}, "sheet_images is -1"),
         *(({"package": {"name": name}}, "taken by a file") for name in ("sheets", "README.md", "manifest.json")),
-        *(({"package": {"licence": text}}, "as the Hub spells it") for text in ("other: mine", "", "mit\nx: y", "no")),
+        *(({"package": {"licence": text}}, "as the Hub spells it") for text in ("other: mine", "", "mit\nx: y")),
         ({"out": "captions.txt"}, "captions.txt is a file; name a folder"),
         ({"compose": {"attributes": None}}, "attributes is None"),
         ({"compose": {"attributes": "folder"}}, "is missing or no file"),
