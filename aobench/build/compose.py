@@ -77,19 +77,21 @@ def _digests(paths: list[str], kept_at: Path) -> dict[str, str]:
     reads all of it too. Size and time stay out of the manifest, which is to be the same for the same captions.
     """
     try:
-        known = json.loads(kept_at.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        known = dict(json.loads(kept_at.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
         known = {}
-    now: dict[str, Any] = {}
-    for path in (path for path in paths if not is_remote(path)):
-        stat, before = Path(path).stat(), known.get(str(Path(path).resolve()), [])
-        state = [stat.st_size, stat.st_mtime_ns]
-        same = before[:2] == state
-        now[str(Path(path).resolve())] = before if same else [*state, digest(Path(path))]
+    now, found = {}, {}
+    for path in paths:
+        if is_remote(path):
+            found[path] = ""
+            continue
+        stat = Path(path).stat()  # a file that moved along with its folder has all of these still
+        state = f"{Path(path).name} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns}"
+        now[state] = found[path] = known.get(state) or digest(Path(path))
     if now != known:
         kept_at.parent.mkdir(parents=True, exist_ok=True)
         write_in_one_move(kept_at, json.dumps(now).encode())
-    return {path: "" if is_remote(path) else now[str(Path(path).resolve())][2] for path in paths}
+    return found
 
 
 def run(options: Compose, seed: int, out: Path, config_path: Path, made: Mapping[str, Any]) -> dict[str, Any]:

@@ -166,7 +166,7 @@ class OnlyOne(Renderer):
     ("change", "told"),
     [
         ({"sead": 1}, "unknown key 'sead'"),
-        ({"compose": {"attributes": ["plaid"]}}, "can't draw 'plaid'"),
+        ({"compose": {"attributes": ["velvet"]}}, "can't draw 'velvet'"),
         ({"generate": {"generator": "failing:OnlyOne", "batch_size": 1}}, "the second process can't draw"),
     ],
 )

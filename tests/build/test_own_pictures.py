@@ -210,7 +210,7 @@ def test_changed_pictures_are_never_mixed(tmp_path, mine, capsys):
     before = read_rows(folder(tmp_path / "out", "generate") / "images.parquet")
     paint(mine / "disc.png", "ellipse", colour=(20, 160, 60, 255))
     assert "made with other pictures" in error_of(capsys, path, "generate")
-    assert "draws from other pictures than those that" in error_of(capsys, path, "validate")
+    assert "2-generate is of other pictures; run it again: --steps generate" in error_of(capsys, path, "validate")
     shutil.rmtree(folder(tmp_path / "out", "generate"))
     assert build(path, "generate", "validate") == 0
     after = read_rows(folder(tmp_path / "out", "generate") / "images.parquet")
