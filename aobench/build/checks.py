@@ -52,8 +52,8 @@ def _check_package(config: Config, where: str) -> None:
             f"{where}: package: licence is {licence!r}; it takes one word as the Hub spells it, such as cc-by-4.0 or "
             "other"
         )
-    if config.package.sheet_images < 1:
-        raise UserError(f"{where}: package: sheet_images is {config.package.sheet_images}; it takes at least 1")
+    if config.package.sheet_images < 0:
+        raise UserError(f"{where}: package: sheet_images is {config.package.sheet_images}; give 0 (no sheets) or more")
 
 
 def check_inputs(config: Config, path: Path, steps: Collection[str]) -> None:

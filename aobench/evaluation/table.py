@@ -81,7 +81,8 @@ def read(path: str | Path) -> Predictions:
         raise UserError(f"{path} does not say which candidates were ranked (Parquet metadata key {KEY.decode()!r})")
     facts = json.loads(raw)
     lists = {
-        name: Candidates(c["mode"], tuple(c["attributes"]), tuple(c["objects"]), tuple(c["names"]))
+        name: Candidates(c["mode"], tuple(c["attributes"]), tuple(c["objects"]), tuple(c["names"]),
+                         tuple(c.get("attribute_names", ())), tuple(c.get("object_names", ())))
         for name, c in facts["candidates"].items()
-    }
+    }  # fmt: skip
     return Predictions(table, lists, facts["names_attributes"], facts["provenance"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aobench.analysis.by_part import by_part
 from aobench.errors import UserError
-from aobench.publish.entries import TASKS, beyond, entries, entries_yaml, model_index
+from aobench.publish.entries import TASKS, beyond, data_name, entries, entries_yaml, model_index
 from aobench.publish.results import Result
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def section(result: Result, baseline: Sequence[Result] = ()) -> str:
             extremes[part] = {"worst": table[:5], "best": table[::-1][:5]}
     template = jinja2.Template(_template("section.md").read_text(encoding="utf-8"), undefined=jinja2.StrictUndefined)
     text = template.render(
-        r=result.content, rows=_rows(result), extremes=extremes, figure=FIGURE,
+        r=result.content, rows=_rows(result), extremes=extremes, figure=FIGURE, data=data_name(result.config),
         effective=beyond(result, baseline) if baseline else None,
         baseline=[one.content["model"]["id"] for one in baseline],
     )  # fmt: skip
