@@ -49,7 +49,7 @@ def _check_package(config: Config, where: str) -> None:
             "other"
         )
     if config.package.sheet_images < 0:
-        raise UserError(f"{where}: package: sheet_images is {config.package.sheet_images}; it takes 0 (none) or more")
+        raise UserError(f"{where}: package: sheet_images is {config.package.sheet_images}; give 0 (no sheets) or more")
 
 
 def check_inputs(config: Config, path: Path, steps: Collection[str]) -> None:

@@ -94,7 +94,7 @@ def run(config: Config, out: Path, made: Mapping[str, Any]) -> dict[str, Any]:
         "n": len(images), "compositions": len({(r["attribute"], r["object"]) for r in images}),
         "attributes": len({r["attribute"] for r in images}), "objects": len({r["object"] for r in images}), **shown,
     }  # fmt: skip
-    text = _card(config, features, card.write(name, counts, manifests, stages))
+    text = _card(config, features, card.write(name, counts, manifests, stages), mark)
     write_in_one_move(scratch / README, text)
     _write_json(scratch / ABOUT, {**manifests, "readme_sha256": digest(scratch / README)})
     done = where / name
@@ -169,7 +169,7 @@ def _row(row: Mapping[str, Any], counts: Mapping[tuple[str, str], int], features
 
 
 def _write_facts(out: Path, name: str) -> str:
-    """fingerprints.json and eval.yaml; the fingerprint is of what was written, read back."""
+    """fingerprints.json and eval.yaml; the fingerprint is of what was written, read back, and goes into its name."""
     import tempfile
 
     import datasets
@@ -181,6 +181,7 @@ def _write_facts(out: Path, name: str) -> str:
         rows = datasets.load_dataset("parquet", data_files=parts, cache_dir=cache)["ood"]
         mark, count = imagenet_ao.fingerprint(rows), len(rows)
         del rows
+    imagenet_ao.mark_files(out / name, "ood", mark)
     _write_json(out / "fingerprints.json", {name: {"ood": {"fingerprint": mark, "n": count}}})
     named = json.dumps(name)  # YAML would read 2024 and yes as something else than a name
     lines = [
@@ -220,8 +221,8 @@ def _write_sheets(
     return shown
 
 
-def _card(config: Config, features: Any, text: str) -> bytes:
-    """README.md with a head that load_dataset and the Hub read."""
+def _card(config: Config, features: Any, text: str, mark: str) -> bytes:
+    """README.md with a head that load_dataset and the Hub read. ``mark``: the fingerprint, in the files' names."""
     from datasets import DatasetInfo
     from datasets.info import DatasetInfosDict
     from datasets.utils.metadata import MetadataConfigs
@@ -231,7 +232,7 @@ def _card(config: Config, features: Any, text: str) -> bytes:
     data = DatasetCardData(
         license=config.package.licence, pretty_name=name, task_categories=["zero-shot-image-classification"]
     )
-    entry = {"data_files": [{"split": "ood", "path": f"{name}/ood-*.parquet"}], "default": True}
+    entry = {"data_files": [{"split": "ood", "path": f"{name}/ood-{mark}-*.parquet"}], "default": True}
     MetadataConfigs({name: entry}).to_dataset_card_data(data)
     info = DatasetInfo(features=features, config_name=name)
     DatasetInfosDict({name: info}).to_dataset_card_data(data)

@@ -32,7 +32,7 @@ CHUNK = 64  # images judged between two writes
 
 
 def made_from(options: Validate, out: Path, config_path: Path) -> dict[str, Any]:
-    """What decides the step: options, the images, labels, weights and what people said."""
+    """What decides the step: options, the images, labels, models' weights and what people said."""
     people = read_people(options, config_path)
     made = read_manifest(out, "generate") or {}
     if made and made["made_from"]["compositions"] != digest(folder(out, "compose") / COMPOSITIONS):
