@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from aobench.analysis.effective import Effective, Group, Line
     from aobench.analysis.records import Record
 
+SMALLEST = 1e-300  #: p values below it are told as less than it: floats end there
 VERBS = ("effective", "compare", "breakdown", "disentangle")
 
 
@@ -20,7 +21,7 @@ def add_parser(verbs: Any) -> None:
     e = verbs.add_parser(
         "effective", help="effective generalization over a baseline family, with intervals and figures"
     )
-    e.add_argument("files", nargs="*", type=Path, help="results.json files or CSVs; default: the published 68 models")
+    e.add_argument("files", nargs="*", type=Path, help="results.json files, their folders, or CSVs; default: the published 68 models")
     e.add_argument(
         "--baseline",
         help="all, or family=NAME, training_set=NAME[,NAME], model=NAME; default for the published table: family=CLIP",
@@ -33,13 +34,13 @@ def add_parser(verbs: Any) -> None:
     e.add_argument("--out", type=Path, help="folder for models.csv, groups.csv and the figures")
 
     c = verbs.add_parser("compare", help="two models on the same images: McNemar, and a bootstrap over compositions")
-    c.add_argument("first", type=Path, help="predictions.parquet")
-    c.add_argument("second", type=Path, help="predictions.parquet")
+    c.add_argument("first", type=Path, help="predictions.parquet, or the folder that holds it")
+    c.add_argument("second", type=Path, help="predictions.parquet, or the folder that holds it")
     c.add_argument("--split", default="ood")
     c.add_argument("--kind", default="composition", choices=("composition", "attribute", "object"))
 
     b = verbs.add_parser("breakdown", help="accuracy by attribute and object, and against caption counts, as figures")
-    b.add_argument("table", type=Path, help="predictions.parquet")
+    b.add_argument("table", type=Path, help="predictions.parquet, or the folder that holds it")
     b.add_argument("--split", default="ood")
     b.add_argument("--kind", default="object", choices=("composition", "attribute", "object"))
     b.add_argument("--out", type=Path, default=Path("breakdown"), help="folder for the figures (default: breakdown)")
@@ -165,18 +166,25 @@ def _write_effective(
 
 
 def _compare(args: argparse.Namespace) -> None:
+    from aobench.analysis.figures import chance, split_figures
     from aobench.analysis.paired import compare_tables
     from aobench.evaluation.table import read
 
-    first, second = read(args.first), read(args.second)
-    r = compare_tables(first, second, args.split, args.kind)
-    names = [p.provenance["model"]["id"] for p in (first, second)]
+    tables = [read(path) for path in (args.first, args.second)]
+    r = compare_tables(tables[0], tables[1], args.split, args.kind)
     print(f"{args.kind} accuracy on {args.split}, {r.n:,} images of {r.compositions:,} compositions:")
-    print(f"  {names[0]}: {100 * r.first:.2f} %   {names[1]}: {100 * r.second:.2f} %")
-    print(f"  difference {_points(r.low, r.difference, r.high).strip()} points (95 %, bootstrap over compositions)")
-    print(
-        f"  right in one alone: {r.only_first} and {r.only_second}; exact McNemar, images as independent: p = {r.p:.3g}"
-    )
+    for table, rate in zip(tables, (r.first, r.second), strict=True):
+        listed = table.candidates[args.split]
+        f = split_figures(table.split(args.split), listed)
+        low, high, by_chance = f[f"{args.kind}_top1_low"], f[f"{args.kind}_top1_high"], chance(f, args.kind) or 0.0
+        print(f"  {table.provenance['model']['id']}: {100 * rate:.2f} % [{100 * low:.2f}, {100 * high:.2f}], "
+              f"chance {100 * by_chance:.2f} % of {len(listed):,} {listed.mode} candidates")  # fmt: skip
+    if len({table.candidates[args.split].hash for table in tables}) > 1:
+        print("  The candidate lists differ: the two models were not asked the same, and the difference holds that too.")
+    print(f"  difference {_points(r.low, r.difference, r.high).strip()} points")
+    p = f"= {r.p:.3g}" if r.p >= SMALLEST else f"< {SMALLEST:g}"
+    print(f"  right in one alone: {r.only_first} and {r.only_second}; exact McNemar, images as independent: p {p}")
+    print("  Intervals 95 %, compositions as independent; the difference's by a bootstrap over them.")
 
 
 def _breakdown(args: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from compositional_ood import score, wilson
+from compositional_ood import cluster_interval, score
 
 KEY = b"imagenet_ao"
 EXAMPLE = [[0, 0, 0, 0], [1, 1, 0, 1], [3, 2, 1, 0], [2, 3, 1, 1]]
@@ -46,14 +46,16 @@ def _split(table: Any, facts: dict[str, Any], split: str) -> tuple[dict[str, Any
     width = max((len(top) for top in rows["top"]), default=1) or 1
     tops = [top or [-1] * width for top in rows["top"]]
     named = [max(a, 0) for a in listed["attributes"]]
-    figures = score(tops, rows["label"], attributes=named, objects=[max(o, 0) for o in listed["objects"]])
+    things = [max(o, 0) for o in listed["objects"]]
+    shown = np.unique(np.column_stack([rows["attribute"], rows["object"]]), axis=0, return_inverse=True)[1].reshape(-1)
+    figures = score(tops, rows["label"], attributes=named, objects=things, groups=shown)
     part = "object" if min(listed["attributes"]) < 0 else "attribute"
     right = np.array([top[0] for top in tops]) == np.array(rows["label"])
     ids = np.array(rows[part])
     table_of = []
     for number in np.unique(ids[ids >= 0]):
-        mine = right[ids == number]
-        low, high = wilson(int(mine.sum()), len(mine))
+        mine, group = right[ids == number], np.unique(shown[ids == number], return_inverse=True)[1]
+        low, high, _ = cluster_interval(np.bincount(group, weights=mine), np.bincount(group))
         table_of.append([int(number), 100 * mine.mean(), 100 * low, 100 * high, len(mine)])
     columns = [f"{part} id", "right, %", "low", "high", "images"]
     return figures, pd.DataFrame(table_of, columns=columns).sort_values("right, %").round(1)

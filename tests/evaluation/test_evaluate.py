@@ -88,7 +88,7 @@ def test_stop_on_a_bad_image(published, templates, tmp_path, capsys):
         (["evaluate", "mini", "--data-dir", "/no/such/folder", "--config", "v2"], "/no/such/folder"),
         (["evaluate", "mini", "--templates", "/no/such/templates.txt"], "templates"),
         (["evaluate", "mini", "--batch-size", "0"], "--batch-size"),
-        (["score", "/no/such/table.parquet"], "no predictions table"),
+        (["score", "/no/such/table.parquet"], "there is no /no/such/table.parquet"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(arguments, words, capsys):
