@@ -22,8 +22,9 @@ COMPARED = ("dataset", "templates", "candidates")
 class Record:
     """One model: accuracies 0..1 and their numbers of images, of the independent ones where those are known.
 
-    ``run`` joins records that are not independent (the same weights, two epochs of one training); the bootstrap
-    draws whole runs. ``more`` holds further ID sets: name -> (accuracy, images).
+    ``images`` are the images themselves, ID and OoD, where those numbers are others. ``run`` joins records that are not
+    independent (the same weights, two epochs of one training); the bootstrap draws whole runs. ``more`` holds further
+    ID sets: name -> (accuracy, images).
     """
 
     model: str
@@ -35,6 +36,7 @@ class Record:
     n_ood: int
     run: str = ""
     more: dict[str, tuple[float, int]] = field(default_factory=dict)
+    images: tuple[int, int] | None = None
 
     def on(self, id_set: str) -> tuple[float, int]:
         """Accuracy and number of images on an ID set; ``id`` is the first one. Raises UserError if there is none."""
@@ -125,10 +127,18 @@ def _from_result(content: dict[str, Any], path: Path, figure: str) -> Record:
         training = str(model.get("notes", {}).get("training_set", "unknown"))
         sizes = [_independent(one, figure) for one in (known, novel)]
         return Record(
-            model["id"], model["kind"], training, known[figure], sizes[0], novel[figure], sizes[1], model["id"]
-        )
+            model["id"], model["kind"], training, known[figure], sizes[0], novel[figure], sizes[1], model["id"],
+            images=(known["n"], novel["n"]),
+        )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no result of the runner with the splits id and ood (no {error})") from error
+
+
+def images_shown(records: Sequence[Record]) -> str:
+    """How many images the records' accuracies are of: ``50,000 ID and 46,092 OoD images``, or ranges."""
+    sizes = [r.images or (r.n_id, r.n_ood) for r in records]
+    words = [f"{min(n):,}" + (f" to {max(n):,}" if max(n) > min(n) else "") for n in zip(*sizes, strict=True)]
+    return f"{words[0]} ID and {words[1]} OoD images"
 
 
 def _text(value: Any) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from compositional_ood import cluster_interval, score
+from compositional_ood import effective_images, score, wilson
 
 KEY = b"imagenet_ao"
 EXAMPLE = [[0, 0, 0, 0], [1, 1, 0, 1], [3, 2, 1, 0], [2, 3, 1, 1]]
@@ -52,10 +52,11 @@ def _split(table: Any, facts: dict[str, Any], split: str) -> tuple[dict[str, Any
     part = "object" if min(listed["attributes"]) < 0 else "attribute"
     right = np.array([top[0] for top in tops]) == np.array(rows["label"])
     ids = np.array(rows[part])
+    share = effective_images(np.bincount(shown, weights=right), np.bincount(shown)) / len(right)
     table_of = []
     for number in np.unique(ids[ids >= 0]):
-        mine, group = right[ids == number], np.unique(shown[ids == number], return_inverse=True)[1]
-        low, high, _ = cluster_interval(np.bincount(group, weights=mine), np.bincount(group))
+        mine = right[ids == number]
+        low, high = wilson(share * mine.sum(), share * len(mine))
         table_of.append([int(number), 100 * mine.mean(), 100 * low, 100 * high, len(mine)])
     columns = [f"{part} id", "right, %", "low", "high", "images"]
     return figures, pd.DataFrame(table_of, columns=columns).sort_values("right, %").round(1)

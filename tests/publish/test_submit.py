@@ -150,13 +150,9 @@ def test_a_wrong_or_unknown_fingerprint_is_refused(result, known, words):
         submission(read_result(result), MODEL, DATASET, "v2", known, None)
 
 
-def test_mini_is_not_taken_for_the_benchmark(result, tmp_path):
-    copy = shutil.copytree(result, tmp_path / "copy")
-    content = json.loads((copy / "results.json").read_text())
-    content["dataset"]["config"] = "mini"
-    (copy / "results.json").write_text(json.dumps(content))
+def test_mini_is_not_taken_for_the_benchmark():
     with pytest.raises(UserError, match="--benchmark mini"):
-        submission(read_result(copy), MODEL, DATASET, "v2", {}, None)
+        submission(read_result(ROOT / "model_cards" / "mini"), MODEL, DATASET, "v2", {}, None)
 
 
 def test_the_dataset_loads_from_the_hub_and_streams(stocked, tmp_path):
