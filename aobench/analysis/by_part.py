@@ -14,9 +14,9 @@ def by_part(predictions: Predictions, split: str, part: str) -> list[dict[str, A
     """Top-1 accuracy of a split's images by their ``part`` ('attribute' or 'object'), the worst first.
 
     Each row: ``id``, ``name``, ``n`` images, ``rate`` 0..1 of the split's candidates named right, and its 95 % interval
-    ``low``, ``high``, which takes compositions as independent: Wilson's, with the design effect of the whole split, as a
-    part has too few compositions to tell its own. Unreadable images count as wrong. Rows of equal rate are in the order
-    of their names.
+    ``low``, ``high``, which takes compositions as independent: Wilson's, with the design effect of the whole split, as
+    a part has too few compositions to tell its own. Unreadable images count as wrong. Rows of equal rate are in the
+    order of their names.
     """
     from compositional_ood.compositional_ood import effective_images, wilson
 

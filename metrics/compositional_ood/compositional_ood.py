@@ -493,6 +493,8 @@ class CompositionalOOD(evaluate.Metric):
         """See the class documentation."""
         if kwargs.get("ranks") is not None:
             return score(predictions, references, **kwargs)
+        if (predictions is None) != (references is None):
+            raise ValueError("predictions and references go together; give both")
         self._raw(predictions, references)
         if predictions is not None:
             kwargs["predictions"] = predictions

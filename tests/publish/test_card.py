@@ -69,7 +69,7 @@ def test_a_card_whose_metadata_is_broken_is_left_alone(result, tmp_path, capsys)
 def test_a_folder_without_a_result_is_one_line(tmp_path, capsys):
     assert _card(tmp_path, tmp_path / "out") == 2
     error = capsys.readouterr().err.strip()
-    assert "no results.json" in error
+    assert f"there is no {tmp_path}/results.json" in error
     assert len(error.splitlines()) == 1
 
 
