@@ -178,8 +178,9 @@ def _write_effective(
 
 
 def _compare(args: argparse.Namespace) -> None:
-    from aobench.analysis.figures import chance, split_figures
+    from aobench.analysis.figures import split_figures
     from aobench.analysis.paired import compare_tables
+    from aobench.evaluation.report import chance
     from aobench.evaluation.table import read
 
     tables = [read(path) for path in (args.first, args.second)]

@@ -10,7 +10,6 @@ from aobench.evaluation.candidates import Candidates
 from aobench.evaluation.table import Predictions
 
 NO_PREDICTION = -1
-KINDS = ("composition", "attribute", "object")
 
 
 def _inputs(rows: dict[str, list[Any]], listed: Candidates) -> dict[str, Any]:
@@ -80,16 +79,6 @@ def all_figures(predictions: Predictions, confidence: float = 0.95) -> dict[str,
             known, novel = ([splits[s][f"{main}{end}"] for end in ("", "_low", "_high")] for s in ("id", "ood"))
             result |= seen_and_novel(known, novel) | {"main": main}
     return result
-
-
-def chance(figures: dict[str, Any], kind: str) -> float | None:
-    """Accuracy of a random choice, 0..1, of ``kind`` (composition, attribute, object) in a split's ``figures``.
-
-    None where the candidates cannot give that accuracy.
-    """
-    if f"{kind}_top1" not in figures:
-        return None
-    return figures["chance"] if kind == "composition" else figures[f"{kind}_chance"]
 
 
 def main_figure(predictions: Predictions) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
-from aobench.analysis.figures import KINDS, composition_numbers
+from aobench.analysis.figures import composition_numbers
 from aobench.errors import UserError
+from aobench.evaluation.report import KINDS
 from aobench.evaluation.table import Predictions
 
 

@@ -16,6 +16,9 @@ from aobench.vocabulary.templates import texts_hash
 
 STACK = ("torch", "transformers", "datasets", "evaluate", "accelerate", "huggingface_hub", "pillow", "numpy")
 
+#: Accuracies, in the order of every table.
+KINDS = ("composition", "attribute", "object")
+
 #: Keys of results.json, each explained. Rows that differ in what is marked * are not comparable.
 RESULT_KEYS = {
     "model": "* id, kind, revision, processor, dtype, device of the model",
@@ -85,6 +88,16 @@ def write_results(content: dict[str, Any], path: Path) -> None:
     write_in_one_move(path, (json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
 
 
+def chance(figures: dict[str, Any], kind: str) -> float | None:
+    """Accuracy of a random choice, 0..1, of ``kind`` (composition, attribute, object) in a split's ``figures``.
+
+    None where the candidates cannot give that accuracy.
+    """
+    if f"{kind}_top1" not in figures:
+        return None
+    return figures["chance"] if kind == "composition" else figures[f"{kind}_chance"]
+
+
 def _cell(figures: dict[str, Any], key: str) -> str:
     if key not in figures:
         return "-"
@@ -132,8 +145,6 @@ def _notes(name: str, predictions: Predictions, figures: dict[str, Any]) -> list
 
 def print_table(rows: list[tuple[str, Predictions, dict[str, Any]]]) -> None:
     """Accuracies in percent with 95 % intervals, one line a model and split."""
-    from aobench.analysis.figures import KINDS, chance
-
     head = ("model", "split", *(f"{kind} top-1" for kind in KINDS), "chance", "candidates", "images")
     lines: list[tuple[str, ...]] = [head]
     for name, _, figures in rows:

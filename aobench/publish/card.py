@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.analysis.by_part import by_part
-from aobench.analysis.figures import KINDS, chance
 from aobench.errors import UserError
-from aobench.evaluation.report import trial, unlike_tasks
+from aobench.evaluation.report import KINDS, chance, trial, unlike_tasks
 from aobench.publish.entries import TASKS, beyond, entries, entries_yaml, model_index
 from aobench.publish.results import Result
 

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from aobench.analysis.by_part import by_part
-from aobench.analysis.figures import KINDS, chance
 from aobench.errors import UserError
-from aobench.evaluation.report import trial, unlike_tasks
+from aobench.evaluation.report import KINDS, chance, trial, unlike_tasks
 from aobench.publish.results import Result
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from compositional_ood import effective_images, score, wilson
 
 KEY = b"imagenet_ao"
+NAMES = ("split", "attribute", "object", "label", "top", "error")
 EXAMPLE = [[0, 0, 0, 0], [1, 1, 0, 1], [3, 2, 1, 0], [2, 3, 1, 1]]
 
 
@@ -25,9 +26,7 @@ def _read(path: str) -> tuple[Any, dict[str, Any]]:
         table = pq.read_table(path)
     except Exception as error:
         raise TableError(f"this is no readable Parquet file ({str(error).splitlines()[0][:120]})") from error
-    missing = [
-        name for name in ("split", "attribute", "object", "label", "top", "error") if name not in table.column_names
-    ]
+    missing = [name for name in NAMES if name not in table.column_names]
     raw = (table.schema.metadata or {}).get(KEY)
     if missing or raw is None:
         lacks = (
@@ -36,6 +35,9 @@ def _read(path: str) -> tuple[Any, dict[str, Any]]:
             else "it does not say which candidates were ranked"
         )
         raise TableError(f"this table was not written by imagenet-ao: {lacks}; upload a predictions.parquet")
+    empty = [name for name in NAMES if name != "error" and table[name].null_count]
+    if empty:
+        raise TableError(f"rows of this table have no {empty[0]}; evaluate the model anew")
     return table, json.loads(raw)
 
 
