@@ -465,13 +465,24 @@ def image_fault(data: bytes) -> str | None:
 
 
 def read_counts(path: str) -> dict[tuple[str, str], int]:
-    """Captions by (attribute, object), from a CSV or Parquet file with the columns attribute, object and count."""
+    """Captions by (attribute, object), from a CSV or Parquet file with the columns attribute, object and count.
+
+    Warns where the file says that a sample of the captions was counted: 0 does not mean novel there.
+    """
     path = _absolute(path)
     try:
         if path.lower().endswith(".parquet"):
             from pyarrow.parquet import read_table
 
-            rows = read_table(path).to_pylist()
+            table = read_table(path)
+            rows = table.to_pylist()
+            about = json.loads((table.schema.metadata or {}).get(b"imagenet_ao_audit", b"{}"))
+            if about.get("sample", 1) < 1:
+                warnings.warn(
+                    f"{path} counts a sample of {about['counted']:,} of {about['captions']:,} captions: a composition "
+                    "that it counts 0 times may stand in the others",
+                    stacklevel=2,
+                )
         else:
             with open(path, encoding="utf-8-sig", newline="") as stream:
                 rows = list(csv.DictReader(stream))
@@ -767,9 +778,26 @@ def prepare(
                 os.replace(f"{made}/{name}", f"{folder}/{split}-{number:05d}-of-{len(files):05d}.parquet")
         parts = {str(split): f"{folder}/{split}-*.parquet" for split in builder.info.splits}
         rows = datasets.load_dataset("parquet", data_files=parts, cache_dir=f"{scratch}/read")
-        _write_facts(out, config, {name: (fingerprint(split), len(split)) for name, split in rows.items()})
-    _write_card(out, config, builder.info)
+        facts = {name: (fingerprint(split), len(split)) for name, split in rows.items()}
+        del rows
+    for split, (mark, _) in facts.items():
+        mark_files(folder, split, mark)
+    _write_facts(out, config, facts)
+    _write_card(out, config, builder.info, {split: mark for split, (mark, _) in facts.items()})
     return out
+
+
+def mark_files(folder: str | os.PathLike[str], split: str, mark: str) -> str:
+    """Put a split's fingerprint into the names of its Parquet files; returns the pattern of the new names.
+
+    ``datasets`` keeps what it loaded by the patterns of the card's head, not by what the files hold: without a mark in
+    them a folder that was made anew would be served as it was before.
+    """
+    for name in os.listdir(folder):
+        found = re.fullmatch(rf"{re.escape(split)}-(\d{{5}}-of-\d{{5}}\.parquet)", name)
+        if found:
+            os.replace(f"{os.fspath(folder)}/{name}", f"{os.fspath(folder)}/{split}-{mark}-{found[1]}")
+    return f"{split}-{mark}-*.parquet"
 
 
 #: Tasks of the benchmark, one a figure, in percent; mini's have the prefix ``mini_``.
@@ -803,8 +831,11 @@ def _write_facts(out: str, config: str, facts: dict[str, tuple[str, int]]) -> No
         stream.write(EVAL_HEAD + "".join(lines))
 
 
-def _write_card(out: str, config: str, info: datasets.DatasetInfo) -> None:
-    """Add ``config`` to the YAML head of ``out``/README.md; the text is written only where there is none."""
+def _write_card(out: str, config: str, info: datasets.DatasetInfo, marks: dict[str, str]) -> None:
+    """Add ``config`` to the YAML head of ``out``/README.md; the text is written only where there is none.
+
+    ``marks``: each split's fingerprint.
+    """
     from datasets.info import DatasetInfosDict
     from datasets.utils.metadata import MetadataConfigs
     from huggingface_hub import DatasetCard
@@ -816,7 +847,7 @@ def _write_card(out: str, config: str, info: datasets.DatasetInfo) -> None:
     else:
         head = "license: unknown\npretty_name: ImageNet-AO\ntask_categories:\n- zero-shot-image-classification"
         card = DatasetCard(f"---\n{head}\n---\n{CARD}")
-    files = [{"split": str(split), "path": f"{config}/{split}-*.parquet"} for split in info.splits or ()]
+    files = [{"split": split, "path": f"{config}/{split}-{mark}-*.parquet"} for split, mark in marks.items()]
     entry = {"data_files": files, **({"default": True} if config == ImageNetAO.DEFAULT_CONFIG_NAME else {})}
     MetadataConfigs({config: entry}).to_dataset_card_data(card.data)
     DatasetInfosDict({config: info}).to_dataset_card_data(card.data)

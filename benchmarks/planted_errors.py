@@ -1,11 +1,12 @@
 """How many wrong images do the judges find? A drawn set with wrong ones planted, of which the truth is known.
 
-python benchmarks/planted_errors.py OUT --captions captions.txt.gz [--count 300] [--images 4] [--share 0.1]
+python benchmarks/planted_errors.py OUT --captions captions.txt.gz [--vocabulary other|mini] [--count 300] [--images 4]
 
-Makes a whole set with mini's renderer, of compositions that the captions don't name. ``--share`` of its images are
-drawn with another attribute or another object (half each) than they claim. `redraw` knows the truth, and so do the
-labels that the judges of the CLIP family (the bundled model) are calibrated and measured on. Each judges the set alone.
-The set that stays in OUT is the one that `redraw` judged.
+Makes a whole set with the renderer, of compositions that the captions don't name: of attributes and objects
+(`drawn_objects`) that mini's model never learned, or of mini's own. ``--share`` of its images are drawn with another
+attribute or another object (half each) than they claim. `redraw` knows the truth. On mini's own vocabulary the judges
+of the CLIP family (the bundled model) are tried, too, calibrated and measured on the labels, each alone. The set that
+stays in OUT is the one that `redraw` judged.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,26 +22,39 @@ from typing import Any
 
 from aobench.build.generators import Made, Renderer, Task
 
+OBJECTS = Path(__file__).parent / "drawn_objects"
 
-def other(task: Task, share: float, known: tuple[set[str], set[str]]) -> tuple[str, str]:
+
+def vocabulary(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Attributes and objects of the set: 'other' or 'mini'."""
+    from aobench.mini.own_pictures import read_folder
+    from aobench.mini.pictures import objects
+    from aobench.mini.render import ATTRIBUTES, MORE_ATTRIBUTES
+
+    return (ATTRIBUTES, objects()) if name == "mini" else (MORE_ATTRIBUTES, tuple(read_folder(OBJECTS).files))
+
+
+def other(task: Task, share: float, known: tuple[tuple[str, ...], tuple[str, ...]]) -> tuple[str, str]:
     """The attribute and object that are drawn for ``task``: for ``share`` of the tasks one of them is another."""
     mark = hashlib.sha256(task.image_id.encode()).digest()
     if int.from_bytes(mark[:4], "big") >= share * 2**32:
         return task.attribute, task.object
     part = mark[4] % 2
     claim = (task.attribute, task.object)[part]
-    rivals = sorted(known[part] - {claim})
+    rivals = sorted(set(known[part]) - {claim})
     rival = rivals[int.from_bytes(mark[5:9], "big") % len(rivals)]
     return (rival, task.object) if part == 0 else (task.attribute, rival)
 
 
 class Planted:
-    """The renderer, which lies now and then. Option: share."""
+    """The renderer, which lies now and then. Options: share, vocabulary, and the renderer's own."""
+
+    own_pictures = True
 
     def __init__(self, model: str, options: dict[str, Any]) -> None:
-        self.share = float(options.pop("share"))
+        self.share, self.known = float(options.pop("share")), vocabulary(options.pop("vocabulary"))
         self.renderer = Renderer(model, options)
-        self.facts = {"generator": "renderer with planted errors", "share": self.share}
+        self.facts = {**self.renderer.facts, "generator": "renderer with planted errors", "share": self.share}
 
     def __call__(self, tasks: Sequence[Task]) -> list[Made]:
         """Drawings; the seed is the task's own in any case."""
@@ -47,16 +62,15 @@ class Planted:
 
         drawn = []
         for task in tasks:
-            attribute, name = other(task, self.share, self.renderer.known)
+            attribute, name = other(task, self.share, self.known)
             drawn.append(dataclasses.replace(task, attribute=attribute, object=name))
         return self.renderer(drawn)
 
 
-def write_labels(out: Path, share: float) -> Path:
+def write_labels(out: Path, share: float, known: tuple[tuple[str, ...], tuple[str, ...]]) -> Path:
     """The truth of each generated image, as validate's labels."""
     from aobench.build.steps import folder, read_rows, write_table
 
-    known = Renderer("", {}).known
     rows = []
     for row in read_rows(folder(out, "generate") / "images.parquet"):
         task = Task(*(row[key] for key in Task.__dataclass_fields__))
@@ -69,23 +83,41 @@ def write_labels(out: Path, share: float) -> Path:
 
 def configuration(args: argparse.Namespace, judges: list[dict[str, Any]]) -> dict[str, Any]:
     """A build of pictures that the renderer can draw."""
-    from aobench.mini.pictures import objects
-    from aobench.mini.render import ATTRIBUTES
-
+    attributes, objects = vocabulary(args.vocabulary)
+    pictures = pictures_of(args.vocabulary, args.out)
     return {
         "out": ".", "seed": args.seed,
         "compose": {
             "corpora": [{"name": "captions", "captions": [str(args.captions.resolve())]}],
-            "attributes": list(ATTRIBUTES), "objects": list(objects()), "count": args.count,
+            "attributes": list(attributes), "objects": list(objects), "count": args.count,
         },
         "generate": {
             "generator": "planted_errors:Planted", "images": args.images, "batch_size": 16,
-            "options": {"share": args.share},
+            "options": {"share": args.share, "vocabulary": args.vocabulary, **pictures},
         },
         "validate": {"judges": judges, "only_dual_encoders": True},
         "distinct": {"model": "mini"},
         "package": {"name": "drawn-novel"},
     }  # fmt: skip
+
+
+def pictures_of(name: str, out: Path) -> dict[str, str]:
+    """The option for the set's objects, where they aren't mini's; relative to ``out``, where the YAML is."""
+    return {} if name == "mini" else {"pictures": os.path.relpath(OBJECTS.resolve(), out.resolve())}
+
+
+def trials_of(name: str, out: Path) -> list[tuple[str, list[dict[str, Any]]]]:
+    """What is tried, and the judges of each trial; the last one's set stays."""
+    redraw = {"kind": "redraw", "labels": "labels.parquet", "options": pictures_of(name, out)}
+    if name != "mini":
+        return [("redraw", [redraw])]
+    judge = {"kind": "zero_shot", "model": "mini", "labels": "labels.parquet"}
+    return [
+        ("zero_shot by mini, threshold 0", [judge]),
+        ("zero_shot by mini, calibrated for 99 %", [{**judge, "precision": 0.99}]),
+        ("clip_score by mini, calibrated for 95 %", [{**judge, "kind": "clip_score", "precision": 0.95}]),
+        ("redraw", [redraw]),
+    ]
 
 
 def found(out: Path, share: float) -> str:
@@ -113,6 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--captions", type=Path, required=True)
+    parser.add_argument("--vocabulary", choices=("other", "mini"), default="other")
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--images", type=int, default=4)
     parser.add_argument("--share", type=float, default=0.1)
@@ -120,19 +153,12 @@ def main() -> None:
     args = parser.parse_args()
     out = args.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    judge = {"kind": "zero_shot", "model": "mini", "labels": "labels.parquet"}
-    trials: list[tuple[str, list[dict[str, Any]]]] = [
-        ("zero_shot by mini, threshold 0", [judge]),
-        ("zero_shot by mini, calibrated for 99 %", [{**judge, "precision": 0.99}]),
-        ("clip_score by mini, calibrated for 95 %", [{**judge, "kind": "clip_score", "precision": 0.95}]),
-        ("redraw", [{"kind": "redraw", "labels": "labels.parquet"}]),
-    ]
-    for what, judges in trials:
+    for what, judges in trials_of(args.vocabulary, out):
         path = out / "set.yaml"
         path.write_text(json.dumps(configuration(args, judges), indent=1))  # JSON is YAML
         if run(["build", str(path), "--steps", "compose", "generate"]):
             raise SystemExit(2)
-        write_labels(out, args.share)
+        write_labels(out, args.share, vocabulary(args.vocabulary))
         shutil.rmtree(out / "3-validate", ignore_errors=True)
         if run(["build", str(path), "--steps", "validate"]):
             raise SystemExit(2)

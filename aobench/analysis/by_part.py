@@ -38,7 +38,10 @@ def by_part(predictions: Predictions, split: str, part: str) -> list[dict[str, A
 
 
 def _names(listed: Any, rows: dict[str, list[Any]], part: str) -> dict[int, str]:
-    """Names of the parts, from what the candidates with a common part have in common: their first or last words."""
+    """Names of the parts by id: the table's own, or in one of an earlier version those of the set that it fits."""
+    told: tuple[str, ...] = listed.attribute_names if part == "attribute" else listed.object_names
+    if told:
+        return dict(enumerate(told))
     import imagenet_ao
 
     mini = {"attribute": imagenet_ao._mini("render").ATTRIBUTES, "object": imagenet_ao._mini("pictures").objects()}

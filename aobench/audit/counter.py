@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
@@ -173,12 +173,6 @@ class Counter:
         self.author_words[:] = 0
         self.totals, self.texts = Totals(), {}
         return part
-
-
-@lru_cache(maxsize=2)
-def empty_part(plan: Plan) -> Part:
-    """Nothing, in the shape of ``plan``."""
-    return Counter(plan).take()
 
 
 def merge_parts(plan: Plan, parts: Sequence[tuple[int, Part]]) -> Part:

@@ -10,6 +10,9 @@ import numpy as np
 from aobench.audit.diversity import Corpus
 from aobench.audit.statistics import Nmi
 
+#: Least width in inches: titles and legends fit in.
+WIDTH = 6.2
+
 
 def _figure(width: float, height: float):  # type: ignore[no-untyped-def]
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -29,8 +32,8 @@ def heat_map(
     rows = np.argsort(-matrix.sum(1), kind="stable")[:top]
     columns = np.argsort(-matrix.sum(0), kind="stable")[:top]
     part = np.ma.masked_equal(matrix[np.ix_(rows, columns)], 0)
-    figure, axes = _figure(2.6 + 0.2 * len(columns), 2.2 + 0.18 * len(rows))
-    highest = max(int(part.max()) if part.count() else 1, 2)
+    figure, axes = _figure(max(2.6 + 0.2 * len(columns), WIDTH), max(2.2 + 0.18 * len(rows), 3.4))
+    highest = max(int(part.max()) if part.count() else 1, 10)  # a decade, so that the bar has ticks to read
     image = axes.imshow(part, cmap="viridis_r", norm=LogNorm(1, highest), aspect="auto", interpolation="none")
     axes.set_xticks(range(len(columns)), [objects[c] for c in columns], rotation=90, fontsize=7)
     axes.set_yticks(range(len(rows)), [attributes[r] for r in rows], fontsize=7)
@@ -48,7 +51,7 @@ def heat_map(
 
 def nmi_bars(corpora: Mapping[str, Nmi], path: str | Path) -> None:
     """NMI of several corpora side by side, each with its shuffled baseline and its number of co-occurrences."""
-    figure, axes = _figure(1.6 + 1.5 * len(corpora), 4)
+    figure, axes = _figure(max(1.6 + 1.5 * len(corpora), WIDTH), 4)
     places = np.arange(len(corpora))
     values = list(corpora.values())
     axes.bar(places - 0.2, [v.nmi for v in values], 0.38, label="captions", color="#33638d")
@@ -58,19 +61,22 @@ def nmi_bars(corpora: Mapping[str, Nmi], path: str | Path) -> None:
     )  # fmt: skip
     for place, value in zip(places, values, strict=True):
         axes.annotate(f"{value.nmi:.3f}", (place - 0.2, value.nmi), ha="center", va="bottom", fontsize=8)
-        axes.annotate(f"{value.shuffled:.3f}", (place + 0.2, value.shuffled), ha="center", va="bottom", fontsize=8)
+        top = value.shuffled + value.shuffled_sd
+        axes.annotate(f"{value.shuffled:.3f}", (place + 0.2, top), ha="center", va="bottom", fontsize=8)
     axes.set_xticks(places, [f"{name}\nN = {value.n:,}" for name, value in corpora.items()], fontsize=8)
-    axes.set_ylabel(f"NMI of attribute and object ({values[0].normaliser} mean)")
+    axes.set_ylabel(f"NMI of attribute and object\n({values[0].normaliser} mean)")
     axes.set_ylim(0, max(max(v.nmi, v.shuffled) for v in values) * 1.15 or 1)
     axes.set_title("Lower: attributes and objects are combined more freely", fontsize=9)
-    axes.legend(frameon=False, fontsize=8)
+    margin = max(0.7, (3 - len(corpora)) / 2 + 0.7)  # a lone bar is no wall
+    axes.set_xlim(-margin, len(corpora) - 1 + margin)
+    axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=130)
 
 
 def diversity_bars(corpora: Sequence[Corpus], rule: str, path: str | Path) -> None:
     """NMI of corpora at equal size with the interval of the draws; beside it each as it is, with its baseline."""
-    figure, axes = _figure(2.2 + 1.7 * len(corpora), 4)
+    figure, axes = _figure(max(2.2 + 1.7 * len(corpora), WIDTH), 4)
     places = np.arange(len(corpora))
     thinned = [row.thinned for row in corpora]
     spread = [[t.nmi - t.nmi_low for t in thinned], [t.nmi_high - t.nmi for t in thinned]]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from aobench.audit.counter import Part, Plan, merge_parts
 from aobench.audit.counts import FILE_SHIFT, Totals
@@ -67,9 +68,11 @@ def merge_files(plan: Plan, outcome: Outcome, parts: Path) -> tuple[Part, dict[i
     whole: list[tuple[int, Part]] = []
     texts: dict[int, str] = {}
     keys = list(parts_of(outcome))
+    bar = tqdm(total=len(keys), desc="merge", unit="file", disable=None, leave=False)
     for start in range(0, len(keys), BATCH):
         for number, key in keys[start : start + BATCH]:
             part = read_part(parts, key)
+            bar.update()
             base = number << FILE_SHIFT
             texts.update((base + row, text) for row, text in part.texts.items())
             part.texts = {}
@@ -77,6 +80,7 @@ def merge_files(plan: Plan, outcome: Outcome, parts: Path) -> tuple[Part, dict[i
         whole = [(0, merge_parts(plan, whole))]
         kept = {int(row) for sparse in whole[0][1].rules.values() for row in sparse.rows}
         texts = {row: text for row, text in texts.items() if row in kept}
+    bar.close()
     return (whole[0][1] if whole else merge_parts(plan, [])), texts
 
 
@@ -188,7 +192,7 @@ def _write_examples(path: Path, plan: Plan, rule: str, part: Part, texts: dict[i
             "object": pa.array(names.objects, pa.string()).take(pa.array(objects[repeat])),
             "file": pa.array(paths, pa.string()).take(pa.array(rows >> FILE_SHIFT)),
             "row": pa.array(rows & ((1 << FILE_SHIFT) - 1)),
-            "caption": caption,
+            "caption": caption.cast(pa.string()),  # a dictionary is written in an order of its own each time
         }
     )
     pq.write_table(table, path, compression="zstd")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,74 +28,104 @@ def add_parser(verbs: Any) -> None:
 
 @dataclass(frozen=True)
 class _Step:
-    """``shared``: every process has a part in it; otherwise the main one does it. ``made_from`` None: always run.
+    """``made_from`` is found once, before the work, and given to ``run``, which writes it into the manifest.
 
+    ``options``: the part of it that the configuration says. ``shared``: every process has a part in it; otherwise the
+    main one does it. ``always``: it is run even where it is done, and keeps by itself what needn't be made again.
     ``is_whole``: what else must hold for it to be done.
     """
 
-    made_from: Callable[[], dict[str, Any]] | None
-    run: Callable[[], Any]
+    options: dict[str, Any]
+    made_from: Callable[[], dict[str, Any]]
+    run: Callable[[dict[str, Any]], Any]
     told: Callable[[dict[str, Any]], list[str]]
     shared: bool = False
+    always: bool = False
     is_whole: Callable[[], bool] = lambda: True
 
 
 def _steps(config: Any, path: Path, out: Path, accelerator: Any) -> dict[str, _Step]:
     from aobench.build import compose, generate
+    from aobench.build.distinct.step import placed
     from aobench.build.package import step as package
     from aobench.build.validate import step as validate
 
-    c = config
+    c, seed = config, {"seed": config.seed}
+    compared = {"options": asdict(placed(c.distinct, path))}
     return {
         "compose": _Step(
-            lambda: compose.made_from(c.compose, c.seed, path),
-            lambda: compose.run(c.compose, c.seed, out, path), _composed,
+            {"options": asdict(c.compose), **seed}, lambda: compose.made_from(c.compose, c.seed, out, path),
+            lambda made: compose.run(c.compose, c.seed, out, path, made), _composed,
         ),
         "generate": _Step(
-            lambda: generate.made_from(c.generate, c.seed, out),
-            lambda: generate.run(c.generate, c.seed, out, accelerator), _generated, shared=True,
+            {"options": asdict(c.generate), **seed}, lambda: generate.made_from(c.generate, c.seed, out, path),
+            lambda made: generate.run(c.generate, c.seed, out, path, accelerator, made), _generated, shared=True,
             is_whole=lambda: generate.is_whole(out),
         ),
         "validate": _Step(
-            lambda: validate.made_from(c.validate, out, path),
-            lambda: validate.run(c.validate, out, path, accelerator), _validated, shared=True,
+            {"options": asdict(c.validate)}, lambda: validate.made_from(c.validate, out, path),
+            lambda made: validate.run(c.validate, out, path, accelerator, made), _validated, shared=True,
         ),
-        "distinct": _Step(None, lambda: _distinct(c, out), _compared),
-        "package": _Step(lambda: package.made_from(c, out), lambda: package.run(c, out), lambda m: _packaged(m, out)),
+        "distinct": _Step(compared, lambda: compared, lambda made: _distinct(c, path, out), _compared, always=True),
+        "package": _Step(
+            {"options": asdict(c.package), **seed}, lambda: package.made_from(c, out),
+            lambda made: package.run(c, out, made), lambda m: _packaged(m, out),
+        ),
     }  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the steps and print what each found."""
-    from aobench.build.config import located, read_config
-    from aobench.build.steps import is_done, read_manifest, sweep
-    from aobench.evaluation.processes import end_processes, quiet_bars, start_processes
+    from aobench.build.config import read_config
+    from aobench.evaluation.processes import Together, end_processes, quiet_bars, start_processes
 
-    config = read_config(args.config)
-    out = located(args.config, config.out)
+    alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    config = read_config(args.config) if alone else None  # at once; several must first be able to fail as one
     quiet_bars()
-    accelerator = start_processes(args.cpu, hours=24 * 7)
-    for name, step in _steps(config, args.config, out, accelerator).items():
+    together = Together(start_processes(args.cpu, hours=24 * 7))
+    with together.failing_as_one():
+        _run(args, config or read_config(args.config), together)
+    end_processes(together.accelerator)
+
+
+def _run(args: argparse.Namespace, config: Any, together: Any) -> None:
+    from aobench.build.checks import check_inputs
+    from aobench.build.config import located
+    from aobench.build.steps import refuse_stale
+
+    together.from_main(partial(check_inputs, config, args.config, args.steps))
+    out = located(args.config, config.out)
+    last = max(STEPS.index(name) for name in args.steps)
+    for name, step in _steps(config, args.config, out, together).items():
         if name not in args.steps:
+            if STEPS.index(name) < last:
+                together.from_main(partial(refuse_stale, out, name, step.made_from, step.options))
             continue
-        done = step.made_from is not None and is_done(out, name, step.made_from()) and step.is_whole()
-        if not done and accelerator.is_main_process:
-            sweep(out, name)
-        accelerator.wait_for_everyone()  # all have looked before one writes
-        if not done and (step.shared or accelerator.is_main_process):
-            step.run()
-        accelerator.wait_for_everyone()
-        if accelerator.is_main_process:
-            print("\n".join(step.told(read_manifest(out, name) or {})))
-    if accelerator.is_main_process:
+        _run_step(name, step, out, together)
+    if together.is_main_process:
         print(f"Written to {out}/")
-    end_processes(accelerator)
 
 
-def _distinct(config: Any, out: Path) -> None:
+def _run_step(name: str, step: _Step, out: Path, together: Any) -> None:
+    """Run it unless it is done, and print what it found."""
+    from aobench.build.steps import is_done, read_manifest, sweep
+
+    made = together.from_main(step.made_from)
+    done = together.from_main(lambda: not step.always and is_done(out, name, made) and step.is_whole())
+    if not done and together.is_main_process:
+        sweep(out, name)
+    together.wait_for_everyone()  # all have looked before one writes
+    if not done and (step.shared or together.is_main_process):
+        step.run(made)
+    together.wait_for_everyone()
+    if together.is_main_process:
+        print("\n".join(step.told(read_manifest(out, name) or {})))
+
+
+def _distinct(config: Any, path: Path, out: Path) -> None:
     """Compare what validate accepted; hashes, embeddings and neighbours of an earlier run are kept."""
     from aobench.build import generate
-    from aobench.build.distinct.step import run_distinct
+    from aobench.build.distinct.step import placed, run_distinct
     from aobench.build.steps import folder, read_rows
     from aobench.build.validate.step import TABLE
     from aobench.errors import UserError
@@ -101,12 +133,24 @@ def _distinct(config: Any, out: Path) -> None:
     accepted = {row["image_id"] for row in read_rows(folder(out, "validate") / TABLE) if row["accepted"]}
     if not accepted:
         raise UserError(f"validate accepted no image; {folder(out, 'validate') / TABLE} says why each fell")
-    run_distinct(folder(out, "generate") / generate.TABLE, folder(out, "distinct"), config.distinct, accepted)
+    generate.refuse_altered(out, accepted)
+    images, options = folder(out, "generate") / generate.TABLE, placed(config.distinct, path)
+    run_distinct(images, folder(out, "distinct"), options, accepted)
 
 
 def _composed(manifest: dict[str, Any]) -> list[str]:
     facts = manifest["facts"]
-    return [f"compose: {facts['kept']:,} of {facts['compositions']:,} compositions kept", *_fell(facts["fell"])]
+    lines = [f"compose: {facts['kept']:,} of {facts['compositions']:,} compositions kept", *_fell(facts["fell"])]
+    if facts["asked"] and facts["kept"] < facts["asked"]:
+        lines.append(f"  count asks for {facts['asked']:,}: there are no more under these exclusions and caps")
+    for name, corpus in facts["corpora"].items():
+        if "sample" in corpus:
+            bound = corpus["unseen_share_at_most_95"]
+            lines.append(
+                f"  {name} was audited by a sample of {corpus['sample']:g}: what it doesn't show may still be in up to "
+                f"{bound:.2g} of the captions (95 %)"
+            )
+    return lines
 
 
 def _generated(manifest: dict[str, Any]) -> list[str]:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from aobench.build.compose import TABLE as COMPOSITIONS
-from aobench.build.compose import image_seed
+from aobench.build.compose import image_seed, label
 from aobench.build.config import Generate
-from aobench.build.generators import Generator, Made, Task, make_generator
-from aobench.build.steps import digest, folder, read_rows, write_manifest, write_table
+from aobench.build.generators import Generator, Made, Task, find_generator, make_generator
+from aobench.build.loading import placed_model, weights_mark
+from aobench.build.pictures import pictures_mark, with_pictures
+from aobench.build.steps import changes, digest, folder, read_rows, write_manifest, write_table
 from aobench.errors import UserError
 from aobench.evaluation.store import write_in_one_move
 
@@ -24,16 +29,48 @@ SCHEMA = [("image_id", "string"), ("attribute", "string"), ("object", "string"),
           ("flagged", "bool")]  # fmt: skip
 
 
-def made_from(options: Generate, seed: int, out: Path) -> dict[str, Any]:
+def made_from(options: Generate, seed: int, out: Path, config_path: Path) -> dict[str, Any]:
     """What decides the step."""
-    return {"options": dataclasses.asdict(options), "seed": seed,
-            "compositions": digest(folder(out, "compose") / COMPOSITIONS)}  # fmt: skip
+    return {
+        "options": dataclasses.asdict(options), "seed": seed, **_weights(options, config_path),
+        **_pictures(options, config_path), "compositions": digest(folder(out, "compose") / COMPOSITIONS),
+    }  # fmt: skip
+
+
+def _weights(options: Generate, config_path: Path) -> dict[str, str]:
+    """The mark of the model's weights; nothing where images are drawn by program."""
+    model, revision = placed_model(config_path, options.model), options.options.get("revision")
+    own = ":" in options.generator and Path(model).is_dir()
+    if not own and options.generator != "diffusion":
+        return {}
+    return {"weights": weights_mark(model, revision if isinstance(revision, str) else None)}
+
+
+def _pictures(options: Generate, config_path: Path) -> dict[str, str]:
+    """The mark of the user's own pictures, where they are drawn."""
+    mark = pictures_mark(partial(find_generator, options.generator), options.options, config_path)
+    return {} if mark is None else {"pictures": mark}
 
 
 def is_whole(out: Path) -> bool:
-    """Whether every image of the table is there."""
+    """Whether every image of the table is there, as it was made."""
     where = folder(out, "generate")
-    return all((where / row["file"]).exists() for row in read_rows(where / TABLE))
+    return all(_is_as_made(where, row) for row in read_rows(where / TABLE))
+
+
+def refuse_altered(out: Path, ids: Collection[str]) -> None:
+    """UserError where an image of these ids is gone or no longer as it was made."""
+    where = folder(out, "generate")
+    for row in read_rows(where / TABLE):
+        if row["image_id"] in ids and not _is_as_made(where, row):
+            raise UserError(
+                f"{where / row['file']} is missing or not the image that was generated; run the step generate again, "
+                "which remakes it: --steps generate"
+            )
+
+
+def _is_as_made(where: Path, row: Mapping[str, Any]) -> bool:
+    return (where / row["file"]).is_file() and digest(where / row["file"]) == row["sha256"]
 
 
 def tasks_of(options: Generate, seed: int, out: Path) -> list[Task]:
@@ -43,71 +80,108 @@ def tasks_of(options: Generate, seed: int, out: Path) -> list[Task]:
         if not row["kept"]:
             continue
         attribute, name = row["attribute"], row["object"]
-        label = f"{attribute}__{name}".replace(" ", "_")
-        if "/" in label or "\\" in label or label.startswith("."):
-            raise UserError(f"the composition {attribute!r} {name!r} can't be a file name; take it out of the lists")
         for index in range(options.images):
             template = options.prompts[index % len(options.prompts)]
             prompt = template.replace("{attribute}", attribute).replace("{object}", name)
-            tasks.append(Task(f"{label}/{index}", attribute, name, index,
+            tasks.append(Task(f"{label(attribute, name)}/{index}", attribute, name, index,
                               image_seed(seed, attribute, name, index), prompt))  # fmt: skip
     return tasks
 
 
-def run(options: Generate, seed: int, out: Path, accelerator: Any) -> dict[str, Any]:
+def run(
+    options: Generate, seed: int, out: Path, config_path: Path, accelerator: Any, made: Mapping[str, Any]
+) -> dict[str, Any]:
     """Make what is missing, in the batches that an undisturbed run would use, and write images.parquet.
 
-    Batches are dealt to the processes of ``accelerator``; its main process writes the table.
+    Batches are dealt to the processes of ``accelerator``; its main process writes the table. ``made``: what
+    `made_from` gave before the work.
     """
     where = folder(out, "generate")
     tasks = tasks_of(options, seed, out)
-    _same_recipe(options, seed, where)
+    if not tasks:
+        raise UserError(f"no composition is kept: {folder(out, 'compose') / COMPOSITIONS} says why each fell")
+    _same_recipe(made, where)
     size = options.batch_size
     batches = [tasks[start : start + size] for start in range(0, len(tasks), size)]
-    waiting = [batch for batch in batches if not all(_path(where, task).exists() for task in batch)]
+    missing = _missing(where, tasks)
+    waiting = [batch for batch in batches if any(task.image_id in missing for task in batch)]
     accelerator.wait_for_everyone()  # all have looked before one writes
-    generator = make_generator(options.generator, options.model, options.options)
+    call = with_pictures(partial(find_generator, options.generator), options.options, config_path)
+    generator = make_generator(options.generator, placed_model(config_path, options.model), call)
     mine = waiting[accelerator.process_index :: accelerator.num_processes]
     for batch in tqdm(mine, desc="generate", unit="batch", disable=None):
-        _make(generator, batch, where)
+        _make(generator, batch, missing, where)
     accelerator.wait_for_everyone()
     if not accelerator.is_main_process:
         return generator.facts
     rows = [_row(where, task) for task in tasks]
     table = write_table(where / TABLE, rows, SCHEMA)
     facts = {"images": len(rows), "flagged": sum(row["flagged"] for row in rows), **generator.facts}
-    write_manifest(out, "generate", made_from(options, seed, out), [table], facts)
+    if "model" in facts:
+        facts["model"] = options.model  # as the configuration names it, not where it lies
+    write_manifest(out, "generate", made, [table], facts)
     return facts
 
 
-def _same_recipe(options: Generate, seed: int, where: Path) -> None:
-    """UserError where the images that are there were made otherwise."""
-    import json
-
-    given = {**dataclasses.asdict(options), "seed": seed}
-    del given["images"]
-    text = json.dumps(given, indent=2, sort_keys=True, default=str) + "\n"
+def _same_recipe(made: Mapping[str, Any], where: Path) -> None:
+    """UserError where the images that are there were made otherwise; there may be more of them now, though."""
+    given = {key: value for key, value in made.items() if key != "compositions"}
+    given["options"] = {key: value for key, value in made["options"].items() if key != "images"}
     path = where / RECIPE
     where.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise UserError(
-            f"{where} holds images made with other options or another seed; delete that folder or change out"
-        )
     if not path.exists():
-        write_in_one_move(path, text.encode())
+        write_in_one_move(path, (json.dumps(given, indent=2, sort_keys=True, default=str) + "\n").encode())
+        return
+    try:
+        different = changes(json.loads(path.read_text(encoding="utf-8")), given)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete {where}, whose images nobody can vouch for") from error
+    if different:
+        raise UserError(
+            f"{where} holds images made with {' and '.join(different)}; delete that folder, change out, or undo that "
+            "(a model's earlier state on the Hub: options: {revision: COMMIT})"
+        )
+
+
+def _missing(where: Path, tasks: Sequence[Task]) -> set[str]:
+    """Ids of the images that are not there as they were made: by the table's SHA-256, or else by what the PNG says."""
+    try:
+        rows = {row["image_id"]: row for row in read_rows(where / TABLE)}
+    except UserError:  # there is no table yet, or it is damaged and written anew
+        rows = {}
+
+    def whole(task: Task) -> bool:
+        row = rows.get(task.image_id)
+        if row and (row["prompt"], row["seed"]) == (task.prompt, task.seed):
+            return _is_as_made(where, row)
+        return _says(where, task)
+
+    return {task.image_id for task in tasks if not whole(task)}
+
+
+def _says(where: Path, task: Task) -> bool:
+    """Whether the file is a whole PNG that says this prompt and seed."""
+    from PIL import Image
+
+    try:
+        with Image.open(_path(where, task)) as image:
+            image.load()
+            return image.info.get("prompt") == task.prompt and image.info.get("seed") == str(task.seed)
+    except Exception:  # Pillow has many errors for damaged files
+        return False
 
 
 def _path(where: Path, task: Task) -> Path:
     return where / "images" / f"{task.image_id}.png"
 
 
-def _make(generator: Generator, batch: list[Task], where: Path) -> None:
+def _make(generator: Generator, batch: list[Task], missing: Collection[str], where: Path) -> None:
     made = generator(batch)
     if len(made) != len(batch):
         raise UserError(f"the generator gave {len(made)} images for {len(batch)} tasks")
     for task, one in zip(batch, made, strict=True):
         path = _path(where, task)
-        if not path.exists():
+        if task.image_id in missing:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_in_one_move(path, _png(task, one))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aobench.build.loading import one_line
 from aobench.errors import UserError
+from aobench.evaluation.processes import quiet_bars
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -35,7 +37,11 @@ class Made:
 
 
 class Generator(Protocol):
-    """Called as ``Generator(model, options)``; ``facts`` goes into the manifest."""
+    """Called as ``Generator(model, options)``; ``facts`` goes into the manifest.
+
+    A class with ``own_pictures = True`` takes the option ``pictures``: it gets the folder as an absolute path, and the
+    pictures in it are part of what decides the step.
+    """
 
     facts: dict[str, Any]
 
@@ -45,31 +51,41 @@ class Generator(Protocol):
 
 
 class Renderer:
-    """Mini's drawings: 112 x 112, of the 24 attributes and 110 objects that it knows; quick, and known to be right."""
+    """Mini's drawings: 112 x 112, of the attributes that it can paint; quick, and known to be right.
+
+    Of mini's objects, or with the option ``pictures`` of those in that folder and no others.
+    """
+
+    own_pictures = True
 
     def __init__(self, model: str, options: dict[str, Any]) -> None:
-        from aobench.mini.pictures import objects
-        from aobench.mini.render import ATTRIBUTES
+        from aobench.mini.own_pictures import Objects
+        from aobench.mini.render import ATTRIBUTES, MORE_ATTRIBUTES
 
-        if options:
-            raise UserError(f"the generator 'renderer' takes no options; got {', '.join(options)}")
-        self.known = (set(ATTRIBUTES), set(objects()))
-        self.facts = {"generator": "renderer", "attributes": len(ATTRIBUTES), "objects": len(objects())}
+        unknown = sorted(set(options) - {"pictures"})
+        if unknown:
+            raise UserError(f"the generator 'renderer' has no option {unknown[0]!r}; its only one is pictures")
+        self.attributes = (*ATTRIBUTES, *MORE_ATTRIBUTES)
+        self.objects = Objects(options.get("pictures"))
+        self.facts = {"generator": "renderer", "attributes": len(self.attributes), **self.objects.facts}
 
     def __call__(self, tasks: Sequence[Task]) -> list[Made]:
         """Draw each."""
-        import numpy as np
         from PIL import Image
-
-        from aobench.mini.render import render
 
         made = []
         for task in tasks:
-            for name, known in zip((task.attribute, task.object), self.known, strict=True):
-                if name not in known:
-                    raise UserError(f"the renderer can't draw {name!r}; it knows: {', '.join(sorted(known))}")
-            made.append(Made(Image.fromarray(render(task.attribute, task.object, np.random.default_rng(task.seed)))))
+            if task.attribute not in self.attributes:
+                known = ", ".join(sorted(self.attributes))
+                raise UserError(f"the renderer can't draw {task.attribute!r}; its attributes are: {known}")
+            if task.object not in self.objects.names:
+                raise UserError(self.objects.unknown(task.object))
+            made.append(Made(Image.fromarray(self.objects.render(task.attribute, task.object, task.seed))))
         return made
+
+
+#: Arguments of a pipeline's call that are not the user's: a task's prompt and seed, and one picture a task to write.
+OURS = ("prompt", "generator", "latents", "num_images_per_prompt", "output_type", "return_dict")
 
 
 class Diffusion:
@@ -83,6 +99,7 @@ class Diffusion:
             from diffusers import AutoPipelineForText2Image
         except ImportError as error:
             raise UserError("the generator 'diffusion' needs diffusers: pip install 'imagenet-ao[generate]'") from error
+        quiet_bars()
         self.call = dict(options)
         dtype, revision = self.call.pop("dtype", "float32"), self.call.pop("revision", None)
         if dtype not in ("float32", "float16", "bfloat16"):
@@ -91,6 +108,7 @@ class Diffusion:
             self.pipe = AutoPipelineForText2Image.from_pretrained(
                 model, dtype=getattr(torch, dtype), revision=revision, use_safetensors=True
             )
+        _check_call(self.pipe, self.call)
         device = PartialState().device
         self.pipe.to(device)
         self.pipe.set_progress_bar_config(disable=True)
@@ -111,7 +129,7 @@ class Diffusion:
             output = self.pipe(prompt=[task.prompt for task in tasks], generator=noise, **self.call)
         except (RuntimeError, MemoryError) as error:
             if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
-                raise
+                raise UserError(f"generate: the pipeline fails with these options: {_first_line(error)}") from error
             if len(tasks) == 1:
                 raise UserError(
                     "out of memory with one image; use dtype float16 or a smaller height and width"
@@ -119,20 +137,54 @@ class Diffusion:
             clear_device_cache(garbage_collection=True)
             middle = len(tasks) // 2
             return [*self(tasks[:middle]), *self(tasks[middle:])]
-        except TypeError as error:
-            raise UserError(f"generate: options: the pipeline refuses them: {error}") from error
+        except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+            raise UserError(f"generate: options: the pipeline refuses them: {_first_line(error)}") from error
         flags = getattr(output, "nsfw_content_detected", None) or [False] * len(tasks)
+        if len(output.images) != len(tasks) or not all(hasattr(image, "save") for image in output.images):
+            raise UserError(
+                f"generate: options {self.call} don't give one picture a prompt; take out what changes that"
+            )
         return [Made(image, bool(flag)) for image, flag in zip(output.images, flags, strict=True)]
 
 
-def make_generator(name: str, model: str, options: dict[str, Any]) -> Generator:
-    """'renderer', 'diffusion', or a class of one's own as 'package.module:Class'."""
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _check_call(pipe: Any, call: Mapping[str, Any]) -> None:
+    """UserError for an option that the pipeline's call doesn't name, which ``**kwargs`` would swallow."""
+    from aobench.models.registry import did_you_mean
+
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    takes = [name for name, one in inspect.signature(pipe.__call__).parameters.items() if one.kind in named]
+    for name in call:
+        if name in OURS:
+            raise UserError(f"generate: options: {name} is set by the build; take it out")
+        if name not in takes:
+            free = ["dtype", "revision", *(one for one in takes if one not in OURS)]
+            hint = did_you_mean(str(name), free) or f"; there are {', '.join(free)}"
+            raise UserError(f"generate: options: {type(pipe).__name__} has no option {name!r}{hint}")
+
+
+def find_generator(name: str) -> Any:
+    """The class of 'renderer', 'diffusion', or one's own 'package.module:Class'. UserError where there is none."""
     known: dict[str, Any] = {"renderer": Renderer, "diffusion": Diffusion}
     if name in known:
-        return known[name](model, options)
+        return known[name]
     module, colon, attribute = name.partition(":")
     if not colon:
         raise UserError(f"no generator {name!r}; there are {', '.join(known)}, or package.module:Class")
     with one_line(name):
-        kind = getattr(import_module(module), attribute)
+        return getattr(import_module(module), attribute)
+
+
+def make_generator(name: str, model: str, options: dict[str, Any]) -> Generator:
+    """A generator of the class that `find_generator` finds."""
+    kind = find_generator(name)
+    try:
+        inspect.signature(kind).bind(model, options)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{name!r} is no generator ({error}); name a class that is called as (model, options)"
+        ) from error
     return kind(model, options)

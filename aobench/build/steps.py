@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,13 @@ from aobench.errors import UserError
 from aobench.evaluation.store import write_in_one_move
 
 MANIFEST = "manifest.json"
+PARTS, PARTS_OF_DISTINCT = ("made_from", "files", "facts"), ("options", "counts")
 STEPS = ("compose", "generate", "validate", "distinct", "package")
+#: What a change of a part of ``made_from`` is called.
+CHANGED = {
+    "compositions": "an earlier compose", "images": "an earlier generate", "seed": "another seed",
+    "weights": "other weights of a model", "pictures": "other pictures", "people": "earlier verdicts of people",
+}  # fmt: skip
 PACKAGES = ("imagenet-ao", "torch", "transformers", "diffusers", "faiss-cpu", "ImageHash", "pillow", "numpy", "pyarrow")
 
 
@@ -53,11 +59,15 @@ def read_manifest(out: Path, step: str) -> dict[str, Any] | None:
     """The manifest of a finished step, or None. UserError where it can't be read."""
     path = folder(out, step) / MANIFEST
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); delete it, and the step runs again") from error
+    parts = PARTS_OF_DISTINCT if step == "distinct" else PARTS
+    if not isinstance(found, dict) or not all(isinstance(found.get(part), dict) for part in parts):
+        raise UserError(f"{path} is damaged (it lacks {', '.join(parts)}); delete it, and the step runs again")
+    return found
 
 
 def write_manifest(
@@ -79,13 +89,61 @@ def write_manifest(
 def is_done(out: Path, step: str, made_from: Mapping[str, Any]) -> bool:
     """Whether the step finished with the same options and inputs and its files are as it left them."""
     manifest = read_manifest(out, step)
-    if manifest is None or manifest["made_from"] != json.loads(json.dumps(dict(made_from))):
-        return False
+    return manifest is not None and not changes(manifest["made_from"], made_from) and not _altered(out, step, manifest)
+
+
+def _altered(out: Path, step: str, manifest: Mapping[str, Any]) -> Path | None:
+    """A file of the step that is gone or no longer as the step left it."""
     where = folder(out, step)
-    for name, mark in manifest["files"].items():
-        if not (where / name).exists() or digest(where / name) != mark:
-            return False
-    return True
+    paths = ((where / name, mark) for name, mark in manifest.get("files", {}).items())
+    return next((path for path, mark in paths if not path.exists() or digest(path) != mark), None)
+
+
+def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What a step was made from that is otherwise now, in words.
+
+    Weights that can't be identified, for instance on a machine that lacks the model, are taken to be as they were.
+    """
+    now = json.loads(json.dumps(dict(now)))
+    found = []
+    for key in sorted({*then, *now}):
+        before, after = then.get(key), now.get(key)
+        if before == after or (key == "weights" and _settled(before, after) == before):
+            continue
+        if key == "options" and before and after:
+            differing = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+            found.append(f"other options ({', '.join(differing)})")
+        else:
+            found.append(CHANGED.get(key, f"other inputs ({key})"))
+    return found
+
+
+def _settled(before: Any, after: Any) -> Any:
+    if isinstance(before, dict) and isinstance(after, dict):
+        return {key: _settled(before.get(key), value) for key, value in after.items()}
+    return before if "unknown" in (before, after) else after
+
+
+def refuse_stale(out: Path, step: str, made_from: Callable[[], Mapping[str, Any]], options: Mapping[str, Any]) -> None:
+    """UserError where an earlier step, which is not to be run now, isn't done as the configuration has it.
+
+    Where its inputs are not on this machine, its ``options`` are compared.
+    """
+    manifest = read_manifest(out, step)
+    where, again = folder(out, step), f"run it again: --steps {step}, or all steps"
+    if manifest is None:
+        raise UserError(f"{where} is not finished; run that step first: imagenet-ao build CONFIG --steps {step}")
+    then = manifest["made_from"] if "made_from" in manifest else {"options": manifest["options"]}
+    try:
+        now = made_from()
+    except UserError:
+        now, then = options, {key: then.get(key) for key in options}
+    different = changes(then, now)
+    if different:
+        raise UserError(f"{where} is of {' and '.join(different)}; {again}")
+    altered = _altered(out, step, manifest)
+    if altered:
+        raise UserError(f"{altered} is not as its step left it; {again}")
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], schema: Sequence[tuple[str, str]]) -> Path:

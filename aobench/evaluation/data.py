@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,8 @@ def open_splits(source: Source, wanted: tuple[str, ...] = ("id", "ood"), limit: 
         message = " ".join(str(cause).split()) or type(cause).__name__
         raise UserError(f"the dataset could not be opened: {message}") from error
     found = [_split(name, loaded[name], imagenet_ao.fingerprint, limit) for name in wanted if name in loaded]
+    if limit is None and source.path:
+        _check_fingerprints(Path(source.path), source.config, found)
     if not found:
         raise UserError(f"the dataset has none of the splits {', '.join(wanted)}; it has {', '.join(loaded)}")
     return found
@@ -75,6 +78,21 @@ def _load(datasets: Any, source: Source, wanted: tuple[str, ...]) -> dict[str, A
     if source.config == "mini":
         return {s: datasets.load_dataset("imagenet_ao", "mini", only=s, split=s, **extra) for s in wanted}
     return dict(datasets.load_dataset("imagenet_ao", source.config, **extra))
+
+
+def _check_fingerprints(folder: Path, config: str, splits: list[Split]) -> None:
+    """UserError where a local folder says that it holds other data than was loaded: altered, or an older copy."""
+    try:
+        told = json.loads((folder / "fingerprints.json").read_text(encoding="utf-8"))[config]
+    except (OSError, ValueError, KeyError):
+        return  # a Hub id, or a folder that says nothing
+    for split in splits:
+        wanted = told.get(split.name, {}).get("fingerprint", split.fingerprint)
+        if split.fingerprint != wanted:
+            raise UserError(
+                f"{folder} holds the split {split.name} of fingerprint {wanted} by its fingerprints.json, but "
+                f"{split.fingerprint} was loaded; make the folder anew, or delete its copy in the datasets cache"
+            )
 
 
 def _split(name: str, rows: Any, fingerprint: Any, limit: int | None) -> Split:

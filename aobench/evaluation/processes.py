@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import Any
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from aobench.errors import UserError
 
 #: How accelerate spells the number of processes.
 PROCESSES = ("--num_processes", "--num-processes")
+
+T = TypeVar("T")
 
 
 def start_processes(cpu: bool, hours: float = 2) -> Any:
@@ -58,6 +63,55 @@ class Alone:
         """Nobody to wait for."""
 
 
+class Together:
+    """An accelerator's processes, which fail as one: what stops one stops all, and one of them says why.
+
+    Wherever they wait for each other they also tell whether they failed, so nobody waits for one that is gone.
+    """
+
+    def __init__(self, accelerator: Any) -> None:
+        self.accelerator = accelerator
+        self.process_index, self.num_processes = accelerator.process_index, accelerator.num_processes
+        self.is_main_process, self.device = accelerator.is_main_process, accelerator.device
+
+    def wait_for_everyone(self) -> None:
+        """Wait; where another process has failed, end."""
+        self.from_main(lambda: None)
+
+    def from_main(self, find: Callable[[], T]) -> T:
+        """What ``find`` gives in the main process, in all of them."""
+        return self._exchange(None, find() if self.is_main_process else None)
+
+    @contextlib.contextmanager
+    def failing_as_one(self) -> Iterator[None]:
+        """With several processes an error inside ends them all with status 2 and is told once."""
+        try:
+            yield
+        except Exception as error:
+            if self.num_processes == 1:
+                raise
+            known = isinstance(error, UserError | OSError)
+            self._exchange(f"imagenet-ao: {error}" if known else traceback.format_exc().rstrip(), None)
+        else:
+            self.wait_for_everyone()
+
+    def _exchange(self, failure: str | None, found: Any) -> Any:
+        if self.num_processes == 1:
+            return found
+        from accelerate.utils import gather_object
+
+        every = gather_object([(failure, found)])
+        failed = [process for process, (why, _) in enumerate(every) if why is not None]
+        if not failed:
+            return every[0][1]
+        if failed[0] == self.process_index:
+            print(failure, file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.accelerator.wait_for_everyone()  # the launcher ends the others as soon as one is gone
+        os._exit(2)
+
+
 def end_processes(accelerator: Any) -> None:
     """Wait for all, and leave; with several processes this does not return."""
     accelerator.wait_for_everyone()
@@ -69,10 +123,15 @@ def end_processes(accelerator: Any) -> None:
 
 
 def quiet_bars() -> None:
-    """No progress bars where nobody watches: standard error is no terminal."""
+    """No progress bars where nobody watches: standard error is no terminal.
+
+    Of diffusers only once it is imported; who imports it calls this again.
+    """
     if not sys.stderr.isatty():
         import datasets
         import transformers
 
         datasets.disable_progress_bars()
         transformers.utils.logging.disable_progress_bar()
+        if "diffusers" in sys.modules:
+            sys.modules["diffusers"].utils.logging.disable_progress_bar()

@@ -55,7 +55,9 @@ def _check_list(split: str, listed: Any, path: Path) -> None:
     if not isinstance(listed.get("mode"), str) or len({len(listed[key]) for key in LISTS}) != 1 or not listed["names"]:
         _refuse(path, f"its candidate list of {split} is empty, has no mode or has lists of unequal length")
     numbers = [*listed["attributes"], *listed["objects"]]
-    if not all(type(n) is int and n >= -1 for n in numbers) or not all(isinstance(n, str) for n in listed["names"]):
+    names = [listed["names"], *(listed.get(key, []) for key in ("attribute_names", "object_names"))]
+    worded = all(isinstance(some, list) and all(isinstance(name, str) for name in some) for some in names)
+    if not worded or not all(type(n) is int and n >= -1 for n in numbers):
         _refuse(path, f"its candidate list of {split} holds something else than ids and names")
 
 

@@ -85,9 +85,10 @@ def read(path: str | Path) -> Predictions:
         raise UserError(f"{path} does not say which candidates were ranked (Parquet metadata key {KEY.decode()!r})")
     facts = facts_of(raw, path)
     lists = {
-        name: Candidates(c["mode"], tuple(c["attributes"]), tuple(c["objects"]), tuple(c["names"]))
+        name: Candidates(c["mode"], tuple(c["attributes"]), tuple(c["objects"]), tuple(c["names"]),
+                         tuple(c.get("attribute_names", ())), tuple(c.get("object_names", ())))
         for name, c in facts["candidates"].items()
-    }
+    }  # fmt: skip
     table = sound(table.select(SCHEMA.names), SCHEMA, lists, facts["provenance"], path)
     there = set(table["split"].unique().to_pylist())
     lists = {name: listed for name, listed in lists.items() if name in there}

@@ -1,8 +1,11 @@
 """Make ``pictures/`` anew from the two emoji packages, for the objects and code points of objects.csv.
 
+With --objects and --layout object it makes a folder of other objects, as `imagenet-ao build` draws them:
+OBJECT/STYLE.webp instead of STYLE/OBJECT.webp.
+
 npm pack @lobehub/fluent-emoji-3d@1.1.0 @iconify-json/noto@1.2.9    # then unpack both
 pip install cairosvg
-python -m aobench.mini.import_pictures --fluent PACKAGE --noto PACKAGE [--out FOLDER]
+python -m aobench.mini.import_pictures --fluent PACKAGE --noto PACKAGE [--objects CSV] [--layout object] [--out FOLDER]
 """
 
 from __future__ import annotations
@@ -17,10 +20,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from aobench.mini.pictures import HERE
+from aobench.mini.pictures import HERE, fit
 
-SIDE = 128  #: pixels of a stored picture; the drawing fills it in its longer direction
-FAINTEST = 16  #: alpha (0-255) up to which a border of the drawing is cut off
+#: Where a drawing is stored, by the name of the layout.
+LAYOUTS = {"style": "{style}/{name}.webp", "object": "{name}/{style}.webp"}
 
 
 def fluent(package: Path, codepoint: str) -> Image.Image:
@@ -54,35 +57,26 @@ def noto(package: Path, codepoint: str) -> Image.Image:
     return Image.open(io.BytesIO(drawn)).convert("RGBA")
 
 
-def fit(drawing: Image.Image) -> Image.Image:
-    """Cropped to what is visible, scaled to SIDE in the longer direction, centred."""
-    drawing = drawing.crop(drawing.getchannel("A").point(lambda alpha: 255 * (alpha > FAINTEST)).getbbox())
-    scale = SIDE / max(drawing.size)
-    size = (max(1, round(drawing.width * scale)), max(1, round(drawing.height * scale)))
-    drawing = drawing.resize(size, Image.Resampling.LANCZOS)
-    square = Image.new("RGBA", (SIDE, SIDE))
-    square.paste(drawing, ((SIDE - size[0]) // 2, (SIDE - size[1]) // 2))
-    return square
-
-
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="Make mini's pictures anew from the two emoji packages.")
     parser.add_argument("--fluent", type=Path, required=True, help="unpacked @lobehub/fluent-emoji-3d")
     parser.add_argument("--noto", type=Path, required=True, help="unpacked @iconify-json/noto")
+    parser.add_argument("--objects", type=Path, default=HERE / "objects.csv", help="columns object, codepoint")
+    parser.add_argument("--layout", choices=LAYOUTS, default="style", help="which of the two names the folders")
     parser.add_argument("--out", type=Path, default=HERE / "pictures")
     args = parser.parse_args()
     styles: dict[str, Callable[[str], Image.Image]] = {
         "fluent": partial(fluent, args.fluent),
         "noto": partial(noto, args.noto),
     }
-    with open(HERE / "objects.csv", encoding="utf-8") as stream:
+    with open(args.objects, encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     for style, draw in styles.items():
-        (args.out / style).mkdir(parents=True, exist_ok=True)
         for row in rows:
-            name = row["object"].replace(" ", "_")
-            fit(draw(row["codepoint"])).save(args.out / style / f"{name}.webp", lossless=True, method=6)
+            path = args.out / LAYOUTS[args.layout].format(style=style, name=row["object"].replace(" ", "_"))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fit(draw(row["codepoint"])).save(path, lossless=True, quality=100, method=6)
 
 
 if __name__ == "__main__":

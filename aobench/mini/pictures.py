@@ -12,6 +12,8 @@ from PIL import Image
 
 HERE = Path(__file__).parent
 STYLES = ("fluent", "noto")
+SIDE = 128  #: pixels of a drawing, which fills them in its longer direction
+FAINTEST = 16  #: alpha (0-255) up to which a border of a drawing is cut off
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,29 @@ def picture(name: str, style: str) -> Picture:
     """The drawing of object ``name`` in ``style``."""
     path = HERE / "pictures" / style / f"{name.replace(' ', '_')}.webp"
     with Image.open(path) as image:
-        rgba = np.asarray(image.convert("RGBA"), dtype=np.float32)
+        return of_drawing(image.convert("RGBA"))
+
+
+def fit(drawing: Image.Image) -> Image.Image:
+    """An RGBA drawing cropped to what is visible, scaled to SIDE in the longer direction, centred.
+
+    Raises ValueError where nothing is visible.
+    """
+    box = drawing.getchannel("A").point(lambda alpha: 255 * (alpha > FAINTEST)).getbbox()
+    if box is None:
+        raise ValueError("nothing in the drawing is visible")
+    drawing = drawing.crop(box)
+    scale = SIDE / max(drawing.size)
+    size = (max(1, round(drawing.width * scale)), max(1, round(drawing.height * scale)))
+    drawing = drawing.resize(size, Image.Resampling.LANCZOS)
+    square = Image.new("RGBA", (SIDE, SIDE))
+    square.paste(drawing, ((SIDE - size[0]) // 2, (SIDE - size[1]) // 2))
+    return square
+
+
+def of_drawing(drawing: Image.Image) -> Picture:
+    """The picture of an RGBA drawing of SIDE x SIDE pixels, of which some are more opaque than not."""
+    rgba = np.asarray(drawing, dtype=np.float32)
     rgb, alpha = rgba[..., :3], rgba[..., 3] / 255
     shade = _shade(rgb, alpha)
     return Picture(rgb, alpha, shade, _upper_edge(alpha), _contours(shade, alpha))

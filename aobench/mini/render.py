@@ -7,6 +7,7 @@ import math
 import numpy as np
 from PIL import Image
 
+from aobench.mini.more_textures import LOOKS, MORE_SURFACES, outline
 from aobench.mini.pictures import STYLES, Picture, picture
 from aobench.mini.textures import COLOURS, SIZE, SURFACES, colour_ramp, noise
 
@@ -14,6 +15,9 @@ PIXELS = 112  #: side of a rendered image
 
 #: Attributes that mini renders, each on the published list; order is part of the set's definition.
 ATTRIBUTES: tuple[str, ...] = (*COLOURS, "golden", *SURFACES, "snowy", "moss covered")
+
+#: Attributes that only new sets have; mini's model never learned them.
+MORE_ATTRIBUTES: tuple[str, ...] = (*MORE_SURFACES, *LOOKS)
 
 
 def _golden(shade: np.ndarray) -> np.ndarray:
@@ -58,7 +62,7 @@ def _moss(drawing: Picture, rng: np.random.Generator) -> np.ndarray:
 def paint(attribute: str, drawing: Picture, rng: np.random.Generator) -> np.ndarray:
     """Colours of ``drawing`` under ``attribute``: float32, 128 x 128 x 3, 0..255.
 
-    Raises KeyError for an attribute that mini does not render.
+    Raises KeyError for one that is in neither ATTRIBUTES nor MORE_ATTRIBUTES.
     """
     if attribute in COLOURS:
         return colour_ramp(attribute, drawing.shade)
@@ -68,8 +72,11 @@ def paint(attribute: str, drawing: Picture, rng: np.random.Generator) -> np.ndar
         return _snowy(drawing, rng)
     if attribute == "moss covered":
         return _moss(drawing, rng)
+    if attribute in LOOKS:
+        return LOOKS[attribute](drawing, rng)
+    surface = SURFACES.get(attribute) or MORE_SURFACES[attribute]
     light = (0.36 + 0.78 * drawing.shade) * (1 - 0.6 * drawing.lines)
-    return SURFACES[attribute](rng) * light[..., None]
+    return surface(rng) * light[..., None]
 
 
 def _ground(rng: np.random.Generator) -> np.ndarray:
@@ -84,12 +91,19 @@ def _ground(rng: np.random.Generator) -> np.ndarray:
 def render(attribute: str, name: str, rng: np.random.Generator, style: str | None = None) -> np.ndarray:
     """One image of the composition ``attribute name``: uint8, PIXELS x PIXELS x 3.
 
-    The drawing style, place, size, tilt, mirroring and ground are drawn from ``rng``.
+    The drawing style is drawn from ``rng``, and then all that `draw` draws from it.
     """
     style = style or STYLES[int(rng.integers(len(STYLES)))]
-    drawing = picture(name, style)
+    return draw(attribute, picture(name, style), rng)
+
+
+def draw(attribute: str, drawing: Picture, rng: np.random.Generator) -> np.ndarray:
+    """``drawing`` under ``attribute``, set on a ground: uint8, PIXELS x PIXELS x 3.
+
+    The place, size, tilt, mirroring and ground are drawn from ``rng``. Raises KeyError as `paint` does.
+    """
     colour = np.clip(paint(attribute, drawing, rng), 0, 255)
-    layer = np.dstack([colour, drawing.alpha * 255]).round().astype(np.uint8)
+    layer = np.dstack([colour, outline(attribute, drawing) * 255]).round().astype(np.uint8)
     sprite = Image.fromarray(layer).convert("RGBa")  # premultiplied, so that edges stay clean
     scale = SIZE / (PIXELS * (0.72 + 0.24 * rng.random()))
     angle = math.radians(30 * rng.random() - 15)

@@ -38,6 +38,14 @@ def task_id(task: str, config: str) -> str:
     return f"mini_{task}" if config == "mini" else task
 
 
+def data_name(config: str) -> str:
+    """What a dataset's config is called: a set of one's own, as `imagenet-ao build` makes, is not ImageNet-AO."""
+    from imagenet_ao import ImageNetAO
+
+    ours = [known.name for known in ImageNetAO.BUILDER_CONFIGS]
+    return f"ImageNet-AO ({config})" if config in ours else config
+
+
 def values(result: Result, baseline: Sequence[Result] = ()) -> dict[str, float]:
     """Percent by task; those that the result cannot give are left out.
 
@@ -117,7 +125,7 @@ def model_index(
     return [
         EvalResult(
             task_type="zero-shot-image-classification", dataset_type=dataset,
-            dataset_name=f"ImageNet-AO ({result.config})",
+            dataset_name=data_name(result.config),
             dataset_config=result.config, dataset_split="ood", dataset_revision=revision, metric_type=task,
             metric_name=TASKS[task], metric_value=value,
         )

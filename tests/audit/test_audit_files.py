@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from loopback_s3 import S3
 
+import imagenet_ao
 from aobench.audit.api import alone_in, audit
 from aobench.audit.files import BadFileError, expand
 from aobench.audit.names import Vocabulary
@@ -190,6 +191,16 @@ def test_results_of_another_audit_go(tmp_path):
     ]  # fmt: skip
 
 
+def test_the_same_captions_give_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").write_text(f"a red bus {name}\ntwo wooden benches\n" * 20)
+    for out in ("first", "second"):
+        audit([str(tmp_path / "a.txt"), str(tmp_path / "b.txt")], tmp_path / out, vocabulary=NAMES, workers=2)
+    for name in ("counts-words", "examples-words", "marginals"):
+        first, second = ((tmp_path / out / f"{name}.parquet").read_bytes() for out in ("first", "second"))
+        assert first == second, name
+
+
 def test_two_audits_do_not_share_a_folder(tmp_path):
     (tmp_path / "a.txt").write_text("a red bus\n")
     with alone_in(tmp_path / "out"), pytest.raises(UserError, match="another audit is writing to"):
@@ -203,6 +214,8 @@ def test_a_sample_says_so_where_its_counts_go(tmp_path):
     told = json.loads(pq.read_schema(tmp_path / "out" / "counts-words.parquet").metadata[b"imagenet_ao_audit"])
     assert (told["captions"], told["sample"]) == (2000, 0.1)
     assert 100 < told["counted"] < 300
+    with pytest.warns(UserWarning, match="counts a sample of"):
+        imagenet_ao.read_counts(str(tmp_path / "out" / "counts-words.parquet"))
 
 
 @pytest.mark.parametrize("damage", ["gone", "empty"])

@@ -276,8 +276,12 @@ def test_an_image_that_went_missing_is_made_again(config):
 @pytest.mark.parametrize(
     ("steps", "damage", "told"),
     [
-        (["generate"], None, "compositions.parquet is missing; run the step"),
-        (["validate"], "2-generate/images.parquet", "images.parquet is damaged"),
+        (["generate"], None, "1-compose is not finished; run that step first"),
+        (
+            ["validate"],
+            "2-generate/images.parquet",
+            "images.parquet is not as its step left it; run it again: --steps generate",
+        ),
         (["package"], None, "is not finished; run that step first"),
     ],
 )
@@ -294,4 +298,4 @@ def test_steps_out_of_order_and_damaged_tables_are_one_line(config, capsys, step
 def test_an_empty_corpus_is_refused(config, capsys):
     (config.parent / "captions.txt").write_text("")
     assert main(["build", str(config), "--steps", "compose"]) == 2
-    assert "the corpus 'mine' has no captions" in capsys.readouterr().err
+    assert "the corpus 'mine': no caption was counted" in capsys.readouterr().err

@@ -81,8 +81,9 @@ def save_llava(path, template=None):
 
 #: What a lie shows instead.
 ANOTHER = {
-    "striped": "turquoise", "turquoise": "striped",
+    "striped": "turquoise", "turquoise": "striped", "neon": "plaid", "plaid": "neon",
     "accordion": "banana", "banana": "airliner", "airliner": "accordion",
+    "disc": "tall box", "tall box": "wedge", "wedge": "disc",
 }  # fmt: skip
 
 
@@ -93,6 +94,8 @@ def lies(index, image_id):
 
 class Planted:
     """The renderer; two of twenty images are drawn with another attribute or object than they claim."""
+
+    own_pictures = True
 
     def __init__(self, model, options):
         self.renderer = Renderer(model, options)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -16,6 +18,8 @@ import pytest
 from published_layout import IMAGES, KNOWN, LABELS, picture, write_zip
 
 import imagenet_ao
+from aobench.errors import UserError
+from aobench.evaluation.data import Source, open_splits
 from imagenet_ao import ATTRIBUTES, OBJECTS, DatasetError, fingerprint, label_report, prepare
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +76,8 @@ def test_parquet_outlives_its_source(folder: Path, tmp_path: Path) -> None:
     folder.rename(tmp_path / "moved")
     assert datasets.load_dataset(str(out), split="ood")[0]["image"].size == (8, 8)
     assert sorted(path.name for path in out.iterdir()) == ["README.md", "eval.yaml", "fingerprints.json", "v2"]
-    assert [path.name for path in (out / "v2").iterdir()] == ["ood-00000-of-00001.parquet"]
+    mark = json.loads((out / "fingerprints.json").read_text())["v2"]["ood"]["fingerprint"]
+    assert [path.name for path in (out / "v2").iterdir()] == [f"ood-{mark}-00000-of-00001.parquet"]
     card = (out / "README.md").read_text(encoding="utf-8")
     assert "license: unknown" in card
     assert "not the published benchmark" in card
@@ -82,8 +87,22 @@ def test_several_parquet_shards(folder: Path, tmp_path: Path) -> None:
     out = Path(prepare(tmp_path / "repo", data_dir=str(folder), num_proc=2, max_shard_size="3KB"))
     names = sorted(path.name for path in (out / "v2").iterdir())
     assert len(names) > 1
-    assert names[0] == f"ood-00000-of-{len(names):05d}.parquet"
+    assert re.fullmatch(rf"ood-[0-9a-f]{{16}}-00000-of-{len(names):05d}.parquet", names[0])
     assert fingerprint(datasets.load_dataset(str(out), split="ood")) == fingerprint(load(folder))
+
+
+def test_a_set_made_anew_is_not_served_as_it_was(folder: Path, tmp_path: Path) -> None:
+    out = prepare(tmp_path / "repo", data_dir=str(folder))
+    before = datasets.load_dataset(out, "v2", split="ood")
+    (folder / "red ambulance" / "3.webp").write_bytes(picture(997, "WEBP"))
+    prepare(out, data_dir=str(folder))
+    assert len(list(Path(out, "v2").iterdir())) == 1, "files of the earlier set lie beside the new ones"
+    assert len(datasets.load_dataset(out, "v2", split="ood")) == len(before) + 1, "datasets' copy of the old set"
+    facts = json.loads(Path(out, "fingerprints.json").read_text())
+    facts["v2"]["ood"]["fingerprint"] = "0" * 16
+    Path(out, "fingerprints.json").write_text(json.dumps(facts))
+    with pytest.raises(UserError, match=r"fingerprint 0{16} by its fingerprints.json, but"):
+        open_splits(Source("v2", path=out))
 
 
 @pytest.mark.parametrize("form", ["folder", "zipped"])

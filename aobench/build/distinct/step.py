@@ -12,13 +12,14 @@ are kept.
 
 from __future__ import annotations
 
+import glob
 import io
 import json
 import platform
 import time
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ from aobench.build.distinct.images import ImageSet, open_set
 from aobench.build.distinct.neighbours import Neighbours, inside, search
 from aobench.build.distinct.reference import Shard, describe, open_reference
 from aobench.build.distinct.report import write_report
+from aobench.build.loading import placed_model
 from aobench.errors import UserError
 from aobench.evaluation.store import disk_full_is_one_line, write_in_one_move
 
@@ -93,6 +95,21 @@ class DistinctOptions:
         """What ``decide`` takes."""
         names = Thresholds.__dataclass_fields__
         return Thresholds(**{name: getattr(self, name) for name in names})
+
+
+def placed(options: DistinctOptions, config_path: Path) -> DistinctOptions:
+    """The options with what lies beside the configuration as absolute paths: model, index and reference."""
+
+    def beside(name: str) -> str:
+        place = config_path.parent.resolve() / Path(name).expanduser()
+        return str(place) if glob.glob(str(place)) else name  # noqa: PTH207
+
+    return replace(
+        options,
+        model=placed_model(config_path, options.model) if options.model else options.model,
+        index=beside(options.index) if options.index else options.index,
+        reference=tuple(beside(name) for name in options.reference),
+    )
 
 
 class _Clock:

@@ -43,7 +43,8 @@ class Asked:
 class Judge(Protocol):
     """Called as ``Judge(model, options, pairs)``, ``pairs``: the compositions of the set.
 
-    ``thresholds``: a question's, where it has one that holds unasked. ``facts`` goes into the manifest.
+    ``thresholds``: a question's, where it has one that holds unasked. ``facts`` goes into the manifest. A class with
+    ``own_pictures = True`` takes the option ``pictures``, as a generator does.
     """
 
     questions: tuple[str, ...]
@@ -55,15 +56,19 @@ class Judge(Protocol):
         ...
 
 
-def make_judge(kind: str, model: str, options: dict[str, Any], pairs: Sequence[Pair]) -> Judge:
-    """A judge of KINDS, or a class of one's own as 'package.module:Class'."""
+def find_judge(kind: str) -> Any:
+    """The class of a judge of KINDS, or one's own 'package.module:Class'. UserError where there is none."""
     path = KINDS.get(kind, kind)
     module, colon, name = path.partition(":")
     if not colon:
         raise UserError(f"no judge {kind!r}; there are {', '.join(KINDS)}, or package.module:Class")
     with one_line(kind):
-        found = getattr(import_module(module), name)
-    return found(model, dict(options), pairs)
+        return getattr(import_module(module), name)
+
+
+def make_judge(kind: str, model: str, options: dict[str, Any], pairs: Sequence[Pair]) -> Judge:
+    """A judge of the class that `find_judge` finds."""
+    return find_judge(kind)(model, dict(options), pairs)
 
 
 def refuse_unknown(kind: str, options: Mapping[str, Any], known: Sequence[str]) -> None:
@@ -72,3 +77,23 @@ def refuse_unknown(kind: str, options: Mapping[str, Any], known: Sequence[str]) 
     if unknown:
         has = f"its options are {', '.join(known)}" if known else "it takes none"
         raise UserError(f"the judge {kind!r} has no option {unknown[0]!r}; {has}")
+
+
+def text_option(kind: str, options: Mapping[str, Any], name: str, default: str, holds: Sequence[str] = ()) -> str:
+    """An option that is a text with each of the words ``holds`` in it. UserError for any other."""
+    value = options.get(name, default)
+    lacking = [word for word in holds if word not in value] if isinstance(value, str) else list(holds)
+    if not isinstance(value, str) or lacking:
+        with_words = f" with {' and '.join(holds)} in it" if holds else ""
+        raise UserError(f"the judge {kind!r}: {name} is {value!r}; it takes a text{with_words}")
+    return value
+
+
+def count_option(kind: str, options: Mapping[str, Any], name: str, default: int | None) -> int | None:
+    """An option that is a whole number of at least 1, or null where that is its default. UserError for any other."""
+    value = options.get(name, default)
+    if value is None and default is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UserError(f"the judge {kind!r}: {name} is {value!r}; it takes a whole number of at least 1")
+    return value

@@ -15,19 +15,21 @@ class Redraw:
 
     The claimed composition is drawn first. Where it differs, every other attribute with the claimed object answers for
     the object, and every other object with the claimed attribute for the attribute. So it is exact for pictures of the
-    renderer, and says no to any other.
+    renderer, and says no to any other. Option: pictures, the folder that the generator draws from.
     """
 
+    own_pictures = True
     questions = ("attribute", "object")
     thresholds: Mapping[str, float] = {"attribute": 0.5, "object": 0.5}
 
     def __init__(self, model: str, options: dict[str, Any], pairs: Sequence[Pair]) -> None:
-        from aobench.mini.pictures import objects
-        from aobench.mini.render import ATTRIBUTES
+        from aobench.mini.own_pictures import Objects
+        from aobench.mini.render import ATTRIBUTES, MORE_ATTRIBUTES
 
-        refuse_unknown("redraw", options, ())
-        self.attributes, self.objects = tuple(ATTRIBUTES), objects()
-        self.facts: dict[str, Any] = {"judge": "redraw"}
+        refuse_unknown("redraw", options, ("pictures",))
+        self.attributes, self.objects = (*ATTRIBUTES, *MORE_ATTRIBUTES), Objects(options.get("pictures"))
+        own = {key: self.objects.facts[key] for key in ("pictures",) if key in self.objects.facts}
+        self.facts: dict[str, Any] = {"judge": "redraw", **own}
 
     def __call__(self, asked: Sequence[Asked]) -> dict[str, list[float]]:
         """0 or 1 for each question and image."""
@@ -36,15 +38,12 @@ class Redraw:
 
     def _one(self, asked: Asked) -> tuple[bool, bool]:
         pixels = np.asarray(asked.image)
-        known = (asked.attribute in self.attributes, asked.object in self.objects)
+        known = (asked.attribute in self.attributes, asked.object in self.objects.names)
         if all(known) and self._same(pixels, asked.attribute, asked.object, asked.seed):
             return True, True
-        attribute = known[0] and any(self._same(pixels, asked.attribute, o, asked.seed) for o in self.objects)
+        attribute = known[0] and any(self._same(pixels, asked.attribute, o, asked.seed) for o in self.objects.names)
         thing = known[1] and any(self._same(pixels, a, asked.object, asked.seed) for a in self.attributes)
         return attribute, thing
 
-    @staticmethod
-    def _same(pixels: np.ndarray, attribute: str, name: str, seed: int) -> bool:
-        from aobench.mini.render import render
-
-        return np.array_equal(pixels, render(attribute, name, np.random.default_rng(seed)))
+    def _same(self, pixels: np.ndarray, attribute: str, name: str, seed: int) -> bool:
+        return np.array_equal(pixels, self.objects.render(attribute, name, seed))

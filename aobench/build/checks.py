@@ -1,0 +1,122 @@
+"""What can be known to be wrong before any work is done: values, and inputs of the steps that are asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from aobench.build.config import Config, Judge, located
+from aobench.errors import UserError
+
+#: What a package writes beside its folder of Parquet, or its step does.
+TAKEN = ("sheets", "readme.md", "build.json", "fingerprints.json", "eval.yaml", "manifest.json")
+
+
+def check_values(config: Config, where: str) -> None:
+    """UserError for a value that no step can work with."""
+    if config.seed < 0:
+        raise UserError(f"{where}: seed is {config.seed}; it takes a whole number of at least 0")
+    for key in ("attributes", "objects"):
+        value = getattr(config.compose, key)
+        if not isinstance(value, str | list):
+            raise UserError(f"{where}: compose: {key} is {value!r}; it takes published, a list, or a text file's name")
+    for corpus in config.compose.corpora:
+        if not re.fullmatch(r"\w([\w .-]*[\w-])?", corpus.name):
+            raise UserError(
+                f"{where}: the corpus name {corpus.name!r} names a folder and a column: letters, digits, spaces, "
+                "- _ and . within"
+            )
+        if corpus.threshold < 0:
+            raise UserError(f"{where}: corpus {corpus.name!r}: threshold is {corpus.threshold}; it goes from 0")
+    try:
+        config.distinct.check()
+    except UserError as error:
+        raise UserError(f"{where}: distinct: {error}") from error
+    _check_package(config, where)
+
+
+def _check_package(config: Config, where: str) -> None:
+    import yaml
+
+    name, licence = config.package.name, config.package.licence
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,95}", name):
+        raise UserError(f"{where}: package: name is letters, digits, - _ and . (it names a folder and a config)")
+    if name.lower() in TAKEN:
+        raise UserError(f"{where}: package: the name {name!r} is taken by a file of the package; choose another")
+    if yaml.safe_load(name) != name:
+        raise UserError(f"{where}: package: the card's YAML would read the name {name!r} as no text; add a word to it")
+    if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", licence) or yaml.safe_load(licence) != licence:
+        raise UserError(
+            f"{where}: package: licence is {licence!r}; it takes one word as the Hub spells it, such as cc-by-4.0 or "
+            "other"
+        )
+    if config.package.sheet_images < 0:
+        raise UserError(f"{where}: package: sheet_images is {config.package.sheet_images}; give 0 (no sheets) or more")
+
+
+def check_inputs(config: Config, path: Path, steps: Collection[str]) -> None:
+    """UserError for what a step that is asked for would stumble over later: classes, thresholds, files, extras."""
+    from aobench.build.generators import find_generator
+
+    out = located(path, config.out)
+    blocking = next((p for p in (out, *out.parents) if p.exists() and not p.is_dir()), None)
+    if blocking:
+        raise UserError(f"{path}: out: {blocking} is a file; name a folder")
+    if "generate" in steps:
+        find_generator(config.generate.generator)
+    if "validate" in steps:
+        _check_validate(config, path)
+    if "distinct" in steps:
+        _check_distinct(config, path)
+
+
+def _check_validate(config: Config, path: Path) -> None:
+    options = config.validate
+    human = located(path, options.human) if options.human else None
+    if human and not human.is_file():
+        raise UserError(
+            f"{path}: validate: human: {human} is no file; make the images first (--steps compose generate), have them "
+            "judged with imagenet-ao annotate --verdicts, then build on"
+        )
+    for judge in options.judges:
+        _check_thresholds(judge, bool(human), f"{path}: the judge {judge.name or judge.kind!r}")
+        if judge.labels and not located(path, judge.labels).is_file():
+            raise UserError(
+                f"{path}: the judge {judge.name or judge.kind!r}: labels: {located(path, judge.labels)} is missing or "
+                "no file; leave it out until there is one"
+            )
+
+
+def _check_thresholds(judge: Judge, human: bool, what: str) -> None:
+    """Of a judge whose class says its questions; others are asked when they judge."""
+    from aobench.build.validate.judges import find_judge
+
+    found = find_judge(judge.kind)
+    given = {question: getattr(judge, question) for question in ("attribute", "object", "composition")}
+    own: Any = getattr(found, "thresholds", None)
+    asks: Any = getattr(found, "questions", None)
+    if not isinstance(own, dict) or not isinstance(asks, tuple):
+        return
+    open_ones = [question for question in asks if given.get(question) is None and question not in own]
+    chosen = [question for question in asks if given.get(question) is None and judge.precision is not None]
+    if open_ones and judge.precision is None:
+        question = open_ones[0]
+        raise UserError(f"{what}, {question} has no threshold: give one ({question}: NUMBER), or precision with labels")
+    if chosen and not (judge.labels or human):
+        raise UserError(f"{what}: precision is asked for, but no answers are known; name labels or human")
+
+
+def _check_distinct(config: Config, path: Path) -> None:
+    from aobench.build.distinct.extra import need
+    from aobench.build.distinct.reference import open_reference
+    from aobench.build.distinct.step import placed
+    from aobench.models.registry import resolve
+
+    options = placed(config.distinct, path)
+    need("imagehash")
+    open_reference(options.reference)
+    if options.model is not None:
+        need("faiss")
+        resolve(options.model)

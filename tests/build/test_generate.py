@@ -1,0 +1,138 @@
+"""Generate: images that were altered, models whose weights were replaced, options that a pipeline doesn't take."""
+
+import json
+import shutil
+
+import pytest
+from PIL import Image
+from test_compose import write
+from tiny_pipelines import save_sdxl
+
+from aobench.build.generators import make_generator
+from aobench.build.steps import folder, read_manifest, read_rows
+from aobench.cli import main
+from aobench.errors import UserError
+
+CALL = {"num_inference_steps": 1, "guidance_scale": 0.0, "height": 32, "width": 32}
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    """A build of four drawings."""
+    path = write(tmp_path, ["the sky"], objects=["banana", "airliner"])
+    content = json.loads(path.read_text())
+    content["generate"].update(images=2, batch_size=3)
+    path.write_text(json.dumps(content))
+    assert main(["build", str(path), "--steps", "compose", "generate"]) == 0
+    return path
+
+
+def images(path):
+    """Every image's bytes."""
+    where = folder(path.parent / "out", "generate") / "images"
+    return {p.relative_to(where).as_posix(): p.read_bytes() for p in sorted(where.rglob("*.png"))}
+
+
+@pytest.mark.parametrize("table", ["there", "gone"])
+@pytest.mark.parametrize("damage", ["swapped", "truncated", "empty", "another prompt"])
+def test_an_image_that_was_altered_is_made_again(drawn, damage, table, capsys):
+    first = images(drawn)
+    where = folder(drawn.parent / "out", "generate")
+    one, other = sorted((where / "images").rglob("*.png"))[:2]
+    content = {"swapped": other.read_bytes(), "truncated": one.read_bytes()[:200], "empty": b"", "another prompt": b""}
+    one.write_bytes(content[damage])
+    if damage == "another prompt":
+        Image.new("RGB", (112, 112)).save(one, format="PNG")
+    if table == "gone":
+        (where / "images.parquet").unlink()
+    else:
+        assert main(["build", str(drawn), "--steps", "validate"]) == 2
+        assert "run the step generate again" in capsys.readouterr().err
+    assert main(["build", str(drawn), "--steps", "generate"]) == 0
+    assert images(drawn) == first, "generate called the step done, or took a picture that isn't the task's"
+    assert main(["build", str(drawn), "--steps", "validate"]) == 0
+
+
+def test_distinct_names_a_missing_image(drawn, capsys):
+    pytest.importorskip("imagehash")
+    assert main(["build", str(drawn), "--steps", "validate"]) == 0
+    next((drawn.parent / "out").rglob("*.png")).unlink()
+    capsys.readouterr()
+    assert main(["build", str(drawn), "--steps", "distinct"]) == 2
+    err = capsys.readouterr().err
+    assert "is missing or not the image that was generated; run the step generate again" in err
+    assert len(err.strip().splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def sdxl(tmp_path_factory):
+    pytest.importorskip("diffusers")
+    where = tmp_path_factory.mktemp("model") / "sdxl"
+    save_sdxl(where)
+    return where
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"guidance_scal": 1.0}, "has no option 'guidance_scal'; did you mean 'guidance_scale'?"),
+        ({"nonsense": 1}, "has no option 'nonsense'; there are dtype, revision"),
+        ({"num_images_per_prompt": 2}, "num_images_per_prompt is set by the build"),
+        ({"output_type": "latent"}, "output_type is set by the build"),
+        ({"return_dict": False}, "return_dict is set by the build"),
+        ({"prompt": "x"}, "prompt is set by the build"),
+        ({"generator": None}, "generator is set by the build"),
+        ({"dtype": "float8"}, "dtype is float32, float16 or bfloat16"),
+    ],
+)
+def test_options_that_the_pipeline_does_not_take_are_one_line(sdxl, options, told):
+    with pytest.raises(UserError) as error:
+        make_generator("diffusion", str(sdxl), {**CALL, **options})
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("options", [{"height": 33}, {"num_inference_steps": "two"}, {"guidance_scale": "high"}])
+def test_values_that_the_pipeline_refuses_are_one_line(sdxl, options):
+    from aobench.build.generators import Task
+
+    generator = make_generator("diffusion", str(sdxl), {**CALL, **options})
+    with pytest.raises(UserError, match="generate: ") as error:
+        generator([Task("a__b/0", "a", "b", 0, 1, "a photo of a b")])
+    assert "\n" not in str(error.value)
+
+
+def test_loading_is_quiet_where_nobody_watches(sdxl, capfd):
+    make_generator("diffusion", str(sdxl), CALL)
+    assert capfd.readouterr().err == "", "a bar was drawn though stderr is no terminal"
+
+
+def test_what_is_no_generator_is_one_line():
+    with pytest.raises(UserError, match="is no generator"):
+        make_generator("json:dumps", "", {})
+
+
+def test_images_of_replaced_weights_are_not_mixed(sdxl, tmp_path, capsys):
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(sdxl, tmp_path / "sdxl")
+    path = write(tmp_path, ["the sky"], objects=["banana", "airliner"])
+    content = json.loads(path.read_text())
+    content["generate"] = {"model": "sdxl", "images": 1, "options": CALL}
+    path.write_text(json.dumps(content))
+    steps = ["build", str(path), "--cpu", "--steps", "compose", "generate"]
+    assert main(steps) == 0, "a folder beside the YAML is not found"
+    manifest = read_manifest(tmp_path / "out", "generate")
+    assert manifest["made_from"]["weights"].startswith("sha256:")
+    assert manifest["facts"]["model"] == "sdxl"
+    weights = tmp_path / "sdxl" / "unet" / "diffusion_pytorch_model.safetensors"
+    save_file({name: value * 2 for name, value in load_file(weights).items()}, weights)
+    first = images(path)
+    next((tmp_path / "out").rglob("*.png")).unlink()
+    capsys.readouterr()
+    assert main(steps) == 2, "an image of the new weights was put among those of the old ones"
+    assert "holds images made with other weights of a model" in capsys.readouterr().err
+    shutil.rmtree(folder(tmp_path / "out", "generate"))
+    assert main(steps) == 0
+    assert images(path) != first
+    assert len(read_rows(folder(tmp_path / "out", "generate") / "images.parquet")) == 2
