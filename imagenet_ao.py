@@ -736,8 +736,10 @@ CARD = """
 
 Images of attribute-object compositions, to be classified into composition classes. Made by `imagenet_ao.prepare`.
 
-- **v2**: a copy of the images that the authors of [arXiv:2407.05897](https://arxiv.org/abs/2407.05897) published,
-  split `ood`. The archive names no licence, so their licence is unknown: ask the authors before you pass them on.
+- **v2**: the second version, a copy of the archive that the authors of
+  [arXiv:2407.05897](https://arxiv.org/abs/2407.05897) released, split `ood`. The first version, which it follows, is
+  that of [arXiv:2403.18525](https://arxiv.org/abs/2403.18525). The archive names no licence, so the images' licence is
+  unknown: ask the authors before you pass them on.
   `caption_count` is filled in only where counts were given; `attribute` is empty in the split `id`.
 - **mini**: drawn pictures with attributes painted on them. It is not the published benchmark, and figures on the two
   do not compare. Drawings: Fluent Emoji (MIT) and Noto Emoji (Apache-2.0).

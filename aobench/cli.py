@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     e.add_argument("--cpu", action="store_true", help="use the CPU even where there is a GPU")
 
     s = verbs.add_parser("score", help="recompute every figure from predictions.parquet, without a model")
-    s.add_argument("tables", nargs="+", help="predictions.parquet files")
+    s.add_argument("tables", nargs="+", help="predictions.parquet files, or folders that hold one")
     s.add_argument("--json", action="store_true", help="print all figures as JSON")
 
     p = verbs.add_parser("prepare", help="write the dataset in the Hub's form: Parquet and a card")
@@ -112,6 +112,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     found = [resolve(name) for name in args.models]
     from aobench.evaluation.data import Source, open_splits
+    from aobench.evaluation.places import result_names
     from aobench.evaluation.processes import end_processes, quiet_bars, start_processes
     from aobench.evaluation.report import print_table
     from aobench.evaluation.runner import Settings
@@ -125,16 +126,22 @@ def _evaluate(args: argparse.Namespace) -> None:
         args.embeddings or args.out / "embeddings", args.candidates, templates, args.batch_size, args.workers,
         args.shard_size, args.draft, args.on_bad_image,
     )  # fmt: skip
-    rows = [_evaluate_one(model, splits, settings, accelerator, config, args) for model in found]
+    folders = [args.out / name for name in result_names(args.models)]
+    rows = [
+        _evaluate_one(model, folder, splits, settings, accelerator, config, args)
+        for model, folder in zip(found, folders, strict=True)
+    ]
     if accelerator.is_main_process:
         print_table([row for row in rows if row])
-        print(f"Written to {args.out}{os.sep}")
+        for folder in folders:
+            print(f"Written to {folder}{os.sep}")
     end_processes(accelerator)
 
 
 def _evaluate_one(
-    found: Resolved, splits: list[Any], settings: Any, accelerator: Any, config: str, args: argparse.Namespace
-) -> Any:
+    found: Resolved, folder: Path, splits: list[Any], settings: Any, accelerator: Any, config: str,
+    args: argparse.Namespace,
+) -> Any:  # fmt: skip
     """Load one model, run it, write its results; the row for the printed table, on the main process."""
     from aobench.analysis.figures import all_figures
     from aobench.evaluation.report import provenance, results, write_results
@@ -145,12 +152,11 @@ def _evaluate_one(
     began = time.perf_counter()
     model = found.load(accelerator.device, LoadOptions(args.dtype, args.compile, args.attention))
     load = round(time.perf_counter() - began, 3)
-    facts = provenance(model, splits, args.dataset or "imagenet_ao", config, settings.templates)
+    facts = provenance(model, splits, args.dataset or "imagenet_ao", config, settings.templates, args.limit)
     predictions, seconds = run(model, splits, settings, accelerator, facts)
     if not accelerator.is_main_process:
         return None
     figures = all_figures(predictions)
-    folder = args.out / found.name.strip("/").replace("/", "--").replace(":", "--")
     folder.mkdir(parents=True, exist_ok=True)
     table = write(predictions, folder / "predictions.parquet")
     content = results(predictions, figures, {"load": load, **seconds}, accelerator.num_processes, table)

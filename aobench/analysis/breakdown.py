@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from compositional_ood.compositional_ood import wilson
+from compositional_ood.compositional_ood import cluster_interval, effective_images, wilson
 from matplotlib.figure import Figure
 
 from aobench.analysis.plots import COLOURS, new
@@ -58,9 +58,11 @@ def heat_map(cells: Cells, title: str) -> Figure:
     )
     main.set_yticks(range(len(rows)), [cells.attributes[a] for a in rows], fontsize=7)
     figure.colorbar(shown, ax=main, label="accuracy, %", location="top", shrink=0.4, aspect=40)
+    # One design effect for all: an attribute has too few compositions to tell its own.
+    share = effective_images(cells.right, cells.n) / cells.n.sum()
     for place, a in enumerate(rows):
         right, n = int(cells.right[a].sum()), int(cells.n[a].sum())
-        low, high = wilson(right, n)
+        low, high = wilson(share * right, share * n)
         side.plot([100 * low, 100 * high], [place, place], color=COLOURS[0], linewidth=1.4)
         side.plot(100 * right / n, place, "o", color=COLOURS[0], markersize=3.5)
     side.set_ylim(main.get_ylim())
@@ -103,7 +105,8 @@ def against_counts(counts: np.ndarray, rates: np.ndarray, draws: int = 2000, see
 def counts_figure(right: dict[str, tuple[int, int]], title: str) -> tuple[Figure, dict[str, CountsFit]]:
     """``right``: class name -> (right answers, images). A panel a training set: captions naming a class, and accuracy.
 
-    Dots are classes; the line joins the pooled accuracy, with 95 % Wilson bars, of fifths of the classes by count.
+    Dots are classes; squares the pooled accuracy of fifths of the classes by count, with 95 % bars that take classes as
+    independent. The title says how many classes the published counts lack.
     """
     listed = caption_counts()
     fits: dict[str, CountsFit] = {}
@@ -117,7 +120,7 @@ def counts_figure(right: dict[str, tuple[int, int]], title: str) -> tuple[Figure
         fits[name] = found = against_counts(counts, good / np.maximum(n, 1))
         panel.plot(counts + 1, 100 * good / n, "o", color=COLOURS[4], markersize=3, alpha=0.7, markeredgewidth=0)
         for fifth in np.array_split(np.argsort(counts, kind="stable"), 5):
-            low, high = wilson(int(good[fifth].sum()), int(n[fifth].sum()))
+            low, high, _ = cluster_interval(good[fifth], n[fifth])
             at = np.exp(np.log(counts[fifth] + 1).mean())
             panel.plot([at, at], [100 * low, 100 * high], color="#000000", linewidth=1.6)
             panel.plot(at, 100 * good[fifth].sum() / n[fifth].sum(), "s", color="#000000", markersize=4)
@@ -128,7 +131,9 @@ def counts_figure(right: dict[str, tuple[int, int]], title: str) -> tuple[Figure
         )
         panel.set_xlabel("captions naming the class, + 1", fontsize=8)
     np.ravel(axes)[0].set_ylabel("accuracy on the class, %")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
+    absent = [c for c in right if all(c not in by_class for by_class in listed.values())]
+    more = f"\n{len(absent)} of {len(right)} objects left out: no class of the published caption counts has their name"
+    figure.suptitle(title + (f"{more}, such as {absent[0]}" if absent else ""), x=0.01, ha="left", fontsize=9)
     return figure, fits
 
 

@@ -6,25 +6,30 @@ from typing import Any
 
 import numpy as np
 
+from aobench.analysis.figures import composition_numbers
 from aobench.evaluation.table import Predictions
 
 
 def by_part(predictions: Predictions, split: str, part: str) -> list[dict[str, Any]]:
     """Top-1 accuracy of a split's images by their ``part`` ('attribute' or 'object'), the worst first.
 
-    Each row: ``id``, ``name``, ``n`` images, ``rate`` 0..1 of the split's candidates named right, and its 95 % Wilson
-    interval ``low``, ``high``. Unreadable images count as wrong. Rows of equal rate are in the order of their names.
+    Each row: ``id``, ``name``, ``n`` images, ``rate`` 0..1 of the split's candidates named right, and its 95 % interval
+    ``low``, ``high``, which takes compositions as independent: Wilson's, with the design effect of the whole split, as
+    a part has too few compositions to tell its own. Unreadable images count as wrong. Rows of equal rate are in the
+    order of their names.
     """
-    from compositional_ood.compositional_ood import wilson
+    from compositional_ood.compositional_ood import effective_images, wilson
 
     rows, listed = predictions.split(split), predictions.candidates[split]
     ids = np.asarray(rows[part], dtype=np.int64)
     right = np.asarray(rows["rank"], dtype=np.int64) == 0
+    shown = composition_numbers(rows)
+    share = effective_images(np.bincount(shown, weights=right), np.bincount(shown)) / len(right)
     names = _names(listed, rows, part)
     table = []
     for number in np.unique(ids[ids >= 0]):
         mine = right[ids == number]
-        low, high = wilson(int(mine.sum()), len(mine))
+        low, high = wilson(share * mine.sum(), share * len(mine))
         table.append(
             {"id": int(number), "name": names.get(int(number), str(number)), "n": len(mine), "rate": float(mine.mean()),
              "low": low, "high": high}
@@ -33,7 +38,10 @@ def by_part(predictions: Predictions, split: str, part: str) -> list[dict[str, A
 
 
 def _names(listed: Any, rows: dict[str, list[Any]], part: str) -> dict[int, str]:
-    """Names of the parts, from what the candidates with a common part have in common: their first or last words."""
+    """Names of the parts by id: the table's own, or in one of an earlier version those of the set that it fits."""
+    told: tuple[str, ...] = listed.attribute_names if part == "attribute" else listed.object_names
+    if told:
+        return dict(enumerate(told))
     import imagenet_ao
 
     mini = {"attribute": imagenet_ao._mini("render").ATTRIBUTES, "object": imagenet_ao._mini("pictures").objects()}

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from aobench.analysis.effective import Effective, Group, Line
     from aobench.analysis.records import Record
 
+SMALLEST = 1e-300  #: p values below it are told as less than it: floats end there
 VERBS = ("effective", "compare", "breakdown", "disentangle")
 
 
@@ -20,7 +21,9 @@ def add_parser(verbs: Any) -> None:
     e = verbs.add_parser(
         "effective", help="effective generalization over a baseline family, with intervals and figures"
     )
-    e.add_argument("files", nargs="*", type=Path, help="results.json files or CSVs; default: the published 68 models")
+    e.add_argument(
+        "files", nargs="*", type=Path, help="folders of results, or CSVs; default: the published 68 models"
+    )
     e.add_argument(
         "--baseline",
         help="all, or family=NAME, training_set=NAME[,NAME], model=NAME; default for the published table: family=CLIP",
@@ -33,13 +36,13 @@ def add_parser(verbs: Any) -> None:
     e.add_argument("--out", type=Path, help="folder for models.csv, groups.csv and the figures")
 
     c = verbs.add_parser("compare", help="two models on the same images: McNemar, and a bootstrap over compositions")
-    c.add_argument("first", type=Path, help="predictions.parquet")
-    c.add_argument("second", type=Path, help="predictions.parquet")
+    c.add_argument("first", type=Path, help="predictions.parquet, or the folder that holds it")
+    c.add_argument("second", type=Path, help="predictions.parquet, or the folder that holds it")
     c.add_argument("--split", default="ood")
     c.add_argument("--kind", default="composition", choices=("composition", "attribute", "object"))
 
     b = verbs.add_parser("breakdown", help="accuracy by attribute and object, and against caption counts, as figures")
-    b.add_argument("table", type=Path, help="predictions.parquet")
+    b.add_argument("table", type=Path, help="predictions.parquet, or the folder that holds it")
     b.add_argument("--split", default="ood")
     b.add_argument("--kind", default="object", choices=("composition", "attribute", "object"))
     b.add_argument("--out", type=Path, default=Path("breakdown"), help="folder for the figures (default: breakdown)")
@@ -60,12 +63,12 @@ def run(args: argparse.Namespace) -> None:
     )
 
 
-def _records(args: argparse.Namespace) -> tuple[list[Record], str]:
-    """The records that the files hold, and the rule of the baseline."""
+def _records(args: argparse.Namespace) -> tuple[list[Record], str, str]:
+    """The records that the files hold, the rule of the baseline, and which accuracy it is."""
     from aobench.analysis import records as source
 
     if not args.files:
-        return source.published(), args.baseline or "family=CLIP"
+        return source.published(), args.baseline or "family=CLIP", "object accuracy"
     tables = [path for path in args.files if path.suffix.lower() == ".csv"]
     results = [path for path in args.files if path not in tables]
     found = [record for path in tables for record in source.read_csv(path)]
@@ -79,23 +82,24 @@ def _records(args: argparse.Namespace) -> tuple[list[Record], str]:
     if not args.baseline:
         families = ", ".join(sorted({f"family={r.family}" for r in found}))
         raise UserError(f"name the baseline models with --baseline: all, {families}, or training_set=NAME")
-    return found, args.baseline
+    return found, args.baseline, f"{args.figure.replace('_', ' ')} accuracy" if results else "accuracy"
 
 
 def _effective(args: argparse.Namespace) -> None:
     from aobench.analysis.effective import by_group, effective, fit, left_out
-    from aobench.analysis.records import select
+    from aobench.analysis.records import images_shown, select
 
-    records, rule = _records(args)
+    records, rule, what = _records(args)
     id_sets = tuple(args.id_sets.split(","))
     how: dict[str, Any] = {"transform": args.transform, "id_sets": id_sets}
     baseline = select(records, rule)
     line = fit(baseline, **how)
     found = effective(line, records)
     summary = left_out(baseline, records, args.by, **how) if args.leave_out else by_group(line, records, args.by)
+    print(f"{what[0].upper()}{what[1:]} of {len(records)} models, {images_shown(records)}.")
     _print_effective(line, found, summary, rule, args.leave_out)
     if args.out:
-        for path in _write_effective(args.out, line, records, found, summary, rule, args.by):
+        for path in _write_effective(args.out, line, records, found, summary, rule, args.by, what):
             print(f"Written: {path}")
 
 
@@ -104,6 +108,8 @@ def _points(low: float, value: float, high: float) -> str:
 
 
 def _print_effective(line: Line, found: list[Effective], summary: list[Group], rule: str, without: bool) -> None:
+    from aobench.analysis.effective import FEW
+
     low, high = line.interval()
     print(f"Baseline: {rule}, {len(line.models)} models in {line.runs} independent runs, T = {line.transform}.")
     slopes = ", ".join(
@@ -115,7 +121,10 @@ def _print_effective(line: Line, found: list[Effective], summary: list[Group], r
           + (", each group by a line without it:" if without else ":"))  # fmt: skip
     for g in summary:
         far = f"; {g.extrapolated} beyond the baseline's range" if g.extrapolated else ""
+        far += "; few runs" if g.few else ""
         print(f"  {g.name:20s} {_points(g.low, g.rho, g.high):26s} n = {g.n}, runs = {g.runs}{far}")
+    if any(g.few for g in summary):
+        print(f"  few runs: fewer than {FEW}; the interval says little of another run with that training.")
     print("\nmodel: ID %, OoD %, expected %, effective generalization, odds ratio, accuracy ratio")
     for e in sorted(found, key=lambda e: e.rho):
         marks = (" beyond range" if e.extrapolated else "") + (" outside the baseline's scatter" if not
@@ -144,39 +153,51 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def _write_effective(
-    out: Path, line: Line, records: list[Record], found: list[Effective], summary: list[Group], rule: str, by: str
-) -> list[Path]:
+    out: Path, line: Line, records: list[Record], found: list[Effective], summary: list[Group], rule: str, by: str,
+    what: str,
+) -> list[Path]:  # fmt: skip
     from dataclasses import asdict
 
     from aobench.analysis import plots
     from aobench.analysis.interactive import page, write_page
+    from aobench.analysis.records import images_shown
 
     written = [write_rows(out / "models.csv", [e.row() for e in found])]
     written.append(write_rows(out / "groups.csv", [asdict(g) for g in summary]))
-    title = f"Effective generalization over {rule} ({len(line.models)} models, {line.transform} fit)"
+    title = f"Effective generalization ({what}) over {rule} ({len(line.models)} models, {line.transform} fit)"
     written += plots.save(plots.groups(summary, f"{title}, by {by}"), out / "by_group")
     written += plots.save(plots.models(found, title), out / "by_model")
     if len(line.id_sets) == 1:
         fit = f"slope {line.coefficients[1]:.3f}, R^2 {line.r2:.3f}"
-        written += plots.save(plots.scatter(line, records, f"ID and OoD accuracy; {rule}: {fit}", by), out / "scatter")
-        note = f"Baseline: {rule}. Fit: {fit}. Hover or tab for figures; click a training set to hide it."
-        written.append(write_page(page(line, records, found, "ID and OoD accuracy", note), out / "scatter.html"))
+        head, images = f"ID and OoD {what}", images_shown(records)
+        picture = plots.scatter(line, records, f"{head}, {images}\n{rule}: {fit}", by, what)
+        written += plots.save(picture, out / "scatter")
+        note = f"{images}. Baseline: {rule}. Fit: {fit}. Hover or tab for figures; click a training set to hide it."
+        written.append(write_page(page(line, records, found, head, note, what=what), out / "scatter.html"))
     return written
 
 
 def _compare(args: argparse.Namespace) -> None:
+    from aobench.analysis.figures import split_figures
     from aobench.analysis.paired import compare_tables
+    from aobench.evaluation.report import chance
     from aobench.evaluation.table import read
 
-    first, second = read(args.first), read(args.second)
-    r = compare_tables(first, second, args.split, args.kind)
-    names = [p.provenance["model"]["id"] for p in (first, second)]
+    tables = [read(path) for path in (args.first, args.second)]
+    r = compare_tables(tables[0], tables[1], args.split, args.kind)
     print(f"{args.kind} accuracy on {args.split}, {r.n:,} images of {r.compositions:,} compositions:")
-    print(f"  {names[0]}: {100 * r.first:.2f} %   {names[1]}: {100 * r.second:.2f} %")
-    print(f"  difference {_points(r.low, r.difference, r.high).strip()} points (95 %, bootstrap over compositions)")
-    print(
-        f"  right in one alone: {r.only_first} and {r.only_second}; exact McNemar, images as independent: p = {r.p:.3g}"
-    )
+    for table, rate in zip(tables, (r.first, r.second), strict=True):
+        listed = table.candidates[args.split]
+        f = split_figures(table.split(args.split), listed)
+        low, high, by_chance = f[f"{args.kind}_top1_low"], f[f"{args.kind}_top1_high"], chance(f, args.kind) or 0.0
+        print(f"  {table.provenance['model']['id']}: {100 * rate:.2f} % [{100 * low:.2f}, {100 * high:.2f}], "
+              f"chance {100 * by_chance:.2f} % of {len(listed):,} {listed.mode} candidates")  # fmt: skip
+    if len({table.candidates[args.split].hash for table in tables}) > 1:
+        print("  The candidate lists differ: the models were not asked the same, which is part of the difference.")
+    print(f"  difference {_points(r.low, r.difference, r.high).strip()} points")
+    p = f"= {r.p:.3g}" if r.p >= SMALLEST else f"< {SMALLEST:g}"
+    print(f"  right in one alone: {r.only_first} and {r.only_second}; exact McNemar, images as independent: p {p}")
+    print("  Intervals 95 %, compositions as independent; the difference's by a bootstrap over them.")
 
 
 def _breakdown(args: argparse.Namespace) -> None:

@@ -19,6 +19,7 @@ from aobench.analysis.scales import inside, redraw, scale, transformed
 from aobench.errors import UserError
 
 DRAWS, CONFIDENCE = 4000, 0.95
+FEW = 3  #: groups of fewer runs are marked: their interval says little of another run
 TRIES = 50  #: times that degenerate bootstrap samples are drawn anew
 
 
@@ -246,6 +247,11 @@ class Group:
     low: float
     high: float
     extrapolated: int
+
+    @property
+    def few(self) -> bool:
+        """Whether its runs are fewer than FEW."""
+        return self.runs < FEW
 
 
 def by_group(

@@ -67,7 +67,8 @@ def read_store(path: Path, key: dict[str, Any], splits: Sequence[Split]) -> Labe
     split = next((s for s in splits if s.fingerprint == key["fingerprint"] and s.name == key["split"]), None)
     if split is None:
         raise UserError(
-            f"{path} was made from another dataset (fingerprint {key['fingerprint']}); name it with --config"
+            f"{path} was made from other images (fingerprint {key['fingerprint']}): of a run with --limit, of which "
+            "embeddings are not measured, or of another dataset, which --config and --data-dir name"
         )
     bare = {k: v for k, v in key.items() if k not in ("count", "shard", "format")}
     store = Store(path.parent, bare, key["count"], key["shard"])

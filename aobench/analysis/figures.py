@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from aobench.evaluation.candidates import Candidates
 from aobench.evaluation.table import Predictions
 
@@ -19,11 +21,21 @@ def _inputs(rows: dict[str, list[Any]], listed: Candidates) -> dict[str, Any]:
         "references": rows["label"],
         "attributes": [max(a, 0) for a in listed.attributes],
         "objects": [max(o, 0) for o in listed.objects],
+        "groups": composition_numbers(rows),
     }
 
 
+def composition_numbers(rows: dict[str, list[Any]]) -> np.ndarray:
+    """int N: a number 0.. for the composition that each image shows; its object where it has no attribute."""
+    pairs = np.column_stack([rows["attribute"], rows["object"]])
+    return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+
+
 def split_figures(rows: dict[str, list[Any]], listed: Candidates, confidence: float = 0.95) -> dict[str, Any]:
-    """The figures of one split, fractions 0..1; those that the candidates cannot give are left out."""
+    """The figures of one split, fractions 0..1; those that the candidates cannot give are left out.
+
+    Intervals take compositions as independent, not images.
+    """
     from compositional_ood.compositional_ood import score
 
     figures = score(**_inputs(rows, listed), confidence=confidence)
@@ -51,8 +63,11 @@ def split_figures(rows: dict[str, list[Any]], listed: Candidates, confidence: fl
 def all_figures(predictions: Predictions, confidence: float = 0.95) -> dict[str, Any]:
     """Figures by split and, where both ID and OoD are there, their gap and harmonic mean.
 
-    ``gap`` is ID less OoD in the split's main accuracy; ``harmonic_mean`` is 2 a b / (a + b), 0 if both are 0.
+    ``gap`` is ID less OoD in the split's main accuracy; ``harmonic_mean`` is 2 a b / (a + b), 0 if both are 0. Both
+    have intervals, which take the two splits as independent of each other.
     """
+    from compositional_ood.compositional_ood import seen_and_novel
+
     splits = {
         name: split_figures(predictions.split(name), listed, confidence)
         for name, listed in predictions.candidates.items()
@@ -60,11 +75,9 @@ def all_figures(predictions: Predictions, confidence: float = 0.95) -> dict[str,
     result: dict[str, Any] = {"splits": splits}
     if {"id", "ood"} <= splits.keys():
         main = main_figure(predictions)
-        a, b = splits["id"].get(main), splits["ood"].get(main)
-        if a is not None and b is not None:
-            result["gap"] = a - b
-            result["harmonic_mean"] = 2 * a * b / (a + b) if a + b else 0.0
-            result["main"] = main
+        if main in splits["id"] and main in splits["ood"]:
+            known, novel = ([splits[s][f"{main}{end}"] for end in ("", "_low", "_high")] for s in ("id", "ood"))
+            result |= seen_and_novel(known, novel) | {"main": main}
     return result
 
 

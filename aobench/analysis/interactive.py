@@ -59,7 +59,9 @@ def _words(e: Effective) -> str:
     return "\n".join(lines + (["beyond the baseline's range"] if e.extrapolated else []))
 
 
-def _axes(line: Line, records: Sequence[Record], to_x: Callable[[Any], Any], to_y: Callable[[Any], Any]) -> list[str]:
+def _axes(
+    line: Line, records: Sequence[Record], to_x: Callable[[Any], Any], to_y: Callable[[Any], Any], what: str
+) -> list[str]:
     out = []
     for ticks, vertical in (
         (axis_ticks(line.transform, min(r.id for r in records), max(r.id for r in records)), True),
@@ -80,10 +82,11 @@ def _axes(line: Line, records: Sequence[Record], to_x: Callable[[Any], Any], to_
                 out.append(f'<path d="M{LEFT},{y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>')
                 out.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" font-size="11">{name}</text>')
     middle = (TOP + HEIGHT - BOTTOM) / 2
-    out.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 10}" text-anchor="middle" font-size="13">ID accuracy, %</text>')
+    below = f'<text x="{WIDTH / 2}" y="{HEIGHT - 10}" text-anchor="middle" font-size="13">'
+    out.append(f"{below}ID {escape(what)}, %</text>")
     out.append(
         f'<text transform="translate(14,{middle}) rotate(-90)" text-anchor="middle" font-size="13">'
-        "OoD accuracy, %</text>"
+        f"OoD {escape(what)}, %</text>"
     )
     return out
 
@@ -151,12 +154,14 @@ def page(
     title: str,
     note: str,
     column: str = "training_set",
+    what: str = "accuracy",
 ) -> str:
-    """The whole HTML text. ``found`` are the records' figures, in their order; ``column`` groups them."""
+    """The whole HTML text. ``found`` are the records' figures, in their order; ``column`` groups them; ``what`` says
+    which accuracy it is."""
     places = [(place(line.transform, r.id, r.n_id)[0], place(line.transform, r.ood, r.n_ood)[0]) for r in records]
     frame = _Frame(np.array([x for x, _ in places]), np.array([y for _, y in places]))
     names = sorted({getattr(r, column) for r in records})
-    marks = [*_axes(line, records, frame.to_x, frame.to_y), *_line(line, frame)]
+    marks = [*_axes(line, records, frame.to_x, frame.to_y, what), *_line(line, frame)]
     pairs = zip(records, found, strict=True)
     marks += [_model(line, frame, r, e, names.index(getattr(r, column))) for r, e in pairs]
     legend = "".join(_button(group, name) for group, name in enumerate(names))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
+from aobench.analysis.figures import composition_numbers
 from aobench.errors import UserError
+from aobench.evaluation.report import KINDS
 from aobench.evaluation.table import Predictions
-
-KINDS = ("composition", "attribute", "object")
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,7 @@ def hits(predictions: Predictions, split: str, kind: str = "composition") -> tup
         "attribute": attribute[best] == attribute[label],
         "object": thing[best] == thing[label],
     }
-    pairs = np.column_stack([rows["attribute"], rows["object"]])
-    group = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
-    return rows["sample_id"], answered & same[kind], group
+    return rows["sample_id"], answered & same[kind], composition_numbers(rows)
 
 
 def compare_tables(first: Predictions, second: Predictions, split: str = "ood", kind: str = "composition") -> Paired:

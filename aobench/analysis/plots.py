@@ -11,7 +11,7 @@ from compositional_ood.compositional_ood import wilson
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aobench.analysis.effective import CONFIDENCE, Effective, Group, Line, widened
+from aobench.analysis.effective import CONFIDENCE, FEW, Effective, Group, Line, widened
 from aobench.analysis.records import Record
 from aobench.analysis.scales import inside, scale
 from aobench.errors import UserError
@@ -97,11 +97,12 @@ def scatter(
     records: Sequence[Record],
     title: str,
     column: str = "training_set",
-    labels: tuple[str, str] = ("ID", "OoD"),
+    what: str = "accuracy",
 ) -> Figure:
     """ID against OoD accuracy on the scale of ``line``, with the fit, its band and each model's 95 % intervals.
 
-    Raises UserError for a line over several ID sets, which has no such picture.
+    ``what`` says which accuracy it is, such as object accuracy. Raises UserError for a line over several ID sets, which
+    has no such picture.
     """
     if len(line.id_sets) != 1:
         raise UserError("a scatter shows one ID set; fit over one for the figure")
@@ -119,13 +120,13 @@ def scatter(
             markersize=5, markeredgecolor="white", markeredgewidth=0.4, elinewidth=0.8,
             label=name, **how,
         )  # fmt: skip
-    for set_ticks, where, rates in (
-        (axes.set_xticks, axes.set_xlabel, [r.id for r in records]),
-        (axes.set_yticks, axes.set_ylabel, [r.ood for r in records]),
+    for set_ticks, set_label, split, rates in (
+        (axes.set_xticks, axes.set_xlabel, "ID", [r.id for r in records]),
+        (axes.set_yticks, axes.set_ylabel, "OoD", [r.ood for r in records]),
     ):
         ticks, names = axis_ticks(line.transform, min(rates), max(rates))
         set_ticks(ticks, names)
-        where(f"{labels[0] if where == axes.set_xlabel else labels[1]} accuracy, % ({line.transform} axis)")
+        set_label(f"{split} {what}, % ({line.transform} axis)")
     axes.set_ylim(ys.min() - 3 * pad, ys.max() + 3 * pad)
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=7.5, frameon=False)
@@ -133,17 +134,23 @@ def scatter(
 
 
 def groups(found: Sequence[Group], title: str) -> Figure:
-    """Mean effective generalization by group, in points, with 95 % intervals; n models, r independent runs."""
-    figure, axes = new(6.4, 1.2 + 0.28 * len(found))
+    """Mean effective generalization by group, in points, with 95 % intervals; n models, r independent runs.
+
+    Groups of fewer than FEW runs have dashed bars and a star.
+    """
+    figure, axes = new(6.4, 1.4 + 0.28 * len(found))
     for row, g in enumerate(found):
         colour = COLOURS[0] if g.extrapolated == 0 else COLOURS[1]
-        axes.plot([100 * g.low, 100 * g.high], [row, row], color=colour, linewidth=1.8)
+        axes.plot([100 * g.low, 100 * g.high], [row, row], color=colour, linewidth=1.8,
+                  linestyle=(0, (2, 1.5)) if g.few else "solid")  # fmt: skip
         face = colour if g.extrapolated == 0 else "white"
         axes.plot(100 * g.rho, row, "o", color=colour, markerfacecolor=face, markersize=6)
     axes.axvline(0, color="#444444", linewidth=1)
-    axes.set_yticks(range(len(found)), [f"{g.name} (n = {g.n}, r = {g.runs})" for g in found])
+    axes.set_yticks(range(len(found)), [f"{g.name} (n = {g.n}, r = {g.runs}){'*' * g.few}" for g in found])
     hollow = "\nhollow: models beyond the baseline's range among them" if any(g.extrapolated for g in found) else ""
-    axes.set_xlabel(f"effective generalization, points; bars: 95 % intervals{hollow}", fontsize=8)
+    few = f"\n* and dashed: fewer than {FEW} runs, which say little of another run" if any(g.few for g in found) else ""
+    counted = "\nn: models, r: independent runs"
+    axes.set_xlabel(f"effective generalization, points; bars: 95 % intervals{counted}{hollow}{few}", fontsize=8)
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     return figure
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
+from aobench.evaluation.places import RESULTS, only_results, result_file
 
 PUBLISHED = Path(__file__).with_name("published")
 COLUMNS = ("model", "family", "training_set", "id", "n_id", "ood", "n_ood")
@@ -19,10 +20,11 @@ COMPARED = ("dataset", "templates", "candidates")
 
 @dataclass(frozen=True)
 class Record:
-    """One model: accuracies 0..1 and their numbers of images.
+    """One model: accuracies 0..1 and their numbers of images, of the independent ones where those are known.
 
-    ``run`` joins records that are not independent (the same weights, two epochs of one training); the bootstrap
-    draws whole runs. ``more`` holds further ID sets: name -> (accuracy, images).
+    ``images`` are the images themselves, ID and OoD, where those numbers are others. ``run`` joins records that are not
+    independent (the same weights, two epochs of one training); the bootstrap draws whole runs. ``more`` holds further
+    ID sets: name -> (accuracy, images).
     """
 
     model: str
@@ -34,6 +36,7 @@ class Record:
     n_ood: int
     run: str = ""
     more: dict[str, tuple[float, int]] = field(default_factory=dict)
+    images: tuple[int, int] | None = None
 
     def on(self, id_set: str) -> tuple[float, int]:
         """Accuracy and number of images on an ID set; ``id`` is the first one. Raises UserError if there is none."""
@@ -107,21 +110,35 @@ def _load_json(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} could not be read as JSON: {error}") from error
+        raise UserError(f"{path} could not be read as JSON ({error}); name results.json files or CSVs") from error
+
+
+def _independent(figures: dict[str, Any], figure: str) -> int:
+    """How many independent images the accuracy is worth; the images themselves in results that don't tell."""
+    return max(1, round(figures.get(f"{figure}_effective_n", figures["n"])))
 
 
 def _from_result(content: dict[str, Any], path: Path, figure: str) -> Record:
     try:
         model, splits = content["model"], content["figures"]["splits"]
         known, novel = splits["id"], splits["ood"]
-    except (KeyError, TypeError) as error:
+        if figure not in known or figure not in novel:
+            raise UserError(f"{path} has no {figure} on both splits; name another with --figure, such as object_top1")
+        training = str(model.get("notes", {}).get("training_set", "unknown"))
+        sizes = [_independent(one, figure) for one in (known, novel)]
+        return Record(
+            model["id"], model["kind"], training, known[figure], sizes[0], novel[figure], sizes[1], model["id"],
+            images=(known["n"], novel["n"]),
+        )  # fmt: skip
+    except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no result of the runner with the splits id and ood (no {error})") from error
-    if figure not in known or figure not in novel:
-        raise UserError(f"{path} has no {figure} on both splits; name another with --figure, such as object_top1")
-    training = str(model.get("notes", {}).get("training_set", "unknown"))
-    return Record(
-        model["id"], model["kind"], training, known[figure], known["n"], novel[figure], novel["n"], model["id"]
-    )
+
+
+def images_shown(records: Sequence[Record]) -> str:
+    """How many images the records' accuracies are of: ``50,000 ID and 46,092 OoD images``, or ranges."""
+    sizes = [r.images or (r.n_id, r.n_ood) for r in records]
+    words = [f"{min(n):,}" + (f" to {max(n):,}" if max(n) > min(n) else "") for n in zip(*sizes, strict=True)]
+    return f"{words[0]} ID and {words[1]} OoD images"
 
 
 def _text(value: Any) -> str:
@@ -129,13 +146,15 @@ def _text(value: Any) -> str:
 
 
 def read_results(paths: Sequence[Path], figure: str = "composition_top1") -> tuple[list[Record], list[str]]:
-    """Records of results.json files by one ``figure``, and a warning for each thing that makes them incomparable.
+    """Records of results (their folders or results.json) by one ``figure``, and a warning for each folder that holds
+    none and for each thing that makes the results incomparable.
 
     ``family`` is the model's kind; the training set is ``unknown`` unless the runner noted it.
     """
+    kept, warnings = only_results(paths)
+    paths = [result_file(path, RESULTS) for path in kept]
     contents = [_load_json(path) for path in paths]
     records = [_from_result(c, p, figure) for c, p in zip(contents, paths, strict=True)]
-    warnings = []
     for key in COMPARED:
         # A supervised model has no templates: that alone makes no difference to what was asked.
         values = {_text(c.get(key)) for c in contents if c.get(key) is not None}

@@ -102,12 +102,14 @@ def _audit(args: argparse.Namespace) -> None:
 
 def _diversity(args: argparse.Namespace) -> None:
     """Load the audits, print the table, write it with its figure."""
-    from aobench.audit.diversity import as_text, diversity, write
+    from aobench.audit.diversity import as_text, diversity, write_csv
+    from aobench.audit.figures import diversity_bars
     from aobench.audit.results import load
 
     rows = diversity([load(path) for path in args.audits], args.rule, args.at, args.draws, args.seed)
     print(as_text(rows, args.rule))
-    write(rows, args.rule, args.out)
+    write_csv(rows, args.rule, args.out / "diversity.csv")
+    diversity_bars(rows, args.rule, args.out / "diversity.png")
     print(f"Written to {args.out}/")
 
 

@@ -143,13 +143,10 @@ def as_text(rows: Sequence[Corpus], rule: str) -> str:
     ])  # fmt: skip
 
 
-def write(rows: Sequence[Corpus], rule: str, out: Path) -> None:
-    """diversity.csv and diversity.png."""
-    from aobench.audit.figures import diversity_bars
-
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / "diversity.csv").open("w", encoding="utf-8", newline="") as stream:
+def write_csv(rows: Sequence[Corpus], rule: str, path: Path) -> None:
+    """One row a corpus."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(["rule", *HEADER])
         table.writerows([rule, *_cells(row)] for row in rows)
-    diversity_bars(rows, rule, out / "diversity.png")

@@ -82,11 +82,13 @@ class Validate:
     """``judges``, in order: each sees what the ones before it accepted.
 
     ``human``: a file of `imagenet-ao annotate`; its majorities, of at least ``minimum`` votes, overrule the judges.
+    Annotators who passed less than the share ``min_catch`` of their catch trials have no vote (null: all have one).
     """
 
     judges: list[Judge] = field(default_factory=list)
     human: str | None = None
     minimum: int = 2
+    min_catch: float | None = 0.8
     only_dual_encoders: bool = False
 
 
@@ -211,6 +213,8 @@ def _check(config: Config, where: str) -> None:
 def _check_judges(options: Validate, where: str) -> None:
     if not options.judges and not options.human:
         raise UserError(f"{where}: validate names neither judges nor human; images that nobody looked at are no set")
+    if options.minimum < 1 or (options.min_catch is not None and not 0 <= options.min_catch <= 1):
+        raise UserError(f"{where}: validate: minimum is at least 1 vote, min_catch a share from 0 to 1, or null")
     for judge in options.judges:
         if judge.precision is not None and not 0 < judge.precision <= 1:
             raise UserError(f"{where}: the judge {judge.name or judge.kind!r}: precision goes from 0 to 1")

@@ -18,12 +18,17 @@ MODES = {
 
 @dataclass(frozen=True)
 class Candidates:
-    """The candidate list: for each candidate its attribute id and object id, -1 where it has none."""
+    """The candidate list: for each candidate its attribute id and object id, -1 where it has none.
+
+    ``attribute_names``, ``object_names``: the dataset's, by id; empty in tables of earlier versions.
+    """
 
     mode: str
     attributes: tuple[int, ...]
     objects: tuple[int, ...]
     names: tuple[str, ...]
+    attribute_names: tuple[str, ...] = ()
+    object_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -52,4 +57,5 @@ def candidates(
     else:
         raise UserError(f"unknown candidates {mode!r}; choose one of {', '.join(MODES)}")
     names = tuple(" ".join(([attributes[a]] if a >= 0 else []) + ([objects[o]] if o >= 0 else [])) for a, o in chosen)
-    return Candidates(mode, tuple(a for a, _ in chosen), tuple(o for _, o in chosen), names)
+    ids = (tuple(a for a, _ in chosen), tuple(o for _, o in chosen))
+    return Candidates(mode, *ids, names, tuple(attributes), tuple(objects))

@@ -25,6 +25,7 @@ class Split:
     attribute_names: list[str]
     object_names: list[str]
     fingerprint: str
+    left_out: int = 0  #: images that ``limit`` left out
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -97,7 +98,8 @@ def _check_fingerprints(folder: Path, config: str, splits: list[Split]) -> None:
 def _split(name: str, rows: Any, fingerprint: Any, limit: int | None) -> Split:
     import datasets
 
-    if limit is not None and limit < len(rows):
+    whole = len(rows)
+    if limit is not None and limit < whole:
         step = len(rows) / limit
         rows = rows.select([int(i * step) for i in range(limit)])
     missing = [column for column in COLUMNS if column not in rows.column_names]
@@ -118,4 +120,5 @@ def _split(name: str, rows: Any, fingerprint: Any, limit: int | None) -> Split:
         attribute_names=list(rows.features["attribute"].names),
         object_names=list(rows.features["object"].names),
         fingerprint=fingerprint(rows),
+        left_out=whole - len(rows),
     )

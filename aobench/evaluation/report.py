@@ -16,13 +16,16 @@ from aobench.vocabulary.templates import texts_hash
 
 STACK = ("torch", "transformers", "datasets", "evaluate", "accelerate", "huggingface_hub", "pillow", "numpy")
 
+#: Accuracies, in the order of every table.
+KINDS = ("composition", "attribute", "object")
+
 #: Keys of results.json, each explained. Rows that differ in what is marked * are not comparable.
 RESULT_KEYS = {
     "model": "* id, kind, revision, processor, dtype, device of the model",
-    "dataset": "* name, config and, by split, fingerprint and number of images",
+    "dataset": "* name, config, limit (where --limit left images out) and, by split, fingerprint and number of images",
     "templates": "* SHA-256 (16 digits) and number of the prompt templates",
     "candidates": "* by split: mode, SHA-256 (16 digits) and number of the candidates",
-    "figures": "by split: accuracies 0..1 with Wilson intervals, chance and n; gap and harmonic mean",
+    "figures": "by split: accuracies 0..1 with intervals over compositions, chance and n; gap and harmonic mean",
     "unreadable": "sample id and reason of each image that could not be read; they count as wrong",
     "seconds": "wall seconds: load (the model), and by split texts, images, scoring; what was found on disk costs none",
     "processes": "number of processes",
@@ -33,15 +36,20 @@ RESULT_KEYS = {
 }
 
 
-def provenance(model: Any, splits: Any, dataset: str, config: str, templates: tuple[str, ...]) -> dict[str, Any]:
-    """What made a result; stored in results.json and in the predictions table."""
+def provenance(
+    model: Any, splits: Any, dataset: str, config: str, templates: tuple[str, ...], limit: int | None = None
+) -> dict[str, Any]:
+    """What made a result; stored in results.json and in the predictions table. ``limit``: that of open_splits."""
     from dataclasses import asdict
+
+    short = {"limit": limit} if any(s.left_out for s in splits) else {}
 
     return {
         "model": asdict(model.info),
         "dataset": {
             "name": dataset,
             "config": config,
+            **short,
             "splits": {s.name: {"fingerprint": s.fingerprint, "n": len(s)} for s in splits},
         },
         "templates": {"hash": texts_hash(templates), "n": len(templates)} if model.info.names_attributes else None,
@@ -80,6 +88,16 @@ def write_results(content: dict[str, Any], path: Path) -> None:
     write_in_one_move(path, (json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
 
 
+def chance(figures: dict[str, Any], kind: str) -> float | None:
+    """Accuracy of a random choice, 0..1, of ``kind`` (composition, attribute, object) in a split's ``figures``.
+
+    None where the candidates cannot give that accuracy.
+    """
+    if f"{kind}_top1" not in figures:
+        return None
+    return figures["chance"] if kind == "composition" else figures[f"{kind}_chance"]
+
+
 def _cell(figures: dict[str, Any], key: str) -> str:
     if key not in figures:
         return "-"
@@ -89,40 +107,57 @@ def _cell(figures: dict[str, Any], key: str) -> str:
     return text
 
 
+def trial(made: dict[str, Any]) -> str:
+    """``trial run, --limit N`` for a result (or provenance) of part of the images, else ''."""
+    limit = made["dataset"].get("limit")
+    return f"trial run, --limit {limit}" if limit else ""
+
+
+def unlike_tasks(figures: dict[str, Any]) -> str:
+    """A sentence for results whose ID and OoD images are named among unlike numbers of candidates, else ''."""
+    a, b = (figures["splits"][split]["n_candidates"] for split in ("id", "ood"))
+    return "" if a == b else f"ID has {a:,} candidates and OoD {b:,}: the gap is between tasks of unlike difficulty."
+
+
+def _gap(name: str, figures: dict[str, Any]) -> list[str]:
+    kind = figures["main"].split("_")[0]
+    low, high = (f"{100 * figures[f'gap_{end}']:+.1f}" for end in ("low", "high"))
+    gap = f"{name}: {kind} top-1, ID less OoD: {100 * figures['gap']:+.1f} points [{low}, {high}]"
+    unlike = unlike_tasks(figures)
+    return [f"{gap}; harmonic mean {_cell(figures, 'harmonic_mean')} %.", *([f"{name}: {unlike}"] if unlike else [])]
+
+
+def _notes(name: str, predictions: Predictions, figures: dict[str, Any]) -> list[str]:
+    made, notes = predictions.provenance, []
+    if trial(made):
+        notes.append(f"{name}: a {trial(made)}: not a result on the whole set.")
+    for split in made["dataset"]["splits"]:
+        if split not in figures["splits"]:
+            notes.append(f"{name}: the table holds no images of {split}, though the run had some.")
+        elif unread := figures["splits"][split]["n_unreadable"]:
+            notes.append(
+                f"{name}, {split}: {unread} images could not be read and count as wrong (results.json names them)."
+            )
+    if not predictions.names_attributes:
+        notes.append(f"{name} is a supervised classifier: it cannot name attributes, so only objects are scored.")
+    return notes + (_gap(name, figures) if "gap" in figures else [])
+
+
 def print_table(rows: list[tuple[str, Predictions, dict[str, Any]]]) -> None:
     """Accuracies in percent with 95 % intervals, one line a model and split."""
-    head = ("model", "split", "composition top-1", "attribute top-1", "object top-1", "chance", "candidates", "images")
+    head = ("model", "split", *(f"{kind} top-1" for kind in KINDS), "chance", "candidates", "images")
     lines: list[tuple[str, ...]] = [head]
-    notes: list[str] = []
-    for name, predictions, figures in rows:
+    for name, _, figures in rows:
         for split, f in figures["splits"].items():
-            cells = [_cell(f, f"{kind}_top1") for kind in ("composition", "attribute", "object")]
-            lines.append(
-                (
-                    name,
-                    split,
-                    *cells,
-                    f"{100 / f['n_candidates']:.2f}",
-                    f"{f['n_candidates']} {f['candidates']}",
-                    f"{f['n']:,}",
-                )
-            )
-            if f["n_unreadable"]:
-                notes.append(
-                    f"{name}, {split}: {f['n_unreadable']} images could not be read and count as wrong "
-                    "(results.json names them)."
-                )
-        if not predictions.names_attributes:
-            notes.append(f"{name} is a supervised classifier: it cannot name attributes, so only objects are scored.")
-        if "gap" in figures:
-            kind = figures["main"].split("_")[0]
-            notes.append(
-                f"{name}: {kind} top-1, ID less OoD: {100 * figures['gap']:+.1f} points; "
-                f"harmonic mean {100 * figures['harmonic_mean']:.1f} %."
-            )
+            cells = [_cell(f, f"{kind}_top1") for kind in KINDS]
+            by_chance = " / ".join("-" if (c := chance(f, kind)) is None else f"{100 * c:.2f}" for kind in KINDS)
+            listed = f"{f['n_candidates']} {f['candidates']}"
+            lines.append((name, split, *cells, by_chance, listed, f"{f['n']:,}"))
     print("\n".join(columns(lines, rule=True)))
-    print("Accuracies in %, with 95 % intervals; chance in % for the listed number of candidates.")
-    for note in notes:
-        print(note)
-    if any(p.provenance.get("dataset", {}).get("config") == "mini" for _, p, _ in rows):
+    print("In %: accuracies with 95 % intervals, which take compositions as independent and not images; chance, of")
+    print("composition / attribute / object, for the listed number of candidates.")
+    for row in rows:
+        for note in _notes(*row):
+            print(note)
+    if any(p.provenance["dataset"]["config"] == "mini" for _, p, _ in rows):
         print("This is mini, the bundled set of drawn pictures: not the published ImageNet-AO benchmark.")

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from aobench.errors import UserError
 from aobench.evaluation.candidates import Candidates
+from aobench.evaluation.places import TABLE, result_file
 from aobench.evaluation.store import write_in_one_move
 
 KEY = b"imagenet_ao"
@@ -65,13 +66,16 @@ def write(predictions: Predictions, path: Path) -> str:
 
 
 def read(path: str | Path) -> Predictions:
-    """The predictions at ``path``. Raises UserError where they cannot be read or lack a column."""
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"there is no predictions table at {path}; the runner writes predictions.parquet")
+    """The predictions at ``path``: a table, or a folder that holds one. Candidates of splits without rows are left out.
+
+    Raises UserError, in one line, where the table cannot be read or is not one that the runner could have written.
+    """
+    from aobench.evaluation.soundness import facts_of, sound
+
+    path = result_file(path, TABLE)
     try:
         table = pq.read_table(path)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise UserError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from error
     missing = [name for name in SCHEMA.names if name not in table.column_names]
     if missing:
@@ -79,9 +83,13 @@ def read(path: str | Path) -> Predictions:
     raw = (table.schema.metadata or {}).get(KEY)
     if raw is None:
         raise UserError(f"{path} does not say which candidates were ranked (Parquet metadata key {KEY.decode()!r})")
-    facts = json.loads(raw)
+    facts = facts_of(raw, path)
     lists = {
-        name: Candidates(c["mode"], tuple(c["attributes"]), tuple(c["objects"]), tuple(c["names"]))
+        name: Candidates(c["mode"], tuple(c["attributes"]), tuple(c["objects"]), tuple(c["names"]),
+                         tuple(c.get("attribute_names", ())), tuple(c.get("object_names", ())))
         for name, c in facts["candidates"].items()
-    }
+    }  # fmt: skip
+    table = sound(table.select(SCHEMA.names), SCHEMA, lists, facts["provenance"], path)
+    there = set(table["split"].unique().to_pylist())
+    lists = {name: listed for name, listed in lists.items() if name in there}
     return Predictions(table, lists, facts["names_attributes"], facts["provenance"])

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from aobench.analysis.by_part import by_part
 from aobench.errors import UserError
-from aobench.publish.entries import TASKS, beyond, entries, entries_yaml, model_index
+from aobench.evaluation.report import KINDS, chance, trial, unlike_tasks
+from aobench.publish.entries import TASKS, beyond, data_name, entries, entries_yaml, model_index
 from aobench.publish.results import Result
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 BEGIN, END = "<!-- imagenet-ao: from here -->", "<!-- imagenet-ao: to here -->"
 FIGURE = "imagenet_ao.png"
+LEAST = 10  #: images that an attribute or object needs to be named among the worst or the best
 
 
 def _template(name: str) -> Path:
@@ -28,36 +30,48 @@ def _rows(result: Result) -> list[dict[str, Any]]:
     """The table: a row a split and accuracy."""
     rows = []
     for split, f in result.splits.items():
-        for kind in ("composition", "attribute", "object"):
+        for kind in KINDS:
             key = f"{kind}_top1"
-            if key in f:
-                chance = (
-                    f["chance"]
-                    if kind == f.get("candidates", "")[:-1] or kind == "composition"
-                    else f[f"{kind}_chance"]
-                )
+            if (by_chance := chance(f, kind)) is not None:
                 cells = [100 * f[k] for k in (key, f"{key}_low", f"{key}_high")]
                 value, low, high = (f"{cell:.1f}" for cell in cells)
                 listed = f"{f['n_candidates']:,} ({f['candidates']})"
                 rows.append(
                     {"split": split, "figure": kind, "value": value, "low": low, "high": high,
-                     "chance": f"{100 * chance:.2f}", "n": f"{f['n']:,}", "candidates": listed}
+                     "chance": f"{100 * by_chance:.2f}", "n": f"{f['n']:,}", "candidates": listed}
                 )  # fmt: skip
     return rows
+
+
+def _extremes(result: Result, part: str) -> dict[str, dict[str, Any]]:
+    """The worst and the best five of ``part`` on ood, and how many more print as the last one does; {} if too few."""
+    table = by_part(result.predictions, "ood", part) if "ood" in result.splits else []
+    table = [row for row in table if row["n"] >= LEAST]
+    shown = min(5, len(table) // 2)
+    if not shown:
+        return {}
+    ends = {"worst": table, "best": table[::-1]}
+    return {
+        end: {"rows": rows[:shown], "more": sum(_whole(row) == _whole(rows[shown - 1]) for row in rows[shown:])}
+        for end, rows in ends.items()
+    }
+
+
+def _whole(row: dict[str, Any]) -> str:
+    """The rate as the card has it, in whole percent."""
+    return f"{100 * row['rate']:.0f}"
 
 
 def section(result: Result, baseline: Sequence[Result] = ()) -> str:
     """The Markdown about this result, between two marks."""
     import jinja2
 
-    extremes = {}
-    for part in ("attribute", "object"):
-        table = by_part(result.predictions, "ood", part) if "ood" in result.splits else []
-        if len(table) > 1:
-            extremes[part] = {"worst": table[:5], "best": table[::-1][:5]}
+    extremes = {part: found for part in ("attribute", "object") if (found := _extremes(result, part))}
     template = jinja2.Template(_template("section.md").read_text(encoding="utf-8"), undefined=jinja2.StrictUndefined)
     text = template.render(
-        r=result.content, rows=_rows(result), extremes=extremes, figure=FIGURE,
+        r=result.content, rows=_rows(result), extremes=extremes, figure=FIGURE, least=LEAST,
+        data=data_name(result.config),
+        trial=trial(result.content), unlike=unlike_tasks(result.content["figures"]) if len(result.splits) > 1 else "",
         effective=beyond(result, baseline) if baseline else None,
         baseline=[one.content["model"]["id"] for one in baseline],
     )  # fmt: skip
@@ -120,15 +134,16 @@ def figure(result: Result) -> Figure:
         )
         axes.plot(100 * row["rate"], place, "o", color="#1b4f8a", markersize=5, clip_on=False)
     axes.axvline(100 * f["chance"], color="#b3541e", linestyle="--", linewidth=1)
-    axes.text(100 * f["chance"] + 0.8, len(shown) - 0.6, "chance", color="#b3541e", fontsize=8, va="bottom")
+    said = f"chance {100 * f['chance']:.2f} %"
+    axes.text(100 * f["chance"] + 0.8, len(shown) - 0.6, said, color="#b3541e", fontsize=8, va="bottom")
     axes.set_yticks(range(len(shown)), [f"{row['name']} ({row['n']})" for row in shown], fontsize=8)
     axes.set_xlim(0, 100)
     axes.set_ylim(-0.7, len(shown) + 0.2)
-    axes.set_xlabel("right, % (95 % interval; images in brackets)")
+    axes.set_xlabel("right, % (95 % interval, compositions as independent; images in brackets)")
     left = f", {len(table) - len(shown)} in the middle left out" if len(shown) < len(table) else ""
-    axes.set_title(
-        f"{result.content['model']['id']} on {result.config}, {split}, n = {f['n']:,}{left}", fontsize=9, loc="left"
-    )
+    short = f", {trial(result.content)}" if trial(result.content) else ""
+    title = f"{result.content['model']['id']} on {result.config}, {split}, n = {f['n']:,}{left}{short}"
+    axes.set_title(title, fontsize=9, loc="left")
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right", "left"]].set_visible(False)
     return page

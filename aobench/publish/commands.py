@@ -39,22 +39,26 @@ def _common(parser: argparse.ArgumentParser) -> None:
 def card(args: argparse.Namespace) -> None:
     """``imagenet-ao card``."""
     from aobench.publish.card import write_card
-    from aobench.publish.results import read_result
+    from aobench.publish.entries import repository
+    from aobench.publish.results import read_result, read_results
 
+    repository(args.dataset, "--dataset")
     result = read_result(args.results)
-    out = args.out or Path("model_cards") / args.results.name
-    written = write_card(result, out, args.dataset, args.revision, None, [read_result(b) for b in args.baseline])
+    out = args.out or Path("model_cards") / result.folder.resolve().name
+    written = write_card(result, out, args.dataset, args.revision, None, read_results(args.baseline))
     print("\n".join(f"Written: {path}" for path in written))
 
 
 def submit(args: argparse.Namespace) -> None:
     """``imagenet-ao submit``: a dry run unless ``--push``."""
-    from aobench.publish.results import read_result
+    from aobench.publish.entries import repository
+    from aobench.publish.results import read_result, read_results
     from aobench.publish.submit import known_fingerprints, push, show, submission
 
+    repository(args.dataset, "--dataset")
     result = read_result(args.results)
     fingerprints, revision = known_fingerprints(result.config, args.dataset)
-    baseline = [read_result(folder) for folder in args.baseline]
+    baseline = read_results(args.baseline)
     ready = submission(
         result, args.to, args.dataset, args.benchmark, fingerprints, args.revision or revision, baseline
     )  # fmt: skip
@@ -68,9 +72,9 @@ def submit(args: argparse.Namespace) -> None:
 def leaderboard(args: argparse.Namespace) -> None:
     """``imagenet-ao leaderboard``."""
     from aobench.publish.leaderboard import build
-    from aobench.publish.results import read_result
+    from aobench.publish.results import read_results
 
-    pages = build([read_result(folder) for folder in args.results], args.out, _facts(args.models))
+    pages = build(read_results(args.results), args.out, _facts(args.models))
     print(f"Written: {len(pages)} pages; open {pages[0]}")
 
 

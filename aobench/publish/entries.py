@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from aobench.errors import UserError
 from aobench.publish.results import Result
 
 if TYPE_CHECKING:
@@ -24,9 +26,24 @@ TASKS = {
 }
 
 
+def repository(name: str, option: str) -> str:
+    """``name`` if it is a Hub repository's, ORG/NAME. Raises UserError that names ``option``."""
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", name, flags=re.ASCII):
+        raise UserError(f"{option} takes a repository of the Hub, ORG/NAME, such as your-org/imagenet-ao; got {name!r}")
+    return name
+
+
 def task_id(task: str, config: str) -> str:
     """The benchmark's id of a task."""
     return f"mini_{task}" if config == "mini" else task
+
+
+def data_name(config: str) -> str:
+    """What a dataset's config is called: a set of one's own, as `imagenet-ao build` makes, is not ImageNet-AO."""
+    from imagenet_ao import ImageNetAO
+
+    ours = [known.name for known in ImageNetAO.BUILDER_CONFIGS]
+    return f"ImageNet-AO ({config})" if config in ours else config
 
 
 def values(result: Result, baseline: Sequence[Result] = ()) -> dict[str, float]:
@@ -48,8 +65,6 @@ def beyond(result: Result, baseline: Sequence[Result]) -> dict[str, Any]:
     """Effective generalization of the main accuracy over ``baseline``. Raises UserError where it cannot be had."""
     from compositional_ood.compositional_ood import effective
 
-    from aobench.errors import UserError
-
     def pair(one: Result, key: str) -> tuple[float, float]:
         try:
             return one.splits["id"][key], one.splits["ood"][key]
@@ -60,8 +75,9 @@ def beyond(result: Result, baseline: Sequence[Result]) -> dict[str, Any]:
 
     key = result.content["figures"].get("main", "object_top1")
     pairs = [pair(one, key) for one in baseline]
-    rates, sizes = pair(result, key), [result.splits[s]["n"] for s in ("id", "ood")]
-    successes = tuple(round(rate * n) for rate, n in zip(rates, sizes, strict=True))
+    rates = pair(result, key)
+    sizes = [max(1, round(result.splits[s][f"{key}_effective_n"])) for s in ("id", "ood")]  # independent ones
+    successes = tuple(rate * n for rate, n in zip(rates, sizes, strict=True))
     try:
         return effective(successes, tuple(sizes), {"id": [a for a, _ in pairs], "ood": [b for _, b in pairs]})  # type: ignore[arg-type]
     except ValueError as error:
@@ -109,7 +125,7 @@ def model_index(
     return [
         EvalResult(
             task_type="zero-shot-image-classification", dataset_type=dataset,
-            dataset_name=f"ImageNet-AO ({result.config})",
+            dataset_name=data_name(result.config),
             dataset_config=result.config, dataset_split="ood", dataset_revision=revision, metric_type=task,
             metric_name=TASKS[task], metric_value=value,
         )

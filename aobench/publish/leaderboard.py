@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 import re
@@ -13,9 +14,8 @@ from typing import Any
 
 from aobench.analysis.by_part import by_part
 from aobench.errors import UserError
+from aobench.evaluation.report import KINDS, chance, trial, unlike_tasks
 from aobench.publish.results import Result
-
-KINDS = ("composition", "attribute", "object", "harmonic mean")
 
 
 def comparable(result: Result) -> tuple[str, ...]:
@@ -43,10 +43,22 @@ def _figure(f: dict[str, Any], kind: str) -> dict[str, float] | None:
     return {"value": 100 * f[key], "low": 100 * f[f"{key}_low"], "high": 100 * f[f"{key}_high"]}
 
 
+def _harmonic(figures: dict[str, Any]) -> dict[str, float] | None:
+    if "harmonic_mean" not in figures:
+        return None
+    return {end or "value": 100 * figures[f"harmonic_mean{end and '_' + end}"] for end in ("", "low", "high")}
+
+
+def _chances(f: dict[str, Any]) -> str:
+    """``composition 0.18 %, attribute 4.17 %, object 0.91 %``, of those that the candidates give."""
+    found = {kind: chance(f, kind) for kind in KINDS}
+    return ", ".join(f"{kind} {100 * value:.2f} %" for kind, value in found.items() if value is not None)
+
+
 def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
     content = result.content
     figures = {
-        split: {kind: _figure(f, kind) for kind in ("composition", "attribute", "object")}
+        split: {kind: _figure(f, kind) for kind in KINDS}
         for split, f in result.splits.items()
     }
     main = content["figures"].get(
@@ -55,9 +67,11 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
     return {
         "id": content["model"]["id"], "slug": slug, "family": facts.get("family", content["model"]["kind"]),
         "training": facts.get("training", "not stated"), "figures": figures, "main": main.split("_")[0],
-        "harmonic": content["figures"].get("harmonic_mean"), "content": content,
+        "harmonic": _harmonic(content["figures"]), "content": content, "trial": trial(content),
         "n": {split: f["n"] for split, f in result.splits.items()},
-        "chance": {split: 100 / f["n_candidates"] for split, f in result.splits.items()},
+        "chance": {split: _chances(f) for split, f in result.splits.items()},
+        "main_chance": {s: 100 * (chance(f, main.split("_")[0]) or 0) for s, f in result.splits.items()},
+        "unlike": unlike_tasks(content["figures"]) if len(result.splits) > 1 else "",
     }  # fmt: skip
 
 
@@ -88,7 +102,7 @@ def groups(results: Sequence[Result], facts: dict[str, dict[str, str]]) -> list[
             {
                 "config": content["dataset"]["config"], "rows": rows, "main": rows[0]["main"],
                 "splits": [s for s in ("id", "ood") if s in rows[0]["figures"]], "chance": rows[0]["chance"],
-                "prompts": said,
+                "unlike": rows[0]["unlike"], "prompts": said,
                 "candidates": ", ".join(f"{s}: {c['n']:,} {c['mode']} ({c['hash']})" for s, c in listed),
                 "fingerprints": ", ".join(f"{s}: {d['fingerprint']}" for s, d in content["dataset"]["splits"].items()),
             }
@@ -157,6 +171,19 @@ def _add_fit(figure: Any, points: list[Any]) -> None:
     )  # fmt: skip
 
 
+def _chosen(rows: dict[str, list[Any]], count: int) -> dict[str, list[int]]:
+    """Row numbers of at most ``count`` images named right and as many named wrong, each of another attribute where
+    there are so many; the same ones each time."""
+    order = sorted(range(len(rows["sample_id"])), key=lambda i: hashlib.sha256(rows["sample_id"][i].encode()).digest())
+    chosen = {}
+    for kind, rank_is_right in (("right", True), ("wrong", False)):
+        mine = [i for i in order if (rows["rank"][i] == 0) == rank_is_right]
+        first = {rows["attribute"][i]: i for i in reversed(mine)}  # of each attribute the first in the order
+        ones = sorted(first.values(), key=mine.index)
+        chosen[kind] = [*ones, *(i for i in mine if i not in ones)][:count]
+    return chosen
+
+
 def _examples(result: Result, folder: Path, count: int = 6) -> dict[str, list[dict[str, str]]]:
     """Pictures named right and wrong, of mini only: it is drawn anew from its ids, and its licence is known."""
     from PIL import Image
@@ -166,12 +193,7 @@ def _examples(result: Result, folder: Path, count: int = 6) -> dict[str, list[di
     if result.config != "mini" or "ood" not in result.splits:
         return {}
     rows, listed = result.predictions.split("ood"), result.predictions.candidates["ood"]
-    chosen: dict[str, list[int]] = {"right": [], "wrong": []}
-    step = max(1, len(rows["rank"]) // 997)
-    for i in [*range(0, len(rows["rank"]), step), *range(len(rows["rank"]))]:
-        kind = "right" if rows["rank"][i] == 0 else "wrong"
-        if len(chosen[kind]) < count and i not in chosen[kind]:
-            chosen[kind].append(i)
+    chosen = _chosen(rows, count)
     wanted = {rows["sample_id"][i] for kind in chosen.values() for i in kind}
     pictures = {sample.sample_id: sample for sample in samples("ood") if sample.sample_id in wanted}
     out: dict[str, list[dict[str, str]]] = {}
@@ -182,7 +204,8 @@ def _examples(result: Result, folder: Path, count: int = 6) -> dict[str, list[di
             name = f"{_slug(sample.sample_id)}.webp"
             Image.fromarray(sample.image()).resize((112, 112), Image.Resampling.LANCZOS).save(folder / name, quality=85)
             said = listed.names[rows["top"][i][0]] if rows["top"][i] else "unreadable"
-            out.setdefault(kind, []).append({"file": name, "shown": listed.names[rows["label"][i]], "said": said})
+            shown = f"{sample.attribute} {sample.name}"
+            out.setdefault(kind, []).append({"file": name, "shown": shown, "said": said})
     return out
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aobench.errors import UserError
-from aobench.publish.entries import PATH, entries, entries_yaml
+from aobench.publish.entries import PATH, entries, entries_yaml, repository
 from aobench.publish.results import KNOWN, Result, check
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def submission(
 
     ``benchmark`` is the config that the target lists: a result on another one is refused. Raises UserError.
     """
-    if repo.count("/") != 1 or not all(repo.split("/")):
-        raise UserError(f"--to takes a model repository as org/model; got {repo!r}")
+    repository(repo, "--to")
     if result.config != benchmark:
         raise UserError(
             f"this result is on {result.config}, the target lists {benchmark}: they don't compare"

@@ -74,20 +74,25 @@ def factors(study: Study) -> Figure:
 
 def correlations(study: Study) -> Figure:
     """Rank correlation of each disentanglement measure with OoD object accuracy: all runs, and by supervision."""
-    names = list(EXPLAINED)
-    figure, axes = new(7.2, 5.6)
+    names, absent = list(EXPLAINED), []
+    figure, axes = new(7.2, 5.8)
     sets: list[tuple[str, tuple[str, ...]]] = [("all 72 runs", SUPERVISIONS), *((NAMES[s], (s,)) for s in SUPERVISIONS)]
     for number, (label, supervisions) in enumerate(sets):
         for row, name in enumerate(reversed(names)):
             e = measure_correlation(study, name, supervisions)
             y = row + 0.27 - 0.18 * number
+            if not np.isfinite(e.value):
+                absent.append(f"{name} of {label}")
             how = {"color": "#000000", "marker": "D"} if len(supervisions) > 1 else LOOKS[supervisions[0]]
             axes.plot([e.low, e.high], [y, y], linewidth=1.3, color=how["color"])
             axes.plot(e.value, y, markersize=4, label=label if row == 0 else None, linestyle="none", **how)
     axes.axvline(0, color="#444444", linewidth=1)
     axes.set_xlim(-1.02, 1.02)
     axes.set_yticks(range(len(names)), list(reversed(names)), fontsize=8)
-    axes.set_xlabel("Spearman's correlation with OoD object accuracy; bars: 95 %, bootstrap of conditions", fontsize=8)
+    why = f"\nabsent, for it is the same in all runs: {'; '.join(absent)}" if absent else ""
+    axes.set_xlabel(
+        f"Spearman's correlation with OoD object accuracy; bars: 95 %, bootstrap of conditions{why}", fontsize=8
+    )
     figure.suptitle("Disentanglement of the image features and OoD accuracy", x=0.01, ha="left", fontsize=9)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     return figure
@@ -134,9 +139,11 @@ def draw_all(study: Study, out: Path) -> list[Path]:
     runs = [Run(s, n, d, v) for v in SUPERVISIONS for n, d in points() for s in sorted({r.seed for r in study.rows})]
     records = [study.record(r, "object") for r in runs]
     line = study.lines["object"]
-    title = "The miniature: object accuracy of all runs; baseline: object classifiers along scale"
+    what = "object accuracy"
+    title = "The miniature: object accuracy of all runs, 1,920 ID and 1,920 OoD images\n"
+    title += "baseline: object classifiers along scale"
     pictures: dict[str, Callable[[], Figure]] = {
-        "scatter": lambda: scatter(line, records, title, "family"),
+        "scatter": lambda: scatter(line, records, title, "family", what),
         "factors": lambda: factors(study),
         "disentanglement": lambda: correlations(study),
         "nmi": lambda: nmi(study),
@@ -152,7 +159,8 @@ def draw_all(study: Study, out: Path) -> list[Path]:
         "Baseline: 15 object classifiers along the scale axis. Hover or tab for figures; "
         "click a supervision to hide it."
     )
-    html = page(line, records, effective(line, records), "The miniature: ID and OoD object accuracy", note, "family")
+    head = f"The miniature: ID and OoD {what}"
+    html = page(line, records, effective(line, records), head, note, "family", what)
     return [*written, write_page(html, out / "scatter.html")]
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from compositional_ood import score, wilson
+from compositional_ood import effective_images, score, wilson
 
 KEY = b"imagenet_ao"
+NAMES = ("split", "attribute", "object", "label", "top", "error")
 EXAMPLE = [[0, 0, 0, 0], [1, 1, 0, 1], [3, 2, 1, 0], [2, 3, 1, 1]]
 
 
@@ -25,9 +26,7 @@ def _read(path: str) -> tuple[Any, dict[str, Any]]:
         table = pq.read_table(path)
     except Exception as error:
         raise TableError(f"this is no readable Parquet file ({str(error).splitlines()[0][:120]})") from error
-    missing = [
-        name for name in ("split", "attribute", "object", "label", "top", "error") if name not in table.column_names
-    ]
+    missing = [name for name in NAMES if name not in table.column_names]
     raw = (table.schema.metadata or {}).get(KEY)
     if missing or raw is None:
         lacks = (
@@ -36,6 +35,9 @@ def _read(path: str) -> tuple[Any, dict[str, Any]]:
             else "it does not say which candidates were ranked"
         )
         raise TableError(f"this table was not written by imagenet-ao: {lacks}; upload a predictions.parquet")
+    empty = [name for name in NAMES if name != "error" and table[name].null_count]
+    if empty:
+        raise TableError(f"rows of this table have no {empty[0]}; evaluate the model anew")
     return table, json.loads(raw)
 
 
@@ -46,14 +48,17 @@ def _split(table: Any, facts: dict[str, Any], split: str) -> tuple[dict[str, Any
     width = max((len(top) for top in rows["top"]), default=1) or 1
     tops = [top or [-1] * width for top in rows["top"]]
     named = [max(a, 0) for a in listed["attributes"]]
-    figures = score(tops, rows["label"], attributes=named, objects=[max(o, 0) for o in listed["objects"]])
+    things = [max(o, 0) for o in listed["objects"]]
+    shown = np.unique(np.column_stack([rows["attribute"], rows["object"]]), axis=0, return_inverse=True)[1].reshape(-1)
+    figures = score(tops, rows["label"], attributes=named, objects=things, groups=shown)
     part = "object" if min(listed["attributes"]) < 0 else "attribute"
     right = np.array([top[0] for top in tops]) == np.array(rows["label"])
     ids = np.array(rows[part])
+    share = effective_images(np.bincount(shown, weights=right), np.bincount(shown)) / len(right)
     table_of = []
     for number in np.unique(ids[ids >= 0]):
         mine = right[ids == number]
-        low, high = wilson(int(mine.sum()), len(mine))
+        low, high = wilson(share * mine.sum(), share * len(mine))
         table_of.append([int(number), 100 * mine.mean(), 100 * low, 100 * high, len(mine)])
     columns = [f"{part} id", "right, %", "low", "high", "images"]
     return figures, pd.DataFrame(table_of, columns=columns).sort_values("right, %").round(1)

@@ -10,6 +10,7 @@ from typing import Any
 import datasets
 import evaluate
 import numpy as np
+from scipy.special import stdtrit
 
 NO_PREDICTION = -1
 
@@ -36,20 +37,24 @@ Args:
     references: for each image the id of the right candidate.
     attributes: for each candidate its attribute id. Required.
     objects: for each candidate its object id. Required.
-    id_predictions, id_references, id_attributes, id_objects: the same for seen compositions; all four or none
-        (the last two default to attributes and objects).
+    id_predictions, id_references, id_attributes, id_objects: the same for seen compositions; all four, the first two
+        (the last two are then attributes and objects), or none.
+    groups: for each image a number of the composition that it shows; default: references. Give it where the candidates
+        are no compositions, such as object names alone. Intervals take these as independent, and images not.
     confidence: coverage of the intervals, 0 < confidence < 1; default 0.95.
-    bootstrap: 0 for Wilson intervals (images independent); else the number of bootstrap draws over compositions.
+    bootstrap: 0 for intervals by formula; else the number of draws of a bootstrap over compositions.
     seed: of the bootstrap.
     baseline: for effective generalization, the accuracies of baseline models on the same two sets, as fractions:
         {"id": [..], "ood": [..]} with at least 3 models, two of them with unlike ID accuracy. Needs ID results.
-    transform: "logit" (default), "probit" or "linear": the scale on which the baseline's line is fitted.
+    transform: "logit" (default), "probit" or "linear", with a baseline: the scale on which its line is fitted.
 Returns:
-    composition_top1, composition_top5 (rankings of at least 5), attribute_top1, object_top1, each with _low, _high;
+    composition_top1, composition_top5 (rankings of at least 5), attribute_top1, object_top1, each with _low, _high, and
+    _effective_n, the number of independent images that would tell as much;
     balanced_composition_top1: mean over compositions of their accuracy;
     worst_attribute_id, worst_attribute_top1, worst_attribute_n, and the same for objects;
     n: images; n_classes: candidates; chance, attribute_chance, object_chance: expected accuracy of a random choice;
-    with ID results: id_composition_top1 (_low, _high), gap (ID less OoD), harmonic_mean;
+    with ID results: id_composition_top1 (_low, _high, _effective_n), gap (ID less OoD; _low, _high) and harmonic_mean
+    (_low, _high);
     with a baseline: expected_composition_top1, what the baseline's line expects at this ID accuracy;
     effective_composition_top1 (_low, _high), the OoD accuracy less that; baseline_slope, baseline_r2, baseline_n;
     baseline_extrapolated, whether the ID accuracy lies outside the baseline's.
@@ -66,15 +71,15 @@ Examples:
 """
 
 
-def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a proportion (E. B. Wilson 1927, JASA 22:209-212, equation 4).
 
-    Raises ValueError unless 0 <= successes <= n, n >= 1 and 0 < confidence < 1.
+    ``n`` independent trials; an effective number need not be whole. Raises ValueError unless 0 <= successes <= n,
+    n > 0 and 0 < confidence < 1.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1; got {confidence}")
-    if n < 1 or not 0 <= successes <= n:
-        raise ValueError(f"successes must lie in 0..n with n at least 1; got {successes} of {n}")
+    _check_confidence(confidence)
+    if not n > 0 or not 0 <= successes <= n:
+        raise ValueError(f"successes must lie in 0..n with n above 0; got {successes} of {n}")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     rate, shrink = successes / n, 1 + z * z / n
     centre = (rate + z * z / (2 * n)) / shrink
@@ -84,8 +89,81 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
     return low, high
 
 
+def effective_images(right: Any, n: Any, confidence: float = 0.95) -> float:
+    """How many independent images would tell the rate as well as these, which come in compositions; at most sum(n).
+
+    ``right``, ``n``: of each composition its right answers and its images. The images are divided by the design effect,
+    the variance between compositions over that of independent images, never below 1 (Kish 1965, Survey Sampling), and
+    for few compositions by a ratio of squared t quantiles (Korn and Graubard 1998, Survey Methodology 24:193-201). With
+    images all right, all wrong or of one composition that variance is unknown: images of one composition then count as
+    one, (sum n)^2 / sum n^2.
+    """
+    right, n = np.asarray(right, float), np.asarray(n, float)
+    total, count = n.sum(), int((n > 0).sum())
+    rate = right.sum() / total
+    if count < 2 or rate in (0, 1):
+        return float(total**2 / (n**2).sum())
+    between = count / (count - 1) * ((right - rate * n) ** 2).sum() / total**2
+    effect = max(1.0, between / (rate * (1 - rate) / (total - 1)))
+    tail = (1 + confidence) / 2
+    few = (stdtrit(total - 1, tail) / stdtrit(count - 1, tail)) ** 2
+    return float(min(total, total / effect * few))
+
+
+def cluster_interval(right: Any, n: Any, confidence: float = 0.95) -> tuple[float, float, float]:
+    """(low, high, effective number of images) of sum(right) / sum(n): Wilson's, of :func:`effective_images` images.
+
+    Compositions are taken as independent, not images; ``right``, ``n``: their right answers and their images.
+    """
+    size = effective_images(right, n, confidence)
+    rate = float(np.sum(right) / np.sum(n))
+    return *wilson(min(size, rate * size), size, confidence), size
+
+
+def joint_interval(
+    function: Callable[[float, float], float], a: Sequence[float], b: Sequence[float]
+) -> tuple[float, float]:
+    """Interval of ``function`` of two independent rates, each (value, low, high), in which it is monotonic.
+
+    What each end of either interval changes is added in squares (Newcombe 1998, Statistics in Medicine 17:873-890,
+    method 10, for a difference; Zou and Donner 2008, Statistics in Medicine 27:1693-1702, for others).
+    """
+    value = function(a[0], b[0])
+    moves = [[function(end, b[0]) - value for end in a[1:]], [function(a[0], end) - value for end in b[1:]]]
+    down, up = (math.hypot(*(pick(0.0, *move) for move in moves)) for pick in (min, max))
+    return value - down, value + up
+
+
+def harmonic_mean(a: float, b: float) -> float:
+    """2 a b / (a + b), 0 if both are 0."""
+    return 2 * a * b / (a + b) if a + b else 0.0
+
+
+def seen_and_novel(known: Sequence[float], novel: Sequence[float]) -> dict[str, float]:
+    """``gap`` (ID less OoD) and ``harmonic_mean`` with their intervals, from (value, low, high) of ID and of OoD."""
+    difference = joint_interval(lambda a, b: a - b, known, novel)
+    mean = joint_interval(harmonic_mean, known, novel)
+    return {
+        "gap": known[0] - novel[0], "gap_low": max(-1.0, difference[0]), "gap_high": min(1.0, difference[1]),
+        "harmonic_mean": harmonic_mean(known[0], novel[0]),
+        "harmonic_mean_low": max(0.0, mean[0]), "harmonic_mean_high": min(1.0, mean[1]),
+    }  # fmt: skip
+
+
+def _check_confidence(confidence: Any) -> None:
+    if isinstance(confidence, bool) or not isinstance(confidence, (int, float)) or not 0 < confidence < 1:
+        raise ValueError(f"confidence must be a number between 0 and 1; got {confidence!r}")
+
+
+def _whole(value: Any, name: str, what: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise ValueError(f"{name} is {what}, a whole number of 0 or more; got {value!r}")
+
+
 def _ids(values: Any, name: str, low: int, high: int | None) -> np.ndarray:
     """``values`` as int64, refusing what a silent cast would change; ``high`` is exclusive."""
+    if not hasattr(values, "__len__") or isinstance(values, str):
+        raise ValueError(f"{name} must be a list with an entry an image or candidate; got {values!r}")
     try:
         array = np.asarray(values.tolist() if hasattr(values, "tolist") else values)
     except ValueError as error:
@@ -110,8 +188,8 @@ def _ids(values: Any, name: str, low: int, high: int | None) -> np.ndarray:
     if outside.any():
         bad = int(np.flatnonzero(outside)[0])
         row = bad // (array.shape[1] if array.ndim > 1 else 1)
-        upper = "" if high is None else f"..{high - 1}"
-        raise ValueError(f"{name}[{row}] is {flat[bad]}, which is no candidate id; ids run {low}{upper}")
+        what = f"id; ids run from {low} on" if high is None else f"candidate id; ids run {low}..{high - 1}"
+        raise ValueError(f"{name}[{row}] is {flat[bad]}, which is no {what}")
     return array.astype(np.int64)
 
 
@@ -124,6 +202,13 @@ def _check_parts(attributes: Any, objects: Any, prefix: str = "") -> tuple[np.nd
         raise ValueError(
             f"{prefix}attributes and {prefix}objects must be lists of the same length, one entry a candidate; "
             f"got {attribute.shape} and {thing.shape}"
+        )
+    _, first, count = np.unique(np.column_stack([attribute, thing]), axis=0, return_index=True, return_counts=True)
+    if (count > 1).any():
+        place = int(first[count > 1].min())
+        raise ValueError(
+            f"{prefix}attributes and {prefix}objects list the pair ({attribute[place]}, {thing[place]}) of candidate "
+            f"{place} more than once; a composition is one candidate"
         )
     return attribute, thing
 
@@ -156,18 +241,19 @@ def _check(predictions: Any, references: Any, attribute: np.ndarray, prefix: str
 
 def _interval(
     hits: np.ndarray, groups: np.ndarray, confidence: float, bootstrap: int, seed: int
-) -> tuple[float, float]:
-    """Wilson, or the percentile bootstrap that draws whole compositions."""
-    if not bootstrap:
-        return wilson(int(hits.sum()), len(hits), confidence)
+) -> tuple[float, float, float]:
+    """(low, high, effective number of images), by formula or by the percentile bootstrap that draws compositions.
+
+    At rates of 0 and 1, where every draw is alike, always by formula.
+    """
     _, group = np.unique(groups, return_inverse=True)
     n, good = np.bincount(group), np.bincount(group, weights=hits)
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(n), size=(bootstrap, len(n)))
-    rates = good[drawn].sum(1) / n[drawn].sum(1)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(rates, (tail, 1 - tail))
-    return float(low), float(high)
+    low, high, size = cluster_interval(good, n, confidence)
+    if bootstrap and 0 < good.sum() < n.sum():
+        drawn = np.random.default_rng(seed).integers(len(n), size=(bootstrap, len(n)))
+        tail = (1 - confidence) / 2
+        low, high = np.quantile(good[drawn].sum(1) / n[drawn].sum(1), (tail, 1 - tail))
+    return float(low), float(high), size
 
 
 def _worst(hits: np.ndarray, group: np.ndarray, name: str) -> dict[str, Any]:
@@ -204,18 +290,15 @@ def score(
     seed: int = 0,
     ranks: Any = None,
     baseline: dict[str, Sequence[float]] | None = None,
-    transform: str = "logit",
+    transform: str | None = None,
+    groups: Any = None,
 ) -> dict[str, Any]:
     """The metric as a plain function; arguments and figures as the metric's own documentation says.
 
     Raises ValueError, in one line, for input that is empty, ragged, out of range or not whole numbers.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1; got {confidence}")
-    if not isinstance(bootstrap, int) or bootstrap < 0:
-        raise ValueError(f"bootstrap is a number of draws, 0 or more; got {bootstrap!r}")
-    if (predictions is None) == (ranks is None):
-        raise ValueError("give predictions or ranks, one of the two")
+    _check_options(confidence, bootstrap, seed, (predictions, ranks), (baseline, transform))
+    _check_seen(id_predictions, id_references, id_attributes, id_objects, baseline)
     attribute, thing = _check_parts(attributes, objects)
     if ranks is not None:
         rank, right = _check_ranks(ranks, references, len(attribute))
@@ -223,39 +306,67 @@ def score(
     else:
         predicted, right = _check(predictions, references, attribute)
         hits = _hits(predicted, right, attribute, thing)
+    alike = right if groups is None else _ids(groups, "groups", 0, None)
+    if alike.shape != right.shape:
+        raise ValueError(f"groups has {len(alike)} entries and references {len(right)}")
+    how = (confidence, bootstrap, seed)
     result: dict[str, Any] = {"n": len(right), "n_classes": len(attribute), "chance": 1 / len(attribute)}
     for name, hit in hits.items():
-        result[name] = float(hit.mean())
-        result[f"{name}_low"], result[f"{name}_high"] = _interval(hit, right, confidence, bootstrap, seed)
+        result |= _rate(name, hit, alike, how)
     for name, part in (("attribute", attribute), ("object", thing)):
         result[f"{name}_chance"] = float((np.bincount(part)[part[right]] / len(part)).mean())
         result |= _worst(hits["composition_top1"], part[right], name)
     n = np.bincount(right)
     good = np.bincount(right, weights=hits["composition_top1"])
     result["balanced_composition_top1"] = float((good[n > 0] / n[n > 0]).mean())
-    if (id_predictions is None) != (id_references is None):
-        raise ValueError("id_predictions and id_references go together; give both or neither")
-    if baseline is not None and id_predictions is None:
-        raise ValueError("a baseline needs ID results: give id_predictions and id_references")
     if id_predictions is not None:
-        seen_attribute, _ = _check_parts(
-            attributes if id_attributes is None else id_attributes,
-            objects if id_objects is None else id_objects,
-            "id_",
-        )
+        parts = (attributes, objects) if id_attributes is None else (id_attributes, id_objects)
+        seen_attribute, _ = _check_parts(*parts, "id_")
         seen, seen_right = _check(id_predictions, id_references, seen_attribute, "id_")
-        hit = seen[:, 0] == seen_right
-        a, b = float(hit.mean()), result["composition_top1"]
-        result["id_composition_top1"] = a
-        interval = _interval(hit, seen_right, confidence, bootstrap, seed)
-        result["id_composition_top1_low"], result["id_composition_top1_high"] = interval
-        result["gap"] = a - b
-        result["harmonic_mean"] = 2 * a * b / (a + b) if a + b else 0.0
+        result |= _rate("id_composition_top1", seen[:, 0] == seen_right, seen_right, how)
+        known, novel = (
+            [result[f"{key}composition_top1{end}"] for end in ("", "_low", "_high")] for key in ("id_", "")
+        )
+        result |= seen_and_novel(known, novel)
         if baseline is not None:
-            right_ones = (int(hit.sum()), int(hits["composition_top1"].sum()))
-            sizes = (len(seen_right), len(right))
-            result |= effective(right_ones, sizes, baseline, transform, confidence, seed=seed)
+            result |= _beyond(result, baseline, transform or "logit", confidence, seed)
     return result
+
+
+def _rate(name: str, hits: np.ndarray, groups: np.ndarray, how: tuple[float, int, int]) -> dict[str, float]:
+    low, high, size = _interval(hits, groups, *how)
+    return {name: float(hits.mean()), f"{name}_low": low, f"{name}_high": high, f"{name}_effective_n": size}
+
+
+def _beyond(result: dict[str, Any], baseline: Any, transform: str, confidence: float, seed: int) -> dict[str, Any]:
+    """Effective generalization of the figures in ``result``, over as many images as they have independent ones."""
+    keys = ("id_composition_top1", "composition_top1")
+    sizes = [max(1, round(result[f"{key}_effective_n"])) for key in keys]
+    rates = [result[key] for key in keys]
+    return effective((rates[0] * sizes[0], rates[1] * sizes[1]), (sizes[0], sizes[1]), baseline, transform, confidence,
+                     seed=seed)  # fmt: skip
+
+
+def _check_options(confidence: Any, bootstrap: Any, seed: Any, given: tuple[Any, Any], line: tuple[Any, Any]) -> None:
+    _check_confidence(confidence)
+    _whole(bootstrap, "bootstrap", "a number of draws")
+    _whole(seed, "seed", "the bootstrap's start")
+    if (given[0] is None) == (given[1] is None):
+        raise ValueError("give predictions or ranks, one of the two")
+    if line[0] is None and line[1] is not None:
+        raise ValueError("transform is the scale of a baseline's line: give baseline too")
+
+
+def _check_seen(predictions: Any, references: Any, attributes: Any, objects: Any, baseline: Any) -> None:
+    """Refuse ID arguments that would be ignored."""
+    if (predictions is None) != (references is None):
+        raise ValueError("id_predictions and id_references go together; give both or neither")
+    if (attributes is None) != (objects is None):
+        raise ValueError("id_attributes and id_objects go together; give both or neither")
+    if predictions is None and attributes is not None:
+        raise ValueError("id_attributes and id_objects describe id_predictions: give these too")
+    if predictions is None and baseline is not None:
+        raise ValueError("a baseline needs ID results: give id_predictions and id_references")
 
 
 #: T and its inverse, by the name of the scale.
@@ -279,7 +390,10 @@ def _baseline(given: Any, transform: str) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"unknown transform {transform!r}; choose one of {', '.join(TRANSFORMS)}")
     if not isinstance(given, dict) or set(given) != {"id", "ood"}:
         raise ValueError("baseline is a dictionary of two lists: id and ood, the accuracies of the baseline models")
-    known, novel = (np.asarray(given[key], dtype=float) for key in ("id", "ood"))
+    try:
+        known, novel = (np.asarray(given[key], dtype=float) for key in ("id", "ood"))
+    except (TypeError, ValueError) as error:
+        raise ValueError("baseline: id and ood hold accuracies, as numbers from 0 to 1") from error
     if known.shape != novel.shape or known.ndim != 1 or len(known) < 3:
         raise ValueError("baseline needs id and ood of the same length, at least 3 models")
     for key, values in (("id", known), ("ood", novel)):
@@ -296,7 +410,7 @@ def _baseline(given: Any, transform: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def effective(
-    successes: tuple[int, int],
+    successes: tuple[float, float],
     images: tuple[int, int],
     baseline: dict[str, Sequence[float]],
     transform: str = "logit",
@@ -306,7 +420,8 @@ def effective(
 ) -> dict[str, Any]:
     """OoD accuracy beyond what the baseline's line expects at this ID accuracy (Taori et al. 2020, arXiv 2007.00644).
 
-    ``successes`` and ``images`` are (ID, OoD). rho = ood - T^-1(slope T(id) + intercept), the line fitted by least
+    ``successes`` and ``images`` are (ID, OoD), of independent images: where they come in compositions, of as many as
+    :func:`effective_images` tells. rho = ood - T^-1(slope T(id) + intercept), the line fitted by least
     squares over the baseline models. 0 % and 100 % of the model go into T as (successes + 0.5) / (images + 1). The
     interval is a percentile bootstrap that draws the baseline models anew and the model's successes from their
     binomials. Raises ValueError for a baseline that gives no line.
@@ -361,7 +476,7 @@ class CompositionalOOD(evaluate.Metric):
             citation=_CITATION,
             inputs_description=_KWARGS,
             features=[one, many],
-            reference_urls=["https://arxiv.org/abs/2403.18525"],
+            reference_urls=["https://arxiv.org/abs/2403.18525", "https://arxiv.org/abs/2407.05897"],
         )
 
     @staticmethod
@@ -378,6 +493,8 @@ class CompositionalOOD(evaluate.Metric):
         """See the class documentation."""
         if kwargs.get("ranks") is not None:
             return score(predictions, references, **kwargs)
+        if (predictions is None) != (references is None):
+            raise ValueError("predictions and references go together; give both")
         self._raw(predictions, references)
         if predictions is not None:
             kwargs["predictions"] = predictions

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,6 +92,86 @@ def test_what_is_wrong_is_said_in_one_line(results, capsys, extra, message):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+CARDS = Path(__file__).parents[2] / "model_cards"
+
+
+def test_compare_prints_intervals_chance_and_that_the_lists_differ(capsys):
+    assert main(["compare", str(CARDS / "mini"), str(CARDS / "efficientnet-lite0"), "--kind", "object"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"mini: 94\.50 % \[93\.\d\d, 95\.\d\d\], chance 0\.91 % of 550 closed candidates", text)
+    assert re.search(r"efficientnet-lite0: 24\.84 % \[2\d\.\d\d, 2\d\.\d\d\], chance 0\.91 % of 110 objects cand", text)
+    assert "The candidate lists differ" in text
+    assert "p < 1e-300" in text
+    assert main(["compare", str(CARDS / "mini"), str(CARDS / "mini")]) == 0
+    assert "lists differ" not in capsys.readouterr().out
+
+
+def test_folders_are_taken_for_their_results_and_empty_ones_skipped(results, tmp_path, capsys):
+    folders = []
+    for path in map(Path, results):
+        folder = tmp_path / path.stem
+        folder.mkdir()
+        folders.append(str(path.rename(folder / "results.json").parent))
+    (tmp_path / "embeddings").mkdir()
+    assert main(["effective", *folders, str(tmp_path / "embeddings"), "--baseline", "all"]) == 0
+    printed = capsys.readouterr().out
+    assert "5 models in 5 independent runs" in printed
+    assert f"Skipped: {tmp_path / 'embeddings'} holds no results.json" in printed
+    for wrong in (tmp_path / "embeddings", tmp_path / "nowhere.json"):
+        assert main(["effective", str(wrong), "--baseline", "all"]) == 2
+        error = capsys.readouterr().err
+        assert f"there is no {wrong}" in error
+        assert "JSON" not in error, "a file that is not there is blamed on JSON"
+
+
+def test_few_runs_are_marked_and_the_figures_say_which_accuracy(tmp_path, capsys):
+    assert main(["effective", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "Object accuracy of 68 models, 50,000 ID and 46,092 OoD images." in printed
+    for name, few in (("cc12m", True), ("yfcc15m", True), ("laion400m", False)):
+        line = next(line for line in printed.splitlines() if line.strip().startswith(f"{name} "))
+        assert line.endswith("few runs") == few, line
+    groups = (tmp_path / "by_group.svg").read_text()
+    assert "cc12m (n = 2, r = 1)*" in groups
+    assert "laion400m (n = 10, r = 4)<" in groups
+    assert "fewer than 3 runs" in groups
+    scatter = (tmp_path / "scatter.svg").read_text()
+    assert "ID object accuracy, % (logit axis)" in scatter
+    assert "50,000 ID and 46,092 OoD images" in scatter
+
+
+def test_intervals_use_the_independent_images_where_a_result_tells_them(tmp_path):
+    from aobench.analysis.records import images_shown, read_results
+
+    content = result("m", 0.5, 0.4)
+    for split in content["figures"]["splits"].values():
+        split["composition_top1_effective_n"] = 123.4
+    (tmp_path / "results.json").write_text(json.dumps(content))
+    [record], _ = read_results([tmp_path])
+    assert (record.n_id, record.n_ood) == (123, 123)
+    assert images_shown([record]) == "500 ID and 500 OoD images"
+
+
+def test_absent_classes_and_absent_series_are_told():
+    right = dict.fromkeys(list(caption_counts()["cc3m"])[:20], (3, 9)) | {"no such class": (1, 9)}
+    figure, _ = counts_figure(right, "title")
+    assert "1 of 21 objects left out" in figure.get_suptitle()
+    from aobench.study.collecting import BUNDLED, read
+    from aobench.study.figures import correlations
+    from aobench.study.summary import Study
+
+    axes = correlations(Study(read(BUNDLED))).axes[0]
+    assert "absent, for it is the same in all runs: z_diff of attribute + object classifier" in axes.get_xlabel()
+
+
+def test_disentangle_names_limit_where_the_images_are_others(tmp_path):
+    from aobench.analysis import embeddings
+
+    key = {"what": "images", "split": "ood", "fingerprint": "another"}
+    with pytest.raises(UserError, match="a run with --limit"):
+        embeddings.read_store(tmp_path, key, [])
 
 
 def test_disentangle_reads_an_npz(tmp_path, capsys):

@@ -166,6 +166,26 @@ def test_a_killed_server_loses_nothing(browse, verdicts, server):
     server.check_log()
 
 
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
+def test_a_dead_server_is_told_in_sight(browse, server, width, height):
+    """On a phone the buttons and the help fill the screen; whoever judges there must not have to scroll to be told."""
+    page = browse("ann", width=width, height=height, phone=width < 500)
+    page.seen()
+    server.kill()
+    for key in "aj":
+        page.press(key)
+    page.wait(lambda text: "does not answer" in text, MESSAGE)
+    for down in (0, 300):
+        page.run(f"window.scrollTo(0, {down})")
+        box = page.run("(b => [b.top, b.bottom, b.left, b.right])(document.getElementById('ao-message')"
+                       ".getBoundingClientRect())")  # fmt: skip
+        assert 0 <= box[0] < box[1] <= height, f"the message lies out of sight: {box}"
+        assert 0 <= box[2] < box[3] <= width, f"the message is wider than the window: {box}"
+    server.start()
+    page.wait(lambda text: text == "", MESSAGE)
+    page.check(dead=True)
+
+
 @pytest.mark.parametrize("server", [50], indirect=True)
 def test_two_annotators_at_once(browse, verdicts, server):
     pages = [browse("ann"), browse("bob", width=390, height=844, phone=True)]

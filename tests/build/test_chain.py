@@ -101,10 +101,9 @@ def test_a_damaged_manifest_is_one_line(config, capsys, content):
     ("change", "told"),
     [
         ({"seed": -1}, "seed is -1"),
-        ({"package": {"sheet_images": 0}}, "sheet_images is 0"),
+        ({"package": {"sheet_images": -1}}, "sheet_images is -1"),
         *(({"package": {"name": name}}, "taken by a file") for name in ("sheets", "README.md", "manifest.json")),
-        *(({"package": {"name": name}}, "read the name") for name in ("2024", "yes", "1.5")),
-        *(({"package": {"licence": text}}, "as the Hub spells it") for text in ("other: mine", "", "mit\nx: y", "no")),
+        *(({"package": {"licence": text}}, "as the Hub spells it") for text in ("other: mine", "", "mit\nx: y")),
         ({"out": "captions.txt"}, "captions.txt is a file; name a folder"),
         ({"compose": {"attributes": None}}, "attributes is None"),
         ({"compose": {"attributes": "folder"}}, "is missing or no file"),

@@ -119,7 +119,7 @@ def test_people_overrule_the_judges(tmp_path):
     assert rows["striped__banana/4"]["reason"] == "people: not the object"
     assert rows["striped__banana/5"]["decided_by"] == "judges"
     facts = read_manifest(tmp_path / "out", "validate")["facts"]
-    assert facts["people"] == {"decided": 2, "overruled": 2}
+    assert (facts["people"]["decided"], facts["people"]["overruled"]) == (2, 2)
     known = facts["judges"]["redraw"]["questions"]["object"]["measured"]
     assert known["n"] == 3, "what people said measures the judges"
 
@@ -220,13 +220,15 @@ def test_a_threshold_is_the_lowest_that_is_precise_enough():
     assert measure(scores, right, 2.0)["precision"] is None
 
 
-def test_a_number_that_is_none_is_no_pass(tmp_path, monkeypatch):
+def test_a_number_that_is_none_is_no_verdict(tmp_path, monkeypatch, capsys):
     from aobench.build.validate import redraw
 
     monkeypatch.setattr(redraw.Redraw, "_one", lambda *_: (float("nan"), 1.0))
     path = configuration(tmp_path, judges=[{"kind": "redraw"}])
-    assert validate(path) == 0
-    assert not any(row["accepted"] for row in verdicts(path).values())
+    assert validate(path) == 2, "a judge's nan became a verdict"
+    err = capsys.readouterr().err
+    assert "the judge 'redraw' says nan for attribute of 'striped__accordion/0'" in err
+    assert len(err.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(

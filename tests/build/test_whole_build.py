@@ -138,7 +138,7 @@ def test_the_card_tells_the_funnel_and_who_judged(whole):
     for picture in ("accepted", "rejected"):
         assert ((package / "sheets" / f"{picture}.png").exists()) == (f"sheets/{picture}.png" in text)
     manifests = json.loads((package / "build.json").read_text())
-    assert set(manifests) == {"compose", "generate", "validate", "distinct"}
+    assert set(manifests) == {"compose", "generate", "validate", "distinct", "readme_sha256"}
 
 
 def test_the_runner_evaluates_the_package(whole, tmp_path):

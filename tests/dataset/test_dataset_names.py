@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagenet_ao import ATTRIBUTES, OBJECTS, parse_label
+from imagenet_ao import ATTRIBUTES, CARD, OBJECTS, parse_label
 
 
 def test_attributes_are_the_129_unique_ones() -> None:
@@ -74,3 +74,9 @@ def test_traps(label: str, pair: tuple[str, str]) -> None:
 )
 def test_nothing_is_guessed(label: str) -> None:
     assert parse_label(label) is None
+
+
+def test_the_card_says_which_paper_made_which_version() -> None:
+    text = " ".join(CARD.split())
+    assert "second version, a copy of the archive that the authors of [arXiv:2407.05897]" in text
+    assert "The first version, which it follows, is that of [arXiv:2403.18525]" in text

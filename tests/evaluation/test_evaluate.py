@@ -1,6 +1,8 @@
 """The command line from pictures to figures, on a small folder in the published layout."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,6 +77,39 @@ def test_score_recomputes_the_same_figures(finished, capsys):
     assert again == json.loads((finished / "results.json").read_text())["figures"]
 
 
+def test_a_folders_results_are_in_a_folder_of_its_name_and_a_limit_shows(
+    published, templates, tmp_path, monkeypatch, capsys
+):
+    from aobench.models.registry import BUNDLED
+    from aobench.publish.card import section
+    from aobench.publish.leaderboard import build
+    from aobench.publish.results import read_result
+
+    for place in ("tinyclip", "sub/tinyclip"):
+        shutil.copytree(BUNDLED, tmp_path / place)
+    (tmp_path / "sub" / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "sub" / "here")
+    common = ["--config", "v2", "--data-dir", str(published), "--templates", str(templates), "--cpu"]
+    assert cli.main(["evaluate", "../../tinyclip", "./../tinyclip", *common, "--limit", "4", "--out", "out"]) == 0
+    printed = capsys.readouterr().out
+    assert {path.name for path in Path("out").iterdir()} == {"tinyclip", "tinyclip-2", "embeddings"}
+    assert "Written to out/tinyclip/\nWritten to out/tinyclip-2/\n" in printed
+    assert "a trial run, --limit 4: not a result on the whole set." in printed
+    result = read_result("out/tinyclip")
+    assert result.content["dataset"]["limit"] == 4
+    assert "**This is a trial run, --limit 4" in section(result)
+    pytest.importorskip("plotly")
+    build([result], tmp_path / "site")
+    for page in (tmp_path / "site").rglob("*.html"):
+        assert "trial run, --limit 4" in page.read_text(), f"{page.name} shows a trial run as a full one"
+
+
+def test_a_limit_that_leaves_nothing_out_is_no_trial(published, templates, tmp_path):
+    common = ["--config", "v2", "--data-dir", str(published), "--templates", str(templates), "--cpu"]
+    assert cli.main(["evaluate", "mini", *common, "--limit", "11", "--out", str(tmp_path)]) == 0
+    assert "limit" not in json.loads((tmp_path / "mini" / "results.json").read_text())["dataset"]
+
+
 def test_stop_on_a_bad_image(published, templates, tmp_path, capsys):
     arguments = ["evaluate", "mini", "--config", "v2", "--data-dir", str(published), "--templates", str(templates)]
     assert cli.main([*arguments, "--out", str(tmp_path), "--cpu", "--on-bad-image", "stop"]) == 2
@@ -88,7 +123,7 @@ def test_stop_on_a_bad_image(published, templates, tmp_path, capsys):
         (["evaluate", "mini", "--data-dir", "/no/such/folder", "--config", "v2"], "/no/such/folder"),
         (["evaluate", "mini", "--templates", "/no/such/templates.txt"], "templates"),
         (["evaluate", "mini", "--batch-size", "0"], "--batch-size"),
-        (["score", "/no/such/table.parquet"], "no predictions table"),
+        (["score", "/no/such/table.parquet"], "there is no /no/such/table.parquet"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(arguments, words, capsys):

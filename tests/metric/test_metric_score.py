@@ -61,6 +61,40 @@ def test_bootstrap_draws_whole_compositions():
     assert (result["composition_top1_low"], result["composition_top1_high"]) == (0, 1)
 
 
+def test_bootstrap_of_answers_that_are_all_right_still_has_an_interval():
+    result = score([0, 1, 2, 3] * 5, [0, 1, 2, 3] * 5, **PARTS, bootstrap=500)
+    assert result["composition_top1_low"] < 0.9, "an interval of no width says that 20 images tell all"
+    assert result["composition_top1_high"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"bootstrap": True}, "bootstrap is a number of draws.*got True"),
+        ({"bootstrap": -1}, "bootstrap is a number of draws"),
+        ({"seed": "a"}, "seed is the bootstrap's start.*got 'a'"),
+        ({"confidence": "x"}, "confidence must be a number between 0 and 1; got 'x'"),
+        ({"confidence": 1}, "confidence must be a number"),
+        ({"transform": "probit"}, "transform is the scale of a baseline's line: give baseline too"),
+        ({"id_attributes": [0], "id_objects": [0]}, "id_attributes and id_objects describe id_predictions"),
+        ({"id_attributes": [0]}, "id_attributes and id_objects go together"),
+        ({"references": [-1]}, r"references\[0\] is -1, which is no id; ids run from 0 on"),
+        ({"predictions": 3}, "predictions must be a list"),
+        ({"references": None}, "predictions and references go together"),
+        ({"attributes": [0, 0, 1, 0]}, r"list the pair \(0, 1\) of candidate 1 more than once"),
+        ({"id_predictions": [0], "id_references": [0], "baseline": {"id": ["a"] * 3, "ood": [0.1] * 3}},
+         "baseline: id and ood hold accuracies, as numbers"),
+    ],
+)  # fmt: skip
+def test_options_that_make_no_sense_are_refused_in_one_line(arguments, words):
+    from compositional_ood.compositional_ood import CompositionalOOD
+
+    given = {"predictions": [0], "references": [0], **PARTS, **arguments}
+    with pytest.raises(ValueError, match=words) as caught:
+        CompositionalOOD().compute(**given)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("predictions", "references", "words"),
     [

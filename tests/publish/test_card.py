@@ -1,6 +1,8 @@
 """Cards: a new one, and a section in the user's own."""
 
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -8,9 +10,11 @@ from huggingface_hub import ModelCard, parse_eval_result_entries
 from PIL import Image
 
 import aobench.cli as cli
-from aobench.publish.card import BEGIN, END
+from aobench.publish.card import BEGIN, END, section
+from aobench.publish.results import read_result
 
 DATASET = "org/imagenet-ao"
+MODEL_CARDS = Path(__file__).parents[2] / "model_cards"
 
 
 def _card(result, out, *more):
@@ -69,7 +73,7 @@ def test_a_card_whose_metadata_is_broken_is_left_alone(result, tmp_path, capsys)
 def test_a_folder_without_a_result_is_one_line(tmp_path, capsys):
     assert _card(tmp_path, tmp_path / "out") == 2
     error = capsys.readouterr().err.strip()
-    assert "no results.json" in error
+    assert f"there is no {tmp_path}/results.json" in error
     assert len(error.splitlines()) == 1
 
 
@@ -78,6 +82,31 @@ def test_a_result_cut_short_is_named(result, tmp_path, capsys):
     (copy / "results.json").write_text((result / "results.json").read_text()[:100])
     assert _card(copy, tmp_path / "out") == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["nonsense", "a/b/c", "/b", "a/", "a b/c", "https://huggingface.co/a/b"])
+def test_a_dataset_that_is_no_repository_is_refused(result, tmp_path, name, capsys):
+    assert cli.main(["card", str(result), "--dataset", name, "--out", str(tmp_path / "out")]) == 2
+    assert f"--dataset takes a repository of the Hub, ORG/NAME, such as your-org/imagenet-ao; got {name!r}" in (
+        capsys.readouterr().err
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_extremes_need_ten_images_and_ties_are_counted(result):
+    few = section(read_result(result))
+    assert "fare worst" not in few, "twelve images, three of a kind, tell no best and worst"
+    supervised = section(read_result(MODEL_CARDS / "efficientnet-lite0"))
+    assert "of those with at least 10 images: african elephant 0 % (n = 40)" in supervised
+    assert re.search(r"box turtle 0 % \(n = 40\) and 34 more at 0 %\. Best:", supervised)
+
+
+def test_the_card_has_intervals_of_the_gap_and_says_what_is_independent():
+    text = section(read_result(MODEL_CARDS / "mini"))
+    assert re.search(r"ID less OoD: -1\.0 points \[-2\.\d, \+0\.\d\]; harmonic mean 93\.6 % \[92\.\d, 94\.\d\]", text)
+    assert "ID has 2,090 candidates and OoD 550: the gap is between tasks of unlike difficulty." in text
+    assert "compositions as independent, not images" in text
+    assert "trial run" not in text
 
 
 @pytest.mark.parametrize("count", [2, 3])

@@ -9,6 +9,7 @@ import pytest
 from browser import Page
 
 import aobench.cli as cli
+from aobench.mini.render import ATTRIBUTES
 from aobench.publish.leaderboard import build, groups
 from aobench.publish.results import read_result
 
@@ -96,6 +97,41 @@ def test_the_command_line_writes_it(results, tmp_path, capsys):
     (tmp_path / "models.csv").write_text("model\nmini\n")
     assert cli.main(command) == 2
     assert "lacks the column(s) family, training_set" in capsys.readouterr().err
+
+
+def test_folders_without_a_result_are_skipped_unless_alone(result, tmp_path, capsys):
+    """As in `leaderboard results/*` beside results/embeddings."""
+    pytest.importorskip("plotly")
+    (tmp_path / "embeddings").mkdir()
+    both = ["leaderboard", str(tmp_path / "embeddings"), str(result), "--out", str(tmp_path / "site")]
+    assert cli.main(both) == 0
+    assert f"Skipped: {tmp_path / 'embeddings'} holds no results.json" in capsys.readouterr().out
+    assert cli.main(["leaderboard", str(tmp_path / "embeddings"), "--out", str(tmp_path / "none")]) == 2
+    assert "there is no" in capsys.readouterr().err
+
+
+def test_a_classifiers_page_says_objects_and_shows_many_attributes(tmp_path):
+    pytest.importorskip("plotly")
+    build([read_result(BUNDLED.parent / "efficientnet-lite0")], tmp_path)
+    text = (tmp_path / "models" / "efficientnet-lite0.html").read_text()
+    assert "Novel compositions whose object was named right" in text
+    assert "Novel compositions named" not in text, "a classifier names objects, not compositions"
+    shown = re.findall(r'alt="([^"]+)"', text)
+    assert len(shown) == 12
+    attributes = "|".join(sorted(ATTRIBUTES, key=len, reverse=True))
+    for kind, names in (("right", shown[:6]), ("wrong", shown[6:])):
+        found = [re.match(f"({attributes}) ", name) for name in names]
+        assert all(found), f"captions of pictures named {kind} lack the attribute: {names}"
+        assert len({m[1] for m in found}) == 6, f"pictures named {kind} repeat an attribute: {names}"
+
+
+def test_pages_say_chance_of_each_accuracy_and_what_the_gap_is_between(tmp_path):
+    pytest.importorskip("plotly")
+    build([read_result(BUNDLED)], tmp_path)
+    text = " ".join((tmp_path / "index.html").read_text().split())
+    assert "ood composition 0.18 %, attribute 4.17 %, object 0.91 %" in text
+    assert "the gap is between tasks of unlike difficulty" in text
+    assert re.search(r'93\.6 <span class="interval">\[92\.\d, 94\.\d\]', text), "the harmonic mean has no interval"
 
 
 def _first_column(page):

@@ -124,9 +124,13 @@ def test_an_altered_rank_with_a_fitting_digest_is_refused(result, prepared, tmp_
 
     copy = shutil.copytree(result, tmp_path / "copy")
     table = pq.read_table(copy / "predictions.parquet")
-    tops = [[t[1], t[0], *t[2:]] if i == 0 else t for i, t in enumerate(table["top"].to_pylist())]
-    place = table.schema.get_field_index("top")
-    forged = table.set_column(place, table.schema.field(place), pa.array(tops, pa.list_(pa.int32())))
+    columns = {name: table[name].to_pylist() for name in ("top", "rank")}
+    assert columns["rank"][0] == 0, "the first image should be one that the model named right"
+    columns["top"][0][:2], columns["rank"][0] = columns["top"][0][1::-1], 1
+    forged = table
+    for name, values in columns.items():
+        place = table.schema.get_field_index(name)
+        forged = forged.set_column(place, table.schema.field(place), pa.array(values, table.schema.field(place).type))
     pq.write_table(forged, copy / "predictions.parquet")
     content = json.loads((copy / "results.json").read_text())
     content["predictions"] = digest(copy / "predictions.parquet")
@@ -144,19 +148,40 @@ def test_altered_figures_are_refused(result, prepared, tmp_path):
         submission(read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None)
 
 
+@pytest.mark.parametrize("verb", ["card", "leaderboard", "submit"])
+def test_a_table_that_is_not_the_results_own_is_refused_by_every_verb(verb, result, tmp_path, capsys):
+    import aobench.cli as cli
+
+    copy = shutil.copytree(result, tmp_path / "copy")
+    shutil.copy(ROOT / "model_cards" / "mini" / "predictions.parquet", copy / "predictions.parquet")
+    more = {"card": ["--dataset", DATASET], "leaderboard": [],
+            "submit": ["--to", MODEL, "--dataset", DATASET, "--benchmark", "mini"]}[verb]  # fmt: skip
+    out = [] if verb == "submit" else ["--out", str(tmp_path / "out")]
+    assert cli.main([verb, str(copy), *more, *out]) == 2, f"{verb} took another run's table"
+    error = capsys.readouterr().err
+    assert "is not the table that results.json was made from" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists(), f"{verb} wrote something of a result that it refused"
+
+
+def test_figures_of_an_older_version_are_told_apart_from_altered_ones(result, tmp_path):
+    copy = shutil.copytree(result, tmp_path / "copy")
+    content = json.loads((copy / "results.json").read_text())
+    del content["figures"]["splits"]["ood"]["composition_top1_effective_n"]
+    (copy / "results.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="lacks figures of this version, such as composition_top1_effective_n"):
+        read_result(copy)
+
+
 @pytest.mark.parametrize(("known", "words"), [({"ood": "0" * 16}, "other data"), ({}, "no fingerprint is known")])
 def test_a_wrong_or_unknown_fingerprint_is_refused(result, known, words):
     with pytest.raises(UserError, match=words):
         submission(read_result(result), MODEL, DATASET, "v2", known, None)
 
 
-def test_mini_is_not_taken_for_the_benchmark(result, tmp_path):
-    copy = shutil.copytree(result, tmp_path / "copy")
-    content = json.loads((copy / "results.json").read_text())
-    content["dataset"]["config"] = "mini"
-    (copy / "results.json").write_text(json.dumps(content))
+def test_mini_is_not_taken_for_the_benchmark():
     with pytest.raises(UserError, match="--benchmark mini"):
-        submission(read_result(copy), MODEL, DATASET, "v2", {}, None)
+        submission(read_result(ROOT / "model_cards" / "mini"), MODEL, DATASET, "v2", {}, None)
 
 
 def test_the_dataset_loads_from_the_hub_and_streams(stocked, tmp_path):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from aobench.errors import UserError
 
 COLUMNS = ("image_id", "attribute", "object", "file")
+#: A column that a table may have, as images.parquet of a build does: of the picture's file, hexadecimal.
+DIGEST = "sha256"
 
 #: What every browser shows. SVG is left out: it can carry scripts.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif")
@@ -28,10 +30,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Images:
-    """A checked table: its rows in the order of the file, and the folder that ``file`` is relative to."""
+    """A checked table: its rows in the order of the file, and the folder that ``file`` is relative to.
+
+    ``pictures``: the SHA-256 of each picture by its image's id; empty where the table doesn't say.
+    """
 
     path: Path
     rows: tuple[Row, ...]
+    pictures: dict[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -55,20 +61,21 @@ def read_images(path: Path) -> Images:
     folder, and files that are missing or not of a kind that browsers show.
     """
     columns = _columns(path)
+    digests = columns.get(DIGEST, [])
     ids, attributes, objects, files = (columns[name] for name in COLUMNS)
     if not ids:
         raise UserError(f"{path} has no rows; give a table with one row an image")
     for name, values in columns.items():
         empty = next((i for i, v in enumerate(values) if v is None or not v.strip()), None)
         if empty is not None:
-            raise UserError(f"{path}: {name} is empty in row {empty + 1}; fill in {', '.join(COLUMNS)} for every image")
+            raise UserError(f"{path}: {name} is empty in row {empty + 1}; fill in {', '.join(columns)} for every image")
     if len(set(ids)) < len(ids):
         seen: set[str] = set()
         double = next(i for i in ids if i in seen or seen.add(i))  # type: ignore[func-returns-value]
         raise UserError(f"{path}: image_id {double!r} stands in more than one row; make the ids unique")
     rows = tuple(Row(*cells) for cells in zip(ids, attributes, objects, files, strict=True))
     _check_files(path, rows)
-    return Images(path, rows)
+    return Images(path, rows, dict(zip(ids, digests, strict=False)))
 
 
 def _columns(path: Path) -> dict[str, list[str]]:
@@ -82,11 +89,12 @@ def _columns(path: Path) -> dict[str, list[str]]:
         missing = [name for name in COLUMNS if name not in found]
         if missing:
             raise UserError(f"{path} lacks the column(s) {', '.join(missing)}; it needs {', '.join(COLUMNS)}")
-        table = pq.read_table(path, columns=list(COLUMNS))
+        wanted = [*COLUMNS, DIGEST] if DIGEST in found else list(COLUMNS)
+        table = pq.read_table(path, columns=wanted)
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path} is no readable Parquet file ({str(error).splitlines()[0][:120]})") from error
     out = {}
-    for name in COLUMNS:
+    for name in wanted:
         kind = table.schema.field(name).type
         kind = kind.value_type if pa.types.is_dictionary(kind) else kind
         if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):

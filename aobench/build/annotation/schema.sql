@@ -12,6 +12,11 @@ CREATE TABLE images (             -- the rows of the image table
     file TEXT NOT NULL            -- relative to the image table's folder
 );
 
+CREATE TABLE pictures (           -- of which pictures, where the image table has a column sha256 (old files lack this table)
+    image_id TEXT PRIMARY KEY REFERENCES images (image_id),
+    sha256 TEXT NOT NULL          -- of the picture's file, hexadecimal
+);
+
 CREATE TABLE trials (             -- what each annotator is shown, drawn once when the annotator first starts
     annotator TEXT NOT NULL,
     trial TEXT NOT NULL,

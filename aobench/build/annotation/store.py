@@ -10,7 +10,7 @@ import math
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
@@ -124,6 +124,12 @@ class Store:
     def images(self) -> list[Row]:
         """The image table that the file is bound to, by id."""
         return [Row(*cells) for cells in self._rows("SELECT * FROM images ORDER BY image_id")]
+
+    def pictures(self) -> dict[str, str]:
+        """The SHA-256 of each picture by its image's id; empty where the image table didn't say, and in old files."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'pictures'"):
+            return {}
+        return dict(self._rows("SELECT image_id, sha256 FROM pictures"))
 
     def annotators(self) -> list[str]:
         """Everyone who gave at least one verdict that stands, by name."""
@@ -254,6 +260,12 @@ def open_store(path: Path, images: Images, seed: int | None = None, catch_rate: 
                 f"{path} holds verdicts on another image table (hash {kept['images_sha256'][:12]}) than {images.path} "
                 f"(hash {images.fingerprint[:12]}); give the table it began with, or another file for --verdicts"
             )
+        others = other_pictures(store.pictures(), images.pictures)
+        if others:
+            raise UserError(
+                f"{path} holds verdicts on other pictures than those of {images.path} under the same ids (the first: "
+                f"{others[0]}); give another file for --verdicts"
+            )
         for flag, asked, key in (("--seed", seed, "seed"), ("--catch-rate", catch_rate, "catch_rate")):
             if asked is not None and float(kept[key]) != asked:
                 raise UserError(f"{path} began with {flag} {kept[key]}; leave {flag} out, or give another --verdicts")
@@ -261,6 +273,11 @@ def open_store(path: Path, images: Images, seed: int | None = None, catch_rate: 
         store.close()
         raise
     return store
+
+
+def other_pictures(known: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Ids, sorted, under which there is another picture now than the one known; ids that one side lacks don't count."""
+    return sorted(image for image, mark in known.items() if now.get(image, mark) != mark)
 
 
 def existing_store(path: Path) -> Store:
@@ -333,6 +350,7 @@ def _begin(store: Store, images: Images, seed: int, catch_rate: float) -> None:
             facts = {"images_sha256": images.fingerprint, "seed": seed, "catch_rate": catch_rate, "created_at": _now()}
             connection.executemany("INSERT INTO settings VALUES (?, ?)", [(k, str(v)) for k, v in facts.items()])
             connection.executemany("INSERT INTO images VALUES (?, ?, ?, ?)", [astuple(row) for row in images.rows])
+            connection.executemany("INSERT INTO pictures VALUES (?, ?)", sorted(images.pictures.items()))
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
     except sqlite3.Error as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aobench.build.package.funnel import Stage, as_markdown
+from aobench.build.package.funnel import Stage, as_markdown, in_a_cell
 
 HEAD = """
 # {name}
@@ -23,15 +24,15 @@ imagenet-ao evaluate MODEL --dataset {name} --config {name}
 Chance level of naming the composition among those of the set: 1 in {compositions:,}.
 """
 
-SHEET = """
+PICTURES = """
 ## Pictures
 
-![{accepted_n} accepted images, drawn at random](sheets/accepted.png)
+![{accepted_shown} accepted images, drawn at random](sheets/accepted.png)
 """
 REJECTED = """
 Rejected, each with the reason:
 
-![{rejected_n} rejected images, drawn at random](sheets/rejected.png)
+![{rejected_shown} rejected images, drawn at random](sheets/rejected.png)
 """
 
 FIELDS = """
@@ -45,27 +46,38 @@ FIELDS = """
 | `composition` | attribute and object, parted by a space |
 | `imagenet_label`, `wnid` | of an object that is an ImageNet class under its published name, otherwise empty |
 | `source` | the picture's file in the step `generate` |
-| `caption_count` | captions that show the composition, summed over the corpora |
+| `caption_count` | captions that show the composition, summed over the corpora{of_samples} |
 | `sha256` | of the picture's file |
 
 `build.json` holds the steps' manifests: options, seeds, models, versions, SHA-256 of their tables.
 """
 
 
-def write(name: str, facts: Mapping[str, Any], stages: Sequence[Stage]) -> str:
-    """The text below the card's YAML head. ``facts``: the manifests by step, and counts."""
-    parts = [
-        HEAD.format(name=name, **{key: facts[key] for key in ("n", "compositions", "attributes", "objects")}),
-        SHEET.format(accepted_n=facts["accepted_shown"]),
-        REJECTED.format(rejected_n=facts["rejected_shown"]) if facts["rejected_shown"] else "",
+def write(
+    name: str, counts: Mapping[str, int], manifests: Mapping[str, Mapping[str, Any]], stages: Sequence[Stage]
+) -> str:
+    """The text below the card's YAML head. ``counts``: of the package and its sheets; ``manifests``: by step."""
+    compose, generate = manifests["compose"], manifests["generate"]
+    sampled = any(corpus["counted"] < corpus["captions"] for corpus in compose["facts"]["corpora"].values())
+    return "".join([
+        HEAD.format(name=name, **counts),
+        PICTURES.format(**counts) if counts["accepted_shown"] else "",
+        REJECTED.format(**counts) if counts["rejected_shown"] else "",
         f"\n## From all pairs to this set\n\n{as_markdown(stages)}\n",
-        _novelty(facts["compose"]),
-        _making(facts["generate"]),
-        _judging(facts["validate"], facts["only_dual_encoders"]),
-        _distinct(facts["distinct"]),
-        FIELDS,
-    ]
-    return "".join(parts)
+        _too_few(compose),
+        _novelty(compose["facts"]),
+        _making(generate),
+        _judging(manifests["validate"]["facts"]),
+        _distinct(manifests["distinct"]),
+        FIELDS.format(of_samples="; in a sample, those of the sample" if sampled else ""),
+    ])  # fmt: skip
+
+
+def _too_few(compose: Mapping[str, Any]) -> str:
+    asked, kept = compose["made_from"]["options"].get("count"), compose["facts"]["kept"]
+    if asked is None or kept >= asked:
+        return ""
+    return f"\n{asked:,} compositions were asked for; no more than {kept:,} could be had.\n"
 
 
 def _novelty(compose: Mapping[str, Any]) -> str:
@@ -73,40 +85,61 @@ def _novelty(compose: Mapping[str, Any]) -> str:
         "\n## Novel for which captions\n\n| corpus | captions | scanned | rule | at most |\n|---|---:|---:|---|---:|"
     ]
     notes = []
+    most = max(corpus["threshold"] for corpus in compose["corpora"].values())
     for name, corpus in compose["corpora"].items():
         lines.append(
-            f"| {name} | {corpus['captions']:,} | {corpus['counted']:,} | {corpus['rule']} | {corpus['threshold']} |"
+            f"| {in_a_cell(name)} | {corpus['captions']:,} | {corpus['counted']:,} | {in_a_cell(corpus['rule'])} | "
+            f"{corpus['threshold']:,} |"
         )
-        bound = corpus.get("unseen_share_at_most_95")
-        if bound is not None:
-            notes.append(
-                f"Of {name} a sample was scanned: a composition that the sample doesn't show may still be in up to "
-                f"{bound:.2g} of its captions (95 % bound, if the sample was drawn at random)."
-            )
-    notes.append(
-        "Novel means: not named in these captions by that rule. The pictures may show it all the same, and other "
-        "corpora were not searched."
+        if corpus["counted"] < corpus["captions"]:
+            notes.append(_sampled(in_a_cell(name), corpus))
+    means = (
+        "not named in these captions by that rule"
+        if most == 0
+        else "named by that rule in at most so many captions of each corpus as the last column says, which may be some"
     )
+    notes.append(f"Novel means: {means}. The pictures may show it all the same, and other corpora were not searched.")
     return "\n".join(lines) + "\n\n" + "\n".join(notes) + "\n"
 
 
-def _making(generate: Mapping[str, Any]) -> str:
-    said = {key: value for key, value in generate.items() if key not in ("images", "flagged") and value is not None}
-    listed = ", ".join(f"{key} {_plain(value)}" for key, value in said.items())
-    checker = generate.get("safety_checker")
-    safety = (
-        f"The safety checker {checker} objected to {generate['flagged']:,}." if checker else "No safety checker ran."
+def _sampled(name: str, corpus: Mapping[str, Any]) -> str:
+    """What a count in a sample leaves open: how many captions of the corpus may show a composition of this set."""
+    from aobench.audit.statistics import upper_bound
+
+    bound = upper_bound(min(corpus["threshold"], corpus["counted"]), corpus["counted"])
+    return (
+        f"Of {name} a sample was scanned, and counts are of the sample: a composition of this set may still be in up "
+        f"to {bound:.2g} of its captions, {math.ceil(bound * corpus['captions']):,} (95 % bound, if the sample was "
+        "drawn at random)."
     )
-    return f"\n## How the images were made\n\n{listed}. {safety}\n"
+
+
+def _making(generate: Mapping[str, Any]) -> str:
+    facts, made = generate["facts"], generate["made_from"]
+    said = {key: value for key, value in facts.items() if key not in ("images", "flagged") and value is not None}
+    listed = ", ".join(f"{key} {_plain(value)}" for key, value in said.items())
+    prompts = "; ".join(f"`{' '.join(prompt.split())}`" for prompt in made["options"]["prompts"])
+    checker, flagged = facts.get("safety_checker"), facts["flagged"]
+    if checker:
+        safety = f"The safety checker {_plain(checker)} objected to {flagged:,}, which are left out."
+    elif flagged:
+        safety = f"The generator marked {flagged:,} as not to be shown, which are left out; it names no safety checker."
+    else:
+        safety = "No safety checker ran."
+    return (
+        f"\n## How the images were made\n\n{listed}. {safety}\n\n"
+        f"Prompts, in turn: {prompts}. Seed {made['seed']}; an image's own follows from it, the composition and the "
+        "image's number.\n"
+    )
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, dict):
-        return "(" + ", ".join(f"{k}={v}" for k, v in value.items()) + ")"
-    return str(value)
+        return "(" + ", ".join(f"{k}={_plain(v)}" for k, v in value.items()) + ")"
+    return " ".join(str(value).split())
 
 
-def _judging(validate: Mapping[str, Any], only_dual_encoders: bool) -> str:
+def _judging(validate: Mapping[str, Any]) -> str:
     lines = ["\n## Who judged\n"]
     if validate["judges"]:
         lines += [
@@ -114,13 +147,13 @@ def _judging(validate: Mapping[str, Any], only_dual_encoders: bool) -> str:
             "|---|---|---:|---:|---|---|---|---|---|",
         ]
     for name, judge in validate["judges"].items():
-        model = judge["facts"].get("model") or ""
+        model = judge.get("model") or judge["facts"].get("model") or ""
         model = model["id"] if isinstance(model, dict) else model
         for question, said in judge["questions"].items():
             known = said["measured"] or {}
             shares = " | ".join(_share(known.get(key)) for key in ("precision", "recall", "wrong_found"))
             lines.append(
-                f"| {name} | {model} | {judge['judged']:,} | {judge['passed']:,} | {question} | "
+                f"| {in_a_cell(name)} | {in_a_cell(model)} | {judge['judged']:,} | {judge['passed']:,} | {question} | "
                 f"{said['threshold']:.4g} ({said['how']}) | {shares} |"
             )
     if validate["judges"]:
@@ -128,18 +161,55 @@ def _judging(validate: Mapping[str, Any], only_dual_encoders: bool) -> str:
             "\nPrecision, recall and wrong ones found: on images whose answer is known, with 95 % Wilson intervals and "
             "n; for a chosen threshold on those that it was not chosen on. Empty: not measured."
         )
+    lines += [_people(validate), _dual_encoders(validate)]
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def _people(validate: Mapping[str, Any]) -> str:
     people = validate["people"]
-    if people:
-        over = "" if people["overruled"] is None else f", and overruled the judges on {people['overruled']:,}"
-        lines.append(f"\nPeople decided on {people['decided']:,} of {validate['images']:,} images{over}.")
-    else:
-        lines.append("\nNo person judged these images.")
-    if only_dual_encoders:
-        lines.append(
-            "\n**Only dual encoders judged, the family that this set is to test: what they accept is what they can "
-            "already name, and accuracies on the set are too high for them.**"
+    if not people:
+        return "\nNo person judged these images."
+    over = "" if people["overruled"] is None else f", and overruled the judges on {people['overruled']:,}"
+    text = f"\nPeople decided on {people['decided']:,} of {validate['images']:,} images{over}."
+    if "annotators" not in people:  # a manifest of an earlier version
+        return text
+    text += f" Annotators: {people['annotators']:,}. A decision is a majority of at least {people['minimum']:,} votes."
+    if people["left_out"]:
+        text += (
+            f" {people['left_out']:,} more had no vote: they passed less than {people['min_catch']:.0%} of their catch "
+            "trials."
         )
-    return "\n".join(lines) + "\n"
+    answered = [(c["passed"], c["passed"] + c["failed"]) for c in people["catch"] if c["passed"] + c["failed"]]
+    listed = ", ".join(f"{passed} of {total}" for passed, total in answered)
+    text += f" Catch trials passed, by annotator: {listed}." if listed else " No catch trials were answered."
+    if not people["pictures_known"]:
+        text += " Their file does not hold the pictures' SHA-256: that they judged these very pictures is not checked."
+    return text + "\n" + _agreement(people)
+
+
+def _agreement(people: Mapping[str, Any]) -> str:
+    if not people["agreement"]:
+        return "\nAgreement can't be told: it takes two annotators who count."
+    lines = ["\n| agreement of the annotators on | measure | value | images |\n|---|---|---:|---:|"]
+    for one in people["agreement"]:
+        value = "undefined" if one["value"] is None else f"{one['value']:.3f}"
+        lines.append(f"| {one['question']} | {one['measure']} | {value} | {one['n']:,} |")
+    return "\n".join(lines)
+
+
+def _dual_encoders(validate: Mapping[str, Any]) -> str:
+    """A warning where models of the family under test accepted images and nobody else looked at these."""
+    alone, accepted = validate.get("accepted_by_dual_encoders_alone", 0), validate["accepted"]
+    if not alone:
+        return ""
+    who = (
+        "Only dual encoders judged" if alone == accepted
+        else f"Only dual encoders judged {alone:,} of the {accepted:,} accepted images"
+    )  # fmt: skip
+    return (
+        f"\n**{who}, the family that this set is to test: what they accept is what they can already name, and "
+        "accuracies on the set are too high for them.**"
+    )
 
 
 def _share(share: Mapping[str, Any] | None) -> str:
@@ -149,13 +219,22 @@ def _share(share: Mapping[str, Any] | None) -> str:
 
 
 def _distinct(distinct: Mapping[str, Any]) -> str:
-    removed = distinct["counts"]["removed"]
+    removed, near = distinct["counts"]["removed"], distinct["thresholds"]
     model = (distinct["model"] or {}).get("id")
     text = (
         f"\n## Near-duplicates\n\n{removed['near-duplicate']:,} removed, {removed['too near to reference']:,} too near "
         f"to a reference of {sum(shard['rows'] for shard in distinct['reference']):,} embeddings"
     )
-    text += f" (by {model})." if model else " (compared by perceptual hash alone)."
+    text += f" (by {_plain(model)})." if model else " (compared by perceptual hash alone)."
+    text += (
+        f" Near in the set: perceptual hashes at most {near['hash_distance']} of 64 bits and colours at most "
+        f"{near['colour']} of 255 apart"
+    )
+    text += f", or a cosine of {near['cosine_in_set']:g} or more." if near["cosine_in_set"] is not None else "."
     if not distinct["reference"]:
         text += " No reference corpus was compared: whether training images look like these is not known."
+    elif near["reference_cosine"] is None:
+        text += " Near to the reference: measured, and not decided by."
+    else:
+        text += f" Near to the reference: a cosine of {near['reference_cosine']:g} or more."
     return text + "\n"

@@ -58,12 +58,13 @@ def as_markdown(stages: Sequence[Stage]) -> str:
     """The funnel as a table."""
     lines = ["| after | compositions | images | fell, and why |", "|---|---:|---:|---|"]
     for stage in stages:
-        why = "; ".join(f"{count:,} {_escaped(reason)}" for reason, count in stage.fell.items())
+        why = "; ".join(f"{count:,} {in_a_cell(reason)}" for reason, count in stage.fell.items())
         images = "" if stage.images is None else f"{stage.images:,}"
         total = f"{sum(stage.fell.values()):,} {stage.unit}: " if stage.fell else ""
         lines.append(f"| {stage.step} | {stage.compositions:,} | {images} | {total}{why} |")
     return "\n".join(lines)
 
 
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def in_a_cell(text: str) -> str:
+    """A text that a user gave, as a cell of a Markdown table: in one line, and no bar ends the cell."""
+    return " ".join(text.split()).replace("|", "\\|")

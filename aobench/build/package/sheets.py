@@ -9,46 +9,58 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-COLUMNS, SIDE, LINES = 8, 160, 3  # pictures a row, pixels of a picture, most lines of text below it
+COLUMNS, SIDE, LINES = 8, 160, 4  # pictures a row, pixels of a picture, most lines of text below it
 SIZE = 13  # of the text, pixels
 GAP = 6
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture's file and up to three lines of text."""
+    """A picture's file, what it should show, and why it was rejected (empty: it wasn't)."""
 
     path: Path
-    lines: tuple[str, ...]
+    claim: str
+    reason: str = ""
 
 
 def contact_sheet(shown: Sequence[Shown]) -> bytes:
-    """A PNG of the pictures in rows of eight; each fits its square, over its lines (cut short with dots)."""
+    """A PNG of the pictures in rows of eight; each fits its square, over its lines (the last cut short with dots)."""
     from aobench.evaluation.images import BadImageError, read_image
 
-    lines = max(len(one.lines[:LINES]) for one in shown)
-    height = SIDE + lines * (SIZE + 3) + 2 * GAP
+    font = ImageFont.load_default(SIZE)
+    texts = [[*_wrapped(one.claim, font, 1), *_wrapped(one.reason, font, LINES - 1)] for one in shown]
+    height = SIDE + max(map(len, texts)) * (SIZE + 3) + 2 * GAP
     columns = min(COLUMNS, len(shown))
     sheet = Image.new("RGB", (columns * (SIDE + GAP) + GAP, -(-len(shown) // COLUMNS) * height + GAP), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(SIZE)
-    for number, one in enumerate(shown):
+    draw = ImageDraw.Draw(sheet)
+    for number, (one, lines) in enumerate(zip(shown, texts, strict=True)):
         x, y = GAP + number % COLUMNS * (SIDE + GAP), GAP + number // COLUMNS * height
         try:
             picture = ImageOps.contain(read_image({"path": str(one.path)}), (SIDE, SIDE), Image.Resampling.LANCZOS)
             sheet.paste(picture, (x + (SIDE - picture.width) // 2, y + (SIDE - picture.height) // 2))
         except BadImageError as error:
             draw.text((x, y), str(error), fill="firebrick", font=font)
-        for line, text in enumerate(one.lines[:LINES]):
+        for line, text in enumerate(lines):
             colour = "black" if line == 0 else "dimgray"
-            draw.text((x, y + SIDE + 2 + line * (SIZE + 3)), _fitting(text, draw, font), fill=colour, font=font)
+            draw.text((x, y + SIDE + 2 + line * (SIZE + 3)), text, fill=colour, font=font)
     stream = BytesIO()
     sheet.save(stream, format="PNG", optimize=True)
     return stream.getvalue()
 
 
-def _fitting(text: str, draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    if draw.textlength(text, font=font) <= SIDE:
-        return text
-    while text and draw.textlength(text + "…", font=font) > SIDE:
-        text = text[:-1]
-    return text.rstrip() + "…"
+def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, most: int) -> list[str]:
+    """Lines of a picture's width, broken at spaces and, in a longer word, anywhere; what is over ends in dots."""
+    lines: list[str] = []
+    rest = " ".join(text.split())
+    while rest and len(lines) < most:
+        fits = next(n for n in range(len(rest), 0, -1) if n == 1 or font.getlength(rest[:n]) <= SIDE)
+        space = rest[: fits + 1].rfind(" ")
+        end = fits if fits == len(rest) or space < 1 else space
+        lines.append(rest[:end].rstrip())
+        rest = rest[end:].lstrip()
+    if rest:
+        last = lines[-1]
+        while last and font.getlength(last + "…") > SIDE:
+            last = last[:-1]
+        lines[-1] = last.rstrip() + "…"
+    return lines

@@ -12,7 +12,8 @@ import numpy as np
 from tqdm import tqdm
 
 from aobench.build.compose import TABLE as COMPOSITIONS
-from aobench.build.config import Config, only_dual_encoders
+from aobench.build.config import Config
+from aobench.build.distinct.images import ImageSet
 from aobench.build.generate import TABLE as IMAGES
 from aobench.build.package import card
 from aobench.build.package.funnel import funnel
@@ -23,6 +24,7 @@ from aobench.errors import UserError
 from aobench.evaluation.store import write_in_one_move
 
 DECISIONS = "decisions.parquet"
+README, ABOUT = "README.md", "build.json"
 SHARD = 2000  # images in a Parquet file
 GROUP = 100  # images in a row group
 BEFORE = {"compose": COMPOSITIONS, "generate": IMAGES, "validate": VERDICTS, "distinct": DECISIONS}
@@ -50,8 +52,19 @@ def _same_chain(out: Path, tables: Mapping[str, str]) -> None:
         if (read_manifest(out, step) or {})["made_from"][key] != tables[before]:
             raise UserError(f"{folder(out, step)} is of an earlier {before}; run it again: --steps {step}")
     accepted = {row["image_id"] for row in read_rows(folder(out, "validate") / VERDICTS) if row["accepted"]}
-    if accepted != {row["image_id"] for row in read_rows(folder(out, "distinct") / DECISIONS)}:
-        raise UserError(f"{folder(out, 'distinct')} is of an earlier validate; run it again: --steps distinct")
+    compared = {row["image_id"] for row in read_rows(folder(out, "distinct") / DECISIONS)}
+    pictures = [row for row in read_rows(folder(out, "generate") / IMAGES) if row["image_id"] in accepted]
+    ids, attributes, objects, files, marks = (
+        tuple(row[key] for row in pictures) for key in ("image_id", "attribute", "object", "file", "sha256")
+    )
+    now = ImageSet(ids, attributes, objects, files, folder(out, "generate"), marks).fingerprint
+    then = (read_manifest(out, "distinct") or {})["set"]["fingerprint"]
+    if accepted != compared or now != then:
+        what, steps = (
+            ("an earlier validate", "distinct") if accepted != compared
+            else ("other pictures under the same ids", "generate distinct")
+        )  # fmt: skip
+        raise UserError(f"{folder(out, 'distinct')} is of {what}; run it again: --steps {steps}")
 
 
 def run(config: Config, out: Path, made: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,6 +79,7 @@ def run(config: Config, out: Path, made: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError(f"no image is left to package; {folder(out, 'validate') / VERDICTS} says why each fell")
     where = folder(out, "package")
     name = config.package.name
+    _refuse_edited(out, name)
     scratch = where / f".{name}.part"
     if scratch.exists():  # of a run that was stopped
         shutil.rmtree(scratch)
@@ -76,21 +90,22 @@ def run(config: Config, out: Path, made: Mapping[str, Any]) -> dict[str, Any]:
     shown = _write_sheets(scratch / "sheets", config, tables, kept, folder(out, "generate"))
     stages = funnel(tables["compose"], tables["generate"], tables["validate"], tables["distinct"])
     manifests = {step: read_manifest(out, step) or {} for step in BEFORE}
-    _write_json(scratch / "build.json", manifests)
-    facts = {
+    counts = {
         "n": len(images), "compositions": len({(r["attribute"], r["object"]) for r in images}),
         "attributes": len({r["attribute"] for r in images}), "objects": len({r["object"] for r in images}), **shown,
-        **{step: manifests[step]["facts"] for step in ("compose", "generate", "validate")},
-        "distinct": manifests["distinct"], "only_dual_encoders": only_dual_encoders(config.validate),
     }  # fmt: skip
-    _write_card(scratch / "README.md", config, features, card.write(name, facts, stages))
+    text = _card(config, features, card.write(name, counts, manifests, stages), mark)
+    write_in_one_move(scratch / README, text)
+    _write_json(scratch / ABOUT, {**manifests, "readme_sha256": digest(scratch / README)})
     done = where / name
     if done.exists():
         shutil.rmtree(done)
     scratch.replace(done)
-    said = {"images": len(images), "compositions": facts["compositions"], "fingerprint": mark,
+    said = {"images": len(images), "compositions": counts["compositions"], "fingerprint": mark,
             "funnel": [vars(stage) for stage in stages], "dataset": name}  # fmt: skip
-    write_manifest(out, "package", made, sorted(p for p in done.rglob("*") if p.is_file()), said)
+    # Without the card: the user may add to it, and the set is the same.
+    files = sorted(p for p in done.rglob("*") if p.is_file() and p != done / README)
+    write_manifest(out, "package", made, files, said)
     return said
 
 
@@ -154,7 +169,7 @@ def _row(row: Mapping[str, Any], counts: Mapping[tuple[str, str], int], features
 
 
 def _write_facts(out: Path, name: str) -> str:
-    """fingerprints.json and eval.yaml; the fingerprint is of what was written, read back."""
+    """fingerprints.json and eval.yaml; the fingerprint is of what was written, read back, and goes into its name."""
     import tempfile
 
     import datasets
@@ -166,15 +181,17 @@ def _write_facts(out: Path, name: str) -> str:
         rows = datasets.load_dataset("parquet", data_files=parts, cache_dir=cache)["ood"]
         mark, count = imagenet_ao.fingerprint(rows), len(rows)
         del rows
+    imagenet_ao.mark_files(out / name, "ood", mark)
     _write_json(out / "fingerprints.json", {name: {"ood": {"fingerprint": mark, "n": count}}})
+    named = json.dumps(name)  # YAML would read 2024 and yes as something else than a name
     lines = [
-        f"name: {name}", "description: >-",
+        f"name: {named}", "description: >-",
         "  How often a model names the composition, attribute and object of an image.",
         "  All values are percent, more is better. Not the published ImageNet-AO.", "tasks:",
     ]  # fmt: skip
     for task in imagenet_ao.TASKS:
         if task != "effective_generalization":  # which needs a split id
-            lines += [f"- id: {task}", f"  config: {name}", "  split: ood"]
+            lines += [f"- id: {task}", f"  config: {named}", "  split: ood"]
     write_in_one_move(out / "eval.yaml", ("\n".join(lines) + "\n").encode())
     return mark
 
@@ -196,29 +213,49 @@ def _write_sheets(
         drawn = sorted(rng.choice(len(rows), min(config.package.sheet_images, len(rows)), replace=False))
         shown[f"{name}_shown"] = len(drawn)
         if drawn:
-            pictures = [_shown(rows[i], why[rows[i]["image_id"]], source) for i in drawn]
+            pictures = [
+                Shown(source / row["file"], f"{row['attribute']} {row['object']}", why[row["image_id"]])
+                for row in (rows[i] for i in drawn)
+            ]
             write_in_one_move(out / f"{name}.png", contact_sheet(pictures))
     return shown
 
 
-def _shown(row: Mapping[str, Any], reason: str, source: Path) -> Shown:
-    who, colon, what = reason.partition(": ")
-    lines = (f"{who}:", what) if colon else (reason,)
-    return Shown(source / row["file"], (f"{row['attribute']} {row['object']}", *lines))
-
-
-def _write_card(path: Path, config: Config, features: Any, text: str) -> None:
-    """README.md with a head that load_dataset and the Hub read."""
+def _card(config: Config, features: Any, text: str, mark: str) -> bytes:
+    """README.md with a head that load_dataset and the Hub read. ``mark``: the fingerprint, in the files' names."""
     from datasets import DatasetInfo
     from datasets.info import DatasetInfosDict
     from datasets.utils.metadata import MetadataConfigs
-    from huggingface_hub import DatasetCard
+    from huggingface_hub import DatasetCard, DatasetCardData
 
     name = config.package.name
-    head = f"license: {config.package.licence}\npretty_name: {name}\ntask_categories:\n- zero-shot-image-classification"
-    made = DatasetCard(f"---\n{head}\n---\n{text}")
-    entry = {"data_files": [{"split": "ood", "path": f"{name}/ood-*.parquet"}], "default": True}
-    MetadataConfigs({name: entry}).to_dataset_card_data(made.data)
+    data = DatasetCardData(
+        license=config.package.licence, pretty_name=name, task_categories=["zero-shot-image-classification"]
+    )
+    entry = {"data_files": [{"split": "ood", "path": f"{name}/ood-{mark}-*.parquet"}], "default": True}
+    MetadataConfigs({name: entry}).to_dataset_card_data(data)
     info = DatasetInfo(features=features, config_name=name)
-    DatasetInfosDict({name: info}).to_dataset_card_data(made.data)
-    write_in_one_move(path, str(made).encode())
+    DatasetInfosDict({name: info}).to_dataset_card_data(data)
+    return str(DatasetCard(f"---\n{data}\n---\n{text}")).encode()
+
+
+def _refuse_edited(out: Path, name: str) -> None:
+    """UserError where the folder that is there holds something of the user's, which the new one would wipe out."""
+    done = folder(out, "package") / name
+    ours = (README, ABOUT, "eval.yaml", "fingerprints.json", "sheets/*.png", f"{name}/ood-*.parquet", ".cache/**/*")
+    expected = {path for pattern in ours for path in done.glob(pattern)}
+    strangers = sorted(p for p in done.rglob("*") if p.is_file() and p not in expected)
+    if strangers:
+        raise UserError(
+            f"{strangers[0]} is no file of the set ({len(strangers)} such), and the step package would make {done} "
+            "anew without it; move it out of there, and build again"
+        )
+    if not (done / README).exists():
+        return
+    about = json.loads((done / ABOUT).read_text(encoding="utf-8")) if (done / ABOUT).exists() else {}
+    known = about.get("readme_sha256") or (read_manifest(out, "package") or {}).get("files", {}).get(f"{name}/{README}")
+    if known is not None and digest(done / README) != known:
+        raise UserError(
+            f"{done / README} was edited since it was written, and the step package would write it anew; move it out "
+            f"of {done}, build again, and put your text into the new one"
+        )

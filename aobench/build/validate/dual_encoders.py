@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from aobench.build.validate.judges import Asked, Pair, refuse_unknown
+from aobench.build.validate.judges import Asked, Pair, count_option, refuse_unknown, text_option
 
 if TYPE_CHECKING:
     from aobench.models.base import DualEncoder
 
 BATCH = 256  # texts at once
 PHRASE = "a photo of a {attribute} {object}"
+HOLDS = ("{attribute}", "{object}")  # what a template is a template of
 
 
 class _Encoder:
@@ -59,7 +62,7 @@ class ClipScore:
 
     def __init__(self, model: str, options: dict[str, Any], pairs: Sequence[Pair]) -> None:
         refuse_unknown("clip_score", options, ("template",))
-        self.template = options.get("template", "A photo depicts a {attribute} {object}")
+        self.template = text_option("clip_score", options, "template", "A photo depicts a {attribute} {object}", HOLDS)
         self.encoder = _Encoder(model, sorted({_phrase(self.template, *pair) for pair in pairs}))
         self.facts = {"judge": "clip_score", "template": self.template, "model": asdict(self.encoder.model.info)}
 
@@ -81,16 +84,18 @@ class ZeroShot:
 
     def __init__(self, model: str, options: dict[str, Any], pairs: Sequence[Pair]) -> None:
         refuse_unknown("zero_shot", options, ("template", "alternatives"))
-        self.template = options.get("template", PHRASE)
-        most = options.get("alternatives")
+        self.template = text_option("zero_shot", options, "template", PHRASE, HOLDS)
+        most = count_option("zero_shot", options, "alternatives", None)
         self.attributes, self.objects = (_spread(sorted({pair[i] for pair in pairs}), most) for i in (0, 1))
         texts = {_phrase(self.template, a, o) for a, o in pairs}
         texts |= {_phrase(self.template, a, o) for a in self.attributes for o in {pair[1] for pair in pairs}}
         texts |= {_phrase(self.template, a, o) for a in {pair[0] for pair in pairs} for o in self.objects}
         self.encoder = _Encoder(model, sorted(texts))
+        rivals = json.dumps([self.attributes, self.objects]).encode()  # other rivals give other leads
         self.facts = {
             "judge": "zero_shot", "template": self.template, "attributes": len(self.attributes),
-            "objects": len(self.objects), "model": asdict(self.encoder.model.info),
+            "objects": len(self.objects), "names_sha256": hashlib.sha256(rivals).hexdigest(),
+            "model": asdict(self.encoder.model.info),
         }  # fmt: skip
 
     def __call__(self, asked: Sequence[Asked]) -> dict[str, list[float]]:

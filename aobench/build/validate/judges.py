@@ -77,3 +77,23 @@ def refuse_unknown(kind: str, options: Mapping[str, Any], known: Sequence[str]) 
     if unknown:
         has = f"its options are {', '.join(known)}" if known else "it takes none"
         raise UserError(f"the judge {kind!r} has no option {unknown[0]!r}; {has}")
+
+
+def text_option(kind: str, options: Mapping[str, Any], name: str, default: str, holds: Sequence[str] = ()) -> str:
+    """An option that is a text with each of the words ``holds`` in it. UserError for any other."""
+    value = options.get(name, default)
+    lacking = [word for word in holds if word not in value] if isinstance(value, str) else list(holds)
+    if not isinstance(value, str) or lacking:
+        with_words = f" with {' and '.join(holds)} in it" if holds else ""
+        raise UserError(f"the judge {kind!r}: {name} is {value!r}; it takes a text{with_words}")
+    return value
+
+
+def count_option(kind: str, options: Mapping[str, Any], name: str, default: int | None) -> int | None:
+    """An option that is a whole number of at least 1, or null where that is its default. UserError for any other."""
+    value = options.get(name, default)
+    if value is None and default is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UserError(f"the judge {kind!r}: {name} is {value!r}; it takes a whole number of at least 1")
+    return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -18,23 +19,21 @@ from aobench.build.compose import TABLE as COMPOSITIONS
 from aobench.build.config import Judge as JudgeOptions
 from aobench.build.config import Validate, located
 from aobench.build.generate import TABLE as IMAGES
-from aobench.build.loading import placed_model
+from aobench.build.loading import placed_model, weights_mark
 from aobench.build.pictures import pictures_mark, with_pictures
 from aobench.build.steps import digest, folder, read_manifest, read_rows, write_manifest, write_table
 from aobench.build.validate.calibration import choose, halves, measure
-from aobench.build.validate.judges import Asked, Judge, find_judge, make_judge
+from aobench.build.validate.judges import DUAL_ENCODERS, Asked, Judge, find_judge, make_judge
+from aobench.build.validate.known import Labels, People, labels_of, read_people, refuse_others
 from aobench.errors import UserError
 
 TABLE = "verdicts.parquet"
 CHUNK = 64  # images judged between two writes
 
-Labels = dict[str, dict[str, bool]]
-"""By question ("attribute", "object", "composition"): what is known of an image, by its id."""
-
 
 def made_from(options: Validate, out: Path, config_path: Path) -> dict[str, Any]:
-    """What decides the step: options, the images, labels and what people said."""
-    people = _people(options, config_path)
+    """What decides the step: options, the images, labels, models' weights and what people said."""
+    people = read_people(options, config_path)
     made = read_manifest(out, "generate") or {}
     if made and made["made_from"]["compositions"] != digest(folder(out, "compose") / COMPOSITIONS):
         raise UserError(f"{folder(out, 'generate')} is of earlier compositions; run it again: --steps generate")
@@ -44,9 +43,20 @@ def made_from(options: Validate, out: Path, config_path: Path) -> dict[str, Any]
         if judge.labels
     }
     drawn = _pictures(options, made, out, config_path)
-    text = json.dumps(sorted(people.items()))
-    return {"options": dataclasses.asdict(options), "images": digest(_there(folder(out, "generate") / IMAGES)),
-            "labels": marks, **drawn, "people": hashlib.sha256(text.encode()).hexdigest()}  # fmt: skip
+    weights = {
+        judge.name or judge.kind: weights_mark(placed_model(config_path, judge.model), _revision(judge))
+        for judge in options.judges
+        if judge.model
+    }
+    return {
+        "options": dataclasses.asdict(options), "images": digest(_there(folder(out, "generate") / IMAGES)),
+        "labels": marks, **drawn, "people": people.digest if people else None, "weights": weights,
+    }  # fmt: skip
+
+
+def _revision(judge: JudgeOptions) -> str | None:
+    revision = judge.options.get("revision")
+    return revision if isinstance(revision, str) else None
 
 
 def _pictures(options: Validate, made: Mapping[str, Any], out: Path, config_path: Path) -> dict[str, Any]:
@@ -67,8 +77,8 @@ def _pictures(options: Validate, made: Mapping[str, Any], out: Path, config_path
 
 
 def _there(path: Path) -> Path:
-    if not path.exists():
-        raise UserError(f"{path} is missing, which the step validate needs")
+    if not path.is_file():
+        raise UserError(f"{path} is {'no file' if path.exists() else 'missing'}, which the step validate needs")
     return path
 
 
@@ -81,16 +91,15 @@ def run(options: Validate, out: Path, config_path: Path, accelerator: Any, made:
     images = read_rows(folder(out, "generate") / IMAGES)
     compositions = read_rows(folder(out, "compose") / COMPOSITIONS)
     pairs = [(row["attribute"], row["object"]) for row in compositions if row["kept"]]
-    people = _people(options, config_path)
-    strange = sorted(set(people) - {row["image_id"] for row in images})
-    if strange:
-        raise UserError(f"{options.human} judges the image {strange[0]!r} ({len(strange)} such), which this set lacks")
-    reason = {row["image_id"]: "flagged: the safety checker objected" if row["flagged"] else "" for row in images}
+    people = accelerator.from_main(partial(read_people, options, config_path))  # the same for all, if people go on
+    refuse_others(people, images, options.human)
+    flagged = _flagged(images, out)
+    reason = {row["image_id"]: flagged.get(row["image_id"], "") for row in images}
     columns: dict[str, dict[str, float]] = {}
     judges: dict[str, Any] = {}
     for given in options.judges:
         name = given.name or given.kind
-        labels = _labels(given, people, config_path, reason)
+        labels = labels_of(given, people, config_path, reason)
         known = {image for answers in labels.values() for image in answers}
         asked = [row for row in images if not reason[row["image_id"]] or row["image_id"] in known]
         placed = with_pictures(partial(find_judge, given.kind), given.options, config_path)
@@ -105,99 +114,68 @@ def run(options: Validate, out: Path, config_path: Path, accelerator: Any, made:
                 if not reason[image] and not scores[question][image] >= thresholds[question]:
                     reason[image] = f"{name}: {question} below {thresholds[question]:.4g}"
         passed = sum(not why for why in reason.values())
-        judges[name] = {"facts": judge.facts, "judged": before, "passed": passed, "questions": told}
-    by_judges = dict(reason)
-    if not options.judges:
-        reason = {image: why or "undecided: too few people judged it" for image, why in reason.items()}
-    decided = {image: said for image, said in people.items() if image in reason and said["decision"] != "undecided"}
-    for image, said in decided.items():
-        if not by_judges[image].startswith("flagged"):
-            reason[image] = "" if said["decision"] == "accepted" else said["why"]
+        judges[name] = {
+            "kind": given.kind, "model": given.model, "facts": judge.facts, "judged": before, "passed": passed,
+            "questions": told,
+        }  # fmt: skip
     if accelerator.is_main_process:
-        _write(where, images, reason, by_judges, decided, columns)
-        facts = _facts(images, reason, by_judges, decided, judges, bool(options.judges))
+        verdicts = _verdicts(images, reason, people, flagged, bool(judges))
+        _write(where, verdicts, columns)
+        facts = _facts(verdicts, people, judges)
         write_manifest(out, "validate", made, [where / TABLE], facts)
     return judges
 
 
-def _write(
-    where: Path, images: Sequence[Mapping[str, Any]], reason: Mapping[str, str], by_judges: Mapping[str, str],
-    people: Mapping[str, Any], columns: Mapping[str, Mapping[str, float]],
-) -> None:  # fmt: skip
+def _flagged(images: Sequence[Mapping[str, Any]], out: Path) -> dict[str, str]:
+    """The reason of each image that was flagged in the step before, which no judge and no person overrules."""
+    made = (read_manifest(out, "generate") or {}).get("facts", {})
+    who = "the safety checker objected" if made.get("safety_checker") else "the generator marked it as not to be shown"
+    return {row["image_id"]: f"flagged: {who}" for row in images if row["flagged"]}
+
+
+def _verdicts(
+    images: Sequence[Mapping[str, Any]], by_judges: Mapping[str, str], people: People | None,
+    flagged: Mapping[str, str], judged: bool,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """One row an image: accepted or why not, who decided it, and what the judges had said."""
     rows = []
     for row in images:
         image = row["image_id"]
+        said = (people.said if people else {}).get(image, {"decision": "undecided"})
+        reason, who = by_judges[image], "judges" if judged else "nobody"
+        if image in flagged:
+            who = "checker"
+        elif said["decision"] != "undecided":
+            reason, who = "" if said["decision"] == "accepted" else said["why"], "people"
+        elif not judged:
+            reason = "undecided: too few people judged it"
         rows.append({
-            "image_id": image, "attribute": row["attribute"], "object": row["object"], "accepted": not reason[image],
-            "reason": reason[image], "decided_by": "people" if image in people else "judges",
-            "reason_of_judges": by_judges[image], **{name: found.get(image) for name, found in columns.items()},
+            "image_id": image, "attribute": row["attribute"], "object": row["object"], "accepted": not reason,
+            "reason": reason, "decided_by": who, "reason_of_judges": by_judges[image],
         })  # fmt: skip
+    return rows
+
+
+def _write(where: Path, verdicts: Sequence[dict[str, Any]], columns: Mapping[str, Mapping[str, float]]) -> None:
+    rows = [{**row, **{name: found.get(row["image_id"]) for name, found in columns.items()}} for row in verdicts]
     schema = [(name, "string") for name in ("image_id", "attribute", "object")] + [("accepted", "bool")]
     schema += [(name, "string") for name in ("reason", "decided_by", "reason_of_judges")]
     write_table(where / TABLE, rows, [*schema, *((name, "double") for name in columns)])
 
 
-def _facts(
-    images: Sequence[Mapping[str, Any]], reason: Mapping[str, str], by_judges: Mapping[str, str],
-    people: Mapping[str, Any], judges: dict[str, Any], judged: bool,
-) -> dict[str, Any]:  # fmt: skip
-    accepted = [row for row in images if not reason[row["image_id"]]]
-    seen = [image for image in reason if image in people]
-    overruled = sum(bool(by_judges[image]) != bool(reason[image]) for image in seen) if judged else None
+def _facts(verdicts: Sequence[Mapping[str, Any]], people: People | None, judges: dict[str, Any]) -> dict[str, Any]:
+    accepted = [row for row in verdicts if row["accepted"]]
+    seen = [row for row in verdicts if row["decided_by"] == "people"]
+    overruled = sum(bool(row["reason_of_judges"]) != bool(row["reason"]) for row in seen) if judges else None
+    only = all(j["kind"] in DUAL_ENCODERS or j["facts"].get("judge") in DUAL_ENCODERS for j in judges.values())
+    alone = sum(row["decided_by"] == "judges" for row in accepted) if only else 0
     return {
-        "images": len(images), "accepted": len(accepted), "judges": judges,
+        "images": len(verdicts), "accepted": len(accepted), "judges": judges,
         "compositions": len({(row["attribute"], row["object"]) for row in accepted}),
-        "fell": dict(sorted(Counter(why for why in reason.values() if why).items())),
-        "people": {"decided": len(seen), "overruled": overruled} if people else None,
+        "fell": dict(sorted(Counter(row["reason"] for row in verdicts if row["reason"]).items())),
+        "accepted_by_dual_encoders_alone": alone,
+        "people": {**people.facts, "decided": len(seen), "overruled": overruled} if people else None,
     }  # fmt: skip
-
-
-def _people(options: Validate, config_path: Path) -> dict[str, dict[str, str]]:
-    """What the majority said of each image that somebody judged, and of each part of it."""
-    if options.human is None:
-        return {}
-    from aobench.build.annotation.decisions import decisions
-    from aobench.build.annotation.store import existing_store
-
-    with existing_store(located(config_path, options.human)) as store:
-        decided = decisions(store.images(), store.verdicts(), options.minimum)
-    found = {}
-    for one in decided:
-        parts = [q for q in ("attribute", "object") if getattr(one, f"{q}_decision") == "rejected"]
-        if one.attribute_decision != "undecided" or one.object_decision != "undecided":
-            found[one.image_id] = {
-                "decision": one.decision, "why": f"people: not the {' nor the '.join(parts)}",
-                "attribute": one.attribute_decision, "object": one.object_decision,
-            }  # fmt: skip
-    return found
-
-
-def _labels(
-    given: JudgeOptions, people: Mapping[str, Mapping[str, str]], config_path: Path, known: Mapping[str, Any]
-) -> Labels:
-    """Known answers: of the file that the judge names, or else what people said."""
-    found: Labels = {"attribute": {}, "object": {}, "composition": {}}
-    if given.labels:
-        path = _there(located(config_path, given.labels))
-        for row in read_rows(path):
-            if not {"image_id", "attribute_right", "object_right"} <= row.keys():
-                raise UserError(f"{path} needs the columns image_id, attribute_right, object_right")
-            image, parts = row["image_id"], (row["attribute_right"], row["object_right"])
-            if image not in known:
-                raise UserError(f"{path} labels the image {image!r}, which this set doesn't have")
-            for question, value in zip(("attribute", "object"), parts, strict=True):
-                if value is not None:
-                    found[question][image] = bool(value)
-            if None not in parts:
-                found["composition"][image] = all(parts)
-    else:
-        for image, said in people.items():
-            for question in ("attribute", "object"):
-                if said[question] != "undecided":
-                    found[question][image] = said[question] == "accepted"
-            if said["decision"] != "undecided":
-                found["composition"][image] = said["decision"] == "accepted"
-    return {question: {i: v for i, v in answers.items() if i in known} for question, answers in found.items()}
 
 
 def _scores(
@@ -215,15 +193,7 @@ def _scores(
     schema = [("image_id", "string"), *((question, "double") for question in judge.questions)]
     for path, rows in tqdm(mine, desc=f"validate: {given.name or given.kind}", unit="chunk", disable=None):
         told = judge([_asked(row, out) for row in rows])
-        if any(len(told[question]) != len(rows) for question in judge.questions):
-            raise UserError(
-                f"the judge {given.kind!r} gave another number of answers than the {len(rows)} images asked"
-            )
-        made = [
-            {"image_id": row["image_id"], **{question: float(told[question][i]) for question in judge.questions}}
-            for i, row in enumerate(rows)
-        ]
-        write_table(path, made, schema)
+        write_table(path, _answers(told, rows, judge.questions, given.name or given.kind), schema)
     accelerator.wait_for_everyone()
     found: dict[str, dict[str, float]] = {question: {} for question in judge.questions}
     for path, _ in chunks:
@@ -231,6 +201,24 @@ def _scores(
             for question in judge.questions:
                 found[question][row["image_id"]] = row[question]
     return found
+
+
+def _answers(
+    told: Mapping[str, Sequence[float]], rows: Sequence[Mapping[str, Any]], questions: Sequence[str], name: str
+) -> list[dict[str, Any]]:
+    """Rows of a part: each image's number for each question. UserError for too few, too many, or no numbers."""
+    made: list[dict[str, Any]] = [{"image_id": row["image_id"]} for row in rows]
+    for question in questions:
+        if len(told[question]) != len(rows):
+            raise UserError(f"the judge {name!r} gave another number of answers than the {len(rows)} images asked")
+        for row, value in zip(made, told[question], strict=True):
+            row[question] = float(value)
+            if not math.isfinite(row[question]):
+                raise UserError(
+                    f"the judge {name!r} says {row[question]} for {question} of {row['image_id']!r}, which is no "
+                    "verdict; look at that picture, or give the judge another dtype or model"
+                )
+    return made
 
 
 def _asked(row: Mapping[str, Any], out: Path) -> Asked:
@@ -265,9 +253,14 @@ def _thresholds(
         if given_one is not None:
             value, how = float(given_one), "given"
         elif given.precision is not None:
-            half = halves(ids) if ids else np.zeros(0, dtype=bool)
-            if not half.any():
+            if not ids:
                 raise UserError(f"{what}: precision is asked for, but no answers are known; name labels or human")
+            half = halves(ids)
+            if not half.any():
+                raise UserError(
+                    f"{what}: all {len(ids)} known answers fall into the half that measures the threshold, and none "
+                    "into the half that it is chosen on (a hash of the id decides); label more images"
+                )
             value, how = choose(values[half], right[half], given.precision, what), f"chosen for {given.precision:g}"
             kept = ~half
         elif question in judge.thresholds:
