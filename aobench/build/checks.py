@@ -23,10 +23,11 @@ def check_values(config: Config, where: str) -> None:
         if not isinstance(value, str | list):
             raise UserError(f"{where}: compose: {key} is {value!r}; it takes published, a list, or a text file's name")
     for corpus in config.compose.corpora:
-        if not re.fullmatch(r"\w([\w .-]*[\w-])?", corpus.name):
+        name = corpus.name
+        if not name.strip() or not name.isprintable() or set(name) & {"/", "\\"} or name[0] == "." or len(name) > 60:
             raise UserError(
-                f"{where}: the corpus name {corpus.name!r} names a folder and a column: letters, digits, spaces, "
-                "- _ and . within"
+                f"{where}: the corpus name {name!r} names a folder and a column: give up to 60 letters, without "
+                "slashes, control characters or a dot in front"
             )
         if corpus.threshold < 0:
             raise UserError(f"{where}: corpus {corpus.name!r}: threshold is {corpus.threshold}; it goes from 0")
