@@ -241,8 +241,10 @@ def test_what_the_user_wrote_into_the_card_is_not_wiped(again, capsys):
 # The model's card about such a set
 
 
-def test_a_models_card_calls_attributes_objects_and_the_set_by_name(built, tmp_path):
-    package = readme(built).parent
+def test_a_models_card_calls_attributes_objects_and_the_set_by_name(tmp_path):
+    path = configuration(tmp_path, generate={"images": 4})  # 12 of each attribute: a card names none of fewer than 10
+    assert build(path) == 0
+    package = readme(path).parent
     argv = ["evaluate", "mini", "--dataset", str(package), "--config", "drawn", "--out", str(tmp_path / "r"), "--cpu"]
     assert main(argv) == 0
     assert main(["card", str(tmp_path / "r" / "mini"), "--dataset", "me/drawn", "--out", str(tmp_path / "card")]) == 0
