@@ -18,7 +18,7 @@ evaluate: $(VENV)/installed
 	$(BIN)/python evaluate_models.py $(MODEL) --config mini $(ARGS)
 
 test: $(VENV)/installed
-	HF_HUB_OFFLINE=1 HF_EVALUATE_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+	HF_HUB_OFFLINE=1 HF_EVALUATE_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -62,9 +62,19 @@ def work(folder: Path, device_name: str, threads: int, say: Say = print, parent:
     """Do every run that no one has done or claimed, on one device; stop between runs if ``parent`` is gone."""
     import torch
 
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        _work(folder, device_name, say, parent)
+    finally:
+        torch.set_num_threads(before)  # the number decides last digits: the caller's stays the caller's
+
+
+def _work(folder: Path, device_name: str, say: Say, parent: int | None) -> None:
+    import torch
+
     from aobench.study.training import do_run
 
-    torch.set_num_threads(threads)
     device = torch.device(device_name)
     pictures = folder / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
