@@ -13,6 +13,7 @@ from pathlib import Path
 from aobench.audit.forms import SPOKEN, Forms, attribute_forms, object_forms
 from aobench.audit.text import words
 from aobench.errors import UserError
+from aobench.vocabulary.published import published_lists
 
 
 def lemmas() -> dict[str, tuple[str, ...]]:
@@ -72,21 +73,17 @@ class Vocabulary:
 
 def published(synonyms: bool = False) -> Vocabulary:
     """The 129 published attributes and 1,000 ImageNet objects; ``synonyms`` adds the objects' WordNet lemmas."""
-    import imagenet_ao
-
-    return vocabulary(imagenet_ao.ATTRIBUTES, tuple(imagenet_ao.OBJECTS), synonyms)
+    lists = published_lists()
+    return vocabulary(lists.attributes, tuple(lists.objects), synonyms)
 
 
 def vocabulary(attributes: tuple[str, ...], objects: tuple[str, ...], synonyms: bool = False) -> Vocabulary:
     """A vocabulary of one's own; the lemmas are known for objects that bear a published ImageNet name."""
     if not synonyms:
         return Vocabulary(attributes, objects)
-    import imagenet_ao
-
-    known = lemmas()
-    more = []
+    known, more = lemmas(), []
     for name in objects:
-        wnid = imagenet_ao.OBJECTS.get(name, ("", 0))[0]
+        wnid = published_lists().objects.get(name, ("", 0))[0]
         spoken = SPOKEN.get(name, name)
         more.append(tuple(lemma for lemma in known.get(wnid, ()) if lemma.lower() != spoken))
     return Vocabulary(attributes, objects, tuple(more))
