@@ -91,8 +91,10 @@ def _run(
     """(place in the list, error or "") of each file."""
     import ray
 
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
     context = ray.data.DataContext.get_current()
+    # Its first use sets up ray's own logging, so only now: a line an executor is nothing to read.
+    for name in ("ray.data", "ray.data._internal.execution.streaming_executor"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     context.enable_progress_bars = os.isatty(2)
     count = min(len(places), workers or int(ray.cluster_resources().get("CPU", 1)))
     rows = [{"path": path, "index": index} for path, index in zip(places, todo, strict=True)]
