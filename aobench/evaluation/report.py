@@ -47,7 +47,7 @@ def provenance(
     return {
         "model": asdict(model.info),
         "dataset": {
-            "name": dataset,
+            "name": Path(dataset).resolve().name if Path(dataset).is_dir() else dataset,  # the place is nobody else's
             "config": config,
             **short,
             "splits": {s.name: {"fingerprint": s.fingerprint, "n": len(s)} for s in splits},
