@@ -81,14 +81,13 @@ def _audit(args: argparse.Namespace) -> None:
         engine=args.engine, workers=args.workers, examples=args.examples, sketch=args.sketch, sample=args.sample,
         on_bad_file=args.on_bad_file, hash_files=not args.no_file_hash,
     )  # fmt: skip
-    print(summary(result, args.threshold))
     for rule in result.counts:
         novel = result.novel(rule, args.threshold)
         lines = ["attribute,object", *(f"{_quoted(a)},{_quoted(o)}" for a, o in novel)]
         (args.out / f"novel-{rule}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    if {"words", "authors"} <= result.counts.keys():
-        path = write_disagreements(result, args.out / "disagreements.csv")
-        print(f"Where words and authors disagree: {path}")
+    both = {"words", "authors"} <= result.counts.keys()
+    if both:
+        write_disagreements(result, args.out / "disagreements.csv")
     if args.figures:
         from aobench.audit.figures import heat_map, nmi_bars
 
@@ -97,6 +96,10 @@ def _audit(args: argparse.Namespace) -> None:
         bars = {rule: nmi(matrix) for rule, matrix in result.counts.items() if matrix.any()}
         if bars:
             nmi_bars(bars, args.out / "nmi.png")
+    # Last: whoever reads it may go away at any line, and everything is written.
+    print(summary(result, args.threshold))
+    if both:
+        print(f"Where words and authors disagree: {args.out / 'disagreements.csv'}")
     print(f"Written to {args.out}/")
 
 

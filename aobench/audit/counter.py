@@ -14,6 +14,9 @@ from aobench.audit.rules import WORD_RULES
 from aobench.audit.tables import AuthorTables, WordTables, author_tables, lowers_letter_by_letter, word_tables
 from aobench.audit.text import character_tables
 
+#: An example caption is cut after so many bytes: it may stand for thousands of compositions.
+EXAMPLE_BYTES = 1000
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -28,9 +31,12 @@ class Chunk:
     def __len__(self) -> int:
         return len(self.begins)
 
-    def text(self, index: int) -> str:
-        """One caption; bytes that are no UTF-8 are replaced."""
-        return bytes(self.data[self.begins[index] : self.stops[index]]).decode("utf-8", "replace")
+    def text(self, index: int, most: int | None = None) -> str:
+        """One caption, cut after ``most`` bytes; bytes that are no UTF-8 are replaced."""
+        begin, stop = int(self.begins[index]), int(self.stops[index])
+        if most is None or stop - begin <= most:
+            return bytes(self.data[begin:stop]).decode("utf-8", "replace")
+        return bytes(self.data[begin : begin + most]).decode("utf-8", "ignore") + "..."
 
     @classmethod
     def of(cls, captions: Iterable[str | None], first_row: int = 0) -> Chunk:
@@ -136,7 +142,7 @@ class Counter:
         if self.authors is not None:
             self._count_authors(chunk, keep, self.authors, hashes, wanted)
         for index in np.flatnonzero(wanted).tolist():
-            self.texts[chunk.first_row + index] = chunk.text(index)
+            self.texts[chunk.first_row + index] = chunk.text(index, EXAMPLE_BYTES)
         sizes = chunk.stops - chunk.begins
         self.totals.add(
             Totals(

@@ -6,6 +6,7 @@ import glob
 import gzip
 import io
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -76,33 +77,50 @@ def expand(patterns: Sequence[str], out: Path | None = None) -> Files:
         if several:
             files.left_out += [path for path in named if not _is_caption_file(path)]
             named = [path for path in named if _is_caption_file(path)]
-            _refuse_pairs(named)
         if not named:
             raise UserError(f"{pattern} names no caption file; give files, folders or globs such as 'part-*.parquet'")
         for path in named:
             kind_of(path)
             found.setdefault(path if is_remote(path) else str(Path(path).resolve()), path)
     files.paths = list(found.values())
+    _refuse_pairs(files.paths)
     return files
 
 
 def _local(pattern: str, out: Path | None) -> tuple[list[str], bool]:
     """The files that a local pattern names, and whether it names several."""
+    own = out.resolve() if out else None
     if Path(pattern).is_dir():
-        paths = sorted(p for p in Path(pattern).rglob("*") if p.is_file() and not _hidden(p, Path(pattern)))
-        audits = {path.parent for path in paths if path.name == "manifest.json" and _is_audit(path)}
-        audits |= {out.absolute()} if out else set()
-        return [str(p) for p in paths if not any(p.absolute().is_relative_to(a.absolute()) for a in audits)], True
-    if Path(pattern).exists():
+        if own == Path(pattern).resolve():
+            raise UserError(f"--out {out} is the folder that is read; name another")
+        paths = sorted(_below(Path(pattern)))
+        audits = {path.parent.resolve() for path in paths if path.name == "manifest.json" and _is_audit(path)}
+        audits |= {own} if own else set()
+        return [str(p) for p in paths if not audits & {p.parent.resolve(), *p.parent.resolve().parents}], True
+    if Path(pattern).exists() or Path(pattern).is_symlink():
+        if not Path(pattern).is_file() and Path(pattern).exists():
+            raise UserError(f"{pattern} is no regular file; write its captions to one first")
         return [pattern], False
-    named = sorted(path for path in glob.glob(pattern, recursive=True) if Path(path).is_file())  # noqa: PTH207
-    if out is not None:
-        named = [path for path in named if not Path(path).absolute().is_relative_to(out.absolute())]
+    named = sorted(path for path in glob.glob(pattern, recursive=True) if _may_be_read(Path(path)))  # noqa: PTH207
+    if own is not None:
+        named = [path for path in named if not Path(path).absolute().is_relative_to(own)]
     return named, True
 
 
-def _hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts[:-1])
+def _below(folder: Path) -> Iterator[Path]:
+    """The files in a folder and below, but for hidden folders. UserError for a folder that can't be read."""
+
+    def stop(error: OSError) -> None:
+        raise UserError(f"the folder {error.filename} can't be read ({error.strerror}); leave it out or mend it")
+
+    for place, folders, names in os.walk(folder, onerror=stop):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (path for path in (Path(place, name) for name in names) if _may_be_read(path))
+
+
+def _may_be_read(path: Path) -> bool:
+    """A file, or a link to nothing, which is told when it is read: captions that are missing are no novelty."""
+    return path.is_file() or (path.is_symlink() and not path.is_dir())
 
 
 def _is_audit(manifest: Path) -> bool:

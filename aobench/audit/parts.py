@@ -24,7 +24,7 @@ from aobench.audit.rules import VERSIONS
 from aobench.errors import UserError
 
 #: Raised when the files of a part change their meaning.
-FORMAT = 2
+FORMAT = 3
 
 
 def plan_hash(plan: Plan, column: str | None, layout: str | None) -> str:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Rows of a chunk, and bytes of one of a text file.
 CHUNK_ROWS, CHUNK_BYTES = 65_536, 1 << 23
+#: A line of a text file that is longer (bytes) is no caption: the file lacks line ends, or is something else.
+LONGEST_LINE = 1 << 20
 #: Lines of a JSONL file among which the caption field is looked for.
 FIRST_LINES = 100
 
@@ -132,7 +134,7 @@ def _text(name: str, kind: Any, path: str) -> pl.Expr:
     expression = pl.col(name)
     if isinstance(kind, pl.List | pl.Array):
         expression, of = expression.explode(empty_as_null=True), kind.inner
-    if of.is_nested() or of == pl.Binary:
+    if of not in (pl.String, pl.Categorical, pl.Enum, pl.Null):
         raise ColumnError(f"{path}: the column {name!r} holds {kind}, not text; name another with --column")
     return expression.cast(pl.String)
 
@@ -163,12 +165,16 @@ def _frame_chunks(frame: pl.LazyFrame) -> Iterator[Chunk]:
 
     row = 0
     for batch in frame.collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
-        array = batch.to_series().to_arrow(compat_level=pl.CompatLevel.oldest())
+        series = batch.to_series()
+        nulls = series.null_count()
+        if nulls:  # the bytes below a null are whatever they were
+            series = series.fill_null("")
+        array = series.to_arrow(compat_level=pl.CompatLevel.oldest())
         _, offset_bytes, data = array.buffers()
         n = len(array)
         offsets = np.frombuffer(offset_bytes, np.int64, n + 1, array.offset * 8) if n else np.zeros(1, np.int64)
         content = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
-        yield Chunk(content, offsets[:-1], offsets[1:], array.null_count, row)
+        yield Chunk(content, offsets[:-1], offsets[1:], nulls, row)
         row += n
 
 
@@ -196,6 +202,7 @@ def _text_chunks(path: str) -> Iterator[Chunk]:
             block = left + block
             cut = block.rfind(b"\n") + 1
             left = block[cut:]
+            _refuse_long(len(left), row + block.count(b"\n"))
             if cut:
                 chunk = _lines(block[:cut], row)
                 row += len(chunk)
@@ -204,10 +211,18 @@ def _text_chunks(path: str) -> Iterator[Chunk]:
             yield _lines(left + b"\n", row)
 
 
+def _refuse_long(size: int, row: int) -> None:
+    if size > LONGEST_LINE:
+        raise ValueError(f"line {row + 1:,} is over {LONGEST_LINE >> 20} MiB: this is no file of one caption a line")
+
+
 def _lines(block: bytes, row: int) -> Chunk:
     data = np.frombuffer(block, np.uint8)
     stops = np.flatnonzero(data == 10).astype(np.int64)
     begins = np.concatenate([[0], stops[:-1] + 1]).astype(np.int64)
+    sizes = stops - begins
+    longest = int(sizes.argmax())
+    _refuse_long(int(sizes[longest]), row + longest)
     returns = (stops > begins) & (data[np.maximum(stops - 1, 0)] == 13)
     return Chunk(data, begins, stops - returns, 0, row)
 

@@ -87,14 +87,14 @@ def merge_files(plan: Plan, outcome: Outcome, parts: Path) -> tuple[Part, dict[i
 def write_results(folder: Path, plan: Plan, outcome: Outcome, parts: Path, manifest: dict[str, Any]) -> Audit:
     """Merge the parts and write the folder; the manifest comes last, and an earlier audit's files go first.
 
-    UserError where no caption was counted: an empty corpus would call every composition novel.
+    UserError where no caption with a word was counted: an empty corpus would call every composition novel.
     """
     part, texts = merge_files(plan, outcome, parts)
-    if not part.totals.counted:
+    if not part.totals.words:
         left_out = sum("error" in record for record in outcome.records)
         raise UserError(
             f"no caption was counted: {len(outcome.records):,} files, {left_out:,} of them left out, hold "
-            f"{part.totals.rows:,} captions"
+            f"{part.totals.rows:,} captions and no word"
         )
     _remove_earlier(folder)
     counts, distinct, exact = {}, {}, {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ def add_parser(verbs: Any) -> None:
     c = verbs.add_parser("card", help="write a result as a model card and leaderboard entries")
     c.add_argument("results", type=Path, help="folder that `imagenet-ao evaluate` wrote for a model")
     c.add_argument("--out", type=Path, help="folder of the model's repository; a README.md there is extended "
-                   "(default: model_cards/MODEL)")  # fmt: skip
+                   "and the result copied (default: model_cards/MODEL)")  # fmt: skip
     _common(c)
     s = verbs.add_parser("submit", help="show the pull request of a result; --push opens it")
     s.add_argument("results", type=Path, help="folder that `imagenet-ao evaluate` wrote for a model")
@@ -38,6 +39,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 def card(args: argparse.Namespace) -> None:
     """``imagenet-ao card``."""
+    from aobench.evaluation.places import RESULTS, TABLE
     from aobench.publish.card import write_card
     from aobench.publish.entries import repository
     from aobench.publish.results import read_result, read_results
@@ -46,6 +48,10 @@ def card(args: argparse.Namespace) -> None:
     result = read_result(args.results)
     out = args.out or Path("model_cards") / result.folder.resolve().name
     written = write_card(result, out, args.dataset, args.revision, None, read_results(args.baseline))
+    if out.resolve() != result.folder.resolve():  # what `submit` sends, beside the card that tells of it
+        for name in (RESULTS, TABLE):
+            shutil.copyfile(result.folder / name, out / name)
+            written.append(out / name)
     print("\n".join(f"Written: {path}" for path in written))
 
 

@@ -93,6 +93,44 @@ def test_a_downloaders_folder_is_not_counted_twice(tmp_path):
     assert files.left_out == [str(tmp_path / "00000_stats.json")]
 
 
+def test_a_tar_and_its_table_are_refused_however_they_are_named(tmp_path):
+    tar_of({"0.txt": b"a red bus"}, tmp_path / "00000.tar")
+    pl.DataFrame({"caption": ["a red bus"]}).write_parquet(tmp_path / "00000.parquet")
+    with pytest.raises(UserError, match="stand side by side"):
+        expand([str(tmp_path / "00000.tar"), str(tmp_path / "00000.parquet")])
+
+
+def test_a_link_to_nothing_is_a_missing_file(tmp_path):
+    (tmp_path / "a.txt").write_text("a red bus\n")
+    (tmp_path / "b.txt").symlink_to(tmp_path / "gone" / "b.txt")
+    with pytest.raises(UserError, match=r"b.txt cannot be read: No such file"):
+        audit(str(tmp_path), tmp_path / "out", vocabulary=NAMES)
+    found = audit(str(tmp_path), tmp_path / "out", vocabulary=NAMES, on_bad_file="skip")
+    assert [Path(p).name for p in found.manifest["skipped_files"]] == ["b.txt"]
+
+
+def test_a_pipe_and_the_folder_of_results_are_no_captions(tmp_path):
+    os.mkfifo(tmp_path / "p.txt")
+    with pytest.raises(UserError, match="no regular file"):
+        expand([str(tmp_path / "p.txt")])
+    with pytest.raises(UserError, match="is the folder that is read"):
+        expand([str(tmp_path)], tmp_path / "x" / "..")
+
+
+def test_a_file_without_line_ends_is_refused_and_long_captions_are_cut_as_examples(tmp_path):
+    (tmp_path / "one.txt").write_text("a red bus " * 200_000)
+    with pytest.raises(BadFileError, match="line 1 is over 1 MiB"):
+        texts_of(tmp_path / "one.txt")
+    (tmp_path / "late.txt").write_text("a bus\n" + "a red bus " * 1_500_000 + "\n")
+    with pytest.raises(BadFileError, match="line 2 is over 1 MiB"):
+        texts_of(tmp_path / "late.txt")
+    (tmp_path / "long.txt").write_text("a red bus " * 1000 + "\n")
+    found = audit(str(tmp_path / "long.txt"), tmp_path / "out", vocabulary=NAMES)
+    [(_, _, text)] = found.examples()["red", "bus"]
+    assert len(text) == 1003
+    assert text.endswith("...")
+
+
 def test_a_file_counts_once_whatever_it_is_called(tmp_path, monkeypatch):
     folder = tmp_path / "d"
     folder.mkdir()
@@ -120,12 +158,17 @@ def test_lists_of_captions_are_so_many_captions(tmp_path):
         assert texts_of(tmp_path / name) == expected, name
     found = audit(str(tmp_path / "l.parquet"), tmp_path / "out", vocabulary=NAMES)
     assert found.matrix().tolist() == [[1, 0], [0, 1]], "words of different captions met"
+    with_null = pa.array([["a red bus", None, "a bus"], [None]], pa.list_(pa.string()))
+    pq.write_table(pa.table({"caption": with_null}), tmp_path / "n.parquet")
+    totals = audit(str(tmp_path / "n.parquet"), tmp_path / "out", vocabulary=NAMES).manifest["totals"]
+    assert (totals["rows"], totals["nulls"], totals["empty"]) == (4, 2, 0)
 
 
 def test_what_is_no_text_is_refused(tmp_path):
     pq.write_table(pa.table({"caption": [{"en": "a red bus"}]}), tmp_path / "s.parquet")
     (tmp_path / "s.jsonl").write_text('{"caption": {"en": "a red bus"}}\n')
-    for name in ("s.parquet", "s.jsonl"):
+    pq.write_table(pa.table({"caption": [1, 2]}), tmp_path / "i.parquet")
+    for name in ("s.parquet", "s.jsonl", "i.parquet"):
         with pytest.raises(UserError, match="not text; name another"):
             texts_of(tmp_path / name)
     tar_of({"0.json": b'{"caption": {"en": "a red bus"}}'}, tmp_path / "s.tar")
@@ -164,8 +207,9 @@ def test_spaces_in_a_header_do_not_hide_the_column(tmp_path):
 def test_nothing_counted_is_no_result(tmp_path, capsys):
     (tmp_path / "empty.txt").write_text("")
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "faces.txt").write_text("\U0001f600\n")
     assert main(["audit", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
-    assert "no caption was counted: 2 files" in capsys.readouterr().err
+    assert "no caption was counted: 3 files" in capsys.readouterr().err
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
