@@ -62,11 +62,29 @@ def check_inputs(config: Config, path: Path, steps: Collection[str]) -> None:
     if blocking:
         raise UserError(f"{path}: out: {blocking} is a file; name a folder")
     if "generate" in steps:
-        find_generator(config.generate.generator)
+        kind = find_generator(config.generate.generator)
+        if hasattr(kind, "refuse_unknown"):
+            _check_drawable(config, path, kind)
     if "validate" in steps:
         _check_validate(config, path)
     if "distinct" in steps:
         _check_distinct(config, path)
+
+
+def _check_drawable(config: Config, path: Path, kind: Any) -> None:
+    """UserError for a name that a generator with a vocabulary of its own can't draw, before captions are counted."""
+    from functools import partial
+
+    from aobench.build.compose import names_of
+    from aobench.build.generators import find_generator
+    from aobench.build.pictures import with_pictures
+    from aobench.vocabulary.published import published_lists
+
+    lists, options = published_lists(), config.generate
+    attributes = names_of(config.compose.attributes, lists.attributes, path)
+    objects = names_of(config.compose.objects, tuple(lists.objects), path)
+    given = with_pictures(partial(find_generator, options.generator), options.options, path)
+    kind(options.model, dict(given)).refuse_unknown(attributes, objects)
 
 
 def _check_validate(config: Config, path: Path) -> None:

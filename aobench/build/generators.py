@@ -69,19 +69,23 @@ class Renderer:
         self.objects = Objects(options.get("pictures"))
         self.facts = {"generator": "renderer", "attributes": len(self.attributes), **self.objects.facts}
 
+    def refuse_unknown(self, attributes: Sequence[str], objects: Sequence[str]) -> None:
+        """UserError for the first name that can't be drawn."""
+        for name in attributes:
+            if name not in self.attributes:
+                known = ", ".join(sorted(self.attributes))
+                raise UserError(f"the renderer can't draw {name!r}; its attributes are: {known}")
+        for name in objects:
+            if name not in self.objects.names:
+                raise UserError(self.objects.unknown(name))
+
     def __call__(self, tasks: Sequence[Task]) -> list[Made]:
         """Draw each."""
         from PIL import Image
 
-        made = []
-        for task in tasks:
-            if task.attribute not in self.attributes:
-                known = ", ".join(sorted(self.attributes))
-                raise UserError(f"the renderer can't draw {task.attribute!r}; its attributes are: {known}")
-            if task.object not in self.objects.names:
-                raise UserError(self.objects.unknown(task.object))
-            made.append(Made(Image.fromarray(self.objects.render(task.attribute, task.object, task.seed))))
-        return made
+        self.refuse_unknown([task.attribute for task in tasks], [task.object for task in tasks])
+        draw = self.objects.render
+        return [Made(Image.fromarray(draw(task.attribute, task.object, task.seed))) for task in tasks]
 
 
 #: Arguments of a pipeline's call that are not the user's: a task's prompt and seed, and one picture a task to write.

@@ -90,6 +90,12 @@ def test_what_changes_during_a_step_is_not_said_to_be_used(config, monkeypatch):
     assert main(["build", str(config), "--steps", "compose"]) == 2, "captions that came during the step count as used"
 
 
+def test_what_cannot_be_drawn_is_found_before_captions_are_counted(config, capsys):
+    path = edited(config, compose={"objects": ["accordion", "time machine"]})
+    assert "can't draw 'time machine'" in refused(path, capsys)
+    assert not (path.parent / "out").exists(), "compose had run"
+
+
 @pytest.mark.parametrize("content", ["{}", "[]", "{", '{"made_from": 1}'])
 def test_a_damaged_manifest_is_one_line(config, capsys, content):
     assert main(["build", str(config), "--steps", "compose"]) == 0
@@ -106,7 +112,8 @@ def test_a_damaged_manifest_is_one_line(config, capsys, content):
         *(({"package": {"licence": text}}, "as the Hub spells it") for text in ("other: mine", "", "mit\nx: y")),
         ({"out": "captions.txt"}, "captions.txt is a file; name a folder"),
         ({"compose": {"attributes": None}}, "attributes is None"),
-        ({"compose": {"attributes": "folder"}}, "is missing or no file"),
+        ({"compose": {"attributes": "folder"}}, "folder cannot be read"),
+        ({"compose": {"attributes": ["striped", "nonesuch"]}}, "the renderer can't draw 'nonesuch'"),
         ({"compose": {"exclude": "folder"}}, "is missing or no file"),
         ({"compose": {"corpora": [{"name": "../../x", "captions": ["captions.txt"]}]}}, "the corpus name '../../x'"),
         ({"validate": {"judges": [{"kind": "redrow"}]}}, "no judge 'redrow'"),
