@@ -780,10 +780,9 @@ def prepare(
         rows = datasets.load_dataset("parquet", data_files=parts, cache_dir=f"{scratch}/read")
         facts = {name: (fingerprint(split), len(split)) for name, split in rows.items()}
         del rows
-    for split, (mark, _) in facts.items():
-        mark_files(folder, split, mark)
+    patterns = {split: mark_files(folder, split, mark) for split, (mark, _) in facts.items()}
     _write_facts(out, config, facts)
-    _write_card(out, config, builder.info, {split: mark for split, (mark, _) in facts.items()})
+    _write_card(out, config, builder.info, patterns)
     return out
 
 
@@ -831,10 +830,10 @@ def _write_facts(out: str, config: str, facts: dict[str, tuple[str, int]]) -> No
         stream.write(EVAL_HEAD + "".join(lines))
 
 
-def _write_card(out: str, config: str, info: datasets.DatasetInfo, marks: dict[str, str]) -> None:
+def _write_card(out: str, config: str, info: datasets.DatasetInfo, patterns: dict[str, str]) -> None:
     """Add ``config`` to the YAML head of ``out``/README.md; the text is written only where there is none.
 
-    ``marks``: each split's fingerprint.
+    ``patterns``: of the names of each split's files.
     """
     from datasets.info import DatasetInfosDict
     from datasets.utils.metadata import MetadataConfigs
@@ -847,7 +846,7 @@ def _write_card(out: str, config: str, info: datasets.DatasetInfo, marks: dict[s
     else:
         head = "license: unknown\npretty_name: ImageNet-AO\ntask_categories:\n- zero-shot-image-classification"
         card = DatasetCard(f"---\n{head}\n---\n{CARD}")
-    files = [{"split": split, "path": f"{config}/{split}-{mark}-*.parquet"} for split, mark in marks.items()]
+    files = [{"split": split, "path": f"{config}/{pattern}"} for split, pattern in patterns.items()]
     entry = {"data_files": files, **({"default": True} if config == ImageNetAO.DEFAULT_CONFIG_NAME else {})}
     MetadataConfigs({config: entry}).to_dataset_card_data(card.data)
     DatasetInfosDict({config: info}).to_dataset_card_data(card.data)

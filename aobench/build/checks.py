@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from aobench.build.config import Config, Judge, located
+from aobench.build.config import Config, Judge, Validate, located, only_dual_encoders
 from aobench.errors import UserError
 
 #: What a package writes beside its folder of Parquet, or its step does.
@@ -16,6 +16,7 @@ TAKEN = ("sheets", "readme.md", "build.json", "fingerprints.json", "eval.yaml", 
 
 def check_values(config: Config, where: str) -> None:
     """UserError for a value that no step can work with."""
+    _check_compose_and_generate(config, where)
     if config.seed < 0:
         raise UserError(f"{where}: seed is {config.seed}; it takes a whole number of at least 0")
     for key in ("attributes", "objects"):
@@ -36,6 +37,47 @@ def check_values(config: Config, where: str) -> None:
     except UserError as error:
         raise UserError(f"{where}: distinct: {error}") from error
     _check_package(config, where)
+    _check_judges(config.validate, where)
+
+
+def _check_compose_and_generate(config: Config, where: str) -> None:
+    """Corpora, names of corpora and judges, numbers and prompts."""
+    if not config.compose.corpora:
+        raise UserError(f"{where}: compose: corpora is empty; a set is novel for at least one corpus of captions")
+    for corpus in config.compose.corpora:
+        if bool(corpus.captions) == bool(corpus.audit):
+            raise UserError(f"{where}: corpus {corpus.name!r} takes either captions or audit")
+    corpora = [corpus.name for corpus in config.compose.corpora]
+    judges = [judge.name or judge.kind for judge in config.validate.judges]
+    for what, every in (("corpora", corpora), ("judges", judges)):
+        if len(set(every)) < len(every):
+            raise UserError(f"{where}: two {what} have one name: {', '.join(every)}; give each its own")
+    if config.generate.images < 1 or config.generate.batch_size < 1:
+        raise UserError(f"{where}: generate: images and batch_size are whole numbers of at least 1")
+    for key in ("count", "per_attribute", "per_object"):
+        value = getattr(config.compose, key)
+        if value is not None and value < 1:
+            raise UserError(f"{where}: compose: {key} is {value}; leave it out or give at least 1")
+    if not config.generate.prompts:
+        raise UserError(f"{where}: generate: prompts is empty; leave it out for the default")
+    for template in config.generate.prompts:
+        if "{object}" not in template or "{attribute}" not in template:
+            raise UserError(f"{where}: the prompt {template!r} must hold {{attribute}} and {{object}}")
+
+
+def _check_judges(options: Validate, where: str) -> None:
+    if not options.judges and not options.human:
+        raise UserError(f"{where}: validate names neither judges nor human; images that nobody looked at are no set")
+    if options.minimum < 1 or (options.min_catch is not None and not 0 <= options.min_catch <= 1):
+        raise UserError(f"{where}: validate: minimum is at least 1 vote, min_catch a share from 0 to 1, or null")
+    for judge in options.judges:
+        if judge.precision is not None and not 0 < judge.precision <= 1:
+            raise UserError(f"{where}: the judge {judge.name or judge.kind!r}: precision goes from 0 to 1")
+    if only_dual_encoders(options) and not options.only_dual_encoders:
+        raise UserError(
+            f"{where}: only dual encoders judge, the family that the set is to test; add a vlm or human, or set "
+            "only_dual_encoders: true, and the card will say so"
+        )
 
 
 def _check_package(config: Config, where: str) -> None:
@@ -73,17 +115,14 @@ def check_inputs(config: Config, path: Path, steps: Collection[str]) -> None:
 
 def _check_drawable(config: Config, path: Path, kind: Any) -> None:
     """UserError for a name that a generator with a vocabulary of its own can't draw, before captions are counted."""
-    from functools import partial
-
     from aobench.build.compose import names_of
-    from aobench.build.generators import find_generator
     from aobench.build.pictures import with_pictures
     from aobench.vocabulary.published import published_lists
 
     lists, options = published_lists(), config.generate
     attributes = names_of(config.compose.attributes, lists.attributes, path)
     objects = names_of(config.compose.objects, tuple(lists.objects), path)
-    given = with_pictures(partial(find_generator, options.generator), options.options, path)
+    given = with_pictures(lambda: kind, options.options, path)
     kind(options.model, dict(given)).refuse_unknown(attributes, objects)
 
 

@@ -178,51 +178,10 @@ def read_config(path: Path) -> Config:
     if isinstance(given, dict):
         given = {"distinct": {}, **given}
     config: Config = _make(Config, given, str(path))
-    _check(config, str(path))
-    return config
-
-
-def _check(config: Config, where: str) -> None:
-    if not config.compose.corpora:
-        raise UserError(f"{where}: compose: corpora is empty; a set is novel for at least one corpus of captions")
-    for corpus in config.compose.corpora:
-        if bool(corpus.captions) == bool(corpus.audit):
-            raise UserError(f"{where}: corpus {corpus.name!r} takes either captions or audit")
-    corpora = [corpus.name for corpus in config.compose.corpora]
-    judges = [judge.name or judge.kind for judge in config.validate.judges]
-    for what, every in (("corpora", corpora), ("judges", judges)):
-        if len(set(every)) < len(every):
-            raise UserError(f"{where}: two {what} have one name: {', '.join(every)}; give each its own")
-    if config.generate.images < 1 or config.generate.batch_size < 1:
-        raise UserError(f"{where}: generate: images and batch_size are whole numbers of at least 1")
-    for key in ("count", "per_attribute", "per_object"):
-        value = getattr(config.compose, key)
-        if value is not None and value < 1:
-            raise UserError(f"{where}: compose: {key} is {value}; leave it out or give at least 1")
-    if not config.generate.prompts:
-        raise UserError(f"{where}: generate: prompts is empty; leave it out for the default")
-    for template in config.generate.prompts:
-        if "{object}" not in template or "{attribute}" not in template:
-            raise UserError(f"{where}: the prompt {template!r} must hold {{attribute}} and {{object}}")
     from aobench.build.checks import check_values
 
-    check_values(config, where)
-    _check_judges(config.validate, where)
-
-
-def _check_judges(options: Validate, where: str) -> None:
-    if not options.judges and not options.human:
-        raise UserError(f"{where}: validate names neither judges nor human; images that nobody looked at are no set")
-    if options.minimum < 1 or (options.min_catch is not None and not 0 <= options.min_catch <= 1):
-        raise UserError(f"{where}: validate: minimum is at least 1 vote, min_catch a share from 0 to 1, or null")
-    for judge in options.judges:
-        if judge.precision is not None and not 0 < judge.precision <= 1:
-            raise UserError(f"{where}: the judge {judge.name or judge.kind!r}: precision goes from 0 to 1")
-    if only_dual_encoders(options) and not options.only_dual_encoders:
-        raise UserError(
-            f"{where}: only dual encoders judge, the family that the set is to test; add a vlm or human, or set "
-            "only_dual_encoders: true, and the card will say so"
-        )
+    check_values(config, str(path))
+    return config
 
 
 def only_dual_encoders(options: Validate) -> bool:

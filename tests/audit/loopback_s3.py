@@ -1,59 +1,36 @@
 """A server on 127.0.0.1 that speaks as much of Amazon's S3 as listing a bucket and reading its objects need."""
 
 import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+from loopback import Loopback, Quiet
 
-class S3:
+
+class S3(Loopback):
     """``objects``: key -> bytes of the one bucket, ``captions``; they may be changed while it runs."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
-        store = self
-
-        class Handler(_Handler):
-            owner = store
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(_Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(Quiet):
     owner: S3
-
-    def log_message(self, *_):
-        pass
-
-    def _send(self, status, body=b"", **headers):
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
 
     def _tag(self, body):
         return f'"{hashlib.md5(body).hexdigest()}"'
 
-    def do_GET(self):
+    def do_GET(self):  # noqa: N802 (the name that http.server calls)
         url = urlsplit(self.path)
         bucket, _, key = unquote(url.path).lstrip("/").partition("/")
         if bucket != "captions":
-            return self._send(404, b"<Error><Code>NoSuchBucket</Code></Error>")
+            return self.answer(404, b"<Error><Code>NoSuchBucket</Code></Error>")
         if not key:
             return self._list(parse_qs(url.query))
         body = self.owner.objects.get(key)
         if body is None:
-            return self._send(404, b"<Error><Code>NoSuchKey</Code></Error>", Content_Type="application/xml")
+            return self.answer(404, b"<Error><Code>NoSuchKey</Code></Error>", Content_Type="application/xml")
         headers = {"ETag": self._tag(body), "Last_Modified": "Tue, 24 Nov 2026 00:00:00 GMT"}
         asked = self.headers.get("Range")
         if asked and self.command == "GET":
@@ -62,14 +39,8 @@ class _Handler(BaseHTTPRequestHandler):
             stop = int(last) + 1 if last and first else len(body)
             part = body[start:stop]
             whole = f"bytes {start}-{start + len(part) - 1}/{len(body)}"
-            return self._send(206, part, Content_Range=whole, **headers)
-        if self.command == "HEAD":
-            self.send_response(200)
-            for name, value in {**headers, "Content-Length": str(len(body))}.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.end_headers()
-            return None
-        return self._send(200, body, **headers)
+            return self.answer(206, part, Content_Range=whole, **headers)
+        return self.answer(200, body, **headers)
 
     do_HEAD = do_GET  # noqa: N815
 
@@ -92,4 +63,4 @@ class _Handler(BaseHTTPRequestHandler):
             f"<Name>captions</Name><Prefix>{escape(prefix)}</Prefix><KeyCount>{len(shown)}</KeyCount>"
             f"<MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>{entries}</ListBucketResult>"
         )
-        return self._send(200, body.encode(), Content_Type="application/xml")
+        return self.answer(200, body.encode(), Content_Type="application/xml")

@@ -4,55 +4,34 @@ import base64
 import hashlib
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from loopback import Loopback, Quiet
 
 TOKEN = "hf_" + "SecretSecretSecretSecretSecret0000"
 COMMIT = "c0ffee" + "0" * 34
 
 
-class Hub:
+class Hub(Loopback):
     """Repositories are folders below ``root``: models/org/name, datasets/org/name, spaces/org/name."""
 
     def __init__(self, root: Path, token: str) -> None:
         self.root, self.token = root, token
         self.requests: list[tuple[str, str]] = []
         self.pull_requests: list[dict] = []
-        hub = self
-
-        class Handler(_Handler):
-            server_hub = hub
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__(_Handler)
 
     def folder(self, kind: str, repo: str) -> Path:
         return self.root / kind / repo
 
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_hub: Hub
-
-    def log_message(self, *_):
-        pass
+class _Handler(Quiet):
+    owner: Hub
 
     def _json(self, content, status=200, **headers):
         body = json.dumps(content).encode()
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **headers}.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        self.answer(status, body, **{"Content-Type": "application/json", **headers})
 
     def _missing(self, code="EntryNotFound"):
         self._json({"error": code}, 404, X_Error_Code=code, X_Error_Message=code)
@@ -67,12 +46,12 @@ class _Handler(BaseHTTPRequestHandler):
             return b"".join(parts)
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-    def do_HEAD(self):
+    def do_HEAD(self):  # noqa: N802 (the name that http.server calls)
         self.do_GET()
 
-    def do_GET(self):
+    def do_GET(self):  # noqa: N802 (the name that http.server calls)
         path = unquote(urlsplit(self.path).path)
-        self.server_hub.requests.append((self.command, path))
+        self.owner.requests.append((self.command, path))
         if found := re.fullmatch(r"/(?:(datasets|spaces)/)?([^/]+/[^/]+)/resolve/[^/]+/(.+)", path):
             return self._file(found[1] or "models", found[2], found[3])
         if found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/leaderboard", path):
@@ -80,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
         if found := re.fullmatch(r"/api/(models|datasets|spaces)/([^/]+/[^/]+)/tree/[^/]+(?:/(.*))?", path):
             return self._tree(found[1], found[2], found[3] or "")
         if found := re.fullmatch(r"/api/(models|datasets|spaces)/([^/]+/[^/]+)(?:/revision/[^/]+)?", path):
-            folder = self.server_hub.folder(found[1], found[2])
+            folder = self.owner.folder(found[1], found[2])
             if not folder.is_dir():
                 return self._missing("RepoNotFound")
             files = [{"rfilename": str(f.relative_to(folder))} for f in sorted(folder.rglob("*")) if f.is_file()]
@@ -88,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._missing("RepoNotFound")
 
     def _file(self, kind, repo, name):
-        folder = self.server_hub.folder(kind, repo)
+        folder = self.owner.folder(kind, repo)
         if not folder.is_dir():
             return self._missing("RepoNotFound")
         path = folder / name
@@ -111,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _tree(self, kind, repo, below):
-        folder = self.server_hub.folder(kind, repo)
+        folder = self.owner.folder(kind, repo)
         if not (folder / below).is_dir():
             return self._missing("RepoNotFound" if not folder.is_dir() else "EntryNotFound")
         deep = "recursive=true" in self.path.lower() or "recursive=1" in self.path.lower()
@@ -123,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         import yaml
 
         rows = []
-        for number, given in enumerate(self.server_hub.pull_requests, start=1):
+        for number, given in enumerate(self.owner.pull_requests, start=1):
             text = given["files"].get(".eval_results/imagenet_ao.yaml", b"[]")
             for row in yaml.safe_load(text):
                 if row["dataset"]["id"] == dataset and row["dataset"]["task_id"].endswith("composition_top1"):
@@ -136,25 +115,25 @@ class _Handler(BaseHTTPRequestHandler):
         rows.sort(key=lambda row: -row["value"])
         return self._json([{**row, "rank": place} for place, row in enumerate(rows, start=1)])
 
-    def do_POST(self):
+    def do_POST(self):  # noqa: N802 (the name that http.server calls)
         path, body = unquote(urlsplit(self.path).path), self._body()
-        self.server_hub.requests.append((self.command, path))
+        self.owner.requests.append((self.command, path))
         if found := re.fullmatch(r"/api/(models|datasets|spaces)/([^/]+/[^/]+)/paths-info/[^/]+", path):
-            folder = self.server_hub.folder(found[1], found[2])
+            folder = self.owner.folder(found[1], found[2])
             wanted = re.findall(r"paths=([^&]+)", body.decode()) or json.loads(body).get("paths", [])
             there = [folder / unquote(name) for name in wanted]
             return self._json([_entry(folder, f) for f in there if f.exists()])
         if path == "/api/validate-yaml":
             return self._json({"errors": [], "warnings": []})
-        if self.headers.get("Authorization") != f"Bearer {self.server_hub.token}":
+        if self.headers.get("Authorization") != f"Bearer {self.owner.token}":
             return self._json({"error": "Invalid credentials"}, 401, X_Error_Message="Invalid credentials")
         if path == "/api/repos/create":
             given = json.loads(body)
             repo = f"{given['organization']}/{given['name']}"
-            self.server_hub.folder(given.get("type", "model") + "s", repo).mkdir(parents=True, exist_ok=True)
-            return self._json({"url": f"{self.server_hub.url}/{repo}", "name": repo})
+            self.owner.folder(given.get("type", "model") + "s", repo).mkdir(parents=True, exist_ok=True)
+            return self._json({"url": f"{self.owner.url}/{repo}", "name": repo})
         found = re.fullmatch(r"/api/(models|datasets|spaces)/([^/]+/[^/]+)/(preupload|commit)/([^/]+)", path)
-        if not found or not self.server_hub.folder(found[1], found[2]).is_dir():
+        if not found or not self.owner.folder(found[1], found[2]).is_dir():
             return self._missing("RepoNotFound")
         if found[3] == "preupload":
             files = json.loads(body)["files"]
@@ -167,14 +146,14 @@ class _Handler(BaseHTTPRequestHandler):
         files = {
             line["value"]["path"]: base64.b64decode(line["value"]["content"]) for line in lines if line["key"] == "file"
         }
-        answer = {"commitUrl": f"{self.server_hub.url}/{repo}/commit/{COMMIT}", "commitOid": COMMIT}
+        answer = {"commitUrl": f"{self.owner.url}/{repo}/commit/{COMMIT}", "commitOid": COMMIT}
         if "create_pr=1" in self.path:
-            self.server_hub.pull_requests.append({"repo": repo, "files": files, **head})
-            number = len(self.server_hub.pull_requests)
-            answer["pullRequestUrl"] = f"{self.server_hub.url}/{repo}/discussions/{number}"
+            self.owner.pull_requests.append({"repo": repo, "files": files, **head})
+            number = len(self.owner.pull_requests)
+            answer["pullRequestUrl"] = f"{self.owner.url}/{repo}/discussions/{number}"
         else:
             for name, content in files.items():
-                path = self.server_hub.folder(kind, repo) / name
+                path = self.owner.folder(kind, repo) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
         return self._json(answer)

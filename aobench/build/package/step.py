@@ -86,7 +86,7 @@ def run(config: Config, out: Path, made: Mapping[str, Any]) -> dict[str, Any]:
     (scratch / "sheets").mkdir(parents=True)
     features = _features(images)
     _write_parquet(scratch / name, images, _counts(tables["compose"]), features, folder(out, "generate"))
-    mark = _write_facts(scratch, name)
+    mark, pattern = _write_facts(scratch, name)
     shown = _write_sheets(scratch / "sheets", config, tables, kept, folder(out, "generate"))
     stages = funnel(tables["compose"], tables["generate"], tables["validate"], tables["distinct"])
     manifests = {step: read_manifest(out, step) or {} for step in BEFORE}
@@ -94,7 +94,7 @@ def run(config: Config, out: Path, made: Mapping[str, Any]) -> dict[str, Any]:
         "n": len(images), "compositions": len({(r["attribute"], r["object"]) for r in images}),
         "attributes": len({r["attribute"] for r in images}), "objects": len({r["object"] for r in images}), **shown,
     }  # fmt: skip
-    text = _card(config, features, card.write(name, counts, manifests, stages), mark)
+    text = _card(config, features, card.write(name, counts, manifests, stages), pattern)
     write_in_one_move(scratch / README, text)
     _write_json(scratch / ABOUT, {**manifests, "readme_sha256": digest(scratch / README)})
     done = where / name
@@ -168,8 +168,8 @@ def _row(row: Mapping[str, Any], counts: Mapping[tuple[str, str], int], features
     }  # fmt: skip
 
 
-def _write_facts(out: Path, name: str) -> str:
-    """fingerprints.json and eval.yaml; the fingerprint is of what was written, read back, and goes into its name."""
+def _write_facts(out: Path, name: str) -> tuple[str, str]:
+    """fingerprints.json and eval.yaml; the fingerprint, which is of what was written, and the pattern of its files."""
     import tempfile
 
     import datasets
@@ -181,7 +181,7 @@ def _write_facts(out: Path, name: str) -> str:
         rows = datasets.load_dataset("parquet", data_files=parts, cache_dir=cache)["ood"]
         mark, count = imagenet_ao.fingerprint(rows), len(rows)
         del rows
-    imagenet_ao.mark_files(out / name, "ood", mark)
+    pattern = imagenet_ao.mark_files(out / name, "ood", mark)
     _write_json(out / "fingerprints.json", {name: {"ood": {"fingerprint": mark, "n": count}}})
     named = json.dumps(name)  # YAML would read 2024 and yes as something else than a name
     lines = [
@@ -193,7 +193,7 @@ def _write_facts(out: Path, name: str) -> str:
         if task != "effective_generalization":  # which needs a split id
             lines += [f"- id: {task}", f"  config: {named}", "  split: ood"]
     write_in_one_move(out / "eval.yaml", ("\n".join(lines) + "\n").encode())
-    return mark
+    return mark, pattern
 
 
 def _write_json(path: Path, content: Any) -> None:
@@ -221,8 +221,8 @@ def _write_sheets(
     return shown
 
 
-def _card(config: Config, features: Any, text: str, mark: str) -> bytes:
-    """README.md with a head that load_dataset and the Hub read. ``mark``: the fingerprint, in the files' names."""
+def _card(config: Config, features: Any, text: str, pattern: str) -> bytes:
+    """README.md with a head that load_dataset and the Hub read. ``pattern``: of the names of the set's files."""
     from datasets import DatasetInfo
     from datasets.info import DatasetInfosDict
     from datasets.utils.metadata import MetadataConfigs
@@ -232,7 +232,7 @@ def _card(config: Config, features: Any, text: str, mark: str) -> bytes:
     data = DatasetCardData(
         license=config.package.licence, pretty_name=name, task_categories=["zero-shot-image-classification"]
     )
-    entry = {"data_files": [{"split": "ood", "path": f"{name}/ood-{mark}-*.parquet"}], "default": True}
+    entry = {"data_files": [{"split": "ood", "path": f"{name}/{pattern}"}], "default": True}
     MetadataConfigs({name: entry}).to_dataset_card_data(data)
     info = DatasetInfo(features=features, config_name=name)
     DatasetInfosDict({name: info}).to_dataset_card_data(data)
