@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from aobench.evaluation.images import read_image
+from aobench.images import read_image
 from aobench.mini.render import render
 from aobench.models.pixels import PIXELS, transform_of
 

@@ -22,7 +22,7 @@ from aobench.build.exclusions import SAME_WORD, SHADOWED, label, listed, longer,
 from aobench.build.loading import placed_model, weights_mark
 from aobench.build.steps import digest, folder, write_manifest, write_table
 from aobench.errors import UserError
-from aobench.evaluation.store import write_in_one_move
+from aobench.files import write_in_one_move
 
 __all__ = ["TABLE", "balanced", "image_seed", "label", "made_from", "run"]
 

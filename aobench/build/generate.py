@@ -20,7 +20,7 @@ from aobench.build.loading import placed_model, weights_mark
 from aobench.build.pictures import pictures_mark, with_pictures
 from aobench.build.steps import changes, digest, folder, read_rows, write_manifest, write_table
 from aobench.errors import UserError
-from aobench.evaluation.store import write_in_one_move
+from aobench.files import write_in_one_move
 
 TABLE = "images.parquet"
 RECIPE = "recipe.json"

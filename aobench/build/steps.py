@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.evaluation.store import write_in_one_move
+from aobench.files import write_in_one_move
 
 MANIFEST = "manifest.json"
 PARTS, PARTS_OF_DISTINCT = ("made_from", "files", "facts"), ("options", "counts")

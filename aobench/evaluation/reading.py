@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from aobench.evaluation.images import BadImageError, read_image
+from aobench.images import BadImageError, read_image
 
 if TYPE_CHECKING:
     from aobench.evaluation.data import Split

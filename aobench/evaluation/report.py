@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from aobench.columns import columns
-from aobench.evaluation.store import write_in_one_move
 from aobench.evaluation.table import Predictions
+from aobench.files import write_in_one_move
 from aobench.vocabulary.templates import texts_hash
 
 STACK = ("torch", "transformers", "datasets", "evaluate", "accelerate", "huggingface_hub", "pillow", "numpy")

@@ -7,50 +7,19 @@ place, so a file that is there is whole. Which process writes it, and when, chan
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
-import os
 import time
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
+from aobench.files import disk_full_is_one_line, write_in_one_move
 
 #: Counted up when the meaning of what is stored changes.
 FORMAT = 1
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 VECTORS = "vectors"
-
-
-@contextlib.contextmanager
-def disk_full_is_one_line(path: Path) -> Iterator[None]:
-    """Turn a full disk into a UserError that names the folder."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise UserError(
-            f"no room left to write {path}: free some space or name another folder; what was finished is kept, and a "
-            "rerun goes on from there"
-        ) from error
-
-
-def write_in_one_move(path: Path, content: bytes) -> None:
-    """``content`` at ``path``, whole or not at all, also when two processes write it at once."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    with disk_full_is_one_line(path):
-        try:
-            with part.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 class Store:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from aobench.errors import UserError
 from aobench.evaluation.candidates import Candidates
 from aobench.evaluation.places import TABLE, result_file
-from aobench.evaluation.store import write_in_one_move
+from aobench.files import write_in_one_move
 
 KEY = b"imagenet_ao"
 

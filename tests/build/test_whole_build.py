@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 CHILD = """
 import os, signal, sys
 sys.path.insert(0, {here!r})
-import aobench.evaluation.store as store
+import aobench.files as store
 path, step, nth, after = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "after"
 write, seen = store.write_in_one_move, []
 def watched(to, content):

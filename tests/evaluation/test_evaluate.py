@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 import aobench.cli as cli
-from aobench.evaluation.images import BadImageError, read_image
 from aobench.evaluation.table import read
+from aobench.images import BadImageError, read_image
 from aobench.mini.render import render
 
 PAIRS = [

@@ -20,7 +20,7 @@ from aobench.build.distinct.extra import need
 from aobench.build.distinct.neighbours import Neighbours, TopK, search
 from aobench.build.distinct.reference import Shard
 from aobench.errors import UserError
-from aobench.evaluation.store import disk_full_is_one_line
+from aobench.files import disk_full_is_one_line
 
 #: Rows that an index is trained on; faiss asks for 39 to 256 a list.
 TRAINED_ON = 262_144

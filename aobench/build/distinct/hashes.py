@@ -38,8 +38,8 @@ import numpy as np
 
 from aobench.build.distinct.extra import need
 from aobench.build.distinct.images import ImageSet
-from aobench.evaluation.images import BadImageError, read_image
 from aobench.evaluation.store import Store
+from aobench.images import BadImageError, read_image
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -36,7 +36,7 @@ class ImageSet:
         return self.folder / self.files[row]
 
     def cell(self, row: int) -> dict[str, Any]:
-        """What ``aobench.evaluation.images.read_image`` takes."""
+        """What ``aobench.images.read_image`` takes."""
         return {"bytes": None, "path": str(self.path(row))}
 
     @property

@@ -24,7 +24,7 @@ import numpy as np
 
 from aobench.build.distinct.extra import need
 from aobench.build.distinct.reference import BLOCK, Shard
-from aobench.evaluation.store import write_in_one_move
+from aobench.files import write_in_one_move
 
 #: Candidates beyond k that faiss gives: room for ties and for the rounding of float32.
 MARGIN = 16

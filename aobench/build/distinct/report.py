@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from aobench.build.distinct.decide import Thresholds
 from aobench.build.distinct.hashes import FAR
 from aobench.build.distinct.images import ImageSet
-from aobench.evaluation.images import BadImageError, read_image
-from aobench.evaluation.store import write_in_one_move
+from aobench.files import write_in_one_move
+from aobench.images import BadImageError, read_image
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -36,7 +36,7 @@ from aobench.build.distinct.reference import Shard, describe, open_reference
 from aobench.build.distinct.report import write_report
 from aobench.build.loading import placed_model
 from aobench.errors import UserError
-from aobench.evaluation.store import disk_full_is_one_line, write_in_one_move
+from aobench.files import disk_full_is_one_line, write_in_one_move
 
 if TYPE_CHECKING:
     import pyarrow as pa

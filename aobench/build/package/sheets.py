@@ -25,7 +25,7 @@ class Shown:
 
 def contact_sheet(shown: Sequence[Shown]) -> bytes:
     """A PNG of the pictures in rows of eight; each fits its square, over its lines (the last cut short with dots)."""
-    from aobench.evaluation.images import BadImageError, read_image
+    from aobench.images import BadImageError, read_image
 
     font = ImageFont.load_default(SIZE)
     texts = [[*_wrapped(one.claim, font, 1), *_wrapped(one.reason, font, LINES - 1)] for one in shown]

@@ -21,7 +21,7 @@ from aobench.build.package.sheets import Shown, contact_sheet
 from aobench.build.steps import digest, folder, read_manifest, read_rows, write_manifest
 from aobench.build.validate.step import TABLE as VERDICTS
 from aobench.errors import UserError
-from aobench.evaluation.store import write_in_one_move
+from aobench.files import write_in_one_move
 
 DECISIONS = "decisions.parquet"
 README, ABOUT = "README.md", "build.json"

@@ -222,7 +222,7 @@ def _answers(
 
 
 def _asked(row: Mapping[str, Any], out: Path) -> Asked:
-    from aobench.evaluation.images import BadImageError, read_image
+    from aobench.images import BadImageError, read_image
 
     path = folder(out, "generate") / row["file"]
     if not path.exists() or digest(path) != row["sha256"]:

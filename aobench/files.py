@@ -1,0 +1,174 @@
+"""Files, read and written so that nothing is lost or believed in silence. The whole library uses these.
+
+Rules: what is read is a regular file (a pipe would hang, a device never ends); what is written is there whole or not at
+all; what can't be read is one UserError that names the file and the mend.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import stat
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from aobench.errors import UserError
+
+#: Errors that mean a full disk, or a file larger than the system lets one write.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+@contextlib.contextmanager
+def disk_full_is_one_line(path: Path) -> Iterator[None]:
+    """Turn a full disk into a UserError that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise UserError(
+            f"no room left to write {path}: free some space or name another folder; what was "
+            "finished is kept, and a rerun goes on from there"
+        ) from error
+
+
+def write_in_one_move(path: Path, content: bytes) -> None:
+    """``content`` at ``path``, whole or not at all, also when two processes write it at once."""
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    with disk_full_is_one_line(path):
+        try:
+            with part.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def regular_file(path: str | Path, what: str = "the file") -> Path:
+    """``path``, if it is a regular file that can be opened.
+
+    Args:
+        path: where the file is.
+        what: its role in the message, such as ``the list of models``.
+
+    Raises:
+        UserError: where it is missing, a folder, a pipe, a device, a link that leads nowhere or
+            back to itself, denied, or where its name holds NUL or half a character.
+
+    Example:
+        >>> regular_file("/dev/null", "the list of models")
+        Traceback (most recent call last):
+        aobench.errors.UserError: the list of models /dev/null is not a regular file: write ...
+    """
+    shown = ascii(str(path))[1:-1] if not str(path).isprintable() else str(path)
+    try:
+        os.fsencode(path)
+        state = os.stat(path)  # noqa: PTH116 (Path.stat would hide a NUL in the name on some systems)
+    except FileNotFoundError:
+        raise UserError(f"{what} {shown} does not exist; check its name") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"{what} {shown} can't be read ({reason}); name another file") from error
+    if stat.S_ISDIR(state.st_mode):
+        raise UserError(f"{what} {shown} is a folder; name a file")
+    if not stat.S_ISREG(state.st_mode):
+        raise UserError(f"{what} {shown} is not a regular file: write its content to one first")
+    if not os.access(path, os.R_OK):
+        raise UserError(f"{what} {shown} can't be read (Permission denied); name another file")
+    return Path(path)
+
+
+def read_file(path: str | Path, what: str = "the file", most: int = 1 << 30) -> bytes:
+    """The bytes of a regular file of at most ``most`` bytes. Raises UserError, see `regular_file`."""
+    path = regular_file(path, what)
+    size = path.stat().st_size
+    if size > most:
+        raise UserError(f"{what} {path} has {size:,} bytes, more than {most:,}: is it another file?")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{what} {path} can't be read ({error.strerror}); mend it or name another") from error
+
+
+def read_text(path: str | Path, what: str = "the file", most: int = 1 << 30) -> str:
+    """The text of a UTF-8 file, with or without a byte-order mark; line ends as they are.
+
+    Raises:
+        UserError: as `read_file`; and where it is not UTF-8, with the line; UTF-16 is named as such.
+    """
+    data = read_file(path, what, most)
+    if data.startswith(UTF16_MARKS):
+        raise UserError(f"{what} {path} is UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{what} {path} is not UTF-8 at line {line:,}; save it as UTF-8") from error
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} stands twice")
+    return content
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def parse_json(text: str | bytes, where: str, shape: type | None = dict) -> Any:
+    """The JSON value in ``text``: strictly, so that no key is lost and no NaN comes in.
+
+    Args:
+        text: the JSON.
+        where: what it is, for the message, such as ``results.json of mini``.
+        shape: the type that the value must have; None for any.
+
+    Raises:
+        UserError: for anything that is not JSON, is nested too deep, names a key twice, holds NaN or
+            infinity, or is of another shape.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
+    except RecursionError:
+        raise UserError(f"{where} is nested too deep to be what it should be") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{where} is not readable JSON ({' '.join(str(error).split())})") from error
+    if shape is not None and not isinstance(value, shape):
+        names: dict[Any, str] = {dict: "an object", list: "a list", str: "a text"}
+        raise UserError(f"{where} should hold {names.get(shape, shape.__name__)} of JSON")
+    return value
+
+
+def read_json(path: str | Path, what: str = "the file", shape: type | None = dict) -> Any:
+    """The JSON value of a file; see `parse_json` and `read_text` for what is refused."""
+    return parse_json(read_text(path, what), f"{what} {path}", shape)
+
+
+def sha256_of(content: bytes | Path | str | Sequence[bytes]) -> str:
+    """SHA-256, 64 hexadecimal digits, of bytes, or of the regular file that a path names.
+
+    Example:
+        >>> sha256_of(b"")[:8]
+        'e3b0c442'
+    """
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    if isinstance(content, str | Path):
+        with regular_file(content).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    whole = hashlib.sha256()
+    for part in content:
+        whole.update(part)
+    return whole.hexdigest()
