@@ -531,8 +531,8 @@ def _mini_mark() -> str:
 class ImageNetAOConfig(datasets.BuilderConfig):
     """What to load, and what to do with bad data.
 
-    For one's own pictures, config ``folder``: ``layout``, ``attributes``, ``objects`` and ``with_train`` go to
-    `aobench.layouts.read_layout`.
+    For one's own pictures, config ``folder``, ``data_dir`` is a folder, a zip or a list, and ``layout``,
+    ``attributes``, ``objects`` and ``with_train`` go to `aobench.layouts.read_layout`.
     ``data_dir``: the published archive, a folder or a zip. ``imagenet_dir``: a folder of wnid folders, for the split
     ``id``. ``on_bad_label``, ``on_bad_image``: 'stop', or 'report', a warning; unknown labels are left out then, bad
     images are kept.
@@ -654,8 +654,12 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
 
     def _own_generators(self) -> list[datasets.SplitGenerator]:
         own = self.config.own_data()
-        for line in own.report.left_out_lines():
+        logger.info("%s\n%s", own.place, "\n".join(own.report.lines()))
+        for line in (*own.report.notes, *own.report.left_out_lines()):
             logger.warning("%s: %s", own.place, line)
+        unknown = [f"{reason} {own.report.left_out[reason]}" for reason in UNKNOWN if reason in own.report.left_out]
+        if self.config.on_bad_label == "stop" and unknown:
+            raise DatasetError(f"{own.place} has pictures of unknown labels: {'; '.join(unknown)}")
         if self.config.on_bad_image == "stop" and (bad := own.unreadable_images()):
             raise DatasetError(f"{len(bad)} images in {own.place} cannot be read: {', '.join(bad[:10])}")
         return [
@@ -681,6 +685,10 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
             pair = _counted(row["attribute"], name) if kind == "folder" else (row["attribute"], name)
             row |= {"wnid": wnid, "imagenet_label": index, "caption_count": counts.get(pair)}
             yield row["sample_id"], row
+
+
+#: Reasons of `aobench.layouts.report` that ``on_bad_label="stop"`` refuses.
+UNKNOWN = ("unknown_label", "unknown_attribute", "unknown_object", "pair_on_no_list")
 
 
 def _layouts(module: str) -> Any:

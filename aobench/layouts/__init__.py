@@ -4,8 +4,8 @@
     data = read_layout("my-pictures")          # a folder, a zip, or a list
     print("\\n".join(data.report.lines()))      # what it was taken for, and what was left out
 
-`aobench.layouts.table` has one line for each layout, and each layout is one file that says what it takes.
-``load_dataset("imagenet_ao", "folder", data_dir=...)`` serves the same rows.
+`aobench.layouts.table` has one line for each layout, and each layout is one file that says what it
+takes. ``load_dataset("imagenet_ao", "folder", data_dir=...)`` serves the same rows.
 """
 
 from aobench.layouts.form import LayoutData

@@ -1,8 +1,8 @@
 """What a layout is, and what it gives: pictures with the names of their attribute and object.
 
-A layout is one file with a `Layout`. ``recognise`` looks at the tree and answers with what speaks for this layout, or
-None; ``read`` gives a `LabelledSet`. Everything that all layouts share (names, splits, duplicates, missing pictures)
-is done once, in ``form.py``.
+A layout is one file with a `Layout`. ``recognise`` looks at the tree and answers with what speaks
+for this layout, or None; ``read`` gives a `LabelledSet`. Everything that all layouts share (names,
+splits, duplicates, missing pictures) is done once, in ``form.py``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""Pictures in folders that name their attribute and object, whole in one folder or one below the other.
+"""Pictures in folders that name their attribute and object, whole in one folder or one below the
+other.
 
-Rules: the folders of splits (`aobench.layouts.splits`), where there are any, stand above all others. One folder above
-everything (as many zips have) is passed over where it can be nothing else. Where a pair list of the compositional
-zero-shot field or a list lies there, that says what is what, and not the folders.
+Rules: the folders of splits (`aobench.layouts.splits`), where there are any, stand above all
+others. One folder above everything (as many zips have) is passed over where it can be nothing else.
+Where a pair list of the compositional zero-shot field or a list lies there, that says what is what,
+and not the folders.
 """
 
 from __future__ import annotations
@@ -71,14 +73,16 @@ def _has_split_level(first: set[str], tree: FileTree, options: LayoutOptions) ->
         return False
     if splits and splits != first:
         raise UserError(
-            f"{tree.where}: the folder {min(splits)!r} has the name of a split, and {min(first - splits)!r} beside it "
+            f"{tree.where}: the folder {min(splits)!r} has the name of a split, and "
+            f"{min(first - splits)!r} beside it "
             "has not: put all label folders into folders of splits, or none"
         )
     return bool(splits)
 
 
 def _wrapper(tree: FileTree, options: LayoutOptions) -> str:
-    """The folder above everything that is passed over, with ``/`` at its end; "" where there is none."""
+    """The folder above everything that is passed over, with ``/`` at its end; "" where there is
+    none."""
     pictures = [name for name in tree.members if _is_picture(name)]
     tops = {name.split("/")[0] for name in pictures}
     if len(tops) != 1 or not all("/" in name for name in pictures):
@@ -105,17 +109,21 @@ def _is_above_labels(tree: FileTree, top: str, labels: set[str], options: Layout
     if tree.zipped and top == Path(tree.place).stem:
         return True
     raise UserError(
-        f"{tree.where} holds the one folder {top!r}, which may be an attribute (layout attribute-folders) or a folder "
-        f"above labels such as {min(labels)!r} (label-folders): name one with layout=, or give the folder in it"
+        f"{tree.where} holds the one folder {top!r}, which may be an attribute (layout "
+        "attribute-folders) or a folder "
+        f"above labels such as {min(labels)!r} (label-folders): name one with layout=, or give the "
+        "folder in it"
     )
 
 
 def shape_of(tree: FileTree, options: LayoutOptions) -> FolderShape:
-    """As `folder_shape`; UserError where a list or pair lists say what is what, or there is no picture."""
+    """As `folder_shape`; UserError where a list or pair lists say what is what, or there is no
+    picture."""
     shape = folder_shape(tree, options)
     if shape is None:
         raise UserError(
-            f"{tree.where} holds lists, which say what is what: take another layout, or move them away"
+            f"{tree.where} holds lists, which say what is what: take another layout, or move them "
+            "away"
         )
     return shape
 
@@ -123,7 +131,8 @@ def shape_of(tree: FileTree, options: LayoutOptions) -> FolderShape:
 def labelled_set(
     shape: FolderShape, depth: int, pair_of: dict[tuple[str, ...], tuple[str, str]]
 ) -> LabelledSet:
-    """The pictures ``depth`` folders deep, by the pair of their folders; what else is there is counted."""
+    """The pictures ``depth`` folders deep, by the pair of their folders; what else is there is
+    counted."""
     tree, left_out = shape.tree, LeftOut()
     pictures = []
     for name in shape.by_depth.get(depth, []):

@@ -1,7 +1,7 @@
 """The one form that every layout is read into, and its rows.
 
-Here is done, once for all layouts: names as they are shown, splits, repeated rows, missing pictures, the mark that
-changes with the content.
+Here is done, once for all layouts: names as they are shown, splits, repeated rows, missing
+pictures, the mark that changes with the content.
 """
 
 from __future__ import annotations
@@ -41,9 +41,11 @@ class LayoutData:
         place: the folder or the zip, an absolute path.
         attributes: names of all attributes, as they are shown, in alphabetical order.
         objects: names of all objects, likewise.
-        splits: pictures of each split: ``id`` (pairs that were seen), ``ood`` (novel pairs), ``train``.
+        splits: pictures of each split: ``id`` (pairs that were seen), ``ood`` (novel pairs),
+            ``train``.
         report: what was recognised and what was left out.
-        mark: 16 hex digits that change with anything above, and with size or time of a picture's file.
+        mark: 16 hex digits that change with anything above, and with size or time of a picture's
+            file.
     """
 
     place: str
@@ -65,8 +67,8 @@ def one_form(layout: Layout, labelled: LabelledSet, options: LayoutOptions) -> L
     """The pictures of a layout in the one form.
 
     Raises:
-        UserError: for names that fall together, splits that contradict each other, one picture with two labels, a
-            picture that is named and missing, and where nothing is left.
+        UserError: for names that fall together, splits that contradict each other, one picture with
+            two labels, a picture that is named and missing, and where nothing is left.
     """
     tree, left_out = labelled.tree, labelled.left_out
     pictures = _without_twins(labelled)
@@ -122,7 +124,8 @@ def _without_twins(labelled: LabelledSet) -> list[LabelledPicture]:
             values = getattr(other, what), getattr(picture, what)
             if values[0] != values[1]:
                 raise UserError(
-                    f"{labelled.tree.where}: the picture {picture.sample_id} has the {what} {values[0]!r} at "
+                    f"{labelled.tree.where}: the picture {picture.sample_id} has the {what} "
+                    f"{values[0]!r} at "
                     f"{other.where} and {values[1]!r} at {picture.where}: keep one of them"
                 )
         labelled.left_out.add("row_twice", picture.sample_id)
@@ -149,10 +152,11 @@ def _known_names(
 
 
 def imagenet_class(name: str) -> tuple[str | None, int | None]:
-    """(wnid, index) of the ImageNet class that has this published name or wnid; (None, None) where none has.
+    """(wnid, index) of the ImageNet class that has this published name or wnid; (None, None) where
+    none has.
 
     Example:
-        >>> imagenet_class("Ambulance"), imagenet_class("n02701002"), imagenet_class("wardrobe door")
+        >>> imagenet_class("Ambulance"), imagenet_class("n02701002"), imagenet_class("sofa")
         (('n02701002', 407), ('n02701002', 407), (None, None))
     """
     from imagenet_ao import _BY_WNID, OBJECTS
@@ -171,13 +175,15 @@ def _published_names(objects: NameList, where: str) -> NameList:
     twice = [name for name, count in Counter(map(name_key, by_key.values())).items() if count > 1]
     if twice:
         raise UserError(
-            f"the objects of {where}: {twice[0]!r} stands by its name and by its wnid; use one of them"
+            f"the objects of {where}: {twice[0]!r} stands by its name and by its wnid; use one of "
+            "them"
         )
     return NameList(dict(sorted(by_key.items(), key=lambda item: item[1])))
 
 
 def _members(labelled: LabelledSet, pictures: list[LabelledPicture]) -> dict[str, str]:
-    """Path inside the place of each file that holds a picture. UserError that names those that are missing."""
+    """Path inside the place of each file that holds a picture. UserError that names those that are
+    missing."""
     tree, members = labelled.tree, {}
     missing: dict[str, str] = {}
     for picture in pictures:
@@ -195,7 +201,8 @@ def _members(labelled: LabelledSet, pictures: list[LabelledPicture]) -> dict[str
             did_you_mean(next(iter(missing)), tree.members) if len(tree.members) < 100_000 else ""
         )
         raise UserError(
-            f"{tree.where}: {len(missing):,} of {len(pictures):,} pictures that are named are missing: {names}{more}"
+            f"{tree.where}: {len(missing):,} of {len(pictures):,} pictures that are named are "
+            f"missing: {names}{more}"
             f"{hint}; put them there, or remove their rows"
         )
     return members
@@ -214,7 +221,8 @@ def _alike_notes(splits: dict[str, list[Picture]]) -> list[str]:
     if not alike:
         return []
     return [
-        f"{len(alike):,} text(s) are made by two pairs, which no model can tell apart: {', '.join(alike[:5])}"
+        f"{len(alike):,} text(s) are made by two pairs, which no model can tell apart: "
+        f"{', '.join(alike[:5])}"
     ]
 
 

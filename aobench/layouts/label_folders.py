@@ -1,4 +1,5 @@
-"""Layout label-folders: ``ATTRIBUTE OBJECT/picture`` or ``ATTRIBUTE_OBJECT/picture``, below folders of splits or not.
+"""Layout label-folders: ``ATTRIBUTE OBJECT/picture`` or ``ATTRIBUTE_OBJECT/picture``, below folders
+of splits or not.
 
 How labels are parted: `aobench.layouts.labels`.
 """

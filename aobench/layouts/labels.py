@@ -1,13 +1,15 @@
-"""A label such as ``red_fire truck`` parted into attribute and object, or listed as one that can't be.
+"""A label such as ``red_fire truck`` parted into attribute and object, or listed as one that can't
+be.
 
 Rules, of which the first that applies decides; nothing is guessed:
-1. With a file of attributes or of objects (or both): a label is parted where both sides are known. One way is taken;
-   no way means an unknown label; two ways (``red brick bakery`` with ``red``, ``red brick``, ``bakery`` and
-   ``brick bakery``) are refused.
-2. Each label of the set has exactly one underscore (or each exactly one space): that is where it is parted. Where both
-   hold and disagree, that is refused.
-3. Labels of two words are certain. A longer label is parted where both sides are known from labels that are certain,
-   if there is one such way; that makes it certain, too. All others are refused.
+1. With a file of attributes or of objects (or both): a label is parted where both sides are known.
+   One way is taken; no way means an unknown label; two ways (``red brick bakery`` with ``red``,
+   ``red brick``, ``bakery`` and ``brick bakery``) are refused.
+2. Each label of the set has exactly one underscore (or each exactly one space): that is where it is
+   parted. Where both hold and disagree, that is refused.
+3. Labels of two words are parted between them. Longer ones are refused: ``red brick bakery`` beside
+   ``red car`` may be ``red`` + ``brick bakery`` or not, and other labels can make one likelier, but
+   never certain.
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ from collections.abc import Iterable
 
 from aobench.errors import UserError
 from aobench.layouts.base import LayoutOptions
-from aobench.layouts.names import name_key
 
 Pair = tuple[str, str]
 
@@ -56,7 +57,10 @@ def parse_labels(labels: Iterable[str], options: LayoutOptions, where: str) -> d
         return readings[0]
     if len(readings) == 2:
         _refuse([x for x in long_enough if readings[0][x] != readings[1][x]], where)
-    return _by_agreement(long_enough, where)
+    longer = [label for label in long_enough if len(ways_to_part(label)) > 1]
+    if longer:
+        _refuse(longer, where)
+    return {label: ways_to_part(label)[0] for label in long_enough}
 
 
 def _by_lists(labels: list[str], options: LayoutOptions, where: str) -> dict[str, Pair]:
@@ -89,27 +93,6 @@ def _by_separator(labels: list[str], separator: str) -> dict[str, Pair] | None:
     return pairs
 
 
-def _by_agreement(labels: list[str], where: str) -> dict[str, Pair]:
-    ways = {label: ways_to_part(label) for label in labels}
-    pairs = {label: options[0] for label, options in ways.items() if len(options) == 1}
-    while True:
-        attributes = {name_key(attribute) for attribute, _ in pairs.values()}
-        objects = {name_key(name) for _, name in pairs.values()}
-        more = {}
-        for label in ways.keys() - pairs.keys():
-            known = [
-                x for x in ways[label] if name_key(x[0]) in attributes and name_key(x[1]) in objects
-            ]
-            if len(known) == 1:
-                more[label] = known[0]
-        if not more:
-            break
-        pairs |= more
-    if len(pairs) < len(ways):
-        _refuse(sorted(ways.keys() - pairs.keys()), where)
-    return pairs
-
-
 def _refuse(labels: list[str], where: str) -> None:
     names = []
     for label in labels[:5]:
@@ -117,6 +100,8 @@ def _refuse(labels: list[str], where: str) -> None:
         names.append(f"{label!r} ({ways})")
     more = f" and {len(labels) - 5:,} more" if len(labels) > 5 else ""
     raise UserError(
-        f"{where}: {len(labels):,} label(s) can be parted in more than one way: {', '.join(names)}{more}; "
-        "give text files of the attributes and the objects (attributes=, objects=), or use ATTRIBUTE/OBJECT folders"
+        f"{where}: {len(labels):,} label(s) can be parted in more than one way: "
+        f"{', '.join(names)}{more}; "
+        "give text files of the attributes and the objects (attributes=, objects=), or use "
+        "ATTRIBUTE/OBJECT folders"
     )

@@ -1,10 +1,11 @@
-"""Layout list: one CSV, JSONL or Parquet file that names pictures with their attribute, object and split.
+"""Layout list: one CSV, JSONL or Parquet file that names pictures with their attribute, object and
+split.
 
-Columns: ``file``, ``file_name`` or ``image`` (a path relative to the list's folder; in Parquet also the picture
-itself, as bytes or as the struct of ``datasets``), ``attribute``, ``object``, and ``split`` where there are splits
-(`aobench.layouts.splits`; without them all pairs are taken as novel). In Parquet a ``sample_id`` is kept.
-Pictures in the list's folder or below that the list doesn't name are counted; where the list itself is given, and not
-its folder, nobody looks for them.
+Columns: ``file``, ``file_name`` or ``image`` (a path relative to the list's folder; in Parquet also
+the picture itself, as bytes or as the struct of ``datasets``), ``attribute``, ``object``, and
+``split`` where there are splits (`aobench.layouts.splits`; without them all pairs are taken as
+novel). In Parquet a ``sample_id`` is kept. Pictures in the list's folder or below that the list
+doesn't name are counted; where the list itself is given, and not its folder, nobody looks for them.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def _candidates(tree: FileTree) -> list[str]:
 
 
 def _is_list(tree: FileTree, name: str) -> bool:
-    """Whether two of the three columns that matter are there; the third is missed when it is read."""
+    """Whether two of the three columns that matter are there; the third is missed when it is
+    read."""
     columns = {column.casefold() for column in list_columns(tree, name)}
     return (
         bool(columns & set(PICTURE_COLUMNS)) + ("attribute" in columns) + ("object" in columns)
@@ -61,7 +63,8 @@ def read(tree: FileTree, options: LayoutOptions) -> LabelledSet:
         )
     if len(names) > 1:
         raise UserError(
-            f"{tree.where} holds {len(names)} lists, {names[0]} and {names[1]}: give one of them instead of the folder"
+            f"{tree.where} holds {len(names)} lists, {names[0]} and {names[1]}: give one of them "
+            "instead of the folder"
         )
     folder, _, name = names[0].rpartition("/")
     below = tree.below(f"{folder}/" if folder else "")
@@ -76,7 +79,8 @@ def _labelled_set(tree: FileTree, table: PictureList) -> LabelledSet:
         for number, value in enumerate(getattr(table, f"{column}s"), start=1):
             if not value.strip() or not value.isprintable():
                 raise UserError(
-                    f"{where}, row {number:,}: the {column} is {value!a}; write its name, or remove it"
+                    f"{where}, row {number:,}: the {column} is {value!a}; write its name, or "
+                    "remove it"
                 )
     left_out = LeftOut()
     splits = _splits(table.splits, where)
@@ -125,7 +129,8 @@ def _splits(values: list[str], where: str) -> list[str]:
 
 
 def _below(tree: FileTree, file: str, where: str) -> str:
-    """The name in the tree of a path as a list writes it. UserError where that is empty or leads out of the folder."""
+    """The name in the tree of a path as a list writes it. UserError where that is empty or leads
+    out of the folder."""
     if not file.strip() or not file.isprintable():
         raise UserError(
             f"{where} names the picture {file!a}; write its path, relative to the list's folder"
@@ -136,7 +141,8 @@ def _below(tree: FileTree, file: str, where: str) -> str:
     path = posixpath.normpath(path)
     if path.split("/")[0] == ".." or path == ".":
         raise UserError(
-            f"{where}: {file!r} leads out of the list's folder, {tree.where}: put the list into a folder above its "
+            f"{where}: {file!r} leads out of the list's folder, {tree.where}: put the list into a "
+            "folder above its "
             "pictures, and name them relative to it"
         )
     return path

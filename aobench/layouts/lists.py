@@ -1,4 +1,5 @@
-"""Reading the three kinds of lists into columns of text. Strict: what is not clear is refused with its row."""
+"""Reading the three kinds of lists into columns of text. Strict: what is not clear is refused with
+its row."""
 
 from __future__ import annotations
 
@@ -135,7 +136,8 @@ def _read_parquet(tree: FileTree, name: str) -> PictureList:
     nulls = _null_pictures(file) if cells else table.num_rows
     if cells and nulls and (nulls < table.num_rows or paths is None):
         raise UserError(
-            f"{where}: {nulls:,} of {table.num_rows:,} rows hold no picture; fill them in, or remove them"
+            f"{where}: {nulls:,} of {table.num_rows:,} rows hold no picture; fill them in, or "
+            "remove them"
         )
     ids: list[str] | None = values.get("sample_id")
     if ids is None and files and all(files) and len(set(files)) == len(files):
@@ -177,22 +179,28 @@ def _picture_paths(table: Any, picture: str, paths: str | None) -> list[str | No
 
 
 def _null_pictures(file: Any) -> int:
-    """How many cells of the column image have no bytes; no row group is held longer than it is looked at."""
-    nulls = 0
-    for batch in file.iter_batches(64, columns=["image"]):
-        column = batch.column(0)
-        nulls += (
-            column.flatten()[_bytes_index(column.type)] if hasattr(column, "flatten") else column
-        ).null_count
+    """How many cells of the column image have no bytes; the file's own statistics tell it."""
+    metadata, nulls = file.metadata, 0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        columns = map(group.column, range(group.num_columns))
+        facts = [c.statistics for c in columns if c.path_in_schema in ("image", "image.bytes")]
+        if not facts or facts[0] is None or not facts[0].has_null_count:
+            return _nulls_by_reading(file)
+        nulls += facts[0].null_count
     return nulls
 
 
-def _bytes_index(kind: Any) -> int:
-    return [field.name for field in kind].index("bytes")
+def _nulls_by_reading(file: Any) -> int:
+    nulls = 0
+    for batch in file.iter_batches(64, columns=["image"]):
+        for cell in batch.column(0).to_pylist():
+            nulls += (cell.get("bytes") if isinstance(cell, dict) else cell) is None
+    return nulls
 
 
 def _texts(table: Any, schema: Any, column: str, where: str) -> list[str]:
-    """A column as text; integers of a ClassLabel by the names that ``datasets`` wrote into the file."""
+    """A column as text; integers of a ClassLabel by the names that ``datasets`` wrote into the
+    file."""
     values = table.column(column).to_pylist()
     about = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
     names = about.get("info", {}).get("features", {}).get(column, {}).get("names")

@@ -1,10 +1,10 @@
 """Names of attributes and objects: how they are shown, and when two of them are the same.
 
 Rules:
-- Underscores, and dots between letters or digits (``Faux.Fur``), are shown as spaces; runs of spaces as one. Sample ids
-  keep the original. The dots of ``St. Bernard`` stay.
-- Names that differ only in that, in case or in Unicode form are one name to a model. Two of them in one set are
-  refused, since nobody can say whether they are meant to be two.
+- Underscores, and dots between letters or digits (``Faux.Fur``), are shown as spaces; runs of
+  spaces as one. Sample ids keep the original. The dots of ``St. Bernard`` stay.
+- Names that differ only in that, in case or in Unicode form are one name to a model. Two of them in
+  one set are refused, since nobody can say whether they are meant to be two.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def name_list(names: Iterable[str], what: str) -> NameList:
             alike = unicodedata.normalize("NFC", other) == unicodedata.normalize("NFC", name)
             shown = ascii if alike else repr  # two Unicode forms of a name look the same
             raise UserError(
-                f"{what}: {shown(other)} and {shown(name)} are shown as the same name; write them alike, or rename one"
+                f"{what}: {shown(other)} and {shown(name)} are shown as the same name; write them "
+                "alike, or rename one"
             )
     by_key = {key: display_name(name) for key, name in spelling.items()}
     return NameList(dict(sorted(by_key.items(), key=lambda item: item[1])))
@@ -94,6 +95,7 @@ def read_names(path: str, what: str) -> NameList:
     )
     if twice is not None:
         raise UserError(
-            f"{role} {path} names {twice!r} twice, at line {lines.index(twice) + 1:,} first; remove one"
+            f"{role} {path} names {twice!r} twice, at line {lines.index(twice) + 1:,} first; "
+            "remove one"
         )
     return name_list(names, f"{role} {path}")

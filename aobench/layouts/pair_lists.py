@@ -1,21 +1,27 @@
-"""The layouts of the compositional zero-shot field: three lists of pairs, pictures, and metadata where there is some.
+"""The layouts of the compositional zero-shot field: three lists of pairs, pictures, and metadata
+where there is some.
 
-    ROOT/compositional-split-natural/{train,val,test}_pairs.txt     a pair a line: attribute, space (or plus), object
-    ROOT/metadata_compositional-split-natural.t7                    a torch file: list of {image, attr, obj, set}
+    ROOT/compositional-split-natural/{train,val,test}_pairs.txt
+        a pair a line: attribute, space (or plus sign), object
+    ROOT/metadata_compositional-split-natural.t7
+        a torch file: a list of dictionaries of texts: image, attr, obj, set (train, val, test, NA)
     ROOT/images/
 
 Rules:
-- Attributes and objects are those of all three lists. A pair is seen where ``train_pairs`` has it (``test_pairs`` holds
-  seen pairs, too). Pictures of set ``test``: seen pair -> ``id``, other -> ``ood``. Set ``train`` is taken on request
-  only, set ``val`` never.
-- Rows of set NA, of attribute or object NA, and of pairs on no list are left out and counted, as the field does.
-- A picture is looked for as the metadata writes it below ``images/``, then with underscores for the spaces of its
-  folders, then by ``_image`` (UT-Zappos before it is sorted into folders).
-- Assumption: without metadata each picture in ``images/ATTRIBUTE_OBJECT/`` counts as one of set ``test`` where
-  ``test_pairs`` has its pair, else as ``train``, else as ``val``. A note says so, since pictures of seen pairs may have
-  been trained on.
+- Attributes and objects are those of all three lists. A pair is seen where ``train_pairs`` has it
+  (``test_pairs`` holds seen pairs, too). Pictures of set ``test``: seen pair -> ``id``, other ->
+  ``ood``. Set ``train`` is taken on request only, set ``val`` never.
+- Rows of set NA, of attribute or object NA, and of pairs on no list are left out and counted, as
+  the field does.
+- A picture is looked for as the metadata writes it below ``images/``, then with underscores for the
+  spaces of its folders, then by ``_image`` (UT-Zappos before it is sorted into folders).
+- Assumption: without metadata each picture in ``images/ATTRIBUTE_OBJECT/`` counts as one of set
+  ``test`` where ``test_pairs`` has its pair, else as ``train``, else as ``val``. A note says so,
+  since pictures of seen pairs may have been trained on.
 - The metadata is read with ``weights_only``: a file that holds code is refused.
-The four sets differ in nothing else, so what tells them apart matters for the report's first line only; see `set_kind`.
+
+The four sets differ in nothing else, so what tells them apart (`set_kind`) matters only to the
+first line of the report.
 """
 
 from __future__ import annotations
@@ -86,8 +92,8 @@ def pair_list_layout(name: str, looks: str) -> Layout:
 def set_kind(pair_set: PairSet) -> str:
     """Which of the field's sets this looks like; all are read alike.
 
-    A plus sign parts the pairs: VAW-CZSL. Names with dots, or ``_image``: UT-Zappos. Pictures in folders: MIT-States.
-    Pictures side by side: C-GQA.
+    A plus sign parts the pairs: VAW-CZSL. Names with dots, or ``_image``: UT-Zappos. Pictures in
+    folders: MIT-States. Pictures side by side: C-GQA.
     """
     if pair_set.plus:
         return "vaw-czsl"
@@ -112,22 +118,24 @@ def read_pair_set(tree: FileTree) -> PairSet:
     """The lists and the metadata of the one set in a tree.
 
     Raises:
-        UserError: where there is no set or more than one, a list is missing or damaged, or the metadata is not what it
-            should be.
+        UserError: where there is no set or more than one, a list is missing or damaged, or the
+            metadata is not what it should be.
     """
     roots = pair_list_roots(tree)
     if not roots:
         raise UserError(
-            f"{tree.where} lacks the folder {LISTS} with {', '.join(f'{s}_pairs.txt' for s in SETS)}"
+            f"{tree.where} lacks the folder {LISTS} with "
+            f"{', '.join(f'{s}_pairs.txt' for s in SETS)}"
         )
     if len(roots) > 1:
         raise UserError(
-            f"{tree.where} holds {len(roots)} sets at once, {roots[0] or '.'} and {roots[1]}: give the folder of one"
+            f"{tree.where} holds {len(roots)} sets at once, {roots[0] or '.'} and {roots[1]}: give "
+            "the folder of one"
         )
     below = tree.below(roots[0])
     texts = {part: below.read_text(f"{LISTS}/{part}_pairs.txt", "the pair list") for part in SETS}
-    lines = [line for line in texts["train"].splitlines() if line.strip()]
-    plus = bool(lines) and all("+" in line for line in lines)
+    first = next((text for text in map(str.strip, texts.values()) if text), "").splitlines()
+    plus = bool(first) and "+" in first[0]
     pairs = {
         part: parse_pair_list(text, f"{below.where}/{LISTS}/{part}_pairs.txt", plus)
         for part, text in texts.items()
@@ -164,7 +172,8 @@ def parse_pair_list(text: str, where: str, plus: bool) -> set[Pair]:
 
 
 def metadata_rows(data: bytes, where: str) -> list[dict[str, str]]:
-    """The rows of a metadata file. Raises UserError for code in it, damage, and rows of another shape."""
+    """The rows of a metadata file. Raises UserError for code in it, damage, and rows of another
+    shape."""
     import torch
 
     try:
@@ -188,7 +197,8 @@ def metadata_rows(data: bytes, where: str) -> list[dict[str, str]]:
                 raise UserError(f"{where}, row {number:,}: {key!r} is {row.get(key)!r}, not a text")
         if row["set"] not in (*SETS, "NA"):
             raise UserError(
-                f"{where}, row {number:,}: its set is {row['set']!r}; known are train, val, test, NA"
+                f"{where}, row {number:,}: its set is {row['set']!r}; known are train, val, test, "
+                "NA"
             )
     return rows
 
@@ -256,7 +266,8 @@ def _image_name(tree: FileTree, row: dict[str, str]) -> str:
 
 
 def _by_folders(pair_set: PairSet, left_out: LeftOut) -> tuple[list[LabelledPicture], set[str]]:
-    """The pictures in folders named by pairs, and the names of all in such folders or in folders of other names."""
+    """The pictures in folders named by pairs, and the names of all in such folders or in folders of
+    other names."""
     from imagenet_ao import ENDINGS
 
     labels = _pairs_by_label(pair_set)
@@ -286,6 +297,7 @@ def _pairs_by_label(pair_set: PairSet) -> dict[str, Pair]:
     if twice is not None:
         both = [" + ".join(pair) for pair in pairs if keys[pair] == twice]
         raise UserError(
-            f"{pair_set.tree.where}: a folder of pictures may be {both[0]} or {both[1]}; add {METADATA}, which says it"
+            f"{pair_set.tree.where}: a folder of pictures may be {both[0]} or {both[1]}; add "
+            f"{METADATA}, which says it"
         )
     return {key: pair for pair, key in keys.items()}

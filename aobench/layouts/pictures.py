@@ -10,7 +10,8 @@ BATCH = 64  # rows of a Parquet list that are held at once
 
 
 class PictureReader:
-    """Reads pictures below one place; forward in a Parquet list, which is quickest in the order of its rows."""
+    """Reads pictures below one place; forward in a Parquet list, which is quickest in the order of
+    its rows."""
 
     def __init__(self, place: str) -> None:
         """``place``: a folder or a zip."""

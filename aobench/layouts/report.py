@@ -48,7 +48,8 @@ class LeftOut:
             examples.append(example)
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
-        """``{reason: {"count": int, "examples": [str]}}``, by reason in the order of ``REASONS``."""
+        """``{reason: {"count": int, "examples": [str]}}``, by reason in the order of
+        ``REASONS``."""
         return {
             reason: {"count": self.counts[reason], "examples": self.examples[reason]}
             for reason in REASONS
@@ -80,7 +81,8 @@ class LayoutReport:
             f"layout      {self.layout}: {self.looks}",
             f"images      {sum(self.images.values()):,} ({images})",
             f"attributes  {self.attributes:,}",
-            f"objects     {self.objects:,} ({self.imagenet_objects:,} are ImageNet classes by name)",
+            f"objects     {self.objects:,} ({self.imagenet_objects:,} are ImageNet classes by "
+            "name)",
             f"pairs       {self.seen_pairs:,} seen, {self.novel_pairs:,} novel",
         ]
         lines += [f"split       {name}: {meaning}" for name, meaning in self.splits.items()]

@@ -1,12 +1,14 @@
 """Names of splits in people's data, and what each is taken for.
 
 Rules:
-- ``id`` or ``seen`` -> ``id``; ``ood``, ``novel`` or ``unseen`` -> ``ood``; no split at all -> ``ood``.
-- ``train`` and ``test``: a pair is seen where ``train`` has a picture of it. Pictures of ``test`` whose pair is seen
-  -> ``id``, the others -> ``ood``. A ``test`` without a ``train`` is ``ood``, and a note says so.
+- ``id`` or ``seen`` -> ``id``; ``ood``, ``novel`` or ``unseen`` -> ``ood``; no split at all ->
+  ``ood``.
+- ``train`` and ``test``: a pair is seen where ``train`` has a picture of it. Pictures of ``test``
+  whose pair is seen -> ``id``, the others -> ``ood``. A ``test`` without a ``train`` is ``ood``,
+  and a note says so.
 - ``train`` -> ``train``, only on request. ``val`` is left out and counted.
-- ``test`` beside ``id`` or ``ood`` is refused, since it could be either; so is a pair that is novel by one picture and
-  seen by another.
+- ``test`` beside ``id`` or ``ood`` is refused, since it could be either; so is a pair that is novel
+  by one picture and seen by another.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ Pair = tuple[str, str]
 
 
 def split_role(name: str) -> str | None:
-    """The role that a split's name stands for: id, ood, train, val or test; None for other names."""
+    """The role that a split's name stands for: id, ood, train, val or test; None for other
+    names."""
     return SPLIT_ROLES.get(name.strip().casefold())
 
 
@@ -61,7 +64,8 @@ def place_in_splits(
         where: the data's place, for messages.
 
     Raises:
-        UserError: where the splits contradict each other (see the module's rules), or nothing is left.
+        UserError: where the splits contradict each other (see the module's rules), or nothing is
+            left.
     """
     names = {picture.split for picture in pictures} - {""}
     roles = {name: SPLIT_ROLES[name.strip().casefold()] for name in sorted(names)}
@@ -69,7 +73,8 @@ def place_in_splits(
     tests = [name for name, role in roles.items() if role == "test"]
     if both and tests:
         raise UserError(
-            f"{where}: the splits {both[0]!r} and {tests[0]!r} stand side by side, and nothing says whether the pairs "
+            f"{where}: the splits {both[0]!r} and {tests[0]!r} stand side by side, and nothing "
+            "says whether the pairs "
             f"of {tests[0]!r} are seen or novel: name its pictures id (seen) or ood (novel)"
         )
     train = {pair_of(p) for p in pictures if p.split and roles[p.split] == "train"}
@@ -89,7 +94,8 @@ def place_in_splits(
     for split, picture in placed:
         if split == "ood" and pair_of(picture) in seen:
             raise UserError(
-                f"{where}: the pair {' + '.join(pair_of(picture))} of {picture.where} is novel (ood), but other "
+                f"{where}: the pair {' + '.join(pair_of(picture))} of {picture.where} is novel "
+                "(ood), but other "
                 "pictures of it are in id or train: move them into one of the two"
             )
     if not placed:

@@ -45,8 +45,8 @@ def read_layout(
         with_train: take training pictures, too, as split ``train``.
 
     Returns:
-        The pictures by split (``id``: pairs that were seen, ``ood``: novel pairs), and a report of what was
-        recognised and left out. No picture is read.
+        The pictures by split (``id``: pairs that were seen, ``ood``: novel pairs), and a report of
+        what was recognised and left out. No picture is read.
 
     Raises:
         UserError: one line that says what is wrong, where, and how to mend it.
@@ -92,5 +92,6 @@ def recognise_layout(tree: FileTree, options: LayoutOptions) -> Layout:
         raise UserError(f"{tree.where} {held} ({kinds})")
     both = " and ".join(f"{one.name} ({proof})" for one, proof in evidence)
     raise UserError(
-        f"{tree.where} is in two layouts at once, {both}: keep one of them, or name one with layout="
+        f"{tree.where} is in two layouts at once, {both}: keep one of them, or name one with "
+        "layout="
     )

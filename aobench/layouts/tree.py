@@ -1,10 +1,11 @@
 """The files of a folder or a zip, or beside a list, by name.
 
-Rules: names below the root are NFC and parted by ``/``; two that differ only in Unicode form are refused, since a Mac
-can't hold both. Hidden files (``.x``, ``__MACOSX``) are passed over. Links are followed; one that leads back into a
-folder above it is refused. What is no regular file (a pipe, a device, a dead link) is refused where it is used. A zip
-that could write outside its folder is refused (`imagenet_ao`). Beside a list that is named itself only the files that
-it names are looked at.
+Rules: names below the root are NFC and parted by ``/``; two that differ only in Unicode form are
+refused, since a Mac can't hold both. Hidden files (``.x``, ``__MACOSX``) are passed over. Links are
+followed; one that leads back into a folder above it is refused. What is no regular file (a pipe, a
+device, a dead link) is refused where it is used. A zip that could write outside its folder is
+refused (`imagenet_ao`). Beside a list that is named itself only the files that it names are looked
+at.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class FileTree:
 
     Attributes:
         place: the folder or zip, as an absolute path.
-        prefix: what stands before each name, for messages and ids of the whole: ``""`` or ``folder/``.
+        prefix: what stands before each name, for messages and ids of the whole: ``""`` or
+            ``folder/``.
         members: name -> path inside ``place``, as it is written there.
         marks: name -> text that changes with the file's content.
         faults: name -> why it can't be read.
@@ -59,7 +61,8 @@ class FileTree:
         return not Path(self.place).is_dir()
 
     def member(self, name: str) -> str | None:
-        """The path inside ``place`` of the file ``name``, None where there is none. UserError if it can't be read."""
+        """The path inside ``place`` of the file ``name``, None where there is none. UserError if it
+        can't be read."""
         name = unicodedata.normalize("NFC", name)
         if not self.whole and name not in self.members:
             self._look(name)
@@ -101,7 +104,8 @@ class FileTree:
         return decode_text(self.read_bytes(name, what), f"{what} {self.where}/{name}")
 
     def file_like(self, name: str, what: str) -> str | io.BytesIO:
-        """The file ``name`` for a library that reads files: its path, or its bytes where it is in a zip."""
+        """The file ``name`` for a library that reads files: its path, or its bytes where it is in a
+        zip."""
         if not self.zipped:
             return f"{self.place}/{self.member(name)}"
         return io.BytesIO(self.read_bytes(name, what))
@@ -170,7 +174,8 @@ def _folder_tree(path: str) -> FileTree:
 def _refuse_twins(tree: FileTree, name: str, member: str, known: Any) -> None:
     if name in known:
         raise UserError(
-            f"{tree.place} holds {member!a} and another name that differs from it only in Unicode form (NFC, "
+            f"{tree.place} holds {member!a} and another name that differs from it only in Unicode "
+            "form (NFC, "
             "NFD): rename one"
         )
 
@@ -190,7 +195,8 @@ def hidden(name: str) -> bool:
 
 
 def _walk(root: str) -> Iterator[tuple[str, os.stat_result | None, str | None]]:
-    """(path below ``root``, its state or None, why there is none) of each folder and file; no order."""
+    """(path below ``root``, its state or None, why there is none) of each folder and file; no
+    order."""
     waiting = [("", frozenset({os.path.realpath(root)}))]
     while waiting:
         inside, above = waiting.pop()
@@ -269,7 +275,8 @@ def _zip_bytes(place: str, member: str, what: str) -> bytes:
             size = archive.getinfo(member).file_size
             if size > MOST_BYTES_OF_A_LIST:
                 raise UserError(
-                    f"{what} {member} in {place} has {size:,} bytes; unpack the zip and give the folder"
+                    f"{what} {member} in {place} has {size:,} bytes; unpack the zip and give the "
+                    "folder"
                 )
             return archive.read(member)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:

@@ -1,4 +1,5 @@
-"""Layout ut-zappos: UT-Zappos of the compositional zero-shot field, as `aobench.layouts.pair_lists` describes it."""
+"""Layout ut-zappos: UT-Zappos of the compositional zero-shot field, as `aobench.layouts.pair_lists`
+describes it."""
 
 from aobench.layouts.pair_lists import pair_list_layout
 

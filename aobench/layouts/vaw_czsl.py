@@ -1,4 +1,5 @@
-"""Layout vaw-czsl: VAW-CZSL of the compositional zero-shot field, as `aobench.layouts.pair_lists` describes it."""
+"""Layout vaw-czsl: VAW-CZSL of the compositional zero-shot field, as `aobench.layouts.pair_lists`
+describes it."""
 
 from aobench.layouts.pair_lists import pair_list_layout
 

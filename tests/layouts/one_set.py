@@ -1,4 +1,5 @@
-"""One made-up set of twelve tiny pictures, three attributes and three objects, written in every layout."""
+"""One made-up set of twelve tiny pictures, three attributes and three objects, written in every
+layout."""
 
 from __future__ import annotations
 
@@ -58,7 +59,7 @@ SAMPLES = [
     for index, (attribute, thing) in enumerate(pairs)
 ]
 
-#: (composition, attribute, object, ImageNet index, hash) of each row that every layout must give, by split.
+#: (composition, attribute, object, ImageNet index, hash) of each row that every layout must give.
 ROWS = {
     split: sorted(
         (
@@ -94,7 +95,8 @@ def _dotted(name: str) -> str:
 
 
 def write_label_folders(root: Path, separator: str = "_", sets: bool = True) -> Path:
-    """``train/red_fire truck/0.png`` or, with a space as separator, ``train/red fire_truck/0.png``."""
+    """``train/red_fire truck/0.png`` or, with a space as separator, ``train/red
+    fire_truck/0.png``."""
     inner = " " if separator == "_" else "_"
     for number, s in enumerate(SAMPLES):
         label = separator.join(part.replace(" ", inner) for part in (s.attribute, s.object))
@@ -142,11 +144,10 @@ def write_csv(root: Path, rows: list[dict[str, Any]] | None = None) -> Path:
 
 
 def write_jsonl(root: Path, rows: list[dict[str, Any]] | None = None) -> Path:
-    """A JSONL list, whose column of pictures is called image and whose splits are train and test."""
+    """A JSONL list, whose column of pictures is called image and whose splits are train and
+    test."""
     rows = list_rows(root) if rows is None else rows
-    lines = [
-        json.dumps({"image": r.pop("file"), **r, "split": _as_set(r["split"])}) for r in rows
-    ]
+    lines = [json.dumps({"image": r.pop("file"), **r, "split": _as_set(r["split"])}) for r in rows]
     (root / "list.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return root
 
@@ -183,7 +184,7 @@ def write_pair_lists(
     """The three lists of pairs; test_pairs holds seen pairs, too."""
     lists = {"train": SEEN, "val": (*SEEN[:1], ("light blue", "boots ankle")), "test": SEEN + NOVEL}
     for part, pairs in lists.items():
-        text = "".join(f"{spell(a)}{separator}{o}\n" for a, o in ((a, spell(o)) for a, o in pairs))
+        text = "".join(separator.join(map(spell, pair)) + "\n" for pair in pairs)
         put(root, f"{NATURAL}/{part}_pairs.txt", text.encode())
     return root
 
@@ -221,7 +222,8 @@ def write_mit_states_without_metadata(root: Path) -> Path:
 
 
 def write_ut_zappos(root: Path, sorted_by_pair: bool = True) -> Path:
-    """Names with dots, and ``_image`` for where the picture lay before it was sorted into folders."""
+    """Names with dots, and ``_image`` for where the picture lay before it was sorted into
+    folders."""
     write_pair_lists(root, _dotted)
     rows = []
     for number, s in enumerate(SAMPLES):

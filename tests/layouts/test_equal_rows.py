@@ -1,4 +1,5 @@
-"""One set in every layout gives the same rows, from a folder, a zip, by name, and from prepared Parquet."""
+"""One set in every layout gives the same rows, from a folder, a zip, by name, and from prepared
+Parquet."""
 
 from __future__ import annotations
 
@@ -79,6 +80,9 @@ def test_by_name_from_parquet_and_for_evaluation(form: str, tmp_path: Path) -> N
     prepared = datasets.load_dataset(out, "folder")
     assert rows_of(prepared) == wanted
     assert not Path(out, "eval.yaml").exists(), "one's own pictures are no benchmark of the Hub's"
+    streamed = datasets.load_dataset("imagenet_ao", "folder", data_dir=place, streaming=True)
+    for split, rows in wanted.items():
+        assert {row["sha256"] for row in streamed[split]} == {row[-1] for row in rows}
     splits = open_splits(Source("folder", data_dir=place))
     assert [split.name for split in splits] == ["id", "ood"]
     for split in splits:
@@ -91,8 +95,12 @@ def test_a_prepared_file_is_a_list_too(tmp_path: Path) -> None:
     out = Path(imagenet_ao.prepare(tmp_path / "out", config="folder", data_dir=place))
     file = next((out / "folder").glob("ood-*.parquet"))
     rows = datasets.load_dataset("imagenet_ao", "folder", data_dir=str(file), split="ood")
-    assert rows.features["attribute"].names == ATTRIBUTES, "names of the ClassLabel come with the file"
-    assert [row[-1] for row in ROWS["ood"]] == sorted(rows["sha256"], key=[r[-1] for r in ROWS["ood"]].index)
+    assert rows.features["attribute"].names == ATTRIBUTES, (
+        "names of the ClassLabel come with the file"
+    )
+    assert [row[-1] for row in ROWS["ood"]] == sorted(
+        rows["sha256"], key=[r[-1] for r in ROWS["ood"]].index
+    )
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if "without" not in form])
@@ -140,7 +148,9 @@ def test_a_changed_set_is_noticed(form: str, tmp_path: Path) -> None:
     assert imagenet_ao.fingerprint(load()) != imagenet_ao.fingerprint(before)
 
 
-def test_counts_of_captions_and_bad_images(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_counts_of_captions_and_bad_images(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     place = write_form("CSV", tmp_path / "set")
     (tmp_path / "counts.csv").write_text("attribute,object,count\nlight_blue,ambulance,7\n")
     put(place, "pictures/8.png", b"")
@@ -150,8 +160,21 @@ def test_counts_of_captions_and_bad_images(tmp_path: Path, caplog: pytest.LogCap
     assert found["light blue ambulance"] == 7
     assert found["red fire truck"] is None
     assert len(rows) == 4, "a picture that can't be read keeps its row"
-    with pytest.raises(imagenet_ao.DatasetError, match=r"1 images in .* cannot be read: pictures/8.png"):
+    with pytest.raises(
+        imagenet_ao.DatasetError, match=r"1 images in .* cannot be read: pictures/8.png"
+    ):
         datasets.load_dataset("imagenet_ao", "folder", on_bad_image="stop", **options)
+
+
+def test_unknown_labels_can_stop(tmp_path: Path) -> None:
+    place = write_form("attribute folders", tmp_path / "set")
+    (tmp_path / "objects.txt").write_text("ambulance\nboots ankle\n")
+    options = {"data_dir": str(place), "objects": str(tmp_path / "objects.txt")}
+    assert len(datasets.load_dataset("imagenet_ao", "folder", split="ood", **options)) == 2
+    with pytest.raises(
+        imagenet_ao.DatasetError, match="pictures of unknown labels: unknown_object"
+    ):
+        datasets.load_dataset("imagenet_ao", "folder", on_bad_label="stop", **options)
 
 
 def test_options_of_one_config_are_refused_by_the_others(tmp_path: Path) -> None:
