@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from aobench.errors import UserError, did_you_mean
 from aobench.layouts.base import LabelledPicture, LabelledSet, Layout, LayoutOptions
-from aobench.layouts.names import NameList, name_key, name_list
+from aobench.layouts.names import NameList, has_control_characters, name_key, name_list
 from aobench.layouts.pictures import PictureReader
-from aobench.layouts.report import LayoutReport
+from aobench.layouts.report import EXAMPLES, LayoutReport, left_out_texts
 from aobench.layouts.splits import place_in_splits
 
 SPLITS = ("train", "id", "ood")
@@ -76,7 +76,7 @@ def one_form(layout: Layout, labelled: LabelledSet, options: LayoutOptions) -> L
     pictures, objects = _known_names(pictures, labelled, options.objects, "object")
     objects = _published_names(objects, tree.where)
     if not pictures:
-        told = "; ".join(line.partition("  ")[2].strip() for line in _left_out_lines(labelled))
+        told = "; ".join(left_out_texts(left_out.as_dict()))
         raise UserError(
             f"{tree.where} has no picture of a known attribute and object ({layout.name}); {told}"
         )
@@ -100,6 +100,10 @@ def one_form(layout: Layout, labelled: LabelledSet, options: LayoutOptions) -> L
         images={split: len(rows) for split, rows in splits.items()},
         attributes=len(attributes),
         objects=len(objects),
+        names={
+            "attributes": list(attributes.by_key.values())[:EXAMPLES],
+            "objects": list(objects.by_key.values())[:EXAMPLES],
+        },
         seen_pairs=len(_pairs(splits, "train", "id")),
         novel_pairs=len(_pairs(splits, "ood")),
         imagenet_objects=sum(
@@ -119,6 +123,11 @@ def _without_twins(labelled: LabelledSet) -> list[LabelledPicture]:
     for picture in labelled.pictures:
         other = first.setdefault(picture.sample_id, picture)
         if other is picture:
+            if has_control_characters(picture.sample_id):
+                raise UserError(
+                    f"{labelled.tree.where}: the name {picture.sample_id!a} holds a line end or "
+                    "another control character; rename it"
+                )
             continue
         for what in ("attribute", "object", "split"):
             values = getattr(other, what), getattr(picture, what)
@@ -224,12 +233,6 @@ def _alike_notes(splits: dict[str, list[Picture]]) -> list[str]:
         f"{len(alike):,} text(s) are made by two pairs, which no model can tell apart: "
         f"{', '.join(alike[:5])}"
     ]
-
-
-def _left_out_lines(labelled: LabelledSet) -> list[str]:
-    return LayoutReport(
-        "", "", "", {}, 0, 0, 0, 0, 0, {}, labelled.left_out.as_dict()
-    ).left_out_lines()
 
 
 def _mark(

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from aobench.errors import UserError
 from aobench.layouts.base import LabelledPicture, LabelledSet, Layout, LayoutOptions
 from aobench.layouts.lists import PICTURE_COLUMNS, PictureList, list_columns, read_list
+from aobench.layouts.names import has_control_characters
 from aobench.layouts.report import LeftOut
 from aobench.layouts.splits import refuse_unknown_splits
 from aobench.layouts.tree import LIST_ENDINGS, FileTree
@@ -77,7 +78,7 @@ def _labelled_set(tree: FileTree, table: PictureList) -> LabelledSet:
         raise UserError(f"{where} names no picture")
     for column in ("attribute", "object"):
         for number, value in enumerate(getattr(table, f"{column}s"), start=1):
-            if not value.strip() or not value.isprintable():
+            if not value.strip() or has_control_characters(value):
                 raise UserError(
                     f"{where}, row {number:,}: the {column} is {value!a}; write its name, or "
                     "remove it"
@@ -131,10 +132,12 @@ def _splits(values: list[str], where: str) -> list[str]:
 def _below(tree: FileTree, file: str, where: str) -> str:
     """The name in the tree of a path as a list writes it. UserError where that is empty or leads
     out of the folder."""
-    if not file.strip() or not file.isprintable():
+    if not file.strip() or has_control_characters(file):
         raise UserError(
             f"{where} names the picture {file!a}; write its path, relative to the list's folder"
         )
+    if "://" in file:
+        raise UserError(f"{where}: {file!r} is an address; fetch the picture and name its file")
     path = unicodedata.normalize("NFC", file)
     if posixpath.isabs(path):
         path = os.path.relpath(path, tree.where).replace(os.sep, "/")

@@ -78,7 +78,10 @@ def read_list(tree: FileTree, name: str) -> PictureList:
         ]
         for column in (picture, "attribute", "object")
     }
-    splits = [_text({"split": row.get("split") or ""}, "split", where) for row in rows]
+    splits = [
+        "" if row.get("split") is None else _text(row, "split", f"{where}, row {number:,}")
+        for number, row in enumerate(rows, start=1)
+    ]
     return PictureList(name, values[picture], values["attribute"], values["object"], splits)
 
 

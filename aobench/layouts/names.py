@@ -29,6 +29,11 @@ def display_name(name: str) -> str:
     return " ".join(text.split())
 
 
+def has_control_characters(text: str) -> bool:
+    """Whether a text holds a line end, another control character or half a character."""
+    return any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
+
+
 def name_key(name: str) -> str:
     """What all spellings of one name share."""
     return unicodedata.normalize("NFC", display_name(name).casefold())
@@ -59,7 +64,7 @@ def name_list(names: Iterable[str], what: str) -> NameList:
     """
     spelling: dict[str, str] = {}
     for name in sorted(set(names)):
-        if not name.isprintable() or not display_name(name):
+        if has_control_characters(name) or not display_name(name):
             raise UserError(f"{what}: {name!a} can't be shown as a name; rename it")
         other = spelling.setdefault(name_key(name), name)
         if other != name:

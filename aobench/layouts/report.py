@@ -57,6 +57,16 @@ class LeftOut:
         }
 
 
+def left_out_texts(left_out: Mapping[str, dict[str, Any]]) -> list[str]:
+    """``3 pictures that no list names: 'a.png', ...`` of each reason in `LeftOut.as_dict`."""
+    texts = []
+    for reason, facts in left_out.items():
+        more = ", ..." if len(facts["examples"]) < facts["count"] else ""
+        names = ", ".join(repr(name) for name in facts["examples"]) + more
+        texts.append(f"{facts['count']:,} {REASONS[reason]}: {names}")
+    return texts
+
+
 @dataclass(frozen=True)
 class LayoutReport:
     """What was recognised in one's own data, and what was left out."""
@@ -67,6 +77,7 @@ class LayoutReport:
     images: dict[str, int]  #: pictures by split: id, ood, train
     attributes: int  #: size of the list of attributes
     objects: int  #: size of the list of objects
+    names: dict[str, list[str]]  #: the first attributes and objects
     seen_pairs: int  #: pairs with pictures in the split id or train
     novel_pairs: int  #: pairs with pictures in the split ood
     imagenet_objects: int  #: objects that are ImageNet classes by their published name
@@ -80,22 +91,21 @@ class LayoutReport:
         lines = [
             f"layout      {self.layout}: {self.looks}",
             f"images      {sum(self.images.values()):,} ({images})",
-            f"attributes  {self.attributes:,}",
-            f"objects     {self.objects:,} ({self.imagenet_objects:,} are ImageNet classes by "
-            "name)",
+            f"attributes  {self.attributes:,}: {self._first('attributes')}",
+            f"objects     {self.objects:,}: {self._first('objects')} "
+            f"({self.imagenet_objects:,} are ImageNet classes by name)",
             f"pairs       {self.seen_pairs:,} seen, {self.novel_pairs:,} novel",
         ]
         lines += [f"split       {name}: {meaning}" for name, meaning in self.splits.items()]
         return lines + [f"note        {note}" for note in self.notes] + self.left_out_lines()
 
+    def _first(self, what: str) -> str:
+        names = self.names[what]
+        return ", ".join(names) + ", ..." * (len(names) < getattr(self, what))
+
     def left_out_lines(self) -> list[str]:
         """A line for each reason why something was left out."""
-        lines = []
-        for reason, facts in self.left_out.items():
-            more = ", ..." if len(facts["examples"]) < facts["count"] else ""
-            names = ", ".join(repr(name) for name in facts["examples"]) + more
-            lines.append(f"left out    {facts['count']:,} {REASONS[reason]}: {names}")
-        return lines
+        return [f"left out    {text}" for text in left_out_texts(self.left_out)]
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, for JSON."""

@@ -234,6 +234,8 @@ def _refuse_undecodable(root: str, path: str) -> None:
 
 
 def _zip_tree(path: str) -> FileTree:
+    import zipfile
+
     from imagenet_ao import DatasetError, _open_zip
 
     try:
@@ -243,6 +245,10 @@ def _zip_tree(path: str) -> FileTree:
         raise UserError(
             f"{path} can't be read ({error.strerror}); give a folder, a zip or a list"
         ) from None
+    if not path.lower().endswith(".zip") and not zipfile.is_zipfile(path):
+        raise UserError(
+            f"{path} is neither a folder nor a zip nor a list ({', '.join(LIST_ENDINGS)}); give one"
+        )
     tree = FileTree(path)
     try:
         with _open_zip(path) as archive:
