@@ -239,8 +239,8 @@ def molten(rng: np.random.Generator, drawing: Picture) -> Lanes:
     seen = drawing.seen
     cell = 24 * 16
     jitter = fractions(rng, 2, 8, 8) * 8 // 10
-    y = seen.y * 16 + noise_on(seen, rng, 12, 12) * 144 // 255
-    x = seen.x * 16 + noise_on(seen, rng, 12, 12) * 144 // 255
+    y = seen.y.astype(np.int64) * 16 + noise_on(seen, rng, 12, 12) * 144 // 255
+    x = seen.x.astype(np.int64) * 16 + noise_on(seen, rng, 12, 12) * 144 // 255
     near, far, _ = two_nearest(x, y, jitter, cell, cell * 6 // 5)
     gap = (far - near) * (192 + (noise_on(seen, rng, 4, 4) >> 1))  # in 4,096ths of a pixel
     field = CRUST.take(seen.shade * (128 + (noise_on(seen, rng, 40, 40) >> 1)) >> 8)

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from aobench.mini.fixed_point import ONE, PIXEL, Lanes, Weights, pack
-from aobench.mini.resampling import resized
+from aobench.files import sha256_of
+from aobench.mini.fixed_point import ONE, PIXEL, Lanes, Weights, lanes, pack
+from aobench.mini.resampling import resized_channels
 
 HERE = Path(__file__).parent
 STYLES = ("fluent", "noto")
@@ -53,9 +54,7 @@ class Picture:
             lines=lines,
             light=light(shade, lines, 36, 78).astype(np.uint64),
             padded=(y + 1) * (SIDE + 2) + x + 1,
-            opacity=alpha << np.uint64(48),
-            columns=_reach(x),
-            rows=_reach(y),
+            frame=_frame(x, y),
         )
 
 
@@ -63,9 +62,9 @@ class Picture:
 class Seen:
     """A picture's pixels in a row: ``where`` they are, flat, and their ``x`` and ``y``; each array is as long.
 
-    ``colour`` as lanes without opacity, and ``opacity`` as lanes without colour; ``light`` in 128ths, how bright the
-    shading makes a surface; ``padded``: where they are in a square with a border of a pixel; ``columns`` and ``rows``:
-    between which places, in 65,536ths of a pixel, something of them shows.
+    ``colour`` as lanes; ``light`` in 128ths, how bright the shading makes a surface; ``padded``: where they are in a
+    square with a border of a pixel; ``frame``: left, top, right and bottom end, in 65,536ths of a pixel, of the places
+    where something of them shows.
     """
 
     where: np.ndarray
@@ -78,17 +77,22 @@ class Seen:
     lines: Weights
     light: np.ndarray
     padded: np.ndarray
-    opacity: Lanes
-    columns: tuple[int, int]
-    rows: tuple[int, int]
+    frame: tuple[int, int, int, int]
 
     def __len__(self) -> int:
         return len(self.where)
 
+    @cached_property
+    def dull(self) -> Lanes:
+        """The colours, greyed: 0.55 of each, 0.27 of their mean and 18."""
+        colours = lanes(self.colour)[:, :3].astype(np.int64)
+        return pack((55 * colours + 9 * colours.sum(1, keepdims=True) + 1850) // 100)
 
-def _reach(places: np.ndarray) -> tuple[int, int]:
-    low, high = (int(end) * PIXEL for end in (places.min(), places.max()))
-    return max(0, low - PIXEL // 2), min(SIDE * PIXEL, high + 3 * PIXEL // 2)
+
+def _frame(x: np.ndarray, y: np.ndarray) -> tuple[int, int, int, int]:
+    left, top = (max(0, int(places.min()) * PIXEL - PIXEL // 2) for places in (x, y))
+    right, bottom = (min(SIDE * PIXEL, int(places.max()) * PIXEL + 3 * PIXEL // 2) for places in (x, y))
+    return left, top, right, bottom
 
 
 def light(shade: Weights, lines: Weights, least: int, more: int) -> np.ndarray:
@@ -103,11 +107,20 @@ def objects() -> tuple[str, ...]:
         return tuple(sorted(row["object"] for row in csv.DictReader(stream)))
 
 
+def _drawing_path(name: str, style: str) -> Path:
+    return HERE / "pictures" / style / f"{name.replace(' ', '_')}.webp"
+
+
+@cache
+def drawing_digests(name: str) -> tuple[str, ...]:
+    """SHA-256 of the file of each drawing of an object, in the order of STYLES."""
+    return tuple(sha256_of(_drawing_path(name, style)) for style in STYLES)
+
+
 @cache
 def picture(name: str, style: str) -> Picture:
     """The drawing of object ``name`` in ``style``."""
-    path = HERE / "pictures" / style / f"{name.replace(' ', '_')}.webp"
-    with Image.open(path) as image:
+    with Image.open(_drawing_path(name, style)) as image:
         return of_drawing(image.convert("RGBA"))
 
 
@@ -132,7 +145,7 @@ def _in_size(drawing: Image.Image, width: int, height: int) -> Image.Image:
     """``drawing`` in another size, the same on every machine; a large one is averaged in blocks first."""
     factor = max(1, max(drawing.size) // (4 * SIDE))
     weighted = drawing.reduce(factor).convert("RGBa")  # what can't be seen has no colour to give
-    pixels = resized(np.asarray(weighted), height, width).astype(np.uint8)
+    pixels = resized_channels(np.asarray(weighted), height, width)
     pixels[..., :3] = np.minimum(pixels[..., :3], pixels[..., 3:])
     return Image.frombytes("RGBa", (width, height), pixels.tobytes()).convert("RGBA")
 

@@ -8,6 +8,7 @@ from aobench.mini.fixed_point import (
     ONE, PIXEL, Lanes, between, choose, cosine_and_sine, flat, fraction, fractions, lanes, mix, pack, ramp, shine,
     weight,
 )  # fmt: skip
+from aobench.mini.kernel import compose, make_sprite
 from aobench.mini.more_textures import LOOKS, MORE_SURFACES, form
 from aobench.mini.pictures import SIDE, STYLES, Picture, Seen, picture
 from aobench.mini.textures import COLOURS, SHADES, SURFACES, noise, noise_on
@@ -46,17 +47,11 @@ def _snowy(rng: np.random.Generator, seen: Seen) -> Lanes:
 
 def _moss(rng: np.random.Generator, seen: Seen) -> Lanes:
     """The object's own colours, greyed, under thick patches of mottled moss."""
-    clump = 6 * noise_on(seen, rng, 34, 34) + 4 * noise_on(seen, rng, 60, 60)  # of 2,550
-    moss = MOSS.take(weight((clump * 13 - 3825) * ONE // 25500))
+    clump = 6 * noise_on(seen, rng, 34, 34) + 4 * noise_on(seen, rng, 60, 60)  # of 2,550, to 1.3 less 0.15
+    moss = MOSS.take(weight((clump * 8553 >> 16) - 38))
     where = 20 * noise_on(seen, rng, 5, 5) + 7 * noise_on(seen, rng, 18, 18) + 9 * seen.snow  # of 5,100
-    cover = weight((where - 2856) * ONE // 306)  # from 0.56 to 0.62
-    return mix(_greyed(seen), moss, cover)
-
-
-def _greyed(seen: Seen) -> Lanes:
-    """The drawing's colours, duller: 0.55 of each, 0.27 of their mean and 18."""
-    colours = lanes(seen.colour)[:, :3].astype(np.int32)
-    return pack((55 * colours + 9 * colours.sum(1, keepdims=True) + 1850) // 100)
+    cover = weight((where - 2856) * 214 >> 8)  # from 0.56 to 0.62
+    return mix(seen.dull, moss, cover)
 
 
 def paint(attribute: str, drawing: Picture, rng: np.random.Generator) -> Lanes:
@@ -97,47 +92,14 @@ def draw(attribute: str, drawing: Picture, rng: np.random.Generator) -> np.ndarr
     The place, size, tilt, mirroring and ground are drawn from ``rng``. Raises KeyError as `paint` does.
     """
     drawing = form(attribute, drawing)
-    sprite = _sprite(paint(attribute, drawing, rng), drawing.seen)
-    x, y = _places(rng)
-    inside = np.flatnonzero(_between(x, *drawing.seen.columns) & _between(y, *drawing.seen.rows))
-    over = _sampled(sprite, x.ravel().take(inside), y.ravel().take(inside))
-    ground = _ground(rng)
-    ground[inside] = _over(over, ground.take(inside))
-    return lanes(ground)[:, :3].astype(np.uint8).reshape(PIXELS, PIXELS, 3)
+    seen = drawing.seen
+    sprite = make_sprite(paint(attribute, drawing, rng), seen.alpha, seen.padded, SIDE + 2)
+    places = _places(rng)
+    return compose(sprite, SIDE + 2, *places, seen.frame, *_ground(rng), LIFT)
 
 
-WIDE = SIDE + 2  # a sprite has a border of a pixel, so that every pixel has neighbours
-
-
-def _sprite(colours: Lanes, seen: Seen) -> Lanes:
-    """The pixels that are seen in their places, colours multiplied by their opacity; flat, WIDE x WIDE."""
-    colours = _at_most_255(colours)
-    sprite = np.zeros((WIDE, WIDE), dtype=np.uint64)
-    sprite.ravel()[seen.padded] = _share(colours, seen.alpha) | seen.opacity
-    sprite[0], sprite[-1] = sprite[1], sprite[-2]
-    sprite[:, 0], sprite[:, -1] = sprite[:, 1], sprite[:, -2]
-    return sprite.ravel()
-
-
-def _at_most_255(colours: Lanes) -> Lanes:
-    """The lanes cut to 255, in their place."""
-    each = colours.view(np.uint16)
-    np.minimum(each, 255, out=each)
-    return colours
-
-
-def _share(colours: Lanes, of_255: np.ndarray) -> Lanes:
-    """Lanes times ``of_255`` / 255, rounded; a new array."""
-    part = colours * of_255
-    each = part.view(np.uint16)
-    each += 128
-    each += each >> 8
-    each >>= 8
-    return part
-
-
-def _places(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Where each pixel of the image lies in the drawing: x and y in 65,536ths of a pixel, int32."""
+def _places(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Where each pixel of the image lies in the drawing, see `compose`: x by column and by row, y by column and by row."""
     size = PIXELS * between(rng, 720, 960)  # of the object, in 65,536ths
     cosine, sine = cosine_and_sine(between(rng, -15_000, 15_000))
     cosine, sine = ((part * SIDE << 2) // size for part in (cosine, sine))
@@ -147,48 +109,20 @@ def _places(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     steps = np.arange(PIXELS, dtype=np.int64) * PIXEL + PIXEL // 2
     right, down = steps - cx, steps - cy
     x_right, x_down = mirror * (right * cosine >> 16) + middle, mirror * (down * sine >> 16)
-    y_right, y_down = middle - (right * sine >> 16), down * cosine >> 16
-    x, y = (a.astype(np.int32) + b.astype(np.int32)[:, None] for a, b in ((x_right, x_down), (y_right, y_down)))
-    return x, y
+    return x_right, x_down, middle - (right * sine >> 16), down * cosine >> 16
 
 
-def _between(values: np.ndarray, low: int, high: int) -> np.ndarray:
-    return (values - np.int32(low)).view(np.uint32) < np.uint32(high - low)
+LIFT = 8192  #: added to the lanes of a ground, in 64ths, so that none falls below nothing on the way
 
 
-def _sampled(sprite: Lanes, x: np.ndarray, y: np.ndarray) -> Lanes:
-    """The sprite at places x and y, between its four nearest pixels."""
-    x, y = x + PIXEL // 2, y + PIXEL // 2  # the border of the sprite adds one, a pixel's centre takes a half
-    corner = (y >> 16) * WIDE + (x >> 16)
-    right, down = ((part >> 8 & 255) for part in (x, y))
-    above, below = (mix(sprite.take(at), sprite.take(at + 1), right) for at in (corner, corner + WIDE))
-    return mix(above, below, down)
-
-
-def _over(colours: Lanes, ground: Lanes) -> Lanes:
-    """Colours multiplied by their opacity, over a ground."""
-    whole = colours + _share(ground, np.uint64(255) - (colours >> np.uint64(48)))
-    return _at_most_255(whole)
-
-
-LIFT = 8192  # 128 in 64ths
-
-
-def _ground(rng: np.random.Generator) -> Lanes:
-    """A dull two-coloured ground with soft blotches, flat, PIXELS x PIXELS."""
+def _ground(rng: np.random.Generator) -> tuple[Lanes, np.ndarray, Lanes, np.ndarray]:
+    """A dull two-coloured ground with soft blotches: tints, where each is, lights, where each is; see `compose`."""
     base = 70 * 65536 + 130 * fraction(rng)
     tints = 46 * (fractions(rng, 2, 3) - 32768)
-    blend = noise(rng, 1, 1, PIXELS).ravel()
-    blotch = noise(rng, 6, 6, PIXELS).ravel()
+    blend, blotch = noise(rng, 1, 1, PIXELS), noise(rng, 6, 6, PIXELS)
     depth = 30 * fraction(rng)
     change = tints[1] - tints[0] + 70 * (fraction(rng) - 32768)
     steps = np.arange(256)
-    # In 64ths, and LIFT more, so that no lane falls below nothing on the way.
     tint = (base + tints[0][:, None] + change[:, None] * steps // 255 >> 10) + LIFT
     light = (depth * (2 * steps - 255) // 510 >> 10).astype(np.uint64) * np.uint64(0x0001_0001_0001)
-    ground = pack(tint.T).take(blend) + light.take(blotch)
-    each = ground.view(np.uint16)
-    np.maximum(each, LIFT, out=each)
-    each -= LIFT - 32
-    each >>= 6
-    return _at_most_255(ground)
+    return pack(tint.T), blend, light, blotch

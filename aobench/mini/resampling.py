@@ -1,10 +1,12 @@
-"""Pictures made larger or smaller with whole numbers: Pillow's bicubic filter, whose weights Pillow makes of floats."""
+"""Pictures made larger or smaller with whole numbers: Pillow's filters, whose weights Pillow makes of floats."""
 
 from __future__ import annotations
 
 from functools import cache
 
 import numpy as np
+
+from aobench.mini.kernel import resample
 
 BITS = 22  #: of a weight's fraction, as in Pillow
 
@@ -40,24 +42,46 @@ def _keys(apart: int, unit: int) -> int:
     return -cube + 5 * square - 8 * apart * unit * unit + 4 * unit**3
 
 
-def _rows(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Rows made ``size`` in number; int32 of 0..255."""
-    index, weights = cubic_weights(len(pixels), size)
-    columns = weights.T.reshape(-1, size, *(1,) * (pixels.ndim - 1))
-    total = pixels.take(index[:, 0], axis=0)
-    total *= columns[0]
-    part = np.empty_like(total)
-    for tap in range(1, index.shape[1]):
-        pixels.take(index[:, tap], axis=0, out=part, mode="clip")
-        part *= columns[tap]
-        total += part
-    total += 1 << (BITS - 1)
-    total >>= BITS
-    np.maximum(total, 0, out=total)
-    return np.minimum(total, 255, out=total)
+@cache
+def box_weights(length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `cubic_weights`, of Pillow's box filter: the mean of the pixels whose middle lies in each pixel of ``size``."""
+    index = np.arange(size)[:, None] * length // size + np.arange(-1, length // size + 2)
+    apart = (2 * index + 1) * size - (2 * np.arange(size)[:, None] + 1) * length
+    inside = (-length < apart) & (apart <= length) & (index >= 0) & (index < length)
+    count = inside.sum(1)[:, None]
+    weights = np.where(inside, (2 * 2**BITS + count) // (2 * count), 0)
+    return np.clip(index, 0, length - 1).astype(np.int32), weights.astype(np.int32)
 
 
-def resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """``pixels`` (0..255, height x width, or with channels behind) in another size: int32 of 0..255."""
-    turned = np.ascontiguousarray(pixels.swapaxes(0, 1), dtype=np.int32)
-    return _rows(np.ascontiguousarray(_rows(turned, width).swapaxes(0, 1)), height)
+#: Filters of `resized`: the weights of each.
+FILTERS = {"cubic": cubic_weights, "box": box_weights}
+
+
+@cache
+def _taps(filter_name: str, length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The filter's pixels and weights, taps first."""
+    index, weights = (np.ascontiguousarray(part.T) for part in FILTERS[filter_name](length, size))
+    return index, weights
+
+
+def resized(pixels: np.ndarray, height: int, width: int, filter_name: str = "cubic") -> np.ndarray:
+    """``pixels`` (whole numbers 0..255, height x width) in another size.
+
+    Args:
+        pixels: one channel.
+        height: of the new picture.
+        width: of the new picture.
+        filter_name: "cubic" (Keys' with a = -0.5, widened where the picture becomes smaller) or "box" (means).
+
+    Returns:
+        int32, height x width, 0..255; the same as Pillow's, whose weights are made of floats.
+    """
+    across = _taps(filter_name, pixels.shape[1], width)
+    down = _taps(filter_name, pixels.shape[0], height)
+    return resample(np.ascontiguousarray(pixels, dtype=np.int32), *across, *down, BITS)
+
+
+def resized_channels(pixels: np.ndarray, height: int, width: int, filter_name: str = "cubic") -> np.ndarray:
+    """`resized` for each channel of ``pixels``, uint8 height x width x channels."""
+    channels = [resized(channel, height, width, filter_name) for channel in np.moveaxis(pixels, 2, 0)]
+    return np.stack(channels, axis=-1).astype(np.uint8)

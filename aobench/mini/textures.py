@@ -11,6 +11,7 @@ from functools import cache
 
 import numpy as np
 
+from aobench.mini import kernel
 from aobench.mini.fixed_point import (
     ONE, PIXEL, TURN, TURN_BITS, Colour, Lanes, Weights, between, choose, direction, flat, fraction, fractions, lanes,
     mix, pack, part_of_turn, ramp, shine, square_roots, to_and_fro, turns, weight,
@@ -249,33 +250,22 @@ def two_nearest(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distances to the nearest and the next point of a jittered lattice, and the number of the nearest.
 
-    Positions and distances are in 16ths of a pixel, int32; ``jitter`` 2 x count x count is in 65,536ths of ``cell``.
+    Positions and distances are in 16ths of a pixel, int64; ``jitter`` 2 x count x count is in 65,536ths of ``cell``.
     The points of row r lie at ``(r - 1 + jitter) * cell``, those of column c at ``(c + (r % 2) / 2 + jitter) * cell``
-    less ``shift`` 16ths. Of the lattice the four rows and columns around a pixel are looked at.
+    less ``shift`` 16ths.
     """
-    count = jitter.shape[1]
-    rows, cols = np.mgrid[0:count, 0:count]
-    point_y = ((rows - 1) * cell + (jitter[0] * cell >> 16)).astype(np.int32)
-    point_x = (cols * cell + (rows % 2) * cell // 2 + (jitter[1] * cell >> 16) - shift).astype(np.int32)
-    near = far = np.full(x.shape, np.iinfo(np.int32).max, dtype=np.int32)
-    row = (y + cell) // cell
-    for beside in range(-1, 3):
-        at_row = np.clip(row + beside, 0, count - 1)
-        column = (x + shift - (at_row & 1) * (cell // 2)) // cell
-        for aside in range(-1, 3):
-            number = at_row * count + np.clip(column + aside, 0, count - 1)
-            dx, dy = x - point_x.ravel().take(number), y - point_y.ravel().take(number)
-            square = np.minimum(dx * dx + dy * dy, (1 << 20) - 1) * 128 + number  # the number goes along
-            again = square == near  # where the edge holds the same point twice
-            far = np.where(again, far, np.minimum(far, np.maximum(near, square)))
-            near = np.minimum(near, square)
-    return _ROOTS.take(near >> 7), _ROOTS.take(far >> 7), near & 127
+    rows, cols = np.indices(jitter.shape[1:])
+    point_y = (rows - 1) * cell + (jitter[0] * cell >> 16)
+    point_x = cols * cell + (rows % 2) * (cell // 2) + (jitter[1] * cell >> 16) - shift
+    near, far, nearest = kernel.two_nearest(x, y, point_x, point_y, cell, shift)
+    last = len(_ROOTS) - 1
+    return _ROOTS.take(np.minimum(near, last)), _ROOTS.take(np.minimum(far, last)), nearest
 
 
 @cache
 def _half_grid() -> tuple[np.ndarray, np.ndarray]:
     """Every other pixel of a drawing: x and y in 16ths, flat."""
-    y, x = np.mgrid[0:SIDE:2, 0:SIDE:2].astype(np.int32) * 16
+    y, x = np.mgrid[0:SIDE:2, 0:SIDE:2] * 16
     return x.ravel(), y.ravel()
 
 
