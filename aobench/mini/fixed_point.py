@@ -1,12 +1,15 @@
-"""Arithmetic for drawing that gives the same pixels on every machine: whole numbers and nothing else.
+"""Arithmetic for drawing that gives the same pixels on every machine: whole numbers alone.
 
-- A **weight** is counted in 256ths (ONE), a phase of a pattern in 1,048,576ths of a period (TURN), a length in
-  65,536ths of a pixel (PIXEL). Sums, products and shifts of whole numbers have no last bit that a processor, a
-  library of linear algebra or a compiler could round in another way.
-- A random fraction is cut to its first bits as soon as it is drawn (`fraction`): NumPy makes it of the generator's
-  bits by a shift and a multiplication by a power of two, so those bits are the generator's own.
-- **Lanes**: a colour is one 64-bit number of four 16-bit lanes (red, green, blue, opacity). One multiplication by a
-  weight then works on all four, as long as no lane outgrows 65,535; `lanes` shows them one by one.
+- A **weight** is counted in 256ths (ONE), a phase of a pattern in 1,048,576ths of a period
+  (TURN), a length in 65,536ths of a pixel (PIXEL). Sums, products and shifts of whole numbers
+  have no last bit that a processor, a library of linear algebra or a compiler could round in
+  another way.
+- A random fraction is cut to its first bits as soon as it is drawn (`fraction`): NumPy makes it
+  of the generator's bits by a shift and a multiplication by a power of two, so those bits are the
+  generator's own.
+- **Lanes**: a colour is one 64-bit number of four 16-bit lanes (red, green, blue, opacity). One
+  multiplication by a weight then works on all four, as long as no lane outgrows 65,535; `lanes`
+  shows them one by one.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -30,7 +34,7 @@ _HALF = np.uint64(0x0080_0080_0080_0080)  # a half of ONE in every lane
 _EIGHT = np.uint64(8)
 
 
-# --- random fractions and functions of an angle -----------------------------------------------------------------------
+# --- random fractions and functions of an angle ---------------------------------------------------
 
 
 def fraction(rng: np.random.Generator) -> int:
@@ -39,12 +43,14 @@ def fraction(rng: np.random.Generator) -> int:
 
 
 def fractions(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Random fractions in 65,536ths, int64 of ``shape``: the first 16 bits of ``rng.random(shape)``."""
+    """Random fractions in 65,536ths, int64 of ``shape``: the first 16 bits of
+    ``rng.random(shape)``.
+    """
     return (rng.random(shape) * 65536).astype(np.int64)
 
 
 def between(rng: np.random.Generator, low: int, high: int) -> int:
-    """A random number from ``low`` to ``high``, below it; in 65,536ths, of bounds in thousandths."""
+    """A random number from ``low`` up to ``high``, which are in thousandths; in 65,536ths."""
     return (low * 65536 + (high - low) * fraction(rng)) // 1000
 
 
@@ -58,7 +64,9 @@ _PI = 3373259426  # of 2 ** 30
 
 
 def cosine_and_sine(angle: int) -> tuple[int, int]:
-    """Of ``angle`` 65,536ths of a degree, at most 45 degrees; in 2 ** 30ths, by their series in whole numbers."""
+    """Of ``angle`` 65,536ths of a degree, at most 45 degrees; in 2 ** 30ths, by their series in
+    whole numbers.
+    """
     turn = angle * _PI // (180 * 65536)
     square = turn * turn >> 30
     cosine = sine = 1 << 30
@@ -74,7 +82,7 @@ def square_roots(upto: int) -> np.ndarray:
     return np.repeat(roots, 2 * roots + 1)  # as many squares as odd numbers lie between n and n + 1
 
 
-# --- phases of a pattern ----------------------------------------------------------------------------------------------
+# --- phases of a pattern --------------------------------------------------------------------------
 
 
 def part_of_turn(phase: np.ndarray) -> np.ndarray:
@@ -83,7 +91,9 @@ def part_of_turn(phase: np.ndarray) -> np.ndarray:
 
 
 def to_and_fro(phase: np.ndarray) -> np.ndarray:
-    """ONE where a period begins, 0 in its middle, ONE again at its end; straight between, in 256ths."""
+    """ONE where a period begins, 0 in its middle, ONE again at its end; straight between, in
+    256ths.
+    """
     return np.abs(part_of_turn(phase) - TURN // 2) >> (TURN_BITS - 9)
 
 
@@ -97,7 +107,7 @@ def weight(values: np.ndarray) -> Weights:
     return np.clip(values, 0, ONE)
 
 
-# --- colours as lanes -------------------------------------------------------------------------------------------------
+# --- colours as lanes -----------------------------------------------------------------------------
 
 
 def pack(colours: Sequence[Colour] | np.ndarray, opacity: int | np.ndarray = 0) -> Lanes:
@@ -113,14 +123,17 @@ def flat(colour: Colour) -> Lanes:
 
 
 def lanes(colours: Lanes) -> np.ndarray:
-    """The lanes of ``colours``, uint16 N x 4: red, green, blue, opacity. What is written to them is written there."""
+    """The lanes of ``colours``, uint16 N x 4: red, green, blue, opacity. What is written to them
+    is written there.
+    """
     each = colours.view(np.uint16).reshape(*colours.shape, 4)
     return each if sys.byteorder == "little" else each[..., ::-1]
 
 
 def mix(one: Lanes, other: Lanes, share: Weights) -> Lanes:
-    """``one`` where ``share`` is 0, ``other`` where it is ONE, and between. Lanes up to 255 only."""
-    mixed = (other - one) * share.astype(np.uint64)  # lanes may borrow from each other here: the sum below is whole
+    """``one`` where ``share`` is 0, ``other`` where it is ONE, and between; of lanes up to 255."""
+    # Lanes may borrow from each other in the difference: the sum that follows is whole again.
+    mixed = (other - one) * share.astype(np.uint64)
     mixed += (one << _EIGHT) + _HALF
     each = mixed.view(np.uint16)
     each >>= 8
@@ -142,10 +155,13 @@ def shine(colours: Lanes, light: np.ndarray, bits: int) -> Lanes:
 
 
 def ramp(*stops: tuple[int, Colour]) -> Lanes:
-    """A table of ONE + 1 colours: straight lines between ``stops``, which are (thousandths, colour) from 0 to 1,000."""
+    """A table of ONE + 1 colours: straight lines between ``stops``, which are (thousandths,
+    colour) from 0 to 1,000.
+    """
     table = np.zeros((ONE + 1, 3), dtype=np.int64)
-    for (start, first), (end, last) in zip(stops, stops[1:], strict=False):
+    for (start, first), (end, last) in pairwise(stops):
         for place in range(-(-start * ONE // 1000), end * ONE // 1000 + 1):
             done, whole = place * 1000 - start * ONE, (end - start) * ONE
-            table[place] = [(2 * (a * whole + (b - a) * done) + whole) // (2 * whole) for a, b in zip(first, last)]
+            for channel, (a, b) in enumerate(zip(first, last, strict=True)):
+                table[place, channel] = (2 * (a * whole + (b - a) * done) + whole) // (2 * whole)
     return pack(table)

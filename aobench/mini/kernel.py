@@ -1,9 +1,12 @@
-"""The compiled part of drawing: loops over pixels, in whole numbers. Numba compiles them at first use and keeps that.
+"""The compiled part of drawing: loops over pixels, in whole numbers. Numba compiles them at first
+use and keeps that.
 
 A colour is one 64-bit number of four 16-bit lanes, see `fixed_point`.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -24,9 +27,11 @@ def resample(
     down_weights: np.ndarray,
     bits: int,
 ) -> np.ndarray:
-    """``pixels`` (int32, height x width) in another size: rows first, then columns, rounded and cut to 0..255 each time.
+    """``pixels`` (int32, height x width) in another size: rows first, then columns, rounded and
+    cut to 0..255 each time.
 
-    ``across``, ``down``: taps x size, which columns and rows make each; their weights in 2 ** ``bits``.
+    ``across``, ``down``: taps x size, which columns and rows make each; their weights in 2 **
+    ``bits``.
     """
     height, width, size = pixels.shape[0], across.shape[1], down.shape[1]
     half = np.int32(1) << (bits - 1)
@@ -50,7 +55,8 @@ def resample(
 
 @njit(cache=True, nogil=True)
 def make_sprite(colours: np.ndarray, alpha: np.ndarray, where: np.ndarray, wide: int) -> np.ndarray:
-    """Colours cut to 255 and multiplied by their opacity, in their places of a square that is ``wide``, flat.
+    """Colours cut to 255 and multiplied by their opacity, in their places of a square that is
+    ``wide``, flat.
 
     The square has a border of a pixel, in which the pixels at its edge stand again.
     """
@@ -84,7 +90,7 @@ def _between(one: np.uint64, other: np.uint64, share: np.uint64) -> np.uint64:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _ground_lane(value: np.uint64, lift: int) -> int:
+def _ground_lane(value: Any, lift: int) -> Any:
     return min(max(np.int64(value & _LANE) - lift + 32, 0) >> 6, 255)
 
 
@@ -103,11 +109,11 @@ def compose(
     blotch: np.ndarray,
     lift: int,
 ) -> np.ndarray:
-    """The image: a ground of ``tint[blend] + light[blotch]`` (in 64ths, and ``lift``), the sprite over it.
+    """The image: a ground of ``tint[blend] + light[blotch]`` (64ths, and ``lift``) and the sprite.
 
-    The pixel at (column, row) shows the drawing's place (x_right[column] + x_down[row], y_right[column] +
-    y_down[row]), in 65,536ths of a pixel, between its four nearest pixels; nothing outside of ``frame`` (the least x
-    and y, and those that are beyond).
+    The pixel at (column, row) shows the drawing's place (x_right[column] + x_down[row],
+    y_right[column] + y_down[row]), in 65,536ths of a pixel, between its four nearest pixels;
+    nothing outside of ``frame`` (the least x and y, and those that are beyond).
     """
     side = len(x_right)
     image = np.empty((side, side, 3), dtype=np.uint8)
@@ -115,11 +121,9 @@ def compose(
     for row in range(side):
         for column in range(side):
             ground = tint[blend[row, column]] + light[blotch[row, column]]
-            red, green, blue = (
-                _ground_lane(ground, lift),
-                _ground_lane(ground >> _B16, lift),
-                _ground_lane(ground >> _B32, lift),
-            )
+            red = _ground_lane(ground, lift)
+            green = _ground_lane(ground >> _B16, lift)
+            blue = _ground_lane(ground >> _B32, lift)
             x = x_right[column] + x_down[row]
             y = y_right[column] + y_down[row]
             if left <= x < right and top <= y < bottom:
@@ -132,11 +136,9 @@ def compose(
                 over = _between(above, below, np.uint64(y >> 8 & 255))
                 under = np.uint64(red) | np.uint64(green) << _B16 | np.uint64(blue) << _B32
                 over += _share(under, _MOST - (over >> _B48))
-                red, green, blue = (
-                    np.int64(min(over & _LANE, _MOST)),
-                    np.int64(min(over >> _B16 & _LANE, _MOST)),
-                    np.int64(min(over >> _B32 & _LANE, _MOST)),
-                )
+                red = np.int64(min(over & _LANE, _MOST))
+                green = np.int64(min(over >> _B16 & _LANE, _MOST))
+                blue = np.int64(min(over >> _B32 & _LANE, _MOST))
             image[row, column, 0] = red
             image[row, column, 1] = green
             image[row, column, 2] = blue
@@ -144,23 +146,44 @@ def compose(
 
 
 @njit(cache=True, nogil=True)
-def two_nearest(
-    x: np.ndarray, y: np.ndarray, point_x: np.ndarray, point_y: np.ndarray, cell: int, shift: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Squares of the distances to the nearest and the next point of a lattice, and the nearest one's number.
-
-    int64 all. ``point_x`` and ``point_y``: where the points are, count x count, each in its cell or up to a cell
-    beyond, rows beginning a cell before nothing, columns ``shift`` before, every other row half a cell later. The
-    four rows and columns around a pixel are looked at.
+def stamp(sheet: np.ndarray, mark: np.ndarray, left: int, top: int, values: np.ndarray) -> None:
+    """Put ``values[mark]`` on the sheet where ``mark`` is not 0, its upper left corner at (left,
+    top); cut at the edge.
     """
-    near, far, which = np.empty(len(x), np.int64), np.empty(len(x), np.int64), np.empty(len(x), np.int64)
+    for y in range(max(0, -top), min(mark.shape[0], sheet.shape[0] - top)):
+        for x in range(max(0, -left), min(mark.shape[1], sheet.shape[1] - left)):
+            if mark[y, x]:
+                sheet[top + y, left + x] = values[mark[y, x]]
+
+
+@njit(cache=True, nogil=True)
+def two_nearest(
+    x: np.ndarray,
+    y: np.ndarray,
+    row: np.ndarray,
+    even: np.ndarray,
+    odd: np.ndarray,
+    point_x: np.ndarray,
+    point_y: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Squares of the distances to the nearest and the next point of a lattice, and the nearest
+    one's number.
+
+    int64 all. ``point_x`` and ``point_y``: where the points are, count x count. Looked at are
+    those of the rows from ``row`` - 1 to ``row`` + 2 and of four columns about ``even`` or, in
+    every other row, ``odd``.
+    """
+    near, far, which = (
+        np.empty(len(x), np.int64),
+        np.empty(len(x), np.int64),
+        np.empty(len(x), np.int64),
+    )
     count = point_x.shape[0]
     for i in range(len(x)):
         nearest = following = np.int64(1) << 40
         number = np.int64(0)
-        row = (y[i] + cell) // cell
-        for r in range(max(row - 1, 0), min(row + 3, count)):
-            column = (x[i] + shift - (r & 1) * (cell // 2)) // cell
+        for r in range(max(row[i] - 1, 0), min(row[i] + 3, count)):
+            column = odd[i] if r & 1 else even[i]
             for c in range(max(column - 1, 0), min(column + 3, count)):
                 dx, dy = x[i] - point_x[r, c], y[i] - point_y[r, c]
                 square = dx * dx + dy * dy

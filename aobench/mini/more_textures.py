@@ -1,6 +1,8 @@
-"""Looks beyond mini's: attributes for new sets, none of them on mini's list, painted in the same way.
+"""Looks beyond mini's: attributes for new sets, none of them on mini's list, painted in the same
+way.
 
-As in `textures`, everything is a pure function of a ``numpy.random.Generator`` and of the drawing, in whole numbers.
+As in `textures`, everything is a pure function of a ``numpy.random.Generator`` and of the
+drawing, in whole numbers.
 """
 
 from __future__ import annotations
@@ -11,15 +13,43 @@ from functools import cache
 
 import numpy as np
 
+from aobench.mini import kernel
 from aobench.mini.fixed_point import (
-    ONE, PIXEL, TURN, TURN_BITS, Colour, Lanes, Weights, between, choose, direction, flat, fraction, fractions, lanes,
-    mix, pack, part_of_turn, ramp, shine, to_and_fro, turns, weight,
-)  # fmt: skip
+    ONE,
+    PIXEL,
+    TURN,
+    TURN_BITS,
+    Colour,
+    Lanes,
+    between,
+    choose,
+    direction,
+    flat,
+    fraction,
+    fractions,
+    lanes,
+    mix,
+    pack,
+    part_of_turn,
+    ramp,
+    shine,
+    to_and_fro,
+    turns,
+    weight,
+)
 from aobench.mini.pictures import SIDE, Picture, Seen, light
 from aobench.mini.resampling import resized
 from aobench.mini.textures import (
-    FIFTHS, Surface, _below, _hue, canvas, eighths, noise, noise_on, on_canvas, phases, stamp, two_nearest,
-)  # fmt: skip
+    FIFTHS,
+    Surface,
+    _below,
+    _hue,
+    eighths,
+    noise_on,
+    on_sheet,
+    phases,
+    two_nearest,
+)
 
 BLOCK = 8  #: side in pixels of a block of the attribute pixelated
 
@@ -29,7 +59,9 @@ def _pick(rng: np.random.Generator, colours: Sequence[Colour]) -> Lanes:
 
 
 def _palette(ground: Lanes, *layers: tuple[Lanes, int]) -> Lanes:
-    """The colours of all choices of layers, each (colour, weight): number 0 is the ground, bit n adds layer n."""
+    """The colours of all choices of layers, each (colour, weight): number 0 is the ground, bit n
+    adds layer n.
+    """
     colours = [ground]
     for layer, share in layers:
         colours += [mix(colour, layer, np.array([share])) for colour in colours]
@@ -37,7 +69,9 @@ def _palette(ground: Lanes, *layers: tuple[Lanes, int]) -> Lanes:
 
 
 def plaid(rng: np.random.Generator, seen: Seen) -> Lanes:
-    """Tartan: broad dark bands both ways, darkest where they cross, with thin bright lines between."""
+    """Tartan: broad dark bands both ways, darkest where they cross, with thin bright lines
+    between.
+    """
     ground = _pick(rng, ((190, 28, 34), (28, 110, 58), (36, 72, 170), (205, 150, 40)))
     line = _pick(rng, ((250, 235, 150), (250, 250, 245)))
     period = between(rng, 38_000, 46_000)
@@ -46,7 +80,9 @@ def plaid(rng: np.random.Generator, seen: Seen) -> Lanes:
     choice = np.zeros(len(seen), dtype=np.int32)
     for bit, (across, down) in enumerate(((cosine, sine), (-sine, cosine))):
         phase = phases(seen, across, down, period, fraction(rng))
-        broad, middle = (_within(phase, centre, half) for centre, half in ((0.71, 0.045), (0.21, 0.03)))
+        broad, middle = (
+            _within(phase, centre, half) for centre, half in ((0.71, 0.045), (0.21, 0.03))
+        )
         choice |= (_below(phase, 0.42) | ((broad | middle).astype(np.int32) << 1)) << (2 * bit)
     return _palette(ground, shade, thread, shade, thread).take(choice)
 
@@ -77,23 +113,27 @@ def zigzag(rng: np.random.Generator, seen: Seen) -> Lanes:
 
 
 @cache
-def _star(part_x: int, part_y: int, inner: int) -> list[np.ndarray]:
-    """The mask of a five-pointed star, 33 x 33, the centre at pixel 16 and ``part`` eighths.
+def _star(part_x: int, part_y: int, inner: int) -> np.ndarray:
+    """1 on a five-pointed star, uint8 33 x 33, the centre at pixel 16 and ``part`` eighths.
 
-    ``inner``: from the centre to each of its five lines, in 16ths. A point of it lies beyond at most one of them.
+    ``inner``: from the centre to each of its five lines, in 16ths. A point of it lies beyond at
+    most one of them.
     """
     y, x = np.mgrid[0:33, 0:33] * 16 - 16 * 16  # in 16ths of a pixel
     y, x = y - 2 * part_y, x - 2 * part_x
     beyond = sum((-x * nx - y * ny > 1000 * inner).astype(np.int64) for nx, ny in FIFTHS)
     near = 100 * (x * x + y * y) < 33 * 33 * inner * inner
-    return [(beyond <= 1) & near]
+    return ((beyond <= 1) & near).astype(np.uint8)
+
+
+_ONE = np.array((0, 1), dtype=np.uint8)
 
 
 def starry(rng: np.random.Generator, seen: Seen) -> Lanes:
     """Five-pointed yellow stars, and specks, on the blue of the night."""
     night = NIGHT.take(noise_on(seen, rng, 4, 4))
     specks = fractions(rng, SIDE // 2, SIDE // 2) > 985 * 65536 // 1000
-    sheet = canvas()
+    sheet = np.zeros((SIDE, SIDE), dtype=np.uint8)
     step = 27
     off_x, off_y = step * fraction(rng), step * fraction(rng)
     for number, (right, down, size) in enumerate(fractions(rng, 64, 3).tolist()):
@@ -102,17 +142,19 @@ def starry(rng: np.random.Generator, seen: Seen) -> Lanes:
         y = row * step * 87 * PIXEL // 100 + off_y + 5 * down
         (whole_x, part_x), (whole_y, part_y) = eighths(x), eighths(y)
         star = _star(part_x, part_y, (36 * PIXEL + 12 * size) * 16 // (10 * PIXEL))
-        stamp(sheet, star, whole_x - 16, whole_y - 16, (1,))
+        kernel.stamp(sheet, star, whole_x - 16, whole_y - 16, _ONE)
     speck = specks.ravel().take((seen.y >> 1) * (SIDE // 2) + (seen.x >> 1))
     field = choose(speck, flat((235, 238, 255)), night)
-    return choose(on_canvas(sheet, seen) == 1, flat((255, 220, 60)), field)
+    return choose(on_sheet(sheet, seen) == 1, flat((255, 220, 60)), field)
 
 
 NIGHT = ramp((0, (16, 22, 78)), (1000, (40, 50, 140)))
 
 
 def tiled(rng: np.random.Generator, seen: Seen) -> Lanes:
-    """Square glazed tiles of several blues or greens, each with a lit and a dark edge, in white grout."""
+    """Square glazed tiles of several blues or greens, each with a lit and a dark edge, in white
+    grout.
+    """
     palettes = (
         ((28, 96, 150), (70, 160, 205), (150, 205, 225), (20, 62, 110)),
         ((22, 110, 100), (90, 180, 160), (180, 220, 200), (14, 76, 80)),
@@ -137,9 +179,15 @@ def knitted(rng: np.random.Generator, seen: Seen) -> Lanes:
     """Wool: columns of V-shaped stitches with dark gaps, in a hue with bands of a lighter wool."""
     across = phases(seen, PIXEL, 0, 12 * PIXEL, fraction(rng))
     half = to_and_fro(across)  # 0 in the middle of a stitch's V, ONE between two columns
-    down = phases(seen, 0, PIXEL, 9 * PIXEL, fraction(rng)) - half * np.int32(turns(7 / 9 / ONE)) + 64 * TURN
+    down = (
+        phases(seen, 0, PIXEL, 9 * PIXEL, fraction(rng))
+        - half * np.int32(turns(7 / 9 / ONE))
+        + 64 * TURN
+    )
     thread = to_and_fro(down)  # 0 in the middle of the yarn, ONE in the gap below it
-    colour = _pick(rng, ((176, 44, 52), (44, 84, 150), (60, 120, 74), (150, 84, 140), (196, 130, 50)))
+    colour = _pick(
+        rng, ((176, 44, 52), (44, 84, 150), (60, 120, 74), (150, 84, 140), (196, 130, 50))
+    )
     pale = choose((down >> TURN_BITS) % 6 >= 4, flat((246, 240, 226)), colour)
     twist = noise_on(seen, rng, 60, 60) * 31 >> 8
     bright = np.clip(320 - (192 * thread * thread >> 16) + twist, 0, 333)
@@ -198,19 +246,24 @@ def _in_blocks(drawing: Picture) -> Picture:
     opacity = drawing.alpha.astype(np.int64)
     total = blocks(opacity)
     sums = np.dstack([blocks(drawing.rgb[..., channel] * opacity) for channel in range(3)])
-    mean = sums // np.maximum(total, 1)[..., None]
-    colours = np.minimum((mean + 12) // 24 * 24, 255).astype(np.uint8)
-    least = min(255 * BLOCK * BLOCK // 2, int(total.max()) // 2)  # of a thin drawing something stays
+    average = sums // np.maximum(total, 1)[..., None]
+    colours = np.minimum((average + 12) // 24 * 24, 255).astype(np.uint8)
+    # Half a block, but of a thin drawing something stays.
+    least = min(255 * BLOCK * BLOCK // 2, int(total.max()) // 2)
     return replace(drawing, rgb=colours, alpha=np.where(total > least, 255, 0).astype(np.uint8))
 
 
 def form(attribute: str, drawing: Picture) -> Picture:
-    """What ``attribute`` is painted on: the drawing, but for pixelated, where it is made of blocks."""
+    """What ``attribute`` is painted on: the drawing, but for pixelated, where it is made of
+    blocks.
+    """
     return _in_blocks(drawing) if attribute == "pixelated" else drawing
 
 
 def _glow(values: np.ndarray, cells: int) -> np.ndarray:
-    """``values`` (256ths) spread out softly: the mean of each of ``cells`` x ``cells`` parts, drawn large again."""
+    """``values`` (256ths) spread out softly: the mean of each of ``cells`` x ``cells`` parts,
+    drawn large again.
+    """
     side = SIDE // cells
     total = np.minimum(values, 255).reshape(cells, side, cells, side).sum((1, 3))
     return resized((total + side * side // 2) // (side * side), SIDE, SIDE)
@@ -222,13 +275,17 @@ def neon(rng: np.random.Generator, drawing: Picture) -> Lanes:
     first = int(rng.integers(len(tubes)))
     other = (first + 1 + int(rng.integers(len(tubes) - 1))) % len(tubes)
     seen = drawing.seen
-    colour = mix(flat(tubes[first]), flat(tubes[other]), weight(noise_on(seen, rng, 2, 2) * 2 - 128))
+    colour = mix(
+        flat(tubes[first]), flat(tubes[other]), weight(noise_on(seen, rng, 2, 2) * 2 - 128)
+    )
     line = weight(drawing.lines * 12 // 5)
     halo = weight((_glow(line, 32) * 9 + _glow(line, 16) * 5) // 10).ravel().take(seen.where)
     glowing = shine(colour, halo * 3 >> 3, 7) + flat((12, 10, 26))
     each = lanes(glowing)
     np.minimum(each, 255, out=each)
-    return mix(glowing, mix(colour, flat((255, 255, 255)), np.array([115])), line.ravel().take(seen.where))
+    return mix(
+        glowing, mix(colour, flat((255, 255, 255)), np.array([115])), line.ravel().take(seen.where)
+    )
 
 
 CRUST = ramp((0, (22, 14, 14)), (1000, (92, 60, 54)))
@@ -244,7 +301,11 @@ def molten(rng: np.random.Generator, drawing: Picture) -> Lanes:
     near, far, _ = two_nearest(x, y, jitter, cell, cell * 6 // 5)
     gap = (far - near) * (192 + (noise_on(seen, rng, 4, 4) >> 1))  # in 4,096ths of a pixel
     field = CRUST.take(seen.shade * (128 + (noise_on(seen, rng, 40, 40) >> 1)) >> 8)
-    for colour, most, reach in (((190, 24, 4), 320, 90), ((255, 110, 8), 384, 36), ((255, 240, 120), 358, 18)):
+    for colour, most, reach in (
+        ((190, 24, 4), 320, 90),
+        ((255, 110, 8), 384, 36),
+        ((255, 240, 120), 358, 18),
+    ):
         field = mix(field, flat(colour), weight(most - gap * 10 // (16 * reach)))
     return field
 
@@ -267,7 +328,8 @@ def rusty(rng: np.random.Generator, drawing: Picture) -> Lanes:
     return shine(choose(bare, steel, rust), light(seen.shade, seen.lines, 42, 72), 7)
 
 
-#: Painted as a surface over the whole object, as `textures.SURFACES` are; the shading is kept on top.
+#: Painted as a surface over the whole object, as `textures.SURFACES` are; the shading is kept on
+#: top.
 MORE_SURFACES: dict[str, Surface] = {
     "plaid": plaid,
     "camouflage": camouflage,

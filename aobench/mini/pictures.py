@@ -22,11 +22,12 @@ FAINTEST = 16  #: alpha (0-255) up to which a border of a drawing is cut off
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One drawing of an object, 128 x 128: its colours, its mask and its shading, all in whole numbers.
+    """One drawing of an object, 128 x 128: its colours, its mask and its shading, all in whole
+    numbers.
 
-    ``rgb`` and ``alpha`` 0..255. In 256ths: ``shade``, the drawing's own light and dark, spread so that every drawing
-    uses the whole range; ``snow``, how much a pixel lies near an upper edge of the object; ``lines``, the drawing's
-    inner contours.
+    ``rgb`` and ``alpha`` 0..255. In 256ths: ``shade``, the drawing's own light and dark, spread
+    so that every drawing uses the whole range; ``snow``, how much a pixel lies near an upper edge
+    of the object; ``lines``, the drawing's inner contours.
     """
 
     rgb: np.ndarray
@@ -60,11 +61,12 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A picture's pixels in a row: ``where`` they are, flat, and their ``x`` and ``y``; each array is as long.
+    """A picture's pixels in a row: ``where`` they are, flat, and their ``x`` and ``y``; each
+    array is as long.
 
-    ``colour`` as lanes; ``light`` in 128ths, how bright the shading makes a surface; ``padded``: where they are in a
-    square with a border of a pixel; ``frame``: left, top, right and bottom end, in 65,536ths of a pixel, of the places
-    where something of them shows.
+    ``colour`` as lanes; ``light`` in 128ths, how bright the shading makes a surface; ``padded``:
+    where they are in a square with a border of a pixel; ``frame``: left, top, right and bottom
+    end, in 65,536ths of a pixel, of the places where something of them shows.
     """
 
     where: np.ndarray
@@ -91,12 +93,16 @@ class Seen:
 
 def _frame(x: np.ndarray, y: np.ndarray) -> tuple[int, int, int, int]:
     left, top = (max(0, int(places.min()) * PIXEL - PIXEL // 2) for places in (x, y))
-    right, bottom = (min(SIDE * PIXEL, int(places.max()) * PIXEL + 3 * PIXEL // 2) for places in (x, y))
+    right, bottom = (
+        min(SIDE * PIXEL, int(places.max()) * PIXEL + 3 * PIXEL // 2) for places in (x, y)
+    )
     return left, top, right, bottom
 
 
 def light(shade: Weights, lines: Weights, least: int, more: int) -> np.ndarray:
-    """How bright shading makes a surface, in 128ths: ``least + more * shade`` hundredths, darker on the contours."""
+    """How bright shading makes a surface, in 128ths: ``least + more * shade`` hundredths, darker
+    on the contours.
+    """
     return ((least * ONE + more * shade) * (10 * ONE - 6 * lines) + 256_000) // 512_000
 
 
@@ -142,7 +148,9 @@ def fit(drawing: Image.Image) -> Image.Image:
 
 
 def _in_size(drawing: Image.Image, width: int, height: int) -> Image.Image:
-    """``drawing`` in another size, the same on every machine; a large one is averaged in blocks first."""
+    """``drawing`` in another size, the same on every machine; a large one is averaged in blocks
+    first.
+    """
     factor = max(1, max(drawing.size) // (4 * SIDE))
     weighted = drawing.reduce(factor).convert("RGBa")  # what can't be seen has no colour to give
     pixels = resized_channels(np.asarray(weighted), height, width)
@@ -151,7 +159,9 @@ def _in_size(drawing: Image.Image, width: int, height: int) -> Image.Image:
 
 
 def of_drawing(drawing: Image.Image) -> Picture:
-    """The picture of an RGBA drawing of SIDE x SIDE pixels, of which some are more opaque than not."""
+    """The picture of an RGBA drawing of SIDE x SIDE pixels, of which some are more opaque than
+    not.
+    """
     rgba = np.asarray(drawing)
     rgb, alpha = rgba[..., :3], rgba[..., 3]
     shade = _shade(rgb.astype(np.int64), alpha)
@@ -185,7 +195,8 @@ def _upper_edge(alpha: np.ndarray) -> Weights:
     """ONE where the object begins when one looks down a column, fading over 22 pixels."""
     depth = 22
     inside = alpha > 102  # 0.4
-    run = np.full(alpha.shape[1], depth, dtype=np.int32)  # what the frame cuts off has no edge there
+    # What the frame cuts off has no edge there.
+    run = np.full(alpha.shape[1], depth, dtype=np.int32)
     snow = np.zeros(alpha.shape, dtype=np.int32)
     for y in range(alpha.shape[0]):
         run = np.where(inside[y], run + 1, 0)

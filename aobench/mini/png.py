@@ -18,8 +18,8 @@ def png_bytes(pixels: np.ndarray) -> bytes:
     Args:
         pixels: RGB values.
 
-    Returns:
-        The file's bytes. Its pixels are those given; the bytes may be others with another version of zlib.
+    Returns: The file's bytes. Its pixels are those given; the bytes may be others with another
+    version of zlib.
     """
     height, width, _ = pixels.shape
     rows = pixels.reshape(height, 3 * width)
@@ -28,7 +28,7 @@ def png_bytes(pixels: np.ndarray) -> bytes:
     filtered[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
     packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
-    packed = packer.compress(filtered) + packer.flush()
+    packed = packer.compress(filtered.data) + packer.flush()
     head = struct.pack(">II5B", width, height, *_RGB_OF_8_BITS)
     return _SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
 

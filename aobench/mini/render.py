@@ -5,9 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from aobench.mini.fixed_point import (
-    ONE, PIXEL, Lanes, between, choose, cosine_and_sine, flat, fraction, fractions, lanes, mix, pack, ramp, shine,
+    PIXEL,
+    Lanes,
+    between,
+    choose,
+    cosine_and_sine,
+    flat,
+    fraction,
+    fractions,
+    mix,
+    pack,
+    ramp,
+    shine,
     weight,
-)  # fmt: skip
+)
 from aobench.mini.kernel import compose, make_sprite
 from aobench.mini.more_textures import LOOKS, MORE_SURFACES, form
 from aobench.mini.pictures import SIDE, STYLES, Picture, Seen, picture
@@ -38,7 +49,8 @@ def _snowy(rng: np.random.Generator, seen: Seen) -> Lanes:
     """The object's own colours, frosted, with snow lying on its upper edges and flakes over it."""
     frost = 72 + (noise_on(seen, rng, 5, 5) * 51 >> 8)
     field = mix(seen.colour, flat((205, 222, 245)), frost)
-    lying = seen.snow * 255 + 141 * noise_on(seen, rng, 12, 12) - 17_978  # in 65,280ths; noise less a half
+    # In 65,280ths: snow and 0.55 of noise less a half.
+    lying = seen.snow * 255 + 141 * noise_on(seen, rng, 12, 12) - 17_978
     cap = lying > 27_418  # 0.42
     rim = (lying > 22_195) & ~cap  # 0.34
     field = choose(cap, flat((250, 252, 255)), field)
@@ -47,9 +59,11 @@ def _snowy(rng: np.random.Generator, seen: Seen) -> Lanes:
 
 def _moss(rng: np.random.Generator, seen: Seen) -> Lanes:
     """The object's own colours, greyed, under thick patches of mottled moss."""
-    clump = 6 * noise_on(seen, rng, 34, 34) + 4 * noise_on(seen, rng, 60, 60)  # of 2,550, to 1.3 less 0.15
+    # 1.3 * (0.6 * noise + 0.4 * finer noise) - 0.15
+    clump = 6 * noise_on(seen, rng, 34, 34) + 4 * noise_on(seen, rng, 60, 60)
     moss = MOSS.take(weight((clump * 8553 >> 16) - 38))
-    where = 20 * noise_on(seen, rng, 5, 5) + 7 * noise_on(seen, rng, 18, 18) + 9 * seen.snow  # of 5,100
+    # In 5,100ths: noise, 0.35 of finer noise and 0.45 of snow.
+    where = 20 * noise_on(seen, rng, 5, 5) + 7 * noise_on(seen, rng, 18, 18) + 9 * seen.snow
     cover = weight((where - 2856) * 214 >> 8)  # from 0.56 to 0.62
     return mix(seen.dull, moss, cover)
 
@@ -74,10 +88,12 @@ def paint(attribute: str, drawing: Picture, rng: np.random.Generator) -> Lanes:
     return shine(surface(rng, seen), seen.light, 7)
 
 
-# --- on a ground ------------------------------------------------------------------------------------------------------
+# --- on a ground ----------------------------------------------------------------------------------
 
 
-def render(attribute: str, name: str, rng: np.random.Generator, style: str | None = None) -> np.ndarray:
+def render(
+    attribute: str, name: str, rng: np.random.Generator, style: str | None = None
+) -> np.ndarray:
     """One image of the composition ``attribute name``: uint8, PIXELS x PIXELS x 3.
 
     The drawing style is drawn from ``rng``, and then all that `draw` draws from it.
@@ -89,7 +105,8 @@ def render(attribute: str, name: str, rng: np.random.Generator, style: str | Non
 def draw(attribute: str, drawing: Picture, rng: np.random.Generator) -> np.ndarray:
     """``drawing`` under ``attribute``, set on a ground: uint8, PIXELS x PIXELS x 3.
 
-    The place, size, tilt, mirroring and ground are drawn from ``rng``. Raises KeyError as `paint` does.
+    The place, size, tilt, mirroring and ground are drawn from ``rng``. Raises KeyError as `paint`
+    does.
     """
     drawing = form(attribute, drawing)
     seen = drawing.seen
@@ -99,7 +116,9 @@ def draw(attribute: str, drawing: Picture, rng: np.random.Generator) -> np.ndarr
 
 
 def _places(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Where each pixel of the image lies in the drawing, see `compose`: x by column and by row, y by column and by row."""
+    """Where each pixel of the image lies in the drawing, see `compose`: x by column and by row, y
+    by column and by row.
+    """
     size = PIXELS * between(rng, 720, 960)  # of the object, in 65,536ths
     cosine, sine = cosine_and_sine(between(rng, -15_000, 15_000))
     cosine, sine = ((part * SIDE << 2) // size for part in (cosine, sine))
@@ -112,11 +131,15 @@ def _places(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return x_right, x_down, middle - (right * sine >> 16), down * cosine >> 16
 
 
-LIFT = 8192  #: added to the lanes of a ground, in 64ths, so that none falls below nothing on the way
+LIFT = (
+    8192  #: added to the lanes of a ground, in 64ths, so that none falls below nothing on the way
+)
 
 
 def _ground(rng: np.random.Generator) -> tuple[Lanes, np.ndarray, Lanes, np.ndarray]:
-    """A dull two-coloured ground with soft blotches: tints, where each is, lights, where each is; see `compose`."""
+    """A dull two-coloured ground with soft blotches: tints, where each is, lights, where each is;
+    see `compose`.
+    """
     base = 70 * 65536 + 130 * fraction(rng)
     tints = 46 * (fractions(rng, 2, 3) - 32768)
     blend, blotch = noise(rng, 1, 1, PIXELS), noise(rng, 6, 6, PIXELS)

@@ -17,7 +17,8 @@ NOVEL_PER_OBJECT = 5  #: of the 24 attributes, how many are novel for each objec
 IMAGES_PER_COMPOSITION = {"train": 8, "id": 2, "ood": 8}
 SPLITS = tuple(IMAGES_PER_COMPOSITION)
 
-#: Number of the way in which a sample is rendered. Another one for every change of pixels: a test holds both together.
+#: Number of the way in which a sample is rendered. Another one for every change of pixels: a test
+#: holds both together.
 RECIPE = 2
 
 Pair = tuple[str, str]  # (attribute, object)
@@ -27,8 +28,9 @@ Pair = tuple[str, str]  # (attribute, object)
 def pairs(novel: bool) -> tuple[Pair, ...]:
     """The novel compositions, or the seen ones; in the order attribute, object.
 
-    The attributes of a shuffled list are dealt out to the shuffled objects in turn, five to each, so
-    every object has 19 seen attributes and every attribute is novel for 22 or 23 of 110 objects.
+    The attributes of a shuffled list are dealt out to the shuffled objects in turn, five to each,
+    so every object has 19 seen attributes and every attribute is novel for 22 or 23 of 110
+    objects.
     """
     rng = np.random.default_rng((SEED, 0))
     names = [objects()[i] for i in rng.permutation(len(objects()))]
@@ -81,11 +83,19 @@ class Sample:
 
     @property
     def recipe(self) -> str:
-        """SHA-256 of all that decides what is rendered: RECIPE, id, composition, seed, the object's drawings.
+        """SHA-256 of all that decides what is rendered: RECIPE, id, composition, seed, the
+        object's drawings.
 
         It identifies the sample on every machine, whatever becomes of the pixels there.
         """
-        parts = (RECIPE, self.sample_id, self.attribute, self.name, *self.seed, *drawing_digests(self.name))
+        parts = (
+            RECIPE,
+            self.sample_id,
+            self.attribute,
+            self.name,
+            *self.seed,
+            *drawing_digests(self.name),
+        )
         return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
 
     def image(self) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Procedural surfaces: the look of an attribute, as colours of the pixels of a drawing.
 
-Everything here is a pure function of a ``numpy.random.Generator`` and of the drawing, in whole numbers (see
-`fixed_point`), so that one seed gives the same pixels everywhere.
+Everything here is a pure function of a ``numpy.random.Generator`` and of the drawing, in whole
+numbers (see `fixed_point`), so that one seed gives the same pixels everywhere.
 """
 
 from __future__ import annotations
@@ -13,9 +13,26 @@ import numpy as np
 
 from aobench.mini import kernel
 from aobench.mini.fixed_point import (
-    ONE, PIXEL, TURN, TURN_BITS, Colour, Lanes, Weights, between, choose, direction, flat, fraction, fractions, lanes,
-    mix, pack, part_of_turn, ramp, shine, square_roots, to_and_fro, turns, weight,
-)  # fmt: skip
+    ONE,
+    PIXEL,
+    TURN,
+    TURN_BITS,
+    Lanes,
+    between,
+    choose,
+    direction,
+    flat,
+    fraction,
+    fractions,
+    mix,
+    pack,
+    part_of_turn,
+    ramp,
+    square_roots,
+    to_and_fro,
+    turns,
+    weight,
+)
 from aobench.mini.pictures import SIDE, Seen
 from aobench.mini.resampling import resized
 
@@ -39,22 +56,30 @@ COLOURS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, 
 
 #: The colours of each flat colour by shade, as a table.
 SHADES: dict[str, Lanes] = {
-    name: ramp((0, dark), (600, middle), (1000, light)) for name, (dark, middle, light) in COLOURS.items()
+    name: ramp((0, dark), (600, middle), (1000, light))
+    for name, (dark, middle, light) in COLOURS.items()
 }
 
 #: Strong hues that patterns are drawn in.
 HUES = pack(
     [
-        (200, 30, 35), (225, 120, 10), (30, 130, 50), (30, 70, 190), (115, 40, 165),
-        (215, 70, 140), (20, 20, 25), (20, 140, 140), (100, 60, 30),
+        (200, 30, 35),
+        (225, 120, 10),
+        (30, 130, 50),
+        (30, 70, 190),
+        (115, 40, 165),
+        (215, 70, 140),
+        (20, 20, 25),
+        (20, 140, 140),
+        (100, 60, 30),
     ],
-)  # fmt: skip
+)
 
 
 PALE = flat((245, 245, 240))
 
 
-# --- what surfaces are made of ----------------------------------------------------------------------------------------
+# --- what surfaces are made of --------------------------------------------------------------------
 
 
 def noise(rng: np.random.Generator, cells_y: int, cells_x: int, size: int = SIDE) -> np.ndarray:
@@ -69,7 +94,9 @@ def noise_on(seen: Seen, rng: np.random.Generator, cells_y: int, cells_x: int) -
 
 
 def phases(seen: Seen, across: int, down: int, period: int, start: int) -> np.ndarray:
-    """A pattern's phase, in TURN: of ``x * across + y * down`` (65,536ths) over ``period``, and ``start`` (both, too)."""
+    """A pattern's phase, in TURN: of ``x * across + y * down`` (65,536ths) over ``period``, and
+    ``start`` (both, too).
+    """
     step_x, step_y = ((part << TURN_BITS) // period for part in (across, down))
     phase = seen.x * np.int32(step_x)
     phase += seen.y * np.int32(step_y)
@@ -86,7 +113,7 @@ def _hue(rng: np.random.Generator) -> Lanes:
     return HUES[number : number + 1]
 
 
-# --- the surfaces -----------------------------------------------------------------------------------------------------
+# --- the surfaces ---------------------------------------------------------------------------------
 
 
 def striped(rng: np.random.Generator, seen: Seen) -> Lanes:
@@ -121,27 +148,11 @@ def dotted(rng: np.random.Generator, seen: Seen) -> Lanes:
 
 #: The fifths of a turn, from straight up: (across, down) in thousandths.
 FIFTHS = ((0, -1000), (951, -309), (588, 809), (-588, 809), (-951, -309))
-MARGIN = 48  #: pixels around a canvas for marks that lie half outside; none is wider
 
 
-def canvas() -> np.ndarray:
-    """A sheet of zeros on which marks are stamped, uint8, wider than a drawing by MARGIN on each side."""
-    return np.zeros((SIDE + 2 * MARGIN, SIDE + 2 * MARGIN), dtype=np.uint8)
-
-
-def stamp(sheet: np.ndarray, masks: list[np.ndarray], x: int, y: int, values: tuple[int, ...]) -> None:
-    """Put each mask on the canvas, in its value, with the upper left corner at the pixel (x, y)."""
-    side = len(masks[0])
-    if not (-side < x < SIDE and -side < y < SIDE):
-        return
-    part = sheet[y + MARGIN : y + MARGIN + side, x + MARGIN : x + MARGIN + side]
-    for mask, value in zip(masks, values, strict=True):
-        np.copyto(part, value, where=mask)
-
-
-def on_canvas(sheet: np.ndarray, seen: Seen) -> np.ndarray:
-    """The canvas at the pixels that are seen."""
-    return sheet[MARGIN:-MARGIN, MARGIN:-MARGIN].ravel().take(seen.where)
+def on_sheet(sheet: np.ndarray, seen: Seen) -> np.ndarray:
+    """What stands on a sheet, SIDE x SIDE, at the pixels that are seen."""
+    return sheet.ravel().take(seen.where)
 
 
 def eighths(length: int) -> tuple[int, int]:
@@ -150,22 +161,31 @@ def eighths(length: int) -> tuple[int, int]:
 
 
 @cache
-def _flower(part_x: int, part_y: int, radius: int) -> list[np.ndarray]:
-    """Masks of petals and heart, 29 x 29, the centre at pixel 14 and ``part`` eighths; ``radius`` in 16ths."""
+def _flower(part_x: int, part_y: int, radius: int) -> np.ndarray:
+    """1 on petals and 2 on the heart, uint8 29 x 29, the centre at pixel 14 and ``part`` eighths;
+    ``radius`` in 16ths.
+    """
     y, x = np.mgrid[0:29, 0:29] * 8000 - 14 * 8000  # in 8,000ths of a pixel
     y, x, size = y - 1000 * part_y, x - 1000 * part_x, radius * 500
-    petals = np.zeros(x.shape, dtype=bool)
+    flower = np.zeros(x.shape, dtype=np.uint8)
     for px, py in FIFTHS:
         dx, dy = x - px * size // 1000, y - py * size // 1000
-        petals |= 100 * (dx * dx + dy * dy) < 72 * size * size
-    return [petals, 10 * (x * x + y * y) < 3 * size * size]
+        flower[100 * (dx * dx + dy * dy) < 72 * size * size] = 1
+    flower[10 * (x * x + y * y) < 3 * size * size] = 2
+    return flower
+
+
+#: By kind of flower: the number of its petals' colour and of its heart's, behind the ground's.
+_FLOWERS = [np.array((0, number, 5), dtype=np.uint8) for number in range(1, 5)]
 
 
 def floral(rng: np.random.Generator, seen: Seen) -> Lanes:
     """Five-petalled flowers with yellow hearts on a pale or a dark green ground."""
     ground = (232, 240, 214) if fraction(rng) < 32768 else (46, 84, 60)
-    palette = pack([ground, (225, 45, 85), (240, 130, 180), (150, 70, 190), (235, 90, 40), (250, 205, 40)])
-    sheet = canvas()
+    palette = pack(
+        [ground, (225, 45, 85), (240, 130, 180), (150, 70, 190), (235, 90, 40), (250, 205, 40)]
+    )
+    sheet = np.zeros((SIDE, SIDE), dtype=np.uint8)
     step = 31
     off_x, off_y = step * fraction(rng), step * fraction(rng)
     for row in range(-1, 6):
@@ -173,17 +193,19 @@ def floral(rng: np.random.Generator, seen: Seen) -> Lanes:
             x = (2 * col + row % 2) * step * (PIXEL // 2) + off_x + 6 * fraction(rng)
             y = row * step * 87 * PIXEL // 100 + off_y + 6 * fraction(rng)
             radius = (11 * PIXEL + 3 * fraction(rng)) >> 13  # 5.5 to 7 pixels
-            colour = 1 + int(rng.integers(4))
+            kind = _FLOWERS[int(rng.integers(4))]
             (whole_x, part_x), (whole_y, part_y) = eighths(x), eighths(y)
-            stamp(sheet, _flower(part_x, part_y, radius), whole_x - 14, whole_y - 14, (colour, 5))
-    return palette.take(on_canvas(sheet, seen))
+            kernel.stamp(sheet, _flower(part_x, part_y, radius), whole_x - 14, whole_y - 14, kind)
+    return palette.take(on_sheet(sheet, seen))
 
 
 @cache
 def _rainbow() -> Lanes:
     """Colours around the circle of hues, 1,536 steps."""
     place = np.arange(1536)
-    channels = [np.clip(np.abs((place + shift * ONE) % 1536 - 768) - ONE, 0, ONE) for shift in (0, 4, 2)]
+    channels = [
+        np.clip(np.abs((place + shift * ONE) % 1536 - 768) - ONE, 0, ONE) for shift in (0, 4, 2)
+    ]
     return pack((np.stack(channels, axis=-1) * 450 + 25 * 2 * ONE + ONE) // (2 * ONE))
 
 
@@ -217,9 +239,17 @@ STONE = ramp((0, (246, 245, 242)), (1000, (205, 206, 210)))
 def marble(rng: np.random.Generator, seen: Seen) -> Lanes:
     """White stone with branching dark grey veins."""
     cosine, sine = direction(between(rng, -1000, 1000))
-    turbulence = noise_on(seen, rng, 4, 4) * 42 + noise_on(seen, rng, 9, 9) * 18 + noise_on(seen, rng, 20, 20) * 6
-    u = phases(seen, cosine, sine, 46 * PIXEL, fraction(rng)) + (turbulence * np.int32(turns(256 / 255 / 46)) >> 8)
-    v = phases(seen, -sine, cosine, 38 * PIXEL, fraction(rng)) + (turbulence * np.int32(turns(1.4 * 256 / 255 / 38)) >> 8)
+    turbulence = (
+        noise_on(seen, rng, 4, 4) * 42
+        + noise_on(seen, rng, 9, 9) * 18
+        + noise_on(seen, rng, 20, 20) * 6
+    )
+    u = phases(seen, cosine, sine, 46 * PIXEL, fraction(rng)) + (
+        turbulence * np.int32(turns(256 / 255 / 46)) >> 8
+    )
+    v = phases(seen, -sine, cosine, 38 * PIXEL, fraction(rng)) + (
+        turbulence * np.int32(turns(1.4 * 256 / 255 / 38)) >> 8
+    )
     main = weight(ONE - (to_and_fro(u) * 100 >> 4))  # falls to nothing over 0.16 of a half period
     fine = weight(ONE - to_and_fro(v) * 10) * 154 >> 8
     cloud = STONE.take(noise_on(seen, rng, 6, 6))
@@ -238,8 +268,9 @@ def brick(rng: np.random.Generator, seen: Seen) -> Lanes:
     tones = (fractions(rng, 64, 16) >> 8).astype(np.int32)
     tone = tones.ravel().take((row & 63) * 16 + (across >> TURN_BITS & 15))
     clay = CLAY.take((tone * 205 + noise_on(seen, rng, 30, 30) * 51) >> 8)
-    joints = [(part_of_turn(phase) < (12 * PIXEL << TURN_BITS) // (5 * size)) for phase, size in ((down, height), (across, width))]
-    return choose(joints[0] | joints[1], flat((222, 214, 202)), clay)
+    thick = (12 * PIXEL << TURN_BITS) // 5  # 2.4 pixels of mortar
+    mortar = (part_of_turn(down) < thick // height) | (part_of_turn(across) < thick // width)
+    return choose(mortar, flat((222, 214, 202)), clay)
 
 
 _ROOTS = square_roots(1 << 20)
@@ -248,16 +279,18 @@ _ROOTS = square_roots(1 << 20)
 def two_nearest(
     x: np.ndarray, y: np.ndarray, jitter: np.ndarray, cell: int, shift: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distances to the nearest and the next point of a jittered lattice, and the number of the nearest.
+    """Distances to the nearest and the next point of a jittered lattice, and the number of the
+    nearest.
 
-    Positions and distances are in 16ths of a pixel, int64; ``jitter`` 2 x count x count is in 65,536ths of ``cell``.
-    The points of row r lie at ``(r - 1 + jitter) * cell``, those of column c at ``(c + (r % 2) / 2 + jitter) * cell``
-    less ``shift`` 16ths.
+    Positions and distances are in 16ths of a pixel, int64; ``jitter`` 2 x count x count is in
+    65,536ths of ``cell``. The points of row r lie at ``(r - 1 + jitter) * cell``, those of column
+    c at ``(c + (r % 2) / 2 + jitter) * cell`` less ``shift`` 16ths.
     """
     rows, cols = np.indices(jitter.shape[1:])
     point_y = (rows - 1) * cell + (jitter[0] * cell >> 16)
     point_x = cols * cell + (rows % 2) * (cell // 2) + (jitter[1] * cell >> 16) - shift
-    near, far, nearest = kernel.two_nearest(x, y, point_x, point_y, cell, shift)
+    row, even, odd = (y + cell) // cell, (x + shift) // cell, (x + shift - cell // 2) // cell
+    near, far, nearest = kernel.two_nearest(x, y, row, even, odd, point_x, point_y)
     last = len(_ROOTS) - 1
     return _ROOTS.take(np.minimum(near, last)), _ROOTS.take(np.minimum(far, last)), nearest
 
@@ -279,7 +312,9 @@ def cobblestone(rng: np.random.Generator, seen: Seen) -> Lanes:
     near, far, nearest = two_nearest(*_half_grid(), jitter, cell, cell * 6 // 5)
     edge = weight((far - near) * 2)  # a gap of 8 pixels is whole
     tone = (fractions(rng, 81) * 70 + 150 * 65536) >> 8  # in 256ths
-    grey = (tone[nearest] * (64 + (edge * 3 >> 2)) >> 16).take((seen.y >> 1) * (SIDE // 2) + (seen.x >> 1))
+    grey = (tone[nearest] * (64 + (edge * 3 >> 2)) >> 16).take(
+        (seen.y >> 1) * (SIDE // 2) + (seen.x >> 1)
+    )
     return STONES.take(grey)
 
 

@@ -11,7 +11,12 @@ from aobench.mini.more_textures import BLOCK, form
 from aobench.mini.pictures import picture
 from aobench.mini.render import ATTRIBUTES, MORE_ATTRIBUTES, PIXELS, draw, paint, render
 
-DRAWINGS = [("teapot", "noto"), ("african elephant", "fluent"), ("violin", "noto"), ("castle", "fluent")]
+DRAWINGS = [
+    ("teapot", "noto"),
+    ("african elephant", "fluent"),
+    ("violin", "noto"),
+    ("castle", "fluent"),
+]
 
 
 def full(attribute, drawing, rng):
@@ -45,7 +50,9 @@ def test_each_looks_like_no_other(name, style):
     for one, other in combinations(looks, 2):
         if one not in MORE_ATTRIBUTES and other not in MORE_ATTRIBUTES:
             continue
-        least = 5 if {one, other} == {"pixelated", "plain"} else 20  # the blocks have the drawing's own colours
+        least = (
+            5 if {one, other} == {"pixelated", "plain"} else 20
+        )  # the blocks have the drawing's own colours
         apart = np.abs(looks[one] - looks[other]).mean()
         assert apart > least, f"{one} and {other} differ by {apart:.1f} of 255 on the {name}"
 
@@ -68,9 +75,13 @@ def test_pixelated_is_made_of_blocks():
         blocks = values.reshape(128 // BLOCK, BLOCK, 128 // BLOCK, -1)
         corner = values[::BLOCK, ::BLOCK].reshape(128 // BLOCK, 1, 128 // BLOCK, -1)
         corner = np.repeat(corner, BLOCK, axis=2).reshape(128 // BLOCK, 1, 128 // BLOCK, -1)
-        assert np.array_equal(blocks, np.broadcast_to(corner, blocks.shape)), f"a block has more than one {what}"
+        assert np.array_equal(blocks, np.broadcast_to(corner, blocks.shape)), (
+            f"a block has more than one {what}"
+        )
     assert set(np.unique(mask)) == {0, 255}
-    assert 0.8 < mask.sum(dtype=int) / drawing.alpha.sum(dtype=int) < 1.25, "the outline is not the drawing's"
+    assert 0.8 < mask.sum(dtype=int) / drawing.alpha.sum(dtype=int) < 1.25, (
+        "the outline is not the drawing's"
+    )
 
 
 def test_a_thin_drawing_keeps_an_outline():
