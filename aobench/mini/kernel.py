@@ -91,7 +91,9 @@ def _between(one: np.uint64, other: np.uint64, share: np.uint64) -> np.uint64:
 
 @njit(cache=True, nogil=True, inline="always")
 def _ground_lane(value: Any, lift: int) -> Any:
-    return min(max(np.int64(value & _LANE) - lift + 32, 0) >> 6, 255)
+    lane: Any = np.int64(value & _LANE)
+    lane = max(lane - lift + 32, 0) >> 6
+    return min(lane, 255)
 
 
 @njit(cache=True, nogil=True)

@@ -1,4 +1,4 @@
-"""The attributes beyond mini's: each paints something of its own, and the same from the same seed."""
+"""The attributes beyond mini's: each paints something of its own, the same from the same seed."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -28,7 +28,7 @@ def full(attribute, drawing, rng):
 
 
 def painted(name, style, seed=1):
-    """What each attribute makes of a drawing, inside its outline; and the drawing itself as 'plain'."""
+    """What each attribute makes of a drawing, inside its outline; the drawing itself is `plain`."""
     drawing = picture(name, style)
     inside = drawing.alpha > 127
     found = {
