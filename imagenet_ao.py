@@ -516,8 +516,13 @@ def _mini_mark() -> str:
     splits = _mini("splits")
     here = os.path.dirname(os.path.abspath(splits.__file__))
     digest = hashlib.sha256(repr(splits.IMAGES_PER_COMPOSITION).encode())
-    names = [f"{module}.py" for module in ("pictures", "render", "splits", "textures")] + ["objects.csv"]
-    names += sorted(name for name, _ in _files(here) if name.startswith("pictures/") and name.endswith(".webp"))
+    names = sorted(
+        name
+        for name, _ in _files(here)
+        if name == "objects.csv"
+        or (name.startswith("pictures/") and name.endswith(".webp"))
+        or (name.endswith(".py") and "/" not in name)
+    )
     for name in names:
         with open(f"{here}/{name}", "rb") as stream:
             digest.update(f"{name}\0".encode() + stream.read())
@@ -613,6 +618,7 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
                 "source": datasets.Value("string"),
                 "caption_count": datasets.Value("int64"),
                 "sha256": datasets.Value("string"),
+                **({"recipe": datasets.Value("string")} if mini else {}),
             }
         )
         return datasets.DatasetInfo(description=(__doc__ or "").split("\n")[0], features=features)
@@ -737,20 +743,18 @@ def _archive_rows(kind: str, archive: str, entries: Iterable[Entry]) -> Iterator
 
 
 def _mini_rows(split: str, start: int, stop: int) -> Iterator[dict[str, Any]]:
-    """Rows ``start`` to ``stop`` of a split of mini; the hash is of the RGB values, row by row."""
-    from PIL import Image
-
+    """Rows ``start`` to ``stop`` of a split of mini; ``sha256`` is of the RGB values, row by row."""
+    png_bytes = _mini("png").png_bytes
     for sample in islice(_mini("splits").samples(split), start, stop):
         pixels = sample.image()
-        stream = io.BytesIO()
-        Image.fromarray(pixels).save(stream, format="PNG", compress_level=1)
         yield {
-            "image": {"bytes": stream.getvalue(), "path": None},
+            "image": {"bytes": png_bytes(pixels), "path": None},
             "sample_id": sample.sample_id,
             "attribute": sample.attribute,
             "object": sample.name,
             "source": sample.sample_id,
-            "sha256": hashlib.sha256(pixels.tobytes()).hexdigest(),
+            "sha256": hashlib.sha256(pixels).hexdigest(),
+            "recipe": sample.recipe,
         }
 
 
@@ -794,12 +798,25 @@ def _download(dl_manager: Any) -> str:
 
 
 def fingerprint(dataset: datasets.Dataset | datasets.IterableDataset) -> str:
-    """16 hex digits of what ``dataset`` holds: ids, hashes of the images' bytes, compositions. No image is decoded.
+    """16 hex digits of what defines ``dataset``: ids, compositions, and hashes of the images' bytes.
 
-    It depends neither on the order of the rows nor on the form that they were loaded from.
+    Where images are drawn on the spot (mini), the hash of what each was drawn by stands for its bytes, so that a set
+    is the same set on every machine; `pixel_digest` tells whether the pixels are, too. No image is decoded. It depends
+    neither on the order of the rows nor on the form that they were loaded from.
     """
-    columns = ["sample_id", "sha256", "composition"]
-    rows: list[tuple[str, str, str]] = []
+    made_by = "recipe" if "recipe" in (dataset.column_names or ()) else "sha256"
+    return _digest_of_rows(dataset, ["sample_id", made_by, "composition"])
+
+
+def pixel_digest(dataset: datasets.Dataset | datasets.IterableDataset) -> str | None:
+    """16 hex digits of the pixels of a set that is drawn on the spot; None of another, whose fingerprint says it."""
+    if "recipe" not in (dataset.column_names or ()):
+        return None
+    return _digest_of_rows(dataset, ["sample_id", "sha256"])
+
+
+def _digest_of_rows(dataset: datasets.Dataset | datasets.IterableDataset, columns: list[str]) -> str:
+    rows: list[tuple[str, ...]] = []
     for batch in dataset.select_columns(columns).with_format(None).iter(batch_size=4096):
         rows.extend(zip(*(batch[column] for column in columns), strict=True))
     digest = hashlib.sha256()
@@ -823,7 +840,8 @@ Images of attribute-object compositions, to be classified into composition class
 - **folder**: somebody's own pictures in the same form. They are not the published benchmark, either, and their licence
   is their owner's to say.
 
-`sha256` is of the image file's bytes in v2 and folder, and of the RGB values in mini.
+`sha256` is of the image file's bytes in v2 and folder, and of the RGB values in mini. mini's `recipe` is of what an image is
+drawn by (the way of drawing, id, composition, seed, source drawings): by it the set is known.
 """
 
 
@@ -857,9 +875,9 @@ def prepare(
                 os.replace(f"{made}/{name}", f"{folder}/{split}-{number:05d}-of-{len(files):05d}.parquet")
         parts = {str(split): f"{folder}/{split}-*.parquet" for split in builder.info.splits}
         rows = datasets.load_dataset("parquet", data_files=parts, cache_dir=f"{scratch}/read")
-        facts = {name: (fingerprint(split), len(split)) for name, split in rows.items()}
+        facts = {name: _facts(split) for name, split in rows.items()}
         del rows
-    patterns = {split: mark_files(folder, split, mark) for split, (mark, _) in facts.items()}
+    patterns = {split: mark_files(folder, split, known["fingerprint"]) for split, known in facts.items()}
     _write_facts(out, config, facts)
     _write_card(out, config, builder.info, patterns)
     return out
@@ -890,14 +908,20 @@ tasks:
 """
 
 
-def _write_facts(out: str, config: str, facts: dict[str, tuple[str, int]]) -> None:
+def _facts(split: datasets.Dataset) -> dict[str, Any]:
+    """What fingerprints.json says of a split; ``pixels`` only where the fingerprint does not tell them."""
+    pixels = pixel_digest(split)
+    return {"fingerprint": fingerprint(split), "n": len(split)} | ({} if pixels is None else {"pixels": pixels})
+
+
+def _write_facts(out: str, config: str, facts: dict[str, dict[str, Any]]) -> None:
     """Add ``config`` to fingerprints.json, and write eval.yaml for the configs that are there."""
     path = f"{out}/fingerprints.json"
     table: dict[str, Any] = {}
     if os.path.exists(path):
         with open(path, encoding="utf-8") as stream:
             table = json.load(stream)
-    table[config] = {split: {"fingerprint": mark, "n": count} for split, (mark, count) in facts.items()}
+    table[config] = facts
     with open(path, "w", encoding="utf-8") as stream:
         stream.write(json.dumps(table, indent=2, sort_keys=True) + "\n")
     lines = [

@@ -142,6 +142,10 @@ def images_shown(records: Sequence[Record]) -> str:
 
 
 def _text(value: Any) -> str:
+    """``value`` as text; of a dataset's splits without the digest of pixels, which is only noted."""
+    if isinstance(value, dict) and isinstance(value.get("splits"), dict):
+        splits = {name: {k: v for k, v in facts.items() if k != "pixels"} for name, facts in value["splits"].items()}
+        value = {**value, "splits": splits}
     return json.dumps(value, sort_keys=True)
 
 

@@ -26,6 +26,7 @@ class Split:
     object_names: list[str]
     fingerprint: str
     left_out: int = 0  #: images that ``limit`` left out
+    pixels: str | None = None  #: digest of the pixels, where the fingerprint is of what they are drawn by
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -60,7 +61,7 @@ def open_splits(source: Source, wanted: tuple[str, ...] = ("id", "ood"), limit: 
             cause = cause.__cause__
         message = " ".join(str(cause).split()) or type(cause).__name__
         raise UserError(f"the dataset could not be opened: {message}") from error
-    found = [_split(name, loaded[name], imagenet_ao.fingerprint, limit) for name in wanted if name in loaded]
+    found = [_split(name, loaded[name], imagenet_ao, limit) for name in wanted if name in loaded]
     if limit is None and source.path:
         _check_fingerprints(Path(source.path), source.config, found)
     if not found:
@@ -95,7 +96,7 @@ def _check_fingerprints(folder: Path, config: str, splits: list[Split]) -> None:
             )
 
 
-def _split(name: str, rows: Any, fingerprint: Any, limit: int | None) -> Split:
+def _split(name: str, rows: Any, marks: Any, limit: int | None) -> Split:
     import datasets
 
     whole = len(rows)
@@ -119,6 +120,7 @@ def _split(name: str, rows: Any, fingerprint: Any, limit: int | None) -> Split:
         labels=[-1 if label is None else label for label in table["imagenet_label"]],
         attribute_names=list(rows.features["attribute"].names),
         object_names=list(rows.features["object"].names),
-        fingerprint=fingerprint(rows),
+        fingerprint=marks.fingerprint(rows),
+        pixels=marks.pixel_digest(rows),
         left_out=whole - len(rows),
     )

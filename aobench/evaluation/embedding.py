@@ -79,6 +79,8 @@ def image_store(model: Model, split: Split, folder: Path, size: int, draft: int 
         "what": "images", **_model_key(model), "processor": model.info.processor, "draft": draft,
         "fingerprint": split.fingerprint, "split": split.name,
     }  # fmt: skip
+    if split.pixels is not None:  # the fingerprint of a drawn set does not hang on its pixels, these vectors do
+        key["pixels"] = split.pixels
     return Store(folder, key, len(split), size)
 
 

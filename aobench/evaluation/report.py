@@ -22,7 +22,8 @@ KINDS = ("composition", "attribute", "object")
 #: Keys of results.json, each explained. Rows that differ in what is marked * are not comparable.
 RESULT_KEYS = {
     "model": "* id, kind, revision, processor, dtype, device of the model",
-    "dataset": "* name, config, limit (where --limit left images out) and, by split, fingerprint and number of images",
+    "dataset": "* name, config, limit (where --limit left images out) and, by split, fingerprint and number of images; "
+    "of a drawn set a digest of its pixels, too, which is noted and need not be the same",
     "templates": "* SHA-256 (16 digits) and number of the prompt templates",
     "candidates": "* by split: mode, SHA-256 (16 digits) and number of the candidates",
     "figures": "by split: accuracies 0..1 with intervals over compositions, chance and n; gap and harmonic mean",
@@ -50,12 +51,17 @@ def provenance(
             "name": Path(dataset).resolve().name if Path(dataset).is_dir() else dataset,  # the place is nobody else's
             "config": config,
             **short,
-            "splits": {s.name: {"fingerprint": s.fingerprint, "n": len(s)} for s in splits},
+            "splits": {s.name: _split_facts(s) for s in splits},
         },
         "templates": {"hash": texts_hash(templates), "n": len(templates)} if model.info.names_attributes else None,
         "code": version(),
         "stack": {name: metadata.version(name) for name in STACK} | {"python": platform.python_version()},
     }
+
+
+def _split_facts(split: Any) -> dict[str, Any]:
+    pixels = {} if split.pixels is None else {"pixels": split.pixels}
+    return {"fingerprint": split.fingerprint, "n": len(split), **pixels}
 
 
 def version() -> str:

@@ -17,7 +17,7 @@ from aobench.evaluation.table import Predictions, read
 
 #: Fingerprints of datasets that are the same for everyone: config -> split -> fingerprint. The published archive's
 #: are read from the dataset repository (fingerprints.json, which ``imagenet-ao prepare`` writes).
-KNOWN: Mapping[str, Mapping[str, str]] = {"mini": {"id": "5ee459434cfb5576", "ood": "8b5debfe2d9434eb"}}
+KNOWN: Mapping[str, Mapping[str, str]] = {"mini": {"id": "54a0eaa26739dbc1", "ood": "8acb7f0351d8b7e8"}}
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,14 @@ def test_incomparable_results_are_said_to_be(results, capsys):
     assert "the results differ in dataset: they are not comparable" in capsys.readouterr().out
 
 
+def test_other_pixels_of_the_same_set_are_only_noted(results, capsys):
+    content = json.loads(Path(results[0]).read_text())
+    content["dataset"]["splits"]["ood"]["pixels"] = "0" * 16
+    Path(results[0]).write_text(json.dumps(content))
+    assert main(["effective", *results, "--baseline", "all"]) == 0
+    assert "not comparable" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
