@@ -318,6 +318,8 @@ def _absolute(path: str) -> str:
     path = os.path.abspath(os.path.expanduser(str(path)))
     if not os.path.exists(path):
         raise DatasetError(f"no such file or folder: {_shown(path)}")
+    if not path.isprintable():  # the cache is named after it, and half a character can't be written there
+        raise DatasetError(f"the name {_shown(path)} holds what can't be printed: rename it")
     return path
 
 
@@ -514,7 +516,7 @@ def _entries(path: str) -> list[Entry]:
         first, second = twice[0]
         more = f", and {len(twice) - 1} more such pairs" if len(twice) > 1 else ""
         raise DatasetError(
-            f"{path} holds {first.sample_id!r} twice: {first.member!r} and {second.member!r}{more}; "
+            f"{path} holds {first.sample_id!r} twice: {first.member!a} and {second.member!a}{more}; "
             "rename or remove one"
         )
     if told:
@@ -1013,7 +1015,10 @@ def prepare(
     ``builder_kwargs`` go to `ImageNetAO`. Returns the absolute path of ``out``.
     """
     out = os.path.abspath(os.path.expanduser(os.fspath(out)))
-    os.makedirs(out, exist_ok=True)
+    try:
+        os.makedirs(out, exist_ok=True)
+    except (FileExistsError, ValueError):  # a file, a link to nothing or to itself; NUL, half a character
+        raise DatasetError(f"{_shown(out)} can't be made a folder: name another") from None
     _remove_leftovers(out)
     with tempfile.TemporaryDirectory(dir=out, prefix=SCRATCH) as scratch, _held(scratch):
         builder = ImageNetAO(config_name=config, cache_dir=f"{scratch}/cache", **builder_kwargs)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ def open_splits(source: Source, wanted: tuple[str, ...] = ("id", "ood"), limit: 
     """The splits of ``wanted`` that the dataset has. Raises UserError where it cannot be opened."""
     import imagenet_ao
 
-    loaded = _opened(source, wanted)
+    with bad_data_is_one_line("the dataset could not be opened"):
+        loaded = _load(source, wanted)
     splits = [_split(name, loaded[name], imagenet_ao.fingerprint, limit) for name in wanted if name in loaded]
     if source.path:
         _check_facts(Path(source.path), source.config, splits, whole=limit is None)
@@ -72,8 +74,12 @@ def open_splits(source: Source, wanted: tuple[str, ...] = ("id", "ood"), limit: 
     return splits
 
 
-def _opened(source: Source, wanted: tuple[str, ...]) -> dict[str, Any]:
-    """The splits. UserError where the data can't be used; what is a bug stays one."""
+@contextlib.contextmanager
+def bad_data_is_one_line(what: str) -> Iterator[None]:
+    """Turn what `datasets` raises for data that can't be used into a UserError; a bug stays what it is.
+
+    ``what``: what could not be done, such as ``the dataset could not be opened``.
+    """
     import datasets
     import pyarrow as pa
     import yaml
@@ -84,20 +90,23 @@ def _opened(source: Source, wanted: tuple[str, ...]) -> dict[str, Any]:
         *(datasets.exceptions.DatasetsError, HfHubHTTPError),
     )
     try:
-        return _load(datasets, source, wanted)
+        yield
     except Exception as error:
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
-        no_script = isinstance(cause, RuntimeError) and "scripts are no longer supported" in str(cause)
-        if not isinstance(cause, bad_data) and not no_script:
+        script = isinstance(cause, RuntimeError) and "scripts are no longer supported" in str(cause)
+        connection = type(cause).__module__.partition(".")[0] in ("httpx", "httpx2")  # by the Hub's version
+        if not (isinstance(cause, bad_data) or script or connection):
             raise
         message = " ".join(str(cause).split()) or type(cause).__name__
-        raise UserError(f"the dataset could not be opened: {message}") from error
+        raise UserError(f"{what}: {message if message.isprintable() else ascii(message)[1:-1]}") from error
 
 
-def _load(datasets: Any, source: Source, wanted: tuple[str, ...]) -> dict[str, Any]:
+def _load(source: Source, wanted: tuple[str, ...]) -> dict[str, Any]:
     """The dataset's splits by name; of mini only the wanted ones are drawn."""
+    import datasets
+
     if source.path:
         return dict(datasets.load_dataset(source.path, source.config))
     extra = dict(source.options)
