@@ -13,6 +13,8 @@ from typing import Any
 
 from PIL import Image
 
+from aobench.files import sha256_of
+
 # Pillow's warnings name no file; what matters is raised. Set once: threads share the filters.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
@@ -59,6 +61,11 @@ def image_data(cell: Mapping[str, Any] | None) -> bytes:
         return imagenet_ao.image_bytes(str(path))
     except imagenet_ao.ImageFaultError as error:
         raise BadImageError(str(error)) from error
+
+
+def pixels_sha256(image: Image.Image) -> str:
+    """SHA-256 of an RGB image's values, row by row: what a set that is drawn says of its images."""
+    return sha256_of(image.tobytes())
 
 
 def read_upright(path: Path, formats: tuple[str, ...] | None = None) -> Image.Image:

@@ -15,7 +15,7 @@ from aobench.files import read_json
 #: Columns of text, in which nothing may be null.
 TEXTS = ("sample_id", "composition", "sha256")
 COLUMNS = ("image", "attribute", "object", "imagenet_label", *TEXTS)
-#: Rows by which `_digests_of_files` sees what a column of digests is of.
+#: Rows by which `_digests_of` sees what a column of digests is of.
 TRIED = 16
 MEND = "prepare it with: imagenet-ao prepare"
 
@@ -34,7 +34,7 @@ class Split:
     object_names: list[str]
     fingerprint: str
     left_out: int = 0  #: images that ``limit`` left out
-    file_digests: bool = False  #: whether the column sha256 is of the images' own bytes
+    digests_of: str = ""  #: what the column sha256 is of: ``file``, ``pixels``, or something else
     not_read: dict[str, Any] = field(default_factory=dict)  #: see ``imagenet_ao.label_report``
 
     def __len__(self) -> int:
@@ -136,7 +136,7 @@ def _check_facts(folder: Path, config: str, splits: list[Split], whole: bool) ->
                 f"{folder} holds the split {split.name} of fingerprint {wanted} by its fingerprints.json, but "
                 f"{split.fingerprint} was loaded; make the folder anew, or delete its copy in the datasets cache"
             )
-        split.file_digests |= said.get("sha256") == "file"
+        split.digests_of = split.digests_of or ("file" if said.get("sha256") == "file" else "")
         if "fingerprint" in said:
             _check_compositions(split)
 
@@ -166,7 +166,7 @@ def _split(name: str, rows: Any, fingerprint: Any, limit: int | None) -> Split:
     if not isinstance(rows.features["image"], datasets.Image):
         raise UserError(f"split {name}: the column image holds no images; cast it: cast_column('image', Image())")
     rows = rows.cast_column("image", datasets.Image(decode=False))
-    table = {column: rows[column][:] for column in COLUMNS if column != "image"}
+    table = {column: _column(name, rows, column) for column in COLUMNS if column != "image"}
     for column in TEXTS:
         _check_texts(name, column, table[column])
     ids = table["sample_id"]
@@ -186,8 +186,15 @@ def _split(name: str, rows: Any, fingerprint: Any, limit: int | None) -> Split:
         object_names=object_names,
         fingerprint=fingerprint(rows),
         left_out=total - len(rows),
-        file_digests=_digests_of_files(rows),
+        digests_of=_digests_of(rows),
     )
+
+
+def _column(split: str, rows: Any, column: str) -> list[Any]:
+    try:
+        return rows[column][:]
+    except UnicodeDecodeError as error:
+        raise UserError(f"split {split}: {column} holds what is no text: it is damaged, make it anew") from error
 
 
 def _check_texts(split: str, column: str, values: Sequence[Any]) -> None:
@@ -239,11 +246,19 @@ def _labels(split: str, values: Sequence[Any], objects: Sequence[int], names: Se
     return labels
 
 
-def _digests_of_files(rows: Any) -> bool:
-    """Whether the digests are of the images' bytes, as they are unless a set is drawn: tried on some rows."""
+def _digests_of(rows: Any) -> str:
+    """What the digests are of, tried on some rows: the images' bytes, their pixels (of drawn sets), or neither."""
     from aobench.files import sha256_of
+    from aobench.images import BadImageError, image_data, pixels_sha256, read_image
 
     step = max(1, len(rows) // TRIED)
-    some = rows.select(range(0, len(rows), step)).select_columns(["image", "sha256"])
-    images = ((row["image"] or {}).get("bytes") for row in some)
-    return any(data and sha256_of(data) == said for data, said in zip(images, some["sha256"], strict=True))
+    for row in rows.select(range(0, len(rows), step)).select_columns(["image", "sha256"]):
+        try:
+            data = image_data(row["image"])
+            if sha256_of(data) == row["sha256"]:
+                return "file"
+            if pixels_sha256(read_image({"bytes": data})) == row["sha256"]:
+                return "pixels"
+        except BadImageError:
+            continue
+    return ""
