@@ -340,13 +340,19 @@ def _open_zip(path: str) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(_regular(path))
     except (zipfile.BadZipFile, OSError, NotImplementedError, UnicodeError, struct.error) as error:
-        raise DatasetError(f"{_shown(path)} is not a whole zip file ({error}): download it again") from None
+        raise DatasetError(
+            f"{_shown(path)} is not a whole zip file ({error}): download it again"
+        ) from None
     for info in archive.infolist():
         parts = re.split(r"[/\\]", info.filename)
         if ".." in parts or parts[0] == "" or ":" in parts[0]:
-            raise DatasetError(f"{path} holds a member that would be written outside its folder: {info.filename!r}")
+            raise DatasetError(
+                f"{path} holds a member that would be written outside its folder: {info.filename!r}"
+            )
         if info.flag_bits & 1:
-            raise DatasetError(f"{path} is encrypted: unpack it by hand and give the folder as data_dir")
+            raise DatasetError(
+                f"{path} is encrypted: unpack it by hand and give the folder as data_dir"
+            )
     return archive
 
 
@@ -359,7 +365,9 @@ class Tree(NamedTuple):
 
     files: dict[str, str]  #: by path a mark that changes with its content
     folders: list[str]
-    reached_again: list[str]  #: links to folders that are in the tree already, whose content isn't listed again
+    reached_again: list[
+        str
+    ]  #: links to folders that are in the tree already, whose content isn't listed again
 
 
 def _tree(path: str) -> Tree:
@@ -374,7 +382,9 @@ def _zip_tree(path: str) -> Tree:
             if info.filename[-1:] in ("/", "\\"):  # Windows PowerShell 5 writes backslashes
                 folders.append(info.filename)
             elif info.filename in files and info.filename.lower().endswith(ENDINGS):
-                raise DatasetError(f"{path} holds {info.filename!r} twice: unpack it and zip it again")
+                raise DatasetError(
+                    f"{path} holds {info.filename!r} twice: unpack it and zip it again"
+                )
             else:
                 files[info.filename] = f"{info.file_size} {info.CRC:08x}"
     return Tree(files, folders, [])
@@ -422,9 +432,13 @@ def _resolve(path: str) -> str:
         names = os.listdir(path)
     except OSError as error:
         raise DatasetError(f"{path} cannot be listed: {error.strerror}") from None
-    zips = [name for name in names if name.lower().endswith(".zip") and os.path.isfile(f"{path}/{name}")]
+    zips = [
+        name for name in names if name.lower().endswith(".zip") and os.path.isfile(f"{path}/{name}")
+    ]
     shown = [name for name in names if name[0] not in "._"]
-    if len(zips) == 1 and not any(os.path.isdir(f"{path}/{n}") or n.lower().endswith(ENDINGS) for n in shown):
+    if len(zips) == 1 and not any(
+        os.path.isdir(f"{path}/{n}") or n.lower().endswith(ENDINGS) for n in shown
+    ):
         return f"{path}/{zips[0]}"
     return path
 
@@ -467,10 +481,16 @@ def _listing(path: str) -> tuple[list[Entry], dict[str, list[str]]]:
             label = parts[-2] if len(parts) > 1 else ""
             entries.append(Entry(label, f"{label}/{parts[-1]}", member))
     full = {tuple(_parts(entry.member, zipped)[:-1]) for entry in entries}
-    strange = [parts for parts in others if tuple(parts[:-1]) in full or not parts[-1].lower().endswith(DOCUMENTS)]
+    strange = [
+        parts
+        for parts in others
+        if tuple(parts[:-1]) in full or not parts[-1].lower().endswith(DOCUMENTS)
+    ]
     left["ending"] = ["/".join(parts) for parts in strange]
     left["reached_again"] = sorted(tree.reached_again)
-    left["no_image"] = _folders_without_images(tree, zipped, full | {tuple(parts[:-1]) for parts in strange})
+    left["no_image"] = _folders_without_images(
+        tree, zipped, full | {tuple(parts[:-1]) for parts in strange}
+    )
     entries.sort(key=lambda entry: entry.sample_id)
     return entries, {why: names for why, names in left.items() if names}
 
@@ -480,7 +500,11 @@ def _folders_without_images(tree: Tree, zipped: bool, known: set[tuple[str, ...]
     folders = {tuple(_parts(name, zipped)) for name in tree.folders}
     folders |= {tuple(_parts(name, zipped)[:-1]) for name in tree.files}
     leaves = folders - {folder[:-1] for folder in folders} - known
-    shown = (folder for folder in leaves if not any(part[0] == "." or part == "__MACOSX" for part in folder))
+    shown = (
+        folder
+        for folder in leaves
+        if not any(part[0] == "." or part == "__MACOSX" for part in folder)
+    )
     return sorted("/".join(folder) for folder in shown if folder)
 
 
@@ -533,7 +557,12 @@ def label_report(path: str) -> dict[str, Any]:
     entries, left = _listing(_resolve(path))
     labels = Counter(entry.label for entry in entries)
     unknown = {label: count for label, count in labels.items() if parse_label(label) is None}
-    return {"images": labels.total(), "labels": len(labels), "unknown_labels": unknown, "left_out": left}
+    return {
+        "images": labels.total(),
+        "labels": len(labels),
+        "unknown_labels": unknown,
+        "left_out": left,
+    }
 
 
 def _known(entries: list[Entry], known: Any, where: str, on_bad_label: str) -> list[Entry]:
@@ -607,10 +636,14 @@ def image_bytes(path: str) -> bytes:
         with open(path, "rb") as stream:
             return stream.read()
     except (OSError, ValueError) as error:  # ValueError: NUL in the name, or half a character
-        raise ImageFaultError(f"cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+        raise ImageFaultError(
+            f"cannot be opened: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
 
-def upright_image(data: bytes, draft: int | None = None, formats: tuple[str, ...] | None = None) -> Any:
+def upright_image(
+    data: bytes, draft: int | None = None, formats: tuple[str, ...] | None = None
+) -> Any:
     """The image of ``data`` as a PIL image of its own mode, whole, turned as its EXIF orientation says.
 
     Of an animation it is the first frame. An orientation that is none of 1 to 8, or damaged EXIF, means upright.
@@ -644,7 +677,9 @@ def upright_image(data: bytes, draft: int | None = None, formats: tuple[str, ...
         raise
     except Image.DecompressionBombError as error:
         raise ImageFaultError(f"more than {MAX_PIXELS:,} pixels") from error
-    except UnidentifiedImageError as error:  # its message holds an address in memory, other in every run
+    except (
+        UnidentifiedImageError
+    ) as error:  # its message holds an address in memory, other in every run
         raise ImageFaultError("is no image of a format that Pillow reads") from error
     except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
         raise ImageFaultError(f"cannot be decoded: {_first_line(error)}") from error
@@ -667,20 +702,30 @@ def decode_image(data: bytes, draft: int | None = None) -> Any:
     from PIL import Image
 
     image = upright_image(data, draft)
-    sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
+    sixteen = image.mode.startswith("I;16") or (
+        image.mode == "I" and image.format in ("PNG", "PPM")
+    )
     if sixteen:
         return image.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
     if image.mode[0] in "IF":
         numbers = "32-bit integers" if image.mode[0] == "I" else "floating-point numbers"
-        raise ImageFaultError(f"holds {numbers}, which don't say what is white: save it with 8 or 16 bits")
+        raise ImageFaultError(
+            f"holds {numbers}, which don't say what is white: save it with 8 or 16 bits"
+        )
     try:
         if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
             image = image.convert("RGBA")
             ground = Image.new("RGBA", image.size, "white")
             return Image.alpha_composite(ground, image).convert("RGB")
         return image if image.mode == "RGB" else image.convert("RGB")
-    except (ValueError, TypeError, OSError) as error:  # a mode that Pillow can't convert, such as LAB
-        raise ImageFaultError(f"cannot be converted from {image.mode} to RGB: {_first_line(error)}") from error
+    except (
+        ValueError,
+        TypeError,
+        OSError,
+    ) as error:  # a mode that Pillow can't convert, such as LAB
+        raise ImageFaultError(
+            f"cannot be converted from {image.mode} to RGB: {_first_line(error)}"
+        ) from error
 
 
 def image_fault(data: bytes) -> str | None:
@@ -700,7 +745,9 @@ def _refuse_sizes(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise ImageFaultError(f"{width} x {height} pixels are more than {MAX_PIXELS:,}")
     if max(width, height) > MAX_SIDES_RATIO * min(width, height):
-        raise ImageFaultError(f"{width} x {height} pixels: one side is over {MAX_SIDES_RATIO:,} times the other")
+        raise ImageFaultError(
+            f"{width} x {height} pixels: one side is over {MAX_SIDES_RATIO:,} times the other"
+        )
 
 
 def _orientation(image: Any) -> int:

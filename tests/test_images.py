@@ -71,7 +71,9 @@ def test_every_orientation_is_seen_upright_in_every_format(form: str) -> None:
         for draft in (None, 8):
             pixels = np.asarray(read_image({"bytes": turned(form, orientation)}, draft)).astype(int)
             seen = [pixels[y, x].tolist() for y, x in ((2, 2), (2, -3), (-3, 2), (-3, -3))]
-            for colour, wanted in zip(seen, ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)), strict=True):
+            for colour, wanted in zip(
+                seen, ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)), strict=True
+            ):
                 said = f"{form}, orientation {orientation}, draft {draft}: {seen}"
                 assert [value > 128 for value in colour] == [bool(one) for one in wanted], said
 
@@ -120,7 +122,8 @@ def test_what_follows_the_end_of_a_jpeg_does_not_matter() -> None:
 def test_the_loader_and_the_readers_agree_on_damaged_files() -> None:
     smooth = corners().resize((70, 50), Image.Resampling.BICUBIC)
     files = {
-        form: encoded(smooth, form) for form in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000")
+        form: encoded(smooth, form)
+        for form in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000")
     }
     files["progressive"] = encoded(smooth, "JPEG", progressive=True)
     files["CMYK"] = encoded(smooth.convert("CMYK"), "JPEG")
@@ -133,11 +136,19 @@ def test_the_loader_and_the_readers_agree_on_damaged_files() -> None:
             flipped = bytearray(data)
             flipped[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
             for damaged in (cut, bytes(flipped)):
-                said = imagenet_ao.image_fault(damaged) is None, fault(damaged) is None, fault(damaged, 16) is None
-                assert len(set(said)) == 1, f"{name}, step {step}: loader, reader and reader of drafts say {said}"
+                said = (
+                    imagenet_ao.image_fault(damaged) is None,
+                    fault(damaged) is None,
+                    fault(damaged, 16) is None,
+                )
+                assert len(set(said)) == 1, (
+                    f"{name}, step {step}: loader, reader and reader of drafts say {said}"
+                )
                 bad += not said[0]
             if fault(cut) is None:
-                assert read_image({"bytes": cut}).tobytes() == whole, f"{name}: a cut image was read as another"
+                assert read_image({"bytes": cut}).tobytes() == whole, (
+                    f"{name}: a cut image was read as another"
+                )
     assert bad > 200, "the files were not damaged enough to tell anything"
 
 
@@ -178,7 +189,9 @@ def test_what_is_no_regular_file_is_bad_and_never_waited_for(tmp_path: Path) -> 
         read_upright(Path("/dev/zero"))
 
 
-@pytest.mark.parametrize("cell", [None, {}, {"bytes": None, "path": None}, {"bytes": None, "path": ""}])
+@pytest.mark.parametrize(
+    "cell", [None, {}, {"bytes": None, "path": None}, {"bytes": None, "path": ""}]
+)
 def test_a_null_image_is_bad(cell: Any) -> None:
     with pytest.raises(BadImageError, match="null"):
         read_image(cell)

@@ -129,7 +129,9 @@ def _check_facts(folder: Path, config: str, splits: list[Split], whole: bool) ->
     for split in splits:
         said = facts.get(split.name, {}) if isinstance(facts, dict) else None
         if not isinstance(said, dict):
-            raise UserError(f"{path} doesn't say what the split {split.name} of {config} is; make the folder anew")
+            raise UserError(
+                f"{path} doesn't say what the split {split.name} of {config} is; make the folder anew"
+            )
         wanted = said.get("fingerprint", split.fingerprint)
         if whole and split.fingerprint != wanted:
             raise UserError(
@@ -164,7 +166,9 @@ def _split(name: str, rows: Any, fingerprint: Any, limit: int | None) -> Split:
     if missing:
         raise UserError(f"split {name} lacks the column(s) {', '.join(missing)}; {MEND}")
     if not isinstance(rows.features["image"], datasets.Image):
-        raise UserError(f"split {name}: the column image holds no images; cast it: cast_column('image', Image())")
+        raise UserError(
+            f"split {name}: the column image holds no images; cast it: cast_column('image', Image())"
+        )
     rows = rows.cast_column("image", datasets.Image(decode=False))
     table = {column: _column(name, rows, column) for column in COLUMNS if column != "image"}
     for column in TEXTS:
@@ -172,7 +176,9 @@ def _split(name: str, rows: Any, fingerprint: Any, limit: int | None) -> Split:
     ids = table["sample_id"]
     twice, times = Counter(ids).most_common(1)[0] if ids else ("", 1)
     if times > 1:
-        raise UserError(f"split {name} holds the sample id {twice!r} more than once; prepare the dataset anew")
+        raise UserError(
+            f"split {name} holds the sample id {twice!r} more than once; prepare the dataset anew"
+        )
     attributes, attribute_names = _classes(name, "attribute", rows.features, table, may_lack=True)
     objects, object_names = _classes(name, "object", rows.features, table, may_lack=False)
     return Split(
@@ -194,7 +200,9 @@ def _column(split: str, rows: Any, column: str) -> list[Any]:
     try:
         return rows[column][:]
     except UnicodeDecodeError as error:
-        raise UserError(f"split {split}: {column} holds what is no text: it is damaged, make it anew") from error
+        raise UserError(
+            f"split {split}: {column} holds what is no text: it is damaged, make it anew"
+        ) from error
 
 
 def _check_texts(split: str, column: str, values: Sequence[Any]) -> None:
@@ -229,7 +237,9 @@ def _classes(
     return ids, list(kind.names)
 
 
-def _labels(split: str, values: Sequence[Any], objects: Sequence[int], names: Sequence[str]) -> list[int]:
+def _labels(
+    split: str, values: Sequence[Any], objects: Sequence[int], names: Sequence[str]
+) -> list[int]:
     """ImageNet's classes, -1 for none. UserError for what is none, and for an object with two of them."""
     labels = [-1 if value is None else value for value in values]
     class_of: dict[int, int] = {}

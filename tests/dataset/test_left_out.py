@@ -25,7 +25,9 @@ PNG = picture(0, "PNG")
 
 def load(data: Path | str, **options: Any) -> list[str]:
     """The sample ids."""
-    return datasets.load_dataset("imagenet_ao", data_dir=str(data), split="ood", **options)["sample_id"][:]
+    return datasets.load_dataset("imagenet_ao", data_dir=str(data), split="ood", **options)[
+        "sample_id"
+    ][:]
 
 
 def tree(folder: Path, *names: str) -> Path:
@@ -44,7 +46,14 @@ def zipped(path: Path, *names: str) -> Path:
 
 def test_other_formats_are_read(tmp_path: Path) -> None:
     endings = ("bmp", "jfif", "avif", "gif", "tif", "TIFF", "jp2", "jpe", "webp")
-    assert len(load(tree(tmp_path / "set", *(f"red_banana/{i}.{end}" for i, end in enumerate(endings))))) == 9
+    assert (
+        len(
+            load(
+                tree(tmp_path / "set", *(f"red_banana/{i}.{end}" for i, end in enumerate(endings)))
+            )
+        )
+        == 9
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,7 +72,10 @@ def test_what_is_left_out_is_told_and_counted(
     names: list[str], why: str, example: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     every = ["red_banana/0.png", *names]
-    for place in (tree(tmp_path / "set", *every), zipped(tmp_path / "set.zip", *(f"x/{name}" for name in every))):
+    for place in (
+        tree(tmp_path / "set", *every),
+        zipped(tmp_path / "set.zip", *(f"x/{name}" for name in every)),
+    ):
         caplog.clear()
         with caplog.at_level(logging.WARNING):
             assert load(place) == ["red_banana/0.png"]
@@ -72,8 +84,15 @@ def test_what_is_left_out_is_told_and_counted(
         assert list(label_report(str(place))["left_out"]) == [why]
 
 
-def test_litter_and_documents_need_no_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    names = ("x/red_banana/0.png", "x/README.md", "__MACOSX/x/red_banana/._0.png", "x/red_banana/Thumbs.db")
+def test_litter_and_documents_need_no_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = (
+        "x/red_banana/0.png",
+        "x/README.md",
+        "__MACOSX/x/red_banana/._0.png",
+        "x/red_banana/Thumbs.db",
+    )
     with caplog.at_level(logging.WARNING):
         assert load(tree(tmp_path / "set", *names)) == ["red_banana/0.png"]
     assert caplog.text == ""
@@ -83,7 +102,9 @@ def test_empty_label_folders_are_told(tmp_path: Path) -> None:
     place = tree(tmp_path / "set", "red_banana/0.png")
     (place / "red_lion").mkdir()
     assert label_report(str(place))["left_out"] == {"no_image": ["red_lion"]}
-    archive = zipped(tmp_path / "set.zip", "x/", "x/red_banana/", "x/red_banana/0.png", "x/red_lion/")
+    archive = zipped(
+        tmp_path / "set.zip", "x/", "x/red_banana/", "x/red_banana/0.png", "x/red_lion/"
+    )
     assert label_report(str(archive))["left_out"] == {"no_image": ["x/red_lion"]}
 
 
@@ -105,7 +126,10 @@ def test_folders_that_links_reach_again(tmp_path: Path) -> None:
     (place / "a_red_banana").symlink_to("red_banana")
     (place / "red_banana" / "up").symlink_to("..")
     assert load(place) == ["red_banana/0.png"], "a folder keeps its own name, whatever links to it"
-    assert label_report(str(place))["left_out"]["reached_again"] == ["a_red_banana", "red_banana/up"]
+    assert label_report(str(place))["left_out"]["reached_again"] == [
+        "a_red_banana",
+        "red_banana/up",
+    ]
     tree(tmp_path / "elsewhere", "7.png")
     (place / "red_teapot").symlink_to(tmp_path / "elsewhere")
     assert load(place) == ["red_banana/0.png", "red_teapot/7.png"]
@@ -127,7 +151,9 @@ def test_labels_that_differ_in_case_are_both_read(tmp_path: Path) -> None:
 
 def test_names_that_differ_in_unicode_form_are_told_apart_in_the_message(tmp_path: Path) -> None:
     names = [unicodedata.normalize(form, "x/red_banana/é.png") for form in ("NFC", "NFD")]
-    with pytest.raises(DatasetError, match=r"twice: 'x/red_banana/e\\u0301.png' and 'x/red_banana/\\xe9.png'"):
+    with pytest.raises(
+        DatasetError, match=r"twice: 'x/red_banana/e\\u0301.png' and 'x/red_banana/\\xe9.png'"
+    ):
         load(zipped(tmp_path / "set.zip", *names))
 
 
@@ -157,7 +183,9 @@ def test_an_encrypted_member(tmp_path: Path) -> None:
         load(path)
 
 
-def test_what_is_no_regular_file_is_unreadable(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_no_regular_file_is_unreadable(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     place = tree(tmp_path / "set", "red_banana/0.png")
     os.mkfifo(place / "red_banana" / "1.png")
     (place / "red_banana" / "2.png").symlink_to("2.png")
@@ -172,7 +200,10 @@ def test_what_is_no_regular_file_is_unreadable(tmp_path: Path, caplog: pytest.Lo
         assert len(load(place)) == 5
     assert caplog.text.count("cannot be opened: it is not a regular file") == 3
     os.mkfifo(tmp_path / "a.zip")
-    for options in ({"data_dir": tmp_path / "a.zip"}, {"data_dir": place, "counts": str(tmp_path / "a.zip")}):
+    for options in (
+        {"data_dir": tmp_path / "a.zip"},
+        {"data_dir": place, "counts": str(tmp_path / "a.zip")},
+    ):
         with pytest.raises(DatasetError, match="not a regular file"):
             load(options.pop("data_dir"), **options)  # type: ignore[arg-type]
 
@@ -201,10 +232,14 @@ def test_paths_that_lead_nowhere_are_one_line(tmp_path: Path) -> None:
             prepare(str(path), "mini", only="id")
 
 
-def test_the_folder_of_a_killed_prepare_is_removed_and_a_running_ones_is_not(tmp_path: Path) -> None:
+def test_the_folder_of_a_killed_prepare_is_removed_and_a_running_ones_is_not(
+    tmp_path: Path,
+) -> None:
     place = tree(tmp_path / "set", "red_banana/0.png")
     out = tmp_path / "out"
-    (out / ".prepare-old" / "cache").mkdir(parents=True)  # of an earlier version, which held no lock
+    (out / ".prepare-old" / "cache").mkdir(
+        parents=True
+    )  # of an earlier version, which held no lock
     code = (
         "import imagenet_ao, pathlib, sys, time\n"
         "out = pathlib.Path(sys.argv[1]); (out / '.prepare-killed').mkdir()\n"
@@ -213,7 +248,9 @@ def test_the_folder_of_a_killed_prepare_is_removed_and_a_running_ones_is_not(tmp
     )
     here = str(Path(imagenet_ao.__file__).parent)
     with subprocess.Popen(
-        [sys.executable, "-c", code, str(out)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": here}
+        [sys.executable, "-c", code, str(out)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": here},
     ) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == b"held\n"

@@ -63,7 +63,9 @@ def own(place: Path, features: dict[str, Any] | None = None, **changed: Any) -> 
     shape = datasets.Features({name: kinds[name] for name in columns})
     datasets.Dataset.from_dict(columns, features=shape).to_parquet(place / "data" / "ood-0.parquet")
     files = "  data_files:\n  - {split: ood, path: data/ood-*.parquet}\n"
-    (place / "README.md").write_text(f"---\nconfigs:\n- config_name: own\n{files}---\n", encoding="utf-8")
+    (place / "README.md").write_text(
+        f"---\nconfigs:\n- config_name: own\n{files}---\n", encoding="utf-8"
+    )
     return place
 
 
@@ -89,19 +91,31 @@ TEXT = datasets.Value("string")
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"attribute": list("aabbcc"), "features": {"attribute": TEXT}}, "attribute holds string, not ids of names"),
+        (
+            {"attribute": list("aabbcc"), "features": {"attribute": TEXT}},
+            "attribute holds string, not ids of names",
+        ),
         ({"object": list("aabbcc"), "features": {"object": TEXT}}, "class_encode_column('object')"),
         ({"object": IDS, "features": {"object": datasets.Value("int64")}}, "object holds int64"),
         ({"object": [0, 0, 1, 1, None, None]}, "object is None in row 5 ('2/4')"),
         ({"object": [0, 0, 1, 1, 2, -1]}, "object is -1 in row 6"),
         ({"sample_id": [None, *"bcdef"]}, "sample_id is None in row 1"),
-        ({"sample_id": IDS, "features": {"sample_id": datasets.Value("int64")}}, "sample_id is 0 in row 1"),
+        (
+            {"sample_id": IDS, "features": {"sample_id": datasets.Value("int64")}},
+            "sample_id is 0 in row 1",
+        ),
         ({"sample_id": list("abcdea")}, "'a' more than once"),
         ({"composition": [*"abcde", None]}, "composition is None in row 6"),
         ({"sha256": [*"abcde", None]}, "sha256 is None in row 6"),
-        ({"imagenet_label": [7, 8, -1, -1, -1, -1]}, "'banana' has the imagenet_label 7 in one row and 8 in row 2"),
+        (
+            {"imagenet_label": [7, 8, -1, -1, -1, -1]},
+            "'banana' has the imagenet_label 7 in one row and 8 in row 2",
+        ),
         ({"imagenet_label": [1000] * 6}, "imagenet_label is 1000 in row 1"),
-        ({"imagenet_label": list("aabbcc"), "features": {"imagenet_label": TEXT}}, "imagenet_label is 'a'"),
+        (
+            {"imagenet_label": list("aabbcc"), "features": {"imagenet_label": TEXT}},
+            "imagenet_label is 'a'",
+        ),
         ({"image": list("aabbcc"), "features": {"image": TEXT}}, "holds no images"),
         ({"image": None}, "lacks the column(s) image"),
         ({"sha256": None}, "lacks the column(s) sha256"),
@@ -114,7 +128,9 @@ def test_bad_columns_are_one_line(changed: dict[str, Any], words: str, tmp_path:
     assert "\n" not in str(error.value)
 
 
-def test_null_and_damaged_images_count_as_unreadable(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_null_and_damaged_images_count_as_unreadable(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     images = [{"bytes": png(row), "path": None} for row in range(6)]
     images[0] = None  # type: ignore[call-overload]
     images[3] = {"bytes": b"", "path": None}
@@ -125,7 +141,17 @@ def test_null_and_damaged_images_count_as_unreadable(tmp_path: Path, capsys: pyt
     assert len(names) == 6
     assert sorted(bad) == [0, 3, 5], bad
     out = tmp_path / "out"
-    arguments = ["evaluate", "mini", "--dataset", str(place), "--config", "own", "--out", str(out), "--cpu"]
+    arguments = [
+        "evaluate",
+        "mini",
+        "--dataset",
+        str(place),
+        "--config",
+        "own",
+        "--out",
+        str(out),
+        "--cpu",
+    ]
     assert cli.main(arguments) == 0
     assert "50.0 [" in capsys.readouterr().out, "three of six could be read, and were named right"
     assert cli.main([*arguments, "--on-bad-image", "stop"]) == 2
@@ -133,11 +159,16 @@ def test_null_and_damaged_images_count_as_unreadable(tmp_path: Path, capsys: pyt
 
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("digests", ["file", "pixels"])
-def test_an_image_that_is_not_its_rows_is_refused(digests: str, workers: int, tmp_path: Path) -> None:
+def test_an_image_that_is_not_its_rows_is_refused(
+    digests: str, workers: int, tmp_path: Path
+) -> None:
     images = [png(row) for row in range(6)]
     marks = [hashlib.sha256(data).hexdigest() for data in images]
     if digests == "pixels":
-        marks = [hashlib.sha256(np.asarray(Image.open(io.BytesIO(data))).tobytes()).hexdigest() for data in images]
+        marks = [
+            hashlib.sha256(np.asarray(Image.open(io.BytesIO(data))).tobytes()).hexdigest()
+            for data in images
+        ]
     good = own(tmp_path / "good", sha256=marks)
     assert not evaluated(good, workers=workers)["ood"][-1]
     images[4], images[1] = images[1], images[4]  # whole pictures, at each other's place
@@ -151,7 +182,9 @@ def test_damaged_parquet_files_never_give_another_result(tmp_path: Path) -> None
     for number, label in enumerate(("red_banana", "golden_lion", "wooden_teapot")):
         (tmp_path / "set" / label).mkdir(parents=True)
         for index, ending in enumerate(("png", "jpg", "bmp")):
-            pixels = np.random.default_rng(3 * number + index).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+            pixels = np.random.default_rng(3 * number + index).integers(
+                0, 256, (16, 16, 3), dtype=np.uint8
+            )
             Image.fromarray(pixels).save(tmp_path / "set" / label / f"{index}.{ending}")
     good = Path(imagenet_ao.prepare(tmp_path / "good", data_dir=str(tmp_path / "set")))
     assert json.loads((good / "fingerprints.json").read_text())["v2"]["ood"]["sha256"] == "file"
@@ -188,7 +221,9 @@ def test_ids_that_another_composition_has_are_refused(tmp_path: Path) -> None:
         open_splits(Source("own", path=str(place)))
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"own": 3}', '{"own": {"ood": 3}}', '{"own": NaN}', "[" * 20_000])
+@pytest.mark.parametrize(
+    "content", ["", "{", '{"own": 3}', '{"own": {"ood": 3}}', '{"own": NaN}', "[" * 20_000]
+)
 def test_damaged_fingerprints_are_one_line(content: str, tmp_path: Path) -> None:
     place = own(tmp_path / "set")
     (place / "fingerprints.json").write_text(content, encoding="utf-8")
@@ -208,6 +243,10 @@ def test_a_bug_stays_a_traceback_and_bad_data_does_not() -> None:
     for bug in (TypeError("x"), KeyError("x"), AttributeError("x"), AssertionError()):
         with pytest.raises(type(bug)), bad_data_is_one_line("opening"):
             raise bug
-    for bad in (OSError("gone"), imagenet_ao.DatasetError("gone"), datasets.exceptions.DatasetNotFoundError("gone")):
+    for bad in (
+        OSError("gone"),
+        imagenet_ao.DatasetError("gone"),
+        datasets.exceptions.DatasetNotFoundError("gone"),
+    ):
         with pytest.raises(UserError, match="opening: gone"), bad_data_is_one_line("opening"):
             raise RuntimeError("while loading") from bad
