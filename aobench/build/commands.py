@@ -155,7 +155,8 @@ def _composed(manifest: dict[str, Any]) -> list[str]:
 
 def _generated(manifest: dict[str, Any]) -> list[str]:
     facts = manifest["facts"]
-    return [f"generate: {facts['images']:,} images, {facts['flagged']:,} flagged by a safety checker"]
+    broken = f", {facts['broken']:,} that are no pictures (see fault)" if facts.get("broken") else ""
+    return [f"generate: {facts['images']:,} images, {facts['flagged']:,} flagged by a safety checker{broken}"]
 
 
 def _validated(manifest: dict[str, Any]) -> list[str]:

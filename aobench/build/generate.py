@@ -21,12 +21,13 @@ from aobench.build.pictures import pictures_mark, with_pictures
 from aobench.build.steps import changes, digest, folder, read_rows, write_manifest, write_table
 from aobench.errors import UserError
 from aobench.files import write_in_one_move
+from aobench.images import BadImageError, read_upright
 
 TABLE = "images.parquet"
 RECIPE = "recipe.json"
 SCHEMA = [("image_id", "string"), ("attribute", "string"), ("object", "string"), ("index", "int64"), ("seed", "int64"),
           ("prompt", "string"), ("file", "string"), ("sha256", "string"), ("width", "int64"), ("height", "int64"),
-          ("flagged", "bool")]  # fmt: skip
+          ("flagged", "bool"), ("fault", "string")]  # fmt: skip
 
 
 def made_from(options: Generate, seed: int, out: Path, config_path: Path) -> dict[str, Any]:
@@ -116,7 +117,9 @@ def run(
         return generator.facts
     rows = [_row(where, task) for task in tasks]
     table = write_table(where / TABLE, rows, SCHEMA)
-    facts = {"images": len(rows), "flagged": sum(row["flagged"] for row in rows), **generator.facts}
+    broken = sum(bool(row["fault"]) for row in rows)
+    flagged = sum(row["flagged"] for row in rows) - broken
+    facts = {"images": len(rows), "flagged": flagged, **({"broken": broken} if broken else {}), **generator.facts}
     if "model" in facts:
         facts["model"] = options.model  # as the configuration names it, not where it lies
     write_manifest(out, "generate", made, [table], facts)
@@ -161,14 +164,11 @@ def _missing(where: Path, tasks: Sequence[Task]) -> set[str]:
 
 def _says(where: Path, task: Task) -> bool:
     """Whether the file is a whole PNG that says this prompt and seed."""
-    from PIL import Image
-
     try:
-        with Image.open(_path(where, task)) as image:
-            image.load()
-            return image.info.get("prompt") == task.prompt and image.info.get("seed") == str(task.seed)
-    except Exception:  # Pillow has many errors for damaged files
+        said = read_upright(_path(where, task), ("PNG",)).info
+    except BadImageError:
         return False
+    return said.get("prompt") == task.prompt and said.get("seed") == str(task.seed)
 
 
 def _path(where: Path, task: Task) -> Path:
@@ -187,11 +187,13 @@ def _make(generator: Generator, batch: list[Task], missing: Collection[str], whe
 
 
 def _png(task: Task, made: Made) -> bytes:
-    """The image as PNG, which itself says its prompt, its seed and whether a safety checker objected."""
+    """The image as PNG, which itself says its prompt, its seed, whether it was flagged, and its fault."""
     from PIL.PngImagePlugin import PngInfo
 
     about = PngInfo()
-    for key, value in (("prompt", task.prompt), ("seed", str(task.seed)), ("flagged", str(int(made.flagged)))):
+    flagged = str(int(made.flagged or bool(made.fault)))
+    said = {"prompt": task.prompt, "seed": str(task.seed), "flagged": flagged}
+    for key, value in (said | ({"fault": made.fault} if made.fault else {})).items():
         about.add_itxt(key, value)
     stream = io.BytesIO()
     made.image.convert("RGB").save(stream, format="PNG", pnginfo=about)
@@ -199,15 +201,11 @@ def _png(task: Task, made: Made) -> bytes:
 
 
 def _row(where: Path, task: Task) -> dict[str, Any]:
-    from PIL import Image
-
     path = _path(where, task)
     try:
-        with Image.open(path) as image:
-            image.load()
-            width, height = image.size
-            flagged = image.info.get("flagged") == "1"
-    except OSError as error:
+        image = read_upright(path, ("PNG",))
+    except BadImageError as error:
         raise UserError(f"{path} can't be read ({error}); delete it, and the next run makes it again") from error
+    about = {"flagged": image.info.get("flagged") == "1", "fault": str(image.info.get("fault", ""))}
     return {**dataclasses.asdict(task), "file": path.relative_to(where).as_posix(), "sha256": digest(path),
-            "width": width, "height": height, "flagged": flagged}  # fmt: skip
+            "width": image.width, "height": image.height, **about}  # fmt: skip

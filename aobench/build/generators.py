@@ -30,10 +30,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Made:
-    """An image, and whether a safety checker objected to it (it is black then)."""
+    """An image, and whether a safety checker objected to it (it is black then).
+
+    ``fault``: why it is no picture at all, such as pixels that aren't numbers; empty where it is one.
+    """
 
     image: Image.Image
     flagged: bool = False
+    fault: str = ""
 
 
 class Generator(Protocol):
@@ -113,6 +117,9 @@ class Diffusion:
                 model, dtype=getattr(torch, dtype), revision=revision, use_safetensors=True
             )
         _check_call(self.pipe, self.call)
+        takes = inspect.signature(self.pipe.__call__).parameters
+        # Numbers, where the pipeline gives them: a picture can't say that a pixel was none.
+        self.output = {"output_type": "np"} if "output_type" in takes else {}
         device = PartialState().device
         self.pipe.to(device)
         self.pipe.set_progress_bar_config(disable=True)
@@ -130,7 +137,8 @@ class Diffusion:
 
         noise = [torch.Generator("cpu").manual_seed(task.seed) for task in tasks]
         try:
-            output = self.pipe(prompt=[task.prompt for task in tasks], generator=noise, **self.call)
+            prompts = [task.prompt for task in tasks]
+            output = self.pipe(prompt=prompts, generator=noise, **self.call, **self.output)
         except (RuntimeError, MemoryError) as error:
             if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
                 raise UserError(f"generate: the pipeline fails with these options: {_first_line(error)}") from error
@@ -144,11 +152,38 @@ class Diffusion:
         except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
             raise UserError(f"generate: options: the pipeline refuses them: {_first_line(error)}") from error
         flags = getattr(output, "nsfw_content_detected", None) or [False] * len(tasks)
-        if len(output.images) != len(tasks) or not all(hasattr(image, "save") for image in output.images):
+        if len(output.images) != len(tasks) or not all(map(_is_picture, output.images)):
             raise UserError(
                 f"generate: options {self.call} don't give one picture a prompt; take out what changes that"
             )
-        return [Made(image, bool(flag)) for image, flag in zip(output.images, flags, strict=True)]
+        return [_as_made(image, bool(flag)) for image, flag in zip(output.images, flags, strict=True)]
+
+
+def _is_picture(output: Any) -> bool:
+    """Whether it is a picture, or an array of one: height x width x 1, 3 or 4."""
+    shape: tuple[int, ...] = getattr(output, "shape", ())
+    return hasattr(output, "save") or (len(shape) == 3 and shape[2] in (1, 3, 4))
+
+
+def _as_made(output: Any, flagged: bool) -> Made:
+    """A picture of a pipeline's output, numbers of 0 to 1, rounded as diffusers does; a fault is named."""
+    import numpy as np
+    from PIL import Image
+
+    fault = ""
+    if not hasattr(output, "save"):
+        if not np.isfinite(output).all():
+            fault = "its pixels are not numbers"
+        pixels = (np.nan_to_num(output, nan=0, posinf=0, neginf=0) * 255).round().astype("uint8")
+        output = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels[..., :3])
+    if not (fault or flagged) and all(low == high for low, high in _extrema(output)):
+        fault = "it is of one colour"
+    return Made(output, flagged or bool(fault), fault)
+
+
+def _extrema(image: Image.Image) -> tuple[tuple[float, float], ...]:
+    """The least and the greatest value of each channel of the picture in RGB."""
+    return image.convert("RGB").getextrema()  # type: ignore[return-value]
 
 
 def _first_line(error: BaseException) -> str:

@@ -146,6 +146,7 @@ def test_unknown_labels_are_told(folder: Path, caplog: pytest.LogCaptureFixture)
         "images": IMAGES * len(LABELS),
         "labels": len(LABELS),
         "unknown_labels": {label: IMAGES for label in sorted(LABELS) if LABELS[label] is None},
+        "left_out": {},
     }
     with pytest.raises(DatasetError, match="'test tube'"):
         load(folder, on_bad_label="stop")
@@ -173,7 +174,7 @@ def test_bad_images_are_kept_and_told(folder: Path, caplog: pytest.LogCaptureFix
     assert {row["sample_id"]: row["image"]["bytes"] for row in raw}["red ambulance/1.jpg"] == whole[: len(whole) // 2]
     assert {row["sample_id"]: row["image"]["bytes"] for row in raw}["red ambulance/0.png"] == b""
     assert fingerprint(rows) != good
-    with pytest.raises(DatasetError, match=r"3 of 21 images .*red ambulance/0\.png \(no bytes\)"):
+    with pytest.raises(DatasetError, match=r"3 of 21 images .*red ambulance/0\.png \(the file is empty: no bytes\)"):
         load(folder, on_bad_image="stop")
 
 

@@ -130,7 +130,7 @@ def _flagged(images: Sequence[Mapping[str, Any]], out: Path) -> dict[str, str]:
     """The reason of each image that was flagged in the step before, which no judge and no person overrules."""
     made = (read_manifest(out, "generate") or {}).get("facts", {})
     who = "the safety checker objected" if made.get("safety_checker") else "the generator marked it as not to be shown"
-    return {row["image_id"]: f"flagged: {who}" for row in images if row["flagged"]}
+    return {row["image_id"]: f"flagged: {row.get('fault') or who}" for row in images if row["flagged"]}
 
 
 def _verdicts(
