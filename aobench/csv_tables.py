@@ -47,7 +47,7 @@ def parse_csv_rows(
     """
     names: list[str] = []
     rows: list[dict[str, str]] = []
-    for line, fields in _records(text, where, separator):
+    for line, fields in csv_records(text, where, separator):
         if not names:
             names = _header(fields, where, required)
         elif len(fields) != len(names):
@@ -62,8 +62,8 @@ def parse_csv_rows(
     return rows
 
 
-def _records(text: str, where: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Each record's first line, from 1, and its fields; empty lines are passed over."""
+def csv_records(text: str, where: str, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """Each record's first line, from 1, and its fields; empty lines are passed over. UserError as `read_csv_rows`."""
     field = re.compile(rf'"((?:[^"]|"")*)"|([^{re.escape(separator)}"\r\n\0]*)')
     line_end = re.compile(r"\r\n|\n|\r")
     position, line = 0, 1

@@ -23,8 +23,13 @@ KINDS = {
 }  # fmt: skip
 PACKED = (".gz", ".zst")
 
+UTF8_MARK, UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+#: A line of JSON that is longer (bytes) is none: the file lacks line ends, or is something else.
+LONGEST_LINE = 1 << 26
+
 #: Schemes that pyarrow reads; all others go through fsspec.
 _ARROW_SCHEMES = ("s3", "gs", "gcs")
+_WEB = ("http://", "https://")
 
 
 class BadFileError(Exception):
@@ -39,8 +44,20 @@ class Files:
     left_out: list[str] = field(default_factory=list)
 
 
+def file_name(path: str) -> str:
+    """The last part of a path or a URL; of a web address without its query.
+
+    Example:
+        >>> file_name("https://example.org/resolve/main/x.parquet?download=true")
+        'x.parquet'
+    """
+    if path.lower().startswith(_WEB):
+        path = re.split(r"[?#]", path, maxsplit=1)[0]
+    return path.rsplit("/", 1)[-1]
+
+
 def _kind(path: str) -> str | None:
-    name = path.rsplit("/", 1)[-1].lower()
+    name = file_name(path).lower()
     for packed in PACKED:
         name = name.removesuffix(packed)
     return next((kind for ending, kind in KINDS.items() if name.endswith(ending)), None)
@@ -81,7 +98,7 @@ def expand(patterns: Sequence[str], out: Path | None = None) -> Files:
             raise UserError(f"{pattern} names no caption file; give files, folders or globs such as 'part-*.parquet'")
         for path in named:
             kind_of(path)
-            found.setdefault(path if is_remote(path) else str(Path(path).resolve()), path)
+            found.setdefault(path if is_remote(path) else os.path.realpath(path), path)
     files.paths = list(found.values())
     _refuse_pairs(files.paths)
     return files
@@ -131,7 +148,7 @@ def _is_audit(manifest: Path) -> bool:
 
 
 def _is_caption_file(path: str) -> bool:
-    return _kind(path) is not None and not path.rsplit("/", 1)[-1].startswith((".", "_"))
+    return _kind(path) is not None and not file_name(path).startswith((".", "_"))
 
 
 def _refuse_pairs(paths: Sequence[str]) -> None:
@@ -182,11 +199,14 @@ def file_system(url: str) -> tuple[Any, str]:
 
 def _remote(pattern: str) -> tuple[list[str], bool]:
     """The files that a URL names, and whether it names several."""
-    if not re.search(r"[*?\[]", pattern):
+    web = pattern.lower().startswith(_WEB)  # there a question mark begins a query
+    if not re.search(r"[*\[]" if web else r"[*?\[]", pattern):
         return [pattern], False
     scheme = pattern.split("://", 1)[0]
     with remote_is_one_line(pattern):
         system, path = file_system(pattern)
+        if system.exists(path):  # a file may bear such a name
+            return [pattern], False
         return sorted(p if is_remote(p) else f"{scheme}://{p}" for p in system.glob(path)), True
 
 
@@ -203,6 +223,11 @@ def file_facts(path: str) -> dict[str, Any]:
     return {"path": path, "size": info.get("size"), "changed": tag}
 
 
+def parquet_source(path: str) -> Any:
+    """What polars reads a Parquet file by: its path, or for a web address, whose query it would drop, a stream."""
+    return open_bytes(path) if path.lower().startswith(_WEB) else path
+
+
 # --- bytes ------------------------------------------------------------------------------------------------------------
 
 
@@ -214,7 +239,7 @@ def open_bytes(path: str) -> IO[bytes]:
             stream = system.open(inner, "rb")
     else:
         stream = Path(path).open("rb")  # noqa: SIM115 (the caller closes it)
-    name = path.lower()
+    name = file_name(path).lower()
     if name.endswith((".gz", ".tgz")):
         return cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
     if name.endswith(".zst"):
@@ -222,3 +247,28 @@ def open_bytes(path: str) -> IO[bytes]:
 
         return cast("IO[bytes]", io.BufferedReader(cast(Any, pa.CompressedInputStream(stream, "zstd"))))
     return cast("IO[bytes]", stream)
+
+
+def check_encoding(start: bytes) -> None:
+    """ValueError where the first bytes of a text are UTF-16: by its mark, or by a NUL in every other place."""
+    head = start[:4096]
+    places = [place % 2 for place, byte in enumerate(head) if byte == 0]
+    every_other = len(places) * 16 > len(head) and len(set(places)) == 1
+    if head.startswith(UTF16_MARKS) or every_other:
+        raise ValueError("it is UTF-16; convert it to UTF-8: iconv -f UTF-16 -t UTF-8")
+
+
+def lines_of(stream: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a stream without their ends: newline, carriage return or both. ValueError for an endless one."""
+    left, count = b"", 0
+    while block := stream.read(1 << 20):
+        block = left + block
+        whole = len(block) - block.endswith(b"\r")  # a newline may follow
+        *lines, left = re.split(rb"\r\n|\n|\r", block[:whole])
+        left += block[whole:]
+        count += len(lines)
+        yield from lines
+        if len(left) > LONGEST_LINE:
+            raise ValueError(f"line {count + 1:,} is over {LONGEST_LINE >> 20} MiB: this is no file of JSON lines")
+    if left:
+        yield left.removesuffix(b"\r")
