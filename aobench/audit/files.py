@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import gzip
 import io
-import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from aobench.errors import UserError
+from aobench.files import read_json
 
 #: Ending, with or without .gz or .zst -> kind of file.
 KINDS = {
@@ -130,8 +130,15 @@ def _below(folder: Path) -> Iterator[Path]:
     def stop(error: OSError) -> None:
         raise UserError(f"the folder {error.filename} can't be read ({error.strerror}); leave it out or mend it")
 
-    for place, folders, names in os.walk(folder, onerror=stop):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    seen = {os.path.realpath(folder)}
+    for place, folders, names in os.walk(folder, onerror=stop, followlinks=True):
+        fresh = {}  # a folder that links lead to twice, or back to, is read once
+        for name in sorted(folders):
+            real = os.path.realpath(Path(place, name))
+            if not name.startswith(".") and real not in seen:
+                fresh[name] = real
+        seen |= set(fresh.values())
+        folders[:] = fresh
         yield from (path for path in (Path(place, name) for name in names) if _may_be_read(path))
 
 
@@ -142,8 +149,8 @@ def _may_be_read(path: Path) -> bool:
 
 def _is_audit(manifest: Path) -> bool:
     try:
-        return "plan_hash" in json.loads(manifest.read_bytes())
-    except (OSError, ValueError):
+        return "plan_hash" in read_json(manifest, "the manifest")
+    except UserError:
         return False
 
 

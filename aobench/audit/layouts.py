@@ -58,7 +58,8 @@ def find_column(names: Sequence[str], where: str, column: str | None = None) -> 
         same = [name for name in names if name == column]
     if len(same) > 1:
         mend = "rename one" if len(set(same)) < len(same) else "name one with --column"
-        raise ColumnError(f"{where} has the columns {' and '.join(map(repr, same))}, {len(same)} times the same; {mend}")
+        twins = " and ".join(map(repr, same))
+        raise ColumnError(f"{where} has the columns {twins}, {len(same)} times the same; {mend}")
     if same:
         return same[0]
     listed = ", ".join(names) or "none"

@@ -19,6 +19,7 @@ from aobench.audit.layouts import ColumnError
 from aobench.audit.parts import known_record, part_key, plan_hash, sweep, write_part
 from aobench.audit.readers import known_rows, read_chunks
 from aobench.errors import UserError
+from aobench.files import sha256_of
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,6 @@ class Counters:
 def file_seed(path: str) -> int:
     """What a file's name adds to the draw of its sample, below 2^63."""
     return int.from_bytes(hashlib.sha256(path.rsplit("/", 1)[-1].encode()).digest()[:8], "big") >> 1
-
-
-def sha256_of(path: str) -> str:
-    """SHA-256 of a file's bytes, in hex."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def scan_file(

@@ -107,6 +107,15 @@ def summary(audit: Audit, threshold: int = 0) -> str:
     already = sum(bool(r.get("resumed")) for r in files)
     if already:
         lines.append(f"{already:,} files were counted before and were not read again")
+    damaged = [r["path"] for r in files if r.get("damaged_part")]
+    if damaged:
+        what = f"{len(damaged):,} files were counted again, since their counts on disk were damaged"
+        lines.append(f"{what}, such as {damaged[0]}")
+    if totals["not_utf8"]:
+        lines.append(
+            f"{totals['not_utf8']:,} captions hold bytes that are not UTF-8, which part words: convert "
+            "the files to UTF-8, or names in them are missed"
+        )
     for rule, matrix in audit.counts.items():
         novel = int((matrix <= threshold).sum())
         line = f"{rule}: {matrix.size - novel:,} of {matrix.size:,} compositions seen, {novel:,} novel"
