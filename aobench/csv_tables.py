@@ -33,7 +33,17 @@ def read_csv_rows(
         UserError: for an unreadable file (see `read_text`), no header, a column named twice or
             missing, a row with another number of fields, a quote out of place; with the line.
     """
-    return parse_csv_rows(read_text(path, what), f"{what} {path}", required, separator)
+    return [row for _, row in read_numbered_rows(path, required, what, separator)]
+
+
+def read_numbered_rows(
+    path: str | Path,
+    required: Iterable[str] = (),
+    what: str = "the table",
+    separator: str = ",",
+) -> list[tuple[int, dict[str, str]]]:
+    """As `read_csv_rows`, each row with the number of its first line, for messages about it."""
+    return _numbered_rows(read_text(path, what), f"{what} {path}", required, separator)
 
 
 def parse_csv_rows(
@@ -45,8 +55,14 @@ def parse_csv_rows(
         >>> parse_csv_rows('count,caption\\r\\n1,"a big, red fox"\\r\\n', "the table", ["count"])
         [{'count': '1', 'caption': 'a big, red fox'}]
     """
+    return [row for _, row in _numbered_rows(text, where, required, separator)]
+
+
+def _numbered_rows(
+    text: str, where: str, required: Iterable[str], separator: str
+) -> list[tuple[int, dict[str, str]]]:
     names: list[str] = []
-    rows: list[dict[str, str]] = []
+    rows: list[tuple[int, dict[str, str]]] = []
     for line, fields in csv_records(text, where, separator):
         if not names:
             names = _header(fields, where, required)
@@ -56,7 +72,7 @@ def parse_csv_rows(
                 f"put fields that hold {separator!r} in double quotes"
             )
         else:
-            rows.append(dict(zip(names, fields, strict=True)))
+            rows.append((line, dict(zip(names, fields, strict=True))))
     if not names:
         raise UserError(f"{where} is empty; it should begin with a line of column names")
     return rows

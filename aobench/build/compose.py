@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +22,7 @@ from aobench.build.exclusions import SAME_WORD, SHADOWED, label, listed, longer,
 from aobench.build.loading import placed_model, weights_mark
 from aobench.build.steps import digest, folder, write_manifest, write_table
 from aobench.errors import UserError
-from aobench.files import read_json, write_in_one_move
+from aobench.files import write_in_one_move
 
 __all__ = ["TABLE", "balanced", "image_seed", "label", "made_from", "run"]
 
@@ -78,10 +77,9 @@ def _digests(paths: list[str], kept_at: Path) -> dict[str, str]:
     reads all of it too. Size and time stay out of the manifest, which is to be the same for the same captions.
     """
     try:
-        kept = read_json(kept_at, "the digests of captions")
-    except UserError:
-        kept = {}
-    known = {state: one for state, one in kept.items() if re.fullmatch("[0-9a-f]{64}", str(one))}
+        known = dict(json.loads(kept_at.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        known = {}
     now, found = {}, {}
     for path in paths:
         if is_remote(path):
