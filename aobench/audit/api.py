@@ -27,7 +27,7 @@ MOST_EXAMPLES, MOST_SKETCH, MOST_WORKERS = 1000, 1 << 16, 4096
 
 
 def audit(
-    captions: str | Sequence[str],
+    captions: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
     rules: Sequence[str] = ("words",),
@@ -59,11 +59,16 @@ def audit(
             raise UserError(f"{what} takes a whole number from {least:,} to {most:,}; got {value!r}")
     if sketch in (1, 2):
         raise UserError("a sketch of 1 or 2 gives no estimate of different captions; use 0, or 3 and more")
-    plan = Plan(vocabulary or published(), check_rules(rules), sketch, examples, sample)
+    asked = check_rules([rules] if isinstance(rules, str) else rules)
+    plan = Plan(vocabulary or published(), asked, sketch, examples, sample)
     if layout is not None and layout not in LAYOUTS:
         raise UserError(f"unknown layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}")
     _refuse_too_large(plan, (workers or os.cpu_count() or 1) if engine == "polars" else 1)
-    files = expand([captions] if isinstance(captions, str) else captions, Path(out))
+    if on_bad_file not in ("stop", "skip"):
+        raise UserError(f"on_bad_file is 'stop' or 'skip', not {on_bad_file!r}")
+    _refuse_no_path(Path(out))
+    named = [captions] if isinstance(captions, str | Path) else captions
+    files = expand([str(one) for one in named], Path(out))
     source = Source(column, layout, hash_files, on_bad_file)
     parts = Path(out) / "parts"
     run = _engine(engine)
@@ -86,15 +91,22 @@ def _refuse_too_large(plan: Plan, workers: int) -> None:
         )
 
 
+def _refuse_no_path(out: Path) -> None:
+    try:
+        if b"\0" in os.fsencode(out):
+            raise ValueError("embedded null byte")
+    except ValueError as error:  # NUL, or half a character
+        raise UserError(f"{str(out)!a} can't be a folder's name ({error}); name another with --out") from error
+
+
 @contextlib.contextmanager
 def alone_in(out: Path) -> Iterator[None]:
     """No other audit writes to ``out`` meanwhile. UserError where one does, or where it can't be a folder."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock = (out / ".lock").open("w")
-    except (OSError, ValueError) as error:  # ValueError: NUL or half a character in the name
-        why = getattr(error, "strerror", None) or error
-        raise UserError(f"{str(out)!a} can't be written to ({why}); name another folder with --out") from error
+    except OSError as error:
+        raise UserError(f"{out} can't be written to ({error.strerror}); name another folder with --out") from error
     with lock:
         try:
             import fcntl

@@ -95,7 +95,7 @@ def expand(patterns: Sequence[str], out: Path | None = None) -> Files:
             files.left_out += [path for path in named if not _is_caption_file(path)]
             named = [path for path in named if _is_caption_file(path)]
         if not named:
-            raise UserError(f"{pattern} names no caption file; give files, folders or globs such as 'part-*.parquet'")
+            raise UserError(f"{shown(pattern)} names no caption file; give files, folders or globs such as 'part-*.parquet'")
         for path in named:
             kind_of(path)
             found.setdefault(path if is_remote(path) else os.path.realpath(path), path)
@@ -106,14 +106,15 @@ def expand(patterns: Sequence[str], out: Path | None = None) -> Files:
 
 def _local(pattern: str, out: Path | None) -> tuple[list[str], bool]:
     """The files that a local pattern names, and whether it names several."""
-    own = out.resolve() if out else None
+    own = _real(out) if out else None
     if Path(pattern).is_dir():
-        if own == Path(pattern).resolve():
+        if own == _real(Path(pattern)):
             raise UserError(f"--out {out} is the folder that is read; name another")
         paths = sorted(_below(Path(pattern)))
-        audits = {path.parent.resolve() for path in paths if path.name == "manifest.json" and _is_audit(path)}
+        audits = {_real(path.parent) for path in paths if path.name == "manifest.json" and _is_audit(path)}
         audits |= {own} if own else set()
-        return [str(p) for p in paths if not audits & {p.parent.resolve(), *p.parent.resolve().parents}], True
+        inside = {place: audits & {_real(place), *_real(place).parents} for place in {p.parent for p in paths}}
+        return [str(p) for p in paths if not inside[p.parent]], True
     if Path(pattern).exists() or Path(pattern).is_symlink():
         if not Path(pattern).is_file() and Path(pattern).exists():
             raise UserError(f"{pattern} is no regular file; write its captions to one first")
@@ -122,6 +123,16 @@ def _local(pattern: str, out: Path | None) -> tuple[list[str], bool]:
     if own is not None:
         named = [path for path in named if not Path(path).absolute().is_relative_to(own)]
     return named, True
+
+
+def _real(path: Path) -> Path:
+    """The path without links; unlike `Path.resolve`, also of one that links back to itself."""
+    return Path(os.path.realpath(path))
+
+
+def shown(path: str) -> str:
+    """A path for messages and tables: what is no text in it, as escapes."""
+    return path if path.isprintable() else ascii(path)[1:-1]
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from aobench.audit.counter import Part, Plan, merge_parts
 from aobench.audit.counts import FILE_SHIFT, Totals
+from aobench.audit.files import shown
 from aobench.audit.names import Vocabulary
 from aobench.audit.parts import own_digest, read_part
 from aobench.audit.scan import Outcome, parts_of
@@ -169,7 +170,7 @@ def _write_matrix(
         columns |= {"distinct": pa.array(distinct.ravel()), "distinct_is_exact": pa.array(exact.ravel())}
     scanned = {"captions": totals.rows, "counted": totals.counted, "sample": plan.sample}
     table = pa.table(columns).replace_schema_metadata({"imagenet_ao_audit": json.dumps(scanned)})
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
 
 
 def _write_examples(path: Path, plan: Plan, rule: str, part: Part, texts: dict[int, str], paths: Sequence[str]) -> None:
@@ -196,12 +197,12 @@ def _write_examples(path: Path, plan: Plan, rule: str, part: Part, texts: dict[i
         {
             "attribute": pa.array(names.attributes, pa.string()).take(pa.array(attributes[repeat])),
             "object": pa.array(names.objects, pa.string()).take(pa.array(objects[repeat])),
-            "file": pa.array(paths, pa.string()).take(pa.array(rows >> FILE_SHIFT)),
+            "file": pa.array([shown(path) for path in paths], pa.string()).take(pa.array(rows >> FILE_SHIFT)),
             "row": pa.array(rows & ((1 << FILE_SHIFT) - 1)),
             "caption": caption.cast(pa.string()),  # a dictionary is written in an order of its own each time
         }
     )
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
 
 
 def _write_marginals(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.audit.counter import Chunk, Counter, Part, Plan, merge_parts
-from aobench.audit.files import BadFileError, file_facts, is_remote, kind_of
+from aobench.audit.files import BadFileError, file_facts, is_remote, kind_of, shown
 from aobench.audit.layouts import ColumnError
 from aobench.audit.parts import known_record, part_key, plan_hash, sweep, write_part
 from aobench.audit.readers import known_rows, read_chunks
@@ -75,7 +75,7 @@ class Counters:
 
 def file_seed(path: str) -> int:
     """What a file's name adds to the draw of its sample, below 2^63."""
-    return int.from_bytes(hashlib.sha256(path.rsplit("/", 1)[-1].encode()).digest()[:8], "big") >> 1
+    return int.from_bytes(hashlib.sha256(path.rsplit("/", 1)[-1].encode("utf-8", "surrogateescape")).digest()[:8], "big") >> 1
 
 
 def scan_file(
@@ -154,7 +154,7 @@ def bad_file(path: str, error: Exception | str, source: Source) -> dict[str, str
         return {"error": why}
     if isinstance(error, ColumnError):
         raise error
-    raise UserError(f"{path} cannot be read: {why}; mend it, or leave it out with --on-bad-file skip")
+    raise UserError(f"{shown(path)} cannot be read: {why}; mend it, or leave it out with --on-bad-file skip")
 
 
 def _scan_one(
