@@ -53,8 +53,11 @@ def audit(
     began = time.perf_counter()
     if isinstance(sample, bool) or not isinstance(sample, int | float) or not 0 < sample <= 1:
         raise UserError(f"the sample is a share above 0 and at most 1; got {sample!r}")
-    for what, value, least, most in (("examples", examples, 0, MOST_EXAMPLES), ("sketch", sketch, 0, MOST_SKETCH),
-                                     ("workers", 1 if workers is None else workers, 1, MOST_WORKERS)):  # fmt: skip
+    for what, value, least, most in (
+        ("examples", examples, 0, MOST_EXAMPLES),
+        ("sketch", sketch, 0, MOST_SKETCH),
+        ("workers", 1 if workers is None else workers, 1, MOST_WORKERS),
+    ):
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise UserError(f"{what} takes a whole number from {least:,} to {most:,}; got {value!r}")
     if sketch in (1, 2):

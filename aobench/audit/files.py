@@ -95,7 +95,10 @@ def expand(patterns: Sequence[str], out: Path | None = None) -> Files:
             files.left_out += [path for path in named if not _is_caption_file(path)]
             named = [path for path in named if _is_caption_file(path)]
         if not named:
-            raise UserError(f"{shown(pattern)} names no caption file; give files, folders or globs such as 'part-*.parquet'")
+            raise UserError(
+                f"{shown(pattern)} names no caption file; give files, folders or globs such as "
+                "'part-*.parquet'"
+            )
         for path in named:
             kind_of(path)
             found.setdefault(path if is_remote(path) else os.path.realpath(path), path)

@@ -22,6 +22,12 @@ def series_chunk(column: Any, row: int) -> Chunk:
     array = series.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
     _, offset_bytes, data = array.buffers()
     n = len(array)
-    offsets = np.frombuffer(offset_bytes, np.int64, n + 1, array.offset * 8) if n else np.zeros(1, np.int64)
-    content = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
+    offsets = (
+        np.frombuffer(offset_bytes, np.int64, n + 1, array.offset * 8)
+        if n
+        else np.zeros(1, np.int64)
+    )
+    content = (
+        np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
+    )
     return Chunk(content, offsets[:-1], offsets[1:], nulls, row)

@@ -118,7 +118,9 @@ def captions_in(value: Any, where: str) -> list[str | bytes | None]:
         if one is None or one == [] or (isinstance(one, float) and not math.isfinite(one)):
             found.append(None)
         elif isinstance(one, dict | list | bool):
-            raise ColumnError(f"{where} holds {_KINDS[type(one)]}, not text; name another with --column")
+            raise ColumnError(
+                f"{where} holds {_KINDS[type(one)]}, not text; name another with --column"
+            )
         else:
             found.append(str(one))
     return found

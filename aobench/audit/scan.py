@@ -75,7 +75,8 @@ class Counters:
 
 def file_seed(path: str) -> int:
     """What a file's name adds to the draw of its sample, below 2^63."""
-    return int.from_bytes(hashlib.sha256(path.rsplit("/", 1)[-1].encode("utf-8", "surrogateescape")).digest()[:8], "big") >> 1
+    name = path.rsplit("/", 1)[-1].encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1
 
 
 def scan_file(

@@ -127,7 +127,7 @@ class _Cutter:
             )
         if self.separator == "\t" or b'"' not in self.left:
             return f"it is over {LONGEST_RECORD >> 20} MiB: this is no table of captions"
-        return "a double quote opens here and never closes; within a field write it twice (\"\")"
+        return 'a double quote opens here and never closes; within a field write it twice ("")'
 
     def _fields(self) -> int:
         """Fields of the record that is left, which has another number of them than the first."""
@@ -138,14 +138,21 @@ class _Cutter:
 
 
 def _chunk(
-    data: np.ndarray, begins: np.ndarray, stops: np.ndarray, nulls: np.ndarray, row: int, coded: bool
+    data: np.ndarray,
+    begins: np.ndarray,
+    stops: np.ndarray,
+    nulls: np.ndarray,
+    row: int,
+    coded: bool,
 ) -> Chunk:
     """A chunk of records: their one field as it lies there; of several, or of URL-encoded ones, a text made of them."""
     if begins.shape[1] == 1 and not coded:
         return Chunk(data, begins[:, 0].copy(), stops[:, 0].copy(), int(nulls.sum()), row)
     captions: list[bytes | None] = []
     for fields, ends, empty in zip(begins.tolist(), stops.tolist(), nulls.tolist(), strict=True):
-        parts = [data[b:e].tobytes() for b, e, null in zip(fields, ends, empty, strict=True) if not null]
+        parts = [
+            data[b:e].tobytes() for b, e, null in zip(fields, ends, empty, strict=True) if not null
+        ]
         joined = b". ".join(parts)
         if coded:
             joined = urllib.parse.unquote_to_bytes(joined.replace(b"+", b" "))

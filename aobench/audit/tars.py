@@ -90,7 +90,9 @@ def _samples(path: str, column: str | None, layout: str | None) -> Iterator[list
                 continue
             mark = hash((folder, stem, ending))
             if mark in seen:
-                raise ValueError(f"the archive holds {member.name} twice; write it anew, each member once")
+                raise ValueError(
+                    f"the archive holds {member.name} twice; write it anew, each member once"
+                )
             seen.add(mark)
             if member.size > LONGEST_MEMBER:
                 raise ValueError(f"{member.name} has {member.size:,} bytes: this is no caption")
@@ -106,14 +108,18 @@ def _check_end(archive: tarfile.TarFile) -> None:
     rest: Any = archive.fileobj
     while block := rest.read(1 << 20):
         if block.count(0) != len(block):
-            raise ValueError(f"the archive goes on behind its end mark at byte {archive.offset:,}: it is damaged")
+            raise ValueError(
+                f"the archive goes on behind its end mark at byte {archive.offset:,}: it is damaged"
+            )
 
 
 def _group_captions(
     members: dict[str, dict[str, bytes]], path: str, column: str | None, layout: str | None
 ) -> Iterator[list[Caption]]:
     """The captions of the samples of a group; one null where none of them has any."""
-    texts = [s for s, found in members.items() if column is None and found.keys() & {"txt", "caption"}]
+    texts = [
+        s for s, found in members.items() if column is None and found.keys() & {"txt", "caption"}
+    ]
     some = False
     for stem, found in members.items():
         if stem in texts:

@@ -32,17 +32,29 @@ SOFT_CHARACTERS = "-_'+\u2010\u2011\u2019\u02bc\u200b"
 
 #: First and last of the ranges of Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt), but U+200B.
 IGNORED_RANGES = (
-    (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
-    (0x200C, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
-    (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
-)  # fmt: skip
+    (0xAD, 0xAD),
+    (0x34F, 0x34F),
+    (0x61C, 0x61C),
+    (0x115F, 0x1160),
+    (0x17B4, 0x17B5),
+    (0x180B, 0x180F),
+    (0x200C, 0x200F),
+    (0x202A, 0x202E),
+    (0x2060, 0x206F),
+    (0x3164, 0x3164),
+    (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0),
+    (0xFFF0, 0xFFF8),
+    (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF),
+)
 
 #: From here on no character has a case, a width or a composition.
 CASELESS = 0x20000
 
-_ENTITY = re.compile(
-    r"&(?:amp;)*(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"
-)
+_ENTITY = re.compile(r"&(?:amp;)*(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _DROPPED = {code: None for first, last in IGNORED_RANGES for code in range(first, last + 1)}
 _FNV_START, _FNV_PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, (1 << 64) - 1
 
@@ -96,7 +108,9 @@ def character_tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     ``bytes`` uint8 (256): HARD, SOFT, BEYOND, or a word's character, case folded. ``kinds`` uint8, ``folded`` uint32.
     """
     kinds = np.zeros(0x110000, dtype=np.uint8)
-    kinds[:0x33480] = [kind(chr(code)) for code in range(0x33480)]  # beyond: unassigned, private use, tags
+    kinds[:0x33480] = [
+        kind(chr(code)) for code in range(0x33480)
+    ]  # beyond: unassigned, private use, tags
     kinds[0xE0000:0xE1000] = IGNORED
     folded = np.array([ord(fold(chr(code))) for code in range(CASELESS)], np.uint32)
     single = np.full(256, BEYOND, dtype=np.uint8)

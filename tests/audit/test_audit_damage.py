@@ -58,7 +58,9 @@ def other_totals(parts):
 
 DAMAGES = {
     "a bit of the counts": lambda parts: flip(sorted(parts.glob("*.parquet"))[0], 20),
-    "zeros": lambda parts: [p.write_bytes(bytes(p.stat().st_size)) for p in sorted(parts.glob("*.parquet"))],
+    "zeros": lambda parts: [
+        p.write_bytes(bytes(p.stat().st_size)) for p in sorted(parts.glob("*.parquet"))
+    ],
     "no counts": lambda parts: sorted(parts.glob("*.parquet"))[0].unlink(),
     "other counts": other_counts,
     "other totals": other_totals,
@@ -76,7 +78,16 @@ def test_a_damaged_part_is_counted_again_and_said(tmp_path, captions, capsys, da
     names = [tmp_path / "attributes", tmp_path / "objects"]
     names[0].write_text("red\nwooden\n")
     names[1].write_text("bus\nbench\n")
-    command = ["audit", str(captions), "--out", str(out), "--attributes", str(names[0]), "--objects", str(names[1])]
+    command = [
+        "audit",
+        str(captions),
+        "--out",
+        str(out),
+        "--attributes",
+        str(names[0]),
+        "--objects",
+        str(names[1]),
+    ]
     assert main(command) == 0
     whole = load(out).matrix()
     DAMAGES[damage](out / "parts")
@@ -97,8 +108,13 @@ def change_manifest(out, **entries):
 RESULTS = {
     "a count": lambda out: flip(out / "counts-words.parquet", 30),
     "marginals gone": lambda out: (out / "marginals.parquet").unlink(),
-    "another rule's table": lambda out: shutil.copy(out / "counts-authors.parquet", out / "counts-words.parquet"),
-    "a table that is a folder": lambda out: ((out / "marginals.parquet").unlink(), (out / "marginals.parquet").mkdir()),
+    "another rule's table": lambda out: shutil.copy(
+        out / "counts-authors.parquet", out / "counts-words.parquet"
+    ),
+    "a table that is a folder": lambda out: (
+        (out / "marginals.parquet").unlink(),
+        (out / "marginals.parquet").mkdir(),
+    ),
     "a manifest's total": lambda out: change_manifest(out, totals={"counted": 7}),
     "no manifest": lambda out: (out / "manifest.json").unlink(),
     "a list": lambda out: (out / "manifest.json").write_text("[1]"),
@@ -106,8 +122,11 @@ RESULTS = {
     "NaN": lambda out: (out / "manifest.json").write_text('{"rules": NaN}'),
     "nested deep": lambda out: (out / "manifest.json").write_text('{"a":' * 100_000),
     "binary": lambda out: (out / "manifest.json").write_bytes(b"\xff\xfe\x00"),
-    "a link to itself": lambda out: ((out / "manifest.json").unlink(), (out / "manifest.json").symlink_to("manifest.json")),
-}  # fmt: skip
+    "a link to itself": lambda out: (
+        (out / "manifest.json").unlink(),
+        (out / "manifest.json").symlink_to("manifest.json"),
+    ),
+}
 
 
 @pytest.mark.parametrize("damage", RESULTS)
@@ -125,7 +144,9 @@ def test_an_audit_without_digests_is_checked_by_its_shape(tmp_path, captions):
     out = tmp_path / "out"
     audit(captions, out, vocabulary=NAMES)
     content = json.loads((out / "manifest.json").read_text())
-    (out / "manifest.json").write_text(json.dumps({k: v for k, v in content.items() if k not in ("sha256", "tables")}))
+    (out / "manifest.json").write_text(
+        json.dumps({k: v for k, v in content.items() if k not in ("sha256", "tables")})
+    )
     assert load(out).matrix().tolist() == [[3, 0], [0, 2]]
     table = pq.read_table(out / "counts-words.parquet")
     for other in (
@@ -144,10 +165,18 @@ def test_an_audit_without_digests_is_checked_by_its_shape(tmp_path, captions):
 @pytest.mark.parametrize(
     "options",
     [
-        {"examples": 10**9}, {"examples": -1}, {"examples": 2.5}, {"sketch": 10**9}, {"workers": 10**9},
-        {"workers": 0}, {"workers": True}, {"sample": float("nan")}, {"sample": "all"}, {"on_bad_file": "ignore"},
+        {"examples": 10**9},
+        {"examples": -1},
+        {"examples": 2.5},
+        {"sketch": 10**9},
+        {"workers": 10**9},
+        {"workers": 0},
+        {"workers": True},
+        {"sample": float("nan")},
+        {"sample": "all"},
+        {"on_bad_file": "ignore"},
     ],
-)  # fmt: skip
+)
 def test_sizes_out_of_reason_are_one_line(tmp_path, captions, options):
     with pytest.raises(UserError, match=next(iter(options))):
         audit(captions, tmp_path / "out", vocabulary=NAMES, **options)
@@ -155,10 +184,19 @@ def test_sizes_out_of_reason_are_one_line(tmp_path, captions, options):
 
 def test_tallies_that_no_machine_holds_are_refused_before_they_are_made(tmp_path, captions):
     with pytest.raises(UserError, match="GB of memory"):
-        audit(captions, tmp_path / "out", vocabulary=published(), examples=1000, sketch=1 << 16, workers=4096)
+        audit(
+            captions,
+            tmp_path / "out",
+            vocabulary=published(),
+            examples=1000,
+            sketch=1 << 16,
+            workers=4096,
+        )
 
 
-@pytest.mark.parametrize("options", [["--draws", "1000000000"], ["--at", "0"], ["--at", "-3"], ["--seed", "-1"]])
+@pytest.mark.parametrize(
+    "options", [["--draws", "1000000000"], ["--at", "0"], ["--at", "-3"], ["--seed", "-1"]]
+)
 def test_draws_out_of_reason_are_one_line(tmp_path, captions, capsys, options):
     audit(captions, tmp_path / "out", vocabulary=NAMES)
     assert main(["diversity", str(tmp_path / "out"), *options, "--out", str(tmp_path / "d")]) == 2
@@ -167,7 +205,10 @@ def test_draws_out_of_reason_are_one_line(tmp_path, captions, capsys, options):
 
 def test_thresholds_out_of_reason_are_one_line(tmp_path, captions, capsys):
     for value in ("-1", str(10**30)):
-        assert main(["audit", str(captions), "--out", str(tmp_path / "out"), "--threshold", value]) == 2
+        assert (
+            main(["audit", str(captions), "--out", str(tmp_path / "out"), "--threshold", value])
+            == 2
+        )
         assert "--threshold takes" in capsys.readouterr().err
 
 
@@ -192,19 +233,29 @@ def test_synonyms_count_and_their_names_have_a_hash(tmp_path, capsys):
     names = [tmp_path / "attributes", tmp_path / "objects"]
     names[0].write_text("yellow\n")
     names[1].write_text("cab\ngreat white shark\n")
-    command = ["audit", str(tmp_path / "c.txt"), "--attributes", str(names[0]), "--objects", str(names[1])]
+    command = [
+        "audit",
+        str(tmp_path / "c.txt"),
+        "--attributes",
+        str(names[0]),
+        "--objects",
+        str(names[1]),
+    ]
     assert main([*command, "--synonyms", "--out", str(tmp_path / "out")]) == 0
     found = load(tmp_path / "out")
     assert found.matrix().tolist() == [[1, 0]]
     assert main([*command, "--out", str(tmp_path / "plain")]) == 0
     assert load(tmp_path / "plain").matrix().tolist() == [[0, 0]]
-    assert found.manifest["vocabulary"]["hash"] != load(tmp_path / "plain").manifest["vocabulary"]["hash"]
+    assert (
+        found.manifest["vocabulary"]["hash"]
+        != load(tmp_path / "plain").manifest["vocabulary"]["hash"]
+    )
     assert published(synonyms=True).hash != published().hash
 
 
 def test_a_manifest_names_files_whose_names_are_no_text(tmp_path):
     path = os.fsencode(tmp_path) + b"/caf\xe9.txt"
-    with open(path, "w") as stream:  # noqa: PTH123 (Path takes no bytes)
+    with open(path, "w") as stream:
         stream.write("a red bus\n")
     found = audit(tmp_path, tmp_path / "out", vocabulary=NAMES, on_bad_file="skip")
     assert np.array_equal(load(tmp_path / "out").matrix(), found.matrix())

@@ -14,7 +14,9 @@ from aobench.audit.text import IGNORED, character_tables, normal, unsettled, wor
 from aobench.errors import UserError
 
 
-def shows(caption: str | bytes, attribute: str = "red", name: str = "fox", rule: str = "adjacent") -> int:
+def shows(
+    caption: str | bytes, attribute: str = "red", name: str = "fox", rule: str = "adjacent"
+) -> int:
     counter = Counter(Plan(Vocabulary((attribute,), (name,)), (rule,)))
     counter.count(Chunk.of([caption]))
     return int(counter.take().rules[rule].counts.sum())
@@ -40,14 +42,18 @@ def shows(caption: str | bytes, attribute: str = "red", name: str = "fox", rule:
         ("a red carpenter&amp;#39;s kit", "red", "carpenter's kit"),  # encoded twice
         ("a \uff32\uff25\uff24 fox", "red", "fox"),
         ("a red \uff76\uff9e", "red", "\u30ac"),  # half-width katakana with its mark
-        ("\u039a\u039f\u039a\u039a\u0399\u039d\u039f\u03a3 fox", "\u03ba\u03bf\u03ba\u03ba\u03b9\u03bd\u03bf\u03c2", "fox"),
+        (
+            "\u039a\u039f\u039a\u039a\u0399\u039d\u039f\u03a3 fox",
+            "\u03ba\u03bf\u03ba\u03ba\u03b9\u03bd\u03bf\u03c2",
+            "fox",
+        ),
         ("a red STRASSE", "red", "stra\u00dfe"),
         ("a red \ufb01sh", "red", "fish"),  # the ligature fi
         ("a red \u0130stanbul", "red", "istanbul"),
     ],
 )
 def test_a_caption_shows_a_name_in_another_form(caption, attribute, name):
-    assert shows(caption, attribute, name) == 1, f"{ascii(caption)} lacks {ascii(attribute)} {ascii(name)}"
+    assert shows(caption, attribute, name) == 1, f"{caption!a} lacks {attribute!a} {name!a}"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +82,9 @@ def test_letters_are_settled_alike_by_the_tables_and_by_the_slow_way():
             assert settled == "", f"U+{code:04X} is left out by the kernel alone"
         elif not slow[code]:
             fast = int(folded[code]) if code < 0x20000 else code
-            assert settled == chr(fast), f"U+{code:04X} is {settled!r}, and {chr(fast)!r} for the kernel"
+            assert settled == chr(fast), (
+                f"U+{code:04X} is {settled!r}, and {chr(fast)!r} for the kernel"
+            )
 
 
 def test_random_texts_are_normal_as_the_oracle_has_it():
@@ -95,7 +103,9 @@ def test_what_is_not_utf8_is_counted_as_such():
         assert counter.take().totals.not_utf8 == 1, text
 
 
-@pytest.mark.parametrize(("first", "second"), [("caf\u00e9", "cafe\u0301"), ("Red", "red"), ("re\u200dd", "red")])
+@pytest.mark.parametrize(
+    ("first", "second"), [("caf\u00e9", "cafe\u0301"), ("Red", "red"), ("re\u200dd", "red")]
+)
 def test_a_name_in_two_forms_is_listed_twice(first, second):
     with pytest.raises(UserError, match="stands twice in the vocabulary"):
         Vocabulary((first, second), ("fox",))
@@ -103,10 +113,17 @@ def test_a_name_in_two_forms_is_listed_twice(first, second):
 
 def test_lists_of_names_are_read_with_any_mark_and_line_end(tmp_path):
     path = tmp_path / "names"
-    for data in (b"\xef\xbb\xbfred\nmoss covered\n", b"red\r# no\r\rmoss covered", b"red\r\nmoss covered\r\n"):
+    for data in (
+        b"\xef\xbb\xbfred\nmoss covered\n",
+        b"red\r# no\r\rmoss covered",
+        b"red\r\nmoss covered\r\n",
+    ):
         path.write_bytes(data)
         assert read_names(path) == ("red", "moss covered"), data
-    for data, why in (("red\n".encode("utf-16"), "UTF-16"), (b"red\ncaf\xe9\n", "not UTF-8 at line 2")):
+    for data, why in (
+        ("red\n".encode("utf-16"), "UTF-16"),
+        (b"red\ncaf\xe9\n", "not UTF-8 at line 2"),
+    ):
         path.write_bytes(data)
         with pytest.raises(UserError, match=why):
             read_names(path)

@@ -43,17 +43,37 @@ REFUSED = [
     ("c.csv", 'id,caption\n1,a 5" nail\n', "line 2: a double quote where none may stand"),
     ("c.csv", 'id,caption\n1,"a" nail\n', "line 2: a double quote where none may stand"),
     ("c.csv", 'id,caption\n1,"with \\" quote"\n', "line 2: a double quote where none may stand"),
-    ("c.csv", 'id,caption\n1,fox\n2,"a nail\n3,dog\n', "line 3: a double quote opens here and never closes"),
-    ("c.csv", "caption,id,caption\na red fox,1,a dog\n", "'caption' and 'caption', 2 times the same"),
+    (
+        "c.csv",
+        'id,caption\n1,fox\n2,"a nail\n3,dog\n',
+        "line 3: a double quote opens here and never closes",
+    ),
+    (
+        "c.csv",
+        "caption,id,caption\na red fox,1,a dog\n",
+        "'caption' and 'caption', 2 times the same",
+    ),
     ("c.csv", "TEXT,text\na red fox,a dog\n", "name one with --column"),
     ("c.csv", "caption,id\na red fox,1\n".encode("utf-16"), "UTF-16"),
     ("c.tsv", "caption\tid\na red fox\t1\n".encode("utf-16-be"), "UTF-16"),
     ("c.txt", "a red fox\n".encode("utf-16-le"), "UTF-16"),
     ("c.jsonl", '{"caption": "a red fox"}\n'.encode("utf-16-le"), "UTF-16"),
-    ("c.jsonl", '{"caption": "x"}\n' * 100 + '{"caption": {"en": "a fox"}}\n', "line 101: 'caption' holds a JSON object"),
-    ("c.jsonl", '{"caption": "x"}\n' * 100 + '{"caption": true}\n', "line 101: 'caption' holds true or false"),
+    (
+        "c.jsonl",
+        '{"caption": "x"}\n' * 100 + '{"caption": {"en": "a fox"}}\n',
+        "line 101: 'caption' holds a JSON object",
+    ),
+    (
+        "c.jsonl",
+        '{"caption": "x"}\n' * 100 + '{"caption": true}\n',
+        "line 101: 'caption' holds true or false",
+    ),
     ("c.jsonl", '{"caption": "a", "caption": "b"}\n', "line 1 .* stands twice"),
-    ("c.jsonl", '{"caption": "x"}\n' * 200 + '{"caption": "a" "b": 1}\n', "line 201 is no JSON object"),
+    (
+        "c.jsonl",
+        '{"caption": "x"}\n' * 200 + '{"caption": "a" "b": 1}\n',
+        "line 201 is no JSON object",
+    ),
     ("c.jsonl", '{"caption": "x"}\n' * 200 + '["a"]\n', "line 201 is no JSON object"),
     ("c.jsonl", '{"x": ' + "[" * 100_000 + "]" * 100_000 + "}\n", "line 1 is nested too deep"),
 ]
@@ -74,12 +94,24 @@ READ = [
     ("c.csv", 'caption\n""""\n"a,b"\n"""x"""\n', ['"', "a,b", '"x"']),
     ("c.tsv", 'caption\tid\ra "red fox\t1\rblue dog"\t2\r', ['a "red fox', 'blue dog"']),
     ("c.tsv", "\ufeffcaption\tid\n\t1\nfox\t", ["", "fox"]),
-    ("c.txt", "\ufeffa red car\ra blue fox\r\n\ndog\n\rfox", ["a red car", "a blue fox", "", "dog", "", "fox"]),
+    (
+        "c.txt",
+        "\ufeffa red car\ra blue fox\r\n\ndog\n\rfox",
+        ["a red car", "a blue fox", "", "dog", "", "fox"],
+    ),
     ("c.jsonl", '\ufeff{"caption": "a"}\r\r\n{"caption": "b", "sim": NaN}', ["a", "b"]),
-    ("c.jsonl", '{"caption": NaN}\n{"caption": "b"}\n{"caption": 3}\n{"id": 1}\n', ["", "b", "3", ""]),
-    ("c.jsonl", '{"caption": "x"}\n' * 100 + '{"caption": ["a", null, "b"]}\n{"caption": []}\n', ["x"] * 100 + ["a", "", "b", ""]),
+    (
+        "c.jsonl",
+        '{"caption": NaN}\n{"caption": "b"}\n{"caption": 3}\n{"id": 1}\n',
+        ["", "b", "3", ""],
+    ),
+    (
+        "c.jsonl",
+        '{"caption": "x"}\n' * 100 + '{"caption": ["a", null, "b"]}\n{"caption": []}\n',
+        ["x"] * 100 + ["a", "", "b", ""],
+    ),
     ("c.jsonl", '{"caption": ["a"]}\n' + '{"caption": "x"}\n' * 100, ["a"] + ["x"] * 100),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "data", "expected"), READ)
@@ -96,7 +128,10 @@ def test_random_tables_are_read_as_they_were_written(tmp_path, monkeypatch):
     monkeypatch.setattr(separated, "BLOCK_BYTES", 300)
     draw = random.Random(5)
     for number in range(20):
-        rows = [["".join(draw.choices('a é,"\n\r\t', k=draw.randint(1, 12))) for _ in range(3)] for _ in range(60)]
+        rows = [
+            ["".join(draw.choices('a é,"\n\r\t', k=draw.randint(1, 12))) for _ in range(3)]
+            for _ in range(60)
+        ]
         stream = io.StringIO(newline="")
         ending = draw.choice(["\n", "\r\n", "\r"])
         # Python's writer quotes a line end only if it is among its own.
@@ -117,7 +152,11 @@ def beside(folder: Path, first: str, second: str) -> None:
             tar_of([("0.txt", text.encode())], folder / name)
         else:
             line = json.dumps({"caption": text})
-            content = {"csv": f"caption\n{text}\n", "tsv": f"caption\tx\n{text}\t1\n", "jsonl": f"{line}\n"}
+            content = {
+                "csv": f"caption\n{text}\n",
+                "tsv": f"caption\tx\n{text}\t1\n",
+                "jsonl": f"{line}\n",
+            }
             data = content.get(kind, f"{text}\n").encode()
             (folder / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
 
@@ -130,7 +169,9 @@ def test_a_name_that_looks_like_a_pattern_is_that_file(tmp_path, ending, pattern
     beside(folder, f"{pattern}.{ending}", f"p1.{ending}")
     assert texts_of(folder / f"{pattern}.{ending}") == ["a blue dog"]
     files = expand([str(folder / f"{pattern}.{ending}"), str(folder)])
-    assert sorted(Path(path).name for path in files.paths) == sorted([f"{pattern}.{ending}", f"p1.{ending}"])
+    assert sorted(Path(path).name for path in files.paths) == sorted(
+        [f"{pattern}.{ending}", f"p1.{ending}"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,7 +197,9 @@ def test_columns_of_parquet_are_text_or_refused(tmp_path):
         pq.write_table(pa.table({"caption": array}), path)
         assert texts_of(path) == expected, array.type
     pl.DataFrame({"TEXT": ["a"], "text": ["b"]}).write_parquet(path)
-    with pytest.raises(UserError, match="'TEXT' and 'text', 2 times the same; name one with --column"):
+    with pytest.raises(
+        UserError, match="'TEXT' and 'text', 2 times the same; name one with --column"
+    ):
         texts_of(path)
     assert texts_of(path, column="text") == ["b"]
 
@@ -175,14 +218,30 @@ def tar_of(members, path: Path) -> Path:
 
 
 TARS = [
-    ("lines are captions of their own", [("0.txt", b"a red car\na blue fox\r\n\n")], ["a red car", "a blue fox"]),
-    ("dots in keys", [("i.1.jpg", b"x"), ("i.1.txt", b"a"), ("i.2.jpg", b"x"), ("i.2.txt", b"b")], ["a", "b"]),
-    ("dots and .json", [("v.1.json", b'{"caption": "a"}'), ("v.2.json", b'{"caption": ["b", "c"]}')], ["a", "b", "c"]),
+    (
+        "lines are captions of their own",
+        [("0.txt", b"a red car\na blue fox\r\n\n")],
+        ["a red car", "a blue fox"],
+    ),
+    (
+        "dots in keys",
+        [("i.1.jpg", b"x"), ("i.1.txt", b"a"), ("i.2.jpg", b"x"), ("i.2.txt", b"b")],
+        ["a", "b"],
+    ),
+    (
+        "dots and .json",
+        [("v.1.json", b'{"caption": "a"}'), ("v.2.json", b'{"caption": ["b", "c"]}')],
+        ["a", "b", "c"],
+    ),
     ("an ending of two parts", [("0.jpg", b"x"), ("0.blip.txt", b"a")], ["a"]),
     ("settings beside a text", [("0.meta.json", b'{"width": 3}'), ("0.txt", b"a")], ["a"]),
     ("NaN", [("0.json", b'{"caption": NaN}'), ("1.json", b'{"caption": "b"}')], ["", "b"]),
     ("another encoding", [("0.txt", b"caf\xe9")], ["caf\ufffd"]),
-    ("a mark of byte order", [("0.txt", b"\xef\xbb\xbffox"), ("1.json", b'\xef\xbb\xbf{"text": "b"}')], ["fox", "b"]),
+    (
+        "a mark of byte order",
+        [("0.txt", b"\xef\xbb\xbffox"), ("1.json", b'\xef\xbb\xbf{"text": "b"}')],
+        ["fox", "b"],
+    ),
     ("a link that is no caption", [("0.txt", b"a"), ("0.jpg", (tarfile.SYMTYPE, "1.jpg"))], ["a"]),
     ("no ending", [("readme", b"x"), ("0.txt", b"a")], ["", "a"]),
 ]
@@ -201,7 +260,10 @@ def test_captions_of_a_tar(tmp_path, what, members, expected):
         ([("0.txt", b"a"), ("1.txt", b"b"), ("./0.txt", b"c")], "holds ./0.txt twice"),
         ([("0.txt", b"a"), ("1.txt", (tarfile.LNKTYPE, "0.txt"))], "1.txt is a link to 0.txt"),
         ([("0.txt", b"a"), ("1.json", (tarfile.SYMTYPE, "0.json"))], "1.json is a link to 0.json"),
-        ([("0.meta.json", b'{"caption": "b"}'), ("0.txt", b"a")], "0.meta.json and 0.txt both hold captions"),
+        (
+            [("0.meta.json", b'{"caption": "b"}'), ("0.txt", b"a")],
+            "0.meta.json and 0.txt both hold captions",
+        ),
         ([("0.txt", "a fox".encode("utf-16"))], "0.txt: it is UTF-16"),
         ([("0.json", b'{"caption": {"en": "a"}}')], "holds a JSON object, not text"),
         ([("0.json", b"[" * 100_000)], "0.json is nested too deep"),
@@ -220,7 +282,21 @@ def test_what_is_not_utf8_is_told(tmp_path, capsys):
     names = tmp_path / "names"
     names.write_text("red\n")
     files = [str(tmp_path / "c.txt"), str(tmp_path / "d.tar")]
-    assert main(["audit", *files, "--out", str(tmp_path / "out"), "--objects", str(names), "--attributes", str(names)]) == 0
+    assert (
+        main(
+            [
+                "audit",
+                *files,
+                "--out",
+                str(tmp_path / "out"),
+                "--objects",
+                str(names),
+                "--attributes",
+                str(names),
+            ]
+        )
+        == 0
+    )
     assert "2 captions hold bytes that are not UTF-8" in capsys.readouterr().out
 
 
@@ -229,7 +305,11 @@ def test_a_folder_that_links_lead_to_is_read_once(tmp_path):
     (tmp_path / "far").mkdir()
     (tmp_path / "in" / "a" / "x.txt").write_text("a red fox\n")
     (tmp_path / "far" / "y.txt").write_text("a blue dog\n")
-    for name, target in (("b", tmp_path / "in" / "a"), ("far", tmp_path / "far"), ("back", tmp_path / "in")):
+    for name, target in (
+        ("b", tmp_path / "in" / "a"),
+        ("far", tmp_path / "far"),
+        ("back", tmp_path / "in"),
+    ):
         (tmp_path / "in" / name).symlink_to(target)
     found = audit(tmp_path / "in", tmp_path / "out", vocabulary=FOXES)
     assert found.matrix().tolist() == [[1, 0], [0, 1]]

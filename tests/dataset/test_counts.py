@@ -32,7 +32,10 @@ RED = ("red", "banana")
         (HEAD + "red\n", "line 2: 1 fields"),
         (HEAD + ",banana,1\n", "line 2: the attribute is ''"),
         (HEAD + 'red,"ban\nana",1\nred, ,1\n', "line 4: the object is ' '"),
-        (HEAD + "red,banana,1\n\nRed,Banana,2\n", "line 4: 'red banana' has a count already, in line 2"),
+        (
+            HEAD + "red,banana,1\n\nRed,Banana,2\n",
+            "line 4: 'red banana' has a count already, in line 2",
+        ),
         (HEAD + 'red,ba"nana,1\n', "line 2: a double quote"),
         ("attribute,object,count,count\nred,banana,1,2\n", "names the column 'count' twice"),
         ("attribute;object;count\nred;banana;1\n", "lacks the column"),
@@ -57,10 +60,15 @@ def test_a_bad_csv_of_counts_is_refused_with_its_line(tmp_path: Path, text: str,
         ({"count": ["1,234"]}, "row 1: the count is '1,234'"),
         ({"attribute": pa.array([None], pa.string())}, "row 1: the attribute is None"),
         ({"object": [7]}, "row 1: the object is 7"),
-        ({"attribute": ["red", "RED"], "object": ["banana"] * 2, "count": [1, 2]}, "row 2: .* has a count already"),
+        (
+            {"attribute": ["red", "RED"], "object": ["banana"] * 2, "count": [1, 2]},
+            "row 2: .* has a count already",
+        ),
     ],
 )
-def test_a_bad_table_of_counts_is_refused_with_its_row(tmp_path: Path, columns: dict, why: str) -> None:
+def test_a_bad_table_of_counts_is_refused_with_its_row(
+    tmp_path: Path, columns: dict, why: str
+) -> None:
     table = pa.table({"attribute": ["red"], "object": ["banana"], "count": [1], **columns})
     pq.write_table(table, tmp_path / "c.parquet")
     with pytest.raises(DatasetError, match=why):
@@ -70,19 +78,28 @@ def test_a_bad_table_of_counts_is_refused_with_its_row(tmp_path: Path, columns: 
 def test_counts_are_read_as_people_write_them(tmp_path: Path) -> None:
     for name, data in (
         ("a.csv", b"\xef\xbb\xbfattribute,object,count\r\nRed,banana,3\r\n"),
-        ("b.csv", b"count,attribute,object,note\n3.0,red,banana,\"a, b\"\n\n"),
+        ("b.csv", b'count,attribute,object,note\n3.0,red,banana,"a, b"\n\n'),
         ("c.csv", b"attribute,object,count\rred,banana,3\r"),
     ):
         (tmp_path / name).write_bytes(data)
         assert read_counts(str(tmp_path / name)) == {RED: 3}, name
     for count in ([3], [3.0], ["3"]):
-        pq.write_table(pa.table({"attribute": ["Red"], "object": ["banana"], "count": count}), tmp_path / "c.parquet")
+        pq.write_table(
+            pa.table({"attribute": ["Red"], "object": ["banana"], "count": count}),
+            tmp_path / "c.parquet",
+        )
         assert read_counts(str(tmp_path / "c.parquet")) == {RED: 3}, count
 
 
 def test_damaged_counts_are_one_line(tmp_path: Path) -> None:
     path = tmp_path / "c.parquet"
-    table = pa.table({"attribute": ["red"] * 50, "object": [f"o{i}" for i in range(50)], "count": list(range(50))})
+    table = pa.table(
+        {
+            "attribute": ["red"] * 50,
+            "object": [f"o{i}" for i in range(50)],
+            "count": list(range(50)),
+        }
+    )
     pq.write_table(table, path, write_page_checksum=True)
     whole = path.read_bytes()
     for at in (30, 200, len(whole) - 20):
