@@ -1,8 +1,10 @@
-"""The one reader of CSV and TSV tables of the project: RFC 4180 to the letter, or one line that says where it is not.
+"""The one reader of CSV and TSV tables of the project: RFC 4180 to the letter, or one line that says
+where it is not.
 
-A row with too many or too few fields, a quote that never ends, a column that is named twice: each is refused with its
-line, since guessing moves values into other columns in silence. A byte-order mark is passed over. The audit's captions,
-which come by the billion, have a reader of their own in ``audit/readers.py`` under the same rules.
+A row with too many or too few fields, a quote that never ends, a column that is named twice: each
+is refused with its line, since guessing moves values into other columns in silence. A byte-order
+mark is passed over. The audit's captions, which come by the billion, have a reader of their own
+in ``audit/readers.py`` under the same rules.
 """
 
 from __future__ import annotations
@@ -79,7 +81,10 @@ def _numbered_rows(
 
 
 def csv_records(text: str, where: str, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
-    """Each record's first line, from 1, and its fields; empty lines are passed over. UserError as `read_csv_rows`."""
+    """Each record's first line, from 1, and its fields; empty lines are passed over.
+
+    UserError as `read_csv_rows`.
+    """
     field = re.compile(rf'"((?:[^"]|"")*)"|([^{re.escape(separator)}"\r\n\0]*)')
     line_end = re.compile(r"\r\n|\n|\r")
     position, line = 0, 1

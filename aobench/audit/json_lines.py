@@ -1,8 +1,10 @@
-"""Captions out of JSON lines. pyarrow's parser reads them, with the caption's type fixed: text, or a list of texts.
+"""Captions out of JSON lines. pyarrow's parser reads them, with the caption's type fixed: text, or a
+list of texts.
 
-Where it stops, because a line is another type, holds NaN or isn't JSON, the file is read on line by line under the same
-rules, which tells the line; so the answer doesn't depend on which of the two reads. A list counts as so many captions,
-a line without the field is null, NaN is null, a number counts as its digits, an object is refused.
+Where it stops, because a line is another type, holds NaN or isn't JSON, the file is read on line
+by line under the same rules, which tells the line; so the answer doesn't depend on which of the
+two reads. A list counts as so many captions, a line without the field is null, NaN is null, a
+number counts as its digits, an object is refused.
 """
 
 from __future__ import annotations
@@ -99,7 +101,8 @@ def _objects(
                 skip -= 1
                 continue
             try:
-                # What isn't UTF-8 is counted as such, not refused: the parser takes it as it is, too.
+                # What isn't UTF-8 is counted as such, not refused: the parser takes it as it is,
+                # too.
                 value = json.loads(text.decode("utf-8", "surrogateescape"), object_pairs_hook=hook)
             except RecursionError:
                 raise ValueError(f"line {line:,} is nested too deep") from None
@@ -111,7 +114,10 @@ def _objects(
 
 
 def captions_in(value: Any, where: str) -> list[str | bytes | None]:
-    """The captions of a JSON value: one, several of a list, or one that is null. ColumnError for anything but text."""
+    """The captions of a JSON value: one, several of a list, or one that is null.
+
+    ColumnError for anything but text.
+    """
     values = value if isinstance(value, list) and value else [value]
     found: list[str | bytes | None] = []
     for one in values:

@@ -1,9 +1,10 @@
 """Captions out of files, chunk by chunk: Parquet, CSV, TSV, JSON lines, text and webdataset tars.
 
-Parquet is read by polars' streaming engine, which also reads ``hf://`` and ``s3://``; only the caption column is
-decoded. CSV and TSV, JSON lines and tars have a module each, text is read here. None holds more than a few chunks in
-memory. Everywhere newline, carriage return or both end a line, a byte-order mark is passed over, UTF-16 is refused by
-name, and a list of captions counts as so many captions.
+Parquet is read by polars' streaming engine, which also reads ``hf://`` and ``s3://``; only the
+caption column is decoded. CSV and TSV, JSON lines and tars have a module each, text is read here.
+None holds more than a few chunks in memory. Everywhere newline, carriage return or both end a
+line, a byte-order mark is passed over, UTF-16 is refused by name, and a list of captions counts
+as so many captions.
 """
 
 from __future__ import annotations
@@ -37,11 +38,15 @@ if TYPE_CHECKING:
 
 #: Rows of a chunk, and bytes of one of a text file.
 CHUNK_ROWS, CHUNK_BYTES = 65_536, 1 << 23
-#: A line of a text file that is longer (bytes) is no caption: the file lacks line ends, or is something else.
+#: A line of a text file that is longer (bytes) is no caption: the file lacks line ends, or is
+#: something else.
 LONGEST_LINE = 1 << 20
 
 def read_chunks(path: str, column: str | None = None, layout: str | None = None) -> Iterator[Chunk]:
-    """The captions of one file in its order. BadFileError where it is broken, ColumnError without a caption column."""
+    """The captions of one file in its order.
+
+    BadFileError where it is broken, ColumnError without a caption column.
+    """
     if layout is not None and layout not in LAYOUTS:
         raise UserError(f"unknown layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}")
     import polars as pl
@@ -75,7 +80,8 @@ def known_rows(path: str) -> int | None:
         return None
 
 
-# --- Parquet ----------------------------------------------------------------------------------------------------------
+# --- Parquet --------------------------------------------------------------------------------------
+# --------------------
 
 
 def _scan(path: str, column: str | None, layout: str | None) -> pl.LazyFrame:
@@ -115,7 +121,8 @@ def _frame_chunks(frame: pl.LazyFrame) -> Iterator[Chunk]:
         yield chunk
 
 
-# --- text -------------------------------------------------------------------------------------------------------------
+# --- text -----------------------------------------------------------------------------------------
+# --------------------
 
 
 def _text_chunks(path: str) -> Iterator[Chunk]:

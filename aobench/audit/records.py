@@ -1,4 +1,6 @@
-"""The compiled part of reading CSV and TSV: where each record's captions lie, after RFC 4180 to the letter."""
+"""The compiled part of reading CSV and TSV: where each record's captions lie, after RFC 4180 to the
+letter.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Captions out of CSV and TSV: after RFC 4180 to the letter, or refused with the line.
 
-A CSV field that holds a comma, a quote or a line end stands in double quotes, and a quote in it is doubled. In a TSV no
-quote means anything, as in the corpora's own releases: a line is a row, a tab ends a field. In both every row has as
-many fields as the first one; newline, carriage return or both end a line; empty lines are passed over; a field without
-a character is null.
+A CSV field that holds a comma, a quote or a line end stands in double quotes, and a quote in it
+is doubled. In a TSV no quote means anything, as in the corpora's own releases: a line is a row, a
+tab ends a field. In both every row has as many fields as the first one; newline, carriage return
+or both end a line; empty lines are passed over; a field without a character is null.
 """
 
 from __future__ import annotations
@@ -20,14 +20,18 @@ from aobench.audit.layouts import ColumnError, Layout, table_layout
 from aobench.csv_tables import csv_records
 from aobench.errors import UserError
 
-#: Bytes read at a time, and of the longest record: a quote that opens and never closes is told there.
+#: Bytes read at a time, and of the longest record: a quote that opens and never closes is told
+#: there.
 BLOCK_BYTES, LONGEST_RECORD = 1 << 22, 1 << 24
 
 
 def separated_chunks(
     path: str, separator: str, column: str | None, layout: str | None
 ) -> Iterator[Chunk]:
-    """The captions of a CSV (``,``) or a TSV (a tab). ValueError with the line where a row isn't as it should be."""
+    """The captions of a CSV (``,``) or a TSV (a tab).
+
+    ValueError with the line where a row isn't as it should be.
+    """
     with open_bytes(path) as stream:
         block = stream.read(BLOCK_BYTES)
         check_encoding(block)

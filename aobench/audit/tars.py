@@ -1,12 +1,14 @@
 """Captions out of webdataset tars.
 
-A sample is a run of members that share their name up to its last dot. Its captions are the lines of its .txt, else of
-its .caption, each line a caption of its own; else the caption field of its .json, text or a list of texts. With
-``--column`` the .json alone is asked. A sample that has a member of another kind alone, such as a picture, is null.
+A sample is a run of members that share their name up to its last dot. Its captions are the lines
+of its .txt, else of its .caption, each line a caption of its own; else the caption field of its
+.json, text or a list of texts. With ``--column`` the .json alone is asked. A sample that has a
+member of another kind alone, such as a picture, is null.
 
-Refused, since captions would be lost or counted twice in silence: one name twice in an archive, endings that differ in
-case included; a caption that is a link to another member, which a stream can't go back to; a dotted name such as
-``0.meta.json`` that has captions of its own beside those of ``0.txt``.
+Refused, since captions would be lost or counted twice in silence: one name twice in an archive,
+endings that differ in case included; a caption that is a link to another member, which a stream
+can't go back to; a dotted name such as ``0.meta.json`` that has captions of its own beside those
+of ``0.txt``.
 """
 
 from __future__ import annotations
@@ -48,7 +50,10 @@ class _Header(tarfile.TarInfo):
 
 
 def tar_chunks(path: str, column: str | None, layout: str | None) -> Iterator[Chunk]:
-    """The captions of a tar's samples. ValueError, tarfile.TarError or ColumnError where it isn't as it should be."""
+    """The captions of a tar's samples.
+
+    ValueError, tarfile.TarError or ColumnError where it isn't as it should be.
+    """
     captions: list[Caption] = []
     row = 0
     for found in _samples(path, column, layout):

@@ -1,17 +1,23 @@
-"""How captions and names are cut into words: one normalisation for both, and the tables that the kernel walks.
+"""How captions and names are cut into words: one normalisation for both, and the tables that the
+kernel walks.
 
-1. HTML entities that end in a semicolon are decoded: ``&amp;``, ``&#39;``, ``&nbsp;``, also where they were encoded
-   twice (``&amp;quot;``). Without a semicolon they stay: "text&region" holds no registered sign.
-2. What Unicode calls default-ignorable is left out, as if it were not there: soft hyphen, joiners, bidirectional marks,
-   variation selectors, fillers, tags. Only the zero width space, which exists to part words, parts them.
+1. HTML entities that end in a semicolon are decoded: ``&amp;``, ``&#39;``, ``&nbsp;``, also where
+   they were encoded twice (``&amp;quot;``). Without a semicolon they stay: "text&region" holds no
+   registered sign.
+2. What Unicode calls default-ignorable is left out, as if it were not there: soft hyphen,
+   joiners, bidirectional marks, variation selectors, fillers, tags. Only the zero width space,
+   which exists to part words, parts them.
 3. Full-width and half-width forms become the usual ones.
-4. Letters and their marks are composed (NFC), and case is folded: a capital or final sigma is a sigma, ``ß`` is ss.
-5. The text is cut at everything that is neither a letter, a digit nor a combining mark. Between two words stands a
-   *soft* gap (spaces, hyphens, underscores, apostrophes, plus signs), which a name of several words may span, or a
-   *hard* one (every other character, such as a comma), which it may not.
+4. Letters and their marks are composed (NFC), and case is folded: a capital or final sigma is a
+   sigma, ``ß`` is ss.
+5. The text is cut at everything that is neither a letter, a digit nor a combining mark. Between
+   two words stands a *soft* gap (spaces, hyphens, underscores, apostrophes, plus signs), which a
+   name of several words may span, or a *hard* one (every other character, such as a comma), which
+   it may not.
 
-The kernel does the steps 2 to 5 letter by letter, with tables; the few captions for which that isn't enough, such as
-those with an entity or a mark of its own, are found by `unsettled` and go through `normal` first.
+The kernel does the steps 2 to 5 letter by letter, with tables; the few captions for which that
+isn't enough, such as those with an entity or a mark of its own, are found by `unsettled` and go
+through `normal` first.
 """
 
 from __future__ import annotations
@@ -24,13 +30,16 @@ from functools import cache
 import numpy as np
 
 HARD, SOFT, WORD, IGNORED = 0, 1, 2, 3
-#: In the table of bytes: the first byte of a character that is not ASCII. Above it stand the letters and digits.
+#: In the table of bytes: the first byte of a character that is not ASCII. Above it stand the
+#: letters and digits.
 BEYOND = 2
 
-#: Beside white space: hyphens, underscore, apostrophes, plus (spaces in URL-encoded titles), zero width space.
+#: Beside white space: hyphens, underscore, apostrophes, plus (spaces in URL-encoded titles), zero
+#: width space.
 SOFT_CHARACTERS = "-_'+\u2010\u2011\u2019\u02bc\u200b"
 
-#: First and last of the ranges of Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt), but U+200B.
+#: First and last of the ranges of Unicode's Default_Ignorable_Code_Point
+#: (DerivedCoreProperties.txt), but U+200B.
 IGNORED_RANGES = (
     (0xAD, 0xAD),
     (0x34F, 0x34F),
@@ -80,7 +89,8 @@ def normal(text: str) -> str:
     if "&" in text:
         text = _ENTITY.sub(lambda found: html.unescape(f"&{found[1]};"), text)
     text = text.translate(_DROPPED).translate(_usual_widths())
-    # The lower case of a dotted capital I is i and a dot of its own: the dot is what Turkish has, not the name.
+    # The lower case of a dotted capital I is i and a dot of its own: the dot is what Turkish has,
+    # not the name.
     folded = unicodedata.normalize("NFC", text).replace("\u0130", "i").casefold()
     return unicodedata.normalize("NFC", folded)
 

@@ -20,8 +20,8 @@ INVISIBLE = re.compile(
 
 def usual(c: str) -> str:
     """A full-width or half-width character as the usual one."""
-    wide = unicodedata.east_asian_width(c) in ("F", "H") and c not in "\u20a9"
-    return chr(int(unicodedata.decomposition(c).split()[1], 16)) if wide else c
+    tag, _, target = unicodedata.decomposition(c).partition(" ")
+    return chr(int(target, 16)) if tag in ("<wide>", "<narrow>") else c
 
 
 def one_form(caption: str) -> str:

@@ -1,4 +1,6 @@
-"""What lies on disk is not believed: parts, tables and manifests; sizes, seeds and places out of reason."""
+"""What lies on disk is not believed: parts, tables and manifests; sizes, seeds and places out of
+reason.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""One form for captions and names: entities, invisible characters, widths, accents, case; on all of Unicode."""
+"""One form for captions and names: entities, invisible characters, widths, accents, case; on all of
+Unicode.
+"""
 
 from __future__ import annotations
 
