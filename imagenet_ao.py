@@ -7,6 +7,7 @@
 
     load_dataset("imagenet_ao", data_dir="ImageNet-AO-filtered.zip", split="ood")  # the published set
     load_dataset("imagenet_ao", "mini", split="ood")  # drawn pictures, bundled with the package imagenet-ao
+    load_dataset("imagenet_ao", "folder", data_dir="my-pictures")  # one's own, in any layout of aobench.layouts
 
 The file stands alone and is a loading script for ``datasets`` 3.6 as well. Config ``v2`` reads the published
 archive, a folder or a zip of ``<label>/<image>``; ``mini`` is drawn on the spot and is not the published benchmark.
@@ -578,6 +579,8 @@ def _mini_mark() -> str:
 class ImageNetAOConfig(datasets.BuilderConfig):
     """What to load, and what to do with bad data.
 
+    For one's own pictures, config ``folder``, ``data_dir`` is a folder, a zip or a list, and ``layout``,
+    ``attributes``, ``objects`` and ``with_train`` go to `aobench.layouts.read_layout`.
     ``data_dir``: the published archive, a folder or a zip. ``imagenet_dir``: a folder of wnid folders, for the split
     ``id``. ``on_bad_label``, ``on_bad_image``: 'stop', or 'report', a warning; unknown labels are left out then, bad
     images are kept.
@@ -589,6 +592,10 @@ class ImageNetAOConfig(datasets.BuilderConfig):
     on_bad_image: str = "report"
     counts: str | None = None
     only: str | None = None
+    layout: str | None = None
+    attributes: str | None = None
+    objects: str | None = None
+    with_train: bool = False
 
     def create_config_id(self, config_kwargs: dict, custom_features: datasets.Features | None = None) -> str:
         """The name of the cache folder: it changes with the data, so that no stale cache is served."""
@@ -598,14 +605,26 @@ class ImageNetAOConfig(datasets.BuilderConfig):
         for option in ("data_dir", "imagenet_dir") if self.name == "mini" else ("only",):
             if getattr(self, option):
                 raise DatasetError(f"the config {self.name!r} takes no {option}")
-        marks = {"mark_of_mini": _mini_mark()} if self.name == "mini" else {}
-        for option in ("data_dir", "imagenet_dir"):
+        own_options = ("layout", "attributes", "objects", "with_train")
+        for option in ("imagenet_dir",) if self.name == "folder" else own_options:
             if getattr(self, option):
+                raise DatasetError(f"the config {self.name!r} takes no {option}")
+        marks = {"mark_of_mini": _mini_mark()} if self.name == "mini" else {}
+        if self.name == "folder":
+            marks["mark_of_data"] = self.own_data().mark
+        for option in ("data_dir", "imagenet_dir"):
+            if getattr(self, option) and self.name != "folder":
                 marks[f"mark_of_{option}"] = _tree_mark(getattr(self, option))
         if self.counts:
             with open(_absolute(self.counts), "rb") as stream:
                 marks["mark_of_counts"] = hashlib.sha256(stream.read()).hexdigest()[:16]
         return super().create_config_id({**config_kwargs, **marks}, custom_features)
+
+    def own_data(self) -> Any:
+        """One's own pictures as `aobench.layouts` reads them, read once; DatasetError where they can't be used."""
+        if not hasattr(self, "_own_data"):
+            self._own_data = _own_data(self)
+        return self._own_data
 
 
 class ImageNetAO(datasets.GeneratorBasedBuilder):
@@ -617,6 +636,9 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
         ImageNetAOConfig(
             name="mini", version=datasets.Version("1.0.0"), description="drawn pictures, made on the spot"
         ),
+        ImageNetAOConfig(
+            name="folder", version=datasets.Version("1.0.0"), description="one's own pictures, see aobench.layouts"
+        ),
     ]
     DEFAULT_CONFIG_NAME = "v2"
     DEFAULT_WRITER_BATCH_SIZE = 256  # images are held as bytes
@@ -625,6 +647,8 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
         mini = self.config.name == "mini"
         attributes = list(_mini("render").ATTRIBUTES) if mini else list(ATTRIBUTES)
         objects = list(_mini("pictures").objects()) if mini else list(OBJECTS)
+        if self.config.name == "folder":
+            attributes, objects = self.config.own_data().attributes, self.config.own_data().objects
         features = datasets.Features(
             {
                 "image": datasets.Image(),
@@ -646,6 +670,8 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
             read_counts(self.config.counts)  # refuses a bad file before anything is made
         if self.config.name == "mini":
             return self._mini_generators()
+        if self.config.name == "folder":
+            return self._own_generators()
         archive = _resolve(self.config.data_dir) if self.config.data_dir else _download(dl_manager)
         entries = _known(_entries(archive), parse_label, archive, self.config.on_bad_label)
         made = {"ood": (archive, entries)}
@@ -674,19 +700,70 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
             )
         return generators
 
+    def _own_generators(self) -> list[datasets.SplitGenerator]:
+        own = self.config.own_data()
+        logger.info("%s\n%s", own.place, "\n".join(own.report.lines()))
+        for line in (*own.report.notes, *own.report.left_out_lines()):
+            logger.warning("%s: %s", own.place, line)
+        unknown = [f"{reason} {own.report.left_out[reason]}" for reason in UNKNOWN if reason in own.report.left_out]
+        if self.config.on_bad_label == "stop" and unknown:
+            raise DatasetError(f"{own.place} has pictures of unknown labels: {'; '.join(unknown)}")
+        if self.config.on_bad_image == "stop" and (bad := own.unreadable_images()):
+            raise DatasetError(f"{len(bad)} images in {own.place} cannot be read: {', '.join(bad[:10])}")
+        return [
+            datasets.SplitGenerator(
+                name=name, gen_kwargs={"kind": "folder", "archive": own.place, "shards": _shards(pictures)}
+            )
+            for name, pictures in own.splits.items()
+        ]
+
     def _generate_examples(self, kind: str, archive: str, shards: list) -> Iterator[tuple[str, dict[str, Any]]]:
         counts = read_counts(self.config.counts) if self.config.counts else {}
         rows: Iterator[dict[str, Any]]
         if kind == "mini":
             rows = chain.from_iterable(_mini_rows(*shard) for shard in shards)
+        elif kind == "folder":
+            rows = _layouts("form").picture_rows(archive, chain.from_iterable(shards), logger.warning)
         else:
             rows = _archive_rows(kind, archive, chain.from_iterable(shards))
         for row in rows:
             name = row["object"]
-            wnid, index = OBJECTS[name]
+            wnid, index = (row["wnid"], row["imagenet_label"]) if kind == "folder" else OBJECTS[name]
             row["composition"] = " ".join(filter(None, (row["attribute"], name)))
-            row |= {"wnid": wnid, "imagenet_label": index, "caption_count": counts.get((row["attribute"], name))}
+            pair = _counted(row["attribute"], name) if kind == "folder" else (row["attribute"], name)
+            row |= {"wnid": wnid, "imagenet_label": index, "caption_count": counts.get(pair)}
             yield row["sample_id"], row
+
+
+#: Reasons of `aobench.layouts.report` that ``on_bad_label="stop"`` refuses.
+UNKNOWN = ("unknown_label", "unknown_attribute", "unknown_object", "pair_on_no_list")
+
+
+def _layouts(module: str) -> Any:
+    """A module of ``aobench.layouts``; DatasetError where the package is not installed."""
+    try:
+        return importlib.import_module(f"aobench.layouts.{module}")
+    except ModuleNotFoundError as error:
+        hint = "the config 'folder' is read by the package imagenet-ao: pip install imagenet-ao"
+        raise DatasetError(f"{hint} ({error})") from None
+
+
+def _own_data(config: ImageNetAOConfig) -> Any:
+    """What `aobench.layouts.read_layout` makes of the config's ``data_dir``."""
+    if not config.data_dir:
+        raise DatasetError("the config 'folder' takes a folder, a zip or a list of one's own pictures as data_dir")
+    options = (config.layout, config.attributes, config.objects, config.with_train)
+    table = _layouts("table")
+    try:
+        return table.read_layout(os.fspath(config.data_dir), *options)
+    except importlib.import_module("aobench.errors").UserError as error:
+        raise DatasetError(str(error)) from None
+
+
+def _counted(attribute: str, name: str) -> tuple[str, str]:
+    """The key of a composition of one's own in `read_counts`."""
+    words, thing = " ".join(_words(attribute)), " ".join(_words(name))
+    return _ATTRIBUTE_OF.get(words, words), _OBJECT_OF.get(thing, thing)
 
 
 def _archive_rows(kind: str, archive: str, entries: Iterable[Entry]) -> Iterator[dict[str, Any]]:
@@ -725,7 +802,7 @@ def _mini_rows(split: str, start: int, stop: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _shards(entries: list[Entry]) -> list[list[Entry]]:
+def _shards(entries: list[Any]) -> list[list[Any]]:
     """The entries in at most MAX_SHARDS runs, which worker processes share out."""
     step = max(1, -(-len(entries) // MAX_SHARDS))
     return [entries[start : start + step] for start in range(0, len(entries), step)]
@@ -791,8 +868,10 @@ Images of attribute-object compositions, to be classified into composition class
   `caption_count` is filled in only where counts were given; `attribute` is empty in the split `id`.
 - **mini**: drawn pictures with attributes painted on them. It is not the published benchmark, and figures on the two
   do not compare. Drawings: Fluent Emoji (MIT) and Noto Emoji (Apache-2.0).
+- **folder**: somebody's own pictures in the same form. They are not the published benchmark, either, and their licence
+  is their owner's to say.
 
-`sha256` is of the image file's bytes in v2, and of the RGB values in mini.
+`sha256` is of the image file's bytes in v2 and folder, and of the RGB values in mini.
 """
 
 
@@ -872,8 +951,11 @@ def _write_facts(out: str, config: str, facts: dict[str, tuple[str, int]]) -> No
     lines = [
         f"- id: {'mini_' if name == 'mini' else ''}{task}\n  config: {name}\n  split: ood\n"
         for name in sorted(table, reverse=True)
+        if name != "folder"  # somebody's own pictures are no benchmark of the Hub's
         for task in TASKS
     ]
+    if not lines:
+        return
     with open(f"{out}/eval.yaml", "w", encoding="utf-8") as stream:
         stream.write(EVAL_HEAD + "".join(lines))
 

@@ -53,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     e.add_argument(
         "--config",
         default=None,
-        help="v2 (published archive) or mini (bundled); default: v2, or mini for the model 'mini' alone",
+        help="v2 (published archive), mini (bundled) or folder (one's own pictures); "
+        "default: v2, or mini for the model 'mini' alone",
     )
     e.add_argument("--data-dir", help="folder or zip of the published archive")
     e.add_argument("--dataset", help="a prepared folder or Hub dataset id instead")
@@ -84,8 +85,10 @@ def _parser() -> argparse.ArgumentParser:
 
     p = verbs.add_parser("prepare", help="write the dataset in the Hub's form: Parquet and a card")
     p.add_argument("out", type=Path)
-    p.add_argument("--config", default="v2", choices=("v2", "mini"))
-    p.add_argument("--data-dir", help="folder or zip of the published archive")
+    p.add_argument("--config", default="v2", choices=("v2", "mini", "folder"))
+    p.add_argument(
+        "--data-dir", help="folder or zip of the published archive; for folder: one's own pictures"
+    )
 
     i = verbs.add_parser("install", help="make evaluate.load and load_dataset find ours by name in any process")
     i.add_argument("--config", default="mini", choices=("v2", "mini"), help="the dataset's config (default: mini)")

@@ -130,7 +130,7 @@ def test_two_processes_give_the_same(form: str, folder: Path, zipped: Path) -> N
 
 
 def test_configs_and_splits_are_listed(folder: Path) -> None:
-    assert datasets.get_dataset_config_names("imagenet_ao") == ["v2", "mini"]
+    assert datasets.get_dataset_config_names("imagenet_ao") == ["v2", "mini", "folder"]
     assert datasets.get_dataset_default_config_name("imagenet_ao") == "v2"
     assert datasets.get_dataset_split_names("imagenet_ao", "v2", data_dir=str(folder)) == ["ood"]
     with pytest.raises(ValueError, match="'v3' not found"):
