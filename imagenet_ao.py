@@ -19,7 +19,6 @@ archive, a folder or a zip of ``<label>/<image>``; ``mini`` is drawn on the spot
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
 import importlib
 import io
@@ -766,38 +765,87 @@ def _first_line(error: BaseException) -> str:
 # --- counts of compositions in captions -----------------------------------------------------------------------------
 
 
+COUNT_COLUMNS = ("attribute", "object", "count")
+
+
 def read_counts(path: str) -> dict[tuple[str, str], int]:
     """Captions by (attribute, object), from a CSV or Parquet file with the columns attribute, object and count.
 
     Warns where the file says that a sample of the captions was counted: 0 does not mean novel there.
+    DatasetError, with the line or row, for a count that is no whole number, no name, a pair with two counts.
     """
     path = _regular(_absolute(path))
-    try:
-        if path.lower().endswith(".parquet"):
-            from pyarrow.parquet import read_table
-
-            table = read_table(path)
-            rows = table.to_pylist()
-            about = json.loads((table.schema.metadata or {}).get(b"imagenet_ao_audit", b"{}"))
-            if about.get("sample", 1) < 1:
-                warnings.warn(
-                    f"{path} counts a sample of {about['counted']:,} of {about['captions']:,} captions: a composition "
-                    "that it counts 0 times may stand in the others",
-                    stacklevel=2,
-                )
-        else:
-            with open(path, encoding="utf-8-sig", newline="") as stream:
-                rows = list(csv.DictReader(stream))
-        counts: dict[tuple[str, str], int] = {}
-        for row in rows:
-            attribute, name = (" ".join(_words(str(row[key]))) for key in ("attribute", "object"))
-            pair = (_ATTRIBUTE_OF.get(attribute, attribute), _OBJECT_OF.get(name, name))
-            counts[pair] = counts.get(pair, 0) + int(row["count"])
-    except KeyError as error:
-        raise DatasetError(f"{path} has no column {error}: expected attribute, object, count") from None
-    except (ValueError, TypeError, OSError) as error:
-        raise DatasetError(f"{path} cannot be read as counts: {str(error).splitlines()[0]}") from None
+    rows = _count_rows(path)
+    counts: dict[tuple[str, str], int] = {}
+    first: dict[tuple[str, str], str] = {}
+    for where, row in rows:
+        names = []
+        for key in ("attribute", "object"):
+            name = " ".join(_words(row[key])) if isinstance(row[key], str) else ""
+            if not name:
+                raise DatasetError(f"{path}, {where}: the {key} is {row[key]!r}, no name")
+            names.append(name)
+        pair = (_ATTRIBUTE_OF.get(names[0], names[0]), _OBJECT_OF.get(names[1], names[1]))
+        if pair in counts:
+            raise DatasetError(
+                f"{path}, {where}: {' '.join(pair)!r} has a count already, in {first[pair]}; leave "
+                "one of the two, or add them up"
+            )
+        counts[pair], first[pair] = _whole_count(row["count"], f"{path}, {where}: the count"), where
     return counts
+
+
+def _count_rows(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where each row stands, and the row; of a CSV its fields are text."""
+    if path.lower().endswith(".parquet"):
+        rows = _parquet_counts(path)
+        yield from ((f"row {number:,}", row) for number, row in enumerate(rows, start=1))
+        return
+    try:
+        tables = importlib.import_module("aobench.csv_tables")
+    except ModuleNotFoundError as error:
+        raise DatasetError(
+            f"counts in a CSV are read by the package imagenet-ao: pip install imagenet-ao, or write "
+            f"{path} as Parquet ({error})"
+        ) from None
+    try:
+        for line, row in tables.read_numbered_rows(path, COUNT_COLUMNS, "the counts"):
+            yield f"line {line:,}", row
+    except tables.UserError as error:
+        raise DatasetError(str(error)) from None
+
+
+def _parquet_counts(path: str) -> list[dict[str, Any]]:
+    import pyarrow as pa
+    from pyarrow.parquet import read_table
+
+    try:
+        table = read_table(path, page_checksum_verification=True)
+        about = json.loads((table.schema.metadata or {}).get(b"imagenet_ao_audit", b"{}"))
+    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
+        why = (str(error).splitlines() or ["no reason"])[0]
+        raise DatasetError(f"{path} cannot be read as counts: {why}") from None
+    for name in COUNT_COLUMNS:
+        if table.column_names.count(name) != 1:
+            what = "no column" if name not in table.column_names else "twice the column"
+            raise DatasetError(f"{path} has {what} {name!r}: expected {', '.join(COUNT_COLUMNS)}")
+    about = about if isinstance(about, dict) else {}
+    if about.get("sample", 1) != 1:
+        warnings.warn(
+            f"{path} counts a sample of {about.get('counted')} of {about.get('captions')} captions: a "
+            "composition that it counts 0 times may stand in the others",
+            stacklevel=4,
+        )
+    return table.select(list(COUNT_COLUMNS)).to_pylist()
+
+
+def _whole_count(value: Any, where: str) -> int:
+    """A count of captions: a whole number, as text in plain digits. ``3.0`` is 3, as pandas writes it beside nulls."""
+    text = value if isinstance(value, str) else "" if value is None or isinstance(value, bool) else str(value)
+    written = re.fullmatch(r"\s*\+?([0-9]{1,18})(?:\.0*)?\s*", text)
+    if not written:
+        raise DatasetError(f"{where} is {value!r}, not a whole number of at least 0 in plain digits")
+    return int(written[1])
 
 
 # --- the bundled set ------------------------------------------------------------------------------------------------

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aobench.csv_tables import finite_number, read_numbered_rows, whole_number
 from aobench.errors import UserError
 from aobench.evaluation.places import RESULTS, only_results, result_file
 
@@ -48,20 +48,20 @@ class Record:
 
 
 def _number(row: dict[str, str], column: str, where: str, whole: bool = False) -> float:
-    text = (row.get(column) or "").strip()
-    try:
-        value = float(text)
-    except ValueError:
-        raise UserError(f"{where}: column {column} holds {text!r}, which is no number") from None
-    if whole and (value < 1 or value != int(value)):
-        raise UserError(f"{where}: column {column} is {text}; it is a number of images, at least 1")
-    if not whole and not 0 <= value <= 1:
+    text = row[column].strip()
+    if whole:
+        return whole_number(text, f"{where}: column {column}", least=1)
+    value = finite_number(text, f"{where}: column {column}")
+    if not 0 <= value <= 1:
         hint = "; are these percent? divide by 100" if 1 < value <= 100 else ""
         raise UserError(f"{where}: column {column} is {text}; accuracies are fractions from 0 to 1{hint}")
     return value
 
 
 def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> Record:
+    row = {column: text.strip() for column, text in row.items()}
+    if not row["model"]:
+        raise UserError(f"{where}: column model is empty; name the model")
     more = {c: (_number(row, c, where), int(_number(row, f"n_{c}", where, whole=True))) for c in extra}
     return Record(
         row["model"], row["family"], row["training_set"],
@@ -76,21 +76,15 @@ def read_csv(path: Path) -> list[Record]:
 
     Raises UserError, naming file and line, for missing columns, values out of range and models listed twice.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            header = list(reader.fieldnames or [])
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} could not be read as CSV: {error}") from error
-    extra = [c for c in header if c.startswith("id_")]
-    missing = [c for c in (*COLUMNS, *(f"n_{c}" for c in extra)) if c not in header]
-    if missing:
-        raise UserError(f"{path} lacks the column(s) {', '.join(missing)}; it needs {', '.join(COLUMNS)}")
-    records = [_record(row, f"{path}, line {number}", extra) for number, row in enumerate(rows, start=2)]
-    if not records:
+    rows = read_numbered_rows(path, COLUMNS, "the table of accuracies")
+    if not rows:
         raise UserError(f"{path} lists no models")
-    return _no_twins(records, str(path))
+    header = list(rows[0][1])
+    extra = [column for column in header if column.startswith("id_")]
+    missing = [f"n_{column}" for column in extra if f"n_{column}" not in header]
+    if missing:
+        raise UserError(f"{path} lacks the column(s) {', '.join(missing)}, the numbers of images of its ID sets")
+    return _no_twins([_record(row, f"{path}, line {line:,}", extra) for line, row in rows], str(path))
 
 
 def _no_twins(records: list[Record], where: str) -> list[Record]:

@@ -45,9 +45,44 @@ def _decode(data, at, end):
         if more & 0xC0 != 0x80:
             return _INVALID, 1
         code = (code << 6) | (more & 0x3F)
-    if code > 0x10FFFF or (size == 3 and code < 0x800) or (size == 4 and code < 0x10000):
+    if size == 3 and (code < 0x800 or 0xD800 <= code < 0xE000):
+        return _INVALID, 1
+    if code > 0x10FFFF or (size == 4 and code < 0x10000):
         return _INVALID, 1
     return code, size
+
+
+@njit(nogil=True, cache=True)
+def mark_unsettled(data, begins, stops, keep, unsettled, marks):
+    """Set bits of ``marks`` uint8 (n): 1 where a caption must go through `normal`, 2 where it isn't UTF-8.
+
+    ``unsettled`` bool by code point. Captions in ASCII without an ampersand, which most are, are left after one pass
+    without a branch.
+    """
+    for i in range(len(begins)):
+        if len(keep) and not keep[i]:
+            continue
+        some = False
+        for at in range(begins[i], stops[i]):
+            some |= (data[at] >= 0x80) | (data[at] == 38)
+        if not some:
+            continue
+        at, end = begins[i], stops[i]
+        while at < end:
+            code = np.int64(data[at])
+            if code < 0x80:
+                at += 1
+                if code == 38 and at < end:
+                    letter = np.int64(data[at]) | 0x20
+                    if data[at] == 35 or (97 <= letter <= 122):
+                        marks[i] |= 1
+                continue
+            code, size = _decode(data, at, end)
+            at += size
+            if code < 0:
+                marks[i] |= 2
+            elif unsettled[code]:
+                marks[i] |= 1
 
 
 @njit(nogil=True, cache=True, inline="always")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import shutil
 from pathlib import Path
 from typing import Any
 
+from aobench.csv_tables import read_numbered_rows
 from aobench.errors import UserError
 
 
@@ -87,17 +87,15 @@ def leaderboard(args: argparse.Namespace) -> None:
 def _facts(path: Path | None) -> dict[str, dict[str, str]]:
     if path is None:
         return {}
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(
-            f"{path} cannot be read ({error}); give a CSV with the columns model, family, training_set"
-        ) from error
-    missing = {"model", "family", "training_set"} - set(rows[0] if rows else ())
-    if missing:
-        raise UserError(f"{path} lacks the column(s) {', '.join(sorted(missing))}")
-    return {row["model"]: {"family": row["family"], "training": row["training_set"]} for row in rows}
+    columns = ("model", "family", "training_set")
+    known: dict[str, dict[str, str]] = {}
+    for line, row in read_numbered_rows(path, columns, "the list of models"):
+        model, family, training = (row[column].strip() for column in columns)
+        if not model or model in known:
+            what = f"lists the model {model!r} twice" if model else "names no model"
+            raise UserError(f"the list of models {path}, line {line:,} {what}; mend the line")
+        known[model] = {"family": family, "training": training}
+    return known
 
 
 def run(args: argparse.Namespace) -> None:

@@ -168,8 +168,8 @@ HEAD = "model,family,training_set,id,n_id,ood,n_ood\n"
     ("text", "message"),
     [
         (HEAD + "a,f,t,56.9,100,0.4,100\n", "line 2: column id is 56.9.*percent"),
-        (HEAD + "a,f,t,0.5,100,x,100\n", "column ood holds 'x'"),
-        (HEAD + "a,f,t,0.5,0,0.4,100\n", "column n_id is 0"),
+        (HEAD + "a,f,t,0.5,100,x,100\n", "column ood is 'x', not a number"),
+        (HEAD + "a,f,t,0.5,0,0.4,100\n", "column n_id is '0'"),
         (HEAD + "a,f,t,0.5,9,0.4,9\na,f,t,0.5,9,0.4,9\n", "'a' more than once"),
         ("model,id\na,0.5\n", "lacks the column"),
         (HEAD, "lists no models"),

@@ -253,7 +253,7 @@ def test_counts(ending: str, folder: Path, tmp_path: Path) -> None:
         path.write_text("attribute,object,count\nred,ambulance,8\n", encoding="utf-8")
         assert 8 in load(folder, counts=str(path))["caption_count"], "a changed file of counts must be noticed"
         path.write_text("attribute,object\nred,ambulance\n", encoding="utf-8")
-        with pytest.raises(DatasetError, match="no column 'count'"):
+        with pytest.raises(DatasetError, match=r"lacks the column\(s\) count"):
             load(folder, counts=str(path))
 
 
