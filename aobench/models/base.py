@@ -67,8 +67,19 @@ class Model(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class TextTokens:
+    """What a text tower sees of texts: the tokens of each, and whether it had more than the tower takes."""
+
+    sequences: list[tuple[int, ...]]
+    cut: list[bool]
+
+
 class DualEncoder(Model, Protocol):
-    """Images and texts in one space; the CLIP family (``info.names_attributes`` is true)."""
+    """Images and texts in one space; the CLIP family (``info.names_attributes`` is true).
+
+    A kind that also has ``read_texts(texts) -> TextTokens`` is checked for prompts that lose their names.
+    """
 
     def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
         """Unit-length float32 embeddings, N x D, on the model's device, in the order of ``texts``."""

@@ -25,7 +25,7 @@ class TransformersClassifier:
                 f"{name} tells {config.num_labels} classes apart, not the 1000 of ImageNet-1k; "
                 "name a classifier that was trained on ImageNet-1k"
             )
-        self.model = load_weights(AutoModelForImageClassification, source, options).to(device)
+        self.model = load_weights(AutoModelForImageClassification, source, name, options).to(device)
         processor = load_processor(source)
         self.transform = transform_of(processor)
         self.device = device

@@ -1,0 +1,74 @@
+"""One trial of a model right after it was loaded: what its own configuration belies is told before any image is run."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from aobench.errors import UserError
+
+#: How libraries say that sizes don't fit; any other error is a bug and stays one.
+SIZES = re.compile(
+    r"\bsizes?\b|\bshapes?\b|dimension|out of range|channels|broadcast|doesn't match|does not match|must match", re.I
+)
+#: Width and height of the trial's pictures: one wide, one tall, neither a model's own size.
+PICTURES = ((96, 64), (64, 80))
+TEXTS = ("a photo of the red lion", "the wooden banana")
+
+
+def try_once(model: Any, name: str) -> None:
+    """Run two small pictures, and for a dual encoder two texts, through ``model``.
+
+    Raises:
+        UserError: where pixels don't fit the image tower, pictures come out of the processor in unlike sizes, texts
+            and images have vectors of unlike length, or a tower gives NaN or one vector for all it gets.
+    """
+    with torch.compiler.set_stance("force_eager"):  # compiling is for the shapes of the run
+        images = _vectors(lambda: model.encode_images(_batch(model, name)), f"{name}: its image tower refuses pictures")
+        _refuse_useless(images, f"{name}: its image tower", "pictures")
+        if not model.info.names_attributes:
+            return
+        texts = _vectors(lambda: model.encode_texts(list(TEXTS)), f"{name}: its text tower refuses texts")
+    _refuse_useless(texts, f"{name}: its text tower", "texts")
+    if images.shape[1] != texts.shape[1]:
+        raise UserError(
+            f"{name}: images have vectors of {images.shape[1]} numbers, texts of {texts.shape[1]}: they can't be "
+            "compared; mend config.json"
+        )
+
+
+def _batch(model: Any, name: str) -> dict[str, torch.Tensor]:
+    draw = np.random.default_rng(0)
+    pictures = [Image.fromarray(draw.integers(0, 256, (high, wide, 3), dtype=np.uint8)) for wide, high in PICTURES]
+    arrays = _vectors(lambda: [model.transform(picture) for picture in pictures], f"{name}: its processor fails")
+    shapes = [{key: value.shape for key, value in one.items()} for one in arrays]
+    if shapes[0] != shapes[1]:
+        wide, tall = ("x".join(map(str, next(iter(one.values())))) for one in shapes)
+        raise UserError(
+            f"{name}: its processor gives pictures of unlike sizes ({wide} and {tall}): it doesn't resize or crop; set "
+            "do_resize and size in preprocessor_config.json as the model was trained"
+        )
+    return {key: torch.from_numpy(np.stack([one[key] for one in arrays])) for key in arrays[0]}
+
+
+def _vectors(function: Any, what: str) -> Any:
+    try:
+        return function()
+    except (ValueError, RuntimeError, IndexError) as error:
+        reason = " ".join(str(error).split())
+        if not SIZES.search(reason):
+            raise
+        raise UserError(
+            f"{what}: {reason[:300]}; the processor's sizes, config.json and the weights don't belong together"
+        ) from error
+
+
+def _refuse_useless(vectors: torch.Tensor, what: str, inputs: str) -> None:
+    if not torch.isfinite(vectors).all():
+        raise UserError(f"{what} gives NaN or infinity: its numbers don't fit the dtype; use --dtype bfloat16 or float32")
+    if torch.equal(vectors[0], vectors[1]):
+        raise UserError(f"{what} gives unlike {inputs} one and the same vector: its weights or files are damaged")
