@@ -116,8 +116,13 @@ class TransformersDualEncoder:
     @torch.inference_mode()
     def encode_images(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Unit-length float32 embeddings, N x D, on the model's device."""
+        return functional.normalize(self.image_features(batch), dim=-1)
+
+    @torch.inference_mode()
+    def image_features(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """float32 N x D of any length, on the model's device."""
         inputs = self.transform.inputs(batch, self.device, self.model.dtype)
-        return functional.normalize(unwrap(self._image_features(**inputs)).float(), dim=-1)
+        return unwrap(self._image_features(**inputs)).float()
 
     def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
         """Unit-length float32 embeddings, N x D, on the model's device."""

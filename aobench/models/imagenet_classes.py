@@ -80,7 +80,7 @@ def class_order(labels: Sequence[str] | None, count: int, model: str) -> ClassOr
     for place, index in zip(places, found, strict=True):
         columns[index] = place
     without = "" if count == N_CLASSES else "; the background is left out"
-    moved = "in ImageNet's order" if found == list(range(N_CLASSES)) else "in another order than ImageNet's: put right"
+    moved = "in ImageNet's order" if found == list(range(N_CLASSES)) else "put into ImageNet's order"
     return ClassOrder(tuple(columns), f"named, {moved}{without}")
 
 

@@ -27,8 +27,10 @@ def try_once(model: Any, name: str) -> None:
         UserError: where pixels don't fit the image tower, pictures come out of the processor in unlike sizes, texts
             and images have vectors of unlike length, or a tower gives NaN or one vector for all it gets.
     """
+    tower = getattr(model, "image_features", model.encode_images)
     with torch.compiler.set_stance("force_eager"):  # compiling is for the shapes of the run
-        images = _vectors(lambda: model.encode_images(_batch(model, name)), f"{name}: its image tower refuses pictures")
+        batch = _batch(model, name)
+        images = _vectors(lambda: tower(batch), f"{name}: its image tower refuses pictures")
         _refuse_useless(images, f"{name}: its image tower", "pictures")
         if not model.info.names_attributes:
             return
