@@ -108,8 +108,8 @@ class Diffusion:
         dtype, revision = self.call.pop("dtype", "float32"), self.call.pop("revision", None)
         if dtype not in ("float32", "float16", "bfloat16"):
             raise UserError(f"generate: options: dtype is float32, float16 or bfloat16, not {dtype!r}")
+        parts = load_parts(model, revision, getattr(torch, dtype))
         with one_line(model):
-            parts = load_parts(model, revision, getattr(torch, dtype))
             self.pipe = AutoPipelineForText2Image.from_pretrained(
                 model, dtype=getattr(torch, dtype), revision=revision, use_safetensors=True, **parts
             )
@@ -162,11 +162,12 @@ def load_parts(model: str, revision: str | None, dtype: Any) -> dict[str, Any]:
     from diffusers import DiffusionPipeline, ModelMixin
     from transformers import PreTrainedModel
 
-    from aobench.models.checkpoints import load_checked
+    from aobench.models.checkpoints import library_reads, load_checked
     from aobench.models.tokenizers import load_tokenizer
 
     parts: dict[str, Any] = {}
-    index = DiffusionPipeline.load_config(model, revision=revision)
+    with library_reads(f"the pipeline {model!r}"):
+        index = DiffusionPipeline.load_config(model, revision=revision)
     named = {name: value for name, value in index.items() if isinstance(value, list | tuple) and len(value) == 2}
     for name, (library, class_name) in named.items():
         kind = _class_of(library, class_name)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from aobench.errors import UserError
-from aobench.models.registry import ADAPTERS
+from aobench.models.base import ADAPTERS, is_bad_files
 
 #: What may be missing from a checkpoint or left over from it, and why it changes no number.
 HARMLESS = {
@@ -29,11 +29,6 @@ HARMLESS = {
 #: The same by class of the network.
 HARMLESS_OF = {"CLIPSegModel": {r"^decoder\.": "draws masks; the embeddings don't pass through it"}}
 
-#: What a library raises on a folder whose files are missing, damaged, or belie each other.
-BAD_FILES = (
-    OSError, ValueError, ImportError, KeyError, AttributeError, TypeError, IndexError, RuntimeError, AssertionError,
-    ZeroDivisionError,
-)  # fmt: skip
 SHOWN = 3
 
 
@@ -51,8 +46,7 @@ def library_reads(what: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        # Damaged weights raise safetensors' own class.
-        if not isinstance(error, BAD_FILES) and type(error).__name__ != "SafetensorError":
+        if not is_bad_files(error):
             raise
         if isinstance(error, torch.OutOfMemoryError):
             raise UserError(f"{what} doesn't fit the device's memory; use a smaller --dtype") from error

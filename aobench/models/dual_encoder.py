@@ -52,7 +52,7 @@ def check_activation(name: str, config: Any) -> None:
 
 
 def load_weights(auto: Any, source: str, name: str, options: LoadOptions) -> Any:
-    """``auto``'s network with the checkpoint's safetensors weights, all of them, in ``options``' dtype and attention."""
+    """``auto``'s network with all its safetensors weights, in the dtype and attention of ``options``."""
     chosen = {"attn_implementation": options.attention} if options.attention else {}
     return load_checked(auto, source, name, dtype=getattr(torch, options.dtype), use_safetensors=True, **chosen)
 

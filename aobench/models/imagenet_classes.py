@@ -150,7 +150,7 @@ def _tables() -> tuple[dict[str, int], dict[str, frozenset[int]]]:
     from aobench.vocabulary.published import published_lists
 
     objects = published_lists().objects
-    by_wnid = {wnid: index for wnid, index in objects.values()}
+    by_wnid = dict(objects.values())
     words: dict[str, set[int]] = {}
     for name, (_, index) in objects.items():
         words.setdefault(_plain(name), set()).add(index)

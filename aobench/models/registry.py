@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
-from aobench.models.base import LoadOptions
+from aobench.models.base import ADAPTERS, LoadOptions, is_bad_files
 
 if TYPE_CHECKING:
     import torch
@@ -29,9 +29,6 @@ PREFIXES = {
     "timm": "aobench.models.timm_classifier:TimmClassifier",
     "open_clip": "aobench.models.open_clip_encoder:OpenClipEncoder",
 }
-
-#: Files that hold an adapter's weights or say what it adapts.
-ADAPTERS = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
 
 #: For "did you mean": what people name most.
 WELL_KNOWN = (
@@ -127,6 +124,8 @@ def _config(source: str, name: str) -> Any:
     try:
         return AutoConfig.from_pretrained(source)
     except Exception as error:
+        if not is_bad_files(error):
+            raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
             f"no model {name!r} was found or could be read{did_you_mean(name, WELL_KNOWN)}; name a folder, a Hub id "

@@ -72,6 +72,9 @@ def refuse_strange_ids(sequences: Sequence[Sequence[int]], rows: int, name: str)
 
 
 def letter_case(tokenizer: Any) -> str:
-    """``kept`` where the tokenizer tells upper from lower case, else ``ignored``; whether that is right is not known."""
+    """``kept`` where the tokenizer tells upper from lower case, else ``ignored``.
+
+    Whether the tower was trained so can't be known; results.json says it.
+    """
     upper, lower = tokenizer(["Red Lion", "red lion"], add_special_tokens=False)["input_ids"]
     return "ignored" if upper == lower else "kept"

@@ -71,6 +71,8 @@ def _vectors(function: Any, what: str) -> Any:
 
 def _refuse_useless(vectors: torch.Tensor, what: str, inputs: str) -> None:
     if not torch.isfinite(vectors).all():
-        raise UserError(f"{what} gives NaN or infinity: its numbers don't fit the dtype; use --dtype bfloat16 or float32")
+        raise UserError(
+            f"{what} gives NaN or infinity: its numbers don't fit the dtype; use --dtype bfloat16 or float32"
+        )
     if torch.equal(vectors[0], vectors[1]):
         raise UserError(f"{what} gives unlike {inputs} one and the same vector: its weights or files are damaged")
