@@ -1,6 +1,7 @@
-"""Prompts that reach the text tower whole: what it cuts is counted, and two candidates are never one text.
+"""Prompts that reach the text tower whole: what it cuts is counted, two candidates are never one.
 
-Only templates that may be too long are read in full: the longest names are tried first, so that the check
+Only templates that may be too long are read in full: the longest names are tried first, so that
+the check
 costs seconds where there are ten million prompts.
 """
 
@@ -51,7 +52,9 @@ def count_cut_prompts(model: Any, names: Sequence[str], templates: Sequence[str]
     return cut
 
 
-def _read_all(read: Any, names: Sequence[str], template: str) -> Iterator[tuple[Sequence[str], TextTokens]]:
+def _read_all(
+    read: Any, names: Sequence[str], template: str
+) -> Iterator[tuple[Sequence[str], TextTokens]]:
     for start in range(0, len(names), BATCH):
         part = names[start : start + BATCH]
         yield part, read([fill(template, name) for name in part])
@@ -60,7 +63,9 @@ def _read_all(read: Any, names: Sequence[str], template: str) -> Iterator[tuple[
 def _refuse_one_text(first: str, second: str, template: str, cut: bool) -> None:
     shown = template if len(template) < 80 else f"{template[:60]} ... {template[-15:]}"
     if cut:
-        reason = f"the template {shown!r} is too long for the text tower, which cuts the names off; shorten it"
+        reason = f"the template {shown!r} is too long: the text tower cuts the names off; shorten it"
     else:
-        reason = "its tokenizer writes both alike (words that it doesn't know, or letter case); rename one of them"
-    raise UserError(f"the candidates {first!r} and {second!r} are one and the same text to the model: {reason}")
+        reason = "its tokenizer writes both alike (unknown words, letter case); rename one"
+    raise UserError(
+        f"the candidates {first!r} and {second!r} are one and the same text to the model: {reason}"
+    )

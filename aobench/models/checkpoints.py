@@ -1,8 +1,11 @@
-"""Weights that are all there, or a refusal: the one way in which the project loads a pretrained network.
+"""Weights that are all there, or a refusal: the one way to load a pretrained network.
 
-A library fills in what a checkpoint lacks with random numbers, and only logs it. Here each name of a
-network's state is in the checkpoint with its shape and holds numbers, and each name of the checkpoint is
-in the network; what may differ is in HARMLESS, with the reason. An adapter beside the weights is refused:
+A library fills in what a checkpoint lacks with random numbers, and only logs it. Here each name of
+a
+network's state is in the checkpoint with its shape and holds numbers, and each name of the
+checkpoint is
+in the network; what may differ is in HARMLESS, with the reason. An adapter beside the weights is
+refused:
 it would be applied where peft is installed and left out where it isn't.
 """
 
@@ -24,7 +27,7 @@ HARMLESS = {
     r"(^|\.)position_ids$": "0, 1, 2, ...: written by old versions, made by new ones",
     r"(^|\.)rotary_emb\.inv_freq$": "made from the configuration",
     r"(^|\.)num_batches_tracked$": "counts steps of training",
-    r"(^|\.)attn\.(masked_)?bias$": "the causal mask of GPT-2 and its kin, made from the configuration",
+    r"(^|\.)attn\.(masked_)?bias$": "GPT-2's causal mask, made from the configuration",
 }
 #: The same by class of the network.
 HARMLESS_OF = {"CLIPSegModel": {r"^decoder\.": "draws masks; the embeddings don't pass through it"}}
@@ -49,13 +52,15 @@ def library_reads(what: str) -> Iterator[None]:
         if not is_bad_files(error):
             raise
         if isinstance(error, torch.OutOfMemoryError):
-            raise UserError(f"{what} doesn't fit the device's memory; use a smaller --dtype") from error
+            raise UserError(
+                f"{what} doesn't fit the device's memory; use a smaller --dtype"
+            ) from error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{what} could not be loaded: {reason[:400]}") from error
 
 
 def refuse_adapter(source: str, subfolder: str = "", revision: str | None = None) -> None:
-    """Raise UserError where an adapter (LoRA and its kin) lies beside the weights, or in their place."""
+    """Raise UserError where an adapter (LoRA or such) lies beside the weights or alone."""
     folder = Path(source) / subfolder
     if Path(source).is_dir():
         found = next((name for name in ADAPTERS if (folder / name).exists()), None)
@@ -68,7 +73,8 @@ def refuse_adapter(source: str, subfolder: str = "", revision: str | None = None
 def _refuse_adapter(source: str, name: str) -> None:
     raise UserError(
         f"{source} holds an adapter ({name}): whether it is applied would depend on the packages "
-        "installed; merge it into its base model (peft: merge_and_unload, then save_pretrained) and "
+        "installed; merge it into its base model (peft: merge_and_unload, then save_pretrained) "
+        "and "
         "name that folder, or take it out"
     )
 
@@ -81,11 +87,15 @@ def _adapter_on_hub(source: str, subfolder: str, revision: str | None) -> str | 
     quiet = ("gated_repo", "missing_entries", "connection_errors")
     options = {f"_raise_exceptions_for_{what}": False for what in quiet}
     name = ADAPTERS[0]
-    return name if cached_file(source, name, subfolder=subfolder, revision=revision, **options) else None
+    return (
+        name
+        if cached_file(source, name, subfolder=subfolder, revision=revision, **options)
+        else None
+    )
 
 
 def load_checked(auto: Any, source: str, name: str | None = None, **options: Any) -> Any:
-    """``auto.from_pretrained(source, **options)``, ready to run, with no weight that isn't the checkpoint's.
+    """``auto.from_pretrained(source, **options)``, ready to run, all its weights the checkpoint's.
 
     Args:
         auto: a class of transformers or diffusers with ``from_pretrained``.
@@ -94,7 +104,8 @@ def load_checked(auto: Any, source: str, name: str | None = None, **options: Any
         options: go to ``from_pretrained``.
 
     Raises:
-        UserError: where weights are missing, unused, of another shape, NaN or infinite; where an adapter lies
+        UserError: where weights are missing, unused, of another shape, NaN or infinite; where an
+        adapter lies
             beside them; where the files can't be read.
     """
     name = name or source
@@ -105,7 +116,10 @@ def load_checked(auto: Any, source: str, name: str | None = None, **options: Any
         )
     if getattr(network, "_hf_peft_config_loaded", False):
         _refuse_adapter(name, "applied by peft")
-    shapes = [f"{key} {_size(has)} for {_size(wants)}" for key, has, wants in sorted(report["mismatched_keys"])]
+    shapes = [
+        f"{key} {_size(has)} for {_size(wants)}"
+        for key, has, wants in sorted(report["mismatched_keys"])
+    ]
     wrong = {key for key, _, _ in report["mismatched_keys"]}
     missing = set(report["missing_keys"]) - wrong
     refuse_other_weights(name, network, missing, report["unexpected_keys"], shapes)
@@ -131,9 +145,13 @@ def _no_reports() -> Iterator[None]:
 
 
 def refuse_other_weights(
-    name: str, network: Any, missing: Iterable[str], unused: Iterable[str], shapes: Iterable[str] = ()
+    name: str,
+    network: Any,
+    missing: Iterable[str],
+    unused: Iterable[str],
+    shapes: Iterable[str] = (),
 ) -> None:
-    """Raise UserError for weights that are missing, unused or of another shape, but for the harmless ones."""
+    """Raise UserError for weights missing, unused or of another shape, but for the harmless."""
     allowed = [*HARMLESS, *HARMLESS_OF.get(type(network).__name__, ())]
     faults = (
         ("are missing and would be drawn at random", missing),
@@ -148,21 +166,28 @@ def refuse_other_weights(
             parts.append(f"{len(counted):,} weights {what} ({', '.join(counted[:SHOWN])}{more})")
     if parts:
         raise UserError(
-            f"{name}: {'; '.join(parts)}: the checkpoint is not of this {type(network).__name__}; save it again with "
+            f"{name}: {'; '.join(parts)}: the checkpoint is not of this {type(network).__name__}; "
+            f"save it again with "
             "save_pretrained, or mend config.json"
         )
 
 
 def refuse_not_numbers(name: str, network: torch.nn.Module) -> None:
-    """Raise UserError, naming the tensor, where a weight is NaN or infinite (masks may hold -inf: buffers)."""
+    """Raise UserError, naming the tensor, where a weight is NaN or infinite (buffers may hold -inf)."""
     weights = {key for key, _ in network.named_parameters()}
     for key, value in network.state_dict().items():
-        if not torch.is_floating_point(value) or value.is_meta or value.numel() == 0 or value.itemsize < 2:
+        if (
+            not torch.is_floating_point(value)
+            or value.is_meta
+            or value.numel() == 0
+            or value.itemsize < 2
+        ):
             continue
         ends = torch.stack(torch.aminmax(value.detach()))
         if ends.isnan().any() or (ends.isinf().any() and (key in weights or "running_" in key)):
             raise UserError(
-                f"{name}: the weight {key} holds NaN or infinity as {str(value.dtype).removeprefix('torch.')}: the "
+                f"{name}: the weight {key} holds NaN or infinity as "
+                f"{str(value.dtype).removeprefix('torch.')}: the "
                 "checkpoint is damaged, or its numbers don't fit this dtype"
             )
 
@@ -175,11 +200,14 @@ class LoadedWeights:
         self.unused: dict[int, list[str]] = {}
 
     def refuse_gaps(self, name: str, network: torch.nn.Module) -> None:
-        """Raise UserError where a tensor of ``network`` was never filled, or keys for it were left over."""
+        """Raise UserError where a tensor of ``network`` was never filled, or keys were left over."""
         state = network.state_dict(keep_vars=True)
         missing = [key for key, value in state.items() if id(value) not in self.filled]
         if len(missing) == len(state):
-            raise UserError(f"{name}: no weights were loaded, all would be random; name a checkpoint that has some")
+            raise UserError(
+                f"{name}: no weights were loaded, all would be random; name a checkpoint that has "
+                f"some"
+            )
         unused = [key for module in network.modules() for key in self.unused.get(id(module), ())]
         refuse_other_weights(name, network, missing, unused)
         refuse_not_numbers(name, network)
@@ -187,9 +215,10 @@ class LoadedWeights:
 
 @contextlib.contextmanager
 def watch_loading() -> Iterator[LoadedWeights]:
-    """Note what ``load_state_dict`` of any module fills in, for libraries that build a network by themselves.
+    """Note what ``load_state_dict`` of any module fills in, for libraries that build networks alone.
 
-    timm and open_clip drop or skip keys by their own rules and report to a log alone. Ask `refuse_gaps` afterwards.
+    timm and open_clip drop or skip keys by their own rules and report to a log alone. Ask
+    `refuse_gaps` afterwards.
 
     Example:
         >>> with watch_loading() as weights:
@@ -197,11 +226,14 @@ def watch_loading() -> Iterator[LoadedWeights]:
         ...     _ = layer.load_state_dict({"weight": torch.ones(1, 2)}, strict=False)
         >>> weights.refuse_gaps("layer", layer)
         Traceback (most recent call last):
-        aobench.errors.UserError: layer: 1 weights are missing and would be drawn at random (bias): ...
+        aobench.errors.UserError: layer: 1 weights are missing and would be drawn at random (bias):
+        ...
     """
     seen, original = LoadedWeights(), torch.nn.Module.load_state_dict
 
-    def watched(self: torch.nn.Module, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+    def watched(
+        self: torch.nn.Module, state_dict: Any, strict: bool = True, assign: bool = False
+    ) -> Any:
         answer = original(self, state_dict, strict=False, assign=assign)  # shapes are still checked
         state = self.state_dict(keep_vars=True)
         seen.filled |= {id(value) for key, value in state.items() if key in state_dict}

@@ -1,8 +1,11 @@
-"""Which output of a classifier is which ImageNet class: by the names that its configuration gives them.
+"""Which output of a classifier is which ImageNet class: by the names in its configuration.
 
-Rules: a name is a wnid, or words that WordNet or this project has for a class ("tench, Tinca tinca"); each
-of the 1,000 classes is named once; a class called background is left out. A name of two classes (crane)
-goes to the one that no other name takes, or to the one whose place in ImageNet's order it has. Classes
+Rules: a name is a wnid, or words that WordNet or this project has for a class ("tench, Tinca
+tinca"); each
+of the 1,000 classes is named once; a class called background is left out. A name of two classes
+(crane)
+goes to the one that no other name takes, or to the one whose place in ImageNet's order it has.
+Classes
 without names (LABEL_0, LABEL_1, ...) are taken in ImageNet's order, and that is said.
 """
 
@@ -27,7 +30,7 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class ClassOrder:
-    """``columns``: for each ImageNet class, in the order of their wnids, the place in the classifier's output.
+    """``columns``: for each ImageNet class, by wnid, its place in the classifier's output.
 
     ``note`` says, for results.json, how they were recognised.
     """
@@ -65,14 +68,18 @@ def class_order(labels: Sequence[str] | None, count: int, model: str) -> ClassOr
     if labels is None or all(_unnamed(label, place) for place, label in enumerate(labels)):
         if count != N_CLASSES:
             raise UserError(
-                f"{model} has 1,001 classes without names: which one is the background can't be known; "
+                f"{model} has 1,001 classes without names: which one is the background can't be "
+                f"known; "
                 "name them in id2label of config.json, with 'background'"
             )
         return ClassOrder(tuple(range(N_CLASSES)), "unnamed: taken in ImageNet's order")
-    places = [place for place, label in enumerate(labels) if str(label).strip().lower() not in BACKGROUND]
+    places = [
+        place for place, label in enumerate(labels) if str(label).strip().lower() not in BACKGROUND
+    ]
     if len(labels) != count or len(places) != N_CLASSES:
         raise UserError(
-            f"{model} names {len(places):,} classes besides the background for {count:,} outputs; it "
+            f"{model} names {len(places):,} classes besides the background for {count:,} outputs; "
+            f"it "
             "takes the 1,000 of ImageNet-1k, named once each in id2label of config.json"
         )
     found = _assigned([str(labels[place]) for place in places], model)
@@ -80,7 +87,9 @@ def class_order(labels: Sequence[str] | None, count: int, model: str) -> ClassOr
     for place, index in zip(places, found, strict=True):
         columns[index] = place
     without = "" if count == N_CLASSES else "; the background is left out"
-    moved = "in ImageNet's order" if found == list(range(N_CLASSES)) else "put into ImageNet's order"
+    moved = (
+        "in ImageNet's order" if found == list(range(N_CLASSES)) else "put into ImageNet's order"
+    )
     return ClassOrder(tuple(columns), f"named, {moved}{without}")
 
 
@@ -95,8 +104,10 @@ def _assigned(names: list[str], model: str) -> list[int]:
     if strange:
         raise UserError(
             f"{model}: {len(strange):,} of its 1,000 classes are not ImageNet-1k's: "
-            f"{', '.join(map(repr, strange[:SHOWN]))}{', ...' if len(strange) > SHOWN else ''}; name a classifier of "
-            "ImageNet-1k, or write wnids (or LABEL_0, LABEL_1, ... for ImageNet's order) into id2label of config.json"
+            f"{', '.join(map(repr, strange[:SHOWN]))}{', ...' if len(strange) > SHOWN else ''}; "
+            f"name a classifier of "
+            "ImageNet-1k, or write wnids (or LABEL_0, LABEL_1, ... for ImageNet's order) into "
+            "id2label of config.json"
         )
     _narrow(options)
     unsure = [i for i, classes in enumerate(options) if len(classes) > 1]
@@ -110,7 +121,8 @@ def _assigned(names: list[str], model: str) -> list[int]:
         if i in unsure or index < 0 or index in taken:
             other = names[taken[index]] if index in taken else names[unsure[-1] if unsure else i]
             raise UserError(
-                f"{model}: its classes {other!r} and {names[i]!r} may be one and the same class of ImageNet-1k, so "
+                f"{model}: its classes {other!r} and {names[i]!r} may be one and the same class "
+                f"of ImageNet-1k, so "
                 "the others' places can't be known; write wnids into id2label of config.json"
             )
         taken[index] = i
@@ -128,7 +140,7 @@ def _narrow(options: list[set[int]]) -> None:
 
 
 def _classes_of(name: str) -> set[int]:
-    """Every class that a name may mean: by its wnid, else what all its synonyms that are known agree on."""
+    """Every class that a name may mean: by its wnid, else what its known synonyms agree on."""
     by_wnid, by_word = _tables()
     wnid = WNID.search(name)
     if wnid:
@@ -145,7 +157,7 @@ def _plain(word: str) -> str:
 
 @cache
 def _tables() -> tuple[dict[str, int], dict[str, frozenset[int]]]:
-    """ImageNet's index by wnid, and the indices by name: the project's own, and WordNet's lemmas."""
+    """ImageNet's index by wnid, and indices by name: our own, and WordNet's lemmas."""
     from aobench.audit.names import lemmas
     from aobench.vocabulary.published import published_lists
 

@@ -1,6 +1,7 @@
-"""Tokenizers that are there: a folder without its vocabulary loads as an empty one, to which all texts are alike.
+"""Tokenizers that are there: a folder without its vocabulary loads as an empty one.
 
-What tokenizer_config.json says of sides, lengths and inputs is not asked: whoever calls sets them as the
+What tokenizer_config.json says of sides, lengths and inputs is not asked: whoever calls sets them
+as the
 architecture was trained.
 """
 
@@ -16,7 +17,9 @@ from aobench.models.checkpoints import library_reads
 PROBES = ("photo", "the", "red", "of", "banana", "wooden", "lion", "dog")
 
 
-def load_tokenizer(source: str, name: str | None = None, rows: int | None = None, **options: Any) -> Any:
+def load_tokenizer(
+    source: str, name: str | None = None, rows: int | None = None, **options: Any
+) -> Any:
     """The tokenizer of a folder or Hub id, padding and cutting on the right.
 
     Args:
@@ -26,7 +29,8 @@ def load_tokenizer(source: str, name: str | None = None, rows: int | None = None
         options: go to ``AutoTokenizer.from_pretrained``.
 
     Raises:
-        UserError: where it can't be read, has no vocabulary, or one that is larger than the tower's.
+        UserError: where it can't be read, has no vocabulary, or one that is larger than the
+        tower's.
     """
     from transformers import AutoTokenizer
 
@@ -38,7 +42,7 @@ def load_tokenizer(source: str, name: str | None = None, rows: int | None = None
 
 
 def check_tokenizer(tokenizer: Any, name: str, rows: int | None = None) -> None:
-    """Set the tokenizer's sides to the right, and refuse one that can't tell words apart; see `load_tokenizer`."""
+    """Set the tokenizer's sides to the right, and refuse one that knows no words."""
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     with library_reads(f"the tokenizer of {name!r}"):
         encoded = tokenizer(list(PROBES), add_special_tokens=False, padding=False, truncation=False)
@@ -46,17 +50,21 @@ def check_tokenizer(tokenizer: Any, name: str, rows: int | None = None) -> None:
     known = {ids for ids in words if any(one != tokenizer.unk_token_id for one in ids)}
     if len(known) < 2:
         raise UserError(
-            f"the tokenizer of {name} knows no words: its vocabulary (tokenizer.json, vocab.json with merges.txt, "
-            "vocab.txt, spiece.model or such) is missing or empty; copy the tokenizer's files into the folder"
+            f"the tokenizer of {name} knows no words: its vocabulary (tokenizer.json, vocab.json "
+            f"with merges.txt, "
+            "vocab.txt, spiece.model or such) is missing or empty; copy the tokenizer's files "
+            "into the folder"
         )
     if all(len(ids) >= len(word) for ids, word in zip(words, PROBES, strict=True) if ids in known):
         raise UserError(
-            f"the tokenizer of {name} reads every word letter by letter: its merges (merges.txt, or in "
+            f"the tokenizer of {name} reads every word letter by letter: its merges (merges.txt, "
+            f"or in "
             "tokenizer.json) are missing; copy the tokenizer's files into the folder"
         )
     if rows is not None and tokenizer.vocab_size > rows:
         raise UserError(
-            f"the tokenizer of {name} has {tokenizer.vocab_size:,} tokens, the text tower {rows:,}: it is another "
+            f"the tokenizer of {name} has {tokenizer.vocab_size:,} tokens, the text tower "
+            f"{rows:,}: it is another "
             "model's tokenizer; copy the right one into the folder"
         )
 
@@ -66,7 +74,8 @@ def refuse_strange_ids(sequences: Sequence[Sequence[int]], rows: int, name: str)
     highest = max((max(ids) for ids in sequences if len(ids)), default=0)
     if highest >= rows:
         raise UserError(
-            f"the tokenizer of {name} gives the token {highest}, the text tower has {rows:,}: it is another model's "
+            f"the tokenizer of {name} gives the token {highest}, the text tower has {rows:,}: it "
+            f"is another model's "
             "tokenizer; copy the right one into the folder"
         )
 

@@ -1,4 +1,4 @@
-"""A model whose weights, adapters or sizes are not what its folder says is refused before any image is run."""
+"""A model whose weights or sizes are not what its folder says is refused before any image is run."""
 
 import json
 import shutil
@@ -41,7 +41,9 @@ def _load(folder):
 def _reweigh(folder, change):
     path = folder / "model.safetensors"
     state = change(load_file(path))
-    save_file({key: value.contiguous() for key, value in state.items()}, path, metadata={"format": "pt"})
+    save_file(
+        {key: value.contiguous() for key, value in state.items()}, path, metadata={"format": "pt"}
+    )
 
 
 def _set(folder, file, **changed):
@@ -101,7 +103,9 @@ def test_a_configuration_of_another_size_is_refused(changed, words, copy):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-@pytest.mark.parametrize("key", ["visual_projection.weight", "logit_scale", "text_model.final_layer_norm.bias"])
+@pytest.mark.parametrize(
+    "key", ["visual_projection.weight", "logit_scale", "text_model.final_layer_norm.bias"]
+)
 def test_a_weight_that_is_no_number_is_named(key, value, copy):
     folder = copy("clip")
     _reweigh(folder, lambda state: {**state, key: torch.full_like(state[key], value)})
@@ -128,7 +132,9 @@ def test_clipseg_with_its_decoder_passes_and_others_do_not(copy):
 
 def test_steps_of_training_may_be_missing_and_running_means_may_not(copy):
     folder = copy("align")
-    _reweigh(folder, lambda state: {k: v for k, v in state.items() if "num_batches_tracked" not in k})
+    _reweigh(
+        folder, lambda state: {k: v for k, v in state.items() if "num_batches_tracked" not in k}
+    )
     _load(folder)
     _reweigh(folder, lambda state: {k: v for k, v in state.items() if "running_mean" not in k})
     _refused(folder, "running_mean")
@@ -142,7 +148,9 @@ def test_weights_that_are_cut_short_are_one_line(size, copy):
 
 
 @pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
-@pytest.mark.parametrize("alone", [(), ("model.safetensors",), ("model.safetensors", "config.json")])
+@pytest.mark.parametrize(
+    "alone", [(), ("model.safetensors",), ("model.safetensors", "config.json")]
+)
 def test_an_adapter_is_refused_whether_or_not_peft_is_here(name, alone, copy):
     folder = copy("clip")
     (folder / name).write_text("{}")
@@ -170,7 +178,11 @@ def test_a_scale_that_no_model_was_trained_with_is_refused(kind, key, value, cop
 @pytest.mark.parametrize(
     ("kind", "changed", "words"),
     [
-        ("clip", {"size": {"shortest_edge": 64}, "crop_size": {"height": 64, "width": 64}}, "refuses pictures"),
+        (
+            "clip",
+            {"size": {"shortest_edge": 64}, "crop_size": {"height": 64, "width": 64}},
+            "refuses pictures",
+        ),
         ("siglip", {"size": {"height": 48, "width": 32}}, "refuses pictures"),
         ("clip", {"do_resize": False, "do_center_crop": False}, "unlike sizes"),
         ("clip", {"do_center_crop": False}, "unlike sizes"),
@@ -186,7 +198,10 @@ def test_pixels_that_the_tower_refuses_are_one_line(kind, changed, words, copy):
 
 def test_a_tower_that_is_dead_is_refused(copy):
     folder = copy("clip")
-    _reweigh(folder, lambda state: {**state, "visual_projection.weight": state["visual_projection.weight"] * 0})
+    _reweigh(
+        folder,
+        lambda state: {**state, "visual_projection.weight": state["visual_projection.weight"] * 0},
+    )
     _refused(folder, "image tower", "one and the same vector")
 
 
@@ -204,11 +219,15 @@ def test_a_bug_in_the_trial_stays_a_bug(copy, monkeypatch):
 def test_a_causal_language_model_without_a_layer_is_refused(tmp_path):
     from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
-    GPT2LMHeadModel(GPT2Config(vocab_size=50, n_embd=16, n_layer=2, n_head=2)).save_pretrained(tmp_path)
+    GPT2LMHeadModel(GPT2Config(vocab_size=50, n_embd=16, n_layer=2, n_head=2)).save_pretrained(
+        tmp_path
+    )
     mask = torch.ones(1, 1, 4, 4, dtype=torch.uint8)
     _reweigh(tmp_path, lambda state: {**state, "transformer.h.0.attn.bias": mask})
     load_checked(AutoModelForCausalLM, str(tmp_path))  # the head is tied, the mask is made again
-    _reweigh(tmp_path, lambda state: {key: value for key, value in state.items() if ".h.1." not in key})
+    _reweigh(
+        tmp_path, lambda state: {key: value for key, value in state.items() if ".h.1." not in key}
+    )
     with pytest.raises(UserError, match="12 weights are missing"):
         load_checked(AutoModelForCausalLM, str(tmp_path))
 

@@ -129,7 +129,7 @@ def test_open_clip_weights_that_do_not_fit_are_refused(change, words, checkpoint
 def test_open_clip_without_weights_is_refused(checkpoint):
     folder, _ = checkpoint
     (folder / "open_clip_model.safetensors").unlink()
-    with pytest.raises(UserError, match="no weights were loaded|could not be loaded"):
+    with pytest.raises(UserError, match=r"no weights were loaded|could not be loaded"):
         resolve(f"open_clip:local-dir:{folder}").load(CPU, LoadOptions())
 
 

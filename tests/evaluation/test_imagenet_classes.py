@@ -17,7 +17,9 @@ from aobench.vocabulary.published import published_lists
 
 WNIDS = [wnid for wnid, _ in sorted(published_lists().objects.values(), key=lambda item: item[1])]
 NAMES = [name for name, _ in sorted(published_lists().objects.items(), key=lambda item: item[1][1])]
-SYNONYMS = [", ".join(lemmas()[wnid]) for wnid in WNIDS]  # as the Hub's id2label: "tench, Tinca tinca"
+SYNONYMS = [
+    ", ".join(lemmas()[wnid]) for wnid in WNIDS
+]  # as the Hub's id2label: "tench, Tinca tinca"
 UNNAMED = [f"LABEL_{place}" for place in range(1000)]
 IN_ORDER = tuple(range(1000))
 
@@ -69,7 +71,10 @@ def test_classes_without_names_are_taken_in_order_and_it_is_noted(labels):
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        ([f"dish {i}" for i in range(1000)], "1,000 of its 1,000 classes are not ImageNet-1k's: 'dish 0'"),
+        (
+            [f"dish {i}" for i in range(1000)],
+            "1,000 of its 1,000 classes are not ImageNet-1k's: 'dish 0'",
+        ),
         ([*NAMES[:999], "pizza oven"], "1 of its 1,000 classes"),
         ([*NAMES[:999], NAMES[0]], "one and the same class"),
         (UNNAMED[::-1], "are not ImageNet-1k's"),
@@ -113,7 +118,9 @@ def test_a_classifier_in_another_order_gives_the_same_scores(tmp_path):
     for key in ("classifier.weight", "classifier.bias"):
         state[key] = state[key][places].contiguous()
     save_file(state, other / "model.safetensors", metadata={"format": "pt"})
-    models = [registry.resolve(str(f)).load(torch.device("cpu"), LoadOptions()) for f in (usual, other)]
+    models = [
+        registry.resolve(str(f)).load(torch.device("cpu"), LoadOptions()) for f in (usual, other)
+    ]
     batch = {"pixels": torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8)}
     scores = [model.encode_images(batch) for model in models]
     torch.testing.assert_close(scores[0], scores[1])

@@ -1,4 +1,4 @@
-"""Texts reach the tower as the architecture was trained, whatever tokenizer_config.json says; or are refused."""
+"""Texts reach the tower as it was trained, whatever tokenizer_config.json says; or are refused."""
 
 import json
 import shutil
@@ -68,7 +68,9 @@ def test_a_vocabulary_without_its_merges_is_refused(kind, copy):
     _refused(folder, "letter by letter")
 
 
-@pytest.mark.parametrize(("kind", "other"), [("siglip2", "clip"), ("chinese_clip", "siglip2"), ("siglip", "clip")])
+@pytest.mark.parametrize(
+    ("kind", "other"), [("siglip2", "clip"), ("chinese_clip", "siglip2"), ("siglip", "clip")]
+)
 def test_the_tokenizer_of_a_larger_model_is_refused(kind, other, copy, originals):
     folder = copy(kind)
     for name in ("tokenizer.json", "tokenizer_config.json"):
@@ -110,7 +112,10 @@ def test_an_end_of_text_that_is_not_the_tokenizers_is_said(kind, end, copy):
 def test_a_tokenizer_that_leaves_out_the_beginning_is_refused(kind, copy):
     folder = copy(kind)
     content = json.loads((folder / "tokenizer.json").read_text())
-    frame = [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}]
+    frame = [
+        {"Sequence": {"id": "A", "type_id": 0}},
+        {"SpecialToken": {"id": "</s>", "type_id": 0}},
+    ]
     content["post_processor"]["single"] = frame
     (folder / "tokenizer.json").write_text(json.dumps(content))
     _refused(folder, "begins texts without")
@@ -173,7 +178,15 @@ def test_cut_prompts_are_told_and_noted(tmp_path, capsys):
         Image.fromarray(render(attribute, name, np.random.default_rng(1))).save(place / "0.png")
     templates = tmp_path / "two.txt"
     templates.write_text("a photo of a {}.\n{}" + " a" * 30 + "\n")
-    arguments = ["--config", "v2", "--data-dir", str(tmp_path / "data"), "--templates", str(templates), "--cpu"]
+    arguments = [
+        "--config",
+        "v2",
+        "--data-dir",
+        str(tmp_path / "data"),
+        "--templates",
+        str(templates),
+        "--cpu",
+    ]
     assert cli.main(["evaluate", "mini", *arguments, "--out", str(tmp_path / "out")]) == 0
     assert "mini, ood: 2 prompts had more tokens" in capsys.readouterr().out
     content = json.loads((tmp_path / "out" / "mini" / "results.json").read_text())
