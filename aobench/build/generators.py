@@ -112,9 +112,10 @@ class Diffusion:
         dtype, revision = self.call.pop("dtype", "float32"), self.call.pop("revision", None)
         if dtype not in ("float32", "float16", "bfloat16"):
             raise UserError(f"generate: options: dtype is float32, float16 or bfloat16, not {dtype!r}")
+        parts = load_parts(model, revision, getattr(torch, dtype))
         with one_line(model):
             self.pipe = AutoPipelineForText2Image.from_pretrained(
-                model, dtype=getattr(torch, dtype), revision=revision, use_safetensors=True
+                model, dtype=getattr(torch, dtype), revision=revision, use_safetensors=True, **parts
             )
         _check_call(self.pipe, self.call)
         takes = inspect.signature(self.pipe.__call__).parameters
@@ -184,6 +185,48 @@ def _as_made(output: Any, flagged: bool) -> Made:
 def _extrema(image: Image.Image) -> tuple[tuple[float, float], ...]:
     """The least and the greatest value of each channel of the picture in RGB."""
     return image.convert("RGB").getextrema()  # type: ignore[return-value]
+
+
+def load_parts(model: str, revision: str | None, dtype: Any) -> dict[str, Any]:
+    """The networks of a pipeline (U-Net, VAE, text encoders, checkers), each with all its weights.
+
+    Raises:
+        UserError: where weights of one are missing, unused, of another shape or no numbers; where a
+            tokenizer has no vocabulary, or more of it than its text encoder.
+    """
+    from diffusers import DiffusionPipeline, ModelMixin
+    from transformers import PreTrainedModel
+
+    from aobench.models.checkpoints import library_reads, load_checked
+    from aobench.models.tokenizers import load_tokenizer
+
+    parts: dict[str, Any] = {}
+    with library_reads(f"the pipeline {model!r}"):
+        index = DiffusionPipeline.load_config(model, revision=revision)
+    named = {name: value for name, value in index.items() if isinstance(value, list | tuple) and len(value) == 2}
+    for name, (library, class_name) in named.items():
+        kind = _class_of(library, class_name)
+        if isinstance(kind, type) and issubclass(kind, (ModelMixin, PreTrainedModel)):
+            parts[name] = load_checked(
+                kind, model, f"{model}, {name}", subfolder=name, revision=revision, dtype=dtype, use_safetensors=True
+            )
+    for name in named:
+        encoder = parts.get(name.replace("tokenizer", "text_encoder"))
+        if name.startswith("tokenizer") and encoder is not None:
+            rows = encoder.get_input_embeddings().num_embeddings
+            load_tokenizer(model, f"{model}, {name}", rows, subfolder=name, revision=revision)
+    return parts
+
+
+def _class_of(library: Any, name: Any) -> Any:
+    """A class by model_index.json: of diffusers, transformers, or a pipeline of diffusers that brings its own."""
+    import diffusers
+
+    if not library or not name:
+        return None  # a part that this pipeline goes without
+    if library in ("diffusers", "transformers"):
+        return getattr(import_module(library), name)
+    return getattr(getattr(diffusers.pipelines, library, None), name, None)
 
 
 def _first_line(error: BaseException) -> str:

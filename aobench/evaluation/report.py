@@ -19,6 +19,9 @@ STACK = ("torch", "transformers", "datasets", "evaluate", "accelerate", "hugging
 #: Accuracies, in the order of every table.
 KINDS = ("composition", "attribute", "object")
 
+#: What a classifier's notes say of its classes where there is nothing to tell.
+IN_ORDER = "named, in ImageNet's order"
+
 #: Keys of results.json, each explained. Rows that differ in what is marked * are not comparable.
 RESULT_KEYS = {
     "model": "* id, kind, revision, processor, dtype, device of the model",
@@ -137,6 +140,14 @@ def _notes(name: str, predictions: Predictions, figures: dict[str, Any]) -> list
     made, notes = predictions.provenance, []
     if trial(made):
         notes.append(f"{name}: a {trial(made)}: not a result on the whole set.")
+    told = made["model"].get("notes", {})
+    for split, cut in told.get("prompts_cut", {}).items():
+        notes.append(
+            f"{name}, {split}: {cut:,} prompts had more tokens than the text tower takes and were cut: "
+            "their names may be incomplete (use shorter --templates)."
+        )
+    if "classes" in told and told["classes"] != IN_ORDER:
+        notes.append(f"{name}: the classes of its output are {told['classes']}.")
     for split in made["dataset"]["splits"]:
         if split not in figures["splits"]:
             notes.append(f"{name}: the table holds no images of {split}, though the run had some.")
