@@ -14,8 +14,23 @@ from aobench.errors import UserError
 TAKEN = ("sheets", "readme.md", "build.json", "fingerprints.json", "eval.yaml", "manifest.json")
 
 
+#: The sets of the project itself: a set is known by its fingerprint, and by a name that no other has.
+OUR_NAMES = ("v2", "mini")
+
+#: The most of each number that means a size: beyond it stands a slip of the hand.
+MOST = {
+    ("generate", "images"): 1_000_000, ("generate", "batch_size"): 65_536, ("package", "sheet_images"): 10_000,
+    ("validate", "minimum"): 10_000,
+}  # fmt: skip
+
+
 def check_values(config: Config, where: str) -> None:
     """UserError for a value that no step can work with."""
+    for (part, key), most in MOST.items():
+        value = getattr(getattr(config, part), key)
+        if value > most:
+            raise UserError(f"{where}: {part}: {key} is {value:,}; it goes to {most:,}")
+    _check_file_names(config, where)
     _check_compose_and_generate(config, where)
     if config.seed < 0:
         raise UserError(f"{where}: seed is {config.seed}; it takes a whole number of at least 0")
@@ -65,6 +80,19 @@ def _check_compose_and_generate(config: Config, where: str) -> None:
             raise UserError(f"{where}: the prompt {template!r} must hold {{attribute}} and {{object}}")
 
 
+def _check_file_names(config: Config, where: str) -> None:
+    """UserError for an empty name: it would mean the configuration's own folder."""
+    names: list[tuple[str, str | None]] = [("out", config.out), ("compose: exclude", config.compose.exclude)]
+    names += [("validate: human", config.validate.human)]
+    for corpus in config.compose.corpora:
+        names += [(f"corpus {corpus.name!r}: captions", one) for one in corpus.captions]
+        names += [(f"corpus {corpus.name!r}: audit", corpus.audit)]
+    names += [("validate: labels", judge.labels) for judge in config.validate.judges]
+    for key, name in names:
+        if name is not None and not name.strip():
+            raise UserError(f"{where}: {key} is empty; give a name, or leave it out")
+
+
 def _check_judges(options: Validate, where: str) -> None:
     if not options.judges and not options.human:
         raise UserError(f"{where}: validate names neither judges nor human; images that nobody looked at are no set")
@@ -84,6 +112,11 @@ def _check_package(config: Config, where: str) -> None:
     name, licence = config.package.name, config.package.licence
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,95}", name):
         raise UserError(f"{where}: package: name is letters, digits, - _ and . (it names a folder and a config)")
+    if name.lower() in OUR_NAMES:
+        raise UserError(
+            f"{where}: package: the name {name!r} is that of a published set, whose results yours would be taken for; "
+            "choose another"
+        )
     if name.lower() in TAKEN:
         raise UserError(f"{where}: package: the name {name!r} is taken by a file of the package; choose another")
     if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", licence):
