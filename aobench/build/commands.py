@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> None:
     config = read_config(args.config, args.allow_code) if alone else None
     quiet_bars()
     together = Together(start_processes(args.cpu, hours=24 * 7))
-    with together.failing_as_one():
+    with together.failing_as_one(args.debug):
         _run(args, config or read_config(args.config, args.allow_code), together)
     end_processes(together.accelerator)
 
