@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from aobench.build.config import Config, Judge, Validate, located, only_dual_encoders
+from aobench.build.config import Config, Judge, Validate, located, only_dual_encoders, shown
 from aobench.errors import UserError
 
 #: What a package writes beside its folder of Parquet, or its step does.
@@ -36,8 +36,18 @@ def check_values(config: Config, where: str) -> None:
         raise UserError(f"{where}: seed is {config.seed}; it takes a whole number of at least 0")
     for key in ("attributes", "objects"):
         value = getattr(config.compose, key)
-        if not isinstance(value, str | list):
-            raise UserError(f"{where}: compose: {key} is {value!r}; it takes published, a list, or a text file's name")
+        if not isinstance(value, str | list) or value == []:
+            raise UserError(
+                f"{where}: compose: {key} is {shown(value)}; it takes published, a list, or a text file's name"
+            )
+        for name in value if isinstance(value, list) else []:
+            if not isinstance(name, str) or not name.strip():
+                raise UserError(
+                    f"{where}: compose: {key}: {shown(name)} is no name; YAML reads yes, no, on and numbers as such: "
+                    "quote them"
+                )
+            if len(name) > 200 or not name.isprintable():
+                raise UserError(f"{where}: compose: {key}: {shown(name)} is no name: up to 200 printable characters")
     for corpus in config.compose.corpora:
         name = corpus.name
         if not name.strip() or not name.isprintable() or set(name) & {"/", "\\"} or name[0] == "." or len(name) > 60:
@@ -83,6 +93,8 @@ def _check_compose_and_generate(config: Config, where: str) -> None:
 def _check_file_names(config: Config, where: str) -> None:
     """UserError for an empty name: it would mean the configuration's own folder."""
     names: list[tuple[str, str | None]] = [("out", config.out), ("compose: exclude", config.compose.exclude)]
+    lists = {"attributes": config.compose.attributes, "objects": config.compose.objects}
+    names += [(f"compose: {key}", value) for key, value in lists.items() if isinstance(value, str)]
     names += [("validate: human", config.validate.human)]
     for corpus in config.compose.corpora:
         names += [(f"corpus {corpus.name!r}: captions", one) for one in corpus.captions]

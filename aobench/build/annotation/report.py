@@ -15,7 +15,6 @@ from aobench.build.annotation.trials import catch_count
 from aobench.columns import columns
 from aobench.errors import UserError
 
-
 #: More draws tell no more of an interval, and take hours.
 MOST_DRAWS = 100_000
 
