@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from aobench.audit.rules import VERSIONS
 from aobench.build.config import Config, Judge, Validate, located, only_dual_encoders, shown
 from aobench.errors import UserError
 
@@ -55,6 +57,10 @@ def check_values(config: Config, where: str) -> None:
                 f"{where}: the corpus name {name!r} names a folder and a column: give up to 60 letters, without "
                 "slashes, control characters or a dot in front"
             )
+        if corpus.rule not in VERSIONS:
+            raise UserError(
+                f"{where}: corpus {corpus.name!r}: no rule {shown(corpus.rule)}; there are {', '.join(VERSIONS)}"
+            )
         if corpus.threshold < 0:
             raise UserError(f"{where}: corpus {corpus.name!r}: threshold is {corpus.threshold}; it goes from 0")
     try:
@@ -87,7 +93,7 @@ def _check_compose_and_generate(config: Config, where: str) -> None:
         raise UserError(f"{where}: generate: prompts is empty; leave it out for the default")
     for template in config.generate.prompts:
         if "{object}" not in template or "{attribute}" not in template:
-            raise UserError(f"{where}: the prompt {template!r} must hold {{attribute}} and {{object}}")
+            raise UserError(f"{where}: prompts: the prompt {shown(template)} must hold {{attribute}} and {{object}}")
 
 
 def _check_file_names(config: Config, where: str) -> None:
@@ -95,7 +101,8 @@ def _check_file_names(config: Config, where: str) -> None:
     names: list[tuple[str, str | None]] = [("out", config.out), ("compose: exclude", config.compose.exclude)]
     lists = {"attributes": config.compose.attributes, "objects": config.compose.objects}
     names += [(f"compose: {key}", value) for key, value in lists.items() if isinstance(value, str)]
-    names += [("validate: human", config.validate.human)]
+    names += [("validate: human", config.validate.human), ("generate: generator", config.generate.generator)]
+    names += [("validate: judges: kind", judge.kind) for judge in config.validate.judges]
     for corpus in config.compose.corpora:
         names += [(f"corpus {corpus.name!r}: captions", one) for one in corpus.captions]
         names += [(f"corpus {corpus.name!r}: audit", corpus.audit)]
@@ -123,8 +130,11 @@ def _check_judges(options: Validate, where: str) -> None:
 def _check_package(config: Config, where: str) -> None:
     name, licence = config.package.name, config.package.licence
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,95}", name):
-        raise UserError(f"{where}: package: name is letters, digits, - _ and . (it names a folder and a config)")
-    if name.lower() in OUR_NAMES:
+        raise UserError(
+            f"{where}: package: name is {shown(name)}; it takes letters, digits, - _ and . (it names a folder and a "
+            "config)"
+        )
+    if unicodedata.normalize("NFKC", name).casefold() in OUR_NAMES:
         raise UserError(
             f"{where}: package: the name {name!r} is that of a published set, whose results yours would be taken for; "
             "choose another"
@@ -161,6 +171,9 @@ def check_inputs(config: Config, path: Path, steps: Collection[str]) -> None:
 def _check_drawable(config: Config, path: Path, kind: Any) -> None:
     """UserError for a name that a generator with a vocabulary of its own can't draw, before captions are counted."""
     from aobench.build.compose import names_of
+    from aobench.build.generators import make_generator
+    from aobench.build.loading import placed_model
+    from aobench.build.own_classes import naming
     from aobench.build.pictures import with_pictures
     from aobench.vocabulary.published import published_lists
 
@@ -168,7 +181,9 @@ def _check_drawable(config: Config, path: Path, kind: Any) -> None:
     attributes = names_of(config.compose.attributes, lists.attributes, path)
     objects = names_of(config.compose.objects, tuple(lists.objects), path)
     given = with_pictures(lambda: kind, options.options, path)
-    kind(options.model, dict(given)).refuse_unknown(attributes, objects)
+    generator: Any = make_generator(options.generator, placed_model(path, options.model), given)
+    with naming(f"the generator {options.generator!r}"):
+        generator.refuse_unknown(attributes, objects)
 
 
 def _check_validate(config: Config, path: Path) -> None:
