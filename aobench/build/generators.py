@@ -109,7 +109,6 @@ class Diffusion:
         if dtype not in ("float32", "float16", "bfloat16"):
             raise UserError(f"generate: options: dtype is float32, float16 or bfloat16, not {dtype!r}")
         with one_line(model):
-            _refuse_foreign_parts(model, AutoPipelineForText2Image.load_config(model, revision=revision))
             self.pipe = AutoPipelineForText2Image.from_pretrained(
                 model, dtype=getattr(torch, dtype), revision=revision, use_safetensors=True
             )
@@ -154,21 +153,6 @@ class Diffusion:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def _refuse_foreign_parts(model: str, index: Mapping[str, Any]) -> None:
-    """UserError where a part of a pipeline is of another library: loading it would import what the model names."""
-    import diffusers
-
-    for name, part in index.items():
-        library = part[0] if isinstance(part, list | tuple) and len(part) == 2 else None
-        if library in (None, "diffusers", "transformers") or name.startswith("_"):
-            continue
-        if not isinstance(library, str) or not hasattr(diffusers.pipelines, library):
-            raise UserError(
-                f"the model {model!r} would import {str(library)[:80]!r} for its part {name}; name a pipeline whose "
-                "parts are of diffusers and transformers"
-            )
 
 
 def _check_call(pipe: Any, call: Mapping[str, Any]) -> None:
