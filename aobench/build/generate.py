@@ -15,15 +15,18 @@ from tqdm import tqdm
 from aobench.build.compose import TABLE as COMPOSITIONS
 from aobench.build.compose import image_seed, label
 from aobench.build.config import Generate
-from aobench.build.generators import Generator, Made, Task, find_generator, make_generator
+from aobench.build.generators import KINDS, Made, Task, find_generator, make_generator
 from aobench.build.loading import placed_model, weights_mark
+from aobench.build.own_classes import naming
 from aobench.build.pictures import pictures_mark, with_pictures
 from aobench.build.steps import changes, digest, folder, read_rows, write_manifest, write_table
 from aobench.errors import UserError
-from aobench.files import write_in_one_move
+from aobench.files import read_json, write_in_one_move
 from aobench.images import BadImageError, read_upright
 
 TABLE = "images.parquet"
+#: Images that one build makes at most: their list is held in memory.
+MOST_IMAGES = 20_000_000
 RECIPE = "recipe.json"
 SCHEMA = [("image_id", "string"), ("attribute", "string"), ("object", "string"), ("index", "int64"), ("seed", "int64"),
           ("prompt", "string"), ("file", "string"), ("sha256", "string"), ("width", "int64"), ("height", "int64"),
@@ -41,7 +44,7 @@ def made_from(options: Generate, seed: int, out: Path, config_path: Path) -> dic
 def _weights(options: Generate, config_path: Path) -> dict[str, str]:
     """The mark of the model's weights; nothing where images are drawn by program."""
     model, revision = placed_model(config_path, options.model), options.options.get("revision")
-    own = ":" in options.generator and Path(model).is_dir()
+    own = options.generator not in KINDS and Path(model).is_dir()
     if not own and options.generator != "diffusion":
         return {}
     return {"weights": weights_mark(model, revision if isinstance(revision, str) else None)}
@@ -77,9 +80,13 @@ def _is_as_made(where: Path, row: Mapping[str, Any]) -> bool:
 def tasks_of(options: Generate, seed: int, out: Path) -> list[Task]:
     """Every image that the step makes, in order."""
     tasks = []
-    for row in read_rows(folder(out, "compose") / COMPOSITIONS):
-        if not row["kept"]:
-            continue
+    kept = [row for row in read_rows(folder(out, "compose") / COMPOSITIONS) if row["kept"]]
+    if len(kept) * options.images > MOST_IMAGES:
+        raise UserError(
+            f"generate: images is {options.images:,} of {len(kept):,} compositions each, more than {MOST_IMAGES:,} in "
+            "all; ask for fewer"
+        )
+    for row in kept:
         attribute, name = row["attribute"], row["object"]
         for index in range(options.images):
             template = options.prompts[index % len(options.prompts)]
@@ -111,7 +118,9 @@ def run(
     generator = make_generator(options.generator, placed_model(config_path, options.model), call)
     mine = waiting[accelerator.process_index :: accelerator.num_processes]
     for batch in tqdm(mine, desc="generate", unit="batch", disable=None):
-        _make(generator, batch, missing, where)
+        with naming(f"the generator {options.generator!r}"):
+            drawn = generator(batch)
+        _write_images(_one_each(drawn, batch, options.generator), missing, where)
     accelerator.wait_for_everyone()
     if not accelerator.is_main_process:
         return generator.facts
@@ -136,9 +145,10 @@ def _same_recipe(made: Mapping[str, Any], where: Path) -> None:
         write_in_one_move(path, (json.dumps(given, indent=2, sort_keys=True, default=str) + "\n").encode())
         return
     try:
-        different = changes(json.loads(path.read_text(encoding="utf-8")), given)
-    except (ValueError, AttributeError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete {where}, whose images nobody can vouch for") from error
+        then = read_json(path, "the recipe")
+    except UserError as error:
+        raise UserError(f"{error}; delete {where}, whose images nobody can vouch for") from error
+    different = changes(then, given)
     if different:
         raise UserError(
             f"{where} holds images made with {' and '.join(different)}; delete that folder, change out, or undo that "
@@ -175,11 +185,21 @@ def _path(where: Path, task: Task) -> Path:
     return where / "images" / f"{task.image_id}.png"
 
 
-def _make(generator: Generator, batch: list[Task], missing: Collection[str], where: Path) -> None:
-    made = generator(batch)
-    if len(made) != len(batch):
-        raise UserError(f"the generator gave {len(made)} images for {len(batch)} tasks")
-    for task, one in zip(batch, made, strict=True):
+def _one_each(drawn: Any, batch: list[Task], name: str) -> list[tuple[Task, Made]]:
+    """Each task with its image. UserError where a generator of one's own gave anything else."""
+    from PIL import Image
+
+    if not isinstance(drawn, list | tuple) or len(drawn) != len(batch):
+        many = f"{len(drawn)} images" if isinstance(drawn, list | tuple) else f"a {type(drawn).__name__}"
+        raise UserError(f"the generator {name!r} gave {many} for {len(batch)} tasks; it is to give a list, one a task")
+    for one in drawn:
+        if not isinstance(one, Made) or not isinstance(one.image, Image.Image):
+            raise UserError(f"the generator {name!r} gave {type(one).__name__}; it is to give Made(a PIL image)")
+    return list(zip(batch, drawn, strict=True))
+
+
+def _write_images(drawn: Sequence[tuple[Task, Made]], missing: Collection[str], where: Path) -> None:
+    for task, one in drawn:
         path = _path(where, task)
         if task.image_id in missing:
             path.parent.mkdir(parents=True, exist_ok=True)

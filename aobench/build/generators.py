@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aobench.build.loading import one_line
+from aobench.build.own_classes import GENERATORS, find_class, naming, refuse_call
 from aobench.errors import UserError
 from aobench.evaluation.processes import quiet_bars
 
@@ -150,7 +150,7 @@ class Diffusion:
             clear_device_cache(garbage_collection=True)
             middle = len(tasks) // 2
             return [*self(tasks[:middle]), *self(tasks[middle:])]
-        except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+        except (TypeError, ValueError) as error:  # what pipelines raise on values of options
             raise UserError(f"generate: options: the pipeline refuses them: {_first_line(error)}") from error
         flags = getattr(output, "nsfw_content_detected", None) or [False] * len(tasks)
         if len(output.images) != len(tasks) or not all(map(_is_picture, output.images)):
@@ -248,25 +248,28 @@ def _check_call(pipe: Any, call: Mapping[str, Any]) -> None:
             raise UserError(f"generate: options: {type(pipe).__name__} has no option {name!r}{hint}")
 
 
+#: Kinds and where they are.
+KINDS = {
+    "renderer": "aobench.build.generators:Renderer",
+    "diffusion": "aobench.build.generators:Diffusion",
+}
+
+
 def find_generator(name: str) -> Any:
-    """The class of 'renderer', 'diffusion', or one's own 'package.module:Class'. UserError where there is none."""
-    known: dict[str, Any] = {"renderer": Renderer, "diffusion": Diffusion}
-    if name in known:
-        return known[name]
-    module, colon, attribute = name.partition(":")
-    if not colon:
-        raise UserError(f"no generator {name!r}; there are {', '.join(known)}, or package.module:Class")
-    with one_line(name):
-        return getattr(import_module(module), attribute)
+    """The class of 'renderer', 'diffusion', an entry point, or one's own 'package.module:Class'.
+
+    Raises:
+        UserError: where there is none. Whose configuration says the name: `own_classes.refuse_code`.
+    """
+    return find_class(name, KINDS, GENERATORS, "generator")
 
 
 def make_generator(name: str, model: str, options: dict[str, Any]) -> Generator:
-    """A generator of the class that `find_generator` finds."""
+    """A generator of the class that `find_generator` finds. A bug in one's own class shows its traceback."""
     kind = find_generator(name)
-    try:
-        inspect.signature(kind).bind(model, options)
-    except (TypeError, ValueError) as error:
-        raise UserError(
-            f"{name!r} is no generator ({error}); name a class that is called as (model, options)"
-        ) from error
-    return kind(model, options)
+    refuse_call(kind, (model, options), name, "generator", "(model, options)")
+    with naming(f"the generator {name!r}"):
+        generator: Generator = kind(model, options)
+    if not isinstance(getattr(generator, "facts", None), dict):
+        raise UserError(f"{name!r} is no generator: its objects lack the dictionary facts")
+    return generator

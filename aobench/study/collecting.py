@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from aobench.analysis.disentanglement import split
+from aobench.analysis.disentanglement import EXPLAINED, split
 from aobench.analysis.factor_fit import measures, retrieval
 from aobench.errors import UserError
+from aobench.files import read_json
 from aobench.study.design import Run, every_run
+from aobench.study.running import read_arrays
 from aobench.study.world import ID_IMAGES, OOD_IMAGES, IdPair, novel_pairs, training_order
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -64,9 +66,15 @@ def _measured(run: Run, folder: Path) -> dict[str, float]:
     """:func:`disentangled`, kept beside the run: measuring resumes as training does."""
     path = folder / f"{run.name}.measures.json"
     if path.exists():
-        return json.loads(path.read_text(encoding="utf-8"))
-    with np.load(folder / f"{run.name}.npz", allow_pickle=False) as stored:
-        found = disentangled(dict(stored))
+        found = read_json(path, "the measures")
+        if not all(isinstance(value, int | float) for value in found.values()) or not set(EXPLAINED) <= set(found):
+            raise UserError(f"the measures {path} are not those of a run; delete it, and they are computed again")
+        return found
+    arrays = read_arrays(folder / f"{run.name}.npz", f"delete it and {run.name}.json, and run the study again")
+    wanted = {"ood_features", *(("captions", "ood_embeddings") if "captions" in arrays else ())}
+    if not wanted <= set(arrays):
+        raise UserError(f"{folder / f'{run.name}.npz'} lacks {', '.join(sorted(wanted - set(arrays)))}")
+    found = disentangled(arrays)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(found), encoding="utf-8")
     part.replace(path)
@@ -83,6 +91,24 @@ def unpacked(text: str) -> np.ndarray:
     return np.array([int(c, 36) for c in text])
 
 
+def _result(path: Path) -> dict[str, Any]:
+    """What a run wrote. UserError for anything else under its name."""
+    raw = read_json(path, "the run")
+    splits = raw.get("splits")
+    counts = [
+        count
+        for name in ("id", "ood")
+        for kind, counts in (splits.get(name) or {} if isinstance(splits, dict) else {}).items()
+        for count in (counts if kind != "n" else [])
+    ]
+    if not counts or not all(type(count) is int and 0 <= count < len(DIGITS) for count in counts):
+        raise UserError(f"the run {path} holds no counts of both tests; delete it, and run the study again")
+    lacking = [key for key in ("seconds", "device", "torch") if key not in raw]
+    if lacking:
+        raise UserError(f"the run {path} lacks {', '.join(lacking)}; delete it, and run the study again")
+    return raw
+
+
 def collect(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
     """The table of all runs in ``folder``. Raises UserError where runs are missing."""
     from tqdm.auto import tqdm
@@ -92,7 +118,7 @@ def collect(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
         raise UserError(f"{folder} lacks {len(missing)} runs, {missing[0]} the first; run the command again")
     rows = []
     for run in tqdm(every_run(), desc="disentanglement", unit="run", disable=quiet, leave=False):
-        raw = json.loads((folder / f"{run.name}.json").read_text(encoding="utf-8"))
+        raw = _result(folder / f"{run.name}.json")
         nmi, shuffled = caption_nmi(training_order(run.scale, run.diversity, run.seed))
         right = {
             name: {kind: packed(counts) for kind, counts in raw["splits"][name].items() if kind != "n"}
@@ -108,10 +134,7 @@ def collect(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
 
 def read(path: Path = BUNDLED) -> dict[str, Any]:
     """A table that :func:`collect` made. Raises UserError for another file."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} could not be read: {error}") from error
+    content: dict[str, Any] = read_json(path, "the table")
     if content.get("format") != FORMAT:
         raise UserError(f"{path} is no table of the study in format {FORMAT}")
     return content

@@ -6,6 +6,8 @@ import json
 import os
 import platform
 import time
+import zipfile
+import zlib
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from aobench.errors import UserError
+from aobench.files import regular_file
 from aobench.study.design import BATCH, SCALES, SECONDS_MEASURING, SECONDS_ONE_CORE, STEPS, Run, every_run
 from aobench.study.world import Images, test_images, training_images
 
@@ -28,8 +31,24 @@ def _cached(path: Path, make: Callable[[], Images]) -> Images:
         np.savez_compressed(part, pixels=images.pixels, attributes=images.attributes, objects=images.objects)
         part.replace(path)
         return images
-    with np.load(path, allow_pickle=False) as stored:
-        return Images(stored["pixels"], stored["attributes"], stored["objects"])
+    stored = read_arrays(path, "delete it, and the study draws them again")
+    if not {"pixels", "attributes", "objects"} <= set(stored):
+        raise UserError(f"{path} holds no pictures; delete it, and the study draws them again")
+    return Images(stored["pixels"], stored["attributes"], stored["objects"])
+
+
+def read_arrays(path: Path, mend: str) -> dict[str, np.ndarray]:
+    """Every array of an .npz file. UserError, with ``mend``, where it is damaged."""
+    regular_file(path, "the arrays")
+    try:
+        stored = np.load(path, allow_pickle=False)
+        if isinstance(stored, np.ndarray):  # an .npy file under this name
+            return {}
+        with stored:
+            return dict(stored)
+    except (OSError, ValueError, EOFError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
+        # SyntaxError: a header that was altered.
+        raise UserError(f"the arrays {path} are damaged ({type(error).__name__}); {mend}") from error
 
 
 def images_of(run: Run, folder: Path) -> Images:

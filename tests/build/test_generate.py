@@ -107,6 +107,19 @@ def test_loading_is_quiet_where_nobody_watches(sdxl, capfd):
     assert capfd.readouterr().err == "", "a bar was drawn though stderr is no terminal"
 
 
+@pytest.mark.parametrize(("library", "part"), [("sent_along", "Own"), ("os", "system"), ("builtins", "exec")])
+def test_a_model_imports_nothing_that_it_names(sdxl, tmp_path, monkeypatch, library, part):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "sent_along.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    shutil.copytree(sdxl, tmp_path / "sdxl")
+    index = json.loads((tmp_path / "sdxl" / "model_index.json").read_text())
+    index["scheduler"] = [library, part]
+    (tmp_path / "sdxl" / "model_index.json").write_text(json.dumps(index))
+    with pytest.raises(UserError, match="could not be loaded"):
+        make_generator("diffusion", str(tmp_path / "sdxl"), CALL)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_what_is_no_generator_is_one_line():
     with pytest.raises(UserError, match="is no generator"):
         make_generator("json:dumps", "", {})

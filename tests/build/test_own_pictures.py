@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from allowing import allow
 from PIL import Image, ImageDraw
 from tiny_pipelines import lies
 
@@ -66,7 +67,7 @@ def configuration(tmp_path, generate=PLAIN, judge=None, attributes=("neon", "pla
 
 
 def build(path, *steps):
-    return main(["build", str(path), *(["--steps", *steps] if steps else [])])
+    return main(["build", str(path), *allow(path), *(["--steps", *steps] if steps else [])])
 
 
 def error_of(capsys, path, *steps):

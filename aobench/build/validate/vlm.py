@@ -125,7 +125,7 @@ class YesNo:
 
         try:
             yield
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError) as error:
+        except (ValueError, TypeError, IndexError, RuntimeError) as error:  # a frame or picture that isn't theirs
             if should_reduce_batch_size(error):
                 raise
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
