@@ -11,9 +11,16 @@ from .command import Command, Holds, Input
 from .damages import Damage
 
 FILE = "arguments.json"
-#: Six images of four candidates, two attributes by two objects; two more images on the side of the seen.
+#: Six images of four candidates, two attributes by two objects; and two seen images.
 GOOD: dict[str, Any] = {
-    "predictions": [[0, 1, 2, 3], [1, 0, 2, 3], [2, 3, 0, 1], [0, 1, 2, 3], [1, 2, 3, 0], [3, 2, 1, 0]],
+    "predictions": [
+        [0, 1, 2, 3],
+        [1, 0, 2, 3],
+        [2, 3, 0, 1],
+        [0, 1, 2, 3],
+        [1, 2, 3, 0],
+        [3, 2, 1, 0],
+    ],
     "references": [0, 1, 2, 3, 1, 3],
     "attributes": [0, 0, 1, 1],
     "objects": [0, 1, 0, 1],
@@ -32,14 +39,27 @@ NAN, INFINITE = float("nan"), float("inf")
 
 #: In place of one number of a list.
 IN_LISTS: dict[str, Any] = {
-    "nan": NAN, "infinite": INFINITE, "half": 0.5, "below": -2, "huge": 10**12, "beyond-64-bits": 10**30,
-    "text": "1", "nothing": None, "list": [[0]],
-}  # fmt: skip
+    "nan": NAN,
+    "infinite": INFINITE,
+    "half": 0.5,
+    "below": -2,
+    "huge": 10**12,
+    "beyond-64-bits": 10**30,
+    "text": "1",
+    "nothing": None,
+    "list": [[0]],
+}
 #: In place of a whole argument.
 WHOLE: dict[str, Any] = {
-    "nan": NAN, "infinite": INFINITE, "negative": -1, "huge": 10**12, "text": "many", "list": [1, 2],
-    "empty": [], "object": {"a": 1},
-}  # fmt: skip
+    "nan": NAN,
+    "infinite": INFINITE,
+    "negative": -1,
+    "huge": 10**12,
+    "text": "many",
+    "list": [1, 2],
+    "empty": [],
+    "object": {"a": 1},
+}
 
 
 def call_metric() -> object:
@@ -81,9 +101,13 @@ def _shorter(key: str) -> Callable[[dict[str, Any]], None]:
 
 #: Values that are good ones, if strange: numbers that only tell groups apart, and seeds.
 STRANGE = {
-    *(f"{key}-holds-huge" for key in ("attributes", "objects", "id_attributes", "id_objects", "groups")),
-    "groups-holds-below", "seed-is-huge",
-}  # fmt: skip
+    *(
+        f"{key}-holds-huge"
+        for key in ("attributes", "objects", "id_attributes", "id_objects", "groups")
+    ),
+    "groups-holds-below",
+    "seed-is-huge",
+}
 
 
 def _damages() -> Iterator[Damage]:
@@ -95,12 +119,18 @@ def _damages() -> Iterator[Damage]:
         changes |= {f"is-{name}": _whole(key, value) for name, value in WHOLE.items()}
         for name, change in changes.items():
             name = f"{key}-{name}"
-            yield Damage(name, _changed(change), another=name in STRANGE, about=key.removeprefix("id_"))
+            yield Damage(
+                name, _changed(change), another=name in STRANGE, about=key.removeprefix("id_")
+            )
 
 
 ARGUMENTS = (
     Command(
-        "metric", "compositional_ood", call_metric, {FILE: FILE},
-        [Input(FILE, "metric", Holds.CONTENT)], damages=tuple(_damages()),
+        "metric",
+        "compositional_ood",
+        call_metric,
+        {FILE: FILE},
+        [Input(FILE, "metric", Holds.CONTENT)],
+        damages=tuple(_damages()),
     ),
-)  # fmt: skip
+)

@@ -57,12 +57,18 @@ class Report:
 
     def line(self) -> str:
         """For people, with how to run the case alone."""
-        return f"{self.verdict.name}: {self.verdict.line[:300]}\n    python -m tests.campaign {self.id!r}"
+        again = f"python -m tests.campaign {self.id!r}"
+        return f"{self.verdict.name}: {self.verdict.line[:300]}\n    {again}"
 
 
 def every_case() -> list[Case]:
     """All cases, in the order of the commands, their files and the damages."""
-    return [case for command in COMMANDS for source in command.inputs for case in _cases(command, source)]
+    return [
+        case
+        for command in COMMANDS
+        for source in command.inputs
+        for case in _cases(command, source)
+    ]
 
 
 def _cases(command: Command, source: Input) -> Iterator[Case]:
@@ -84,7 +90,9 @@ def sample(cases: Sequence[Case], count: int, seed: int) -> list[Case]:
     commands, damages = {case.command.name for case in cases}, {damage.name for damage in DAMAGES}
     chosen: list[Case] = []
     while commands or damages:
-        best = max(shuffled, key=lambda c: (c.command.name in commands) + (c.damage.name in damages))
+        best = max(
+            shuffled, key=lambda c: (c.command.name in commands) + (c.damage.name in damages)
+        )
         chosen.append(best)
         shuffled.remove(best)
         commands.discard(best.command.name)
@@ -109,7 +117,9 @@ class Campaign:
         if not (self.where / "stock").exists():
             made = self._ended("stock", partial(make_stock, self.where / "stock"), self.where, ())
             if made.status != 0:
-                raise RuntimeError(f"the stock could not be made:\n{made.out[-1000:]}{made.err[-3000:]}")
+                raise RuntimeError(
+                    f"the stock could not be made:\n{made.out[-1000:]}{made.err[-3000:]}"
+                )
         for case in cases:
             if case.damage.name == "denied" and not self._can_deny():
                 self.skipped.append(case.id)
@@ -157,13 +167,15 @@ class Campaign:
         return end
 
     def _fresh(self, command: Command) -> Path:
-        """The command's set-up at its own place, the same for all its cases: caches go by places."""
+        """The command's set-up, at the same place for all its cases: caches go by places."""
         folder = self.where / "cases" / command.name
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.where / "set-ups" / command.name, folder, symlinks=True)
         return folder
 
-    def _ended(self, name: str, act: object, folder: Path, outputs: Sequence[str], denied: bool = False) -> Ended:
+    def _ended(
+        self, name: str, act: object, folder: Path, outputs: Sequence[str], denied: bool = False
+    ) -> Ended:
         collect = partial(result_of, patterns=outputs)
         child = Child(folder, self.where / "said" / name, act, collect, denied)  # type: ignore[arg-type]
         while (end := child.ended()) is None:
@@ -173,7 +185,9 @@ class Campaign:
 
 def _last(end: Ended) -> str:
     """Why the undamaged command failed."""
-    return f"status {end.status} without any damage {end.why}: {(end.err or end.out).strip()[-600:]}"
+    return (
+        f"status {end.status} without any damage {end.why}: {(end.err or end.out).strip()[-600:]}"
+    )
 
 
 def _copy(source: Path, place: Path) -> None:
@@ -186,12 +200,18 @@ def _copy(source: Path, place: Path) -> None:
 
 def as_json(reports: Sequence[Report], skipped: Sequence[str]) -> str:
     """Reports for another process."""
-    return json.dumps({"reports": [dataclasses.asdict(one) for one in reports], "skipped": list(skipped)})
+    return json.dumps(
+        {"reports": [dataclasses.asdict(one) for one in reports], "skipped": list(skipped)}
+    )
 
 
 def chosen(prefixes: Sequence[str]) -> list[Case]:
     """The cases whose ids begin with one of ``prefixes``; all where there is none."""
-    return [case for case in every_case() if not prefixes or any(case.id.startswith(p) for p in prefixes)]
+    return [
+        case
+        for case in every_case()
+        if not prefixes or any(case.id.startswith(p) for p in prefixes)
+    ]
 
 
 __all__ = ["BY_NAME", "Campaign", "Case", "Report", "as_json", "chosen", "every_case", "sample"]

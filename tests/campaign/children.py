@@ -1,4 +1,4 @@
-"""A case in a process of its own, forked from one that has everything imported; with limits on time and memory."""
+"""A case in a process of its own, forked from one that has everything imported; with limits."""
 
 from __future__ import annotations
 
@@ -37,9 +37,13 @@ class Child:
     """One running case. ``work`` is a folder for its output, beside the case's folder."""
 
     def __init__(
-        self, folder: Path, work: Path, act: Sequence[str] | Callable[[], object],
-        collect: Callable[[Path], dict[str, Any]], denied: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        folder: Path,
+        work: Path,
+        act: Sequence[str] | Callable[[], object],
+        collect: Callable[[Path], dict[str, Any]],
+        denied: bool = False,
+    ) -> None:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         self.work, self.began = work, time.monotonic()
@@ -94,9 +98,12 @@ def _ticks(pid: int) -> int:
 
 
 def _carry_out(
-    folder: Path, work: Path, act: Sequence[str] | Callable[[], object],
-    collect: Callable[[Path], dict[str, Any]], denied: bool,
-) -> None:  # fmt: skip
+    folder: Path,
+    work: Path,
+    act: Sequence[str] | Callable[[], object],
+    collect: Callable[[Path], dict[str, Any]],
+    denied: bool,
+) -> None:
     """In the child: run it, collect its result, and never return."""
     status = 70
     try:
@@ -136,7 +143,7 @@ def _own_cache(folder: Path) -> None:
 
 
 def _acted(act: Sequence[str] | Callable[[], object]) -> tuple[int, object]:
-    """Exit status and returned value. What a function refuses is printed as the command line would."""
+    """Exit status and returned value; a function's refusal is printed as the command line would."""
     if not callable(act):
         from aobench.cli import main
 
@@ -173,7 +180,7 @@ READ_ALL = (1 << 1) | (1 << 2)
 
 
 def obey_permissions() -> None:
-    """Let permissions hold for this process, also where it is root's: give up the capabilities to pass them over."""
+    """Let permissions hold for this process, also where it is root's, which may pass them over."""
     if os.geteuid() != 0:
         return
     libc = ctypes.CDLL(None, use_errno=True)

@@ -16,8 +16,9 @@ def _model(folder: str, other: str, *names: str) -> list[Input]:
     """The files of a saved model."""
     text = {name: name.endswith(".json") for name in names}
     return [
-        Input(f"{folder}/{name}", "models", MARKED, f"{other}/{name}", text=text[name]) for name in names
-    ]  # fmt: skip
+        Input(f"{folder}/{name}", "models", MARKED, f"{other}/{name}", text=text[name])
+        for name in names
+    ]
 
 
 def _pictures() -> list[Input]:
@@ -48,37 +49,76 @@ def load_with_counts(path: str) -> object:
 
 EVALUATIONS = (
     Command(
-        "evaluate-folder", "evaluate", (*TINY, "--data-dir", "data"),
+        "evaluate-folder",
+        "evaluate",
+        (*TINY, "--data-dir", "data"),
         {**FILES, "data": "data", "templates-other.txt": "templates-other.txt"},
         [*_pictures(), TEMPLATES],
         FIGURES,
     ),
     Command(
-        "evaluate-model", "evaluate", (*TINY, "--data-dir", "data"),
+        "evaluate-model",
+        "evaluate",
+        (*TINY, "--data-dir", "data"),
         {**FILES, "data": "data"},
-        _model("tiny", "m1", "config.json", "model.safetensors", "tokenizer.json",
-               "tokenizer_config.json", "preprocessor_config.json"),
+        _model(
+            "tiny",
+            "m1",
+            "config.json",
+            "model.safetensors",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "preprocessor_config.json",
+        ),
         FIGURES,
     ),
     Command(
-        "evaluate-classifier", "evaluate", ("evaluate", "classifier0", "--data-dir", "data", "--out", "out", "--cpu"),
+        "evaluate-classifier",
+        "evaluate",
+        ("evaluate", "classifier0", "--data-dir", "data", "--out", "out", "--cpu"),
         {"classifier0": "classifier0", "classifier1": "classifier1", "data": "data"},
-        _model("classifier0", "classifier1", "config.json", "model.safetensors", "preprocessor_config.json"),
+        _model(
+            "classifier0",
+            "classifier1",
+            "config.json",
+            "model.safetensors",
+            "preprocessor_config.json",
+        ),
         FIGURES,
     ),
     Command(
-        "evaluate-zip", "evaluate", (*TINY, "--data-dir", "data.zip"),
+        "evaluate-zip",
+        "evaluate",
+        (*TINY, "--data-dir", "data.zip"),
         {**FILES, "data.zip": "data.zip", "seen.zip": "seen.zip"},
         [ZIP],
         FIGURES,
     ),
     Command(
-        "evaluate-again", "evaluate", (*TINY, "--data-dir", "data"),
+        "evaluate-again",
+        "evaluate",
+        (*TINY, "--data-dir", "data"),
         {**FILES, "data": "data"},
         [
-            Input("out/embeddings/*/000000.safetensors#0", "shards", OWN, "out/embeddings/*/000000.safetensors#1"),
-            Input("out/embeddings/*/000000.safetensors#1", "shards", OWN, "out/embeddings/*/000000.safetensors#0"),
-            Input("out/embeddings/*/key.json#0", "shards", OWN, "out/embeddings/*/key.json#1", text=True),
+            Input(
+                "out/embeddings/*/000000.safetensors#0",
+                "shards",
+                OWN,
+                "out/embeddings/*/000000.safetensors#1",
+            ),
+            Input(
+                "out/embeddings/*/000000.safetensors#1",
+                "shards",
+                OWN,
+                "out/embeddings/*/000000.safetensors#0",
+            ),
+            Input(
+                "out/embeddings/*/key.json#0",
+                "shards",
+                OWN,
+                "out/embeddings/*/key.json#1",
+                text=True,
+            ),
             Input("out/tiny/results.json", "results", OWN, text=True),
             Input("out/tiny/predictions.parquet", "results", OWN),
         ],
@@ -86,52 +126,82 @@ EVALUATIONS = (
         first=[(*TINY, "--data-dir", "data")],
     ),
     Command(
-        "evaluate-prepared", "evaluate", (*TINY, "--dataset", "hub", "--config", "v2"),
+        "evaluate-prepared",
+        "evaluate",
+        (*TINY, "--dataset", "hub", "--config", "v2"),
         {**FILES, "hub": "hub", "hub-other": "hub-other"},
         [
             Input("hub/v2/*.parquet", "dataset loader", OWN, "hub-other/v2/*.parquet"),
-            Input("hub/fingerprints.json", "dataset loader", OWN, "hub-other/fingerprints.json", text=True),
+            Input(
+                "hub/fingerprints.json",
+                "dataset loader",
+                OWN,
+                "hub-other/fingerprints.json",
+                text=True,
+            ),
             Input("hub/README.md", "dataset loader", OWN, "hub-other/README.md", text=True),
         ],
         FIGURES,
     ),
     Command(
-        "evaluate-cached", "evaluate", (*TINY, "--dataset", "hub", "--config", "v2"),
+        "evaluate-cached",
+        "evaluate",
+        (*TINY, "--dataset", "hub", "--config", "v2"),
         {**FILES, "hub": "hub"},
         [Input("cache/**/*.arrow", "dataset loader", OWN)],
         FIGURES,
         first=[(*TINY, "--dataset", "hub", "--config", "v2", "--out", "before")],
     ),
     Command(
-        "prepare-folder", "prepare", ("prepare", "hub", "--data-dir", "data"),
+        "prepare-folder",
+        "prepare",
+        ("prepare", "hub", "--data-dir", "data"),
         {"data": "data"},
         _pictures(),
         PREPARED,
     ),
     Command(
-        "prepare-zip", "prepare", ("prepare", "hub", "--data-dir", "data.zip"),
+        "prepare-zip",
+        "prepare",
+        ("prepare", "hub", "--data-dir", "data.zip"),
         {"data.zip": "data.zip", "seen.zip": "seen.zip"},
         [ZIP],
         PREPARED,
     ),
     Command(
-        "prepare-again", "prepare", ("prepare", "hub", "--data-dir", "data"),
+        "prepare-again",
+        "prepare",
+        ("prepare", "hub", "--data-dir", "data"),
         {"data": "data", "hub": "hub", "hub-other": "hub-other"},
         [
-            Input("hub/fingerprints.json", "dataset loader", OWN, "hub-other/fingerprints.json", text=True),
+            Input(
+                "hub/fingerprints.json",
+                "dataset loader",
+                OWN,
+                "hub-other/fingerprints.json",
+                text=True,
+            ),
             Input("hub/README.md", "dataset loader", OWN, "hub-other/README.md", text=True),
             Input("hub/v2/*.parquet", "dataset loader", OWN, "hub-other/v2/*.parquet"),
         ],
         PREPARED,
     ),
     Command(
-        "load-counts-csv", "load_dataset", lambda: load_with_counts("counts.csv"),
+        "load-counts-csv",
+        "load_dataset",
+        lambda: load_with_counts("counts.csv"),
         {"data": "data", "counts.csv": "counts.csv", "counts-other.csv": "counts-other.csv"},
         [Input("counts.csv", "tables", CONTENT, "counts-other.csv", text=True, numbers=True)],
     ),
     Command(
-        "load-counts-parquet", "load_dataset", lambda: load_with_counts("counts.parquet"),
-        {"data": "data", "counts.parquet": "counts.parquet", "counts-other.parquet": "counts-other.parquet"},
+        "load-counts-parquet",
+        "load_dataset",
+        lambda: load_with_counts("counts.parquet"),
+        {
+            "data": "data",
+            "counts.parquet": "counts.parquet",
+            "counts-other.parquet": "counts-other.parquet",
+        },
         [Input("counts.parquet", "tables", CONTENT, "counts-other.parquet")],
     ),
-)  # fmt: skip
+)

@@ -1,4 +1,4 @@
-"""What can happen to a file: each damage takes a path of a valid file and leaves something else there."""
+"""What can happen to a file: a damage takes a valid file and leaves something else there."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ BOM = b"\xef\xbb\xbf"
 class Damage:
     """``apply(path, seed, other)`` does it; ``other`` is another valid file of the kind.
 
-    ``another``: what is left may be a valid file with other content, which no reader can tell from the one that was
-    meant. ``texts``: only for files of text, such as another encoding. ``tables``: only for CSVs of numbers.
-    ``about``: what a refusal must name in place of the file.
+    ``another``: what is left may be a valid file with other content, which no reader can tell from
+    the one that was meant. ``texts``: only for files of text, such as another encoding.
+    ``tables``: only for CSVs of numbers. ``about``: what a refusal must name in place of the file.
     """
 
     name: str
@@ -37,8 +37,10 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _replaced(content: Callable[[bytes, random.Random], bytes]) -> Callable[[Path, int, Path | None], None]:
-    """A damage that writes other bytes, into a new file: the old one may be linked from elsewhere."""
+def _replaced(
+    content: Callable[[bytes, random.Random], bytes],
+) -> Callable[[Path, int, Path | None], None]:
+    """A damage that writes other bytes, into a new file: nothing else sees the old one change."""
 
     def apply(path: Path, seed: int, other: Path | None) -> None:
         data = content(path.read_bytes(), random.Random(seed))

@@ -1,4 +1,4 @@
-"""The result of a command as plain values: its figures, what marks its input, and what it says was wrong."""
+"""The result of a command as plain values: figures, what marks its input, what was wrong."""
 
 from __future__ import annotations
 
@@ -11,15 +11,40 @@ from typing import Any
 
 #: Keys that differ from run to run, or only say how it was run.
 PASSING = {
-    "seconds", "date", "changed", "made_by", "stack", "versions", "captions_per_second", "resumed",
-    "engine", "python",
-}  # fmt: skip
+    "seconds",
+    "date",
+    "changed",
+    "made_by",
+    "stack",
+    "versions",
+    "captions_per_second",
+    "resumed",
+    "engine",
+    "python",
+}
 #: Keys and columns whose values identify an input, or follow from those that do.
 MARKS = {
-    "revision", "fingerprint", "sha256", "hash", "text_hash", "predictions", "processor", "plan_hash",
-    "size", "made_from", "files", "weights", "pictures", "set", "readme_sha256", "path", "logit_scale",
-    "names", "class_map", "vocabulary",
-}  # fmt: skip
+    "revision",
+    "fingerprint",
+    "sha256",
+    "hash",
+    "text_hash",
+    "predictions",
+    "processor",
+    "plan_hash",
+    "size",
+    "made_from",
+    "files",
+    "weights",
+    "pictures",
+    "set",
+    "readme_sha256",
+    "path",
+    "logit_scale",
+    "names",
+    "class_map",
+    "vocabulary",
+}
 #: Keys that list what could not be used.
 COMPLAINTS = {"unreadable", "skipped_files", "left_out", "warnings", "recomputed", "bad"}
 #: Of a drawing in a page.

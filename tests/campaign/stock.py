@@ -1,4 +1,4 @@
-"""The stock: small valid files of every kind, made once, which the cases' set-ups are copied from."""
+"""The stock: small valid files of every kind, made once, which set-ups are copied from."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from .stock_build import command, make_builds
 
 HERE = Path(__file__).resolve().parent
 sys.path += [str(HERE.parent / "evaluation"), str(HERE.parent / "build")]
@@ -27,20 +28,21 @@ FORMS = (("png", "PNG"), ("jpg", "JPEG"), ("webp", "WEBP"))
 MODELS = 4  #: networks with results on both splits
 
 CAPTIONS = [
-    "a wooden banana on a table", "the red fox, asleep", "a red teapot and a golden lion", "two striped zebras",
-    "a photo of nothing", "wooden bananas beside a red teapot", "a golden banana", "striped lion",
-]  # fmt: skip
-OTHER_CAPTIONS = ["a golden teapot", "the wooden lion", "a red zebra in the snow", "a striped banana"]
-
-
-def command(*arguments: str) -> None:
-    """Run a command of the product; its output is of no interest, its failure ends everything."""
-    from aobench.cli import main
-
-    with redirect_stdout(io.StringIO()):
-        status = main(arguments)
-    if status:
-        raise SystemExit(f"the stock could not be made: {' '.join(arguments)} ended with {status}")
+    "a wooden banana on a table",
+    "the red fox, asleep",
+    "a red teapot and a golden lion",
+    "two striped zebras",
+    "a photo of nothing",
+    "wooden bananas beside a red teapot",
+    "a golden banana",
+    "striped lion",
+]
+OTHER_CAPTIONS = [
+    "a golden teapot",
+    "the wooden lion",
+    "a red zebra in the snow",
+    "a striped banana",
+]
 
 
 def make_stock(where: Path) -> None:
@@ -55,12 +57,16 @@ def make_stock(where: Path) -> None:
     _results()
     _captions()
     _tables()
-    _build()
+    make_builds()
     _verdicts()
 
 
 def _pictures() -> None:
-    grid = [(a, o) for a in ("wooden", "red", "golden", "striped") for o in ("banana", "teapot", "lion", "zebra")]
+    grid = [
+        (a, o)
+        for a in ("wooden", "red", "golden", "striped")
+        for o in ("banana", "teapot", "lion", "zebra")
+    ]
     for folder, pairs, seed in (("data", NOVEL, 9), ("seen", SEEN, 5), ("grid", grid, 3)):
         for number, (attribute, name) in enumerate(pairs):
             place = Path(folder) / f"{attribute}_{name}"
@@ -92,7 +98,9 @@ def _models() -> None:
         model.save_pretrained(f"m{number}")
     for number in range(2):
         _classifier(Path(f"classifier{number}"), number)
-    (Path("m1") / "config.json").write_text(Path("m1/config.json").read_text().replace("quick_gelu", "gelu"))
+    (Path("m1") / "config.json").write_text(
+        Path("m1/config.json").read_text().replace("quick_gelu", "gelu")
+    )
 
 
 def _classifier(path: Path, seed: int) -> None:
@@ -102,12 +110,23 @@ def _classifier(path: Path, seed: int) -> None:
 
     import imagenet_ao
 
-    names = dict(enumerate(name for name, _ in sorted(imagenet_ao.OBJECTS.items(), key=lambda item: item[1][1])))
+    names = dict(
+        enumerate(
+            name for name, _ in sorted(imagenet_ao.OBJECTS.items(), key=lambda item: item[1][1])
+        )
+    )
     torch.manual_seed(seed)
-    sizes: dict[str, Any] = {"embedding_size": 8, "hidden_sizes": [8, 8, 8, 8], "depths": [1, 1, 1, 1]}
+    sizes: dict[str, Any] = {
+        "embedding_size": 8,
+        "hidden_sizes": [8, 8, 8, 8],
+        "depths": [1, 1, 1, 1],
+    }
     config = ResNetConfig(**sizes, id2label=names, label2id={name: i for i, name in names.items()})
     ResNetForImageClassification(config).save_pretrained(path)
-    settings = {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 32 + 32 * seed}}
+    settings = {
+        "image_processor_type": "ConvNextImageProcessor",
+        "size": {"shortest_edge": 32 + 32 * seed},
+    }
     (path / "preprocessor_config.json").write_text(json.dumps(settings))
 
 
@@ -130,11 +149,18 @@ def _results() -> None:
     command("prepare", "hub-other", "--data-dir", "seen")
     Path("both/v2").mkdir(parents=True)
     for split, source in (("ood", "hub"), ("id", "hub-other")):
-        shutil.copy(next(Path(source, "v2").glob("*.parquet")), f"both/v2/{split}-00000-of-00001.parquet")
+        shutil.copy(
+            next(Path(source, "v2").glob("*.parquet")), f"both/v2/{split}-00000-of-00001.parquet"
+        )
     patterns = "\n".join(f"  - split: {s}\n    path: v2/{s}-*.parquet" for s in ("id", "ood"))
-    Path("both/README.md").write_text(f"---\nconfigs:\n- config_name: v2\n  data_files:\n{patterns}\n---\n")
+    Path("both/README.md").write_text(
+        f"---\nconfigs:\n- config_name: v2\n  data_files:\n{patterns}\n---\n"
+    )
     rows = datasets.load_dataset("both", "v2")
-    facts = {split: {"fingerprint": imagenet_ao.fingerprint(rows[split]), "n": len(rows[split])} for split in rows}
+    facts = {
+        split: {"fingerprint": imagenet_ao.fingerprint(rows[split]), "n": len(rows[split])}
+        for split in rows
+    }
     Path("both/fingerprints.json").write_text(json.dumps({"v2": facts}))
     common = ("--templates", "templates.txt", "--cpu")
     names = [f"m{number}" for number in range(MODELS)]
@@ -146,7 +172,15 @@ def _captions() -> None:
     Path("captions").mkdir()
     for name, lines in (("c", CAPTIONS), ("other", OTHER_CAPTIONS)):
         _caption_files(name, lines)
-    arguments = ("--attributes", "attributes.txt", "--objects", "objects.txt", "--rules", "words", "authors")
+    arguments = (
+        "--attributes",
+        "attributes.txt",
+        "--objects",
+        "objects.txt",
+        "--rules",
+        "words",
+        "authors",
+    )
     command("audit", "captions/c.txt", "captions/c.csv", "--out", "audits/c", *arguments)
     command("audit", "captions/other.txt", "--out", "audits/other", *arguments)
 
@@ -162,7 +196,9 @@ def _caption_files(name: str, lines: Sequence[str]) -> None:
     path.with_suffix(".txt").write_text(text)
     for ending, delimiter in ((".csv", ","), (".tsv", "\t")):
         with path.with_suffix(ending).open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, ["url", "caption"], delimiter=delimiter, lineterminator="\n")
+            writer = csv.DictWriter(
+                stream, ["url", "caption"], delimiter=delimiter, lineterminator="\n"
+            )
             writer.writeheader()
             writer.writerows(rows)
     path.with_suffix(".jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -182,7 +218,7 @@ def _caption_files(name: str, lines: Sequence[str]) -> None:
 
 
 def _tables() -> None:
-    """Counts of captions, accuracies, a list of models, embeddings with factors, the study's table."""
+    """Counts of captions, accuracies, models, embeddings with factors, the study's table."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -190,25 +226,41 @@ def _tables() -> None:
 
     for name, factor in (("counts", 3), ("counts-other", 5)):
         pairs = [*NOVEL, *SEEN]
-        rows = [{"attribute": a, "object": o, "count": factor * i} for i, (a, o) in enumerate(pairs)]
+        rows = [
+            {"attribute": a, "object": o, "count": factor * i} for i, (a, o) in enumerate(pairs)
+        ]
         _write_csv(Path(f"{name}.csv"), rows)
         pq.write_table(pa.Table.from_pylist(rows), f"{name}.parquet")
     for name, shift in (("accuracies", 0.0), ("accuracies-other", 0.05)):
         rows = [
-            {"model": f"model {i}", "family": "CLIP", "training_set": f"set {i % 2}", "id": round(0.3 + 0.1 * i, 3),
-             "n_id": 1000, "ood": round(0.2 + 0.11 * i + shift, 3), "n_ood": 1000}
+            {
+                "model": f"model {i}",
+                "family": "CLIP",
+                "training_set": f"set {i % 2}",
+                "id": round(0.3 + 0.1 * i, 3),
+                "n_id": 1000,
+                "ood": round(0.2 + 0.11 * i + shift, 3),
+                "n_ood": 1000,
+            }
             for i in range(5)
-        ]  # fmt: skip
+        ]
         _write_csv(Path(f"{name}.csv"), rows)
     for name, family in (("models", "tiny"), ("models-other", "small")):
-        rows = [{"model": f"m{i}", "family": family, "training_set": f"noise {i}"} for i in range(MODELS)]
+        rows = [
+            {"model": f"m{i}", "family": family, "training_set": f"noise {i}"}
+            for i in range(MODELS)
+        ]
         _write_csv(Path(f"{name}.csv"), rows)
     for name, seed in (("factors", 0), ("factors-other", 1)):
         draw = np.random.default_rng(seed)
         attributes, objects = (part.ravel() for part in np.mgrid[0:4, 0:5])
         attributes, objects = np.repeat(attributes, 4), np.repeat(objects, 4)
-        z = np.column_stack([np.eye(4)[attributes], np.eye(5)[objects]]) + draw.normal(0, 0.2, (len(objects), 9))
-        np.savez(f"{name}.npz", embeddings=z.astype(np.float32), attributes=attributes, objects=objects)
+        z = np.column_stack([np.eye(4)[attributes], np.eye(5)[objects]]) + draw.normal(
+            0, 0.2, (len(objects), 9)
+        )
+        np.savez(
+            f"{name}.npz", embeddings=z.astype(np.float32), attributes=attributes, objects=objects
+        )
     shutil.copy(BUNDLED, "study.json")
     content = json.loads(BUNDLED.read_text())
     content["runs"] = [{**row, "right": content["runs"][0]["right"]} for row in content["runs"]]
@@ -230,101 +282,6 @@ def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-CONFIGURATION = """\
-out: out
-seed: 3
-compose:
-  corpora:
-  - {name: mine, captions: [captions.txt]}
-  - {name: theirs, audit: audit}
-  attributes: attributes.txt
-  objects: objects.txt
-  exclude: exclude.csv
-generate: {generator: renderer, images: 2, batch_size: 3, options: {pictures: drawings}}
-validate:
-  judges: [{kind: redraw, labels: labels.parquet, options: {pictures: drawings}}]
-  human: verdicts.sqlite
-  minimum: 1
-distinct: {model: tiny, reference: [reference/*.npy], reference_cosine: null}
-package: {name: drawn}
-"""
-
-
-def _build() -> None:
-    """A build's own files in `build`, and the whole of it carried out in `built`."""
-    place = Path("build")
-    shutil.copytree("tiny", place / "tiny")
-    (place / "set.yaml").write_text(CONFIGURATION)
-    (place / "set-other.yaml").write_text(CONFIGURATION.replace("seed: 3", "seed: 4"))
-    (place / "captions.txt").write_text("a striped disc\nnothing else\n")
-    (place / "captions-other.txt").write_text("a wooden wedge\n")
-    (place / "attributes.txt").write_text("striped\nwooden\nturquoise\n")
-    (place / "attributes-other.txt").write_text("striped\nturquoise\n")
-    (place / "objects.txt").write_text("disc\nwedge\ntall box\n")
-    (place / "objects-other.txt").write_text("disc\ntall box\n")
-    (place / "exclude.csv").write_text("attribute,object,reason\nwooden,disc,they exist\n")
-    (place / "exclude-other.csv").write_text("attribute,object,reason\nstriped,wedge,no\n")
-    (place / "captions-of-theirs.txt").write_text("a turquoise wedge\na striped table\n")
-    _drawings(place / "drawings")
-    (place / "reference").mkdir()
-    for number in range(2):
-        vectors = np.random.default_rng(number).normal(size=(20, 16)).astype(np.float16)
-        np.save(place / "reference" / f"img_emb_{number}.npy", vectors)
-    names = ("--attributes", str(place / "attributes.txt"), "--objects", str(place / "objects.txt"))
-    command("audit", str(place / "captions-of-theirs.txt"), "--out", str(place / "audit"), *names)
-    first = place / "first.yaml"
-    first.write_text(CONFIGURATION)
-    command("build", str(first), "--steps", "compose", "generate", "--cpu")
-    _judged(place)
-    shutil.rmtree(place / "out")
-    first.unlink()
-    shutil.copytree(place, "built")
-    command("build", "built/set.yaml", "--cpu")
-    shutil.copytree("build", "build-other")
-    path = Path("build-other/set.yaml")
-    path.write_text(CONFIGURATION.replace("seed: 3", "seed: 4").replace("  human: verdicts.sqlite\n", ""))
-    command("build", str(path), "--cpu")
-
-
-def _drawings(folder: Path) -> None:
-    from PIL import ImageDraw
-
-    folder.mkdir()
-    for name, ending in (("disc", "png"), ("wedge", "webp"), ("tall_box", "png")):
-        image = Image.new("RGBA", (90, 60))
-        pen = ImageDraw.Draw(image)
-        if name == "disc":
-            pen.ellipse((10, 4, 80, 52), fill=(200, 40, 40, 255))
-        elif name == "wedge":
-            pen.polygon([(10, 4), (80, 52), (10, 52)], fill=(40, 90, 200, 255))
-        else:
-            pen.rectangle((30, 2, 60, 58), fill=(90, 160, 40, 255))
-        pen.rectangle((45, 20, 51, 30), fill=(250, 250, 120, 255))
-        image.save(folder / f"{name}.{ending}", **({"lossless": True} if ending == "webp" else {}))
-
-
-def _judged(place: Path) -> None:
-    """Labels of every image, and a person's verdicts on them; twice, the second time the other way round."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from aobench.build.annotation.images import read_images
-    from aobench.build.annotation.store import open_store
-
-    images = read_images(place / "out/2-generate/images.parquet")
-    for name, right in (("labels", True), ("labels-other", False)):
-        rows = [{"image_id": row.image_id, "attribute_right": right, "object_right": True} for row in images.rows]
-        pq.write_table(pa.Table.from_pylist(rows), place / f"{name}.parquet")
-    for name, fallen in (("verdicts", 0), ("verdicts-other", 1)):
-        with open_store(place / f"{name}.sqlite", images, 0, 0.0) as store:
-            now = store.enrol("ann")
-            count = 0
-            while now.trial:
-                answer = "no" if count % 4 == fallen else "yes"
-                now = store.record("ann", now.trial.trial, now.turn, answer, "yes", 1.0)
-                count += 1
 
 
 def _verdicts() -> None:

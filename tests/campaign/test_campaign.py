@@ -16,7 +16,7 @@ from .verdicts import RIGHT
 
 ROOT = Path(__file__).parents[2]
 COUNT, SEED = 60, 0
-#: Makes names known to other libraries: reads no file but the archive, which `prepare` reads by the same function.
+#: Reads no file but the archive, by the function that `prepare` calls.
 NOT_TRIED = {"install"}
 
 
@@ -26,7 +26,12 @@ def reports(tmp_path_factory):
     path = tmp_path_factory.mktemp("campaign") / "reports.json"
     command = [sys.executable, "-m", "tests.campaign", "--sample", str(COUNT), "--seed", str(SEED)]
     done = subprocess.run(
-        [*command, "--json", str(path)], cwd=ROOT, capture_output=True, text=True, timeout=900, env={**os.environ}
+        [*command, "--json", str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        env={**os.environ},
     )
     assert path.exists(), f"the campaign itself failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
     return json.loads(path.read_text())
@@ -44,7 +49,9 @@ def test_no_bad_input_of_the_sample_is_a_traceback_a_hang_or_a_silent_change(rep
 
 def test_the_sample_was_carried_out(reports):
     assert len(reports["reports"]) + len(reports["skipped"]) >= COUNT
-    assert all(":denied" in case for case in reports["skipped"]), "only what can't be denied here is left out"
+    assert all(":denied" in case for case in reports["skipped"]), (
+        "only what can't be denied here is left out"
+    )
 
 
 def test_the_sample_shows_each_command_and_each_damage():
@@ -69,7 +76,9 @@ def test_a_verdict_tells_silence_from_what_was_said():
     from .verdicts import judge
 
     def ended(status=0, figures=1, out="", err=""):
-        return Ended(status, out, err, 0.1, {"figures": {"a.json": figures}, "marks": {}, "complaints": []})
+        return Ended(
+            status, out, err, 0.1, {"figures": {"a.json": figures}, "marks": {}, "complaints": []}
+        )
 
     own, flip = Input("folder/a.json", "results", Holds.OWN), BY_NAME["flip-1"]
     for end, verdict in (

@@ -17,8 +17,9 @@ LONGEST = 700  #: characters of a refusal
 
 #: What a line says that tells of trouble with a file.
 TROUBLE = re.compile(
-    r"unreadable|damaged|skipped|left out|anew|computed again|can't|cannot|could not|no readable|missing|"
-    r"broken|ignored|differ|warning|altered|changed|not listed|unknown|of no known|not read|no file",
+    r"unreadable|damaged|skipped|left out|anew|computed again|can't|cannot|could not|no readable|"
+    r"missing|broken|ignored|differ|warning|altered|changed|not listed|unknown|of no known|"
+    r"not read|no file",
     re.IGNORECASE,
 )
 NOISE = re.compile(r"object at 0x|<class '")
@@ -37,7 +38,7 @@ class Verdict:
 
 
 def judge(end: Ended, base: Ended, source: Input, damage: Damage) -> Verdict:
-    """The verdict on a case that ended as ``end``, where the undamaged command ended as ``base``."""
+    """The verdict on a case that ended as ``end``; ``base`` is how the undamaged one ended."""
     last = _last_line(end.err) or _last_line(end.out)
     if end.status is None:
         return Verdict("hang", f"{end.why}; {last}")
@@ -51,7 +52,7 @@ def judge(end: Ended, base: Ended, source: Input, damage: Damage) -> Verdict:
 
 
 def _another(source: Input, damage: Damage) -> bool:
-    """Whether what is left may be a valid file of other content, or a folder without one of its files."""
+    """Whether what is left may be valid: a file of other content, a folder without a file."""
     if source.text and damage.name == "zeros-within":  # no text holds NUL
         return False
     return damage.another or (source.member and damage.name == "missing")
@@ -79,7 +80,9 @@ def _names(line: str, source: Input, damage: Damage) -> bool:
         return damage.about in line
     path = PurePath(source.path.partition("#")[0])
     parts = [part for part in path.parts if "*" not in part]
-    return any(part in line for part in (*parts, path.stem)) or bool(re.search(r"\S\.\w{2,}|/", line))
+    return any(part in line for part in (*parts, path.stem)) or bool(
+        re.search(r"\S\.\w{2,}|/", line)
+    )
 
 
 def _judge_result(end: Ended, base: Ended, source: Input, damage: Damage) -> Verdict:
@@ -98,7 +101,7 @@ def _judge_result(end: Ended, base: Ended, source: Input, damage: Damage) -> Ver
 
 
 def _figures(end: Ended) -> object:
-    """What must not change in silence: of the files of the result, or else of what was printed or returned."""
+    """What must not change in silence: of the result's files, or what was printed or returned."""
     files, returned = end.result.get("figures"), end.result.get("returned")
     return (files, returned) if files or returned is not None else end.out
 
