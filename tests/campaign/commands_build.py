@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .command import Command, Holds, Input
 
-MARKED, OWN = Holds.MARKED, Holds.OWN
+CONTENT, MARKED, OWN = Holds.CONTENT, Holds.MARKED, Holds.OWN
 OWNER = "build"
 
 SET = {
@@ -78,7 +78,7 @@ BUILDS = (
             Input(
                 "reference/img_emb_0.npy",
                 OWNER,
-                MARKED,
+                CONTENT,
                 "reference/img_emb_1.npy",
                 member=True,
                 without=ALIKE,

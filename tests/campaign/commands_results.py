@@ -185,11 +185,17 @@ RESULTS = (
         images_to_judge,
         {"judged": "judged"},
         [
-            Input("judged/images.parquet", "annotation", OWN),
+            Input("judged/images.parquet", "annotation", CONTENT),
             Input(
                 "judged/pictures/img-000.png", "annotation", CONTENT, "judged/pictures/img-001.png"
             ),
-            Input("judged/verdicts.sqlite", "annotation", CONTENT, "judged/verdicts-other.sqlite"),
+            Input(
+                "judged/verdicts.sqlite",
+                "annotation",
+                CONTENT,
+                "judged/verdicts-other.sqlite",
+                without=["missing", "dangling"],  # a new file is begun then
+            ),
         ],
     ),
 )

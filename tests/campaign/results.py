@@ -44,6 +44,7 @@ MARKS = {
     "names",
     "class_map",
     "vocabulary",
+    "reference",
 }
 #: Keys that list what could not be used.
 COMPLAINTS = {"unreadable", "skipped_files", "left_out", "warnings", "recomputed", "bad"}
