@@ -1189,8 +1189,8 @@ Images of attribute-object compositions, to be classified into composition class
 - **folder**: somebody's own pictures in the same form. They are not the published benchmark, either, and their licence
   is their owner's to say.
 
-`sha256` is of the image file's bytes in v2 and folder, and of the RGB values in mini. mini's `recipe` is of what an image is
-drawn by (the way of drawing, id, composition, seed, source drawings): by it the set is known.
+`sha256` is of the image file's bytes in v2 and folder, and of the RGB values in mini. mini's `recipe` is of what
+an image is drawn by (the way of drawing, id, composition, seed, source drawings): by it the set is known.
 """
 
 

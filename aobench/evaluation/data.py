@@ -66,7 +66,7 @@ def open_splits(source: Source, wanted: tuple[str, ...] = ("id", "ood"), limit: 
     splits = [_split(name, loaded[name], imagenet_ao, limit) for name in wanted if name in loaded]
     if source.path:
         _check_facts(Path(source.path), source.config, splits, whole=limit is None)
-    elif source.data_dir and source.config == "v2":
+    elif source.data_dir and source.config == "v2":  # other layouts have reports of their own
         report = imagenet_ao.label_report(source.data_dir)
         for split in splits:
             split.not_read = {"unknown_labels": report["unknown_labels"], "left_out": report["left_out"]}

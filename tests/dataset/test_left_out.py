@@ -259,3 +259,14 @@ def test_the_folder_of_a_killed_prepare_is_removed_and_a_running_ones_is_not(
         running.send_signal(signal.SIGKILL)
     prepare(out, data_dir=str(place))
     assert not list(out.glob(".*"))
+
+
+def test_an_evaluation_knows_what_was_not_read(tmp_path: Path) -> None:
+    from aobench.evaluation.data import Source, open_splits
+
+    place = tree(tmp_path / "set", "red_banana/0.png", "red_banana/1.heic", "nothing/0.png")
+    for _ in range(2):  # from the cache, which warns no more, too
+        (split,) = open_splits(Source("v2", data_dir=str(place)))
+        left = {"ending": ["red_banana/1.heic"]}
+        assert split.not_read == {"unknown_labels": {"nothing": 1}, "left_out": left}
+        assert split.digests_of == "file"
