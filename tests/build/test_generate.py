@@ -4,7 +4,6 @@ import json
 import shutil
 
 import pytest
-import torch
 from PIL import Image
 from test_compose import write
 from tiny_pipelines import save_sdxl
@@ -95,6 +94,8 @@ def test_options_that_the_pipeline_does_not_take_are_one_line(sdxl, options, tol
 
 @pytest.mark.parametrize("options", [{"height": 33}, {"num_inference_steps": "two"}, {"guidance_scale": "high"}])
 def test_values_that_the_pipeline_refuses_are_one_line(sdxl, options):
+    import torch
+
     from aobench.build.generators import Task
 
     generator = make_generator("diffusion", str(sdxl), {**CALL, **options})
@@ -168,14 +169,12 @@ def _spoiled(sdxl, where, **weights):
 ALL = slice(None)
 #: A number of its own, but sums of it are infinite (a weight that is none is refused when it is loaded).
 HUGE = 3e38
-BOTH_SIGNS = torch.tensor([HUGE, -HUGE] * 16)[:, None, None]
 
 
 @pytest.mark.parametrize(
     ("weights", "fault"),
     [
         ({"decoder__conv_in__bias": (ALL, HUGE)}, "its pixels are not numbers"),
-        ({"decoder__conv_out__weight": (1, BOTH_SIGNS)}, "its pixels are not numbers"),  # one channel of three
         ({"decoder__conv_in__bias": (0, HUGE)}, "its pixels are not numbers"),
         ({"decoder__conv_out__weight": (ALL, 0.0)}, "it is of one colour"),
         ({}, ""),
@@ -191,7 +190,20 @@ def test_pictures_that_are_none_are_flagged_with_their_fault(sdxl, tmp_path, wei
         assert one.image.size == (32, 32)
 
 
+def test_one_channel_of_nan_is_enough_to_flag_a_picture():
+    import numpy as np
+
+    from aobench.build.generators import _as_made
+
+    pixels = np.random.default_rng(0).random((4, 4, 3))
+    assert not _as_made(pixels, False).flagged
+    pixels[..., 1] = np.nan
+    assert _as_made(pixels, False).fault == "its pixels are not numbers"
+
+
 def test_pictures_are_those_of_the_pipeline_itself(sdxl):
+    import torch
+
     from aobench.build.generators import Task
 
     generator = make_generator("diffusion", str(sdxl), CALL)
