@@ -94,7 +94,6 @@ def test_options_that_the_pipeline_does_not_take_are_one_line(sdxl, options, tol
 
 @pytest.mark.parametrize("options", [{"height": 33}, {"num_inference_steps": "two"}, {"guidance_scale": "high"}])
 def test_values_that_the_pipeline_refuses_are_one_line(sdxl, options):
-    import torch
 
     from aobench.build.generators import Task
 
