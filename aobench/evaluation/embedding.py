@@ -27,7 +27,7 @@ NAMES = 128
 
 def _mine(store: Store, accelerator: Accelerator) -> list[int]:
     """The missing shards that fall to this process. All processes look before any writes."""
-    missing = store.missing()
+    missing = store.missing(say=accelerator.is_main_process)
     accelerator.wait_for_everyone()
     return missing[accelerator.process_index :: accelerator.num_processes]
 

@@ -138,6 +138,24 @@ def test_a_folder_without_a_model(tmp_path, capsys):
     assert "holds no model" in capsys.readouterr().err
 
 
+def test_damaged_embeddings_are_computed_again_and_the_results_stay(published, templates, tmp_path, capsys):
+    words = ["evaluate", "mini", "--config", "v2", "--data-dir", str(published), "--templates", str(templates)]
+    words += ["--out", str(tmp_path), "--cpu", "--shard-size", "5"]
+    assert cli.main(words) == 0
+    figures = json.loads((tmp_path / "mini/results.json").read_text())["figures"]
+    shards = sorted((tmp_path / "embeddings").glob("*/*.safetensors"))
+    kinds = {json.loads((path.parent / "key.json").read_text())["what"]: path for path in shards}
+    assert set(kinds) == {"images", "texts"}
+    for path in kinds.values():
+        path.write_bytes(path.read_bytes()[:-4] + bytes(4))
+    capsys.readouterr()
+    assert cli.main(words) == 0
+    said = capsys.readouterr().err
+    for path in kinds.values():
+        assert said.count(f"{path} is not what was written here") == 1
+    assert json.loads((tmp_path / "mini/results.json").read_text())["figures"] == figures
+
+
 @pytest.mark.parametrize("mode", ["CMYK", "P", "L", "RGBA", "1"])
 def test_unusual_colour_modes_become_rgb(mode, tmp_path):
     path = tmp_path / ("x.jpg" if mode == "CMYK" else "x.png")
