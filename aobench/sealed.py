@@ -57,8 +57,9 @@ def write_sealed_tensors(
     from safetensors.numpy import save
 
     arrays = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
-    said = {"notes": json.dumps(notes, sort_keys=True), SEAL: seal_of(name, arrays, notes)}
-    write_in_one_move(path, save(arrays, metadata=said))
+    # in one entry: safetensors writes several in any order, and equal content has equal bytes
+    said = json.dumps({"notes": notes, SEAL: seal_of(name, arrays, notes)}, sort_keys=True)
+    write_in_one_move(path, save(arrays, metadata={"sealed": said}))
 
 
 def read_sealed_tensors(path: Path, name: str) -> tuple[dict[str, np.ndarray], Any]:
@@ -74,16 +75,17 @@ def read_sealed_tensors(path: Path, name: str) -> tuple[dict[str, np.ndarray], A
     regular_file(path)
     try:
         with safe_open(path, framework="numpy") as content:
-            said = content.metadata() or {}
+            said = (content.metadata() or {}).get("sealed", "{}")
             # copied: what is read may lie in memory that can't be written to
             arrays = {key: np.array(content.get_tensor(key)) for key in content.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise DamagedError("is damaged") from error
     try:
-        notes = json.loads(said.get("notes", ""))
-    except ValueError:
+        sealed = parse_json(said, str(path))
+    except UserError:
         raise DamagedError("is damaged") from None
-    _check(said.get(SEAL), seal_of(name, arrays, notes))
+    notes = sealed.get("notes")
+    _check(sealed.get(SEAL), seal_of(name, arrays, notes))
     return arrays, notes
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,10 @@ import numpy as np
 from aobench.analysis.disentanglement import split
 from aobench.analysis.factor_fit import measures, retrieval
 from aobench.errors import UserError
+from aobench.files import read_json
+from aobench.sealed import DamagedError, read_sealed_json, read_sealed_npz, say_again, write_sealed_json
 from aobench.study.design import Run, every_run
+from aobench.study.running import is_done
 from aobench.study.world import ID_IMAGES, OOD_IMAGES, IdPair, novel_pairs, training_order
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -64,12 +66,13 @@ def _measured(run: Run, folder: Path) -> dict[str, float]:
     """:func:`disentangled`, kept beside the run: measuring resumes as training does."""
     path = folder / f"{run.name}.measures.json"
     if path.exists():
-        return json.loads(path.read_text(encoding="utf-8"))
-    with np.load(folder / f"{run.name}.npz", allow_pickle=False) as stored:
-        found = disentangled(dict(stored))
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(found), encoding="utf-8")
-    part.replace(path)
+        try:
+            return read_sealed_json(path, path.name)
+        except DamagedError as error:
+            say_again(path, error)
+    stored = folder / f"{run.name}.npz"
+    found = disentangled(read_sealed_npz(stored, stored.name))
+    write_sealed_json(path, path.name, found)
     return found
 
 
@@ -87,12 +90,12 @@ def collect(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
     """The table of all runs in ``folder``. Raises UserError where runs are missing."""
     from tqdm.auto import tqdm
 
-    missing = [run.name for run in every_run() if not (folder / f"{run.name}.json").exists()]
+    missing = [run.name for run in every_run() if not is_done(folder, run, say=True)]
     if missing:
         raise UserError(f"{folder} lacks {len(missing)} runs, {missing[0]} the first; run the command again")
     rows = []
     for run in tqdm(every_run(), desc="disentanglement", unit="run", disable=quiet, leave=False):
-        raw = json.loads((folder / f"{run.name}.json").read_text(encoding="utf-8"))
+        raw = read_sealed_json(folder / f"{run.name}.json", f"{run.name}.json")
         nmi, shuffled = caption_nmi(training_order(run.scale, run.diversity, run.seed))
         right = {
             name: {kind: packed(counts) for kind, counts in raw["splits"][name].items() if kind != "n"}
@@ -108,10 +111,7 @@ def collect(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
 
 def read(path: Path = BUNDLED) -> dict[str, Any]:
     """A table that :func:`collect` made. Raises UserError for another file."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} could not be read: {error}") from error
+    content = read_json(path, "the study's table")
     if content.get("format") != FORMAT:
         raise UserError(f"{path} is no table of the study in format {FORMAT}")
     return content

@@ -154,13 +154,14 @@ def cluster_interval(right: Any, n: Any, confidence: float = 0.95) -> tuple[floa
 
     As the set of distributions does not depend on the answers, one more right answer lowers neither
     bound, however the images are spread. The effective number is that of independent images whose
-    Wilson interval is as wide. Raises ValueError as :func:`wilson`, and for a composition without
-    images.
+    Wilson interval is as wide. Compositions without images are left out.
+    Raises ValueError as :func:`wilson`.
     """
     _check_confidence(confidence)
     right, n = np.asarray(right, float), np.asarray(n, float)
-    if right.shape != n.shape or not (n > 0).all() or not ((right >= 0) & (right <= n)).all():
-        raise ValueError("each composition has images, and of them 0 or more that are right")
+    if right.shape != n.shape or not ((right >= 0) & (right <= n)).all():
+        raise ValueError("of each composition's images 0 or more are right, and at most all of them")
+    right, n = right[n > 0], n[n > 0]
     total, count, tail = n.sum(), len(n), (1 + confidence) / 2
     z = NormalDist().inv_cdf(tail)
     few = float(stdtrit(count - 1, tail) / stdtrit(total - 1, tail)) ** 2 if 1 < count < total else 1.0

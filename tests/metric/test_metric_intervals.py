@@ -104,10 +104,14 @@ def test_right_and_wrong_are_mirror_images():
     assert cluster_interval(n - right, n) == pytest.approx((1 - high, 1 - low, size))
 
 
-@pytest.mark.parametrize(("right", "n"), [([1, 0], [1, 0]), ([3], [2]), ([-1], [2]), ([1], [2, 2]), ([], [])])
+@pytest.mark.parametrize(("right", "n"), [([1, 1], [1, 0]), ([3], [2]), ([-1], [2]), ([1], [2, 2]), ([], []), ([0], [0])])
 def test_compositions_that_cannot_be_are_refused(right, n):
     with pytest.raises(ValueError, match=r"images|n above 0"):
         cluster_interval(right, n)
+
+
+def test_compositions_without_images_tell_nothing():
+    assert cluster_interval([3, 0, 5], [4, 0, 9]) == cluster_interval([3, 5], [4, 9])
 
 
 def test_of_one_composition_almost_nothing_is_known():
