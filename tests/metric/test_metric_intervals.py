@@ -104,7 +104,10 @@ def test_right_and_wrong_are_mirror_images():
     assert cluster_interval(n - right, n) == pytest.approx((1 - high, 1 - low, size))
 
 
-@pytest.mark.parametrize(("right", "n"), [([1, 1], [1, 0]), ([3], [2]), ([-1], [2]), ([1], [2, 2]), ([], []), ([0], [0])])
+IMPOSSIBLE = [([1, 1], [1, 0]), ([3], [2]), ([-1], [2]), ([1], [2, 2]), ([], []), ([0], [0])]
+
+
+@pytest.mark.parametrize(("right", "n"), IMPOSSIBLE)
 def test_compositions_that_cannot_be_are_refused(right, n):
     with pytest.raises(ValueError, match=r"images|n above 0"):
         cluster_interval(right, n)
