@@ -26,6 +26,18 @@ if TYPE_CHECKING:
 
 SEAL = "seal"
 
+#: What numpy raises where an .npz is damaged.
+NPZ_DAMAGED = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    AttributeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
 
 class DamagedError(Exception):
     """A sealed file is not what was written under this name; the message says in what way."""
@@ -109,7 +121,7 @@ def read_sealed_npz(path: Path, name: str) -> dict[str, np.ndarray]:
     try:
         with np.load(content, allow_pickle=False) as stored:
             arrays = {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except NPZ_DAMAGED as error:
         raise DamagedError("is damaged") from error
     _check(str(arrays.pop(SEAL, "")), seal_of(name, arrays))
     return arrays

@@ -77,6 +77,7 @@ def image_store(model: Model, split: Split, folder: Path, size: int, draft: int 
     """Where the vectors of a split's images are kept: keyed by model, processor, dataset fingerprint and dtype."""
     key = {
         "what": "images", **_model_key(model), "processor": model.info.processor, "draft": draft,
+        "compiled": bool(model.info.notes.get("compiled")),
         "fingerprint": split.fingerprint, "split": split.name,
     }  # fmt: skip
     return Store(folder, key, len(split), size)

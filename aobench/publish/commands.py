@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import shutil
 from pathlib import Path
 from typing import Any
 
+from aobench.csv_tables import read_csv_rows
 from aobench.errors import UserError
 
 
@@ -87,17 +87,14 @@ def leaderboard(args: argparse.Namespace) -> None:
 def _facts(path: Path | None) -> dict[str, dict[str, str]]:
     if path is None:
         return {}
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(
-            f"{path} cannot be read ({error}); give a CSV with the columns model, family, training_set"
-        ) from error
-    missing = {"model", "family", "training_set"} - set(rows[0] if rows else ())
-    if missing:
-        raise UserError(f"{path} lacks the column(s) {', '.join(sorted(missing))}")
-    return {row["model"]: {"family": row["family"], "training": row["training_set"]} for row in rows}
+    facts: dict[str, dict[str, str]] = {}
+    for number, row in enumerate(read_csv_rows(path, ("model", "family", "training_set"), "the table of models"), 1):
+        model = row["model"].strip()
+        if not model or model in facts:
+            fault = f"lists the model {model!r} more than once" if model else "has no model"
+            raise UserError(f"{path}, row {number}: {fault}; give each model one row")
+        facts[model] = {"family": row["family"].strip(), "training": row["training_set"].strip()}
+    return facts
 
 
 def run(args: argparse.Namespace) -> None:

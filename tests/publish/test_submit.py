@@ -120,7 +120,7 @@ def test_one_altered_row_is_refused(result, prepared, tmp_path):
 
 def test_an_altered_rank_with_a_fitting_digest_is_refused(result, prepared, tmp_path):
     """Who also forges the digest is caught by the figures."""
-    from aobench.publish.results import digest
+    from aobench.files import sha256_of as digest
 
     copy = shutil.copytree(result, tmp_path / "copy")
     table = pq.read_table(copy / "predictions.parquet")
