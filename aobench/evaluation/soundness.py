@@ -37,7 +37,7 @@ def facts_of(raw: bytes, path: Path) -> dict[str, Any]:
     try:
         sizes = [made["dataset"]["splits"][split]["n"] for split in facts["candidates"]]
         told = isinstance(made["model"]["id"], str) and all(isinstance(n, int) for n in sizes)
-        told = told and isinstance(made["dataset"]["config"], str)
+        told = told and isinstance(made["dataset"]["config"], str) and isinstance(facts["candidates"], dict)
     except (KeyError, TypeError):
         told = False
     if not told:

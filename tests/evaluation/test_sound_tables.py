@@ -77,7 +77,7 @@ DAMAGES = {
         lambda t: _renamed(t, provenance={"model": {"id": "m"}, "dataset": {"config": "mini", "splits": [1]}}),
         "does not tell the model",
     ),
-    "candidates a list": (lambda t: _renamed(t, candidates=[]), "candidates"),
+    "candidates a list": (lambda t: _renamed(t, candidates=[]), "does not tell the model"),
     "metadata empty": (lambda t: t.replace_schema_metadata({KEY: b"{}"}), "lacks candidates, names_attributes, prove"),
     "no model": (lambda t: _renamed(t, provenance={"dataset": {}}), "does not tell the model"),
     "a list without names": (lambda t: _renamed(t, candidates={"id": {"mode": "closed"}}), "no candidate list of id"),
