@@ -17,7 +17,8 @@ KEY = b"imagenet_ao"
 def _app(path, monkeypatch):
     pytest.importorskip("gradio", minversion="5")
     # the Space has the metric's file beside it, under this name
-    monkeypatch.setitem(sys.modules, "compositional_ood", importlib.import_module("compositional_ood.compositional_ood"))
+    metric = importlib.import_module("compositional_ood.compositional_ood")
+    monkeypatch.setitem(sys.modules, "compositional_ood", metric)
     spec = importlib.util.spec_from_file_location(f"app_of_{path.parent.name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
