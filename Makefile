@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MODEL ?= mini
 ARGS ?=
 
-.PHONY: evaluate test lint clean
+.PHONY: evaluate test campaign lint clean
 
 # torch goes in first: left to a dependency, it may bring several gigabytes of GPU libraries.
 $(VENV)/installed: setup.py constraints.txt
@@ -19,6 +19,10 @@ evaluate: $(VENV)/installed
 
 test: $(VENV)/installed
 	HF_HUB_OFFLINE=1 HF_EVALUATE_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+# Every command on every kind of file, damaged in every way; the tests run a sample of it.
+campaign: $(VENV)/installed
+	$(BIN)/python -m tests.campaign $(ARGS)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -7,29 +7,34 @@
 
     load_dataset("imagenet_ao", data_dir="ImageNet-AO-filtered.zip", split="ood")  # the published set
     load_dataset("imagenet_ao", "mini", split="ood")  # drawn pictures, bundled with the package imagenet-ao
+    load_dataset("imagenet_ao", "folder", data_dir="my-pictures")  # one's own, in any layout of aobench.layouts
 
 The file stands alone and is a loading script for ``datasets`` 3.6 as well. Config ``v2`` reads the published
 archive, a folder or a zip of ``<label>/<image>``; ``mini`` is drawn on the spot and is not the published benchmark.
 """
 
-# ruff: noqa: PTH100, PTH103, PTH105, PTH107, PTH110, PTH111, PTH112, PTH116, PTH120, PTH208
+# ruff: noqa: PTH100, PTH103, PTH105, PTH107, PTH110, PTH111, PTH112, PTH113, PTH114, PTH116, PTH120, PTH208
 # (datasets replaces pathlib.Path in the modules that it streams from.)
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import hashlib
 import importlib
 import io
 import json
+import lzma
 import os
 import re
+import shutil
+import stat
+import struct
 import tempfile
 import unicodedata
 import warnings
 import zipfile
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -42,7 +47,14 @@ if TYPE_CHECKING:
 logger = datasets.utils.logging.get_logger(__name__)
 
 ARCHIVE_URL = "https://drive.google.com/uc?export=download&confirm=t&id=1qSoz1xmu1kHoZSF2IYRvTD1DTNXNZhKw"
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+#: Of the files that are read as images. Files with other endings are left out, counted and told.
+ENDINGS = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"),
+    *(".avif", ".bmp", ".gif", ".jp2", ".tif", ".tiff"),
+)
+#: Beside the label folders these need no word. In a label folder they are told as well.
+DOCUMENTS = (".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".yaml", ".yml", ".html", ".pdf")
+LITTER = (".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini")  # of file managers
 MAX_PIXELS = 178_956_970  #: Pillow's own bound against decompression bombs
 MAX_BYTES = 1 << 28  #: of one image file
 MAX_SHARDS = 64
@@ -305,61 +317,129 @@ class Entry(NamedTuple):
 def _absolute(path: str) -> str:
     path = os.path.abspath(os.path.expanduser(str(path)))
     if not os.path.exists(path):
-        raise DatasetError(f"no such file or folder: {path}")
+        raise DatasetError(f"no such file or folder: {_shown(path)}")
+    if not path.isprintable():  # the cache is named after it, and half a character can't be written there
+        raise DatasetError(f"the name {_shown(path)} holds what can't be printed: rename it")
     return path
+
+
+def _regular(path: str) -> str:
+    """``path``; DatasetError where it is no regular file: a pipe would hang, a device never ends."""
+    if not os.path.isfile(path):
+        raise DatasetError(f"{_shown(path)} is not a regular file: give a file or a folder")
+    return path
+
+
+def _shown(text: str) -> str:
+    """``text`` for a message: escaped where it holds what can't be printed, such as half a character."""
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _open_zip(path: str) -> zipfile.ZipFile:
     """The zip at ``path``; DatasetError where it is cut short or names a path outside its own folder."""
     try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise DatasetError(f"{path} is not a whole zip file ({error}): download it again") from None
+        archive = zipfile.ZipFile(_regular(path))
+    except (zipfile.BadZipFile, OSError, NotImplementedError, UnicodeError, struct.error) as error:
+        raise DatasetError(
+            f"{_shown(path)} is not a whole zip file ({error}): download it again"
+        ) from None
     for info in archive.infolist():
         parts = re.split(r"[/\\]", info.filename)
         if ".." in parts or parts[0] == "" or ":" in parts[0]:
-            raise DatasetError(f"{path} holds a member that would be written outside its folder: {info.filename!r}")
+            raise DatasetError(
+                f"{path} holds a member that would be written outside its folder: {info.filename!r}"
+            )
         if info.flag_bits & 1:
-            raise DatasetError(f"{path} is encrypted: unpack it by hand and give the folder as data_dir")
+            raise DatasetError(
+                f"{path} is encrypted: unpack it by hand and give the folder as data_dir"
+            )
     return archive
 
 
 def _raise(error: OSError) -> None:
-    raise DatasetError(f"{error.filename} cannot be listed: {error.strerror}")
+    raise DatasetError(f"{_shown(str(error.filename))} cannot be listed: {error.strerror}")
+
+
+class Tree(NamedTuple):
+    """What a folder or a zip holds, as paths inside it that are written as there."""
+
+    files: dict[str, str]  #: by path a mark that changes with its content
+    folders: list[str]
+    reached_again: list[
+        str
+    ]  #: links to folders that are in the tree already, whose content isn't listed again
+
+
+def _tree(path: str) -> Tree:
+    """The folder, or the zip, at ``path``."""
+    return _folder_tree(path) if os.path.isdir(path) else _zip_tree(path)
+
+
+def _zip_tree(path: str) -> Tree:
+    files, folders = {}, []
+    with _open_zip(path) as archive:
+        for info in archive.infolist():
+            if info.filename[-1:] in ("/", "\\"):  # Windows PowerShell 5 writes backslashes
+                folders.append(info.filename)
+            elif info.filename in files and info.filename.lower().endswith(ENDINGS):
+                raise DatasetError(
+                    f"{path} holds {info.filename!r} twice: unpack it and zip it again"
+                )
+            else:
+                files[info.filename] = f"{info.file_size} {info.CRC:08x}"
+    return Tree(files, folders, [])
+
+
+def _folder_tree(path: str) -> Tree:
+    """Links are followed after all else, so that a folder keeps its own name; each folder is listed once."""
+    tree, seen, starts = Tree({}, [], []), set(), [path]
+    while starts:
+        for folder, below, names in os.walk(starts.pop(0), onerror=_raise):
+            inside = folder[len(path) :].strip(os.sep).replace(os.sep, "/")
+            real = os.path.realpath(folder)
+            if real in seen:
+                tree.reached_again.append(inside)
+                below.clear()
+                continue
+            seen.add(real)
+            tree.folders.append(inside)
+            below.sort()
+            starts += [f"{folder}/{name}" for name in below if os.path.islink(f"{folder}/{name}")]
+            for name in names:
+                tree.files[f"{inside}/{name}".lstrip("/")] = _file_mark(f"{folder}/{name}")
+    return tree
+
+
+def _file_mark(path: str) -> str:
+    try:
+        state = os.stat(path)
+    except OSError:  # such as a dead link: listed here, reported when it is read
+        return "unreadable"
+    return f"{state.st_size} {state.st_mtime_ns}"
 
 
 def _files(path: str) -> Iterator[tuple[str, str]]:
     """(path inside, mark of its content) of each file below the folder, or in the zip, at ``path``; unsorted."""
-    if not os.path.isdir(path):
-        with _open_zip(path) as archive:
-            for info in archive.infolist():
-                if not info.is_dir():
-                    yield info.filename, f"{info.file_size} {info.CRC:08x}"
-        return
-    seen = set()
-    for folder, below, names in os.walk(path, onerror=_raise, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:  # a link that leads back
-            below.clear()
-            continue
-        seen.add(real)
-        inside = folder[len(path) :].strip(os.sep).replace(os.sep, "/")
-        for name in names:
-            try:
-                state = os.stat(f"{folder}/{name}")
-                mark = f"{state.st_size} {state.st_mtime_ns}"
-            except OSError:  # such as a dead link: listed here, reported when it is read
-                mark = "unreadable"
-            yield f"{inside}/{name}".lstrip("/"), mark
+    yield from _tree(path).files.items()
 
 
 def _resolve(path: str) -> str:
     """``path``, or the only zip in it where it is a folder that holds nothing else to read."""
     path = _absolute(path)
-    if os.path.isdir(path):
-        zips = [name for name in os.listdir(path) if name.lower().endswith(".zip")]
-        if len(zips) == 1 and not any(entry.is_dir() for entry in os.scandir(path) if entry.name[0] not in "._"):
-            return f"{path}/{zips[0]}"
+    if not os.path.isdir(path):
+        return _regular(path)
+    try:
+        names = os.listdir(path)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be listed: {error.strerror}") from None
+    zips = [
+        name for name in names if name.lower().endswith(".zip") and os.path.isfile(f"{path}/{name}")
+    ]
+    shown = [name for name in names if name[0] not in "._"]
+    if len(zips) == 1 and not any(
+        os.path.isdir(f"{path}/{n}") or n.lower().endswith(ENDINGS) for n in shown
+    ):
+        return f"{path}/{zips[0]}"
     return path
 
 
@@ -367,38 +447,122 @@ def _tree_mark(path: str) -> str:
     """16 hex digits that change when a file of the archive is added, removed or changed."""
     digest = hashlib.sha256()
     for name, mark in sorted(_files(_resolve(path))):
-        digest.update(f"{name}\0{mark}\n".encode("utf-8", "surrogateescape"))
+        digest.update(f"{name}\0{mark}\n".encode("utf-8", "backslashreplace"))
     return digest.hexdigest()[:16]
 
 
-def _entries(path: str) -> list[Entry]:
-    """The images of the archive at ``path`` (see `_resolve`), sorted by sample id."""
-    entries = []
-    for member, _ in _files(path):
-        parts = unicodedata.normalize("NFC", member).split("/")
-        hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-        if not hidden and parts[-1].lower().endswith(ENDINGS):
+def _parts(member: str, zipped: bool) -> list[str]:
+    """The parts of a path inside an archive: NFC, without ``.``, what is no Unicode escaped."""
+    text = unicodedata.normalize("NFC", member.encode("utf-8", "backslashreplace").decode())
+    return [part for part in re.split(r"[/\\]" if zipped else "/", text) if part not in ("", ".")]
+
+
+def _listing(path: str) -> tuple[list[Entry], dict[str, list[str]]]:
+    """The images of the archive at ``path`` (see `_resolve`), sorted by sample id, and what else is in it.
+
+    That is told by why it is left out: ``ending`` (files that end otherwise than images), ``hidden`` (images whose
+    name or folder begins with a dot), ``reached_again`` (links to a folder that is read under another name),
+    ``no_image`` (folders with nothing in them that could be read).
+    """
+    tree, zipped = _tree(path), not os.path.isdir(path)
+    entries: list[Entry] = []
+    others: list[list[str]] = []
+    left: dict[str, list[str]] = defaultdict(list)
+    for member in sorted(tree.files):
+        parts = _parts(member, zipped)
+        name, hidden = parts[-1].lower(), any(part.startswith(".") for part in parts)
+        if name in LITTER or name.startswith("._") or "__MACOSX" in parts:
+            continue
+        if not name.endswith(ENDINGS):
+            others += [] if hidden else [parts]
+        elif hidden:
+            left["hidden"].append("/".join(parts))
+        else:
             label = parts[-2] if len(parts) > 1 else ""
             entries.append(Entry(label, f"{label}/{parts[-1]}", member))
+    full = {tuple(_parts(entry.member, zipped)[:-1]) for entry in entries}
+    strange = [
+        parts
+        for parts in others
+        if tuple(parts[:-1]) in full or not parts[-1].lower().endswith(DOCUMENTS)
+    ]
+    left["ending"] = ["/".join(parts) for parts in strange]
+    left["reached_again"] = sorted(tree.reached_again)
+    left["no_image"] = _folders_without_images(
+        tree, zipped, full | {tuple(parts[:-1]) for parts in strange}
+    )
+    entries.sort(key=lambda entry: entry.sample_id)
+    return entries, {why: names for why, names in left.items() if names}
+
+
+def _folders_without_images(tree: Tree, zipped: bool, known: set[tuple[str, ...]]) -> list[str]:
+    """Folders with no folder in them that are not among the ``known``, which hold images or are told otherwise."""
+    folders = {tuple(_parts(name, zipped)) for name in tree.folders}
+    folders |= {tuple(_parts(name, zipped)[:-1]) for name in tree.files}
+    leaves = folders - {folder[:-1] for folder in folders} - known
+    shown = (
+        folder
+        for folder in leaves
+        if not any(part[0] == "." or part == "__MACOSX" for part in folder)
+    )
+    return sorted("/".join(folder) for folder in shown if folder)
+
+
+#: Of each reason of `_listing` what stands before the count's examples.
+LEFT_OUT = {
+    "ending": "files of another ending",
+    "hidden": "hidden images",
+    "reached_again": "folders that a link reaches again",
+    "no_image": "folders without an image",
+}
+
+
+def _left_out_line(left: dict[str, list[str]]) -> str:
+    """``files of another ending: 3 ('red_banana/0.heic', ...); ...``; nothing where nothing is left out."""
+    told = []
+    for why, names in left.items():
+        examples = ", ".join(repr(name) for name in names[:5]) + ", ..." * (len(names) > 5)
+        told.append(f"{LEFT_OUT[why]}: {len(names)} ({examples})")
+    return "; ".join(told)
+
+
+def _entries(path: str) -> list[Entry]:
+    """The images of the archive at ``path`` (see `_resolve`), sorted by sample id. What is left out is told."""
+    entries, left = _listing(path)
+    told = _left_out_line(left)
     if not entries:
         raise DatasetError(
-            f"{path} holds no images: expected ImageNet-AO-filtered/<label>/<image>, or the label folders"
+            f"{_shown(path)} holds no images: expected ImageNet-AO-filtered/<label>/<image>, or the label folders"
+            + (f"; it holds {told}" if told else "")
         )
-    entries.sort(key=lambda entry: entry.sample_id)
-    for first, second in pairwise(entries):
-        if first.sample_id == second.sample_id:
-            raise DatasetError(f"{path} holds {first.sample_id!r} twice: {first.member!r} and {second.member!r}")
+    twice = [(a, b) for a, b in pairwise(entries) if a.sample_id == b.sample_id]
+    if twice:
+        first, second = twice[0]
+        more = f", and {len(twice) - 1} more such pairs" if len(twice) > 1 else ""
+        raise DatasetError(
+            f"{path} holds {first.sample_id!r} twice: {first.member!a} and {second.member!a}{more}; "
+            "rename or remove one"
+        )
+    if told:
+        logger.warning("%s: left out are %s.", _shown(path), told)
     return entries
 
 
 def label_report(path: str) -> dict[str, Any]:
-    """How many images and label folders the archive at ``path`` holds, and images by label that cannot be read.
+    """How many images and label folders the archive at ``path`` holds, and what of it is not read.
 
-    Returns ``{"images": int, "labels": int, "unknown_labels": {label: images}}``.
+    Returns ``{"images": int, "labels": int, "unknown_labels": {label: images}, "left_out": {why: paths}}``; see
+    `LEFT_OUT` for each why.
     """
-    labels = Counter(entry.label for entry in _entries(_resolve(path)))
+    entries, left = _listing(_resolve(path))
+    labels = Counter(entry.label for entry in entries)
     unknown = {label: count for label, count in labels.items() if parse_label(label) is None}
-    return {"images": labels.total(), "labels": len(labels), "unknown_labels": unknown}
+    return {
+        "images": labels.total(),
+        "labels": len(labels),
+        "unknown_labels": unknown,
+        "left_out": left,
+    }
 
 
 def _known(entries: list[Entry], known: Any, where: str, on_bad_label: str) -> list[Entry]:
@@ -423,79 +587,265 @@ class _Reader:
 
     def __call__(self, member: str) -> tuple[bytes, str | None]:
         """The bytes, and what is wrong with them (None where nothing is)."""
+        if self.archive is None:
+            try:
+                data = image_bytes(f"{self.path}/{member}")
+            except ImageFaultError as error:
+                return b"", str(error)
+            return data, image_fault(data)
         try:
-            if self.archive is None:
-                size = os.stat(f"{self.path}/{member}").st_size
-            else:
-                size = self.archive.getinfo(member).file_size
+            size = self.archive.getinfo(member).file_size
             if size > MAX_BYTES:
                 return b"", f"{size} bytes, more than {MAX_BYTES}"
-            if self.archive is not None:
-                data = self.archive.read(member)
-            else:
-                with open(f"{self.path}/{member}", "rb") as stream:
-                    data = stream.read()
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+            data = self.archive.read(member)
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError) as error:
             return b"", str(error)
         return data, image_fault(data)
 
 
-def image_fault(data: bytes) -> str | None:
-    """What makes ``data`` unreadable as an image, or None. Nothing is decoded, so not each fault is found."""
+# --- images ---------------------------------------------------------------------------------------------------------
+
+
+class ImageFaultError(Exception):
+    """An image that cannot be read; the message says why."""
+
+
+#: What turns an image upright, by its EXIF orientation: members of PIL.Image.Transpose.
+UPRIGHT = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+ORIENTATION = 0x0112  #: the tag of EXIF
+#: An image whose sides differ more than that would fill the memory when its shorter one is scaled to a model's.
+MAX_SIDES_RATIO = 1000
+
+
+def image_bytes(path: str) -> bytes:
+    """The bytes of the image file at ``path``. ImageFaultError where it is no regular file or can't be read."""
+    try:
+        state = os.stat(path)
+        if not stat.S_ISREG(state.st_mode):  # a pipe would hang, a device never ends
+            raise ImageFaultError("cannot be opened: it is not a regular file")
+        if state.st_size > MAX_BYTES:
+            raise ImageFaultError(f"{state.st_size} bytes, more than {MAX_BYTES}")
+        with open(path, "rb") as stream:
+            return stream.read()
+    except (OSError, ValueError) as error:  # ValueError: NUL in the name, or half a character
+        raise ImageFaultError(
+            f"cannot be opened: {getattr(error, 'strerror', None) or error}"
+        ) from error
+
+
+def upright_image(
+    data: bytes, draft: int | None = None, formats: tuple[str, ...] | None = None
+) -> Any:
+    """The image of ``data`` as a PIL image of its own mode, whole, turned as its EXIF orientation says.
+
+    Of an animation it is the first frame. An orientation that is none of 1 to 8, or damaged EXIF, means upright.
+
+    Args:
+        data: the bytes of an image file.
+        draft: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, but no side below so many pixels.
+        formats: Pillow's names of the only formats that are read; None for all.
+
+    Raises:
+        ImageFaultError: where it can't be decoded, is cut short or damaged, or has too many pixels or none.
+    """
+    from PIL import Image, UnidentifiedImageError
+
     if not data:
-        return "no bytes"
+        raise ImageFaultError("the file is empty: no bytes")
+    try:
+        image = Image.open(io.BytesIO(data), formats=formats)
+        _refuse_sizes(*image.size)
+        if image.format == "EPS":
+            raise ImageFaultError("is EPS, which is a program to be run, not an image")
+        if image.format == "PNG":  # Pillow checks no checksum of the pixels when it decodes
+            Image.open(io.BytesIO(data), formats=("PNG",)).verify()
+        if draft:
+            image.draft("RGB", (draft, draft))
+        image.load()
+        turn = UPRIGHT.get(_orientation(image))
+        kind, upright = image.format, image.transpose(Image.Transpose[turn]) if turn else image
+        upright.format = kind
+    except (ImageFaultError, MemoryError):
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageFaultError(f"more than {MAX_PIXELS:,} pixels") from error
+    except (
+        UnidentifiedImageError
+    ) as error:  # its message holds an address in memory, other in every run
+        raise ImageFaultError("is no image of a format that Pillow reads") from error
+    except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
+        raise ImageFaultError(f"cannot be decoded: {_first_line(error)}") from error
+    return upright
+
+
+def decode_image(data: bytes, draft: int | None = None) -> Any:
+    """The image of ``data`` as an RGB PIL image, upright: what every model and person is shown.
+
+    CMYK, palette and 16-bit grey are converted (16-bit grey keeps its upper 8 bits); transparency is laid on white.
+    32-bit integers and floating-point numbers are refused: no file says which of them is white.
+
+    Args:
+        data: the bytes of an image file.
+        draft: see `upright_image`; quicker, and not the same pixels.
+
+    Raises:
+        ImageFaultError: where it can't be read; see `upright_image`.
+    """
     from PIL import Image
 
+    image = upright_image(data, draft)
+    sixteen = image.mode.startswith("I;16") or (
+        image.mode == "I" and image.format in ("PNG", "PPM")
+    )
+    if sixteen:
+        return image.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
+    if image.mode[0] in "IF":
+        numbers = "32-bit integers" if image.mode[0] == "I" else "floating-point numbers"
+        raise ImageFaultError(
+            f"holds {numbers}, which don't say what is white: save it with 8 or 16 bits"
+        )
+    try:
+        if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+            image = image.convert("RGBA")
+            ground = Image.new("RGBA", image.size, "white")
+            return Image.alpha_composite(ground, image).convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
+    except (
+        ValueError,
+        TypeError,
+        OSError,
+    ) as error:  # a mode that Pillow can't convert, such as LAB
+        raise ImageFaultError(
+            f"cannot be converted from {image.mode} to RGB: {_first_line(error)}"
+        ) from error
+
+
+def image_fault(data: bytes) -> str | None:
+    """What makes ``data`` unreadable as an image, or None: `decode_image` decides, at the smallest scale."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as image:
-                kind, (width, height) = image.format, image.size
-                if width * height > MAX_PIXELS:
-                    return f"{width} x {height} pixels, more than {MAX_PIXELS}"
-                image.verify()
-    except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
-        return f"{type(error).__name__}: {error}"
-    if kind == "JPEG" and b"\xff\xd9" not in data[-4096:]:
-        return "cut short: a JPEG without its end mark"
+            decode_image(data, draft=1)
+    except ImageFaultError as error:
+        return str(error)
     return None
 
 
+def _refuse_sizes(width: int, height: int) -> None:
+    if width < 1 or height < 1:
+        raise ImageFaultError(f"has no pixels: {width} x {height}")
+    if width * height > MAX_PIXELS:
+        raise ImageFaultError(f"{width} x {height} pixels are more than {MAX_PIXELS:,}")
+    if max(width, height) > MAX_SIDES_RATIO * min(width, height):
+        raise ImageFaultError(
+            f"{width} x {height} pixels: one side is over {MAX_SIDES_RATIO:,} times the other"
+        )
+
+
+def _orientation(image: Any) -> int:
+    try:
+        value = image.getexif().get(ORIENTATION)
+    except Exception:  # damaged EXIF: Pillow raises what it stumbles on; the pixels are whole
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
 # --- counts of compositions in captions -----------------------------------------------------------------------------
+
+
+COUNT_COLUMNS = ("attribute", "object", "count")
 
 
 def read_counts(path: str) -> dict[tuple[str, str], int]:
     """Captions by (attribute, object), from a CSV or Parquet file with the columns attribute, object and count.
 
     Warns where the file says that a sample of the captions was counted: 0 does not mean novel there.
+    DatasetError, with the line or row, for a count that is no whole number, no name, a pair with two counts.
     """
-    path = _absolute(path)
-    try:
-        if path.lower().endswith(".parquet"):
-            from pyarrow.parquet import read_table
-
-            table = read_table(path)
-            rows = table.to_pylist()
-            about = json.loads((table.schema.metadata or {}).get(b"imagenet_ao_audit", b"{}"))
-            if about.get("sample", 1) < 1:
-                warnings.warn(
-                    f"{path} counts a sample of {about['counted']:,} of {about['captions']:,} captions: a composition "
-                    "that it counts 0 times may stand in the others",
-                    stacklevel=2,
-                )
-        else:
-            with open(path, encoding="utf-8-sig", newline="") as stream:
-                rows = list(csv.DictReader(stream))
-        counts: dict[tuple[str, str], int] = {}
-        for row in rows:
-            attribute, name = (" ".join(_words(str(row[key]))) for key in ("attribute", "object"))
-            pair = (_ATTRIBUTE_OF.get(attribute, attribute), _OBJECT_OF.get(name, name))
-            counts[pair] = counts.get(pair, 0) + int(row["count"])
-    except KeyError as error:
-        raise DatasetError(f"{path} has no column {error}: expected attribute, object, count") from None
-    except (ValueError, TypeError, OSError) as error:
-        raise DatasetError(f"{path} cannot be read as counts: {str(error).splitlines()[0]}") from None
+    path = _regular(_absolute(path))
+    rows = _count_rows(path)
+    counts: dict[tuple[str, str], int] = {}
+    first: dict[tuple[str, str], str] = {}
+    for where, row in rows:
+        names = []
+        for key in ("attribute", "object"):
+            name = " ".join(_words(row[key])) if isinstance(row[key], str) else ""
+            if not name:
+                raise DatasetError(f"{path}, {where}: the {key} is {row[key]!r}, no name")
+            names.append(name)
+        pair = (_ATTRIBUTE_OF.get(names[0], names[0]), _OBJECT_OF.get(names[1], names[1]))
+        if pair in counts:
+            raise DatasetError(
+                f"{path}, {where}: {' '.join(pair)!r} has a count already, in {first[pair]}; leave "
+                "one of the two, or add them up"
+            )
+        counts[pair], first[pair] = _whole_count(row["count"], f"{path}, {where}: the count"), where
     return counts
+
+
+def _count_rows(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where each row stands, and the row; of a CSV its fields are text."""
+    if path.lower().endswith(".parquet"):
+        rows = _parquet_counts(path)
+        yield from ((f"row {number:,}", row) for number, row in enumerate(rows, start=1))
+        return
+    try:
+        tables = importlib.import_module("aobench.csv_tables")
+    except ModuleNotFoundError as error:
+        raise DatasetError(
+            f"counts in a CSV are read by the package imagenet-ao: pip install imagenet-ao, or write "
+            f"{path} as Parquet ({error})"
+        ) from None
+    try:
+        for line, row in tables.read_numbered_rows(path, COUNT_COLUMNS, "the counts"):
+            yield f"line {line:,}", row
+    except tables.UserError as error:
+        raise DatasetError(str(error)) from None
+
+
+def _parquet_counts(path: str) -> list[dict[str, Any]]:
+    import pyarrow as pa
+    from pyarrow.parquet import read_table
+
+    try:
+        table = read_table(path, page_checksum_verification=True)
+        about = json.loads((table.schema.metadata or {}).get(b"imagenet_ao_audit", b"{}"))
+    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
+        why = (str(error).splitlines() or ["no reason"])[0]
+        raise DatasetError(f"{path} cannot be read as counts: {why}") from None
+    for name in COUNT_COLUMNS:
+        if table.column_names.count(name) != 1:
+            what = "no column" if name not in table.column_names else "twice the column"
+            raise DatasetError(f"{path} has {what} {name!r}: expected {', '.join(COUNT_COLUMNS)}")
+    about = about if isinstance(about, dict) else {}
+    if about.get("sample", 1) != 1:
+        warnings.warn(
+            f"{path} counts a sample of {about.get('counted')} of {about.get('captions')} captions: a "
+            "composition that it counts 0 times may stand in the others",
+            stacklevel=4,
+        )
+    return table.select(list(COUNT_COLUMNS)).to_pylist()
+
+
+def _whole_count(value: Any, where: str) -> int:
+    """A count of captions: a whole number, as text in plain digits. ``3.0`` is 3, as pandas writes it beside nulls."""
+    text = value if isinstance(value, str) else "" if value is None or isinstance(value, bool) else str(value)
+    written = re.fullmatch(r"\s*\+?([0-9]{1,18})(?:\.0*)?\s*", text)
+    if not written:
+        raise DatasetError(f"{where} is {value!r}, not a whole number of at least 0 in plain digits")
+    return int(written[1])
 
 
 # --- the bundled set ------------------------------------------------------------------------------------------------
@@ -515,8 +865,13 @@ def _mini_mark() -> str:
     splits = _mini("splits")
     here = os.path.dirname(os.path.abspath(splits.__file__))
     digest = hashlib.sha256(repr(splits.IMAGES_PER_COMPOSITION).encode())
-    names = [f"{module}.py" for module in ("pictures", "render", "splits", "textures")] + ["objects.csv"]
-    names += sorted(name for name, _ in _files(here) if name.startswith("pictures/") and name.endswith(".webp"))
+    names = sorted(
+        name
+        for name, _ in _files(here)
+        if name == "objects.csv"
+        or (name.startswith("pictures/") and name.endswith(".webp"))
+        or (name.endswith(".py") and "/" not in name)
+    )
     for name in names:
         with open(f"{here}/{name}", "rb") as stream:
             digest.update(f"{name}\0".encode() + stream.read())
@@ -530,6 +885,8 @@ def _mini_mark() -> str:
 class ImageNetAOConfig(datasets.BuilderConfig):
     """What to load, and what to do with bad data.
 
+    For one's own pictures, config ``folder``, ``data_dir`` is a folder, a zip or a list, and ``layout``,
+    ``attributes``, ``objects`` and ``with_train`` go to `aobench.layouts.read_layout`.
     ``data_dir``: the published archive, a folder or a zip. ``imagenet_dir``: a folder of wnid folders, for the split
     ``id``. ``on_bad_label``, ``on_bad_image``: 'stop', or 'report', a warning; unknown labels are left out then, bad
     images are kept.
@@ -541,6 +898,10 @@ class ImageNetAOConfig(datasets.BuilderConfig):
     on_bad_image: str = "report"
     counts: str | None = None
     only: str | None = None
+    layout: str | None = None
+    attributes: str | None = None
+    objects: str | None = None
+    with_train: bool = False
 
     def create_config_id(self, config_kwargs: dict, custom_features: datasets.Features | None = None) -> str:
         """The name of the cache folder: it changes with the data, so that no stale cache is served."""
@@ -550,14 +911,26 @@ class ImageNetAOConfig(datasets.BuilderConfig):
         for option in ("data_dir", "imagenet_dir") if self.name == "mini" else ("only",):
             if getattr(self, option):
                 raise DatasetError(f"the config {self.name!r} takes no {option}")
-        marks = {"mark_of_mini": _mini_mark()} if self.name == "mini" else {}
-        for option in ("data_dir", "imagenet_dir"):
+        own_options = ("layout", "attributes", "objects", "with_train")
+        for option in ("imagenet_dir",) if self.name == "folder" else own_options:
             if getattr(self, option):
+                raise DatasetError(f"the config {self.name!r} takes no {option}")
+        marks = {"mark_of_mini": _mini_mark()} if self.name == "mini" else {}
+        if self.name == "folder":
+            marks["mark_of_data"] = self.own_data().mark
+        for option in ("data_dir", "imagenet_dir"):
+            if getattr(self, option) and self.name != "folder":
                 marks[f"mark_of_{option}"] = _tree_mark(getattr(self, option))
         if self.counts:
-            with open(_absolute(self.counts), "rb") as stream:
+            with open(_regular(_absolute(self.counts)), "rb") as stream:
                 marks["mark_of_counts"] = hashlib.sha256(stream.read()).hexdigest()[:16]
         return super().create_config_id({**config_kwargs, **marks}, custom_features)
+
+    def own_data(self) -> Any:
+        """One's own pictures as `aobench.layouts` reads them, read once; DatasetError where they can't be used."""
+        if not hasattr(self, "_own_data"):
+            self._own_data = _own_data(self)
+        return self._own_data
 
 
 class ImageNetAO(datasets.GeneratorBasedBuilder):
@@ -569,6 +942,9 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
         ImageNetAOConfig(
             name="mini", version=datasets.Version("1.0.0"), description="drawn pictures, made on the spot"
         ),
+        ImageNetAOConfig(
+            name="folder", version=datasets.Version("1.0.0"), description="one's own pictures, see aobench.layouts"
+        ),
     ]
     DEFAULT_CONFIG_NAME = "v2"
     DEFAULT_WRITER_BATCH_SIZE = 256  # images are held as bytes
@@ -577,6 +953,8 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
         mini = self.config.name == "mini"
         attributes = list(_mini("render").ATTRIBUTES) if mini else list(ATTRIBUTES)
         objects = list(_mini("pictures").objects()) if mini else list(OBJECTS)
+        if self.config.name == "folder":
+            attributes, objects = self.config.own_data().attributes, self.config.own_data().objects
         features = datasets.Features(
             {
                 "image": datasets.Image(),
@@ -589,6 +967,7 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
                 "source": datasets.Value("string"),
                 "caption_count": datasets.Value("int64"),
                 "sha256": datasets.Value("string"),
+                **({"recipe": datasets.Value("string")} if mini else {}),
             }
         )
         return datasets.DatasetInfo(description=(__doc__ or "").split("\n")[0], features=features)
@@ -598,6 +977,8 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
             read_counts(self.config.counts)  # refuses a bad file before anything is made
         if self.config.name == "mini":
             return self._mini_generators()
+        if self.config.name == "folder":
+            return self._own_generators()
         archive = _resolve(self.config.data_dir) if self.config.data_dir else _download(dl_manager)
         entries = _known(_entries(archive), parse_label, archive, self.config.on_bad_label)
         made = {"ood": (archive, entries)}
@@ -626,19 +1007,70 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
             )
         return generators
 
+    def _own_generators(self) -> list[datasets.SplitGenerator]:
+        own = self.config.own_data()
+        logger.info("%s\n%s", own.place, "\n".join(own.report.lines()))
+        for line in (*own.report.notes, *own.report.left_out_lines()):
+            logger.warning("%s: %s", own.place, line)
+        unknown = [f"{reason} {own.report.left_out[reason]}" for reason in UNKNOWN if reason in own.report.left_out]
+        if self.config.on_bad_label == "stop" and unknown:
+            raise DatasetError(f"{own.place} has pictures of unknown labels: {'; '.join(unknown)}")
+        if self.config.on_bad_image == "stop" and (bad := own.unreadable_images()):
+            raise DatasetError(f"{len(bad)} images in {own.place} cannot be read: {', '.join(bad[:10])}")
+        return [
+            datasets.SplitGenerator(
+                name=name, gen_kwargs={"kind": "folder", "archive": own.place, "shards": _shards(pictures)}
+            )
+            for name, pictures in own.splits.items()
+        ]
+
     def _generate_examples(self, kind: str, archive: str, shards: list) -> Iterator[tuple[str, dict[str, Any]]]:
         counts = read_counts(self.config.counts) if self.config.counts else {}
         rows: Iterator[dict[str, Any]]
         if kind == "mini":
             rows = chain.from_iterable(_mini_rows(*shard) for shard in shards)
+        elif kind == "folder":
+            rows = _layouts("form").picture_rows(archive, chain.from_iterable(shards), logger.warning)
         else:
             rows = _archive_rows(kind, archive, chain.from_iterable(shards))
         for row in rows:
             name = row["object"]
-            wnid, index = OBJECTS[name]
+            wnid, index = (row["wnid"], row["imagenet_label"]) if kind == "folder" else OBJECTS[name]
             row["composition"] = " ".join(filter(None, (row["attribute"], name)))
-            row |= {"wnid": wnid, "imagenet_label": index, "caption_count": counts.get((row["attribute"], name))}
+            pair = _counted(row["attribute"], name) if kind == "folder" else (row["attribute"], name)
+            row |= {"wnid": wnid, "imagenet_label": index, "caption_count": counts.get(pair)}
             yield row["sample_id"], row
+
+
+#: Reasons of `aobench.layouts.report` that ``on_bad_label="stop"`` refuses.
+UNKNOWN = ("unknown_label", "unknown_attribute", "unknown_object", "pair_on_no_list")
+
+
+def _layouts(module: str) -> Any:
+    """A module of ``aobench.layouts``; DatasetError where the package is not installed."""
+    try:
+        return importlib.import_module(f"aobench.layouts.{module}")
+    except ModuleNotFoundError as error:
+        hint = "the config 'folder' is read by the package imagenet-ao: pip install imagenet-ao"
+        raise DatasetError(f"{hint} ({error})") from None
+
+
+def _own_data(config: ImageNetAOConfig) -> Any:
+    """What `aobench.layouts.read_layout` makes of the config's ``data_dir``."""
+    if not config.data_dir:
+        raise DatasetError("the config 'folder' takes a folder, a zip or a list of one's own pictures as data_dir")
+    options = (config.layout, config.attributes, config.objects, config.with_train)
+    table = _layouts("table")
+    try:
+        return table.read_layout(os.fspath(config.data_dir), *options)
+    except importlib.import_module("aobench.errors").UserError as error:
+        raise DatasetError(str(error)) from None
+
+
+def _counted(attribute: str, name: str) -> tuple[str, str]:
+    """The key of a composition of one's own in `read_counts`."""
+    words, thing = " ".join(_words(attribute)), " ".join(_words(name))
+    return _ATTRIBUTE_OF.get(words, words), _OBJECT_OF.get(thing, thing)
 
 
 def _archive_rows(kind: str, archive: str, entries: Iterable[Entry]) -> Iterator[dict[str, Any]]:
@@ -647,37 +1079,35 @@ def _archive_rows(kind: str, archive: str, entries: Iterable[Entry]) -> Iterator
     for entry in entries:
         data, fault = read(entry.member)
         if fault:
-            logger.warning("%s in %s cannot be read: %s. Its row is kept.", entry.member, archive, fault)
+            logger.warning("%s in %s cannot be read: %s. Its row is kept.", _shown(entry.member), archive, fault)
         attribute, name = (parse_label(entry.label) or ("", "")) if kind == "ood" else (None, _BY_WNID[entry.label])
         yield {
             "image": {"bytes": data, "path": None},
             "sample_id": entry.sample_id,
             "attribute": attribute,
             "object": name,
-            "source": entry.member,
+            "source": entry.member.encode("utf-8", "backslashreplace").decode(),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
 
 
 def _mini_rows(split: str, start: int, stop: int) -> Iterator[dict[str, Any]]:
-    """Rows ``start`` to ``stop`` of a split of mini; the hash is of the RGB values, row by row."""
-    from PIL import Image
-
+    """Rows ``start`` to ``stop`` of a split of mini; ``sha256`` is of the RGB values, row by row."""
+    png_bytes = _mini("png").png_bytes
     for sample in islice(_mini("splits").samples(split), start, stop):
         pixels = sample.image()
-        stream = io.BytesIO()
-        Image.fromarray(pixels).save(stream, format="PNG", compress_level=1)
         yield {
-            "image": {"bytes": stream.getvalue(), "path": None},
+            "image": {"bytes": png_bytes(pixels), "path": None},
             "sample_id": sample.sample_id,
             "attribute": sample.attribute,
             "object": sample.name,
             "source": sample.sample_id,
-            "sha256": hashlib.sha256(pixels.tobytes()).hexdigest(),
+            "sha256": hashlib.sha256(pixels).hexdigest(),
+            "recipe": sample.recipe,
         }
 
 
-def _shards(entries: list[Entry]) -> list[list[Entry]]:
+def _shards(entries: list[Any]) -> list[list[Any]]:
     """The entries in at most MAX_SHARDS runs, which worker processes share out."""
     step = max(1, -(-len(entries) // MAX_SHARDS))
     return [entries[start : start + step] for start in range(0, len(entries), step)]
@@ -686,7 +1116,7 @@ def _shards(entries: list[Entry]) -> list[list[Entry]]:
 def _stop_on_bad_images(archive: str, entries: list[Entry]) -> None:
     """DatasetError if an image cannot be read. Reads each image once."""
     read = _Reader(archive)
-    bad = [f"{entry.member} ({fault})" for entry in entries if (fault := read(entry.member)[1])]
+    bad = [f"{_shown(entry.member)} ({fault})" for entry in entries if (fault := read(entry.member)[1])]
     if bad:
         more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
         raise DatasetError(
@@ -717,12 +1147,25 @@ def _download(dl_manager: Any) -> str:
 
 
 def fingerprint(dataset: datasets.Dataset | datasets.IterableDataset) -> str:
-    """16 hex digits of what ``dataset`` holds: ids, hashes of the images' bytes, compositions. No image is decoded.
+    """16 hex digits of what defines ``dataset``: ids, compositions, and hashes of the images' bytes.
 
-    It depends neither on the order of the rows nor on the form that they were loaded from.
+    Where images are drawn on the spot (mini), the hash of what each was drawn by stands for its bytes, so that a set
+    is the same set on every machine; `pixel_digest` tells whether the pixels are, too. No image is decoded. It depends
+    neither on the order of the rows nor on the form that they were loaded from.
     """
-    columns = ["sample_id", "sha256", "composition"]
-    rows: list[tuple[str, str, str]] = []
+    made_by = "recipe" if "recipe" in (dataset.column_names or ()) else "sha256"
+    return _digest_of_rows(dataset, ["sample_id", made_by, "composition"])
+
+
+def pixel_digest(dataset: datasets.Dataset | datasets.IterableDataset) -> str | None:
+    """16 hex digits of the pixels of a set that is drawn on the spot; None of another, whose fingerprint says it."""
+    if "recipe" not in (dataset.column_names or ()):
+        return None
+    return _digest_of_rows(dataset, ["sample_id", "sha256"])
+
+
+def _digest_of_rows(dataset: datasets.Dataset | datasets.IterableDataset, columns: list[str]) -> str:
+    rows: list[tuple[str, ...]] = []
     for batch in dataset.select_columns(columns).with_format(None).iter(batch_size=4096):
         rows.extend(zip(*(batch[column] for column in columns), strict=True))
     digest = hashlib.sha256()
@@ -743,8 +1186,11 @@ Images of attribute-object compositions, to be classified into composition class
   `caption_count` is filled in only where counts were given; `attribute` is empty in the split `id`.
 - **mini**: drawn pictures with attributes painted on them. It is not the published benchmark, and figures on the two
   do not compare. Drawings: Fluent Emoji (MIT) and Noto Emoji (Apache-2.0).
+- **folder**: somebody's own pictures in the same form. They are not the published benchmark, either, and their licence
+  is their owner's to say.
 
-`sha256` is of the image file's bytes in v2, and of the RGB values in mini.
+`sha256` is of the image file's bytes in v2 and folder, and of the RGB values in mini. mini's `recipe` is of what
+an image is drawn by (the way of drawing, id, composition, seed, source drawings): by it the set is known.
 """
 
 
@@ -761,8 +1207,12 @@ def prepare(
     ``builder_kwargs`` go to `ImageNetAO`. Returns the absolute path of ``out``.
     """
     out = os.path.abspath(os.path.expanduser(os.fspath(out)))
-    os.makedirs(out, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".prepare-") as scratch:
+    try:
+        os.makedirs(out, exist_ok=True)
+    except (FileExistsError, ValueError):  # a file, a link to nothing or to itself; NUL, half a character
+        raise DatasetError(f"{_shown(out)} can't be made a folder: name another") from None
+    _remove_leftovers(out)
+    with tempfile.TemporaryDirectory(dir=out, prefix=SCRATCH) as scratch, _held(scratch):
         builder = ImageNetAO(config_name=config, cache_dir=f"{scratch}/cache", **builder_kwargs)
         made = f"{scratch}/made"
         builder.download_and_prepare(made, file_format="parquet", num_proc=num_proc, max_shard_size=max_shard_size)
@@ -778,12 +1228,53 @@ def prepare(
                 os.replace(f"{made}/{name}", f"{folder}/{split}-{number:05d}-of-{len(files):05d}.parquet")
         parts = {str(split): f"{folder}/{split}-*.parquet" for split in builder.info.splits}
         rows = datasets.load_dataset("parquet", data_files=parts, cache_dir=f"{scratch}/read")
-        facts = {name: (fingerprint(split), len(split)) for name, split in rows.items()}
+        facts = {name: _facts(split) for name, split in rows.items()}
         del rows
-    patterns = {split: mark_files(folder, split, mark) for split, (mark, _) in facts.items()}
+    patterns = {split: mark_files(folder, split, known["fingerprint"]) for split, known in facts.items()}
     _write_facts(out, config, facts)
     _write_card(out, config, builder.info, patterns)
     return out
+
+
+#: Of the folders that `prepare` works in, beside what it writes.
+SCRATCH = ".prepare-"
+
+
+@contextlib.contextmanager
+def _held(scratch: str) -> Iterator[None]:
+    """Hold a lock in ``scratch`` that the system lets go of when this process ends, however it ends."""
+    with open(f"{scratch}/lock", "wb") as lock:
+        _lock(lock)
+        yield
+
+
+def _lock(stream: Any) -> bool:
+    """Whether this process has the lock on an open file now. False, too, where the system knows no locks."""
+    try:
+        import fcntl
+
+        fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def _remove_leftovers(out: str) -> None:
+    """Remove what a `prepare` that was killed left in ``out``; one that still runs keeps its folder."""
+    for name in os.listdir(out):
+        folder = f"{out}/{name}"
+        if not name.startswith(SCRATCH) or not os.path.isdir(folder) or os.path.islink(folder):
+            continue
+        try:
+            with open(f"{folder}/lock", "r+b") as lock:
+                free = _lock(lock)
+        except FileNotFoundError:
+            free = True
+        except OSError:  # another user's
+            free = False
+        if free:
+            logger.warning("%s is of a run that was stopped: it is removed", folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def mark_files(folder: str | os.PathLike[str], split: str, mark: str) -> str:
@@ -811,21 +1302,31 @@ tasks:
 """
 
 
-def _write_facts(out: str, config: str, facts: dict[str, tuple[str, int]]) -> None:
+def _facts(split: datasets.Dataset) -> dict[str, Any]:
+    """What fingerprints.json says of a split; ``pixels`` only where the fingerprint does not tell them."""
+    pixels = pixel_digest(split)
+    return {"fingerprint": fingerprint(split), "n": len(split)} | ({} if pixels is None else {"pixels": pixels})
+
+
+def _write_facts(out: str, config: str, facts: dict[str, dict[str, Any]]) -> None:
     """Add ``config`` to fingerprints.json, and write eval.yaml for the configs that are there."""
     path = f"{out}/fingerprints.json"
     table: dict[str, Any] = {}
     if os.path.exists(path):
         with open(path, encoding="utf-8") as stream:
             table = json.load(stream)
-    table[config] = {split: {"fingerprint": mark, "n": count} for split, (mark, count) in facts.items()}
+    digests = {} if config == "mini" else {"sha256": "file"}  # what the column sha256 is of
+    table[config] = {split: {**known, **digests} for split, known in facts.items()}
     with open(path, "w", encoding="utf-8") as stream:
         stream.write(json.dumps(table, indent=2, sort_keys=True) + "\n")
     lines = [
         f"- id: {'mini_' if name == 'mini' else ''}{task}\n  config: {name}\n  split: ood\n"
         for name in sorted(table, reverse=True)
+        if name != "folder"  # somebody's own pictures are no benchmark of the Hub's
         for task in TASKS
     ]
+    if not lines:
+        return
     with open(f"{out}/eval.yaml", "w", encoding="utf-8") as stream:
         stream.write(EVAL_HEAD + "".join(lines))
 

@@ -72,5 +72,5 @@ setup(
             "mypy>=1.18",
         ],
     },
-    entry_points={"console_scripts": ["imagenet-ao = aobench.cli:main"]},
+    entry_points={"console_scripts": ["imagenet-ao = aobench.cli:command"]},
 )

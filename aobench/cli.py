@@ -35,13 +35,31 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """As argparse's, without the usage above it."""
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        line = " ".join(message.split())
+        self.exit(2, f"{self.prog}: {line if len(line) < 600 else line[:600] + '...'}; see {self.prog} --help\n")
+
+
+class _Version(argparse.Action):
+    """Prints the version; looks it up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        """Print it and end."""
+        from importlib import metadata
+
+        try:
+            number = metadata.version("imagenet-ao")
+        except metadata.PackageNotFoundError:  # run from its sources
+            number = "(not installed)"
+        print(f"imagenet-ao {number}")
+        parser.exit()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="imagenet-ao", description="Tests whether a vision-language model composes attributes and objects."
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and stop")
+    parser.add_argument("--debug", action="store_true", help="show where an error comes from, before or after VERB")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     e = verbs.add_parser("evaluate", help="evaluate models on a dataset; writes results.json and predictions.parquet")
@@ -53,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     e.add_argument(
         "--config",
         default=None,
-        help="v2 (published archive) or mini (bundled); default: v2, or mini for the model 'mini' alone",
+        help="v2 (published archive), mini (bundled) or folder (one's own pictures); "
+        "default: v2, or mini for the model 'mini' alone",
     )
     e.add_argument("--data-dir", help="folder or zip of the published archive")
     e.add_argument("--dataset", help="a prepared folder or Hub dataset id instead")
@@ -84,8 +103,10 @@ def _parser() -> argparse.ArgumentParser:
 
     p = verbs.add_parser("prepare", help="write the dataset in the Hub's form: Parquet and a card")
     p.add_argument("out", type=Path)
-    p.add_argument("--config", default="v2", choices=("v2", "mini"))
-    p.add_argument("--data-dir", help="folder or zip of the published archive")
+    p.add_argument("--config", default="v2", choices=("v2", "mini", "folder"))
+    p.add_argument(
+        "--data-dir", help="folder or zip of the published archive; for folder: one's own pictures"
+    )
 
     i = verbs.add_parser("install", help="make evaluate.load and load_dataset find ours by name in any process")
     i.add_argument("--config", default="mini", choices=("v2", "mini"), help="the dataset's config (default: mini)")
@@ -95,20 +116,38 @@ def _parser() -> argparse.ArgumentParser:
         room.add_parser(verbs)
         for name in set(verbs.choices) - before:
             verbs.choices[name].set_defaults(room=room)
+    for each in verbs.choices.values():  # suppressed: else a verb's default would undo what stands before it
+        each.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
 
 
+#: The most of each number of ``evaluate``: beyond it stands a slip of the hand.
+MOST = {"batch_size": 65_536, "limit": 1 << 40, "shard_size": 1_000_000, "draft": 100_000, "workers": 1024}
+
+
+def _refuse_contradictions(args: argparse.Namespace) -> None:
+    """UserError for options of ``evaluate`` of which one would win in silence, and for numbers out of all reason."""
+    if args.dataset is not None and args.data_dir is not None:
+        raise UserError("--dataset and --data-dir name two datasets: leave one of them out")
+    if args.dataset is None and args.config == "mini":
+        _refuse_archive(args)
+    for name, most in MOST.items():
+        value = getattr(args, name)
+        if value is not None and value > most:
+            raise UserError(f"--{name.replace('_', '-')} is {str(value)[:40]}; it goes to {most:,}")
+
+
 def _evaluate(args: argparse.Namespace) -> None:
+    _refuse_contradictions(args)
     numbers = (args.batch_size, args.limit, args.shard_size, args.draft)
     if any(n is not None and n < 1 for n in numbers) or (args.workers is not None and args.workers < 0):
         raise UserError(
             "--batch-size, --limit, --shard-size and --draft take whole numbers of at least 1, --workers of at least 0"
         )
-    from aobench.evaluation.places import check_folders, check_source, result_names
+    from aobench.evaluation.places import check_folders, result_names
     from aobench.hub import hub_in_one_line
     from aobench.vocabulary.templates import OPENAI_80, read_templates
 
-    check_source(args.config, args.data_dir, args.dataset)
     templates = read_templates(args.templates) if args.templates else OPENAI_80
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     from aobench.models.registry import resolve
@@ -196,57 +235,99 @@ def _score(args: argparse.Namespace) -> None:
 
 def _prepare(args: argparse.Namespace) -> None:
     import imagenet_ao
-    from aobench.evaluation.places import check_source
 
-    check_source(args.config, args.data_dir)
     options = {"data_dir": args.data_dir} if args.data_dir else {}
+    _refuse_archive(args)
     try:
         imagenet_ao.prepare(args.out, config=args.config, **options)
-    except (ValueError, OSError) as error:
-        raise UserError(" ".join(str(error).split())) from error
+    except imagenet_ao.DatasetError as error:
+        raise UserError(str(error)) from error
     print(f"Written to {args.out}{os.sep}; load it with: datasets.load_dataset({str(args.out)!r}, {args.config!r})")
 
 
 def _install(args: argparse.Namespace) -> None:
-    from aobench.evaluation.places import check_source
+    import imagenet_ao
     from aobench.installation import install_dataset, install_metric
 
-    check_source(args.config, args.data_dir)
+    _refuse_archive(args)
+    print(f"compositional_ood: {install_metric()}")
     try:
-        print(f"compositional_ood: {install_metric()}")
         print(f"imagenet_ao, {args.config}: {install_dataset(args.config, args.data_dir)}")
-    except (ValueError, OSError) as error:
-        raise UserError(" ".join(str(error).split())) from error
+    except imagenet_ao.DatasetError as error:
+        raise UserError(str(error)) from error
+
+
+def _refuse_archive(args: argparse.Namespace) -> None:
+    """UserError where the published archive is named for a set that is drawn."""
+    if args.data_dir is not None and args.config == "mini":
+        raise UserError("--data-dir is of the published archive, and mini is drawn: leave one of them out")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status.
+    """Run the command line; returns the exit status, and leaves the process as it is.
 
     0; 2 for bad input or an output that can't be written, told in one line on stderr; 130 where it was interrupted.
     """
-    args = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser()
+    bad = next((place for place, word in enumerate(words) if not word.strip() or "\0" in word), None)
+    if bad is not None:
+        what = "is empty" if not words[bad].strip() else "holds NUL"
+        before = " ".join(words[:bad])[-80:] or parser.prog
+        parser.error(f"the argument after {before} {what}; give a value, or leave it out")
+    args = parser.parse_args(words)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     own = {"evaluate": _evaluate, "score": _score, "prepare": _prepare, "install": _install}
     verb = own.get(args.verb) or args.room.run
     try:
         verb(args)
     except UserError as error:
-        print(f"imagenet-ao: {error}", file=sys.stderr)
-        return 2
+        return _refused(args.debug, str(error))
     except BrokenPipeError:  # whoever read the output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
         if error.errno not in PLACE:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"imagenet-ao: {where}{error.strerror or error}; name another place, or mend this one", file=sys.stderr)
-        return 2
+        name = str(error.filename or "")
+        where = f"{name if len(name) <= 300 else name[:300] + '...'}: " if name else ""
+        return _refused(args.debug, f"{where}{error.strerror or error}; name another place, or mend this one")
     except KeyboardInterrupt:
+        _traceback_if(args.debug)
         print("imagenet-ao: interrupted; what was finished is kept", file=sys.stderr)
         return 130
     return 0
 
 
+def _refused(debug: bool, message: str) -> int:
+    """Tell bad input in one line; with --debug after the traceback."""
+    _traceback_if(debug)
+    print(f"imagenet-ao: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def _traceback_if(debug: bool) -> None:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+
+
+def command(argv: Sequence[str] | None = None) -> int:
+    """The process ``imagenet-ao``: `main`, and with several processes the end of this one.
+
+    Threads of the process group now and then abort an orderly exit, so there the process ends here.
+    """
+    try:
+        status = main(argv)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

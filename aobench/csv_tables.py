@@ -1,8 +1,10 @@
-"""The one reader of CSV and TSV tables of the project: RFC 4180 to the letter, or one line that says where it is not.
+"""The one reader of CSV and TSV tables of the project: RFC 4180 to the letter, or one line that says
+where it is not.
 
-A row with too many or too few fields, a quote that never ends, a column that is named twice: each is refused with its
-line, since guessing moves values into other columns in silence. A byte-order mark is passed over. The audit's captions,
-which come by the billion, have a reader of their own in ``audit/readers.py`` under the same rules.
+A row with too many or too few fields, a quote that never ends, a column that is named twice: each
+is refused with its line, since guessing moves values into other columns in silence. A byte-order
+mark is passed over. The audit's captions, which come by the billion, have a reader of their own
+in ``audit/readers.py`` under the same rules.
 """
 
 from __future__ import annotations
@@ -33,7 +35,17 @@ def read_csv_rows(
         UserError: for an unreadable file (see `read_text`), no header, a column named twice or
             missing, a row with another number of fields, a quote out of place; with the line.
     """
-    return parse_csv_rows(read_text(path, what), f"{what} {path}", required, separator)
+    return [row for _, row in read_numbered_rows(path, required, what, separator)]
+
+
+def read_numbered_rows(
+    path: str | Path,
+    required: Iterable[str] = (),
+    what: str = "the table",
+    separator: str = ",",
+) -> list[tuple[int, dict[str, str]]]:
+    """As `read_csv_rows`, each row with the number of its first line, for messages about it."""
+    return _numbered_rows(read_text(path, what), f"{what} {path}", required, separator)
 
 
 def parse_csv_rows(
@@ -45,9 +57,15 @@ def parse_csv_rows(
         >>> parse_csv_rows('count,caption\\r\\n1,"a big, red fox"\\r\\n', "the table", ["count"])
         [{'count': '1', 'caption': 'a big, red fox'}]
     """
+    return [row for _, row in _numbered_rows(text, where, required, separator)]
+
+
+def _numbered_rows(
+    text: str, where: str, required: Iterable[str], separator: str
+) -> list[tuple[int, dict[str, str]]]:
     names: list[str] = []
-    rows: list[dict[str, str]] = []
-    for line, fields in _records(text, where, separator):
+    rows: list[tuple[int, dict[str, str]]] = []
+    for line, fields in csv_records(text, where, separator):
         if not names:
             names = _header(fields, where, required)
         elif len(fields) != len(names):
@@ -56,14 +74,17 @@ def parse_csv_rows(
                 f"put fields that hold {separator!r} in double quotes"
             )
         else:
-            rows.append(dict(zip(names, fields, strict=True)))
+            rows.append((line, dict(zip(names, fields, strict=True))))
     if not names:
         raise UserError(f"{where} is empty; it should begin with a line of column names")
     return rows
 
 
-def _records(text: str, where: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Each record's first line, from 1, and its fields; empty lines are passed over."""
+def csv_records(text: str, where: str, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """Each record's first line, from 1, and its fields; empty lines are passed over.
+
+    UserError as `read_csv_rows`.
+    """
     field = re.compile(rf'"((?:[^"]|"")*)"|([^{re.escape(separator)}"\r\n\0]*)')
     line_end = re.compile(r"\r\n|\n|\r")
     position, line = 0, 1

@@ -105,14 +105,18 @@ def read_text(path: str | Path, what: str = "the file", most: int = 1 << 30) -> 
     Raises:
         UserError: as `read_file`; and where it is not UTF-8, with the line; UTF-16 is named as such.
     """
-    data = read_file(path, what, most)
+    return decode_text(read_file(path, what, most), f"{what} {path}")
+
+
+def decode_text(data: bytes, where: str) -> str:
+    """The text of UTF-8 bytes, as `read_text`; ``where`` names them in messages."""
     if data.startswith(UTF16_MARKS):
-        raise UserError(f"{what} {path} is UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
+        raise UserError(f"{where} is UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{what} {path} is not UTF-8 at line {line:,}; save it as UTF-8") from error
+        raise UserError(f"{where} is not UTF-8 at line {line:,}; save it as UTF-8") from error
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

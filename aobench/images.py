@@ -1,17 +1,19 @@
-"""Reading images so that a bad one is named, not fatal."""
+"""Images, decoded in one place so that all see the same, and a bad one is named, not fatal.
+
+Rules: what can be read, how it becomes RGB and what is upright is what ``imagenet_ao`` says, so
+that the loader and every reader here agree on each image.
+"""
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-#: More pixels than this are refused: such a file is a mistake, or made to exhaust memory.
-MOST_PIXELS = 178_956_970
-
+from aobench.files import sha256_of
 
 # Pillow's warnings name no file; what matters is raised. Set once: threads share the filters.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -21,47 +23,69 @@ class BadImageError(Exception):
     """An image that cannot be read; the message says why."""
 
 
-def read_image(cell: Mapping[str, Any], draft: int | None = None) -> Image.Image:
-    """The RGB image of an undecoded ``Image`` cell ({'bytes', 'path'}); the first frame of an animation.
+def read_image(cell: Mapping[str, Any] | None, draft: int | None = None) -> Image.Image:
+    """The RGB image of an undecoded ``Image`` cell, upright; the first frame of an animation.
 
-    CMYK, palette and 16-bit images are converted (16-bit grey is scaled to 8 bits); transparency is laid on
-    white. With ``draft`` a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, but no side below ``draft`` pixels:
-    quicker, and not the same pixels. Raises BadImageError.
+    Args:
+        cell: ``bytes``, or else the ``path`` of a file; None where a dataset has no image.
+        draft: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, but no side below so many
+            pixels: quicker, and not the same pixels.
+
+    Raises:
+        BadImageError: where it can't be read; see ``imagenet_ao.decode_image`` for the rules.
+
+    Example:
+        >>> read_image({"bytes": b""})
+        Traceback (most recent call last):
+        aobench.images.BadImageError: the file is empty: no bytes
     """
-    data = cell.get("bytes")
-    if data is None and cell.get("path"):
-        try:
-            with open(cell["path"], "rb") as stream:
-                data = stream.read()
-        except OSError as error:
-            raise BadImageError(f"cannot be opened: {error.strerror}") from error
-    if not data:
-        raise BadImageError("the file is empty")
+    import imagenet_ao  # here: it brings the library datasets along
+
+    data = image_data(cell)
     try:
-        image = Image.open(io.BytesIO(data))
-        if image.width * image.height > MOST_PIXELS:
-            raise BadImageError(f"{image.width} x {image.height} pixels are more than {MOST_PIXELS:,}")
-        if draft:
-            image.draft("RGB", (draft, draft))
-        image.load()
-        return _to_rgb(image)
-    except BadImageError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise BadImageError(f"more than {MOST_PIXELS:,} pixels") from error
-    except UnidentifiedImageError as error:  # its message holds an address in memory, other in every run
-        raise BadImageError("is no image of a format that Pillow reads") from error
-    except Exception as error:
-        raise BadImageError(
-            f"cannot be decoded: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-        ) from error
+        return imagenet_ao.decode_image(data, draft)
+    except imagenet_ao.ImageFaultError as error:
+        raise BadImageError(str(error)) from error
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        return image.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        ground = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(ground, image).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+def image_data(cell: Mapping[str, Any] | None) -> bytes:
+    """The encoded bytes of an undecoded ``Image`` cell. BadImageError where there are none."""
+    import imagenet_ao
+
+    data, path = (cell.get("bytes"), cell.get("path")) if cell is not None else (None, None)
+    if data is None and not path:
+        raise BadImageError("there is no image: the cell is null")
+    if data is not None:
+        return data
+    try:
+        return imagenet_ao.image_bytes(str(path))
+    except imagenet_ao.ImageFaultError as error:
+        raise BadImageError(str(error)) from error
+
+
+def pixels_sha256(image: Image.Image) -> str:
+    """SHA-256 of an RGB image's values, row by row: what a set that is drawn says of its images."""
+    return sha256_of(image.tobytes())
+
+
+def read_upright(path: Path, formats: tuple[str, ...] | None = None) -> Image.Image:
+    """The image of a file in its own mode, with what the file says in ``info``; upright.
+
+    Args:
+        path: the file.
+        formats: Pillow's names of the only formats that are read; None for all.
+
+    Raises:
+        BadImageError: where it can't be read.
+    """
+    return upright(image_data({"path": str(path)}), formats)
+
+
+def upright(data: bytes, formats: tuple[str, ...] | None = None) -> Image.Image:
+    """As `read_upright`, of a file's bytes."""
+    import imagenet_ao
+
+    try:
+        return imagenet_ao.upright_image(data, formats=formats)
+    except imagenet_ao.ImageFaultError as error:
+        raise BadImageError(str(error)) from error

@@ -33,6 +33,7 @@ NPZ_DAMAGED = (
     EOFError,
     KeyError,
     AttributeError,
+    SyntaxError,  # a header that was altered
     MemoryError,
     zipfile.BadZipFile,
     zlib.error,

@@ -67,6 +67,11 @@ class Planted:
         return self.renderer(drawn)
 
 
+#: The generator of this file, and what allows a build to run it.
+OWN = "planted_errors:Planted"
+ALLOWED = ("--allow-code", OWN)
+
+
 def write_labels(out: Path, share: float, known: tuple[tuple[str, ...], tuple[str, ...]]) -> Path:
     """The truth of each generated image, as validate's labels."""
     from aobench.build.steps import folder, read_rows, write_table
@@ -92,7 +97,7 @@ def configuration(args: argparse.Namespace, judges: list[dict[str, Any]]) -> dic
             "attributes": list(attributes), "objects": list(objects), "count": args.count,
         },
         "generate": {
-            "generator": "planted_errors:Planted", "images": args.images, "batch_size": 16,
+            "generator": OWN, "images": args.images, "batch_size": 16,
             "options": {"share": args.share, "vocabulary": args.vocabulary, **pictures},
         },
         "validate": {"judges": judges, "only_dual_encoders": True},
@@ -156,14 +161,14 @@ def main() -> None:
     for what, judges in trials_of(args.vocabulary, out):
         path = out / "set.yaml"
         path.write_text(json.dumps(configuration(args, judges), indent=1))  # JSON is YAML
-        if run(["build", str(path), "--steps", "compose", "generate"]):
+        if run(["build", str(path), *ALLOWED, "--steps", "compose", "generate"]):
             raise SystemExit(2)
         write_labels(out, args.share, vocabulary(args.vocabulary))
         shutil.rmtree(out / "3-validate", ignore_errors=True)
-        if run(["build", str(path), "--steps", "validate"]):
+        if run(["build", str(path), *ALLOWED, "--steps", "validate"]):
             raise SystemExit(2)
         print(f"{what}: {found(out, args.share)}", flush=True)
-    raise SystemExit(run(["build", str(path)]))
+    raise SystemExit(run(["build", str(path), *ALLOWED]))
 
 
 if __name__ == "__main__":

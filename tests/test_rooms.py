@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("vocabulary", "audit", "mini", "models", "evaluation", "build", "analysis", "publish", "study")
+ROOMS = (
+    "vocabulary",
+    "layouts",
+    "audit",
+    "mini",
+    "models",
+    "evaluation",
+    "build",
+    "analysis",
+    "publish",
+    "study",
+)
 
 
 def imported(path: Path) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from aobench.analysis.by_part import part_names
 from aobench.analysis.plots import COLOURS, new
 from aobench.analysis.ranks import interval, spearman
 from aobench.analysis.records import PUBLISHED
+from aobench.csv_tables import read_csv_rows, whole_number
 from aobench.errors import UserError
 
 if TYPE_CHECKING:
@@ -78,10 +78,9 @@ def heat_map(cells: Cells, title: str) -> Figure:
 
 def caption_counts() -> dict[str, dict[str, int]]:
     """Training set -> ImageNet class name -> captions that name it; see published/SOURCES.md."""
-    with open(PUBLISHED / "caption_counts_per_imagenet_class.csv", newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = read_csv_rows(PUBLISHED / "caption_counts_per_imagenet_class.csv", ("class_name",))
     sets = [c for c in rows[0] if c != "class_name"]
-    return {s: {row["class_name"]: int(row[s]) for row in rows} for s in sets}
+    return {s: {row["class_name"]: whole_number(row[s], s) for row in rows} for s in sets}
 
 
 @dataclass(frozen=True)

@@ -187,6 +187,7 @@ def _compare(args: argparse.Namespace) -> None:
     from aobench.analysis.figures import split_figures
     from aobench.analysis.paired import compare_tables
     from aobench.evaluation.report import chance
+    from aobench.evaluation.results_json import unlike_settings
     from aobench.evaluation.table import read
 
     tables = [read(path) for path in (args.first, args.second)]
@@ -202,6 +203,8 @@ def _compare(args: argparse.Namespace) -> None:
               f"chance {100 * by_chance:.2f} % of {len(listed):,} {listed.mode} candidates")  # fmt: skip
     if len({table.candidates[args.split].hash for table in tables}) > 1:
         print("  The candidate lists differ: the models were not asked the same, which is part of the difference.")
+    if unlike := unlike_settings([table.provenance for table in tables]):
+        print(f"  The runs differ in {', '.join(unlike)}, which is part of the difference, too.")
     print(f"  difference {_points(r.low, r.difference, r.high).strip()} points")
     p = f"= {r.p:.3g}" if r.p >= SMALLEST else f"< {SMALLEST:g}"
     print(f"  right in one alone: {r.only_first} and {r.only_second}; exact McNemar, images as independent: p {p}")

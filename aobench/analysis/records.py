@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.analysis.verified import read_result
-from aobench.csv_tables import finite_number, read_csv_rows, whole_number
+from aobench.csv_tables import finite_number, read_numbered_rows, whole_number
 from aobench.errors import UserError
 from aobench.evaluation.places import RESULTS, TABLE, check_given_once, only_results, result_file
 from aobench.evaluation.results_json import model_family, read_results_json, unlike_settings
@@ -58,14 +58,14 @@ def _accuracy(text: str, where: str) -> float:
 
 def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> Record:
     def accuracy(column: str) -> float:
-        return _accuracy(row[column], f"{where}: {column}")
+        return _accuracy(row[column], f"{where}: column {column}")
 
     def images(column: str) -> int:
-        return whole_number(row[column], f"{where}: {column}, a number of images,", 1)
+        return whole_number(row[column], f"{where}: column {column}", 1)
 
     model = row["model"].strip()
     if not model:
-        raise UserError(f"{where} has no model; give each row a name of its own")
+        raise UserError(f"{where}: column model is empty; name the model")
     more = {column: (accuracy(column), images(f"n_{column}")) for column in extra}
     return Record(
         model,
@@ -83,17 +83,17 @@ def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> Record:
 def read_csv(path: Path) -> list[Record]:
     """Records of a CSV with at least COLUMNS; further ID sets are pairs of columns ``id_NAME`` and ``n_id_NAME``.
 
-    Raises UserError, naming file and row, for missing columns, values out of range and models listed twice.
+    Raises UserError, naming file and line, for missing columns, values out of range and models listed twice.
     """
-    rows = read_csv_rows(path, COLUMNS, "the table of models")
+    rows = read_numbered_rows(path, COLUMNS, "the table of accuracies")
     if not rows:
         raise UserError(f"{path} lists no models")
-    extra = [column for column in rows[0] if column.startswith("id_")]
-    missing = [f"n_{column}" for column in extra if f"n_{column}" not in rows[0]]
+    header = list(rows[0][1])
+    extra = [column for column in header if column.startswith("id_")]
+    missing = [f"n_{column}" for column in extra if f"n_{column}" not in header]
     if missing:
-        raise UserError(f"{path} lacks the column(s) {', '.join(missing)}: how many images each ID set has")
-    records = [_record(row, f"{path}, row {number}", extra) for number, row in enumerate(rows, start=1)]
-    return _no_twins(records, str(path))
+        raise UserError(f"{path} lacks the column(s) {', '.join(missing)}, the numbers of images of its ID sets")
+    return _no_twins([_record(row, f"{path}, line {line:,}", extra) for line, row in rows], str(path))
 
 
 def check_names(records: Sequence[Record]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
@@ -22,10 +23,11 @@ from aobench.audit.scan import Outcome, Source, scan
 from aobench.errors import UserError
 
 ENGINES = ("polars", "ray")
+MOST_EXAMPLES, MOST_SKETCH, MOST_WORKERS = 1000, 1 << 16, 4096
 
 
 def audit(
-    captions: str | Sequence[str],
+    captions: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
     rules: Sequence[str] = ("words",),
@@ -49,16 +51,27 @@ def audit(
     which none is left to count, and for a broken file unless ``on_bad_file`` is ``skip``.
     """
     began = time.perf_counter()
-    if not 0 < sample <= 1:
-        raise UserError(f"the sample is a share above 0 and at most 1; got {sample}")
-    if min(examples, sketch) < 0 or (workers is not None and workers < 1):
-        raise UserError("examples and sketch take whole numbers of at least 0, workers of at least 1")
+    if isinstance(sample, bool) or not isinstance(sample, int | float) or not 0 < sample <= 1:
+        raise UserError(f"the sample is a share above 0 and at most 1; got {sample!r}")
+    for what, value, least, most in (
+        ("examples", examples, 0, MOST_EXAMPLES),
+        ("sketch", sketch, 0, MOST_SKETCH),
+        ("workers", 1 if workers is None else workers, 1, MOST_WORKERS),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise UserError(f"{what} takes a whole number from {least:,} to {most:,}; got {value!r}")
     if sketch in (1, 2):
         raise UserError("a sketch of 1 or 2 gives no estimate of different captions; use 0, or 3 and more")
-    plan = Plan(vocabulary or published(), check_rules(rules), sketch, examples, sample)
+    asked = check_rules([rules] if isinstance(rules, str) else rules)
+    plan = Plan(vocabulary or published(), asked, sketch, examples, sample)
     if layout is not None and layout not in LAYOUTS:
         raise UserError(f"unknown layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}")
-    files = expand([captions] if isinstance(captions, str) else captions, Path(out))
+    _refuse_too_large(plan, (workers or os.cpu_count() or 1) if engine == "polars" else 1)
+    if on_bad_file not in ("stop", "skip"):
+        raise UserError(f"on_bad_file is 'stop' or 'skip', not {on_bad_file!r}")
+    _refuse_no_path(Path(out))
+    named = [captions] if isinstance(captions, str | Path) else captions
+    files = expand([str(one) for one in named], Path(out))
     source = Source(column, layout, hash_files, on_bad_file)
     parts = Path(out) / "parts"
     run = _engine(engine)
@@ -67,6 +80,26 @@ def audit(
         seconds = time.perf_counter() - began
         manifest = _manifest(plan, source, outcome, engine, workers, seconds)
         return write_results(Path(out), plan, outcome, parts, {**manifest, "left_out": files.left_out})
+
+
+def _refuse_too_large(plan: Plan, workers: int) -> None:
+    """UserError where the tallies of so many workers, and the one that they are merged into, don't fit this machine."""
+    cells = len(plan.rules) * plan.vocabulary.shape[0] * plan.vocabulary.shape[1]
+    needed = (workers + 1) * cells * (24 + 8 * plan.sketch + 16 * plan.examples)
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else needed
+    if needed > 4 * there:  # cells that are never seen take none
+        raise UserError(
+            f"this would take up to {needed / 1e9:,.1f} GB of memory, and the machine has "
+            f"{there / 1e9:,.1f}: ask for fewer workers, examples, rules or names, or a smaller sketch"
+        )
+
+
+def _refuse_no_path(out: Path) -> None:
+    try:
+        if b"\0" in os.fsencode(out):
+            raise ValueError("embedded null byte")
+    except ValueError as error:  # NUL, or half a character
+        raise UserError(f"{str(out)!a} can't be a folder's name ({error}); name another with --out") from error
 
 
 @contextlib.contextmanager

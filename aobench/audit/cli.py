@@ -69,8 +69,8 @@ def _audit(args: argparse.Namespace) -> None:
     from aobench.audit.names import published, read_names, vocabulary
     from aobench.audit.statistics import nmi, summary, write_disagreements
 
-    if args.threshold < 0:
-        raise UserError("--threshold takes a whole number of at least 0")
+    if not 0 <= args.threshold < 1 << 62:
+        raise UserError("--threshold takes a whole number from 0 to 4e18")
     names = published(args.synonyms)
     if args.attributes or args.objects:
         attributes = read_names(args.attributes) if args.attributes else names.attributes

@@ -12,7 +12,7 @@ from aobench.audit.counts import Sparse, Tally, Totals
 from aobench.audit.names import Vocabulary
 from aobench.audit.rules import WORD_RULES
 from aobench.audit.tables import AuthorTables, WordTables, author_tables, lowers_letter_by_letter, word_tables
-from aobench.audit.text import character_tables
+from aobench.audit.text import character_tables, lower_table, normal, unsettled
 
 #: An example caption is cut after so many bytes: it may stand for thousands of compositions.
 EXAMPLE_BYTES = 1000
@@ -39,12 +39,19 @@ class Chunk:
         return bytes(self.data[begin : begin + most]).decode("utf-8", "ignore") + "..."
 
     @classmethod
-    def of(cls, captions: Iterable[str | None], first_row: int = 0) -> Chunk:
-        """A chunk of Python strings."""
-        coded = [None if c is None else c.encode("utf-8", "surrogatepass") for c in captions]
+    def of(cls, captions: Iterable[str | bytes | None], first_row: int = 0) -> Chunk:
+        """A chunk of Python strings, or of bytes that should be UTF-8."""
+        coded = [c.encode("utf-8", "surrogatepass") if isinstance(c, str) else c for c in captions]
         offsets = np.cumsum([0, *(len(c or b"") for c in coded)]).astype(np.int64)
         data = np.frombuffer(b"".join(c or b"" for c in coded), np.uint8)
         return cls(data, offsets[:-1], offsets[1:], sum(c is None for c in coded), first_row)
+
+    def settled(self, rows: np.ndarray) -> Chunk:
+        """The chunk with the captions of these places as `normal` gives them."""
+        texts = Chunk.of(normal(self.text(row)) for row in rows.tolist())
+        begins, stops = self.begins.copy(), self.stops.copy()
+        begins[rows], stops[rows] = texts.begins + len(self.data), texts.stops + len(self.data)
+        return Chunk(np.concatenate([self.data, texts.data]), begins, stops, self.nulls, self.first_row)
 
 
 @dataclass(frozen=True)
@@ -131,12 +138,16 @@ class Counter:
     def count(self, chunk: Chunk, file_seed: int = 0) -> int:
         """Add a chunk; returns its rows."""
         from aobench.audit.kernel import count_words
+        from aobench.audit.settling import mark_unsettled
 
         n = len(chunk)
         keep = kept_rows(chunk.first_row, n, file_seed, self.plan.sample)
-        hashes, wanted = np.zeros(n, np.uint64), np.zeros(n, np.bool_)
+        hashes, wanted, marks = np.zeros(n, np.uint64), np.zeros(n, np.bool_), np.zeros(n, np.uint8)
+        mark_unsettled(chunk.data, chunk.begins, chunk.stops, keep, unsettled(), marks)
+        odd = np.flatnonzero(marks & 1)
+        plain = chunk.settled(odd) if len(odd) else chunk
         words = count_words(
-            chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row, *self._tables, self.slots, self.tally.arrays,
+            plain.data, plain.begins, plain.stops, keep, chunk.first_row, *self._tables, self.slots, self.tally.arrays,
             self.last, self.attribute_counts, self.object_counts, hashes, wanted,
         )  # fmt: skip
         if self.authors is not None:
@@ -147,7 +158,7 @@ class Counter:
         self.totals.add(
             Totals(
                 n, int(keep.sum()) if len(keep) else n, chunk.nulls, int((sizes == 0).sum()) - chunk.nulls,
-                int(sizes.sum()), int(words), int(hashes.sum(dtype=np.uint64)),
+                int(sizes.sum()), int(words), int(hashes.sum(dtype=np.uint64)), int((marks >> 1).sum()),
             )
         )  # fmt: skip
         return n
@@ -161,7 +172,7 @@ class Counter:
         if not lowers_letter_by_letter(self.plan.vocabulary):
             chunk = Chunk.of((chunk.text(i).lower() for i in range(len(chunk))), chunk.first_row)
         count_authors(
-            chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row, character_tables()[2], a.symbols, a.steps,
+            chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row, lower_table(), a.symbols, a.steps,
             a.found_start, a.found, a.cell_of, 0, tally.arrays, self.author_words, hashes, wanted,
         )  # fmt: skip
 

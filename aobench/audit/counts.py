@@ -117,7 +117,7 @@ def merged(parts: Sequence[Sparse], cells: int, sketch: int, examples: int) -> S
 
 @dataclass
 class Totals:
-    """Plain sums of a scan: rows, nulls, empty captions, bytes of UTF-8, words, rows left out by sampling."""
+    """Plain sums of a scan: rows, rows in the sample, nulls, empty captions, bytes, words, captions not in UTF-8."""
 
     rows: int = 0
     counted: int = 0
@@ -126,6 +126,7 @@ class Totals:
     bytes: int = 0
     words: int = 0
     text_hash: int = 0
+    not_utf8: int = 0
 
     def add(self, other: Totals) -> None:
         """Sum up; ``text_hash`` is a sum modulo 2^64, so it doesn't depend on the order."""

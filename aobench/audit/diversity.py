@@ -21,6 +21,7 @@ from aobench.errors import UserError
 
 #: Above this sum the draws are made with replacement: at such sizes the two don't differ, and numpy stops there.
 LARGE = 1_000_000_000
+MOST_DRAWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,13 @@ def thin(matrix: np.ndarray, n: int, draws: int, seed: int = 0) -> Thinned:
     ``matrix`` int (attributes, objects). UserError for an ``n`` of 0 or above the sum.
     """
     total = int(matrix.sum())
-    if not 0 < n <= total or draws < 1:
-        raise UserError(f"cannot draw {n:,} of {total:,} co-occurrences {draws:,} times; give N from 1 to {total:,}")
+    if not 0 < n <= total or not 1 <= draws <= MOST_DRAWS:
+        raise UserError(
+            f"cannot draw {n:,} of {total:,} co-occurrences {draws:,} times; give N from 1 to "
+            f"{total:,}, and draws from 1 to {MOST_DRAWS:,}"
+        )
+    if seed < 0:
+        raise UserError(f"the seed is a whole number of at least 0; got {seed}")
     rng = np.random.default_rng(seed)
     flat = matrix.ravel()
     values, seen = [], []
@@ -83,7 +89,9 @@ def diversity(
     for audit, matrix in zip(audits, matrices, strict=True):
         if not matrix.any():
             raise UserError(f"{audit.folder}: rule {rule} saw no composition, so there is nothing to compare")
-    n = at or min(int(matrix.sum()) for matrix in matrices)
+    if seed < 0:
+        raise UserError(f"the seed is a whole number of at least 0; got {seed}")
+    n = at if at is not None else min(int(matrix.sum()) for matrix in matrices)
     for audit, matrix in zip(audits, matrices, strict=True):
         if n > matrix.sum():
             raise UserError(f"{audit.folder} has {matrix.sum():,} co-occurrences, fewer than --at {n:,}; ask for less")

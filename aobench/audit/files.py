@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import gzip
 import io
-import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from aobench.errors import UserError
+from aobench.files import read_json
 
 #: Ending, with or without .gz or .zst -> kind of file.
 KINDS = {
@@ -23,8 +23,13 @@ KINDS = {
 }  # fmt: skip
 PACKED = (".gz", ".zst")
 
+UTF8_MARK, UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+#: A line of JSON that is longer (bytes) is none: the file lacks line ends, or is something else.
+LONGEST_LINE = 1 << 26
+
 #: Schemes that pyarrow reads; all others go through fsspec.
 _ARROW_SCHEMES = ("s3", "gs", "gcs")
+_WEB = ("http://", "https://")
 
 
 class BadFileError(Exception):
@@ -39,8 +44,20 @@ class Files:
     left_out: list[str] = field(default_factory=list)
 
 
+def file_name(path: str) -> str:
+    """The last part of a path or a URL; of a web address without its query.
+
+    Example:
+        >>> file_name("https://example.org/resolve/main/x.parquet?download=true")
+        'x.parquet'
+    """
+    if path.lower().startswith(_WEB):
+        path = re.split(r"[?#]", path, maxsplit=1)[0]
+    return path.rsplit("/", 1)[-1]
+
+
 def _kind(path: str) -> str | None:
-    name = path.rsplit("/", 1)[-1].lower()
+    name = file_name(path).lower()
     for packed in PACKED:
         name = name.removesuffix(packed)
     return next((kind for ending, kind in KINDS.items() if name.endswith(ending)), None)
@@ -78,10 +95,13 @@ def expand(patterns: Sequence[str], out: Path | None = None) -> Files:
             files.left_out += [path for path in named if not _is_caption_file(path)]
             named = [path for path in named if _is_caption_file(path)]
         if not named:
-            raise UserError(f"{pattern} names no caption file; give files, folders or globs such as 'part-*.parquet'")
+            raise UserError(
+                f"{shown(pattern)} names no caption file; give files, folders or globs such as "
+                "'part-*.parquet'"
+            )
         for path in named:
             kind_of(path)
-            found.setdefault(path if is_remote(path) else str(Path(path).resolve()), path)
+            found.setdefault(path if is_remote(path) else os.path.realpath(path), path)
     files.paths = list(found.values())
     _refuse_pairs(files.paths)
     return files
@@ -89,14 +109,15 @@ def expand(patterns: Sequence[str], out: Path | None = None) -> Files:
 
 def _local(pattern: str, out: Path | None) -> tuple[list[str], bool]:
     """The files that a local pattern names, and whether it names several."""
-    own = out.resolve() if out else None
+    own = _real(out) if out else None
     if Path(pattern).is_dir():
-        if own == Path(pattern).resolve():
+        if own == _real(Path(pattern)):
             raise UserError(f"--out {out} is the folder that is read; name another")
         paths = sorted(_below(Path(pattern)))
-        audits = {path.parent.resolve() for path in paths if path.name == "manifest.json" and _is_audit(path)}
+        audits = {_real(path.parent) for path in paths if path.name == "manifest.json" and _is_audit(path)}
         audits |= {own} if own else set()
-        return [str(p) for p in paths if not audits & {p.parent.resolve(), *p.parent.resolve().parents}], True
+        inside = {place: audits & {_real(place), *_real(place).parents} for place in {p.parent for p in paths}}
+        return [str(p) for p in paths if not inside[p.parent]], True
     if Path(pattern).exists() or Path(pattern).is_symlink():
         if not Path(pattern).is_file() and Path(pattern).exists():
             raise UserError(f"{pattern} is no regular file; write its captions to one first")
@@ -107,14 +128,31 @@ def _local(pattern: str, out: Path | None) -> tuple[list[str], bool]:
     return named, True
 
 
+def _real(path: Path) -> Path:
+    """The path without links; unlike `Path.resolve`, also of one that links back to itself."""
+    return Path(os.path.realpath(path))
+
+
+def shown(path: str) -> str:
+    """A path for messages and tables: what is no text in it, as escapes."""
+    return path if path.isprintable() else ascii(path)[1:-1]
+
+
 def _below(folder: Path) -> Iterator[Path]:
     """The files in a folder and below, but for hidden folders. UserError for a folder that can't be read."""
 
     def stop(error: OSError) -> None:
         raise UserError(f"the folder {error.filename} can't be read ({error.strerror}); leave it out or mend it")
 
-    for place, folders, names in os.walk(folder, onerror=stop):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    seen = {os.path.realpath(folder)}
+    for place, folders, names in os.walk(folder, onerror=stop, followlinks=True):
+        fresh = {}  # a folder that links lead to twice, or back to, is read once
+        for name in sorted(folders):
+            real = os.path.realpath(Path(place, name))
+            if not name.startswith(".") and real not in seen:
+                fresh[name] = real
+        seen |= set(fresh.values())
+        folders[:] = fresh
         yield from (path for path in (Path(place, name) for name in names) if _may_be_read(path))
 
 
@@ -125,13 +163,13 @@ def _may_be_read(path: Path) -> bool:
 
 def _is_audit(manifest: Path) -> bool:
     try:
-        return "plan_hash" in json.loads(manifest.read_bytes())
-    except (OSError, ValueError):
+        return "plan_hash" in read_json(manifest, "the manifest")
+    except UserError:
         return False
 
 
 def _is_caption_file(path: str) -> bool:
-    return _kind(path) is not None and not path.rsplit("/", 1)[-1].startswith((".", "_"))
+    return _kind(path) is not None and not file_name(path).startswith((".", "_"))
 
 
 def _refuse_pairs(paths: Sequence[str]) -> None:
@@ -182,11 +220,14 @@ def file_system(url: str) -> tuple[Any, str]:
 
 def _remote(pattern: str) -> tuple[list[str], bool]:
     """The files that a URL names, and whether it names several."""
-    if not re.search(r"[*?\[]", pattern):
+    web = pattern.lower().startswith(_WEB)  # there a question mark begins a query
+    if not re.search(r"[*\[]" if web else r"[*?\[]", pattern):
         return [pattern], False
     scheme = pattern.split("://", 1)[0]
     with remote_is_one_line(pattern):
         system, path = file_system(pattern)
+        if system.exists(path):  # a file may bear such a name
+            return [pattern], False
         return sorted(p if is_remote(p) else f"{scheme}://{p}" for p in system.glob(path)), True
 
 
@@ -203,6 +244,11 @@ def file_facts(path: str) -> dict[str, Any]:
     return {"path": path, "size": info.get("size"), "changed": tag}
 
 
+def parquet_source(path: str) -> Any:
+    """What polars reads a Parquet file by: its path, or for a web address, whose query it would drop, a stream."""
+    return open_bytes(path) if path.lower().startswith(_WEB) else path
+
+
 # --- bytes ------------------------------------------------------------------------------------------------------------
 
 
@@ -214,7 +260,7 @@ def open_bytes(path: str) -> IO[bytes]:
             stream = system.open(inner, "rb")
     else:
         stream = Path(path).open("rb")  # noqa: SIM115 (the caller closes it)
-    name = path.lower()
+    name = file_name(path).lower()
     if name.endswith((".gz", ".tgz")):
         return cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
     if name.endswith(".zst"):
@@ -222,3 +268,28 @@ def open_bytes(path: str) -> IO[bytes]:
 
         return cast("IO[bytes]", io.BufferedReader(cast(Any, pa.CompressedInputStream(stream, "zstd"))))
     return cast("IO[bytes]", stream)
+
+
+def check_encoding(start: bytes) -> None:
+    """ValueError where the first bytes of a text are UTF-16: by its mark, or by a NUL in every other place."""
+    head = start[:4096]
+    places = [place % 2 for place, byte in enumerate(head) if byte == 0]
+    every_other = len(places) * 16 > len(head) and len(set(places)) == 1
+    if head.startswith(UTF16_MARKS) or every_other:
+        raise ValueError("it is UTF-16; convert it to UTF-8: iconv -f UTF-16 -t UTF-8")
+
+
+def lines_of(stream: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a stream without their ends: newline, carriage return or both. ValueError for an endless one."""
+    left, count = b"", 0
+    while block := stream.read(1 << 20):
+        block = left + block
+        whole = len(block) - block.endswith(b"\r")  # a newline may follow
+        *lines, left = re.split(rb"\r\n|\n|\r", block[:whole])
+        left += block[whole:]
+        count += len(lines)
+        yield from lines
+        if len(left) > LONGEST_LINE:
+            raise ValueError(f"line {count + 1:,} is over {LONGEST_LINE >> 20} MiB: this is no file of JSON lines")
+    if left:
+        yield left.removesuffix(b"\r")

@@ -31,7 +31,7 @@ def _mix(value):  # the finaliser of splitmix64
 
 
 @njit(nogil=True, cache=True)
-def _decode(data, at, end):
+def decode_character(data, at, end):
     """(code point, bytes) of the UTF-8 character at ``at``; (_INVALID, 1) where there is none."""
     first = np.int64(data[at])
     if first < 0xC2 or first > 0xF4:
@@ -45,7 +45,9 @@ def _decode(data, at, end):
         if more & 0xC0 != 0x80:
             return _INVALID, 1
         code = (code << 6) | (more & 0x3F)
-    if code > 0x10FFFF or (size == 3 and code < 0x800) or (size == 4 and code < 0x10000):
+    if size == 3 and (code < 0x800 or 0xD800 <= code < 0xE000):
+        return _INVALID, 1
+    if code > 0x10FFFF or (size == 4 and code < 0x10000):
         return _INVALID, 1
     return code, size
 
@@ -79,7 +81,7 @@ def _cut(data, start, end, ascii_table, kinds, folded, word_keys, word_values, h
         is_word, size = code > _BEYOND, 1
         is_hard = code == _HARD
         if code == _BEYOND:
-            code, size = _decode(data, at, end)
+            code, size = decode_character(data, at, end)
             kind = kinds[code] if code >= 0 else _HARD
             if kind == _IGNORED:
                 at += size
@@ -339,7 +341,7 @@ def count_authors(data, begins, stops, keep, first_row, folded, symbols, steps, 
             at += 1
             dotted = False
             if code >= 0x80:
-                code, size = _decode(data, at - 1, end)
+                code, size = decode_character(data, at - 1, end)
                 at += size - 1
                 dotted = code == 0x130  # its lower case is i and a combining dot
             column = symbols[folded[code]] if 0 <= code < 0x20000 else symbols[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,25 +45,44 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def find_column(names: Sequence[str], where: str, column: str | None = None) -> str:
-    """The caption column among ``names``: ``column``, or the first known name. ColumnError where there is none."""
-    if column is not None:
-        if column in names:
-            return column
-        raise ColumnError(f"{where} has no column {column!r}; its columns are: {', '.join(names) or 'none'}")
-    lowered = {name.lower(): name for name in reversed(names)}
-    for known in CAPTION_COLUMNS:
-        if known in lowered:
-            return lowered[known]
+    """The caption column among ``names``: ``column``, or the first known name.
+
+    ColumnError where there is none, or where two columns are as good: one of them would be counted in silence.
+    """
+    wanted = column
+    if column is None:
+        lowered = [name.lower() for name in names]
+        wanted = next((known for known in CAPTION_COLUMNS if known in lowered), None)
+        same = [name for name, low in zip(names, lowered, strict=True) if low == wanted]
+    else:
+        same = [name for name in names if name == column]
+    if len(same) > 1:
+        mend = "rename one" if len(set(same)) < len(same) else "name one with --column"
+        twins = " and ".join(map(repr, same))
+        raise ColumnError(f"{where} has the columns {twins}, {len(same)} times the same; {mend}")
+    if same:
+        return same[0]
     listed = ", ".join(names) or "none"
+    if column is not None:
+        raise ColumnError(f"{where} has no column {column!r}; its columns are: {listed}")
     raise ColumnError(
         f"{where} has no caption column that is known; name one with --column, or a corpus without a header with "
         f"--layout. It has: {listed}"
     )
 
 
-def table_layout(first_line: str, separator: str, where: str, column: str | None, layout: str | None) -> Layout:
-    """The layout of a CSV or TSV from its first line, unless ``layout`` or ``column`` names it."""
-    fields = first_line.split(separator) if separator == "\t" else next(csv.reader([first_line]), [])
+def named_column(names: Sequence[str], where: str, column: str | None, layout: str | None) -> str:
+    """The caption column: the one asked for, the layout's where the file has it, or one of a known name."""
+    known = LAYOUTS[layout] if layout else None
+    if column is None and known is not None and known.header and known.columns[0] in names:
+        column = str(known.columns[0])
+    return find_column(names, where, column)
+
+
+def table_layout(
+    fields: Sequence[str], separator: str, where: str, column: str | None, layout: str | None
+) -> Layout:
+    """The layout of a CSV or TSV from its first row, unless ``layout`` or ``column`` names it."""
     fields = [field.strip() for field in fields]
     if layout is not None:
         known = LAYOUTS[layout]

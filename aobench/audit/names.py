@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
 from aobench.audit.forms import SPOKEN, Forms, attribute_forms, object_forms
-from aobench.audit.text import words
+from aobench.audit.text import normal, words
+from aobench.csv_tables import parse_csv_rows
 from aobench.errors import UserError
+from aobench.files import read_text
 from aobench.vocabulary.published import published_lists
 
 
 def lemmas() -> dict[str, tuple[str, ...]]:
     """WordNet 3.0 lemmas of the 1,000 ImageNet classes by wnid (Miller 1995; WordNet licence, see NOTICE.md)."""
     text = (resources.files("aobench.audit") / "lemmas.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(text.splitlines())
+    rows = parse_csv_rows(text, "lemmas.csv", ("wnid", "lemmas"))
     return {row["wnid"]: tuple(row["lemmas"].split("|")) for row in rows}
 
 
@@ -35,11 +37,13 @@ class Vocabulary:
         for what, names in (("attribute", self.attributes), ("object", self.objects)):
             if not names:
                 raise UserError(f"the vocabulary holds no {what}; give at least one")
-            folded = [name.casefold() for name in names]
-            if len(set(folded)) != len(names):
-                twice = next(name for name in names if folded.count(name.casefold()) > 1)
-                raise UserError(f"the {what} {twice!r} stands twice in the vocabulary; list each once")
+            seen: dict[str, str] = {}
             for name in names:
+                same = " ".join(normal(name).split())
+                if same in seen:
+                    other = f" ({seen[same]!r} is the same in another form)" if seen[same] != name else ""
+                    raise UserError(f"the {what} {name!r} stands twice in the vocabulary{other}; list each once")
+                seen[same] = name
                 if not words(name):
                     raise UserError(f"the {what} {name!r} holds no letter or digit; take it out of the vocabulary")
 
@@ -63,7 +67,7 @@ class Vocabulary:
     def hash(self) -> str:
         """16 hex digits of the names and of all their forms."""
         forms = [
-            [name, sorted([*sequence, written] for sequence, written in found.items())]
+            [name, [[*sequence, found[sequence]] for sequence in sorted(found)]]
             for names, every in ((self.attributes, self.attribute_forms), (self.objects, self.object_forms))
             for name, found in zip(names, every, strict=True)
         ]
@@ -91,8 +95,5 @@ def vocabulary(attributes: tuple[str, ...], objects: tuple[str, ...], synonyms: 
 
 def read_names(path: str | Path) -> tuple[str, ...]:
     """Names from a text file, one a line; empty and ``#`` lines are skipped. UserError where it cannot be read."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"the list of names {path} cannot be read ({error}); give a UTF-8 text file") from error
+    lines = re.split(r"\r\n|\n|\r", read_text(path, "the list of names"))
     return tuple(line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))

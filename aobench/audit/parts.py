@@ -3,7 +3,8 @@
 Each file has ``<key>.parquet`` (counts, hashes and examples, one row a cell) and ``<key>.json`` (totals, marginals and
 what the manifest says of it), which is written last: a part without it doesn't exist. The key stands for the file
 (path, size, time of change) and for what is counted (names, forms, rules and their versions), so a part that no longer
-fits is not found; nor is one of a remote file whose size and change aren't told.
+fits is not found; nor is one of a remote file whose size and change aren't told. The second file holds the SHA-256 of
+the first and of itself with its key: a part that was damaged, changed or swapped for another's is counted again.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from aobench.audit.counts import Sparse, Totals
 from aobench.audit.files import is_remote
 from aobench.audit.rules import VERSIONS
 from aobench.errors import UserError
+from aobench.files import read_file, read_json, sha256_of
 
 #: Raised when the files of a part change their meaning.
-FORMAT = 3
+FORMAT = 4
 
 
 def plan_hash(plan: Plan, column: str | None, layout: str | None) -> str:
@@ -70,27 +72,56 @@ def write_part(folder: Path, key: str, part: Part, record: Mapping[str, Any]) ->
     folder.mkdir(parents=True, exist_ok=True)
     scratch = folder / f"{key}.{os.getpid()}.tmp"
     pq.write_table(pa.concat_tables(tables), scratch, compression="zstd")
-    content["size"] = scratch.stat().st_size
+    content |= {"key": key, "counts_sha256": sha256_of(scratch)}
+    content["sha256"] = own_digest(content)
     scratch.replace(folder / f"{key}.parquet")
     scratch.write_text(json.dumps(content), encoding="utf-8")
     scratch.replace(folder / f"{key}.json")
 
 
-def read_record(folder: Path, key: str) -> dict[str, Any] | None:
-    """What the manifest says of a part's file; None where there is no such part, or no whole one."""
+def own_digest(content: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON object without its entry ``sha256``, which is where the digest goes."""
+    plain = {name: value for name, value in content.items() if name != "sha256"}
+    return sha256_of(json.dumps(plain, sort_keys=True).encode())
+
+
+class DamagedPartError(UserError):
+    """A part that isn't as it was written."""
+
+
+def _content(folder: Path, key: str) -> tuple[dict[str, Any], bytes]:
+    """A part's totals, and the bytes of its counts. DamagedPartError where either isn't as it was written."""
     try:
-        content = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
-        whole = (folder / f"{key}.parquet").stat().st_size == content["size"]
-        return dict(content["record"]) if whole else None
-    except (OSError, ValueError, KeyError):
+        content = read_json(folder / f"{key}.json", "the part")
+        counts = read_file(folder / f"{key}.parquet", "the part", most=1 << 40)
+    except UserError as error:
+        raise DamagedPartError(str(error)) from error
+    if content.get("sha256") != own_digest(content) or content["key"] != key:
+        raise DamagedPartError(f"the part {key}.json is not as it was written")
+    if content["counts_sha256"] != sha256_of(counts):
+        raise DamagedPartError(f"the part {key}.parquet is not as it was written")
+    return content, counts
+
+
+def read_record(folder: Path, key: str) -> dict[str, Any] | None:
+    """What the manifest says of a part's file; None where there is no such part. DamagedPartError for a damaged one."""
+    if not os.path.lexists(folder / f"{key}.json"):
         return None
+    return dict(_content(folder, key)[0]["record"])
 
 
-def known_record(folder: Path, key: str, facts: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The record of a part that may be used again: not where nothing tells whether its file was changed."""
+def known_record(folder: Path, key: str, facts: dict[str, Any]) -> dict[str, Any] | None:
+    """The record of a part that may be used again: not where nothing tells whether its file was changed.
+
+    Where the part is damaged, ``facts`` say so, since its file is then counted again.
+    """
     if facts.get("error") or facts["size"] is None or facts["changed"] is None:
         return None
-    return read_record(folder, key)
+    try:
+        return read_record(folder, key)
+    except DamagedPartError as error:
+        facts["damaged_part"] = str(error)
+        return None
 
 
 def sweep(folder: Path) -> None:
@@ -106,13 +137,12 @@ def read_part(folder: Path, key: str) -> Part:
     import pyarrow.parquet as pq
 
     try:
-        content = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
-        table = pq.read_table(folder / f"{key}.parquet")
-    except (OSError, ValueError, pa.ArrowException) as error:
+        content, counts = _content(folder, key)
+    except DamagedPartError as error:
         raise UserError(
-            f"{folder / key}.parquet is damaged ({str(error).splitlines()[0][:120]}); delete {folder}, and the scan "
-            "reads its files again"
+            f"{folder / key} was damaged meanwhile ({error}); run it again: its file is read again"
         ) from error
+    table = pq.read_table(pa.BufferReader(counts))
     rules: dict[str, Sparse] = {}
     texts: dict[int, str] = {}
     for number, rule in enumerate(content["rules"]):

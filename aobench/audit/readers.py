@@ -1,25 +1,36 @@
 """Captions out of files, chunk by chunk: Parquet, CSV, TSV, JSON lines, text and webdataset tars.
 
-Tables are read by polars' streaming engine, which also reads ``hf://`` and ``s3://``; only the caption column is
-decoded. Text and tars are read here. None holds more than a few chunks in memory.
+Parquet is read by polars' streaming engine, which also reads ``hf://`` and ``s3://``; only the
+caption column is decoded. CSV and TSV, JSON lines and tars have a module each, text is read here.
+None holds more than a few chunks in memory. Everywhere newline, carriage return or both end a
+line, a byte-order mark is passed over, UTF-16 is refused by name, and a list of captions counts
+as so many captions.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import tarfile
-import urllib.parse
 import zlib
 from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aobench.audit.counter import Chunk
-from aobench.audit.files import BadFileError, is_remote, kind_of, open_bytes
-from aobench.audit.layouts import LAYOUTS, ColumnError, find_column, table_layout
+from aobench.audit.files import (
+    UTF8_MARK,
+    BadFileError,
+    check_encoding,
+    is_remote,
+    kind_of,
+    open_bytes,
+    parquet_source,
+)
+from aobench.audit.frames import series_chunk
+from aobench.audit.json_lines import json_line_chunks
+from aobench.audit.layouts import LAYOUTS, ColumnError, named_column
+from aobench.audit.separated import separated_chunks
+from aobench.audit.tars import tar_chunks
 from aobench.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,18 +38,14 @@ if TYPE_CHECKING:
 
 #: Rows of a chunk, and bytes of one of a text file.
 CHUNK_ROWS, CHUNK_BYTES = 65_536, 1 << 23
-#: A line of a text file that is longer (bytes) is no caption: the file lacks line ends, or is something else.
+#: A line of a text file that is longer (bytes) is no caption: the file lacks line ends, or is
+#: something else.
 LONGEST_LINE = 1 << 20
-#: Lines of a JSONL file among which the caption field is looked for.
-FIRST_LINES = 100
-
-UTF8_MARK, UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
-
 
 def read_chunks(path: str, column: str | None = None, layout: str | None = None) -> Iterator[Chunk]:
-    """The captions of one file in its order; a list of captions counts as so many rows.
+    """The captions of one file in its order.
 
-    BadFileError where it is broken, ColumnError (a UserError) where it has no caption column.
+    BadFileError where it is broken, ColumnError without a caption column.
     """
     if layout is not None and layout not in LAYOUTS:
         raise UserError(f"unknown layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}")
@@ -50,11 +57,13 @@ def read_chunks(path: str, column: str | None = None, layout: str | None = None)
         if kind == "text":
             yield from _text_chunks(path)
         elif kind == "tar":
-            yield from _tar_chunks(path, column, layout)
+            yield from tar_chunks(path, column, layout)
+        elif kind == "jsonl":
+            yield from json_line_chunks(path, column, layout)
+        elif kind == "parquet":
+            yield from _frame_chunks(_scan(path, column, layout))
         else:
-            frame = _scan(path, kind, column, layout)
-            if frame is not None:
-                yield from _frame_chunks(frame)
+            yield from separated_chunks(path, "\t" if kind == "tsv" else ",", column, layout)
     except broken as error:
         raise BadFileError(" ".join(str(error).split())[:300] or type(error).__name__) from error
 
@@ -71,135 +80,64 @@ def known_rows(path: str) -> int | None:
         return None
 
 
-# --- tables -----------------------------------------------------------------------------------------------------------
+# --- Parquet --------------------------------------------------------------------------------------
+# --------------------
 
 
-def _scan(path: str, kind: str, column: str | None, layout: str | None) -> pl.LazyFrame | None:
-    """A lazy frame with the captions as its only column; None for an empty file."""
+def _scan(path: str, column: str | None, layout: str | None) -> pl.LazyFrame:
+    """A lazy frame with the captions as its only column."""
     import polars as pl
 
-    if kind == "parquet":
-        frame = pl.scan_parquet(path)
-        schema = frame.collect_schema()
-        names = schema.names()
-        pair = [next((n for n in names if n.lower() == half), None) for half in ("title", "description")]
-        if layout == "yfcc" and column is None and all(pair):
-            return frame.select(_joined([pl.col(str(name)) for name in pair], coded=False))
-        name = _named(names, path, column, layout)
-        return frame.select(_text(name, schema[name], path))
-    first = _first_lines(path, FIRST_LINES if kind == "jsonl" else 1)
-    if not first:
-        return None
-    if kind == "jsonl":
-        return _json_lines(path, first, column, layout)
-    separator = "\t" if kind == "tsv" else ","
-    found = table_layout(first[0], separator, path, column, layout)
-    quote = None if kind == "tsv" else '"'
-    frame = pl.scan_csv(path, separator=separator, has_header=found.header, infer_schema=False, quote_char=quote)
-    names = frame.collect_schema().names()
-    plain = {name.strip(): name for name in reversed(names)}
-    columns = [pl.col(names[c] if isinstance(c, int) else plain.get(c, c)) for c in found.columns]
-    return frame.select(_joined(columns, found.coded))
-
-
-def _json_lines(path: str, first: list[str], column: str | None, layout: str | None) -> pl.LazyFrame:
-    """A file of JSON objects. Its caption field is that of the first lines; lines without it are null."""
-    import polars as pl
-
-    if first[0].startswith("\ufeff"):
-        raise ValueError("it begins with a byte-order mark, which JSON lines may not; write it without")
-    objects = [json.loads(line) for line in first if line.strip()]
-    fields = {key: value for one in reversed(objects) if isinstance(one, dict) for key, value in one.items()}
-    name = _named(list(fields), path, column, layout)
-    values = [one[name] for one in objects if isinstance(one, dict) and one.get(name) is not None]
-    if any(isinstance(value, dict) for value in values):
-        raise ColumnError(f"{path}: {name!r} holds JSON objects, not text; name another field with --column")
-    kind: Any = pl.List(pl.String) if any(isinstance(value, list) for value in values) else pl.String()
-    return pl.scan_ndjson(path, schema={name: kind}).select(_text(name, kind, path))
-
-
-def _named(names: list[str], path: str, column: str | None, layout: str | None) -> str:
-    """The caption column: the one asked for, the layout's where the file has it, or one of a known name."""
-    known = LAYOUTS[layout] if layout else None
-    if column is None and known is not None and known.header and known.columns[0] in names:
-        return str(known.columns[0])
-    return find_column(names, path, column)
+    frame = pl.scan_parquet(parquet_source(path), glob=False)
+    schema = frame.collect_schema()
+    names = schema.names()
+    pair = [next((n for n in names if n.lower() == half), None) for half in ("title", "description")]
+    if layout == "yfcc" and column is None and all(pair):
+        columns = [pl.col(str(name)) for name in pair]
+        some = pl.any_horizontal(c.is_not_null() for c in columns)
+        joined = pl.when(some).then(pl.concat_str(columns, separator=". ", ignore_nulls=True))
+        return frame.select(joined.alias("caption"))
+    name = named_column(names, path, column, layout)
+    return frame.select(_text(name, schema[name], path))
 
 
 def _text(name: str, kind: Any, path: str) -> pl.Expr:
-    """The column as text, lists as so many rows. ColumnError for anything that is neither."""
+    """The column as text or its bytes. ColumnError for anything else."""
     import polars as pl
 
-    of = kind
-    expression = pl.col(name)
-    if isinstance(kind, pl.List | pl.Array):
-        expression, of = expression.explode(empty_as_null=True), kind.inner
+    of = kind.inner if isinstance(kind, pl.List | pl.Array) else kind
+    if of == pl.Binary:  # text without its logical type, as some systems write it; what isn't UTF-8 is counted
+        return pl.col(name)
     if of not in (pl.String, pl.Categorical, pl.Enum, pl.Null):
         raise ColumnError(f"{path}: the column {name!r} holds {kind}, not text; name another with --column")
-    return expression.cast(pl.String)
-
-
-def _joined(columns: list[pl.Expr], coded: bool) -> pl.Expr:
-    """One column of several, parted by ". "; null where all are."""
-    import polars as pl
-
-    joined = columns[0]
-    if len(columns) > 1:
-        some = pl.any_horizontal(c.is_not_null() for c in columns)
-        joined = pl.when(some).then(pl.concat_str(columns, separator=". ", ignore_nulls=True))
-    if coded:
-        joined = joined.map_batches(_decoded, return_dtype=pl.String, is_elementwise=True)
-    return joined.alias("caption")
-
-
-def _decoded(series: pl.Series) -> pl.Series:
-    """URL-encoded texts decoded."""
-    import polars as pl
-
-    values = [None if text is None else urllib.parse.unquote_plus(text) for text in series]
-    return pl.Series(series.name, values, dtype=pl.String)
+    return pl.col(name).cast(pl.List(pl.String) if of is not kind else pl.String)
 
 
 def _frame_chunks(frame: pl.LazyFrame) -> Iterator[Chunk]:
-    import polars as pl
-
     row = 0
     for batch in frame.collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
-        series = batch.to_series()
-        nulls = series.null_count()
-        if nulls:  # the bytes below a null are whatever they were
-            series = series.fill_null("")
-        array = series.to_arrow(compat_level=pl.CompatLevel.oldest())
-        _, offset_bytes, data = array.buffers()
-        n = len(array)
-        offsets = np.frombuffer(offset_bytes, np.int64, n + 1, array.offset * 8) if n else np.zeros(1, np.int64)
-        content = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
-        yield Chunk(content, offsets[:-1], offsets[1:], nulls, row)
-        row += n
+        chunk = series_chunk(batch.to_series(), row)
+        row += len(chunk)
+        yield chunk
 
 
-def _first_lines(path: str, count: int) -> list[str]:
-    """The first lines of a text file, without their ends; none for an empty file."""
-    with open_bytes(path) as stream:
-        lines = [line.decode("utf-8", "replace").rstrip("\r\n") for line in islice(stream, count)]
-    if lines and kind_of(path) != "jsonl":
-        lines[0] = lines[0].removeprefix("\ufeff")
-    return lines
-
-
-# --- text and tars ----------------------------------------------------------------------------------------------------
+# --- text -----------------------------------------------------------------------------------------
+# --------------------
 
 
 def _text_chunks(path: str) -> Iterator[Chunk]:
-    """Lines, parted by newlines; a carriage return before one is left out."""
+    """Lines; each is a caption."""
     with open_bytes(path) as stream:
         left, row = b"", 0
         while block := stream.read(CHUNK_BYTES):
             if not row and not left:
-                if block.startswith(UTF16_MARKS):
-                    raise ValueError("it is UTF-16; convert it to UTF-8: iconv -f UTF-16 -t UTF-8")
+                check_encoding(block)
                 block = block.removeprefix(UTF8_MARK)
             block = left + block
+            if b"\r" in block:
+                # A return at the very end may have its newline in the next block: it waits for it.
+                end = b"\r" if block.endswith(b"\r") else b""
+                block = block[: len(block) - len(end)].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + end
             cut = block.rfind(b"\n") + 1
             left = block[cut:]
             _refuse_long(len(left), row + block.count(b"\n"))
@@ -208,7 +146,7 @@ def _text_chunks(path: str) -> Iterator[Chunk]:
                 row += len(chunk)
                 yield chunk
         if left:
-            yield _lines(left + b"\n", row)
+            yield _lines(left.removesuffix(b"\r") + b"\n", row)
 
 
 def _refuse_long(size: int, row: int) -> None:
@@ -223,88 +161,4 @@ def _lines(block: bytes, row: int) -> Chunk:
     sizes = stops - begins
     longest = int(sizes.argmax())
     _refuse_long(int(sizes[longest]), row + longest)
-    returns = (stops > begins) & (data[np.maximum(stops - 1, 0)] == 13)
-    return Chunk(data, begins, stops - returns, 0, row)
-
-
-def _tar_chunks(path: str, column: str | None, layout: str | None) -> Iterator[Chunk]:
-    """One caption a sample: its .txt, else the caption field of its .json; a sample without either is null."""
-    captions: list[str | None] = []
-    row = 0
-    for caption in _tar_captions(path, column, layout):
-        captions.append(caption)
-        if len(captions) == CHUNK_ROWS:
-            yield Chunk.of(captions, row)
-            row += len(captions)
-            captions = []
-    if captions:
-        yield Chunk.of(captions, row)
-
-
-#: Raised by tarfile at a block of zeros, which ends an archive.
-_EndOfArchive: type[Exception] = tarfile.EOFHeaderError  # type: ignore[attr-defined]
-
-
-class _Header(tarfile.TarInfo):
-    """Tells a proper end from a damaged header, which tarfile takes for one."""
-
-    @classmethod
-    def fromtarfile(cls, archive: Any) -> Any:
-        """As tarfile's; marks the archive where it ends as it should."""
-        try:
-            return super().fromtarfile(archive)
-        except _EndOfArchive:
-            archive.proper_end = True
-            raise
-
-
-def _tar_captions(path: str, column: str | None, layout: str | None) -> Iterator[str | None]:
-    sample: tuple[str, str] | None = None
-    members: dict[str, bytes] = {}
-    with open_bytes(path) as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as archive:
-        for member in archive:
-            vars(archive)["members"] = []  # tarfile keeps every header that it saw
-            if not member.isfile():
-                continue
-            folder, _, name = member.name.rpartition("/")
-            stem, _, ending = name.partition(".")
-            if sample is not None and sample != (folder, stem):
-                yield from _sample_captions(members, path, column, layout)
-                members = {}
-            sample = (folder, stem)
-            if ending.lower() in ("txt", "caption", "json"):
-                members[ending.lower()] = (archive.extractfile(member) or io.BytesIO()).read()
-        if sample is not None:
-            yield from _sample_captions(members, path, column, layout)
-        _check_end(archive)
-
-
-def _check_end(archive: tarfile.TarFile) -> None:
-    """ValueError where the archive stops elsewhere than at its end mark, or goes on behind it."""
-    if not getattr(archive, "proper_end", False):
-        raise ValueError(f"the archive is damaged or cut off at byte {archive.offset:,}")
-    rest: Any = archive.fileobj
-    while block := rest.read(1 << 20):
-        if block.count(0) != len(block):
-            raise ValueError(f"the archive goes on behind its end mark at byte {archive.offset:,}: it is damaged")
-
-
-def _sample_captions(
-    members: dict[str, bytes], path: str, column: str | None, layout: str | None
-) -> Iterator[str | None]:
-    """The captions of one sample: one, or null, or several where its field is a list."""
-    text = members.get("txt", members.get("caption"))
-    if column is None and text is not None:
-        yield text.decode("utf-8", "replace").rstrip("\r\n")
-        return
-    fields = json.loads(members["json"]) if "json" in members else None
-    value = None
-    if isinstance(fields, dict):
-        try:
-            value = fields.get(_named(list(fields), path, column, layout))
-        except ColumnError:
-            value = None
-    if isinstance(value, dict):
-        raise ValueError("the caption field of a .json member holds an object, not text; name another with --column")
-    for one in value if isinstance(value, list) and value else [value]:
-        yield None if one is None or isinstance(one, list | dict) else str(one)
+    return Chunk(data, begins, stops, 0, row)

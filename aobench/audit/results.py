@@ -13,10 +13,12 @@ from tqdm import tqdm
 
 from aobench.audit.counter import Part, Plan, merge_parts
 from aobench.audit.counts import FILE_SHIFT, Totals
+from aobench.audit.files import shown
 from aobench.audit.names import Vocabulary
-from aobench.audit.parts import read_part
+from aobench.audit.parts import own_digest, read_part
 from aobench.audit.scan import Outcome, parts_of
 from aobench.errors import UserError
+from aobench.files import read_file, read_json, sha256_of, write_in_one_move
 
 MANIFEST = "manifest.json"
 #: Parts merged at a time: bounds the memory that many files take.
@@ -113,7 +115,12 @@ def write_results(folder: Path, plan: Plan, outcome: Outcome, parts: Path, manif
     manifest = {**manifest, "totals": part.totals.as_dict(), "rules": _rule_facts(plan, counts)}
     marginals = (part.attribute_counts, part.object_counts)
     _write_marginals(folder / "marginals.parquet", plan.vocabulary, marginals, counts)
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    tables = [f"{kind}-{rule}.parquet" for rule in plan.rules for kind in ("counts", "examples")]
+    digests = {name: sha256_of(folder / name) for name in ("marginals.parquet", *tables)}
+    manifest["tables"] = dict(sorted(digests.items()))
+    manifest["sha256"] = own_digest(manifest)
+    # ASCII, since a file's name may hold what is no character.
+    write_in_one_move(folder / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
     names = plan.vocabulary
     return Audit(names.attributes, names.objects, counts, distinct, exact, marginals, manifest, folder)
 
@@ -163,7 +170,7 @@ def _write_matrix(
         columns |= {"distinct": pa.array(distinct.ravel()), "distinct_is_exact": pa.array(exact.ravel())}
     scanned = {"captions": totals.rows, "counted": totals.counted, "sample": plan.sample}
     table = pa.table(columns).replace_schema_metadata({"imagenet_ao_audit": json.dumps(scanned)})
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
 
 
 def _write_examples(path: Path, plan: Plan, rule: str, part: Part, texts: dict[int, str], paths: Sequence[str]) -> None:
@@ -190,12 +197,12 @@ def _write_examples(path: Path, plan: Plan, rule: str, part: Part, texts: dict[i
         {
             "attribute": pa.array(names.attributes, pa.string()).take(pa.array(attributes[repeat])),
             "object": pa.array(names.objects, pa.string()).take(pa.array(objects[repeat])),
-            "file": pa.array(paths, pa.string()).take(pa.array(rows >> FILE_SHIFT)),
+            "file": pa.array([shown(path) for path in paths], pa.string()).take(pa.array(rows >> FILE_SHIFT)),
             "row": pa.array(rows & ((1 << FILE_SHIFT) - 1)),
             "caption": caption.cast(pa.string()),  # a dictionary is written in an order of its own each time
         }
     )
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
 
 
 def _write_marginals(
@@ -216,27 +223,77 @@ def _write_marginals(
 
 
 def load(folder: str | Path) -> Audit:
-    """An audit from its folder. UserError where it is none."""
-    import pyarrow.parquet as pq
+    """An audit from its folder. UserError where it is none, or isn't as it was written."""
+    import pyarrow as pa
 
     folder = Path(folder)
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        marginals = pq.read_table(folder / "marginals.parquet")
-        kinds, names = np.array(marginals["kind"].to_pylist()), marginals["name"].to_pylist()
-        sums = marginals["captions"].to_numpy()
-        attributes = tuple(name for name, kind in zip(names, kinds, strict=True) if kind == "attribute")
-        objects = tuple(names[len(attributes) :])
-        shape = len(attributes), len(objects)
-        counts, distinct, exact = {}, {}, {}
-        for rule in manifest["rules"]:
-            table = pq.read_table(folder / f"counts-{rule}.parquet")
-            counts[rule] = table["count"].to_numpy().reshape(shape)
-            if "distinct" in table.column_names:
-                distinct[rule] = table["distinct"].to_numpy().reshape(shape)
-                exact[rule] = table["distinct_is_exact"].to_numpy().reshape(shape)
-    except (OSError, ValueError, KeyError) as error:
-        why = " ".join(str(error).split())[:200]
-        raise UserError(f"{folder} holds no audit ({why}); give a folder that imagenet-ao audit wrote") from error
-    split = len(attributes)
+        manifest = read_json(folder / MANIFEST, "the manifest")
+    except UserError as error:
+        raise UserError(f"{folder} holds no audit ({error}); give a folder that imagenet-ao audit wrote") from error
+    _check_manifest(manifest, folder)
+    text, whole = pa.string(), pa.int64()
+    marginals = _table(folder, manifest, "marginals.parquet", {"kind": text, "name": text, "captions": whole})
+    kinds, names = marginals["kind"].to_pylist(), marginals["name"].to_pylist()
+    split = kinds.count("attribute")
+    attributes, objects = tuple(names[:split]), tuple(names[split:])
+    if kinds != ["attribute"] * split + ["object"] * len(objects) or len(set(objects)) < len(objects):
+        raise _not_as_written(folder, "marginals.parquet")
+    shape = split, len(objects)
+    counts, distinct, exact = {}, {}, {}
+    for rule in manifest["rules"]:
+        name = f"counts-{rule}.parquet"
+        table = _table(folder, manifest, name, {"attribute": text, "object": text, "count": whole})
+        pairs = [[n for n in attributes for _ in objects], list(objects) * split]
+        if [table[c].to_pylist() for c in ("attribute", "object")] != pairs:
+            raise _not_as_written(folder, name)
+        counts[rule] = table["count"].to_numpy().reshape(shape)
+        if (counts[rule] < 0).any():
+            raise _not_as_written(folder, name)
+        if "distinct" in table.column_names:
+            distinct[rule] = table["distinct"].to_numpy().reshape(shape)
+            exact[rule] = table["distinct_is_exact"].to_numpy().reshape(shape)
+    sums = marginals["captions"].to_numpy()
     return Audit(attributes, objects, counts, distinct, exact, (sums[:split], sums[split:]), manifest, folder)
+
+
+def _check_manifest(manifest: dict[str, Any], folder: Path) -> None:
+    """UserError where a manifest is another file's or was changed; audits of earlier versions have no digest."""
+    totals, rules, names = (manifest.get(key) for key in ("totals", "rules", "vocabulary"))
+    right = (
+        isinstance(totals, dict)
+        and type(totals.get("counted")) is int
+        and isinstance(names, dict)
+        and isinstance(names.get("hash"), str)
+        and isinstance(rules, dict)
+        and bool(rules)
+        and all(isinstance(facts, dict) and type(facts.get("version")) is int for facts in rules.values())
+        and isinstance(manifest.get("tables", {}), dict)
+    )
+    if not right:
+        raise UserError(f"{folder / MANIFEST} is no manifest of an audit; give a folder that imagenet-ao audit wrote")
+    if "sha256" in manifest and manifest["sha256"] != own_digest(manifest):
+        raise _not_as_written(folder, MANIFEST)
+
+
+def _not_as_written(folder: Path, name: str) -> UserError:
+    return UserError(f"{folder / name} is not as the audit wrote it: it was damaged or changed; run the audit again")
+
+
+def _table(folder: Path, manifest: dict[str, Any], name: str, types: dict[str, Any]) -> Any:
+    """A table of the audit, if it is as it was written and has these columns without nulls."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    content = read_file(folder / name, "the audit's table", most=1 << 40)
+    if "tables" in manifest and manifest["tables"].get(name) != sha256_of(content):
+        raise _not_as_written(folder, name)
+    try:
+        table = pq.read_table(pa.BufferReader(content))
+    except (pa.ArrowException, OSError) as error:
+        raise _not_as_written(folder, name) from error
+    for column, kind in types.items():
+        known = column in table.column_names
+        if not known or table.schema.field(column).type != kind or table[column].null_count:
+            raise _not_as_written(folder, name)
+    return table

@@ -12,7 +12,11 @@
 ``authors``
     The rule of the authors' search notebook: the first two words, parted by white space, of the string "attribute
     object" are both substrings of the caption in lower case. "A covered car" shows (red, cart) and (red, carton); for
-    an attribute of two words the object is never looked at.
+    an attribute of two words the object is never looked at. The caption is taken as it stands: no entity is decoded
+    and no letter settled, but for its case.
+
+In all rules but ``authors``, captions and names are compared in one form: HTML entities decoded, invisible characters
+left out, full-width letters as the usual ones, accents composed, case folded (`aobench.audit.text` states the steps).
 
 Names that meet, in all rules but ``authors``:
 
@@ -30,7 +34,7 @@ from collections.abc import Iterable
 from aobench.errors import UserError
 
 #: Raised when a rule's counts may change.
-VERSIONS = {"words": 2, "adjacent": 2, "adjacent-forms": 2, "authors": 1}
+VERSIONS = {"words": 3, "adjacent": 3, "adjacent-forms": 3, "authors": 1}
 
 #: Rules that the word kernel counts, in the order of their slots there.
 WORD_RULES = ("words", "adjacent", "adjacent-forms")

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from aobench.audit.counter import Chunk, Counter, Part, Plan, merge_parts
-from aobench.audit.files import BadFileError, file_facts, is_remote, kind_of
+from aobench.audit.files import BadFileError, file_facts, is_remote, kind_of, shown
 from aobench.audit.layouts import ColumnError
 from aobench.audit.parts import known_record, part_key, plan_hash, sweep, write_part
 from aobench.audit.readers import known_rows, read_chunks
 from aobench.errors import UserError
+from aobench.files import sha256_of
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,8 @@ class Counters:
 
 def file_seed(path: str) -> int:
     """What a file's name adds to the draw of its sample, below 2^63."""
-    return int.from_bytes(hashlib.sha256(path.rsplit("/", 1)[-1].encode()).digest()[:8], "big") >> 1
-
-
-def sha256_of(path: str) -> str:
-    """SHA-256 of a file's bytes, in hex."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    name = path.rsplit("/", 1)[-1].encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1
 
 
 def scan_file(
@@ -159,7 +155,7 @@ def bad_file(path: str, error: Exception | str, source: Source) -> dict[str, str
         return {"error": why}
     if isinstance(error, ColumnError):
         raise error
-    raise UserError(f"{path} cannot be read: {why}; mend it, or leave it out with --on-bad-file skip")
+    raise UserError(f"{shown(path)} cannot be read: {why}; mend it, or leave it out with --on-bad-file skip")
 
 
 def _scan_one(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aobench.audit.files import shown
 from aobench.audit.results import Audit
 from aobench.errors import UserError
 
@@ -103,10 +104,19 @@ def summary(audit: Audit, threshold: int = 0) -> str:
         f"({totals['nulls']:,} null, {totals['empty']:,} empty), {manifest['seconds']:,.1f} s"
         + (f", {manifest['captions_per_second']:,} captions/s" if manifest["captions_per_second"] else "")
     ]
-    lines += [f"SKIPPED {r['path']}: {r['error']}" for r in files if "error" in r]
+    lines += [f"SKIPPED {shown(r['path'])}: {r['error']}" for r in files if "error" in r]
     already = sum(bool(r.get("resumed")) for r in files)
     if already:
         lines.append(f"{already:,} files were counted before and were not read again")
+    damaged = [r["path"] for r in files if r.get("damaged_part")]
+    if damaged:
+        what = f"{len(damaged):,} files were counted again, since their counts on disk were damaged"
+        lines.append(f"{what}, such as {shown(damaged[0])}")
+    if totals["not_utf8"]:
+        lines.append(
+            f"{totals['not_utf8']:,} captions hold bytes that are not UTF-8, which part words: convert "
+            "the files to UTF-8, or names in them are missed"
+        )
     for rule, matrix in audit.counts.items():
         novel = int((matrix <= threshold).sum())
         line = f"{rule}: {matrix.size - novel:,} of {matrix.size:,} compositions seen, {novel:,} novel"
@@ -118,7 +128,7 @@ def summary(audit: Audit, threshold: int = 0) -> str:
         lines.append(line)
     left_out = manifest.get("left_out", [])
     if left_out:
-        lines.append(f"{len(left_out):,} files were left out as no caption files, such as {left_out[0]}")
+        lines.append(f"{len(left_out):,} files were left out as no caption files, such as {shown(left_out[0])}")
     if manifest["sample"] < 1:
         at_most = min(threshold, totals["counted"])
         bound = upper_bound(at_most, totals["counted"])

@@ -3,32 +3,63 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from aobench.build.config import Config, Judge, Validate, located, only_dual_encoders
+from aobench.audit.rules import VERSIONS
+from aobench.build.config import Config, Judge, Validate, located, only_dual_encoders, shown
 from aobench.errors import UserError
 
 #: What a package writes beside its folder of Parquet, or its step does.
 TAKEN = ("sheets", "readme.md", "build.json", "fingerprints.json", "eval.yaml", "manifest.json")
 
 
+#: The sets of the project itself: a set is known by its fingerprint, and by a name that no other has.
+OUR_NAMES = ("v2", "mini")
+
+#: The most of each number that means a size: beyond it stands a slip of the hand.
+MOST = {
+    ("generate", "images"): 1_000_000, ("generate", "batch_size"): 65_536, ("package", "sheet_images"): 10_000,
+    ("validate", "minimum"): 10_000,
+}  # fmt: skip
+
+
 def check_values(config: Config, where: str) -> None:
     """UserError for a value that no step can work with."""
+    for (part, key), most in MOST.items():
+        value = getattr(getattr(config, part), key)
+        if value > most:
+            raise UserError(f"{where}: {part}: {key} is {value:,}; it goes to {most:,}")
+    _check_file_names(config, where)
     _check_compose_and_generate(config, where)
     if config.seed < 0:
         raise UserError(f"{where}: seed is {config.seed}; it takes a whole number of at least 0")
     for key in ("attributes", "objects"):
         value = getattr(config.compose, key)
-        if not isinstance(value, str | list):
-            raise UserError(f"{where}: compose: {key} is {value!r}; it takes published, a list, or a text file's name")
+        if not isinstance(value, str | list) or value == []:
+            raise UserError(
+                f"{where}: compose: {key} is {shown(value)}; it takes published, a list, or a text file's name"
+            )
+        for name in value if isinstance(value, list) else []:
+            if not isinstance(name, str) or not name.strip():
+                raise UserError(
+                    f"{where}: compose: {key}: {shown(name)} is no name; YAML reads yes, no, on and numbers as such: "
+                    "quote them"
+                )
+            if len(name) > 200 or not name.isprintable():
+                raise UserError(f"{where}: compose: {key}: {shown(name)} is no name: up to 200 printable characters")
     for corpus in config.compose.corpora:
         name = corpus.name
         if not name.strip() or not name.isprintable() or set(name) & {"/", "\\"} or name[0] == "." or len(name) > 60:
             raise UserError(
                 f"{where}: the corpus name {name!r} names a folder and a column: give up to 60 letters, without "
                 "slashes, control characters or a dot in front"
+            )
+        if corpus.rule not in VERSIONS:
+            raise UserError(
+                f"{where}: corpus {corpus.name!r}: no rule {shown(corpus.rule)}; there are {', '.join(VERSIONS)}"
             )
         if corpus.threshold < 0:
             raise UserError(f"{where}: corpus {corpus.name!r}: threshold is {corpus.threshold}; it goes from 0")
@@ -62,7 +93,23 @@ def _check_compose_and_generate(config: Config, where: str) -> None:
         raise UserError(f"{where}: generate: prompts is empty; leave it out for the default")
     for template in config.generate.prompts:
         if "{object}" not in template or "{attribute}" not in template:
-            raise UserError(f"{where}: the prompt {template!r} must hold {{attribute}} and {{object}}")
+            raise UserError(f"{where}: prompts: the prompt {shown(template)} must hold {{attribute}} and {{object}}")
+
+
+def _check_file_names(config: Config, where: str) -> None:
+    """UserError for an empty name: it would mean the configuration's own folder."""
+    names: list[tuple[str, str | None]] = [("out", config.out), ("compose: exclude", config.compose.exclude)]
+    lists = {"attributes": config.compose.attributes, "objects": config.compose.objects}
+    names += [(f"compose: {key}", value) for key, value in lists.items() if isinstance(value, str)]
+    names += [("validate: human", config.validate.human), ("generate: generator", config.generate.generator)]
+    names += [("validate: judges: kind", judge.kind) for judge in config.validate.judges]
+    for corpus in config.compose.corpora:
+        names += [(f"corpus {corpus.name!r}: captions", one) for one in corpus.captions]
+        names += [(f"corpus {corpus.name!r}: audit", corpus.audit)]
+    names += [("validate: labels", judge.labels) for judge in config.validate.judges]
+    for key, name in names:
+        if name is not None and not name.strip():
+            raise UserError(f"{where}: {key} is empty; give a name, or leave it out")
 
 
 def _check_judges(options: Validate, where: str) -> None:
@@ -83,7 +130,15 @@ def _check_judges(options: Validate, where: str) -> None:
 def _check_package(config: Config, where: str) -> None:
     name, licence = config.package.name, config.package.licence
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,95}", name):
-        raise UserError(f"{where}: package: name is letters, digits, - _ and . (it names a folder and a config)")
+        raise UserError(
+            f"{where}: package: name is {shown(name)}; it takes letters, digits, - _ and . (it names a folder and a "
+            "config)"
+        )
+    if unicodedata.normalize("NFKC", name).casefold() in OUR_NAMES:
+        raise UserError(
+            f"{where}: package: the name {name!r} is that of a published set, whose results yours would be taken for; "
+            "choose another"
+        )
     if name.lower() in TAKEN:
         raise UserError(f"{where}: package: the name {name!r} is taken by a file of the package; choose another")
     if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", licence):
@@ -116,6 +171,9 @@ def check_inputs(config: Config, path: Path, steps: Collection[str]) -> None:
 def _check_drawable(config: Config, path: Path, kind: Any) -> None:
     """UserError for a name that a generator with a vocabulary of its own can't draw, before captions are counted."""
     from aobench.build.compose import names_of
+    from aobench.build.generators import make_generator
+    from aobench.build.loading import placed_model
+    from aobench.build.own_classes import naming
     from aobench.build.pictures import with_pictures
     from aobench.vocabulary.published import published_lists
 
@@ -123,7 +181,9 @@ def _check_drawable(config: Config, path: Path, kind: Any) -> None:
     attributes = names_of(config.compose.attributes, lists.attributes, path)
     objects = names_of(config.compose.objects, tuple(lists.objects), path)
     given = with_pictures(lambda: kind, options.options, path)
-    kind(options.model, dict(given)).refuse_unknown(attributes, objects)
+    generator: Any = make_generator(options.generator, placed_model(path, options.model), given)
+    with naming(f"the generator {options.generator!r}"):
+        generator.refuse_unknown(attributes, objects)
 
 
 def _check_validate(config: Config, path: Path) -> None:

@@ -23,6 +23,10 @@ def add_parser(verbs: Any) -> None:
     )
     p.add_argument("config", type=Path, help="YAML file, see docs/build.md")
     p.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS), help="only these (default: all)")
+    p.add_argument(
+        "--allow-code", action="append", default=[], metavar="MODULE:CLASS",
+        help="a generator or judge of one's own that the file names: it is imported, and run; may be repeated",
+    )  # fmt: skip
     p.add_argument("--cpu", action="store_true", help="do not use a GPU")
 
 
@@ -80,11 +84,12 @@ def run(args: argparse.Namespace) -> None:
     from aobench.evaluation.processes import Together, end_processes, quiet_bars, start_processes
 
     alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
-    config = read_config(args.config) if alone else None  # at once; several must first be able to fail as one
+    # At once; several must first be able to fail as one.
+    config = read_config(args.config, args.allow_code) if alone else None
     quiet_bars()
     together = Together(start_processes(args.cpu, hours=24 * 7))
-    with together.failing_as_one():
-        _run(args, config or read_config(args.config), together)
+    with together.failing_as_one(args.debug):
+        _run(args, config or read_config(args.config, args.allow_code), together)
     end_processes(together.accelerator)
 
 
@@ -93,6 +98,9 @@ def _run(args: argparse.Namespace, config: Any, together: Any) -> None:
     from aobench.build.config import located
     from aobench.build.steps import refuse_stale
 
+    if together.is_main_process:
+        for name in args.allow_code:
+            print(f"allowed code: imports {name} and runs it", flush=True)
     together.from_main(partial(check_inputs, config, args.config, args.steps))
     out = located(args.config, config.out)
     last = max(STEPS.index(name) for name in args.steps)
@@ -155,7 +163,8 @@ def _composed(manifest: dict[str, Any]) -> list[str]:
 
 def _generated(manifest: dict[str, Any]) -> list[str]:
     facts = manifest["facts"]
-    return [f"generate: {facts['images']:,} images, {facts['flagged']:,} flagged by a safety checker"]
+    broken = f", {facts['broken']:,} that are no pictures (see fault)" if facts.get("broken") else ""
+    return [f"generate: {facts['images']:,} images, {facts['flagged']:,} flagged by a safety checker{broken}"]
 
 
 def _validated(manifest: dict[str, Any]) -> list[str]:

@@ -22,7 +22,7 @@ from aobench.build.exclusions import SAME_WORD, SHADOWED, label, listed, longer,
 from aobench.build.loading import placed_model, weights_mark
 from aobench.build.steps import digest, folder, write_manifest, write_table
 from aobench.errors import UserError
-from aobench.files import write_in_one_move
+from aobench.files import read_json, write_in_one_move
 
 __all__ = ["TABLE", "balanced", "image_seed", "label", "made_from", "run"]
 
@@ -77,9 +77,10 @@ def _digests(paths: list[str], kept_at: Path) -> dict[str, str]:
     reads all of it too. Size and time stay out of the manifest, which is to be the same for the same captions.
     """
     try:
-        known = dict(json.loads(kept_at.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        known = {}
+        read = read_json(kept_at) if kept_at.exists() else {}
+    except UserError:  # damaged: the captions are read again
+        read = {}
+    known = {state: mark for state, mark in read.items() if isinstance(mark, str) and len(mark) == 64}
     now, found = {}, {}
     for path in paths:
         if is_remote(path):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
+import math
 import types
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from aobench.build.distinct.step import DistinctOptions
-from aobench.errors import UserError
+from aobench.errors import UserError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,10 @@ class Compose:
 
 @dataclass(frozen=True)
 class Generate:
-    """``generator``: 'diffusion', 'renderer' or 'package.module:Class'. ``images``: a composition's."""
+    """``generator``: 'diffusion', 'renderer', an entry point, or 'package.module:Class' where that is allowed.
+
+    ``images``: a composition's.
+    """
 
     generator: str = "diffusion"
     model: str = "stabilityai/sdxl-turbo"
@@ -121,6 +125,10 @@ NESTED: dict[str, Any] = {
 LISTS: dict[str, Any] = {"corpora": Corpus, "judges": Judge}
 
 
+#: Texts of a configuration have at most so many characters: names, prompts and frames of questions are short.
+LONGEST_TEXT = 20_000
+
+
 def _make(kind: Any, given: Any, where: str) -> Any:
     """A dataclass from a mapping; UserError for an unknown or missing key."""
     if not isinstance(given, dict):
@@ -128,9 +136,8 @@ def _make(kind: Any, given: Any, where: str) -> Any:
     fields = {f.name: f for f in dataclasses.fields(kind)}
     for key in given:
         if key not in fields:
-            close = difflib.get_close_matches(str(key), list(fields), n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; the keys are: {', '.join(fields)}"
-            raise UserError(f"{where} has an unknown key {key!r}{hint}")
+            hint = did_you_mean(str(key)[:80], fields) or f"; the keys are: {', '.join(fields)}"
+            raise UserError(f"{where} has an unknown key {shown(key)}{hint}")
     none = dataclasses.MISSING
     missing = [n for n, f in fields.items() if n not in given and f.default is none and f.default_factory is none]
     if missing:
@@ -138,20 +145,46 @@ def _make(kind: Any, given: Any, where: str) -> Any:
     values, hints = dict(given), get_type_hints(kind)
     for key, value in given.items():
         if key in LISTS and not isinstance(value, list):
-            raise UserError(f"{where}: {key} is a list, each beginning with a dash; not {value!r}")
-        if key in NESTED and value is not None and dataclasses.is_dataclass(NESTED[key]):
+            raise UserError(f"{where}: {key} is a list, each beginning with a dash; not {shown(value)}")
+        if key in NESTED and (value is not None or key != "plausibility"):
             values[key] = _make(NESTED[key], value, f"{where}: {key}")
         elif key in LISTS:
             values[key] = [_make(LISTS[key], v, f"{where}: {key}[{i}]") for i, v in enumerate(value)]
         elif not fits(value, hints[key]):
-            raise UserError(f"{where}: {key} is {value!r}; it takes {fields[key].type}")
+            raise UserError(f"{where}: {key} is {shown(value)}; it takes {fields[key].type}")
         elif isinstance(value, list) and get_origin(hints[key]) is tuple:
             values[key] = tuple(value)
+        if key not in NESTED and key not in LISTS:
+            _check_texts(value, f"{where}: {key}")
     return kind(**values)
 
 
+def shown(value: Any) -> str:
+    """A value as a message shows it: at most some 80 characters."""
+    import reprlib
+
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = 80
+    return short.repr(value)
+
+
+def _check_texts(value: Any, where: str) -> None:
+    """UserError for an empty file name of a list, or a text that is far too long to be what it should be."""
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        raise UserError(f"{where} is a text of {len(value):,} characters; it takes at most {LONGEST_TEXT:,}")
+    if isinstance(value, dict):
+        for key, one in value.items():
+            _check_texts(one, f"{where}: {shown(key)}")
+    elif isinstance(value, list):
+        for one in value:
+            _check_texts(one, where)
+
+
 def fits(value: Any, kind: Any) -> bool:
-    """Whether a value of YAML is of a field's type; a whole number is a float, a truth value is no number."""
+    """Whether a value of YAML is of a field's type; a whole number is a float, a truth value is no number.
+
+    Numbers are finite, and whole ones have at most 63 bits, as in every table that is written.
+    """
     if kind is Any:
         return True
     if isinstance(kind, types.UnionType):
@@ -159,27 +192,33 @@ def fits(value: Any, kind: Any) -> bool:
     if get_origin(kind) in (list, tuple):
         return isinstance(value, list) and all(fits(one, get_args(kind)[0]) for one in value)
     if get_origin(kind) is dict:
-        return isinstance(value, dict)
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, dict) and all(isinstance(key, str) for key in value)
+    if kind is float and isinstance(value, float):
+        return math.isfinite(value)
+    if kind in (int, float):
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
     return isinstance(value, kind)
 
 
-def read_config(path: Path) -> Config:
-    """The configuration at ``path``; file names in it are relative to its folder. UserError for anything wrong."""
-    import yaml
+def read_config(path: Path, allow_code: Collection[str] = ()) -> Config:
+    """The configuration at ``path``; file names in it are relative to its folder.
 
-    try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} can't be read as YAML: {' '.join(str(error).split())}") from error
+    Args:
+        path: a YAML file, read strictly; see `strict_yaml`.
+        allow_code: generators and judges ``module:Class`` that the user allows it to run.
+
+    Raises:
+        UserError: for anything wrong, and for a class that would run code unallowed.
+    """
+    from aobench.build.checks import check_values
+    from aobench.build.own_classes import refuse_code
+    from aobench.build.strict_yaml import read_yaml
+
+    given = read_yaml(path)
     if isinstance(given, dict):
         given = {"distinct": {}, **given}
     config: Config = _make(Config, given, str(path))
-    from aobench.build.checks import check_values
-
+    refuse_code([config.generate.generator, *(judge.kind for judge in config.validate.judges)], allow_code, str(path))
     check_values(config, str(path))
     return config
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from aobench.audit.forms import Forms
 from aobench.audit.names import Vocabulary
 from aobench.audit.text import words
+from aobench.csv_tables import read_numbered_rows
 from aobench.errors import UserError
 from aobench.models.registry import did_you_mean
 
@@ -100,18 +100,9 @@ def _by_form(every: Iterable[Forms]) -> dict[tuple[str, ...], list[int]]:
 
 def listed(path: Path, vocabulary: Vocabulary) -> dict[tuple[int, int], str]:
     """The explicit exclusions: a CSV with the columns attribute, object, reason; an empty field means every one."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"exclude: {path} can't be read ({error}); give a CSV file in UTF-8") from error
-    rows = csv.DictReader(lines)
-    if not set(COLUMNS) <= set(rows.fieldnames or ()):
-        raise UserError(f"{path} needs the columns attribute, object, reason, parted by commas, in its first line")
     found: dict[tuple[int, int], str] = {}
-    for row in rows:
-        where = f"{path}, line {rows.line_num}"
-        if any(row[column] is None for column in COLUMNS):
-            raise UserError(f"{where} lacks its object; to exclude every object write a comma: {row['attribute']},")
+    for line, row in read_numbered_rows(path, COLUMNS, "the exclusions"):
+        where = f"{path}, line {line:,}"
         a, o = row["attribute"].strip(), row["object"].strip()
         if not (a or o):
             raise UserError(f"{where} names neither attribute nor object")

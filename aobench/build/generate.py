@@ -15,18 +15,22 @@ from tqdm import tqdm
 from aobench.build.compose import TABLE as COMPOSITIONS
 from aobench.build.compose import image_seed, label
 from aobench.build.config import Generate
-from aobench.build.generators import Generator, Made, Task, find_generator, make_generator
+from aobench.build.generators import KINDS, Made, Task, find_generator, make_generator
 from aobench.build.loading import placed_model, weights_mark
+from aobench.build.own_classes import naming
 from aobench.build.pictures import pictures_mark, with_pictures
 from aobench.build.steps import changes, digest, folder, read_rows, write_manifest, write_table
 from aobench.errors import UserError
-from aobench.files import write_in_one_move
+from aobench.files import read_json, write_in_one_move
+from aobench.images import BadImageError, read_upright
 
 TABLE = "images.parquet"
+#: Images that one build makes at most: their list is held in memory.
+MOST_IMAGES = 20_000_000
 RECIPE = "recipe.json"
 SCHEMA = [("image_id", "string"), ("attribute", "string"), ("object", "string"), ("index", "int64"), ("seed", "int64"),
           ("prompt", "string"), ("file", "string"), ("sha256", "string"), ("width", "int64"), ("height", "int64"),
-          ("flagged", "bool")]  # fmt: skip
+          ("flagged", "bool"), ("fault", "string")]  # fmt: skip
 
 
 def made_from(options: Generate, seed: int, out: Path, config_path: Path) -> dict[str, Any]:
@@ -40,7 +44,7 @@ def made_from(options: Generate, seed: int, out: Path, config_path: Path) -> dic
 def _weights(options: Generate, config_path: Path) -> dict[str, str]:
     """The mark of the model's weights; nothing where images are drawn by program."""
     model, revision = placed_model(config_path, options.model), options.options.get("revision")
-    own = ":" in options.generator and Path(model).is_dir()
+    own = options.generator not in KINDS and Path(model).is_dir()
     if not own and options.generator != "diffusion":
         return {}
     return {"weights": weights_mark(model, revision if isinstance(revision, str) else None)}
@@ -76,9 +80,13 @@ def _is_as_made(where: Path, row: Mapping[str, Any]) -> bool:
 def tasks_of(options: Generate, seed: int, out: Path) -> list[Task]:
     """Every image that the step makes, in order."""
     tasks = []
-    for row in read_rows(folder(out, "compose") / COMPOSITIONS):
-        if not row["kept"]:
-            continue
+    kept = [row for row in read_rows(folder(out, "compose") / COMPOSITIONS) if row["kept"]]
+    if len(kept) * options.images > MOST_IMAGES:
+        raise UserError(
+            f"generate: images is {options.images:,} of {len(kept):,} compositions each, more than {MOST_IMAGES:,} in "
+            "all; ask for fewer"
+        )
+    for row in kept:
         attribute, name = row["attribute"], row["object"]
         for index in range(options.images):
             template = options.prompts[index % len(options.prompts)]
@@ -110,13 +118,17 @@ def run(
     generator = make_generator(options.generator, placed_model(config_path, options.model), call)
     mine = waiting[accelerator.process_index :: accelerator.num_processes]
     for batch in tqdm(mine, desc="generate", unit="batch", disable=None):
-        _make(generator, batch, missing, where)
+        with naming(f"the generator {options.generator!r}"):
+            drawn = generator(batch)
+        _write_images(_one_each(drawn, batch, options.generator), missing, where)
     accelerator.wait_for_everyone()
     if not accelerator.is_main_process:
         return generator.facts
     rows = [_row(where, task) for task in tasks]
     table = write_table(where / TABLE, rows, SCHEMA)
-    facts = {"images": len(rows), "flagged": sum(row["flagged"] for row in rows), **generator.facts}
+    broken = sum(bool(row["fault"]) for row in rows)
+    flagged = sum(row["flagged"] for row in rows) - broken
+    facts = {"images": len(rows), "flagged": flagged, **({"broken": broken} if broken else {}), **generator.facts}
     if "model" in facts:
         facts["model"] = options.model  # as the configuration names it, not where it lies
     write_manifest(out, "generate", made, [table], facts)
@@ -133,9 +145,10 @@ def _same_recipe(made: Mapping[str, Any], where: Path) -> None:
         write_in_one_move(path, (json.dumps(given, indent=2, sort_keys=True, default=str) + "\n").encode())
         return
     try:
-        different = changes(json.loads(path.read_text(encoding="utf-8")), given)
-    except (ValueError, AttributeError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete {where}, whose images nobody can vouch for") from error
+        then = read_json(path, "the recipe")
+    except UserError as error:
+        raise UserError(f"{error}; delete {where}, whose images nobody can vouch for") from error
+    different = changes(then, given)
     if different:
         raise UserError(
             f"{where} holds images made with {' and '.join(different)}; delete that folder, change out, or undo that "
@@ -161,25 +174,32 @@ def _missing(where: Path, tasks: Sequence[Task]) -> set[str]:
 
 def _says(where: Path, task: Task) -> bool:
     """Whether the file is a whole PNG that says this prompt and seed."""
-    from PIL import Image
-
     try:
-        with Image.open(_path(where, task)) as image:
-            image.load()
-            return image.info.get("prompt") == task.prompt and image.info.get("seed") == str(task.seed)
-    except Exception:  # Pillow has many errors for damaged files
+        said = read_upright(_path(where, task), ("PNG",)).info
+    except BadImageError:
         return False
+    return said.get("prompt") == task.prompt and said.get("seed") == str(task.seed)
 
 
 def _path(where: Path, task: Task) -> Path:
     return where / "images" / f"{task.image_id}.png"
 
 
-def _make(generator: Generator, batch: list[Task], missing: Collection[str], where: Path) -> None:
-    made = generator(batch)
-    if len(made) != len(batch):
-        raise UserError(f"the generator gave {len(made)} images for {len(batch)} tasks")
-    for task, one in zip(batch, made, strict=True):
+def _one_each(drawn: Any, batch: list[Task], name: str) -> list[tuple[Task, Made]]:
+    """Each task with its image. UserError where a generator of one's own gave anything else."""
+    from PIL import Image
+
+    if not isinstance(drawn, list | tuple) or len(drawn) != len(batch):
+        many = f"{len(drawn)} images" if isinstance(drawn, list | tuple) else f"a {type(drawn).__name__}"
+        raise UserError(f"the generator {name!r} gave {many} for {len(batch)} tasks; it is to give a list, one a task")
+    for one in drawn:
+        if not isinstance(one, Made) or not isinstance(one.image, Image.Image):
+            raise UserError(f"the generator {name!r} gave {type(one).__name__}; it is to give Made(a PIL image)")
+    return list(zip(batch, drawn, strict=True))
+
+
+def _write_images(drawn: Sequence[tuple[Task, Made]], missing: Collection[str], where: Path) -> None:
+    for task, one in drawn:
         path = _path(where, task)
         if task.image_id in missing:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -187,11 +207,13 @@ def _make(generator: Generator, batch: list[Task], missing: Collection[str], whe
 
 
 def _png(task: Task, made: Made) -> bytes:
-    """The image as PNG, which itself says its prompt, its seed and whether a safety checker objected."""
+    """The image as PNG, which itself says its prompt, its seed, whether it was flagged, and its fault."""
     from PIL.PngImagePlugin import PngInfo
 
     about = PngInfo()
-    for key, value in (("prompt", task.prompt), ("seed", str(task.seed)), ("flagged", str(int(made.flagged)))):
+    flagged = str(int(made.flagged or bool(made.fault)))
+    said = {"prompt": task.prompt, "seed": str(task.seed), "flagged": flagged}
+    for key, value in (said | ({"fault": made.fault} if made.fault else {})).items():
         about.add_itxt(key, value)
     stream = io.BytesIO()
     made.image.convert("RGB").save(stream, format="PNG", pnginfo=about)
@@ -199,15 +221,11 @@ def _png(task: Task, made: Made) -> bytes:
 
 
 def _row(where: Path, task: Task) -> dict[str, Any]:
-    from PIL import Image
-
     path = _path(where, task)
     try:
-        with Image.open(path) as image:
-            image.load()
-            width, height = image.size
-            flagged = image.info.get("flagged") == "1"
-    except OSError as error:
+        image = read_upright(path, ("PNG",))
+    except BadImageError as error:
         raise UserError(f"{path} can't be read ({error}); delete it, and the next run makes it again") from error
+    about = {"flagged": image.info.get("flagged") == "1", "fault": str(image.info.get("fault", ""))}
     return {**dataclasses.asdict(task), "file": path.relative_to(where).as_posix(), "sha256": digest(path),
-            "width": width, "height": height, "flagged": flagged}  # fmt: skip
+            "width": image.width, "height": image.height, **about}  # fmt: skip

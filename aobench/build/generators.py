@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aobench.build.loading import one_line
+from aobench.build.own_classes import GENERATORS, find_class, naming, refuse_call
 from aobench.errors import UserError
 from aobench.evaluation.processes import quiet_bars
 
@@ -30,10 +30,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Made:
-    """An image, and whether a safety checker objected to it (it is black then)."""
+    """An image, and whether a safety checker objected to it (it is black then).
+
+    ``fault``: why it is no picture at all, such as pixels that aren't numbers; empty where it is one.
+    """
 
     image: Image.Image
     flagged: bool = False
+    fault: str = ""
 
 
 class Generator(Protocol):
@@ -108,11 +112,15 @@ class Diffusion:
         dtype, revision = self.call.pop("dtype", "float32"), self.call.pop("revision", None)
         if dtype not in ("float32", "float16", "bfloat16"):
             raise UserError(f"generate: options: dtype is float32, float16 or bfloat16, not {dtype!r}")
+        parts = load_parts(model, revision, getattr(torch, dtype))
         with one_line(model):
             self.pipe = AutoPipelineForText2Image.from_pretrained(
-                model, dtype=getattr(torch, dtype), revision=revision, use_safetensors=True
+                model, dtype=getattr(torch, dtype), revision=revision, use_safetensors=True, **parts
             )
         _check_call(self.pipe, self.call)
+        takes = inspect.signature(self.pipe.__call__).parameters
+        # Numbers, where the pipeline gives them: a picture can't say that a pixel was none.
+        self.output = {"output_type": "np"} if "output_type" in takes else {}
         device = PartialState().device
         self.pipe.to(device)
         self.pipe.set_progress_bar_config(disable=True)
@@ -130,7 +138,8 @@ class Diffusion:
 
         noise = [torch.Generator("cpu").manual_seed(task.seed) for task in tasks]
         try:
-            output = self.pipe(prompt=[task.prompt for task in tasks], generator=noise, **self.call)
+            prompts = [task.prompt for task in tasks]
+            output = self.pipe(prompt=prompts, generator=noise, **self.call, **self.output)
         except (RuntimeError, MemoryError) as error:
             if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
                 raise UserError(f"generate: the pipeline fails with these options: {_first_line(error)}") from error
@@ -141,14 +150,84 @@ class Diffusion:
             clear_device_cache(garbage_collection=True)
             middle = len(tasks) // 2
             return [*self(tasks[:middle]), *self(tasks[middle:])]
-        except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+        except (TypeError, ValueError) as error:  # what pipelines raise on values of options
             raise UserError(f"generate: options: the pipeline refuses them: {_first_line(error)}") from error
         flags = getattr(output, "nsfw_content_detected", None) or [False] * len(tasks)
-        if len(output.images) != len(tasks) or not all(hasattr(image, "save") for image in output.images):
+        if len(output.images) != len(tasks) or not all(map(_is_picture, output.images)):
             raise UserError(
                 f"generate: options {self.call} don't give one picture a prompt; take out what changes that"
             )
-        return [Made(image, bool(flag)) for image, flag in zip(output.images, flags, strict=True)]
+        return [_as_made(image, bool(flag)) for image, flag in zip(output.images, flags, strict=True)]
+
+
+def _is_picture(output: Any) -> bool:
+    """Whether it is a picture, or an array of one: height x width x 1, 3 or 4."""
+    shape: tuple[int, ...] = getattr(output, "shape", ())
+    return hasattr(output, "save") or (len(shape) == 3 and shape[2] in (1, 3, 4))
+
+
+def _as_made(output: Any, flagged: bool) -> Made:
+    """A picture of a pipeline's output, numbers of 0 to 1, rounded as diffusers does; a fault is named."""
+    import numpy as np
+    from PIL import Image
+
+    fault = ""
+    if not hasattr(output, "save"):
+        if not np.isfinite(output).all():
+            fault = "its pixels are not numbers"
+        pixels = (np.nan_to_num(output, nan=0, posinf=0, neginf=0) * 255).round().astype("uint8")
+        output = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels[..., :3])
+    if not (fault or flagged) and all(low == high for low, high in _extrema(output)):
+        fault = "it is of one colour"
+    return Made(output, flagged or bool(fault), fault)
+
+
+def _extrema(image: Image.Image) -> tuple[tuple[float, float], ...]:
+    """The least and the greatest value of each channel of the picture in RGB."""
+    return image.convert("RGB").getextrema()  # type: ignore[return-value]
+
+
+def load_parts(model: str, revision: str | None, dtype: Any) -> dict[str, Any]:
+    """The networks of a pipeline (U-Net, VAE, text encoders, checkers), each with all its weights.
+
+    Raises:
+        UserError: where weights of one are missing, unused, of another shape or no numbers; where a
+            tokenizer has no vocabulary, or more of it than its text encoder.
+    """
+    from diffusers import DiffusionPipeline, ModelMixin
+    from transformers import PreTrainedModel
+
+    from aobench.models.checkpoints import library_reads, load_checked
+    from aobench.models.tokenizers import load_tokenizer
+
+    parts: dict[str, Any] = {}
+    with library_reads(f"the pipeline {model!r}"):
+        index = DiffusionPipeline.load_config(model, revision=revision)
+    named = {name: value for name, value in index.items() if isinstance(value, list | tuple) and len(value) == 2}
+    for name, (library, class_name) in named.items():
+        kind = _class_of(library, class_name)
+        if isinstance(kind, type) and issubclass(kind, (ModelMixin, PreTrainedModel)):
+            parts[name] = load_checked(
+                kind, model, f"{model}, {name}", subfolder=name, revision=revision, dtype=dtype, use_safetensors=True
+            )
+    for name in named:
+        encoder = parts.get(name.replace("tokenizer", "text_encoder"))
+        if name.startswith("tokenizer") and encoder is not None:
+            rows = encoder.get_input_embeddings().num_embeddings
+            load_tokenizer(model, f"{model}, {name}", rows, subfolder=name, revision=revision)
+    return parts
+
+
+def _class_of(library: Any, name: Any) -> Any:
+    """A class by model_index.json: of diffusers, transformers, or a pipeline of diffusers that brings its own."""
+    import diffusers
+    import transformers
+
+    if not library or not name:
+        return None  # a part that this pipeline goes without
+    known = {"diffusers": diffusers, "transformers": transformers}
+    home = known.get(library) or getattr(diffusers.pipelines, str(library), None)
+    return getattr(home, str(name), None)  # nothing that a file names is imported
 
 
 def _first_line(error: BaseException) -> str:
@@ -170,25 +249,28 @@ def _check_call(pipe: Any, call: Mapping[str, Any]) -> None:
             raise UserError(f"generate: options: {type(pipe).__name__} has no option {name!r}{hint}")
 
 
+#: Kinds and where they are.
+KINDS = {
+    "renderer": "aobench.build.generators:Renderer",
+    "diffusion": "aobench.build.generators:Diffusion",
+}
+
+
 def find_generator(name: str) -> Any:
-    """The class of 'renderer', 'diffusion', or one's own 'package.module:Class'. UserError where there is none."""
-    known: dict[str, Any] = {"renderer": Renderer, "diffusion": Diffusion}
-    if name in known:
-        return known[name]
-    module, colon, attribute = name.partition(":")
-    if not colon:
-        raise UserError(f"no generator {name!r}; there are {', '.join(known)}, or package.module:Class")
-    with one_line(name):
-        return getattr(import_module(module), attribute)
+    """The class of 'renderer', 'diffusion', an entry point, or one's own 'package.module:Class'.
+
+    Raises:
+        UserError: where there is none. Whose configuration says the name: `own_classes.refuse_code`.
+    """
+    return find_class(name, KINDS, GENERATORS, "generator")
 
 
 def make_generator(name: str, model: str, options: dict[str, Any]) -> Generator:
-    """A generator of the class that `find_generator` finds."""
+    """A generator of the class that `find_generator` finds. A bug in one's own class shows its traceback."""
     kind = find_generator(name)
-    try:
-        inspect.signature(kind).bind(model, options)
-    except (TypeError, ValueError) as error:
-        raise UserError(
-            f"{name!r} is no generator ({error}); name a class that is called as (model, options)"
-        ) from error
-    return kind(model, options)
+    refuse_call(kind, (model, options), name, "generator", "(model, options)")
+    with naming(f"the generator {name!r}"):
+        generator: Generator = kind(model, options)
+    if not isinstance(getattr(generator, "facts", None), dict):
+        raise UserError(f"{name!r} is no generator: its objects lack the dictionary facts")
+    return generator

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 def mean_log_probability(model: str, texts: Sequence[str], batch_size: int = 64) -> list[float]:
     """Mean log-probability of a token (nats, the first one not counted) of each text under the model of that id."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
-    from aobench.build.loading import one_line
+    from aobench.models.checkpoints import load_checked
+    from aobench.models.tokenizers import load_tokenizer
 
-    with one_line(model):
-        tokenizer = AutoTokenizer.from_pretrained(model)
-        network = AutoModelForCausalLM.from_pretrained(model).eval()
-    tokenizer.padding_side = "right"
+    network = load_checked(AutoModelForCausalLM, model)
+    tokenizer = load_tokenizer(model, rows=network.get_input_embeddings().num_embeddings)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     found: list[float] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -10,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import write_in_one_move
+from aobench.files import read_json, sha256_of, write_in_one_move
 
 MANIFEST = "manifest.json"
-PARTS, PARTS_OF_DISTINCT = ("made_from", "files", "facts"), ("options", "counts")
+#: Of a manifest: SHA-256 of the rest.
+SEAL = "sha256_of_the_rest"
 STEPS = ("compose", "generate", "validate", "distinct", "package")
 #: What a change of a part of ``made_from`` is called.
 CHANGED = {
@@ -29,12 +29,10 @@ def folder(out: Path, step: str) -> Path:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file. UserError where it is missing."""
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; run the step that makes it first: imagenet-ao build CONFIG") from error
+    """SHA-256 of a file. UserError where it is missing, or no regular file that can be read."""
+    if not path.exists():
+        raise UserError(f"{path} is missing; run the step that makes it first: imagenet-ao build CONFIG")
+    return sha256_of(path)
 
 
 def versions() -> dict[str, str | None]:
@@ -58,16 +56,28 @@ def sweep(out: Path, step: str) -> None:
 def read_manifest(out: Path, step: str) -> dict[str, Any] | None:
     """The manifest of a finished step, or None. UserError where it can't be read."""
     path = folder(out, step) / MANIFEST
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.is_symlink() and not path.exists():
         return None
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); delete it, and the step runs again") from error
-    parts = PARTS_OF_DISTINCT if step == "distinct" else PARTS
-    if not isinstance(found, dict) or not all(isinstance(found.get(part), dict) for part in parts):
-        raise UserError(f"{path} is damaged (it lacks {', '.join(parts)}); delete it, and the step runs again")
-    return found
+    again = "delete it, and the step runs again (what it made is kept where it is whole)"
+    try:
+        content = read_json(path, "the manifest")
+    except UserError as error:
+        raise UserError(f"{error}: it is damaged; {again}") from error
+    mark = content.pop(SEAL, None)
+    if mark != sha256_of(_written(content)):
+        why = "was written by an earlier version" if mark is None else "is damaged: it is not as its step left it"
+        raise UserError(f"{path} {why}; {again}")
+    return content
+
+
+def _written(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode()
+
+
+def sealed(content: Mapping[str, Any]) -> bytes:
+    """A manifest as it is written: JSON with a digest of the rest in it, so that damage shows."""
+    plain = json.loads(json.dumps(dict(content)))
+    return _written({**plain, SEAL: sha256_of(_written(plain))})
 
 
 def write_manifest(
@@ -82,8 +92,7 @@ def write_manifest(
         "facts": dict(facts),
         "versions": versions(),
     }
-    text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-    write_in_one_move(where / MANIFEST, text.encode())
+    write_in_one_move(where / MANIFEST, sealed(content))
 
 
 def is_done(out: Path, step: str, made_from: Mapping[str, Any]) -> bool:
@@ -110,7 +119,7 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         before, after = then.get(key), now.get(key)
         if before == after or (key == "weights" and _settled(before, after) == before):
             continue
-        if key == "options" and before and after:
+        if key == "options" and isinstance(before, dict) and isinstance(after, dict):
             differing = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
             found.append(f"other options ({', '.join(differing)})")
         else:

@@ -44,7 +44,8 @@ def candidates(
 ) -> Candidates:
     """Candidates of ``mode`` for a split whose images have the (attribute id, object id) ``pairs``.
 
-    Closed lists hold what occurs in the split, in id order. Raises UserError for an unknown mode.
+    Closed lists hold what occurs in the split, in id order. Raises UserError for an unknown mode, and where
+    two candidates are one and the same text.
     """
     if mode == "closed":
         chosen = sorted(set(pairs))
@@ -57,5 +58,24 @@ def candidates(
     else:
         raise UserError(f"unknown candidates {mode!r}; choose one of {', '.join(MODES)}")
     names = tuple(" ".join(([attributes[a]] if a >= 0 else []) + ([objects[o]] if o >= 0 else [])) for a, o in chosen)
+    _refuse_one_text(names, chosen, attributes, objects)
     ids = (tuple(a for a, _ in chosen), tuple(o for _, o in chosen))
     return Candidates(mode, *ids, names, tuple(attributes), tuple(objects))
+
+
+def _refuse_one_text(
+    names: Sequence[str], chosen: Sequence[tuple[int, int]], attributes: Sequence[str], objects: Sequence[str]
+) -> None:
+    """Raise UserError where two candidates read alike, such as "red" + "brick bakery" and "red brick" + "bakery"."""
+    seen: dict[str, tuple[int, int]] = {}
+    for name, pair in zip(names, chosen, strict=True):
+        other = seen.setdefault(" ".join(name.split()), pair)
+        if other != pair:
+            first, second = (
+                " + ".join(repr(listed[i]) for listed, i in zip((attributes, objects), ids, strict=True) if i >= 0)
+                for ids in (other, pair)
+            )
+            raise UserError(
+                f"two candidates are one and the same text, {name!r}: {first} and {second}; no model can tell them "
+                "apart: rename an attribute or object of the set, or take one of the two out"
+            )

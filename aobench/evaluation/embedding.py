@@ -41,7 +41,8 @@ def _bar(total: int, what: str, unit: str, accelerator: Accelerator) -> Any:
 
 def _model_key(model: Model) -> dict[str, Any]:
     info = model.info
-    return {"kind": info.kind, "revision": info.revision, "dtype": info.dtype, "attention": info.notes.get("attention")}
+    key = {"kind": info.kind, "revision": info.revision, "dtype": info.dtype, "attention": info.notes.get("attention")}
+    return key | ({"classes": info.notes["classes"]} if "classes" in info.notes else {})
 
 
 def embed_names(
@@ -55,7 +56,10 @@ def embed_names(
     unique = sorted(set(names))
     if not unique:
         raise UserError("there are no candidates to choose from: the dataset is empty")
-    key = {"what": "texts", **_model_key(model), "templates": texts_hash(templates), "names": texts_hash(unique)}
+    key = {
+        "what": "texts", **_model_key(model), "templates": texts_hash(templates), "names": texts_hash(unique),
+        "tokens": "padded as the kind was trained",  # not, as once, as tokenizer_config.json has it
+    }  # fmt: skip
     store = Store(folder, key, len(unique), NAMES)
     mine = _mine(store, accelerator)
     with _bar(sum(len(store.items(s)) for s in mine) * len(templates), "texts", "text", accelerator) as bar:
@@ -80,6 +84,8 @@ def image_store(model: Model, split: Split, folder: Path, size: int, draft: int 
         "compiled": bool(model.info.notes.get("compiled")),
         "fingerprint": split.fingerprint, "split": split.name,
     }  # fmt: skip
+    if split.pixels is not None:  # the fingerprint of a drawn set does not hang on its pixels, these vectors do
+        key["pixels"] = split.pixels
     return Store(folder, key, len(split), size)
 
 

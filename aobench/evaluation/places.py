@@ -65,14 +65,6 @@ def result_names(models: Sequence[str]) -> list[str]:
     return names
 
 
-def check_source(config: str | None, data_dir: str | None, dataset: str | None = None) -> None:
-    """Raise UserError for options of which one would be passed over in silence."""
-    if dataset and data_dir:
-        raise UserError("--dataset and --data-dir name two datasets; give one of them")
-    if data_dir and config == "mini":
-        raise UserError("--config mini is drawn by the package: leave out --data-dir, or give --config v2")
-
-
 def check_folders(models: Sequence[str], folders: Sequence[Path]) -> None:
     """Raise UserError where a model's result would replace that of another model; loads no model.
 

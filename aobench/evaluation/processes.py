@@ -83,14 +83,17 @@ class Together:
         return self._exchange(None, find() if self.is_main_process else None)
 
     @contextlib.contextmanager
-    def failing_as_one(self) -> Iterator[None]:
-        """With several processes an error inside ends them all with status 2 and is told once."""
+    def failing_as_one(self, debug: bool = False) -> Iterator[None]:
+        """With several processes an error inside ends them all by SystemExit with status 2, and is told once.
+
+        A user's mistake is told in a line, or with ``debug`` as any other error: with its traceback.
+        """
         try:
             yield
         except Exception as error:
             if self.num_processes == 1:
                 raise
-            known = isinstance(error, UserError | OSError)
+            known = isinstance(error, UserError | OSError) and not debug
             self._exchange(f"imagenet-ao: {error}" if known else traceback.format_exc().rstrip(), None)
         else:
             self.wait_for_everyone()
@@ -109,17 +112,13 @@ class Together:
         sys.stdout.flush()
         sys.stderr.flush()
         self.accelerator.wait_for_everyone()  # the launcher ends the others as soon as one is gone
-        os._exit(2)
+        raise SystemExit(2)  # no Exception: nobody may take it for an error to go on after, or to tell again
 
 
 def end_processes(accelerator: Any) -> None:
-    """Wait for all, and leave; with several processes this does not return."""
+    """Wait for all; the process itself goes on. Whoever owns it ends it, as the command does."""
     accelerator.wait_for_everyone()
     accelerator.end_training()
-    if accelerator.num_processes > 1:  # threads of the process group now and then abort an orderly exit
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
 
 
 def quiet_bars() -> None:

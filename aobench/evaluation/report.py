@@ -20,10 +20,14 @@ STACK = ("torch", "transformers", "datasets", "evaluate", "accelerate", "hugging
 #: Accuracies, in the order of every table.
 KINDS = ("composition", "attribute", "object")
 
+#: What a classifier's notes say of its classes where there is nothing to tell.
+IN_ORDER = "named, in ImageNet's order"
+
 #: Keys of results.json, each explained. Rows that differ in what is marked * are not comparable.
 RESULT_KEYS = {
     "model": "* id, kind, revision, processor, dtype, device of the model",
-    "dataset": "* name, config, limit (where --limit left images out) and, by split, fingerprint and number of images",
+    "dataset": "* name, config, limit (where --limit left images out) and, by split, fingerprint and number of images; "
+    "of a drawn set a digest of its pixels, too, which is noted and need not be the same",
     "templates": "* SHA-256 (16 digits) and number of the prompt templates",
     "candidates": "* by split: mode, SHA-256 (16 digits) and number of the candidates",
     "settings": "* options that change numbers: draft, attention, compile; of each what the user chose",
@@ -60,13 +64,18 @@ def provenance(
             "name": Path(dataset).resolve().name if Path(dataset).is_dir() else dataset,  # the place is nobody else's
             "config": config,
             **short,
-            "splits": {s.name: {"fingerprint": s.fingerprint, "n": len(s)} for s in splits},
+            "splits": {s.name: _split_facts(s) for s in splits},
         },
         "templates": {"hash": texts_hash(templates), "n": len(templates)} if model.info.names_attributes else None,
         "settings": {name: value for name, value in (settings or {}).items() if value},
         "code": version(),
         "stack": {name: metadata.version(name) for name in STACK} | {"python": platform.python_version()},
     }
+
+
+def _split_facts(split: Any) -> dict[str, Any]:
+    pixels = {} if split.pixels is None else {"pixels": split.pixels}
+    return {"fingerprint": split.fingerprint, "n": len(split), **pixels}
 
 
 def version() -> str:
@@ -144,6 +153,14 @@ def _notes(name: str, predictions: Predictions, figures: dict[str, Any]) -> list
         notes.append(f"{name}: a {trial(made)}: not a result on the whole set.")
     if chosen := chosen_settings(made):
         notes.append(f"{name} ran with {chosen}: it compares with results of the same options only.")
+    told = made["model"].get("notes", {})
+    for split, cut in told.get("prompts_cut", {}).items():
+        notes.append(
+            f"{name}, {split}: {cut:,} prompts had more tokens than the text tower takes and were cut: "
+            "their names may be incomplete (use shorter --templates)."
+        )
+    if "classes" in told and told["classes"] != IN_ORDER:
+        notes.append(f"{name}: the classes of its output are {told['classes']}.")
     for split in made["dataset"]["splits"]:
         if split not in figures["splits"]:
             notes.append(f"{name}: the table holds no images of {split}, though the run had some.")

@@ -68,17 +68,19 @@ def _choices(model: Model, split: Split, mode: str) -> tuple[Candidates, list[in
 
 def run_split(
     model: Model, split: Split, settings: Settings, accelerator: Accelerator
-) -> tuple[pa.Table, Candidates, dict[str, float]]:
-    """Rows for every image of ``split``, the candidates, and seconds by phase.
+) -> tuple[pa.Table, Candidates, dict[str, float], int]:
+    """Rows for every image of ``split``, the candidates, seconds by phase, and how many prompts were cut.
 
     Shards of images and of names go round the processes; each is the same whoever computes it.
     """
     from accelerate.utils import gather_object
 
     from aobench.evaluation.embedding import embed_images, embed_names, image_store
+    from aobench.evaluation.prompts import count_cut_prompts
     from aobench.evaluation.reading import workers_for
 
     listed, gold = _choices(model, split, settings.mode)
+    cut = count_cut_prompts(model, listed.names, settings.templates) if model.info.names_attributes else 0
     clock = [time.perf_counter()]
     classifier = None
     if model.info.names_attributes:
@@ -102,7 +104,7 @@ def run_split(
     clock.append(time.perf_counter())
     spent = [round(after - before, 3) for before, after in pairwise(clock)]
     phases = dict(zip(("texts", "images", "scoring"), spent, strict=True))
-    return rows, listed, phases
+    return rows, listed, phases, cut
 
 
 def _rank(
@@ -177,7 +179,10 @@ def run(
 ) -> tuple[Predictions, dict[str, dict[str, float]]]:
     """All splits; returns the predictions and the seconds by split and phase."""
     results = {split.name: run_split(model, split, settings, accelerator) for split in splits}
-    table = pa.concat_tables([rows for rows, _, _ in results.values()])
-    lists = {name: listed for name, (_, listed, _) in results.items()}
-    seconds = {name: spent for name, (_, _, spent) in results.items()}
+    table = pa.concat_tables([rows for rows, _, _, _ in results.values()])
+    lists = {name: listed for name, (_, listed, _, _) in results.items()}
+    seconds = {name: spent for name, (_, _, spent, _) in results.items()}
+    if cut := {name: count for name, (_, _, _, count) in results.items() if count}:
+        made = provenance["model"]
+        provenance = {**provenance, "model": {**made, "notes": {**made["notes"], "prompts_cut": cut}}}
     return Predictions(table, lists, model.info.names_attributes, provenance), seconds

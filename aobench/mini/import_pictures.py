@@ -11,7 +11,6 @@ python -m aobench.mini.import_pictures --fluent PACKAGE --noto PACKAGE [--object
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import json
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from aobench.csv_tables import read_csv_rows
 from aobench.mini.pictures import HERE, fit
 
 #: Where a drawing is stored, by the name of the layout.
@@ -70,8 +70,7 @@ def main() -> None:
         "fluent": partial(fluent, args.fluent),
         "noto": partial(noto, args.noto),
     }
-    with open(args.objects, encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = read_csv_rows(args.objects, ("object", "codepoint"), "the objects")
     for style, draw in styles.items():
         for row in rows:
             path = args.out / LAYOUTS[args.layout].format(style=style, name=row["object"].replace(" ", "_"))

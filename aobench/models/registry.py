@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
-from aobench.models.base import LoadOptions
+from aobench.models.base import ADAPTERS, LoadOptions, is_bad_files
 
 if TYPE_CHECKING:
     import torch
@@ -78,13 +78,13 @@ def resolve(name: str) -> Resolved:
             point = extensions[prefix]
             return Resolved(name, lambda device, options: point.load()(rest, device, options))
         if prefix in PREFIXES:
-            return Resolved(name, lambda device, options: _from_path(PREFIXES[prefix])(rest, device, options))
+            return Resolved(name, lambda device, options: _loaded(PREFIXES[prefix], name, rest, device, options))
         kinds = [*PREFIXES, *extensions]
         raise UserError(f"no kind of model {prefix!r}; there are {', '.join(kinds)}{did_you_mean(prefix, kinds)}")
     lite = re.fullmatch(r"efficientnet-lite([0-2])", name)
     if lite:
         path = "aobench.models.efficientnet_lite:EfficientNetLite"
-        return Resolved(name, lambda device, options: _from_path(path)(lite.group(1), device, options))
+        return Resolved(name, lambda device, options: _loaded(path, name, lite.group(1), device, options))
     return _transformers(name, extensions)
 
 
@@ -107,17 +107,25 @@ def _transformers(name: str, extensions: dict[str, metadata.EntryPoint]) -> Reso
             f"{name!r} is a {kind}; evaluated are image classifiers over ImageNet-1k, the dual encoders "
             f"{', '.join(DUAL_ENCODERS)}, and kinds that a package adds by an entry point in the group {GROUP}"
         )
-    return Resolved(name, lambda device, options: _loaded(path, source, name, config, device, options))
+    return Resolved(name, lambda device, options: _loaded(path, name, source, name, config, device, options))
 
 
 def _config(source: str, name: str) -> Any:
     if Path(source).is_dir() and not (Path(source) / "config.json").exists():
+        adapter = next((one for one in ADAPTERS if (Path(source) / one).exists()), None)
+        if adapter:
+            raise UserError(
+                f"the folder {name} holds an adapter ({adapter}) and no model; merge it into its base model (peft: "
+                "merge_and_unload, then save_pretrained) and name that folder"
+            )
         raise UserError(f"the folder {name} holds no model: config.json is missing; name a folder of save_pretrained")
     from transformers import AutoConfig
 
     try:
         return AutoConfig.from_pretrained(source)
     except Exception as error:
+        if not is_bad_files(error):
+            raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
             f"no model {name!r} was found or could be read{did_you_mean(name, WELL_KNOWN)}; name a folder, a Hub id "
@@ -125,9 +133,10 @@ def _config(source: str, name: str) -> Any:
         ) from error
 
 
-def _loaded(path: str, source: str, name: str, config: Any, device: torch.device, options: LoadOptions) -> Model:
-    try:
-        return _from_path(path)(source, name, config, device, options)
-    except (OSError, ValueError, ImportError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"the model {name!r} could not be loaded: {reason[:400]}") from error
+def _loaded(path: str, name: str, *arguments: Any) -> Model:
+    """The model of the class at ``path``, tried once: what is wrong with it is told before any image is run."""
+    from aobench.models.trial import try_once
+
+    model = _from_path(path)(*arguments)
+    try_once(model, name)
+    return model

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from aobench.errors import UserError
 from aobench.models.base import LoadOptions, ModelInfo
 from aobench.models.dual_encoder import load_weights
+from aobench.models.imagenet_classes import class_order
 from aobench.models.pixels import load_processor, transform_of
 from aobench.models.revision import revision_of
 
@@ -20,12 +20,9 @@ class TransformersClassifier:
     def __init__(self, source: str, name: str, config: Any, device: torch.device, options: LoadOptions) -> None:
         from transformers import AutoModelForImageClassification
 
-        if config.num_labels != 1000:
-            raise UserError(
-                f"{name} tells {config.num_labels} classes apart, not the 1000 of ImageNet-1k; "
-                "name a classifier that was trained on ImageNet-1k"
-            )
-        self.model = load_weights(AutoModelForImageClassification, source, options).to(device)
+        labels = [config.id2label.get(place, "") for place in range(config.num_labels)]
+        self.order = class_order(labels, config.num_labels, name)
+        self.model = load_weights(AutoModelForImageClassification, source, name, options).to(device)
         processor = load_processor(source)
         self.transform = transform_of(processor)
         self.device = device
@@ -38,10 +35,15 @@ class TransformersClassifier:
             dtype=options.dtype,
             device=device.type,
             names_attributes=False,
-            notes={"pixels": type(self.transform).__name__, "compiled": options.compile},
+            notes={
+                "pixels": type(self.transform).__name__,
+                "classes": self.order.note,
+                "compiled": options.compile,
+            },
         )
 
     @torch.inference_mode()
     def encode_images(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """float32 scores, N x 1000, on the model's device."""
-        return self._forward(**self.transform.inputs(batch, self.device, self.model.dtype)).logits.float()
+        """float32 scores, N x 1000 in ImageNet's order, on the model's device."""
+        inputs = self.transform.inputs(batch, self.device, self.model.dtype)
+        return self.order.sorted_scores(self._forward(**inputs).logits.float())

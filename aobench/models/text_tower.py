@@ -8,13 +8,27 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from aobench.errors import UserError
 from aobench.models.base import unwrap
 from aobench.models.halving import Halving
 from aobench.models.kinds import DUAL_ENCODERS
 from aobench.models.prefix_tree import WIDTH, rows_of
+from aobench.models.tokenizers import refuse_strange_ids
 
 #: Tokens that go through the tower at once, by device.
 TOKENS = {"cpu": 4096, "cuda": 65536}
+
+
+def _padding_token(tokenizer: Any, config: Any, kind: str) -> int:
+    """The tokenizer's, for altclip the tower's, which counts places by it. UserError where padding is seen."""
+    if kind == "altclip":
+        return int(config.pad_token_id)
+    if tokenizer.pad_token_id is None and not DUAL_ENCODERS[kind].mask:
+        raise UserError(
+            f"the tokenizer of this {kind} names no pad_token, and the tower sees the padding; copy the model's own "
+            "tokenizer files into the folder"
+        )
+    return int(tokenizer.pad_token_id or 0)
 
 
 class TextTower:
@@ -28,12 +42,15 @@ class TextTower:
         self.model, self.tokenizer, self.kind, self.device = model, tokenizer, kind, device
         self.rule = DUAL_ENCODERS[kind]
         config = model.config.text_config
-        self.length = min(
-            self.rule.length or 10**9, tokenizer.model_max_length, getattr(config, "max_position_embeddings", 10**9)
-        )
+        self.rows = config.vocab_size
+        tokenizer.padding_side = tokenizer.truncation_side = "right"
+        # Not tokenizer.model_max_length: the tower's places and the rule say what it was trained with.
+        self.length = min(self.rule.length or 10**9, getattr(config, "max_position_embeddings", 10**9))
         if getattr(config, "model_type", "") == "xlm-roberta" or kind == "altclip":
             self.length = min(self.length, config.max_position_embeddings - config.pad_token_id - 1)
         self.eos = config.eos_token_id if self.rule.causal else None
+        self.pad = _padding_token(tokenizer, config, kind)
+        self._refuse_other_frame()
         self.tokens = TOKENS.get(device.type, TOKENS["cuda"])
         self.method = method or ("padded" if self.rule.padding == "max_length" else "trimmed")
         if method is None and self.rule.causal and self._tree_agrees():
@@ -44,10 +61,43 @@ class TextTower:
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> torch.Tensor:
         """Unit-length float32 N x D on the tower's device, in the order of ``texts``."""
-        tokens = self.tokenizer(list(texts), truncation=True, max_length=self.length)
-        sequences = [self._cut(ids) for ids in tokens["input_ids"]]
+        sequences = self.sequences(texts)
+        refuse_strange_ids(sequences, self.rows, self.model.config.name_or_path or self.kind)
         embedded = self._by_tree(sequences) if self.method == "tree" else self._by_length(sequences)
         return functional.normalize(embedded, dim=-1)
+
+    def sequences(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of each text that the tower sees, cut to its length, without padding."""
+        tokens = self.tokenizer(list(texts), truncation=True, max_length=self.length, padding=False)
+        return [self._cut(ids) for ids in tokens["input_ids"]]
+
+    def too_long(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text has more tokens than the tower takes."""
+        tokens = self.tokenizer(list(texts), truncation=False, padding=False, verbose=False)
+        return [len(ids) > self.length for ids in tokens["input_ids"]]
+
+    def _refuse_other_frame(self) -> None:
+        """Raise UserError where texts don't begin and end as the tower's pooling needs it."""
+        if not self.rule.framed:
+            return
+        name = self.model.config.name_or_path or self.kind
+        texts = ["photo of the red lion", "the wooden banana"]
+        first, second = self.tokenizer(texts, truncation=True, max_length=self.length, padding=False)["input_ids"]
+        if first[0] != second[0]:
+            raise UserError(
+                f"the tokenizer of {name} begins texts without the token that a {self.kind} begins them with; copy "
+                "the model's own tokenizer files into the folder"
+            )
+        if self.eos is None:
+            return
+        legacy = self.eos == 2 and self.kind != "metaclip_2"
+        if first[-1] != second[-1] or (max(first) if legacy else self.eos) != first[-1] or first[-1] in first[:-1]:
+            ends = self.tokenizer.eos_token_id if first[-1] != second[-1] else first[-1]
+            raise UserError(
+                f"{name}: by config.json a text ends with the token {self.eos} (eos_token_id), by the tokenizer with "
+                f"{ends}: texts would be read at a wrong place; set text_config.eos_token_id to the tokenizer's, or "
+                "copy the model's own tokenizer files into the folder"
+            )
 
     def _end(self, ids: Sequence[int]) -> int:
         """Place of the token whose state is the text's; the rule of the kind's own pooling."""
@@ -77,18 +127,25 @@ class TextTower:
             ):
                 stop += 1
             part = order[start:stop]
-            batch = self.tokenizer.pad(
-                {"input_ids": [sequences[i] for i in part]},
-                padding="max_length" if self.method == "padded" else "longest",
-                max_length=self.length, return_tensors="pt",
-            )  # fmt: skip
-            embedded = self._plain({k: batch[k] for k in self.tokenizer.model_input_names if k in batch})
+            embedded = self._plain(self._padded([sequences[i] for i in part]))
             if out is None:
                 out = embedded.new_empty(len(sequences), embedded.shape[1])
             out[torch.tensor(part, device=out.device)] = embedded
             start = stop
         assert out is not None
         return out
+
+    def _padded(self, sequences: list[list[int]]) -> dict[str, torch.Tensor]:
+        """The tower's inputs, padded on the right, whatever the tokenizer's own settings are."""
+        longest = self.length if self.method == "padded" else max(map(len, sequences))
+        # What follows the end token of a causal tower is not seen; the end token again moves no pooling.
+        fill = [ids[-1] if self.eos is not None else self.pad for ids in sequences]
+        rows = [ids + [pad] * (longest - len(ids)) for ids, pad in zip(sequences, fill, strict=True)]
+        batch = {"input_ids": torch.tensor(rows)}
+        if self.rule.mask:
+            seen = [[1] * len(ids) + [0] * (longest - len(ids)) for ids in sequences]
+            batch["attention_mask"] = torch.tensor(seen)
+        return batch
 
     def _by_tree(self, sequences: list[list[int]]) -> torch.Tensor:
         out: torch.Tensor | None = None
@@ -123,9 +180,7 @@ class TextTower:
     def _tree_agrees(self) -> bool:
         """Whether the tree gives what the model's own forward pass gives, on trial texts."""
         texts = ["a photo of a red car.", "a photo of a red cat", "art", "a photo of a red car in the snow."]
-        sequences = [
-            self._cut(ids) for ids in self.tokenizer(texts, truncation=True, max_length=self.length)["input_ids"]
-        ]
+        sequences = self.sequences(texts)
         self._plain, self._rows = Halving(self._forward), Halving(self._forward_rows)
         try:
             a, b = (functional.normalize(f(sequences), dim=-1) for f in (self._by_tree, self._by_length))

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
 from aobench.errors import UserError
 from aobench.models.base import LoadOptions, ModelInfo
+from aobench.models.checkpoints import library_reads, refuse_not_numbers, watch_loading
+from aobench.models.imagenet_classes import WNID, class_order
 from aobench.models.revision import digest_of_state
 from aobench.models.transforms import FunctionTransform
 
 MEND = "timm: models need timm and torchvision: pip install timm torchvision"
+
+
+def label_names(config: Mapping[str, Any]) -> list[str] | None:
+    """What timm's configuration of a checkpoint calls each output; None where it doesn't say.
+
+    ``label_names`` is a list, or a mapping from places to names; ``label_descriptions`` words by name, used
+    where a name is neither a wnid nor a word of its own.
+    """
+    names, words = config.get("label_names"), config.get("label_descriptions")
+    if not names:
+        return None
+    if isinstance(names, Mapping):
+        names = [names.get(str(place), names.get(place, "")) for place in range(len(names))]
+    if isinstance(words, Mapping) and not all(WNID.search(str(name)) for name in names):
+        names = [words.get(name, name) for name in names]
+    return [str(name) for name in names]
 
 
 class TimmClassifier:
@@ -22,15 +41,12 @@ class TimmClassifier:
             import timm
         except (ImportError, RuntimeError) as error:  # a torchvision of another build fails with RuntimeError
             raise UserError(f"{MEND} ({str(error).splitlines()[0]})") from error
-        try:
+        with library_reads(f"the model 'timm:{name}'"), watch_loading() as weights:
             model = timm.create_model(name, pretrained=True)
-        except Exception as error:
-            raise UserError(f"timm:{name} could not be loaded: {' '.join(str(error).split())}") from error
-        if model.num_classes != 1000:
-            raise UserError(
-                f"timm:{name} tells {model.num_classes} classes apart, not the 1000 of ImageNet-1k; "
-                "name a classifier that was trained on ImageNet-1k"
-            )
+        if not model.pretrained_cfg.get("custom_load"):  # such a format fills tensors by itself, each by name
+            weights.refuse_gaps(f"timm:{name}", model)
+        refuse_not_numbers(f"timm:{name}", model)
+        self.order = class_order(label_names(model.pretrained_cfg), model.num_classes, f"timm:{name}")
         self.dtype, self.device = getattr(torch, options.dtype), device
         self.model = model.to(device, self.dtype).eval()
         self._forward = torch.compile(self.model) if options.compile else self.model
@@ -44,10 +60,16 @@ class TimmClassifier:
             dtype=options.dtype,
             device=device.type,
             names_attributes=False,
-            notes={"timm": timm.__version__, "preprocessing": str(function), "compiled": options.compile},
+            notes={
+                "timm": timm.__version__,
+                "preprocessing": str(function),
+                "classes": self.order.note,
+                "compiled": options.compile,
+            },
         )
 
     @torch.inference_mode()
     def encode_images(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """float32 scores, N x 1000, on the model's device."""
-        return self._forward(self.transform.inputs(batch, self.device, self.dtype)["pixel_values"]).float()
+        """float32 scores, N x 1000 in ImageNet's order, on the model's device."""
+        pixels = self.transform.inputs(batch, self.device, self.dtype)["pixel_values"]
+        return self.order.sorted_scores(self._forward(pixels).float())

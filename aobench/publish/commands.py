@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from aobench.csv_tables import read_csv_rows
+from aobench.csv_tables import read_numbered_rows
 from aobench.errors import UserError
 
 
@@ -87,14 +87,15 @@ def leaderboard(args: argparse.Namespace) -> None:
 def _facts(path: Path | None) -> dict[str, dict[str, str]]:
     if path is None:
         return {}
-    facts: dict[str, dict[str, str]] = {}
-    for number, row in enumerate(read_csv_rows(path, ("model", "family", "training_set"), "the table of models"), 1):
-        model = row["model"].strip()
-        if not model or model in facts:
-            fault = f"lists the model {model!r} more than once" if model else "has no model"
-            raise UserError(f"{path}, row {number}: {fault}; give each model one row")
-        facts[model] = {"family": row["family"].strip(), "training": row["training_set"].strip()}
-    return facts
+    columns = ("model", "family", "training_set")
+    known: dict[str, dict[str, str]] = {}
+    for line, row in read_numbered_rows(path, columns, "the list of models"):
+        model, family, training = (row[column].strip() for column in columns)
+        if not model or model in known:
+            what = f"lists the model {model!r} twice" if model else "names no model"
+            raise UserError(f"the list of models {path}, line {line:,} {what}; mend the line")
+        known[model] = {"family": family, "training": training}
+    return known
 
 
 def run(args: argparse.Namespace) -> None:

@@ -43,7 +43,7 @@ def data_name(config: str) -> str:
     """What a dataset's config is called: a set of one's own, as `imagenet-ao build` makes, is not ImageNet-AO."""
     from imagenet_ao import ImageNetAO
 
-    ours = [known.name for known in ImageNetAO.BUILDER_CONFIGS]
+    ours = [known.name for known in ImageNetAO.BUILDER_CONFIGS if known.name != "folder"]
     return f"ImageNet-AO ({config})" if config in ours else config
 
 

@@ -111,7 +111,7 @@ def collect(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
 
 def read(path: Path = BUNDLED) -> dict[str, Any]:
     """A table that :func:`collect` made. Raises UserError for another file."""
-    content = read_json(path, "the study's table")
+    content: dict[str, Any] = read_json(path, "the table")
     if content.get("format") != FORMAT:
         raise UserError(f"{path} is no table of the study in format {FORMAT}")
     return content

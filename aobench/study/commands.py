@@ -22,7 +22,7 @@ def add_parser(verbs: Any) -> None:
     s.add_argument(
         "--from-bundled", action="store_true", help="use the results that ship with the package; trains nothing"
     )
-    s.add_argument("--runs", type=Path, default=Path("study/runs"), help="folder of the runs (default: study/runs)")
+    s.add_argument("--runs", type=Path, help="folder of the runs (default: study/runs)")
     s.add_argument("--out", type=Path, default=Path("study"), help="folder for tables and figures (default: study)")
     s.add_argument("--workers", type=int, help="processes that train at once (default: one a GPU, or one a core)")
     s.add_argument("--dry-run", action="store_true", help="say what is left to do and how long it takes, and stop")
@@ -32,11 +32,23 @@ def run(args: argparse.Namespace) -> None:
     """Carry out the verb. Raises UserError for bad input."""
     from aobench.study.collecting import BUNDLED, read
 
-    if args.workers is not None and args.workers < 1:
-        raise UserError("--workers takes a whole number of at least 1")
+    if args.workers is not None and not 1 <= args.workers <= 1024:
+        raise UserError("--workers takes a whole number of at least 1, up to 1,024")
+    _refuse_contradictions(args)
     path = BUNDLED if args.from_bundled else _carried_out(args)
     if path is not None:
         report(read(path), args.out)
+
+
+def _refuse_contradictions(args: argparse.Namespace) -> None:
+    """UserError for options of the runs beside the bundled results, which are of runs that are done."""
+    if args.from_bundled:
+        given = {"--dry-run": args.dry_run, "--workers": args.workers is not None, "--runs": args.runs is not None}
+        named = [name for name, is_given in given.items() if is_given]
+        if named:
+            raise UserError(f"--from-bundled trains nothing, and {named[0]} is of the training: leave one of them out")
+    elif args.runs is not None and args.runs.resolve() == args.out.resolve():
+        raise UserError("--runs and --out name one folder; give each its own")
 
 
 def _carried_out(args: argparse.Namespace) -> Path | None:
@@ -47,13 +59,14 @@ def _carried_out(args: argparse.Namespace) -> Path | None:
     from aobench.study.collecting import collect
     from aobench.study.running import devices, estimate, run_all
 
+    runs = args.runs or Path("study/runs")
     names = devices()
     workers = args.workers or (len(names) if names[0] != "cpu" else os.cpu_count() or 1)
-    print(estimate(args.runs, workers), flush=True)
+    print(estimate(runs, workers), flush=True)
     if args.dry_run:
         return None
-    run_all(args.runs, workers)
-    content = collect(args.runs, quiet=not sys.stderr.isatty())
+    run_all(runs, workers)
+    content = collect(runs, quiet=not sys.stderr.isatty())
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "results.json"
     path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from PIL import Image
 
 from aobench.mini.pictures import objects as mini_objects
 from aobench.mini.render import ATTRIBUTES, render
+from aobench.mini.resampling import resized_channels
 from aobench.mini.splits import SEED, pairs
 
 SIDE = 32  #: pixels of an image
@@ -90,8 +90,7 @@ def _render(list_of_pairs: list[IdPair], stream: tuple[int, ...]) -> Images:
     pixels = np.empty((len(list_of_pairs), SIDE, SIDE, 3), np.uint8)
     for place, (a, o) in enumerate(list_of_pairs):
         rng = np.random.default_rng((SEED, STREAM, *stream, place))
-        image = Image.fromarray(render(ATTRIBUTES[a], objects()[o], rng))
-        pixels[place] = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX))
+        pixels[place] = resized_channels(render(ATTRIBUTES[a], objects()[o], rng), SIDE, SIDE, "box")
     numbers = np.array(list_of_pairs, np.int64)
     return Images(pixels, numbers[:, 0], numbers[:, 1])
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aobench.errors import UserError
+from aobench.files import read_text
 
 SLOT = "{}"
 
@@ -106,11 +107,7 @@ def read_templates(path: str | Path) -> tuple[str, ...]:
 
     Raises UserError, naming the line, where one has no ``{}`` or several, and where there are none.
     """
-    path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"the templates file {path} cannot be read ({error}); give a UTF-8 text file") from error
+    lines = read_text(path, "the templates file").splitlines()
     templates = []
     for number, line in enumerate(lines, start=1):
         line = line.strip()

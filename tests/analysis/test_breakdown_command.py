@@ -15,8 +15,8 @@ ATTRIBUTES = ["glossy", "matte"]
 OBJECTS = ["sofa", "armchair", "carpet", "tea table", "urn"]  # a set of one's own: no ImageNet class has these names
 
 
-def own_table(path, mode="closed", names=True, answers=None):
-    """Four images of each of ten compositions of a set of one's own; all named right unless ``answers``."""
+def own_table(path, mode="closed", names=True, made=None, settings=None):
+    """Four images of each of ten compositions of a set of one's own, all named right."""
     pairs = [(a, o) for a in range(2) for o in range(5)] * 4
     listed = candidates(mode, pairs, ATTRIBUTES, OBJECTS)
     place = {pair: i for i, pair in enumerate(zip(listed.attributes, listed.objects, strict=True))}
@@ -28,7 +28,8 @@ def own_table(path, mode="closed", names=True, answers=None):
     columns = [[f"i{n}" for n in range(40)], ["ood"] * 40, [a for a, _ in pairs], [o for _, o in pairs], label,
                [0] * 40, top, [1.0] * 40, [None] * 40]  # fmt: skip
     table = pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA)
-    made = {"model": {"id": "m"}, "dataset": {"config": "furniture", "name": "x", "splits": {"ood": {"n": 40}}}}
+    dataset = {"config": "furniture", "name": "x", "splits": {"ood": {"n": 40}}} | (made or {})
+    made = {"model": {"id": "m"}, "dataset": dataset, "settings": settings or {}}
     write(Predictions(table, {"ood": listed}, mode == "closed", made), path)
     return path
 
@@ -84,3 +85,16 @@ def test_what_a_table_cannot_tell_is_one_line(more, said, capsys, tmp_path):
 def test_a_table_compared_with_itself_is_said_to_be(capsys):
     assert cli.main(["compare", str(CARDS / "mini"), str(CARDS / "mini")]) == 0
     assert "both tables hold the same answers" in capsys.readouterr().out
+
+
+def test_tables_of_runs_with_other_settings_are_said_to_differ(tmp_path, capsys):
+    """The same ids, and other pictures: a set is known by its fingerprint."""
+    for name, made in (
+        ("plain", {"splits": {"ood": {"n": 40, "fingerprint": "a"}}}),
+        ("other", {"splits": {"ood": {"n": 40, "fingerprint": "b"}}}),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        own_table(folder / "predictions.parquet", made=made, settings={"draft": 64} if name == "other" else {})
+    assert cli.main(["compare", str(tmp_path / "plain"), str(tmp_path / "other")]) == 0
+    assert "The runs differ in dataset, draft, which is part of the difference" in capsys.readouterr().out

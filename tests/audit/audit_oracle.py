@@ -5,22 +5,42 @@ It shares nothing with the product but the list of each name's forms, which has 
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-SOFT = "-_'+\u2010\u2011\u2019\u02bc"
-INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff" + "".join(chr(c) for c in range(0xFE00, 0xFE10))
+SOFT = "-_'+\u2010\u2011\u2019\u02bc\u200b"
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200c-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+
+def usual(c: str) -> str:
+    """A full-width or half-width character as the usual one."""
+    tag, _, target = unicodedata.decomposition(c).partition(" ")
+    return chr(int(target, 16)) if tag in ("<wide>", "<narrow>") else c
+
+
+def one_form(caption: str) -> str:
+    """Entities decoded, invisible characters dropped, usual widths, composed, case folded."""
+    text, before = caption, ""
+    while text != before:  # "&amp;quot;" is encoded twice
+        before = text
+        text = re.sub(r"&(#x?[0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);", lambda m: html.unescape(m[0]), text)
+    text = "".join(map(usual, INVISIBLE.sub("", text)))
+    text = unicodedata.normalize("NFC", text).replace("\u0130", "i")
+    return unicodedata.normalize("NFC", text.casefold())
 
 
 def plain(caption: str) -> str:
-    """Lower case; word characters stay, soft gaps become one space, a gap with anything else becomes " | "."""
-    text = "".join(c for c in caption if c not in INVISIBLE)
+    """One form; word characters stay, soft gaps become one space, a gap with anything else becomes " | "."""
     out = []
-    for c in text:
+    for c in one_form(caption):
         if c.isalnum() or unicodedata.category(c)[0] == "M":
-            out.append(c.lower()[0])
+            out.append(c)
         else:
             out.append(" " if c.isspace() or c in SOFT else "|")
     return " " + re.sub(r" *[ |]*\|[ |]* *", " | ", re.sub(" +", " ", "".join(out))).strip() + " "

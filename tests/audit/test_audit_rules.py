@@ -127,7 +127,8 @@ SYLLABLES = ["red", "Red", "fox", "foxes", "red-fox", "brick", "red brick", "ORA
              "tiger", "shark", "tiger shark", "jean", "jeans", "paper towel", "water", "buffalo", "water  buffalo",
              "snowy", "snowiest", "covered", "moss", "moss-covered", "bus", "buses", "school", "crane", "é", "ﬁ", "ß",
              "İ", "Σ", "日本", "\ud7ff", "𝐫", "🦊", "❤️", ",", ".", "|", "\t", "\n", "_", "'s", "’s", "–", "(", "a",
-             "of", "\x00", "\u0301", "\u00ad"]  # fmt: skip
+             "of", "\x00", "\u0301", "\u00ad", "&amp;", "&#39;s", "&nbsp;", "&amp;quot;", "&red", "ｒｅｄ", "\u200b",
+             "\u202a", "STRAẞE", "&#x72;ed", "fo\u034fx", "&bogus;", "\u1161", "ｶﾞ"]  # fmt: skip
 
 
 def random_captions(n, seed):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from allowing import allow
 from test_compose import write
 
 from aobench.build.steps import changes, folder, read_manifest
@@ -96,11 +97,41 @@ def test_what_cannot_be_drawn_is_found_before_captions_are_counted(config, capsy
     assert not (path.parent / "out").exists(), "compose had run"
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", "{", '{"made_from": 1}'])
-def test_a_damaged_manifest_is_one_line(config, capsys, content):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"[]", lambda whole: b"{", lambda whole: b"", lambda whole: b"\0" * len(whole),
+        lambda whole: b"[" * 10_000, lambda whole: whole[:-40], lambda whole: whole + b"x",
+        lambda whole: whole.replace(b'"kept": ', b'"kept": 1', 1), lambda whole: whole.replace(b"facts", b"fakts"),
+        lambda whole: whole.replace(b'"seed"', b'"seed": 1, "seed"', 1),
+    ],
+)  # fmt: skip
+def test_a_damaged_manifest_is_one_line(config, capsys, damage):
     assert main(["build", str(config), "--steps", "compose"]) == 0
-    (folder(config.parent / "out", "compose") / "manifest.json").write_text(content)
-    assert "manifest.json is damaged" in refused(config, capsys, "compose")
+    path = folder(config.parent / "out", "compose") / "manifest.json"
+    path.write_bytes(damage(path.read_bytes()))
+    told = refused(config, capsys, "compose")
+    assert "manifest.json" in told
+    assert "damaged" in told
+    path.unlink()
+    assert main(["build", str(config), "--steps", "compose"]) == 0, "the mend that the line names does not mend"
+
+
+def test_a_manifest_of_an_earlier_version_is_one_line_that_says_so(config, capsys):
+    assert main(["build", str(config), "--steps", "compose"]) == 0
+    path = folder(config.parent / "out", "compose") / "manifest.json"
+    path.write_text('{"made_from": {}, "files": {}, "facts": {}}')
+    assert "was written by an earlier version; delete it" in refused(config, capsys, "compose")
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a link to itself", "a pipe"])
+def test_what_is_no_file_in_a_manifests_place_is_one_line(config, capsys, kind):
+    assert main(["build", str(config), "--steps", "compose"]) == 0
+    path = folder(config.parent / "out", "compose") / "manifest.json"
+    path.unlink()
+    make = {"a folder": path.mkdir, "a link to itself": lambda: path.symlink_to(path)}
+    make.get(kind, lambda: os.mkfifo(path))()
+    assert "manifest.json" in refused(config, capsys, "compose")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +159,7 @@ def test_a_damaged_manifest_is_one_line(config, capsys, content):
         ({"distinct": {"k": 0}}, "distinct: k is 0"),
         ({"distinct": {"model": "mini", "reference": ["none/*.npy"]}}, "holds no .npy file"),
         ({"distinct": {"model": "no-kind:x"}}, "no kind of model"),
-        ({"generate": {"generator": "json:nothing"}}, "could not be loaded"),
+        ({"generate": {"generator": "json:nothing"}}, "would import and run json:nothing"),
     ],
 )
 def test_what_is_wrong_is_found_before_any_work(config, capsys, change, told):
@@ -182,7 +213,7 @@ def test_two_processes_fail_as_one(config, change, told):
     edited(config, **change)
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone",
-         "-m", "aobench.cli", "build", str(config)],
+         "-m", "aobench.cli", "build", str(config), *allow(config)],
         env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1",
              "PYTHONPATH": f"{ROOT}{os.pathsep}{config.parent}"},
         cwd=ROOT, capture_output=True, text=True, timeout=300,

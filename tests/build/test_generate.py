@@ -3,7 +3,9 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
 from test_compose import write
 from tiny_pipelines import save_sdxl
@@ -107,6 +109,19 @@ def test_loading_is_quiet_where_nobody_watches(sdxl, capfd):
     assert capfd.readouterr().err == "", "a bar was drawn though stderr is no terminal"
 
 
+@pytest.mark.parametrize(("library", "part"), [("sent_along", "Own"), ("os", "system"), ("builtins", "exec")])
+def test_a_model_imports_nothing_that_it_names(sdxl, tmp_path, monkeypatch, library, part):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "sent_along.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    shutil.copytree(sdxl, tmp_path / "sdxl")
+    index = json.loads((tmp_path / "sdxl" / "model_index.json").read_text())
+    index["scheduler"] = [library, part]
+    (tmp_path / "sdxl" / "model_index.json").write_text(json.dumps(index))
+    with pytest.raises(UserError, match="could not be loaded"):
+        make_generator("diffusion", str(tmp_path / "sdxl"), CALL)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_what_is_no_generator_is_one_line():
     with pytest.raises(UserError, match="is no generator"):
         make_generator("json:dumps", "", {})
@@ -136,3 +151,80 @@ def test_images_of_replaced_weights_are_not_mixed(sdxl, tmp_path, capsys):
     assert main(steps) == 0
     assert images(path) != first
     assert len(read_rows(folder(tmp_path / "out", "generate") / "images.parquet")) == 2
+
+
+def _spoiled(sdxl, where, **weights):
+    """A copy of the pipeline with other weights of its VAE: by name a number for all of them, or for one alone."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(sdxl, where)
+    path = where / "vae" / "diffusion_pytorch_model.safetensors"
+    state = load_file(path)
+    for name, (place, value) in weights.items():
+        state[name.replace("__", ".")][place] = value
+    save_file(state, path, metadata={"format": "pt"})
+    return where
+
+
+ALL = slice(None)
+#: A number of its own, but sums of it are infinite (a weight that is none is refused when it is loaded).
+HUGE = 3e38
+
+
+@pytest.mark.parametrize(
+    ("weights", "fault"),
+    [
+        ({"decoder__conv_in__bias": (ALL, HUGE)}, "its pixels are not numbers"),
+        ({"decoder__conv_in__bias": (0, HUGE)}, "its pixels are not numbers"),
+        ({"decoder__conv_out__weight": (ALL, 0.0)}, "it is of one colour"),
+        ({}, ""),
+    ],
+)
+def test_pictures_that_are_none_are_flagged_with_their_fault(sdxl, tmp_path, weights, fault):
+    from aobench.build.generators import Task
+
+    where = _spoiled(sdxl, tmp_path / "sdxl", **weights)
+    tasks = [Task(f"a__b/{index}", "a", "b", index, index, "a photo of a b") for index in range(2)]
+    for one in make_generator("diffusion", str(where), CALL)(tasks):
+        assert (one.fault, one.flagged) == (fault, bool(fault))
+        assert one.image.size == (32, 32)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_one_number_that_is_none_spoils_a_picture(number):
+    from aobench.build.generators import _as_made
+
+    pixels = np.linspace(0, 1, 8 * 8 * 3, dtype=np.float32).reshape(8, 8, 3)
+    assert not _as_made(pixels.copy(), False).flagged
+    pixels[3, 4, 1] = number  # one channel of one pixel
+    made = _as_made(pixels, False)
+    assert made.flagged
+    assert made.fault == "its pixels are not numbers"
+
+
+def test_pictures_are_those_of_the_pipeline_itself(sdxl):
+    from aobench.build.generators import Task
+
+    generator = make_generator("diffusion", str(sdxl), CALL)
+    ours = generator([Task("a__b/0", "a", "b", 0, 5, "a photo of a b")])[0].image
+    theirs = generator.pipe(prompt=["a photo of a b"], generator=[torch.Generator("cpu").manual_seed(5)], **CALL)
+    assert ours.tobytes() == theirs.images[0].tobytes()
+
+
+def test_a_picture_of_nan_is_told_and_never_accepted(sdxl, tmp_path, capsys):
+    _spoiled(sdxl, tmp_path / "sdxl", decoder__conv_in__bias=(ALL, HUGE))
+    path = write(tmp_path, ["the sky"], objects=["banana", "airliner"])
+    content = json.loads(path.read_text())
+    content["generate"] = {"model": "sdxl", "images": 1, "options": CALL}
+    path.write_text(json.dumps(content))
+    for again in range(2):
+        assert main(["build", str(path), "--cpu", "--steps", "compose", "generate"]) == 0
+        rows = read_rows(folder(tmp_path / "out", "generate") / "images.parquet")
+        assert [row["fault"] for row in rows] == ["its pixels are not numbers"] * 2, f"run {again}"
+        (folder(tmp_path / "out", "generate") / "images.parquet").unlink()  # the PNG itself says it, too
+    assert main(["build", str(path), "--cpu", "--steps", "generate"]) == 0
+    assert "2 that are no pictures" in capsys.readouterr().out
+    from aobench.build.validate.step import _flagged
+
+    rows = read_rows(folder(tmp_path / "out", "generate") / "images.parquet")
+    assert set(_flagged(rows, tmp_path / "out").values()) == {"flagged: its pixels are not numbers"}

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tiny_vlms
+from allowing import allow
 from PIL import Image
 from test_validate import PAIRS, configuration, drawings, labels_of, verdicts
 from tiny_pipelines import save_llava
@@ -180,12 +181,12 @@ def test_weights_replaced_under_the_same_path_are_asked_anew(tmp_path):
     save_llava(tmp_path / "llava")
     path = configuration(tmp_path, judges=[{"kind": "vlm", "model": "llava", "attribute": 0.3, "object": 0.3}])
     path.write_text(path.read_text().replace('"images": 20', '"images": 2'))
-    assert main(["build", str(path), "--steps", "compose", "generate", "validate"]) == 0, "a folder beside the YAML"
+    assert main(["build", str(path), *allow(path), "--steps", "compose", "generate", "validate"]) == 0, "not found"
     before = {image: row["vlm_attribute"] for image, row in verdicts(path).items()}
     weights = tmp_path / "llava" / "model.safetensors"
     changed = {name: value * 1.5 for name, value in load_file(weights).items()}
     save_file(changed, weights, metadata={"format": "pt"})
-    assert main(["build", str(path), "--steps", "validate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
     after = {image: row["vlm_attribute"] for image, row in verdicts(path).items()}
     assert after != before, "verdicts of the former weights stand under the new ones"
 
@@ -215,10 +216,10 @@ A, B = "striped__banana/0", "striped__banana/1"
 )
 def test_a_label_that_is_none_is_refused_with_its_row(tmp_path, capsys, rows, told):
     path = configuration(tmp_path, judges=[{"kind": "redraw", "labels": "labels.parquet"}])
-    assert main(["build", str(path), "--steps", "compose", "generate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     label(tmp_path, rows)
     capsys.readouterr()
-    assert main(["build", str(path), "--steps", "validate"]) == 2, "it was taken for an answer"
+    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 2, "it was taken for an answer"
     err = capsys.readouterr().err
     assert told in err
     assert len(err.strip().splitlines()) == 1
@@ -226,9 +227,9 @@ def test_a_label_that_is_none_is_refused_with_its_row(tmp_path, capsys, rows, to
 
 def test_numbers_and_gaps_are_labels_too(tmp_path):
     path = configuration(tmp_path, judges=[{"kind": "redraw", "labels": "labels.parquet"}])
-    assert main(["build", str(path), "--steps", "compose", "generate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     label(tmp_path, [(A, 1, None), (B, 0, 1)])
-    assert main(["build", str(path), "--steps", "validate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
     asked = read_manifest(tmp_path / "out", "validate")["facts"]["judges"]["redraw"]["questions"]
     assert (asked["attribute"]["measured"]["n"], asked["attribute"]["measured"]["wrong"]) == (2, 1)
     assert asked["object"]["measured"]["n"] == 1
@@ -236,10 +237,10 @@ def test_numbers_and_gaps_are_labels_too(tmp_path):
 
 def test_a_damaged_labels_file_is_the_users_own(tmp_path, capsys):
     path = configuration(tmp_path, judges=[{"kind": "redraw", "labels": "labels.parquet"}])
-    assert main(["build", str(path), "--steps", "compose", "generate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     (tmp_path / "labels.parquet").write_bytes(b"image_id,attribute_right\n")
     capsys.readouterr()
-    assert main(["build", str(path), "--steps", "validate"]) == 2
+    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 2
     err = capsys.readouterr().err
     assert "can't be read as Parquet" in err
     assert "delete it" not in err, "the user's labels are nothing that a step makes again"
@@ -247,14 +248,14 @@ def test_a_damaged_labels_file_is_the_users_own(tmp_path, capsys):
 
 def test_labels_that_all_fall_into_the_measuring_half_are_not_called_unknown(tmp_path, capsys):
     path = configuration(tmp_path, judges=[{"kind": "redraw", "labels": "labels.parquet", "precision": 0.9}])
-    assert main(["build", str(path), "--steps", "compose", "generate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     labels_of(tmp_path / "out")
     rows = pq.read_table(tmp_path / "labels.parquet").to_pylist()
     ids = [row["image_id"] for row in rows]
     measuring = [tuple(row.values()) for row, choosing in zip(rows, halves(ids), strict=True) if not choosing][:5]
     label(tmp_path, measuring)
     capsys.readouterr()
-    assert main(["build", str(path), "--steps", "validate"]) == 2
+    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 2
     assert "all 5 known answers fall into the half that measures" in capsys.readouterr().err
 
 
@@ -293,19 +294,19 @@ def people(tmp_path, generator="renderer", **validate_):
     path.write_text(
         path.read_text().replace("tiny_pipelines:Planted", generator).replace('"images": 20', '"images": 2')
     )
-    assert main(["build", str(path), "--steps", "compose", "generate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     return path, folder(tmp_path / "out", "generate") / "images.parquet"
 
 
 def test_verdicts_on_other_pictures_under_the_same_ids_are_refused(tmp_path, capsys):
     path, table = people(tmp_path)
     judge_all(tmp_path / "people.sqlite", table)
-    assert main(["build", str(path), "--steps", "validate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
     shutil.rmtree(table.parent)
     path.write_text(path.read_text().replace('"renderer"', '"test_judging:Backwards"'))
-    assert main(["build", str(path), "--steps", "generate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "generate"]) == 0
     capsys.readouterr()
-    assert main(["build", str(path), "--steps", "validate"]) == 2, "verdicts on other pictures overrule the judges"
+    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 2, "of other pictures"
     err = capsys.readouterr().err
     assert "people.sqlite holds verdicts on other pictures under the same ids (12 such, the first: " in err
     assert "into a new file" in err
@@ -321,7 +322,7 @@ def test_a_file_of_verdicts_from_before_pictures_were_kept_is_still_read(tmp_pat
         old.execute("DROP TABLE pictures")
     with open_store(tmp_path / "people.sqlite", read_images(table)) as store:
         assert store.pictures() == {}
-    assert main(["build", str(path), "--steps", "validate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
     assert read_manifest(tmp_path / "out", "validate")["facts"]["people"]["pictures_known"] is False
 
 
@@ -330,7 +331,7 @@ def test_annotators_below_min_catch_have_no_vote_and_the_facts_say_so(tmp_path):
     no = {"answer": lambda trial: tuple("no" if word == "yes" else "yes" for word in honest(trial))}
     for name, how in (("ann", {"answer": honest}), ("bob", {"answer": honest}), ("cyd", no), ("dan", no), ("eve", no)):
         judge_all(tmp_path / "people.sqlite", table, name, 0.25, **how)
-    assert main(["build", str(path), "--steps", "validate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
     assert all(row["accepted"] for row in verdicts(path).values()), "three who failed their catch trials decided"
     said = read_manifest(tmp_path / "out", "validate")["facts"]["people"]
     assert (said["annotators"], said["left_out"], said["min_catch"], said["minimum"]) == (2, 3, 0.8, 1)
@@ -339,14 +340,14 @@ def test_annotators_below_min_catch_have_no_vote_and_the_facts_say_so(tmp_path):
     assert all(one["n"] == 12 for one in said["agreement"] if one["measure"] == "raw agreement")
     assert "ann" not in json.dumps(said["agreement"]).split('"')
     path.write_text(path.read_text().replace('"minimum": 1', '"minimum": 1, "min_catch": null'))
-    assert main(["build", str(path), "--steps", "validate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
     assert not any(row["accepted"] for row in verdicts(path).values()), "null is to leave nobody out"
 
 
 def test_an_image_that_was_flagged_is_nobodys_decision(tmp_path):
     path, table = people(tmp_path, "test_judging:Flagging", judges=[])
     judge_all(tmp_path / "people.sqlite", table)
-    assert main(["build", str(path), "--steps", "validate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
     rows = verdicts(path)
     flagged = rows["striped__banana/0"]
     assert (flagged["accepted"], flagged["decided_by"]) == (False, "checker")

@@ -2,11 +2,13 @@
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from allowing import allow
 from PIL import Image, ImageDraw
 from tiny_pipelines import lies
 
@@ -65,7 +67,7 @@ def configuration(tmp_path, generate=PLAIN, judge=None, attributes=("neon", "pla
 
 
 def build(path, *steps):
-    return main(["build", str(path), *(["--steps", *steps] if steps else [])])
+    return main(["build", str(path), *allow(path), *(["--steps", *steps] if steps else [])])
 
 
 def error_of(capsys, path, *steps):
@@ -243,3 +245,38 @@ def test_a_picture_that_changes_during_the_step_is_refused(mine):
     paint(mine / "wedge.webp", "box")
     with pytest.raises(UserError, match="changed while the step ran"):
         objects.render("neon", "wedge", 0)
+
+
+@pytest.mark.parametrize("ending", ["png", "webp"])
+def test_a_picture_that_is_stored_sideways_is_upright(tmp_path, ending):
+    drawings = {}
+    for name, turn in (("plain", None), ("stored", Image.Transpose.ROTATE_90)):
+        place = tmp_path / name / f"wedge.{ending}"
+        paint(place, "wedge")
+        if turn is not None:
+            exif = Image.Exif()
+            exif[0x0112] = 6
+            stored = Image.open(place).transpose(turn)
+            stored.save(place, exif=exif.tobytes(), **({"lossless": True} if ending == "webp" else {}))
+        drawings[name] = own_pictures.load(read_folder(place.parent).files["wedge"][0])
+    assert (drawings["plain"].alpha == drawings["stored"].alpha).all()
+    assert (drawings["plain"].rgb * drawings["plain"].alpha[..., None]
+            == drawings["stored"].rgb * drawings["stored"].alpha[..., None]).all()  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "words"),
+    [
+        ("cup.png", lambda path: os.mkfifo(path), "cup.png is not a regular file"),
+        ("cup.png", lambda path: path.symlink_to("nowhere.png"), "cup.png is not a regular file"),
+        ("cup.webp", lambda path: path.symlink_to("cup.webp"), "cup.webp is not a regular file"),
+        ("cup/more/old.png", lambda path: paint(path, "box"), "lies too deep"),
+        ("cup/more/old.jfif", lambda path: path.write_bytes(b"x"), "lies too deep"),
+        ("cup.jfif", lambda path: path.write_bytes(b"x"), "cup.jfif is neither PNG nor WebP"),
+    ],
+)
+def test_no_picture_is_passed_over_in_silence(mine, name, make, words):
+    (mine / name).parent.mkdir(parents=True, exist_ok=True)
+    make(mine / name)
+    with pytest.raises(UserError, match=words):
+        Objects(str(mine))

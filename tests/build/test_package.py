@@ -7,13 +7,14 @@ import shutil
 import datasets
 import pytest
 import yaml
+from allowing import allow
 from PIL import Image, ImageFont
 from test_judging import honest, judge_all
 
 from aobench.build.package import card
 from aobench.build.package.funnel import Stage
 from aobench.build.package.sheets import SIDE, SIZE, Shown, _wrapped, contact_sheet
-from aobench.build.steps import folder, read_manifest, read_rows
+from aobench.build.steps import folder, read_manifest, read_rows, sealed
 from aobench.cli import main
 
 STEPS = ["compose", "generate", "validate", "distinct", "package"]
@@ -51,7 +52,7 @@ def again(built, tmp_path):
 
 
 def build(path, *steps):
-    return main(["build", str(path), *(["--steps", *steps] if steps else [])])
+    return main(["build", str(path), *allow(path), *(["--steps", *steps] if steps else [])])
 
 
 def readme(path, name="drawn"):
@@ -196,9 +197,9 @@ def test_a_long_reason_takes_the_free_lines(tmp_path):
 
 def test_decisions_on_other_pictures_under_the_same_ids_are_not_packaged(again, capsys):
     path = folder(again.parent / "out", "distinct") / "manifest.json"
-    content = json.loads(path.read_text())
+    content = read_manifest(again.parent / "out", "distinct")
     content["set"]["fingerprint"] = "0" * 64
-    path.write_text(json.dumps(content))
+    path.write_bytes(sealed(content))
     shutil.rmtree(readme(again).parent)
     assert build(again, "package") == 2, "near-duplicates of other pictures were left out of this set"
     assert "is of other pictures under the same ids; run it again: --steps generate distinct" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from allowing import allow
 from PIL import Image
 from tiny_pipelines import lies, save_llava
 
@@ -43,9 +44,9 @@ def labels_of(out):
 
 def validate(path):
     """Make the images, then their labels, then judge."""
-    assert main(["build", str(path), "--steps", "compose", "generate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     labels_of(path.parent / "out")
-    return main(["build", str(path), "--steps", "validate"])
+    return main(["build", str(path), *allow(path), "--steps", "validate"])
 
 
 def verdicts(path):
@@ -102,7 +103,7 @@ def test_people_overrule_the_judges(tmp_path):
     from aobench.build.annotation.store import open_store
 
     path = configuration(tmp_path, judges=[{"kind": "redraw"}], human="people.sqlite", minimum=1)
-    assert main(["build", str(path), "--steps", "compose", "generate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     table = folder(tmp_path / "out", "generate") / "images.parquet"
     said = {
         "striped__banana/3": ("yes", "yes"), "striped__banana/4": ("yes", "no"), "striped__banana/5": ("unsure", "yes"),
@@ -112,7 +113,7 @@ def test_people_overrule_the_judges(tmp_path):
         while standing.trial is not None:
             a, o = said.get(standing.trial.image_id, ("unsure", "unsure"))
             standing = store.record("ann", standing.trial.trial, standing.turn, a, o, 1.0)
-    assert main(["build", str(path), "--steps", "validate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
     rows = verdicts(path)
     assert rows["striped__banana/3"]["accepted"], "planted, but people say that it is right"
     assert rows["striped__banana/3"]["reason_of_judges"] == "redraw: attribute below 0.5"
@@ -129,16 +130,16 @@ def test_people_who_judged_another_set_are_refused(tmp_path, capsys):
     from aobench.build.annotation.store import open_store
 
     path = configuration(tmp_path, judges=[{"kind": "redraw"}], human="people.sqlite", minimum=1)
-    assert main(["build", str(path), "--steps", "compose", "generate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     table = folder(tmp_path / "out", "generate") / "images.parquet"
     with open_store(tmp_path / "people.sqlite", read_images(table), seed=0, catch_rate=0.0) as store:
         standing = store.enrol("ann")
         while standing.trial is not None:
             standing = store.record("ann", standing.trial.trial, standing.turn, "yes", "yes", 1.0)
     path.write_text(path.read_text().replace('"images": 20', '"images": 2'))
-    assert main(["build", str(path), "--steps", "generate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "generate"]) == 0
     capsys.readouterr()
-    assert main(["build", str(path), "--steps", "validate"]) == 2
+    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 2
     assert "which this set lacks" in capsys.readouterr().err
 
 
@@ -250,7 +251,7 @@ def test_a_number_that_is_none_is_no_verdict(tmp_path, monkeypatch, capsys):
 def test_bad_judges_are_one_line(tmp_path, capsys, monkeypatch, validate_, told):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     path = configuration(tmp_path, **validate_)
-    assert main(["build", str(path), "--steps", "compose", "generate", "validate"]) == 2
+    assert main(["build", str(path), *allow(path), "--steps", "compose", "generate", "validate"]) == 2
     err = capsys.readouterr().err
     assert told in err
     assert len(err.strip().splitlines()) == 1
@@ -258,7 +259,7 @@ def test_bad_judges_are_one_line(tmp_path, capsys, monkeypatch, validate_, told)
 
 def test_a_changed_image_is_refused(tmp_path, capsys):
     path = configuration(tmp_path, judges=[{"kind": "redraw"}])
-    assert main(["build", str(path), "--steps", "compose", "generate"]) == 0
+    assert main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     Image.new("RGB", (8, 8)).save(folder(tmp_path / "out", "generate") / "images" / "striped__banana" / "0.png")
-    assert main(["build", str(path), "--steps", "validate"]) == 2
+    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 2
     assert "is not the image that was generated" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import imagenet_ao
 from aobench.mini import splits
 from aobench.mini.pictures import objects
 from aobench.mini.render import ATTRIBUTES
-from imagenet_ao import OBJECTS, DatasetError, fingerprint, prepare
+from imagenet_ao import OBJECTS, DatasetError, fingerprint, pixel_digest, prepare
 
 
 @pytest.fixture
@@ -41,6 +42,7 @@ def test_streamed_rows_are_the_samples() -> None:
         assert (row["wnid"], row["imagenet_label"]) == OBJECTS[sample.name]
         assert np.array_equal(np.asarray(row["image"]), pixels)
         assert row["sha256"] == hashlib.sha256(pixels.tobytes()).hexdigest()
+        assert row["recipe"] == sample.recipe
 
 
 @pytest.mark.usefixtures("few")
@@ -54,8 +56,36 @@ def test_splits_processes_and_parquet(tmp_path: Path) -> None:
     out = prepare(tmp_path / "repo", "mini")
     for name, rows in datasets.load_dataset(out, "mini").items():
         assert fingerprint(rows) == fingerprint(loaded[name]), name
+        facts = json.loads((tmp_path / "repo" / "fingerprints.json").read_text())["mini"][name]
+        assert facts == {
+            "fingerprint": fingerprint(rows),
+            "n": len(rows),
+            "pixels": pixel_digest(loaded[name]),
+        }
     with pytest.raises(DatasetError, match="no split of mini"):
         datasets.load_dataset("imagenet_ao", "mini", only="test")
+
+
+def rows_of(**changed: str) -> datasets.Dataset:
+    """Two rows of a drawn set, of which the first is changed."""
+    first = {"sample_id": "a", "composition": "red fox", "sha256": "1", "recipe": "2"}
+    return datasets.Dataset.from_list([{**first, **changed}, {**first, "sample_id": "b"}])
+
+
+@pytest.mark.parametrize("column", ["sample_id", "composition", "recipe"])
+def test_what_defines_a_drawn_set_is_in_its_fingerprint(column: str) -> None:
+    assert fingerprint(rows_of()) != fingerprint(rows_of(**{column: "other"})), column
+
+
+def test_other_pixels_of_the_same_set_are_noted_and_not_another_set() -> None:
+    assert fingerprint(rows_of()) == fingerprint(rows_of(sha256="other"))
+    assert pixel_digest(rows_of()) != pixel_digest(rows_of(sha256="other"))
+
+
+def test_a_set_of_files_is_known_by_their_bytes() -> None:
+    files, others = (rows_of(sha256=text).remove_columns("recipe") for text in ("1", "other"))
+    assert fingerprint(files) != fingerprint(others)
+    assert pixel_digest(files) is None
 
 
 @pytest.mark.usefixtures("few")

@@ -242,9 +242,9 @@ def test_options_that_change_numbers_are_in_the_result_and_a_replacement_is_said
     ("words", "said"),
     [
         (["evaluate", "mini", "--dataset", "a/b", "--data-dir", "x"], "--dataset and --data-dir name two datasets"),
-        (["evaluate", "mini", "--config", "mini", "--data-dir", "x"], "--config mini is drawn by the package"),
-        (["prepare", "out", "--config", "mini", "--data-dir", "x"], "--config mini is drawn"),
-        (["install", "--data-dir", "x"], "--config mini is drawn"),
+        (["evaluate", "mini", "--config", "mini", "--data-dir", "x"], "is of the published archive, and mini is drawn"),
+        (["prepare", "out", "--config", "mini", "--data-dir", "x"], "and mini is drawn"),
+        (["install", "--data-dir", "x"], "and mini is drawn"),
         (["disentangle", "x.npz", "--data-dir", "y", "--config", "v2"], "--data-dir is of the published archive"),
         (["disentangle", "x", "--data-dir", "y"], "--data-dir is of the published archive"),
         (["disentangle", "x.npz", "--seed", "-1"], "--seed takes a whole number"),

@@ -101,3 +101,78 @@ def test_a_timm_classifier_over_other_labels_is_refused(tmp_path):
     timm.models.save_for_hf(timm.create_model("resnet10t", num_classes=10), tmp_path, safe_serialization=True)
     with pytest.raises(UserError, match="10 classes"):
         resolve(f"timm:local-dir:{tmp_path}").load(CPU, LoadOptions())
+
+
+def _change(path, change):
+    from safetensors.torch import load_file, save_file
+
+    save_file({k: v.contiguous() for k, v in change(load_file(path)).items()}, path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda state: {k: v for k, v in state.items() if k != "text_projection"}, "missing .*text_projection"),
+        (lambda state: {f"_orig_mod.{k}": v for k, v in state.items()}, "no weights were loaded"),
+        (lambda state: {**state, "spare": torch.ones(1)}, "no place in the model .*spare"),
+        (lambda state: {**state, "logit_scale": torch.tensor(100.0)}, "multiplies cosines"),
+        (lambda state: {**state, "text_projection": state["text_projection"] * float("nan")}, "NaN"),
+    ],
+)
+def test_open_clip_weights_that_do_not_fit_are_refused(change, words, checkpoint):
+    folder, _ = checkpoint
+    _change(folder / "open_clip_model.safetensors", change)
+    with pytest.raises(UserError, match=words):
+        resolve(f"open_clip:local-dir:{folder}").load(CPU, LoadOptions())
+
+
+def test_open_clip_without_weights_is_refused(checkpoint):
+    folder, _ = checkpoint
+    (folder / "open_clip_model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"no weights were loaded|could not be loaded"):
+        resolve(f"open_clip:local-dir:{folder}").load(CPU, LoadOptions())
+
+
+def test_open_clip_says_what_it_cuts(checkpoint):
+    folder, _ = checkpoint
+    model = resolve(f"open_clip:local-dir:{folder}").load(CPU, LoadOptions())
+    tokens = model.read_texts(["red lion", "red " * 75, "red " * 76])
+    assert tokens.cut == [False, False, True]
+
+
+def _timm(path, **config):
+    timm = _package("timm")
+    torch.manual_seed(0)
+    timm.models.save_for_hf(timm.create_model("resnet10t"), path, safe_serialization=True)
+    content = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps({**content, **config}))
+    return f"timm:local-dir:{path}"
+
+
+@pytest.mark.parametrize("gone", ["fc.weight", "layer1.0.bn1.running_mean"])
+def test_a_timm_classifier_without_its_weights_is_refused(gone, tmp_path):
+    name = _timm(tmp_path)
+    _change(tmp_path / "model.safetensors", lambda state: {k: v for k, v in state.items() if k != gone})
+    with pytest.raises(UserError, match=gone):
+        resolve(name).load(CPU, LoadOptions())
+
+
+def test_a_timm_classifier_whose_head_is_dropped_is_refused(tmp_path):
+    timm = _package("timm")
+    timm.models.save_for_hf(timm.create_model("resnet10t", num_classes=10), tmp_path, safe_serialization=True)
+    content = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**content, "model_args": {"num_classes": 1000}}))
+    with pytest.raises(UserError, match=r"fc\."):
+        resolve(f"timm:local-dir:{tmp_path}").load(CPU, LoadOptions())
+
+
+def test_a_timm_classifier_is_mapped_by_its_label_names(tmp_path):
+    from aobench.vocabulary.published import published_lists
+
+    wnids = [wnid for wnid, _ in sorted(published_lists().objects.values(), key=lambda item: item[1])]
+    usual = resolve(_timm(tmp_path / "a", label_names=wnids)).load(CPU, LoadOptions())
+    turned = resolve(_timm(tmp_path / "b", label_names=wnids[::-1])).load(CPU, LoadOptions())
+    assert torch.equal(usual.encode_images(_batch(usual)), turned.encode_images(_batch(turned)).flip(1))
+    assert "put into ImageNet's order" in turned.info.notes["classes"]
+    with pytest.raises(UserError, match="not ImageNet-1k's"):
+        resolve(_timm(tmp_path / "c", label_names=[f"dish {i}" for i in range(1000)])).load(CPU, LoadOptions())

@@ -66,6 +66,31 @@ def _word_tokenizer(path, pad, start, end, unknown):
     return vocabulary
 
 
+def _merged_tokenizer(path):
+    """Letters merged into WORDS, framed as SigLIP 2 was converted: Gemma's tokenizer, padding on the right."""
+    from tokenizers import processors
+    from transformers import Siglip2Tokenizer
+
+    vocabulary = dict.fromkeys(["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "\u2581"])
+    vocabulary |= dict.fromkeys(sorted(set("".join(WORDS))))
+    merges = []
+    for word in WORDS:
+        for i in range(1, len(word)):
+            if word[: i + 1] not in vocabulary:
+                merges.append((word[:i], word[i]))
+                vocabulary[word[: i + 1]] = None
+    numbers = {token: i for i, token in enumerate(vocabulary)}
+    tokenizer = Siglip2Tokenizer(
+        vocab=numbers, merges=merges, padding_side="right", model_max_length=64,
+        model_input_names=["input_ids"],
+    )  # fmt: skip
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A <eos>", special_tokens=[("<eos>", numbers["<eos>"])]
+    )
+    tokenizer.save_pretrained(path)
+    return numbers
+
+
 def _processor(path, name, **settings):
     """The kind's own processor class by name, as preprocessor_config.json names it."""
     content = {"image_processor_type": name, **settings}
@@ -117,7 +142,7 @@ def _siglip(path):
 def _siglip2(path):
     from transformers import Siglip2Config, Siglip2Model
 
-    vocabulary = _word_tokenizer(path, "<pad>", None, "<eos>", "<unk>")
+    vocabulary = _merged_tokenizer(path)
     text = {**TEXT, "vocab_size": len(vocabulary), "max_position_embeddings": 64}
     vision = {**TEXT, "patch_size": 16, "num_patches": 16}
     _processor(path, "Siglip2ImageProcessor", patch_size=16, max_num_patches=9)

@@ -164,7 +164,8 @@ def _figure(question: str, name: str, measure: Measure, codes: Codes, draws: int
         return Figure(question, name, None, None, None, n, why)
     patterns, weights = np.unique(codes, axis=1, return_counts=True)
     rng = np.random.default_rng(seed)
-    drawn = [measure(patterns, w)[0] for w in rng.multinomial(weights.sum(), weights / weights.sum(), size=draws)]
+    # One draw at a time, which are the same as all at once, and need no memory.
+    drawn = [measure(patterns, rng.multinomial(weights.sum(), weights / weights.sum()))[0] for _ in range(draws)]
     known = [d for d in drawn if d is not None]
     low, high = np.quantile(known, [0.025, 0.975]).tolist() if known else (None, None)
     return Figure(question, name, value, low, high, n, undefined_draws=draws - len(known))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 from pathlib import Path
 from typing import Any
 
+from aobench.build.annotation.gate import Gate, is_local
 from aobench.build.annotation.images import Images
 from aobench.build.annotation.service import Service, add_routes
 from aobench.build.annotation.store import Store
@@ -38,29 +38,20 @@ def build() -> Any:
 
 
 def application(store: Store, images: Images, host: str) -> Any:
-    """The ASGI application: the Gradio page at /, our messages and pictures beside it."""
+    """The ASGI application: the Gradio page at /, our messages and pictures beside it, and nothing else."""
     gr = _gradio()
     from fastapi import FastAPI
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    if _local(host):  # a foreign page that has its name point to this machine gets no answer
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]", host])
     add_routes(app, Service(store, images))
     system = ["system-ui", "Segoe UI", "Roboto", "sans-serif"]  # the default theme asks Google for its fonts
-    return gr.mount_gradio_app(
+    whole = gr.mount_gradio_app(
         app, build(), path="/", footer_links=[], ssr_mode=False, pwa=False,
         theme=gr.themes.Default(font=system, font_mono=["ui-monospace", "monospace"]),
         css=(HERE / "page.css").read_text(encoding="utf-8"),
         head=f"<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>",
     )  # fmt: skip
-
-
-def _local(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return Gate(whole, host)
 
 
 def serve(store: Store, images: Images, host: str, port: int) -> None:
@@ -72,7 +63,7 @@ def serve(store: Store, images: Images, host: str, port: int) -> None:
     port = listening.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
     print(f"Judge {len(images.rows)} images at http://{shown}:{port} (Ctrl-C ends it)", flush=True)
-    if not _local(host):
+    if not is_local(host):
         print(f"Anyone who reaches {host}:{port} can answer, under any name.", flush=True)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
     try:
@@ -87,10 +78,15 @@ def serve(store: Store, images: Images, host: str, port: int) -> None:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
+    except (OSError, ValueError) as error:  # ValueError: NUL, or a label that is too long for a name
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"--host {host[:80]!r} is no address to listen on ({reason})") from error
+    listening = socket.socket(family, kind, protocol)
+    try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else a killed server blocks its port
         listening.bind(address)
         listening.listen(128)
     except OSError as error:
+        listening.close()
         raise UserError(f"cannot listen on {host}:{port} ({error.strerror}); give another --port or --host") from error
     return listening

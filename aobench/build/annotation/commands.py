@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +44,22 @@ def annotate(args: argparse.Namespace) -> None:
 
     if not 0 <= args.port <= 65535:
         raise UserError("--port takes a number from 0 to 65535")
+    _refuse_one_file({"IMAGES": args.images, "--verdicts": args.verdicts})
     images = read_images(args.images)
     with open_store(args.verdicts, images, args.seed, args.catch_rate) as store:
         serve(store, images, args.host, args.port)
+
+
+def _refuse_one_file(paths: Mapping[str, Path | None]) -> None:
+    """UserError where two options name one file: the second would take the place of the first."""
+    known: dict[str, str] = {}
+    for name, path in paths.items():
+        if path is None:
+            continue
+        place = os.path.realpath(path)
+        if place in known:
+            raise UserError(f"{known[place]} and {name} name one file, {path}; give each its own")
+        known[place] = name
 
 
 def agreement(args: argparse.Namespace) -> None:
@@ -57,6 +72,8 @@ def agreement(args: argparse.Namespace) -> None:
     from aobench.build.annotation.store import existing_store
 
     options = Options(args.unsure, args.min_annotators, args.min_catch, args.draws, args.seed)
+    options.check()
+    _refuse_one_file({"VERDICTS": args.verdicts, "--export": args.export, "--decisions": args.decisions})
     for path in (args.export, args.decisions):
         if path is not None:
             check_name(path)

@@ -15,6 +15,9 @@ from aobench.build.annotation.trials import catch_count
 from aobench.columns import columns
 from aobench.errors import UserError
 
+#: More draws tell no more of an interval, and take hours.
+MOST_DRAWS = 100_000
+
 
 @dataclass(frozen=True)
 class Options:
@@ -30,8 +33,12 @@ class Options:
         """Raises UserError for a value out of range."""
         if self.unsure not in UNSURE:
             raise UserError(f"--unsure takes {' or '.join(UNSURE)}")
-        if self.min_annotators < 1 or self.draws < 1:
-            raise UserError("--min-annotators and --draws take whole numbers of at least 1")
+        if not 1 <= self.min_annotators <= 10_000 or not 1 <= self.draws <= MOST_DRAWS:
+            raise UserError(
+                f"--min-annotators and --draws take whole numbers of at least 1, up to 10,000 and {MOST_DRAWS:,}"
+            )
+        if not 0 <= self.seed < 1 << 63:
+            raise UserError(f"--seed takes a whole number from 0, below 2^63, not {str(self.seed)[:40]}")
         if self.min_catch is not None and not 0 <= self.min_catch <= 1:
             raise UserError("--min-catch takes a share between 0 and 1")
 

@@ -6,17 +6,21 @@ that a restart could lose, and a message that comes late or twice changes nothin
 
 from __future__ import annotations
 
-import json
+import os
 import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+from aobench.build.annotation.gate import PREFIX
 from aobench.build.annotation.images import Images
 from aobench.build.annotation.store import StaleTrialError, Standing, Store
 from aobench.errors import UserError
+from aobench.files import parse_json
 
-#: Under this path; the page finds it beside its own address.
-PREFIX = "/annotation"
+#: Bytes of a message at most; the longest that the page sends has some 300.
+LONGEST = 16_384
+#: Seconds that an answer took at most: four months.
+MOST_SECONDS = 10_000_000
 
 Answer = tuple[int, dict[str, Any]]
 
@@ -35,9 +39,10 @@ class Service:
 
     def verdict(self, body: dict[str, Any]) -> Answer:
         """{"annotator", "trial", "turn", "attribute", "object", "seconds"}: 200, or 409 if another trial is due."""
-        turn, seconds = body.get("turn"), body.get("seconds")
-        if type(turn) is not int or not isinstance(seconds, int | float) or isinstance(seconds, bool):
-            raise UserError("a verdict needs a turn and its seconds; reload the page")
+        turn, seconds = _turn(body), body.get("seconds")
+        # Compared before it becomes a float, which a whole number of 400 digits can't.
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= MOST_SECONDS:
+            raise UserError(f"a verdict needs its seconds, from 0 to {MOST_SECONDS:,}; reload the page")
         given = [_text(body, key) for key in ("annotator", "trial", "attribute", "object")]
         try:
             return 200, _said(self.store.record(given[0], given[1], turn, given[2], given[3], float(seconds)))
@@ -46,9 +51,7 @@ class Service:
 
     def undo(self, body: dict[str, Any]) -> Answer:
         """{"annotator", "turn"}: 200, or 409 if something happened meanwhile."""
-        annotator, turn = _text(body, "annotator"), body.get("turn")
-        if type(turn) is not int:
-            raise UserError("an undo needs a turn; reload the page")
+        annotator, turn = _text(body, "annotator"), _turn(body)
         try:
             return 200, _said(self.store.undo(annotator, turn))
         except StaleTrialError as error:
@@ -57,12 +60,7 @@ class Service:
     def safely(self, verb: Callable[[dict[str, Any]], Answer], raw: bytes) -> Answer:
         """The verb's answer; 400 for a bad message, 503 where the database can't be written now."""
         try:
-            body = json.loads(raw)
-            if not isinstance(body, dict):
-                raise UserError("a message is a JSON object; reload the page")
-            return verb(body)
-        except ValueError:
-            return 400, {"message": "the message is no JSON; reload the page"}
+            return verb(parse_json(raw, "the message"))
         except UserError as error:
             return 400, {"message": str(error)}
         except sqlite3.Error as error:
@@ -71,9 +69,16 @@ class Service:
 
 def _text(body: dict[str, Any], key: str) -> str:
     value = body.get(key)
-    if not isinstance(value, str):
-        raise UserError(f"the message lacks {key}; reload the page")
+    if not isinstance(value, str) or not value.isprintable() or len(value) > 200:
+        raise UserError(f"the message needs {key}, a short text; reload the page")
     return value
+
+
+def _turn(body: dict[str, Any]) -> int:
+    turn = body.get("turn")
+    if type(turn) is not int or not 0 <= turn < 1 << 31:
+        raise UserError("the message needs turn, a whole number; reload the page")
+    return turn
 
 
 def _said(now: Standing, message: str = "") -> dict[str, Any]:
@@ -95,9 +100,14 @@ def add_routes(app: Any, service: Service) -> None:
     def post(verb: Callable[[dict[str, Any]], Answer]) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
             # Other sites' pages can send forms and plain text here without asking, but no JSON.
-            if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+            if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
                 return JSONResponse({"message": "messages are JSON"}, 415)
-            status, content = await run_in_threadpool(service.safely, verb, await request.body())
+            raw = b""
+            async for part in request.stream():
+                raw += part
+                if len(raw) > LONGEST:
+                    return JSONResponse({"message": f"a message has at most {LONGEST:,} bytes"}, 413)
+            status, content = await run_in_threadpool(service.safely, verb, raw)
             return JSONResponse(content, status, {"Cache-Control": "no-store"})
 
         return answer
@@ -108,8 +118,10 @@ def add_routes(app: Any, service: Service) -> None:
             found = await run_in_threadpool(service.store.trial, annotator, trial)
         except UserError as error:
             return JSONResponse({"message": str(error)}, 404)
+        except sqlite3.Error as error:
+            return JSONResponse({"message": f"The file of verdicts can't be read ({error})."}, 503)
         path = service.folder / service.files[found.image_id]
-        if not path.is_file():
+        if not path.is_file() or not os.access(path, os.R_OK):
             return JSONResponse({"message": f"{path.name} is gone"}, 404)
         return FileResponse(path, headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
 

@@ -7,6 +7,8 @@ checks what the annotator is being asked, and a partial unique index allows one 
 from __future__ import annotations
 
 import math
+import os
+import re
 import sqlite3
 import threading
 import time
@@ -17,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from aobench.build.annotation.images import Images, Row
+from aobench.build.annotation.images import Images, Row, fingerprint
 from aobench.build.annotation.trials import Trial, check_settings, normal_name, plan
 from aobench.errors import UserError
 
@@ -248,12 +250,16 @@ def open_store(path: Path, images: Images, seed: int | None = None, catch_rate: 
     A new file keeps the seed (default 0) and the catch rate (default 0.05) for good; None takes what the file has.
     Raises UserError for a file that belongs to another table, seed, rate or program, and for one that can't be written.
     """
-    new = not path.exists()
-    if new:
+    if seed is not None and not 0 <= seed < 1 << 63:
+        raise UserError(f"--seed takes a whole number from 0, below 2^63, not {str(seed)[:40]}")
+    if catch_rate is not None and not 0 <= catch_rate <= 0.5:
+        raise UserError(f"--catch-rate {catch_rate:g} is not between 0 and 0.5; 0.05 is one catch trial for 20 images")
+    if not os.path.lexists(path):
         check_settings(images.rows, 0.05 if catch_rate is None else catch_rate)
     store = Store(path, _connect(path, "rwc"))
     try:
         _begin(store, images, 0 if seed is None else seed, 0.05 if catch_rate is None else catch_rate)
+        _check_whole(store)
         kept = store.settings()
         if kept["images_sha256"] != images.fingerprint:
             raise UserError(
@@ -266,8 +272,10 @@ def open_store(path: Path, images: Images, seed: int | None = None, catch_rate: 
                 f"{path} holds verdicts on other pictures than those of {images.path} under the same ids (the first: "
                 f"{others[0]}); give another file for --verdicts"
             )
-        for flag, asked, key in (("--seed", seed, "seed"), ("--catch-rate", catch_rate, "catch_rate")):
-            if asked is not None and float(kept[key]) != asked:
+        same_seed = seed in (None, int(kept["seed"]))
+        same_rate = catch_rate in (None, float(kept["catch_rate"]))
+        for flag, key, same in (("--seed", "seed", same_seed), ("--catch-rate", "catch_rate", same_rate)):
+            if not same:
                 raise UserError(f"{path} began with {flag} {kept[key]}; leave {flag} out, or give another --verdicts")
     except BaseException:
         store.close()
@@ -282,15 +290,85 @@ def other_pictures(known: Mapping[str, str], now: Mapping[str, str]) -> list[str
 
 def existing_store(path: Path) -> Store:
     """Open verdicts to read them. Raises UserError where there are none."""
-    if not path.is_file():
+    if not _is_file(path):
         raise UserError(f"{path} is no file; give the --verdicts file of `imagenet-ao annotate`")
     connection = _connect(path, "rw")
     if not _ours(path, connection):
         raise UserError(f"{path} is empty; give the --verdicts file of `imagenet-ao annotate`")
-    return Store(path, connection)
+    store = Store(path, connection)
+    try:
+        _check_whole(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+#: What the file of verdicts holds, without the table ``pictures``, which old files lack.
+TABLES = {
+    "settings": ("key", "value"),
+    "images": ("image_id", "attribute", "object", "file"),
+    "trials": ("annotator", "trial", "position", "image_id", "attribute", "object", "wrong"),
+    "verdicts": ("id", "annotator", "trial", "attribute_answer", "object_answer", "seconds", "answered_at",
+                 "withdrawn_at"),
+}  # fmt: skip
+SETTINGS = {
+    "images_sha256": r"[0-9a-f]{64}", "seed": r"-?[0-9]{1,4000}", "catch_rate": r"[0-9.e-]{1,30}", "created_at": r".+",
+}  # fmt: skip
+
+
+def _check_whole(store: Store) -> None:
+    """UserError for a file that is damaged, lacks a table, a column or a setting, or doesn't hold together."""
+    whole = f"{store.path} is no whole file of verdicts"
+    mend = "give the --verdicts file as `imagenet-ao annotate` wrote it, or a copy of it"
+    try:
+        fault = _fault(store)
+    except sqlite3.DatabaseError as error:
+        raise UserError(f"{whole} ({error}); {mend}") from error
+    if fault:
+        raise UserError(f"{whole}: {fault}; {mend}")
+
+
+def _fault(store: Store) -> str:
+    ((sound,),) = store._rows("PRAGMA quick_check(1)")
+    if sound != "ok":
+        return str(sound).splitlines()[-1]
+    for table, columns in TABLES.items():
+        there = {row[1] for row in store._rows(f"PRAGMA table_info({table})")}
+        missing = [name for name in columns if name not in there]
+        if missing:
+            return f"the table {table} lacks {', '.join(missing)}"
+    kept = store.settings()
+    for key, form in SETTINGS.items():
+        if not re.fullmatch(form, str(kept.get(key, ""))):
+            return f"its setting {key} is {str(kept.get(key))[:80]!r}"
+    if fingerprint(store.images()) != kept["images_sha256"]:
+        return "its images are not those that it began with"
+    if not _is_rate(kept["catch_rate"]):
+        return f"its setting catch_rate is {kept['catch_rate']!r}"
+    alone = "verdicts LEFT JOIN trials USING (annotator, trial) WHERE image_id IS NULL"
+    strange = "trials LEFT JOIN images USING (image_id) WHERE file IS NULL"
+    for rows, what in ((alone, "verdicts belong to no trial"), (strange, "trials are of images that it lacks")):
+        ((count,),) = store._rows(f"SELECT COUNT(*) FROM {rows}")
+        if count:
+            return f"{count:,} {what}"
+    return ""
+
+
+def _is_rate(text: str) -> bool:
+    try:
+        return 0 <= float(text) <= 0.5
+    except ValueError:
+        return False
+
+
+def _is_file(path: Path) -> bool:
+    return "\0" not in str(path) and path.is_file()
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    if "\0" in str(path) or (os.path.lexists(path) and not path.is_file()):
+        raise UserError(f"{str(path)!r} is no file of verdicts; give another --verdicts")
     try:
         connection = sqlite3.connect(
             f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=PATIENCE, isolation_level=None,

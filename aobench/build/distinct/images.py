@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from aobench.errors import UserError
+from aobench.files import regular_file
 
 COLUMNS = ("image_id", "attribute", "object", "file")
 #: What stands for the bytes of a file that cannot be opened.
@@ -73,6 +74,7 @@ def _columns(table: Path) -> dict[str, list[str]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    regular_file(table, "the table of images")
     try:
         content = pq.ParquetFile(table).read()
     except (OSError, pa.ArrowException) as error:
@@ -101,6 +103,8 @@ def _check(table: Path, ids: Sequence[str], files: Sequence[str]) -> None:
 
 
 def _digest(path: Path) -> str:
+    if not path.is_file():  # a pipe would hang
+        return ABSENT
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import glob
 import io
-import json
 import platform
 import time
 from collections import Counter
@@ -35,6 +34,7 @@ from aobench.build.distinct.neighbours import Neighbours, inside, search
 from aobench.build.distinct.reference import Shard, describe, open_reference
 from aobench.build.distinct.report import write_report
 from aobench.build.loading import placed_model
+from aobench.build.steps import MANIFEST, sealed
 from aobench.errors import UserError
 from aobench.files import disk_full_is_one_line, write_in_one_move
 
@@ -149,9 +149,8 @@ def run_distinct(images: Path, out: Path, options: DistinctOptions, only: Collec
     write_report(out / "report.html", found, decisions, options.thresholds, heading, options.report_pairs)
     clock.lap("report")
     manifest = _manifest(found, shards, options, decisions, made)
-    for name, said in (("timings.json", clock.seconds), ("manifest.json", manifest)):
-        text = json.dumps(said, indent=1, ensure_ascii=False, sort_keys=True)
-        write_in_one_move(out / name, f"{text}\n".encode())
+    for name, said in (("timings.json", clock.seconds), (MANIFEST, manifest)):
+        write_in_one_move(out / name, sealed(said))
     return out
 
 

@@ -116,7 +116,8 @@ def _sampled(name: str, corpus: Mapping[str, Any]) -> str:
 
 def _making(generate: Mapping[str, Any]) -> str:
     facts, made = generate["facts"], generate["made_from"]
-    said = {key: value for key, value in facts.items() if key not in ("images", "flagged") and value is not None}
+    counts = ("images", "flagged", "broken")
+    said = {key: value for key, value in facts.items() if key not in counts and value is not None}
     listed = ", ".join(f"{key} {_plain(value)}" for key, value in said.items())
     prompts = "; ".join(f"`{' '.join(prompt.split())}`" for prompt in made["options"]["prompts"])
     checker, flagged = facts.get("safety_checker"), facts["flagged"]
@@ -126,6 +127,8 @@ def _making(generate: Mapping[str, Any]) -> str:
         safety = f"The generator marked {flagged:,} as not to be shown, which are left out; it names no safety checker."
     else:
         safety = "No safety checker ran."
+    if facts.get("broken"):
+        safety += f" {facts['broken']:,} came out as no pictures (not numbers, or one colour) and are left out."
     return (
         f"\n## How the images were made\n\n{listed}. {safety}\n\n"
         f"Prompts, in turn: {prompts}. Seed {made['seed']}; an image's own follows from it, the composition and the "

@@ -21,7 +21,7 @@ from aobench.build.package.sheets import Shown, contact_sheet
 from aobench.build.steps import digest, folder, read_manifest, read_rows, write_manifest
 from aobench.build.validate.step import TABLE as VERDICTS
 from aobench.errors import UserError
-from aobench.files import write_in_one_move
+from aobench.files import read_json, write_in_one_move
 
 DECISIONS = "decisions.parquet"
 README, ABOUT = "README.md", "build.json"
@@ -252,7 +252,7 @@ def _refuse_edited(out: Path, name: str) -> None:
         )
     if not (done / README).exists():
         return
-    about = json.loads((done / ABOUT).read_text(encoding="utf-8")) if (done / ABOUT).exists() else {}
+    about = read_json(done / ABOUT) if (done / ABOUT).exists() else {}
     known = about.get("readme_sha256") or (read_manifest(out, "package") or {}).get("files", {}).get(f"{name}/{README}")
     if known is not None and digest(done / README) != known:
         raise UserError(

@@ -27,8 +27,13 @@ class _Encoder:
         import torch
 
         from aobench.build.distinct.embed import load_model
+        from aobench.evaluation.prompts import count_cut_prompts
 
         self.model = load_model(model)
+        cut = count_cut_prompts(self.model, texts, ("{}",))
+        self.facts = asdict(self.model.info)
+        if cut:
+            self.facts["notes"]["prompts_cut"] = cut
         encode = cast("DualEncoder", self.model).encode_texts
         with torch.inference_mode():
             parts = [encode(texts[i : i + BATCH]).cpu() for i in range(0, len(texts), BATCH)]
@@ -64,7 +69,7 @@ class ClipScore:
         refuse_unknown("clip_score", options, ("template",))
         self.template = text_option("clip_score", options, "template", "A photo depicts a {attribute} {object}", HOLDS)
         self.encoder = _Encoder(model, sorted({_phrase(self.template, *pair) for pair in pairs}))
-        self.facts = {"judge": "clip_score", "template": self.template, "model": asdict(self.encoder.model.info)}
+        self.facts = {"judge": "clip_score", "template": self.template, "model": self.encoder.facts}
 
     def __call__(self, asked: Sequence[Asked]) -> dict[str, list[float]]:
         """CLIPScore of each, 0 to 2.5."""
@@ -95,7 +100,7 @@ class ZeroShot:
         self.facts = {
             "judge": "zero_shot", "template": self.template, "attributes": len(self.attributes),
             "objects": len(self.objects), "names_sha256": hashlib.sha256(rivals).hexdigest(),
-            "model": asdict(self.encoder.model.info),
+            "model": self.encoder.facts,
         }  # fmt: skip
 
     def __call__(self, asked: Sequence[Asked]) -> dict[str, list[float]]:

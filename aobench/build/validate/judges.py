@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from aobench.build.loading import one_line
+from aobench.build.own_classes import JUDGES, find_class, naming, refuse_call
 from aobench.errors import UserError
 
 if TYPE_CHECKING:
     from PIL import Image
 
 Pair = tuple[str, str]
+
+#: What a judge may be asked.
+QUESTIONS = ("attribute", "object", "composition")
 
 #: Kinds and where they are.
 KINDS = {
@@ -57,18 +59,31 @@ class Judge(Protocol):
 
 
 def find_judge(kind: str) -> Any:
-    """The class of a judge of KINDS, or one's own 'package.module:Class'. UserError where there is none."""
-    path = KINDS.get(kind, kind)
-    module, colon, name = path.partition(":")
-    if not colon:
-        raise UserError(f"no judge {kind!r}; there are {', '.join(KINDS)}, or package.module:Class")
-    with one_line(kind):
-        return getattr(import_module(module), name)
+    """The class of a judge of KINDS, an entry point, or one's own 'package.module:Class'.
+
+    Raises:
+        UserError: where there is none. Whose configuration says the name: `own_classes.refuse_code`.
+    """
+    return find_class(kind, KINDS, JUDGES, "judge")
 
 
 def make_judge(kind: str, model: str, options: dict[str, Any], pairs: Sequence[Pair]) -> Judge:
-    """A judge of the class that `find_judge` finds."""
-    return find_judge(kind)(model, dict(options), pairs)
+    """A judge of the class that `find_judge` finds. A bug in one's own class shows its traceback."""
+    found = find_judge(kind)
+    refuse_call(found, (model, options, pairs), kind, "judge", "(model, options, pairs)")
+    with naming(f"the judge {kind!r}"):
+        judge: Judge = found(model, dict(options), pairs)
+    _refuse_no_judge(judge, kind)
+    return judge
+
+
+def _refuse_no_judge(judge: Any, kind: str) -> None:
+    questions = getattr(judge, "questions", None)
+    if not isinstance(questions, tuple) or not questions or not set(questions) <= set(QUESTIONS):
+        raise UserError(f"{kind!r} is no judge: its questions are some of {', '.join(QUESTIONS)}, as a tuple")
+    for name in ("thresholds", "facts"):
+        if not isinstance(getattr(judge, name, None), Mapping):
+            raise UserError(f"{kind!r} is no judge: its objects lack the dictionary {name}")
 
 
 def refuse_unknown(kind: str, options: Mapping[str, Any], known: Sequence[str]) -> None:

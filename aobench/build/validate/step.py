@@ -20,6 +20,7 @@ from aobench.build.config import Judge as JudgeOptions
 from aobench.build.config import Validate, located
 from aobench.build.generate import TABLE as IMAGES
 from aobench.build.loading import placed_model, weights_mark
+from aobench.build.own_classes import naming
 from aobench.build.pictures import pictures_mark, with_pictures
 from aobench.build.steps import digest, folder, read_manifest, read_rows, write_manifest, write_table
 from aobench.build.validate.calibration import choose, halves, measure
@@ -130,7 +131,7 @@ def _flagged(images: Sequence[Mapping[str, Any]], out: Path) -> dict[str, str]:
     """The reason of each image that was flagged in the step before, which no judge and no person overrules."""
     made = (read_manifest(out, "generate") or {}).get("facts", {})
     who = "the safety checker objected" if made.get("safety_checker") else "the generator marked it as not to be shown"
-    return {row["image_id"]: f"flagged: {who}" for row in images if row["flagged"]}
+    return {row["image_id"]: f"flagged: {row.get('fault') or who}" for row in images if row["flagged"]}
 
 
 def _verdicts(
@@ -192,7 +193,9 @@ def _scores(
     accelerator.wait_for_everyone()  # all have looked before one writes
     schema = [("image_id", "string"), *((question, "double") for question in judge.questions)]
     for path, rows in tqdm(mine, desc=f"validate: {given.name or given.kind}", unit="chunk", disable=None):
-        told = judge([_asked(row, out) for row in rows])
+        asked_now = [_asked(row, out) for row in rows]
+        with naming(f"the judge {given.kind!r}"):
+            told = judge(asked_now)
         write_table(path, _answers(told, rows, judge.questions, given.name or given.kind), schema)
     accelerator.wait_for_everyone()
     found: dict[str, dict[str, float]] = {question: {} for question in judge.questions}
@@ -208,10 +211,14 @@ def _answers(
 ) -> list[dict[str, Any]]:
     """Rows of a part: each image's number for each question. UserError for too few, too many, or no numbers."""
     made: list[dict[str, Any]] = [{"image_id": row["image_id"]} for row in rows]
+    if not isinstance(told, Mapping) or not set(questions) <= set(told):
+        raise UserError(f"the judge {name!r} gave no answers to {', '.join(questions)}; it is to give a dictionary")
     for question in questions:
         if len(told[question]) != len(rows):
             raise UserError(f"the judge {name!r} gave another number of answers than the {len(rows)} images asked")
         for row, value in zip(made, told[question], strict=True):
+            if not hasattr(value, "__float__"):
+                raise UserError(f"the judge {name!r} says {value!r:.60} for {question}, which is no number")
             row[question] = float(value)
             if not math.isfinite(row[question]):
                 raise UserError(

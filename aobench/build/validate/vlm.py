@@ -61,13 +61,17 @@ class YesNo:
         from accelerate import PartialState
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
+        from aobench.models.checkpoints import load_checked
+        from aobench.models.tokenizers import check_tokenizer
+
         self.device = PartialState().device
         with one_line(model):
             self.processor: Any = AutoProcessor.from_pretrained(model, revision=revision)
-            self.model: Any = AutoModelForImageTextToText.from_pretrained(
-                model, revision=revision, dtype=getattr(torch, dtype)
-            )
-        self.model.eval().to(self.device)
+        network = load_checked(
+            AutoModelForImageTextToText, model, revision=revision, dtype=getattr(torch, dtype)
+        )
+        self.model: Any = network.to(self.device)
+        check_tokenizer(self.processor.tokenizer, model, network.get_input_embeddings().num_embeddings)
         self.processor.tokenizer.padding_side = "left"  # so that the answer's place is the last one
         if self.processor.tokenizer.pad_token is None:
             self.processor.tokenizer.pad_token = self.processor.tokenizer.eos_token
@@ -121,7 +125,7 @@ class YesNo:
 
         try:
             yield
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError) as error:
+        except (ValueError, TypeError, IndexError, RuntimeError) as error:  # a frame or picture that isn't theirs
             if should_reduce_batch_size(error):
                 raise
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,106 @@
+"""The commands that read captions and audits."""
+
+from __future__ import annotations
+
+from .command import Command, Holds, Input
+
+OWNER = "audit"
+NAMES = ("--attributes", "attributes.txt", "--objects", "objects.txt")
+LISTS = {"attributes.txt": "attributes.txt", "objects.txt": "objects.txt"}
+COUNTED = ("out/counts-*.parquet", "out/marginals.parquet", "out/manifest.json")
+ENDINGS = (
+    "txt",
+    "csv",
+    "tsv",
+    "jsonl",
+    "parquet",
+    "tar",
+    "txt.gz",
+    "csv.gz",
+    "tar.gz",
+    "jsonl.zst",
+)
+TEXTS = ("txt", "csv", "tsv", "jsonl")
+
+
+def _format(ending: str) -> Command:
+    """An audit of one file with this ending."""
+    mine, other = f"captions/c.{ending}", f"captions/other.{ending}"
+    return Command(
+        f"audit-{ending}",
+        "audit",
+        ("audit", mine, "--out", "out", *NAMES),
+        {**LISTS, mine: mine, other: other},
+        [Input(mine, OWNER, Holds.MARKED, other, text=ending in TEXTS)],
+        COUNTED,
+    )
+
+
+TWO = ("audit", "captions/c.txt", "captions/c.csv", "--out", "out", *NAMES)
+
+AUDITS = (
+    *(_format(ending) for ending in ENDINGS),
+    Command(
+        "audit-names",
+        "audit",
+        ("audit", "captions/c.txt", "--out", "out", *NAMES),
+        {
+            **LISTS,
+            "captions": "captions",
+            "attributes-other.txt": "attributes-other.txt",
+            "objects-other.txt": "objects-other.txt",
+        },
+        [
+            Input(f"{name}.txt", "vocabulary", Holds.MARKED, f"{name}-other.txt", text=True)
+            for name in ("attributes", "objects")
+        ],
+        COUNTED,
+    ),
+    Command(
+        "audit-folder",
+        "audit",
+        ("audit", "captions", "--out", "out", "--on-bad-file", "skip", *NAMES),
+        {
+            **LISTS,
+            "captions/c.txt": "captions/c.txt",
+            "captions/d.parquet": "captions/c.parquet",
+            "captions/e.tar": "captions/c.tar",
+            "other.parquet": "captions/other.parquet",
+        },
+        [Input("captions/d.parquet", OWNER, Holds.MARKED, "other.parquet", member=True)],
+        COUNTED,
+    ),
+    Command(
+        "audit-again",
+        "audit",
+        TWO,
+        {**LISTS, "captions": "captions"},
+        [
+            Input("out/parts/*.json#0", OWNER, Holds.OWN, "out/parts/*.json#1", text=True),
+            Input("out/parts/*.parquet#0", OWNER, Holds.OWN, "out/parts/*.parquet#1"),
+            Input("out/manifest.json", OWNER, Holds.OWN, text=True),
+            Input("out/counts-words.parquet", OWNER, Holds.OWN),
+        ],
+        COUNTED,
+        first=[TWO],
+    ),
+    Command(
+        "diversity",
+        "diversity",
+        ("diversity", "audits/c", "audits/other", "--draws", "5", "--out", "out"),
+        {"audits": "audits"},
+        [
+            Input(
+                "audits/c/manifest.json", OWNER, Holds.OWN, "audits/other/manifest.json", text=True
+            ),
+            Input(
+                "audits/c/counts-words.parquet",
+                OWNER,
+                Holds.OWN,
+                "audits/other/counts-words.parquet",
+            ),
+            Input("audits/c/marginals.parquet", OWNER, Holds.OWN, "audits/other/marginals.parquet"),
+        ],
+        ("out/diversity.csv",),
+    ),
+)

@@ -1,0 +1,167 @@
+"""The command itself: its version, what it shows of errors, options that contradict each other, values of no use."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import aobench.cli as cli
+from aobench.cli import main
+from aobench.errors import UserError
+from aobench.evaluation.processes import Together
+
+ROOT = Path(__file__).parents[1]
+
+
+def said(capsys, *words):
+    """Status, and the lines on stderr."""
+    capsys.readouterr()
+    try:
+        status = main([str(word) for word in words])
+    except SystemExit as end:
+        status = end.code
+    return status, capsys.readouterr().err.strip().splitlines()
+
+
+def test_the_version_is_printed():
+    done = subprocess.run(
+        [sys.executable, "-m", "aobench", "--version"], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.startswith("imagenet-ao ")
+    assert done.stderr == ""
+
+
+def test_the_module_and_the_script_are_the_command():
+    for words in (["-m", "aobench"], ["-m", "aobench.cli"]):
+        done = subprocess.run([sys.executable, *words, "score", "/none"], capture_output=True, text=True, cwd=ROOT)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["score", "none.parquet"], ["build", "none.yaml"], ["agreement", "none.sqlite"],
+        ["annotate", "none.parquet", "--verdicts", "v"], ["study", "--workers", "0"],
+    ],
+)  # fmt: skip
+def test_debug_shows_where_an_error_comes_from_before_and_after_the_verb(capsys, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    status, plain = said(capsys, *words)
+    assert (status, len(plain)) == (2, 1)
+    for both in (["--debug", *words], [*words, "--debug"]):
+        status, lines = said(capsys, *both)
+        assert status == 2
+        assert lines[0] == "Traceback (most recent call last):"
+        assert lines[-1] == plain[0], "the line itself is gone"
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), AttributeError("x"), TypeError("x"), OSError("x")])
+@pytest.mark.parametrize("verb", ["prepare", "install"])
+def test_a_bug_is_no_user_error(monkeypatch, tmp_path, verb, error):
+    """The smallest input: `prepare` told every ValueError as if the user had done something wrong."""
+    import imagenet_ao
+    from aobench import installation
+
+    def buggy(*_, **__):
+        raise error
+
+    monkeypatch.setattr(imagenet_ao, "prepare", buggy)
+    monkeypatch.setattr(installation, "install_dataset", buggy)
+    monkeypatch.setattr(installation, "install_metric", lambda: "")
+    with pytest.raises(type(error)):
+        main(["prepare", str(tmp_path / "x"), "--config", "mini"] if verb == "prepare" else ["install"])
+
+
+def test_bad_data_is_still_one_line(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "x.zip").write_bytes(b"no zip")
+    for verb in (["prepare", tmp_path / "out"], ["install"]):
+        status, lines = said(capsys, *verb, "--config", "v2", "--data-dir", tmp_path / "x.zip")
+        assert (status, len(lines)) == (2, 1), lines
+
+
+def test_the_library_does_not_end_the_process(monkeypatch):
+    """Where another process failed this one stops by SystemExit, which a notebook survives."""
+    import accelerate.utils
+
+    monkeypatch.setattr(accelerate.utils, "gather_object", lambda mine: [("imagenet-ao: it failed", None), *mine])
+    monkeypatch.setattr(os, "_exit", lambda status: pytest.fail("the library ended the process"))
+
+    class Accelerator:
+        process_index, num_processes, is_main_process, device = 1, 2, False, "cpu"
+
+        def wait_for_everyone(self):
+            pass
+
+    together = Together(Accelerator())
+    with pytest.raises(SystemExit) as end, together.failing_as_one():
+        together.wait_for_everyone()
+    assert end.value.code == 2
+    with pytest.raises(SystemExit), together.failing_as_one():
+        raise UserError("here")
+
+
+def test_only_the_command_ends_a_process_of_several(monkeypatch):
+    ended = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["score", "/none"]) == 2
+    assert ended == []
+    cli.command(["score", "/none"])
+    assert ended == [2]
+    cli.command(["--version"])
+    assert ended == [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["evaluate", "mini", "--dataset", "d", "--data-dir", "e"], "--dataset and --data-dir"),
+        (["evaluate", "mini", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
+        (["prepare", "out", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
+        (["install", "--data-dir", "e"], "mini is drawn"),
+        (["agreement", "v", "--export", "a.csv", "--decisions", "a.csv"], "--export and --decisions name one file"),
+        (["agreement", "v", "--export", "a.csv", "--decisions", "./x/../a.csv"], "name one file"),
+        (["agreement", "a.csv", "--export", "a.csv"], "VERDICTS and --export name one file"),
+        (["annotate", "a.parquet", "--verdicts", "a.parquet"], "IMAGES and --verdicts name one file"),
+        (["study", "--from-bundled", "--dry-run"], "--dry-run is of the training"),
+        (["study", "--from-bundled", "--runs", "x"], "--runs is of the training"),
+        (["study", "--from-bundled", "--workers", "2"], "--workers is of the training"),
+        (["study", "--runs", "x", "--out", "x", "--dry-run"], "--runs and --out name one folder"),
+        (["build", "set.yaml", "--allow-code", "json:dumps"], "names no such class"),
+    ],
+)  # fmt: skip
+def test_options_that_contradict_each_other_are_one_line(capsys, tmp_path, monkeypatch, words, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x").mkdir()
+    (tmp_path / "set.yaml").write_text(
+        "{out: o, compose: {corpora: [{name: a, captions: [c.txt]}]}, generate: {generator: renderer},"
+        " validate: {judges: [{kind: redraw}]}, package: {name: p}}"
+    )
+    status, lines = said(capsys, *words)
+    assert (status, len(lines)) == (2, 1), lines
+    assert told in lines[0]
+
+
+VALUES = {
+    "-1": "-1", "1e9": "1000000000", "1e18": "1" + "0" * 18, "1e400": "1" + "0" * 400, "1e5000": "1" + "0" * 5000,
+    "nan": "nan", "inf": "inf", "power": "1e9", "empty": "", "blank": " ", "NUL": "a\0b", "long": "x" * 10**6,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["evaluate", "mini", "--batch-size"], ["evaluate", "mini", "--workers"], ["evaluate", "mini", "--draft"],
+        ["study", "--from-bundled", "--workers"], ["agreement", "v.sqlite", "--draws"],
+        ["agreement", "v.sqlite", "--min-annotators"], ["agreement", "v.sqlite", "--min-catch"],
+    ],
+)  # fmt: skip
+def test_a_number_that_is_none_is_one_line(capsys, tmp_path, monkeypatch, option, value):
+    monkeypatch.chdir(tmp_path)
+    status, lines = said(capsys, *option, VALUES[value])
+    assert (status, len(lines)) == (2, 1), lines
+    assert len(lines[0]) < 1500
