@@ -120,7 +120,10 @@ def read_sealed_npz(path: Path, name: str) -> dict[str, np.ndarray]:
 
     content = io.BytesIO(read_file(path, most=1 << 36))
     try:
-        with np.load(content, allow_pickle=False) as stored:
+        stored = np.load(content, allow_pickle=False)
+        if isinstance(stored, np.ndarray):  # an .npy file under this name
+            raise DamagedError("is damaged")
+        with stored:
             arrays = {key: stored[key] for key in stored.files}
     except NPZ_DAMAGED as error:
         raise DamagedError("is damaged") from error

@@ -35,7 +35,10 @@ def read_npz(path: Path) -> Labelled:
     """An .npz with ``embeddings`` N x D and the numbers ``attributes`` and ``objects``, int N. Raises UserError."""
     content = io.BytesIO(read_file(path, "the embeddings", most=1 << 36))
     try:
-        with np.load(content, allow_pickle=False) as stored:
+        stored = np.load(content, allow_pickle=False)
+        if isinstance(stored, np.ndarray):
+            raise UserError(f"{path} is one array, an .npy file under this name; save the {len(ARRAYS)} with np.savez")
+        with stored:
             missing = [name for name in ARRAYS if name not in stored]
             if missing:
                 raise UserError(f"{path} lacks the array(s) {', '.join(missing)}; it needs {', '.join(ARRAYS)}")

@@ -64,6 +64,13 @@ def test_a_damaged_file_is_one_line(damage, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_one_array_under_this_name_is_one_line(tmp_path):
+    np.save(tmp_path / "x.npy", Z)
+    (tmp_path / "x.npy").rename(tmp_path / "x.npz")
+    with pytest.raises(UserError, match="is one array"):
+        read_npz(tmp_path / "x.npz")
+
+
 def test_what_is_no_file_is_one_line(tmp_path):
     (tmp_path / "loop.npz").symlink_to("loop.npz")
     for name, words in (("loop.npz", "symbolic links"), ("none.npz", "does not exist"), (".", "is a folder")):
