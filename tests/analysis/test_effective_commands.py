@@ -157,7 +157,8 @@ def test_intervals_use_the_independent_images_where_a_result_tells_them(tmp_path
     for split in content["figures"]["splits"].values():
         split["composition_top1_effective_n"] = 123.4
     (tmp_path / "results.json").write_text(json.dumps(content))
-    [record], _ = read_results([tmp_path])
+    [record], _, figure = read_results([tmp_path])
+    assert figure == "composition_top1"
     assert (record.n_id, record.n_ood) == (123, 123)
     assert images_shown([record]) == "500 ID and 500 OoD images"
 
