@@ -144,15 +144,19 @@ def _evaluate(args: argparse.Namespace) -> None:
         raise UserError(
             "--batch-size, --limit, --shard-size and --draft take whole numbers of at least 1, --workers of at least 0"
         )
+    from aobench.evaluation.places import check_folders, result_names
+    from aobench.hub import hub_in_one_line
     from aobench.vocabulary.templates import OPENAI_80, read_templates
 
     templates = read_templates(args.templates) if args.templates else OPENAI_80
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     from aobench.models.registry import resolve
 
-    found = [resolve(name) for name in args.models]
+    with hub_in_one_line("the models could not be looked up"):
+        found = [resolve(name) for name in args.models]
+    folders = [args.out / name for name in result_names(args.models)]
+    check_folders(args.models, folders)
     from aobench.evaluation.data import Source, open_splits
-    from aobench.evaluation.places import result_names
     from aobench.evaluation.processes import end_processes, quiet_bars, start_processes
     from aobench.evaluation.report import print_table
     from aobench.evaluation.runner import Settings
@@ -160,13 +164,12 @@ def _evaluate(args: argparse.Namespace) -> None:
     quiet_bars()
     accelerator = start_processes(args.cpu)
     config = args.config or ("mini" if args.models == ["mini"] and not (args.data_dir or args.dataset) else "v2")
-    with accelerator.main_process_first():
+    with accelerator.main_process_first(), hub_in_one_line("the dataset could not be opened"):
         splits = open_splits(Source(config, args.data_dir, args.dataset), limit=args.limit)
     settings = Settings(
         args.embeddings or args.out / "embeddings", args.candidates, templates, args.batch_size, args.workers,
         args.shard_size, args.draft, args.on_bad_image,
     )  # fmt: skip
-    folders = [args.out / name for name in result_names(args.models)]
     rows = [
         _evaluate_one(model, folder, splits, settings, accelerator, config, args)
         for model, folder in zip(found, folders, strict=True)
@@ -184,15 +187,20 @@ def _evaluate_one(
 ) -> Any:  # fmt: skip
     """Load one model, run it, write its results; the row for the printed table, on the main process."""
     from aobench.analysis.figures import all_figures
+    from aobench.evaluation.places import check_same_model, say_what_is_replaced
     from aobench.evaluation.report import provenance, results, write_results
     from aobench.evaluation.runner import run
     from aobench.evaluation.table import write
+    from aobench.hub import hub_in_one_line
     from aobench.models.base import LoadOptions
 
     began = time.perf_counter()
-    model = found.load(accelerator.device, LoadOptions(args.dtype, args.compile, args.attention))
+    with hub_in_one_line(f"the model {found.name!r} could not be loaded"):
+        model = found.load(accelerator.device, LoadOptions(args.dtype, args.compile, args.attention))
     load = round(time.perf_counter() - began, 3)
-    facts = provenance(model, splits, args.dataset or "imagenet_ao", config, settings.templates, args.limit)
+    check_same_model(folder, model.info.id, model.info.revision)
+    chosen = {"draft": args.draft, "attention": args.attention, "compile": args.compile}
+    facts = provenance(model, splits, args.dataset or "imagenet_ao", config, settings.templates, args.limit, chosen)
     predictions, seconds = run(model, splits, settings, accelerator, facts)
     if not accelerator.is_main_process:
         return None
@@ -200,6 +208,7 @@ def _evaluate_one(
     folder.mkdir(parents=True, exist_ok=True)
     table = write(predictions, folder / "predictions.parquet")
     content = results(predictions, figures, {"load": load, **seconds}, accelerator.num_processes, table)
+    say_what_is_replaced(folder, content)
     write_results(content, folder / "results.json")
     return found.name, predictions, figures
 
@@ -208,17 +217,18 @@ def _score(args: argparse.Namespace) -> None:
     import json
 
     from aobench.analysis.figures import all_figures
+    from aobench.evaluation.places import check_given_once
     from aobench.evaluation.report import print_table
     from aobench.evaluation.table import read
 
+    check_given_once(args.tables)
     rows = []
     for path in args.tables:
         predictions = read(path)
         rows.append((predictions.provenance["model"]["id"], predictions, all_figures(predictions)))
     if args.json:
-        print(
-            json.dumps({path: f for path, (_, _, f) in zip(args.tables, rows, strict=True)}, indent=2, sort_keys=True)
-        )
+        by_path = {path: figures for path, (_, _, figures) in zip(args.tables, rows, strict=True)}
+        print(json.dumps(by_path, indent=2, sort_keys=True, allow_nan=False))
     else:
         print_table(rows)
 

@@ -10,6 +10,7 @@ import numpy as np
 from compositional_ood.compositional_ood import cluster_interval, effective_images, wilson
 from matplotlib.figure import Figure
 
+from aobench.analysis.by_part import part_names
 from aobench.analysis.plots import COLOURS, new
 from aobench.analysis.ranks import interval, spearman
 from aobench.analysis.records import PUBLISHED
@@ -136,26 +137,6 @@ def counts_figure(right: dict[str, tuple[int, int]], title: str) -> tuple[Figure
     return figure, fits
 
 
-def _names(predictions: Predictions, split: str) -> tuple[dict[int, str], dict[int, str]]:
-    """Names of the attribute and object numbers, as far as the candidates and the dataset's config tell."""
-    from aobench.mini.render import ATTRIBUTES as DRAWN
-    from imagenet_ao import ATTRIBUTES, parse_label
-
-    dataset = predictions.provenance.get("dataset", {})
-    known = {"mini": DRAWN, "v2": ATTRIBUTES} if dataset.get("name") == "imagenet_ao" else {}
-    attributes = dict(enumerate(known.get(dataset.get("config"), ())))
-    objects: dict[int, str] = {}
-    listed = predictions.candidates[split]
-    for a, o, name in zip(listed.attributes, listed.objects, listed.names, strict=True):
-        if a < 0:
-            objects[o] = name
-        elif o < 0:
-            attributes[a] = name
-        elif (parts := parse_label(name)) is not None:
-            attributes[a], objects[o] = parts
-    return attributes, objects
-
-
 def from_table(predictions: Predictions, split: str, kind: str) -> Cells:
     """Right answers and images by attribute and object. Raises UserError where images have no attribute."""
     from aobench.analysis.paired import hits
@@ -165,7 +146,8 @@ def from_table(predictions: Predictions, split: str, kind: str) -> Cells:
     a, o = np.array(rows["attribute"]), np.array(rows["object"])
     if (a < 0).any() or (o < 0).any():
         raise UserError(f"images of {split} have no attribute or object; there is nothing to break down")
-    named = _names(predictions, split)
+    listed = predictions.candidates[split]
+    named = [part_names(listed, part) for part in ("attribute", "object")]
     ids = (np.unique(a), np.unique(o))
     shape = (len(ids[0]), len(ids[1]))
     where = (np.searchsorted(ids[0], a), np.searchsorted(ids[1], o))

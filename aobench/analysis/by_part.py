@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from aobench.analysis.figures import composition_numbers
+from aobench.evaluation.candidates import Candidates
 from aobench.evaluation.table import Predictions
 
 
@@ -25,7 +26,7 @@ def by_part(predictions: Predictions, split: str, part: str) -> list[dict[str, A
     right = np.asarray(rows["rank"], dtype=np.int64) == 0
     shown = composition_numbers(rows)
     share = effective_images(np.bincount(shown, weights=right), np.bincount(shown)) / len(right)
-    names = _names(listed, rows, part)
+    names = part_names(listed, part)
     table = []
     for number in np.unique(ids[ids >= 0]):
         mine = right[ids == number]
@@ -37,7 +38,7 @@ def by_part(predictions: Predictions, split: str, part: str) -> list[dict[str, A
     return sorted(table, key=lambda row: (row["rate"], row["name"]))
 
 
-def _names(listed: Any, rows: dict[str, list[Any]], part: str) -> dict[int, str]:
+def part_names(listed: Candidates, part: str) -> dict[int, str]:
     """Names of the parts by id: the table's own, or in one of an earlier version those of the set that it fits."""
     told: tuple[str, ...] = listed.attribute_names if part == "attribute" else listed.object_names
     if told:

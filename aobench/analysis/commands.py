@@ -29,7 +29,9 @@ def add_parser(verbs: Any) -> None:
         help="all, or family=NAME, training_set=NAME[,NAME], model=NAME; default for the published table: family=CLIP",
     )
     e.add_argument("--transform", default="logit", help="logit (default), probit or linear")
-    e.add_argument("--figure", default="composition_top1", help="which accuracy of results.json (composition_top1)")
+    e.add_argument(
+        "--figure", help="which accuracy of results (default: composition_top1, or object_top1 where some lack it)"
+    )
     e.add_argument("--id-sets", default="id", help="ID sets to fit over, such as id,id_yfcc (columns of the CSV)")
     e.add_argument("--by", default="training_set", choices=("training_set", "family"), help="groups of the summary")
     e.add_argument("--leave-out", action="store_true", help="fit each group's line without the group itself")
@@ -67,13 +69,16 @@ def _records(args: argparse.Namespace) -> tuple[list[Record], str, str]:
     """The records that the files hold, the rule of the baseline, and which accuracy it is."""
     from aobench.analysis import records as source
 
+    if args.figure and all(path.suffix.lower() == ".csv" for path in args.files):
+        raise UserError("--figure names an accuracy of results; a CSV holds one only: leave it out, or name results")
     if not args.files:
         return source.published(), args.baseline or "family=CLIP", "object accuracy"
     tables = [path for path in args.files if path.suffix.lower() == ".csv"]
     results = [path for path in args.files if path not in tables]
     found = [record for path in tables for record in source.read_csv(path)]
+    figure = args.figure
     if results:
-        more, warnings = source.read_results(results, args.figure)
+        more, warnings, figure = source.read_results(results, args.figure)
         found += more
         for warning in warnings:
             print(f"Note: {warning}.")
@@ -82,7 +87,8 @@ def _records(args: argparse.Namespace) -> tuple[list[Record], str, str]:
     if not args.baseline:
         families = ", ".join(sorted({f"family={r.family}" for r in found}))
         raise UserError(f"name the baseline models with --baseline: all, {families}, or training_set=NAME")
-    return found, args.baseline, f"{args.figure.replace('_', ' ')} accuracy" if results else "accuracy"
+    source.check_names(found)
+    return found, args.baseline, f"{figure.replace('_', ' ')} accuracy" if results else "accuracy"
 
 
 def _effective(args: argparse.Namespace) -> None:
@@ -181,9 +187,12 @@ def _compare(args: argparse.Namespace) -> None:
     from aobench.analysis.figures import split_figures
     from aobench.analysis.paired import compare_tables
     from aobench.evaluation.report import chance
+    from aobench.evaluation.results_json import unlike_settings
     from aobench.evaluation.table import read
 
     tables = [read(path) for path in (args.first, args.second)]
+    if tables[0].table.equals(tables[1].table):
+        print("Note: both tables hold the same answers; is one of them named twice?")
     r = compare_tables(tables[0], tables[1], args.split, args.kind)
     print(f"{args.kind} accuracy on {args.split}, {r.n:,} images of {r.compositions:,} compositions:")
     for table, rate in zip(tables, (r.first, r.second), strict=True):
@@ -194,6 +203,8 @@ def _compare(args: argparse.Namespace) -> None:
               f"chance {100 * by_chance:.2f} % of {len(listed):,} {listed.mode} candidates")  # fmt: skip
     if len({table.candidates[args.split].hash for table in tables}) > 1:
         print("  The candidate lists differ: the models were not asked the same, which is part of the difference.")
+    if unlike := unlike_settings([table.provenance for table in tables]):
+        print(f"  The runs differ in {', '.join(unlike)}, which is part of the difference, too.")
     print(f"  difference {_points(r.low, r.difference, r.high).strip()} points")
     p = f"= {r.p:.3g}" if r.p >= SMALLEST else f"< {SMALLEST:g}"
     print(f"  right in one alone: {r.only_first} and {r.only_second}; exact McNemar, images as independent: p {p}")
@@ -231,6 +242,10 @@ def _disentangle(args: argparse.Namespace) -> None:
 
     if args.images < 10:
         raise UserError("--images takes a number of at least 10")
+    if args.seed < 0:
+        raise UserError(f"--seed takes a whole number of at least 0; got {args.seed}")
+    if args.data_dir and (args.config == "mini" or args.source.suffix == ".npz"):
+        raise UserError("--data-dir is of the published archive: give --config v2 and the runner's embeddings with it")
     if args.source.suffix == ".npz":
         tables = [source.read_npz(args.source)]
     else:

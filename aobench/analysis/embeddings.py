@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aobench.errors import UserError
+from aobench.evaluation.store import FORMAT
+from aobench.files import read_file, read_json
+from aobench.sealed import NPZ_DAMAGED
 
 if TYPE_CHECKING:
     from aobench.evaluation.data import Split
@@ -30,31 +33,59 @@ class Labelled:
 
 def read_npz(path: Path) -> Labelled:
     """An .npz with ``embeddings`` N x D and the numbers ``attributes`` and ``objects``, int N. Raises UserError."""
+    content = io.BytesIO(read_file(path, "the embeddings", most=1 << 36))
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        stored = np.load(content, allow_pickle=False)
+        if isinstance(stored, np.ndarray):
+            raise UserError(f"{path} is one array, an .npy file under this name; save the {len(ARRAYS)} with np.savez")
+        with stored:
             missing = [name for name in ARRAYS if name not in stored]
             if missing:
                 raise UserError(f"{path} lacks the array(s) {', '.join(missing)}; it needs {', '.join(ARRAYS)}")
             z, attributes, objects = (stored[name] for name in ARRAYS)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} could not be read as .npz: {error}") from error
-    if z.ndim != 2 or attributes.shape != (len(z),) or objects.shape != (len(z),):
+    except NPZ_DAMAGED as error:
+        raise UserError(f"{path} could not be read as .npz ({' '.join(str(error).split())}); save it anew") from error
+    if z.ndim != 2 or attributes.shape != (len(z),) or objects.shape != (len(z),) or not z.size:
         raise UserError(
-            f"{path}: embeddings must be N x D, attributes and objects N; got {z.shape}, {attributes.shape}"
+            f"{path}: embeddings must be N x D, attributes and objects N; got {z.shape}, {attributes.shape}, "
+            f"{objects.shape}"
         )
-    return Labelled(path.stem, z.astype(float), np.column_stack([attributes, objects]).astype(int))
+    if z.dtype.kind not in "fiu" or not np.isfinite(z).all():
+        raise UserError(f"{path}: embeddings holds something else than finite numbers ({z.dtype})")
+    factors = [_labels(attributes, f"{path}: attributes"), _labels(objects, f"{path}: objects")]
+    return Labelled(path.stem, z.astype(float), np.column_stack(factors))
+
+
+def _labels(values: np.ndarray, where: str) -> np.ndarray:
+    """int64 N of numbers that are whole; names, fractions and NaN are refused rather than cut to something."""
+    if values.dtype.kind not in "iuf":
+        raise UserError(f"{where} holds {values.dtype}; number the names: whole numbers, one an image")
+    bad = ~(np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2.0**53))
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise UserError(f"{where}[{row}] is {values[row]}, not a whole number")
+    return values.astype(np.int64)
 
 
 def image_stores(folder: Path, split: str = "ood") -> list[tuple[Path, dict[str, Any]]]:
     """The runner's stores of a split's images under ``folder`` (its OUT/embeddings): (path, key) each."""
     found = []
     for path in sorted(folder.glob("*/key.json")):
-        key = json.loads(path.read_text(encoding="utf-8"))
+        key = read_json(path, "the embeddings' key")
         if key.get("what") == "images" and key.get("split") == split:
-            found.append((path.parent, key))
+            found.append((path.parent, _sound_key(key, path)))
     if not found:
         raise UserError(f"{folder} holds no embeddings of images of {split}; the runner writes them to OUT/embeddings")
     return found
+
+
+def _sound_key(key: dict[str, Any], path: Path) -> dict[str, Any]:
+    """``key`` if it is one that the runner writes. Raises UserError."""
+    texts = all(isinstance(key.get(name), str) for name in ("fingerprint", "kind", "revision"))
+    counts = all(type(key.get(name)) is int and key[name] > 0 for name in ("count", "shard"))
+    if not texts or not counts or key.get("format") != FORMAT:
+        raise UserError(f"{path} is of an earlier version, or damaged: delete its folder and run the evaluation again")
+    return key
 
 
 def read_store(path: Path, key: dict[str, Any], splits: Sequence[Split]) -> Labelled:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aobench.analysis.verified import read_result
 from aobench.csv_tables import finite_number, read_numbered_rows, whole_number
 from aobench.errors import UserError
-from aobench.evaluation.places import RESULTS, only_results, result_file
+from aobench.evaluation.places import RESULTS, TABLE, check_given_once, only_results, result_file
+from aobench.evaluation.results_json import model_family, read_results_json, unlike_settings
 
 PUBLISHED = Path(__file__).with_name("published")
 COLUMNS = ("model", "family", "training_set", "id", "n_id", "ood", "n_ood")
-#: What must agree for results.json files to be comparable (`aobench.evaluation.report.RESULT_KEYS`, marked *).
-COMPARED = ("dataset", "templates", "candidates")
+#: Accuracies by which results are compared, where none is named: the first that all of them have.
+FIGURES = ("composition_top1", "object_top1", "attribute_top1")
 
 
 @dataclass(frozen=True)
@@ -47,28 +48,36 @@ class Record:
         return self.more[id_set]
 
 
-def _number(row: dict[str, str], column: str, where: str, whole: bool = False) -> float:
-    text = row[column].strip()
-    if whole:
-        return whole_number(text, f"{where}: column {column}", least=1)
-    value = finite_number(text, f"{where}: column {column}")
+def _accuracy(text: str, where: str) -> float:
+    value = finite_number(text.strip(), where)
     if not 0 <= value <= 1:
         hint = "; are these percent? divide by 100" if 1 < value <= 100 else ""
-        raise UserError(f"{where}: column {column} is {text}; accuracies are fractions from 0 to 1{hint}")
+        raise UserError(f"{where} is {text.strip()}; accuracies are fractions from 0 to 1{hint}")
     return value
 
 
 def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> Record:
-    row = {column: text.strip() for column, text in row.items()}
-    if not row["model"]:
+    def accuracy(column: str) -> float:
+        return _accuracy(row[column], f"{where}: column {column}")
+
+    def images(column: str) -> int:
+        return whole_number(row[column], f"{where}: column {column}", 1)
+
+    model = row["model"].strip()
+    if not model:
         raise UserError(f"{where}: column model is empty; name the model")
-    more = {c: (_number(row, c, where), int(_number(row, f"n_{c}", where, whole=True))) for c in extra}
+    more = {column: (accuracy(column), images(f"n_{column}")) for column in extra}
     return Record(
-        row["model"], row["family"], row["training_set"],
-        _number(row, "id", where), int(_number(row, "n_id", where, whole=True)),
-        _number(row, "ood", where), int(_number(row, "n_ood", where, whole=True)),
-        row.get("run") or row["model"], more,
-    )  # fmt: skip
+        model,
+        row["family"].strip(),
+        row["training_set"].strip(),
+        accuracy("id"),
+        images("n_id"),
+        accuracy("ood"),
+        images("n_ood"),
+        row.get("run", "").strip() or model,
+        more,
+    )
 
 
 def read_csv(path: Path) -> list[Record]:
@@ -87,6 +96,11 @@ def read_csv(path: Path) -> list[Record]:
     return _no_twins([_record(row, f"{path}, line {line:,}", extra) for line, row in rows], str(path))
 
 
+def check_names(records: Sequence[Record]) -> None:
+    """Raise UserError where a model stands in two of the files that were named together."""
+    _no_twins(list(records), "the list of files")
+
+
 def _no_twins(records: list[Record], where: str) -> list[Record]:
     names = [r.model for r in records]
     twice = next((n for n in names if names.count(n) > 1), None)
@@ -100,32 +114,35 @@ def published() -> list[Record]:
     return read_csv(PUBLISHED / "v1_object_accuracy.csv")
 
 
-def _load_json(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} could not be read as JSON ({error}); name results.json files or CSVs") from error
-
-
 def _independent(figures: dict[str, Any], figure: str) -> int:
     """How many independent images the accuracy is worth; the images themselves in results that don't tell."""
     return max(1, round(figures.get(f"{figure}_effective_n", figures["n"])))
 
 
 def _from_result(content: dict[str, Any], path: Path, figure: str) -> Record:
-    try:
-        model, splits = content["model"], content["figures"]["splits"]
-        known, novel = splits["id"], splits["ood"]
-        if figure not in known or figure not in novel:
-            raise UserError(f"{path} has no {figure} on both splits; name another with --figure, such as object_top1")
-        training = str(model.get("notes", {}).get("training_set", "unknown"))
-        sizes = [_independent(one, figure) for one in (known, novel)]
-        return Record(
-            model["id"], model["kind"], training, known[figure], sizes[0], novel[figure], sizes[1], model["id"],
-            images=(known["n"], novel["n"]),
-        )  # fmt: skip
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is no result of the runner with the splits id and ood (no {error})") from error
+    """A record of a result that has ``figure`` on both splits."""
+    model, splits = content["model"], content["figures"]["splits"]
+    missing = [split for split in ("id", "ood") if split not in splits]
+    if missing:
+        raise UserError(f"{path} has no figures of {missing[0]}; a result with the splits id and ood is needed")
+    known, novel = splits["id"], splits["ood"]
+    if figure not in known or figure not in novel:
+        raise UserError(f"{path} has no {figure} on both splits; name another with --figure, such as object_top1")
+    _accuracy(str(known[figure]), f"{path}: {figure} of id")
+    _accuracy(str(novel[figure]), f"{path}: {figure} of ood")
+    training = str(model.get("notes", {}).get("training_set", "unknown"))
+    sizes = [_independent(one, figure) for one in (known, novel)]
+    return Record(
+        model["id"],
+        model_family(content),
+        training,
+        known[figure],
+        sizes[0],
+        novel[figure],
+        sizes[1],
+        model["id"],
+        images=(known["n"], novel["n"]),
+    )
 
 
 def images_shown(records: Sequence[Record]) -> str:
@@ -135,30 +152,40 @@ def images_shown(records: Sequence[Record]) -> str:
     return f"{words[0]} ID and {words[1]} OoD images"
 
 
-def _text(value: Any) -> str:
-    """``value`` as text; of a dataset's splits without the digest of pixels, which is only noted."""
-    if isinstance(value, dict) and isinstance(value.get("splits"), dict):
-        splits = {name: {k: v for k, v in facts.items() if k != "pixels"} for name, facts in value["splits"].items()}
-        value = {**value, "splits": splits}
-    return json.dumps(value, sort_keys=True)
+def read_results(
+    paths: Sequence[Path], figure: str | None = None
+) -> tuple[list[Record], list[str], str]:
+    """Records of results (their folders or results.json), warnings, and the accuracy that they are of.
 
-
-def read_results(paths: Sequence[Path], figure: str = "composition_top1") -> tuple[list[Record], list[str]]:
-    """Records of results (their folders or results.json) by one ``figure``, and a warning for each folder that holds
-    none and for each thing that makes the results incomparable.
-
-    ``family`` is the model's kind; the training set is ``unknown`` unless the runner noted it.
+    ``figure``: that accuracy; None for the first of FIGURES that all results have on both splits. A
+    warning for each folder that holds none and for each thing that makes the results incomparable.
+    Where its table lies beside a result, its figures are found to be the table's.
+    ``family`` is the model's kind, or ``supervised``; the training set is ``unknown`` unless the runner noted it.
     """
     kept, warnings = only_results(paths)
+    check_given_once(kept)
     paths = [result_file(path, RESULTS) for path in kept]
-    contents = [_load_json(path) for path in paths]
+    contents = [_content(path) for path in paths]
+    if figure is None:
+        figure = next((one for one in FIGURES if all(_has(c, one) for c in contents)), FIGURES[0])
+        if figure != FIGURES[0]:
+            warnings.append(f"not every model names compositions: this is of {figure}, which all have")
     records = [_from_result(c, p, figure) for c, p in zip(contents, paths, strict=True)]
-    for key in COMPARED:
-        # A supervised model has no templates: that alone makes no difference to what was asked.
-        values = {_text(c.get(key)) for c in contents if c.get(key) is not None}
-        if len(values) > 1:
-            warnings.append(f"the results differ in {key}: they are not comparable as they stand")
-    return _no_twins(records, "the list of results"), warnings
+    warnings += [
+        f"the results differ in {name}: they are not comparable as they stand" for name in unlike_settings(contents)
+    ]
+    return _no_twins(records, "the list of results"), warnings, figure
+
+
+def _content(path: Path) -> dict[str, Any]:
+    if path.name == RESULTS and path.with_name(TABLE).is_file():
+        return read_result(path).content
+    return read_results_json(path)
+
+
+def _has(content: dict[str, Any], figure: str) -> bool:
+    splits = content["figures"]["splits"]
+    return all(figure in splits.get(split, {}) for split in ("id", "ood"))
 
 
 def select(records: Sequence[Record], rule: str) -> list[Record]:

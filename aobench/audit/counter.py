@@ -137,7 +137,8 @@ class Counter:
 
     def count(self, chunk: Chunk, file_seed: int = 0) -> int:
         """Add a chunk; returns its rows."""
-        from aobench.audit.kernel import count_words, mark_unsettled
+        from aobench.audit.kernel import count_words
+        from aobench.audit.settling import mark_unsettled
 
         n = len(chunk)
         keep = kept_rows(chunk.first_row, n, file_seed, self.plan.sample)

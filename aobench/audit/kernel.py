@@ -31,7 +31,7 @@ def _mix(value):  # the finaliser of splitmix64
 
 
 @njit(nogil=True, cache=True)
-def _decode(data, at, end):
+def decode_character(data, at, end):
     """(code point, bytes) of the UTF-8 character at ``at``; (_INVALID, 1) where there is none."""
     first = np.int64(data[at])
     if first < 0xC2 or first > 0xF4:
@@ -50,39 +50,6 @@ def _decode(data, at, end):
     if code > 0x10FFFF or (size == 4 and code < 0x10000):
         return _INVALID, 1
     return code, size
-
-
-@njit(nogil=True, cache=True)
-def mark_unsettled(data, begins, stops, keep, unsettled, marks):
-    """Set bits of ``marks`` uint8 (n): 1 where a caption must go through `normal`, 2 where it isn't UTF-8.
-
-    ``unsettled`` bool by code point. Captions in ASCII without an ampersand, which most are, are left after one pass
-    without a branch.
-    """
-    for i in range(len(begins)):
-        if len(keep) and not keep[i]:
-            continue
-        some = False
-        for at in range(begins[i], stops[i]):
-            some |= (data[at] >= 0x80) | (data[at] == 38)
-        if not some:
-            continue
-        at, end = begins[i], stops[i]
-        while at < end:
-            code = np.int64(data[at])
-            if code < 0x80:
-                at += 1
-                if code == 38 and at < end:
-                    letter = np.int64(data[at]) | 0x20
-                    if data[at] == 35 or (97 <= letter <= 122):
-                        marks[i] |= 1
-                continue
-            code, size = _decode(data, at, end)
-            at += size
-            if code < 0:
-                marks[i] |= 2
-            elif unsettled[code]:
-                marks[i] |= 1
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -114,7 +81,7 @@ def _cut(data, start, end, ascii_table, kinds, folded, word_keys, word_values, h
         is_word, size = code > _BEYOND, 1
         is_hard = code == _HARD
         if code == _BEYOND:
-            code, size = _decode(data, at, end)
+            code, size = decode_character(data, at, end)
             kind = kinds[code] if code >= 0 else _HARD
             if kind == _IGNORED:
                 at += size
@@ -374,7 +341,7 @@ def count_authors(data, begins, stops, keep, first_row, folded, symbols, steps, 
             at += 1
             dotted = False
             if code >= 0x80:
-                code, size = _decode(data, at - 1, end)
+                code, size = decode_character(data, at - 1, end)
                 at += size - 1
                 dotted = code == 0x130  # its lower case is i and a combining dot
             column = symbols[folded[code]] if 0 <= code < 0x20000 else symbols[0]

@@ -19,7 +19,7 @@ def _quoted_end(data, at, is_last):
     doubled = False
     size = len(data)
     while True:
-        while at < size and data[at] != _QUOTE:
+        while at < size and data[np.uint64(at)] != _QUOTE:
             at += 1
         if at >= size or (at + 1 == size and not is_last):
             return -1, doubled
@@ -69,7 +69,9 @@ def cut_records(data, is_last, special, width, columns, begins, stops, nulls):
                 if at < size and (data[at] == _QUOTE or not special[data[at]]):
                     return n, first, QUOTE
             else:
-                while at < size and (data[at] > highest or not special[data[at]]):
+                while at < size and (
+                    data[np.uint64(at)] > highest or not special[data[np.uint64(at)]]
+                ):
                     at += 1
                 stop = at
                 if at < size and data[at] == _QUOTE:

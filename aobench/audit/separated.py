@@ -22,7 +22,7 @@ from aobench.errors import UserError
 
 #: Bytes read at a time, and of the longest record: a quote that opens and never closes is told
 #: there.
-BLOCK_BYTES, LONGEST_RECORD = 1 << 22, 1 << 24
+BLOCK_BYTES, LONGEST_RECORD = 1 << 21, 1 << 24
 
 
 def separated_chunks(
@@ -100,8 +100,8 @@ class _Cutter:
         whole = self.left + block
         data = np.frombuffer(bytearray(whole), np.uint8)
         most = whole.count(b"\n") + whole.count(b"\r") + 1
-        begins, stops = (np.zeros((most, len(self.places)), np.int64) for _ in range(2))
-        nulls = np.zeros((most, len(self.places)), np.bool_)
+        begins, stops = (np.empty((most, len(self.places)), np.int64) for _ in range(2))
+        nulls = np.empty((most, len(self.places)), np.bool_)
         n, end, fault = cut_records(
             data, is_last, self.special, self.width, self.places, begins, stops, nulls
         )

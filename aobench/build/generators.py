@@ -220,15 +220,14 @@ def load_parts(model: str, revision: str | None, dtype: Any) -> dict[str, Any]:
 
 def _class_of(library: Any, name: Any) -> Any:
     """A class by model_index.json: of diffusers, transformers, or a pipeline of diffusers that brings its own."""
-    import importlib
-
     import diffusers
+    import transformers
 
     if not library or not name:
         return None  # a part that this pipeline goes without
-    if library in ("diffusers", "transformers"):
-        return getattr(importlib.import_module(library), name)
-    return getattr(getattr(diffusers.pipelines, library, None), name, None)
+    known = {"diffusers": diffusers, "transformers": transformers}
+    home = known.get(library) or getattr(diffusers.pipelines, str(library), None)
+    return getattr(home, str(name), None)  # nothing that a file names is imported
 
 
 def _first_line(error: BaseException) -> str:

@@ -27,7 +27,7 @@ NAMES = 128
 
 def _mine(store: Store, accelerator: Accelerator) -> list[int]:
     """The missing shards that fall to this process. All processes look before any writes."""
-    missing = store.missing()
+    missing = store.missing(say=accelerator.is_main_process)
     accelerator.wait_for_everyone()
     return missing[accelerator.process_index :: accelerator.num_processes]
 
@@ -81,6 +81,7 @@ def image_store(model: Model, split: Split, folder: Path, size: int, draft: int 
     """Where the vectors of a split's images are kept: keyed by model, processor, dataset fingerprint and dtype."""
     key = {
         "what": "images", **_model_key(model), "processor": model.info.processor, "draft": draft,
+        "compiled": bool(model.info.notes.get("compiled")),
         "fingerprint": split.fingerprint, "split": split.name,
     }  # fmt: skip
     if split.pixels is not None:  # the fingerprint of a drawn set does not hang on its pixels, these vectors do

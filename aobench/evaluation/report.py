@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.columns import columns
+from aobench.evaluation.results_json import chosen_settings
 from aobench.evaluation.table import Predictions
 from aobench.files import write_in_one_move
 from aobench.vocabulary.templates import texts_hash
@@ -29,6 +30,7 @@ RESULT_KEYS = {
     "of a drawn set a digest of its pixels, too, which is noted and need not be the same",
     "templates": "* SHA-256 (16 digits) and number of the prompt templates",
     "candidates": "* by split: mode, SHA-256 (16 digits) and number of the candidates",
+    "settings": "* options that change numbers: draft, attention, compile; of each what the user chose",
     "figures": "by split: accuracies 0..1 with intervals over compositions, chance and n; gap and harmonic mean",
     "unreadable": "sample id and reason of each image that could not be read; they count as wrong",
     "seconds": "wall seconds: load (the model), and by split texts, images, scoring; what was found on disk costs none",
@@ -39,11 +41,19 @@ RESULT_KEYS = {
     "date": "UTC time at the end of the run",
 }
 
+#: Keys that results of earlier versions lack: nothing was chosen there.
+OPTIONAL_KEYS = ("settings",)
+
 
 def provenance(
-    model: Any, splits: Any, dataset: str, config: str, templates: tuple[str, ...], limit: int | None = None
-) -> dict[str, Any]:
-    """What made a result; stored in results.json and in the predictions table. ``limit``: that of open_splits."""
+    model: Any, splits: Any, dataset: str, config: str, templates: tuple[str, ...], limit: int | None = None,
+    settings: dict[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """What made a result; stored in results.json and in the predictions table.
+
+    ``limit``: that of open_splits. ``settings``: the options that change numbers, by their names in
+    `aobench.evaluation.results_json.SETTINGS`.
+    """
     from dataclasses import asdict
 
     short = {"limit": limit} if any(s.left_out for s in splits) else {}
@@ -57,6 +67,7 @@ def provenance(
             "splits": {s.name: _split_facts(s) for s in splits},
         },
         "templates": {"hash": texts_hash(templates), "n": len(templates)} if model.info.names_attributes else None,
+        "settings": {name: value for name, value in (settings or {}).items() if value},
         "code": version(),
         "stack": {name: metadata.version(name) for name in STACK} | {"python": platform.python_version()},
     }
@@ -140,6 +151,8 @@ def _notes(name: str, predictions: Predictions, figures: dict[str, Any]) -> list
     made, notes = predictions.provenance, []
     if trial(made):
         notes.append(f"{name}: a {trial(made)}: not a result on the whole set.")
+    if chosen := chosen_settings(made):
+        notes.append(f"{name} ran with {chosen}: it compares with results of the same options only.")
     told = made["model"].get("notes", {})
     for split, cut in told.get("prompts_cut", {}).items():
         notes.append(

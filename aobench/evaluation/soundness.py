@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from aobench.errors import UserError
 from aobench.evaluation.candidates import Candidates
+from aobench.files import parse_json
 
 MEND = "evaluate the model anew"
 LISTS = ("attributes", "objects", "names")
@@ -27,11 +27,9 @@ def _refuse(path: Path, fault: str) -> NoReturn:
 def facts_of(raw: bytes, path: Path) -> dict[str, Any]:
     """The table's JSON metadata: candidates by split, names_attributes and provenance. Raises UserError."""
     try:
-        facts = json.loads(raw)
-    except ValueError as error:  # UnicodeDecodeError is one
-        _refuse(path, f"its metadata is no JSON ({error})")
-    if not isinstance(facts, dict):
-        _refuse(path, "its metadata is no JSON object")
+        facts = parse_json(raw, "its metadata")
+    except UserError as error:
+        _refuse(path, str(error))
     missing = [key for key in ("candidates", "names_attributes", "provenance") if key not in facts]
     if missing:
         _refuse(path, f"its metadata lacks {', '.join(missing)}")
@@ -39,7 +37,7 @@ def facts_of(raw: bytes, path: Path) -> dict[str, Any]:
     try:
         sizes = [made["dataset"]["splits"][split]["n"] for split in facts["candidates"]]
         told = isinstance(made["model"]["id"], str) and all(isinstance(n, int) for n in sizes)
-        told = told and isinstance(made["dataset"]["config"], str)
+        told = told and isinstance(made["dataset"]["config"], str) and isinstance(facts["candidates"], dict)
     except (KeyError, TypeError):
         told = False
     if not told:

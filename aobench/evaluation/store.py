@@ -1,7 +1,9 @@
 """Vectors on disk in shards of fixed bounds: what is written stays, whoever wrote it and however many did.
 
 A shard holds consecutive items and is one safetensors file. It is written under another name and moved into
-place, so a file that is there is whole. Which process writes it, and when, changes nothing in it.
+place, so a file that is there is whole. Which process writes it, and when, changes nothing in it. It is sealed
+(`aobench.sealed`) under the key and its number: a shard that was damaged, swapped or brought from another model's
+folder is missing, and is computed again.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from typing import Any
 
 from aobench.errors import UserError
 from aobench.files import disk_full_is_one_line, write_in_one_move
+from aobench.sealed import DamagedError, read_sealed_tensors, say_again, write_sealed_tensors
 
 #: Counted up when the meaning of what is stored changes.
-FORMAT = 1
+FORMAT = 2
 VECTORS = "vectors"
 
 
@@ -32,8 +35,9 @@ class Store:
         self.count, self.size = count, size
         with disk_full_is_one_line(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        if not (self.folder / "key.json").exists():
-            write_in_one_move(self.folder / "key.json", text.encode())
+        told = self.folder / "key.json"
+        if not told.is_file() or told.read_bytes() != text.encode():
+            write_in_one_move(told, text.encode())
         self._sweep()
 
     def _sweep(self) -> None:
@@ -55,15 +59,39 @@ class Store:
         """Where a shard is, or will be."""
         return self.folder / f"{shard:06d}.safetensors"
 
-    def missing(self) -> list[int]:
-        """Shards that are not yet written."""
+    def _name(self, shard: int) -> str:
+        """What a shard is sealed under: no other shard of any store has it."""
+        return f"{self.folder.name} {shard}"
+
+    def missing(self, say: bool = True) -> list[int]:
+        """Shards that are to be computed: those not written, and those that are not what was written.
+
+        Of the latter one line each is printed where ``say``. Every shard that is there is read.
+        """
         there = {path.name for path in self.folder.glob("*.safetensors")}
-        return [shard for shard in range(len(self)) if self.path(shard).name not in there]
+        wanted = []
+        for shard in range(len(self)):
+            if self.path(shard).name not in there:
+                wanted.append(shard)
+                continue
+            try:
+                self._arrays(shard)
+            except DamagedError as error:
+                wanted.append(shard)
+                if say:
+                    say_again(self.path(shard), error)
+        return wanted
+
+    def _arrays(self, shard: int) -> tuple[Any, dict[str, str]]:
+        """float32 n x D and the notes by item of a shard. Raises DamagedError."""
+        arrays, notes = read_sealed_tensors(self.path(shard), self._name(shard))
+        if len(arrays.get(VECTORS, ())) != len(self.items(shard)):
+            raise DamagedError("holds other items")
+        return arrays[VECTORS], notes
 
     def write(self, shard: int, vectors: Any, notes: Mapping[int, str] | None = None) -> None:
         """Commit a shard: ``vectors`` float32 n x D (n items, in order), and a note to any item."""
         import torch
-        from safetensors.torch import save
 
         if vectors.shape[0] != len(self.items(shard)):
             raise RuntimeError(f"shard {shard} takes {len(self.items(shard))} vectors, not {vectors.shape[0]}")
@@ -72,20 +100,18 @@ class Store:
                 "the model gave NaN or infinite vectors: its numbers don't fit the dtype; "
                 "use --dtype bfloat16 or float32"
             )
-        metadata = {"notes": json.dumps({str(k): v for k, v in sorted((notes or {}).items())})}
-        content = save({VECTORS: vectors.float().cpu().contiguous()}, metadata=metadata)
-        write_in_one_move(self.path(shard), content)
+        said = {str(item): note for item, note in (notes or {}).items()}
+        arrays = {VECTORS: vectors.float().cpu().numpy()}
+        write_sealed_tensors(self.path(shard), self._name(shard), arrays, said)
 
     def read(self, shard: int) -> tuple[Any, dict[int, str]]:
-        """Vectors and notes of a shard. Raises UserError where the file is damaged."""
-        from safetensors import SafetensorError, safe_open
+        """Vectors and notes of a shard. Raises UserError where the file is gone or damaged."""
+        import torch
 
         try:
-            with safe_open(self.path(shard), framework="pt") as content:
-                vectors = content.get_tensor(VECTORS)
-                notes = json.loads((content.metadata() or {}).get("notes", "{}"))
-        except (SafetensorError, FileNotFoundError, KeyError) as error:
+            vectors, notes = self._arrays(shard)
+        except DamagedError as error:
             raise UserError(
-                f"{self.path(shard)} is damaged or gone ({str(error).splitlines()[0]}); delete it and run again"
+                f"{self.path(shard)} {error}; run again: what is damaged is computed anew"
             ) from error
-        return vectors, {int(item): note for item, note in notes.items()}
+        return torch.from_numpy(vectors), {int(item): note for item, note in notes.items()}

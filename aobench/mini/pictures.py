@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from aobench.csv_tables import read_csv_rows
 from aobench.files import sha256_of
 from aobench.mini.fixed_point import ONE, PIXEL, Lanes, Weights, lanes, pack
 from aobench.mini.resampling import resized_channels
@@ -109,8 +109,8 @@ def light(shade: Weights, lines: Weights, least: int, more: int) -> np.ndarray:
 @cache
 def objects() -> tuple[str, ...]:
     """Names of mini's objects, sorted; each is an ImageNet class name of the published list."""
-    with open(HERE / "objects.csv", encoding="utf-8") as stream:
-        return tuple(sorted(row["object"] for row in csv.DictReader(stream)))
+    rows = read_csv_rows(HERE / "objects.csv", ["object"], "the list of objects")
+    return tuple(sorted(row["object"] for row in rows))
 
 
 def _drawing_path(name: str, style: str) -> Path:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aobench.analysis.by_part import by_part
 from aobench.errors import UserError
 from aobench.evaluation.report import KINDS, chance, trial, unlike_tasks
+from aobench.evaluation.results_json import chosen_settings
 from aobench.publish.entries import TASKS, beyond, data_name, entries, entries_yaml, model_index
 from aobench.publish.results import Result
 
@@ -70,7 +71,7 @@ def section(result: Result, baseline: Sequence[Result] = ()) -> str:
     template = jinja2.Template(_template("section.md").read_text(encoding="utf-8"), undefined=jinja2.StrictUndefined)
     text = template.render(
         r=result.content, rows=_rows(result), extremes=extremes, figure=FIGURE, least=LEAST,
-        data=data_name(result.config),
+        data=data_name(result.config), chosen=chosen_settings(result.content),
         trial=trial(result.content), unlike=unlike_tasks(result.content["figures"]) if len(result.splits) > 1 else "",
         effective=beyond(result, baseline) if baseline else None,
         baseline=[one.content["model"]["id"] for one in baseline],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from aobench.errors import UserError
+from aobench.evaluation.results_json import chosen_settings
 from aobench.publish.results import Result
 
 if TYPE_CHECKING:
@@ -85,12 +86,14 @@ def beyond(result: Result, baseline: Sequence[Result]) -> dict[str, Any]:
 
 
 def notes(result: Result) -> str:
-    """Prompts, candidates and dtype in a line: rows that differ in these don't compare."""
+    """Prompts, candidates, dtype and options in a line: rows that differ in these don't compare."""
     listed, prompts = result.content["candidates"]["ood"], result.content["templates"]
     texts = f"{prompts['n']} prompts ({prompts['hash']})" if prompts else "supervised classifier, objects only"
     model = result.content["model"]
     candidates = f"{listed['n']} {listed['mode']} candidates ({listed['hash']})"
-    return f"{texts}; {candidates}; {model['dtype']}; imagenet-ao {result.content['code']}"
+    chosen = chosen_settings(result.content)
+    parts = [texts, candidates, model["dtype"], *([chosen] if chosen else [])]
+    return "; ".join([*parts, f"imagenet-ao {result.content['code']}"])
 
 
 def entries(

@@ -15,21 +15,17 @@ from typing import Any
 from aobench.analysis.by_part import by_part
 from aobench.errors import UserError
 from aobench.evaluation.report import KINDS, chance, trial, unlike_tasks
+from aobench.evaluation.results_json import chosen_settings, comparable_settings, model_family
 from aobench.publish.results import Result
 
 
 def comparable(result: Result) -> tuple[str, ...]:
-    """What two rows must share to stand in one table: dataset fingerprints, prompts and candidates.
+    """What two rows must share to stand in one table, as `comparable_settings` has it.
 
     A supervised classifier has no prompts and ranks objects only, so it never shares a table with a zero-shot model.
     """
-    content = result.content
-    return (
-        content["dataset"]["config"],
-        json.dumps({name: s["fingerprint"] for name, s in content["dataset"]["splits"].items()}, sort_keys=True),
-        json.dumps(content["templates"], sort_keys=True),
-        json.dumps({name: c["hash"] for name, c in content["candidates"].items()}, sort_keys=True),
-    )
+    found = comparable_settings(result.content)
+    return tuple(json.dumps(value, sort_keys=True) for value in found.values())
 
 
 def _slug(text: str) -> str:
@@ -65,7 +61,7 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
         "main", "object_top1" if not result.predictions.names_attributes else "composition_top1"
     )
     return {
-        "id": content["model"]["id"], "slug": slug, "family": facts.get("family", content["model"]["kind"]),
+        "id": content["model"]["id"], "slug": slug, "family": facts.get("family", model_family(content)),
         "training": facts.get("training", "not stated"), "figures": figures, "main": main.split("_")[0],
         "harmonic": _harmonic(content["figures"]), "content": content, "trial": trial(content),
         "n": {split: f["n"] for split, f in result.splits.items()},
@@ -98,6 +94,7 @@ def groups(results: Sequence[Result], facts: dict[str, dict[str, str]]) -> list[
             if prompts
             else "No prompts: supervised classifiers"
         )
+        said = ", ".join([said, content["model"]["dtype"], *filter(None, [chosen_settings(content)])])
         out.append(
             {
                 "config": content["dataset"]["config"], "rows": rows, "main": rows[0]["main"],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
+from aobench.files import read_json
+from aobench.hub import hub_in_one_line
 from aobench.publish.entries import PATH, entries, entries_yaml, repository
 from aobench.publish.results import KNOWN, Result, check
 
@@ -38,19 +39,24 @@ def known_fingerprints(config: str, dataset: str, offline: bool = False) -> tupl
     if config in KNOWN:
         return dict(KNOWN[config]), None
     from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-    try:
+    with hub_in_one_line(
+        f"the fingerprints of {config} are unknown, as {dataset} gave no {FINGERPRINTS}; name the dataset "
+        "repository that `imagenet-ao prepare` wrote with --dataset"
+    ):
         path = hf_hub_download(dataset, FINGERPRINTS, repo_type="dataset", local_files_only=offline)
         revision = None if offline else HfApi().dataset_info(dataset).sha
-    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError, ValueError) as error:
-        raise UserError(
-            f"the fingerprints of {config} are unknown: {dataset} gave no {FINGERPRINTS} ({type(error).__name__}); "
-            "name the dataset repository that `imagenet-ao prepare` wrote with --dataset"
-        ) from error
-    with open(path, encoding="utf-8") as stream:
-        table = json.load(stream).get(config, {})
-    return {split: facts["fingerprint"] for split, facts in table.items()}, revision
+    table = read_json(path, f"{FINGERPRINTS} of {dataset}").get(config, {})
+    return fingerprints_of(table, f"{FINGERPRINTS} of {dataset}, config {config}"), revision
+
+
+def fingerprints_of(table: Any, where: str) -> dict[str, str]:
+    """Fingerprints by split of one config in fingerprints.json. Raises UserError for another shape."""
+    if not isinstance(table, dict) or not all(
+        isinstance(facts, dict) and isinstance(facts.get("fingerprint"), str) for facts in table.values()
+    ):
+        raise UserError(f"{where} should hold a fingerprint for each split; prepare the dataset anew")
+    return {split: facts["fingerprint"] for split, facts in table.items()}
 
 
 def submission(
@@ -97,21 +103,12 @@ def push(given: Submission, api: HfApi | None = None) -> str:
 
     Raises UserError, which never holds the token, where the Hub refuses.
     """
-    from huggingface_hub import CommitOperationAdd, HfApi, get_token
-    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
+    from huggingface_hub import CommitOperationAdd, HfApi
 
     operations = [CommitOperationAdd(path, content) for path, content in given.files.items()]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a table is data: it is the evidence, and small
-            done = (api or HfApi()).create_commit(
-                given.repo, operations, commit_message=given.title, commit_description=given.description, create_pr=True
-            )
-    except (HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled, OSError) as error:
-        reason = _without(" ".join(str(error).split()), get_token())
-        raise UserError(f"the Hub did not take the pull request to {given.repo}: {reason[:300]}") from None
+    with warnings.catch_warnings(), hub_in_one_line(f"the Hub did not take the pull request to {given.repo}"):
+        warnings.simplefilter("ignore")  # that a table is data: it is the evidence, and small
+        done = (api or HfApi()).create_commit(
+            given.repo, operations, commit_message=given.title, commit_description=given.description, create_pr=True
+        )
     return str(done.pr_url or done.commit_url)
-
-
-def _without(text: str, token: str | None) -> str:
-    return text.replace(token, "<token>") if token else text

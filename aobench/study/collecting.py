@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from aobench.analysis.disentanglement import EXPLAINED, split
+from aobench.analysis.disentanglement import split
 from aobench.analysis.factor_fit import measures, retrieval
 from aobench.errors import UserError
 from aobench.files import read_json
+from aobench.sealed import DamagedError, read_sealed_json, read_sealed_npz, say_again, write_sealed_json
 from aobench.study.design import Run, every_run
-from aobench.study.running import read_arrays
+from aobench.study.running import is_done
 from aobench.study.world import ID_IMAGES, OOD_IMAGES, IdPair, novel_pairs, training_order
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -66,18 +66,13 @@ def _measured(run: Run, folder: Path) -> dict[str, float]:
     """:func:`disentangled`, kept beside the run: measuring resumes as training does."""
     path = folder / f"{run.name}.measures.json"
     if path.exists():
-        found = read_json(path, "the measures")
-        if not all(isinstance(value, int | float) for value in found.values()) or not set(EXPLAINED) <= set(found):
-            raise UserError(f"the measures {path} are not those of a run; delete it, and they are computed again")
-        return found
-    arrays = read_arrays(folder / f"{run.name}.npz", f"delete it and {run.name}.json, and run the study again")
-    wanted = {"ood_features", *(("captions", "ood_embeddings") if "captions" in arrays else ())}
-    if not wanted <= set(arrays):
-        raise UserError(f"{folder / f'{run.name}.npz'} lacks {', '.join(sorted(wanted - set(arrays)))}")
-    found = disentangled(arrays)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(found), encoding="utf-8")
-    part.replace(path)
+        try:
+            return read_sealed_json(path, path.name)
+        except DamagedError as error:
+            say_again(path, error)
+    stored = folder / f"{run.name}.npz"
+    found = disentangled(read_sealed_npz(stored, stored.name))
+    write_sealed_json(path, path.name, found)
     return found
 
 
@@ -91,34 +86,16 @@ def unpacked(text: str) -> np.ndarray:
     return np.array([int(c, 36) for c in text])
 
 
-def _result(path: Path) -> dict[str, Any]:
-    """What a run wrote. UserError for anything else under its name."""
-    raw = read_json(path, "the run")
-    splits = raw.get("splits")
-    counts = [
-        count
-        for name in ("id", "ood")
-        for kind, counts in (splits.get(name) or {} if isinstance(splits, dict) else {}).items()
-        for count in (counts if kind != "n" else [])
-    ]
-    if not counts or not all(type(count) is int and 0 <= count < len(DIGITS) for count in counts):
-        raise UserError(f"the run {path} holds no counts of both tests; delete it, and run the study again")
-    lacking = [key for key in ("seconds", "device", "torch") if key not in raw]
-    if lacking:
-        raise UserError(f"the run {path} lacks {', '.join(lacking)}; delete it, and run the study again")
-    return raw
-
-
 def collect(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
     """The table of all runs in ``folder``. Raises UserError where runs are missing."""
     from tqdm.auto import tqdm
 
-    missing = [run.name for run in every_run() if not (folder / f"{run.name}.json").exists()]
+    missing = [run.name for run in every_run() if not is_done(folder, run, say=True)]
     if missing:
         raise UserError(f"{folder} lacks {len(missing)} runs, {missing[0]} the first; run the command again")
     rows = []
     for run in tqdm(every_run(), desc="disentanglement", unit="run", disable=quiet, leave=False):
-        raw = _result(folder / f"{run.name}.json")
+        raw = read_sealed_json(folder / f"{run.name}.json", f"{run.name}.json")
         nmi, shuffled = caption_nmi(training_order(run.scale, run.diversity, run.seed))
         right = {
             name: {kind: packed(counts) for kind, counts in raw["splits"][name].items() if kind != "n"}

@@ -1,21 +1,27 @@
-"""Carry out the runs: one JSON and one NPZ each in a folder, resumable, over one or more processes and devices."""
+"""Carry out the runs: one JSON and one NPZ each in a folder, resumable, over one or more processes and devices.
+
+All of them are sealed (`aobench.sealed`): a run whose files were damaged or swapped is done again.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
-import zipfile
-import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
-
 from aobench.errors import UserError
-from aobench.files import regular_file
+from aobench.sealed import (
+    DamagedError,
+    read_sealed_json,
+    read_sealed_npz,
+    say_again,
+    write_sealed_json,
+    write_sealed_npz,
+)
 from aobench.study.design import BATCH, SCALES, SECONDS_MEASURING, SECONDS_ONE_CORE, STEPS, Run, every_run
 from aobench.study.world import Images, test_images, training_images
 
@@ -24,31 +30,16 @@ STALE_SECONDS = 3600  #: a claim older than this was left by a process that was 
 
 
 def _cached(path: Path, make: Callable[[], Images]) -> Images:
-    """Images kept at ``path``; made, and written in one move, if they are not there."""
-    if not path.exists():
-        images = make()
-        part = path.with_name(f"{path.stem}.{os.getpid()}.part.npz")
-        np.savez_compressed(part, pixels=images.pixels, attributes=images.attributes, objects=images.objects)
-        part.replace(path)
-        return images
-    stored = read_arrays(path, "delete it, and the study draws them again")
-    if not {"pixels", "attributes", "objects"} <= set(stored):
-        raise UserError(f"{path} holds no pictures; delete it, and the study draws them again")
-    return Images(stored["pixels"], stored["attributes"], stored["objects"])
-
-
-def read_arrays(path: Path, mend: str) -> dict[str, np.ndarray]:
-    """Every array of an .npz file. UserError, with ``mend``, where it is damaged."""
-    regular_file(path, "the arrays")
-    try:
-        stored = np.load(path, allow_pickle=False)
-        if isinstance(stored, np.ndarray):  # an .npy file under this name
-            return {}
-        with stored:
-            return dict(stored)
-    except (OSError, ValueError, EOFError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
-        # SyntaxError: a header that was altered.
-        raise UserError(f"the arrays {path} are damaged ({type(error).__name__}); {mend}") from error
+    """Images kept at ``path``; made and written where they are not there, or not what was written."""
+    if path.exists():
+        try:
+            return Images(**read_sealed_npz(path, path.name))
+        except DamagedError as error:
+            say_again(path, error)
+    images = make()
+    arrays = {name: getattr(images, name) for name in ("pixels", "attributes", "objects")}
+    write_sealed_npz(path, path.name, arrays, compressed=True)
+    return images
 
 
 def images_of(run: Run, folder: Path) -> Images:
@@ -72,9 +63,33 @@ def _claim(path: Path) -> bool:
     return True
 
 
+def is_done(folder: Path, run: Run, say: bool = False) -> bool:
+    """Whether both files of a run are there and what was written; says where they are not."""
+    paths = [folder / f"{run.name}.json", folder / f"{run.name}.npz"]
+    if not all(path.exists() for path in paths):
+        return False
+    for path in paths:
+        state = path.stat()
+        if error := _fault(path, state.st_mtime_ns, state.st_size):
+            if say:
+                say_again(path, error)
+            return False
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _fault(path: Path, mtime: int, size: int) -> DamagedError | None:
+    """What is wrong with a sealed file; each state of it is read once."""
+    try:
+        (read_sealed_json if path.suffix == ".json" else read_sealed_npz)(path, path.name)
+    except DamagedError as error:
+        return error
+    return None
+
+
 def done_runs(folder: Path) -> set[Run]:
-    """The runs whose JSON is in ``folder``."""
-    return {run for run in every_run() if (folder / f"{run.name}.json").exists()}
+    """The runs whose files are in ``folder``, as they were written."""
+    return {run for run in every_run() if is_done(folder, run)}
 
 
 def work(folder: Path, device_name: str, threads: int, say: Say = print, parent: int | None = None) -> None:
@@ -102,14 +117,13 @@ def _work(folder: Path, device_name: str, say: Say, parent: int | None) -> None:
         target, claim = folder / f"{run.name}.json", folder / f"{run.name}.claim"
         if parent is not None and os.getppid() != parent:
             return  # the command was killed: what it would have gone on with is left to the next one
-        if target.exists() or not _claim(claim):
+        if is_done(folder, run, say=True) or not _claim(claim):
             continue
         try:
             result, arrays = do_run(run, images_of(run, pictures), tests, device)
-            np.savez(folder / f"{run.name}.npz", **arrays)  # type: ignore[arg-type]
-            part = target.with_suffix(".part")
-            part.write_text(json.dumps(result) + "\n", encoding="utf-8")
-            part.replace(target)
+            (folder / f"{run.name}.measures.json").unlink(missing_ok=True)
+            write_sealed_npz(folder / f"{run.name}.npz", f"{run.name}.npz", arrays)
+            write_sealed_json(target, target.name, result)
         finally:
             claim.unlink(missing_ok=True)
         left = len(every_run()) - len(done_runs(folder))

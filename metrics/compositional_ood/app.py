@@ -38,7 +38,27 @@ def _read(path: str) -> tuple[Any, dict[str, Any]]:
     empty = [name for name in NAMES if name != "error" and table[name].null_count]
     if empty:
         raise TableError(f"rows of this table have no {empty[0]}; evaluate the model anew")
-    return table, json.loads(raw)
+    return table, _facts(raw)
+
+
+def _facts(raw: bytes) -> dict[str, Any]:
+    """The table's metadata, with a candidate list for each split."""
+    try:
+        facts = json.loads(raw)
+    except (ValueError, RecursionError):
+        facts = None
+    lists = facts.get("candidates") if isinstance(facts, dict) else None
+    if not isinstance(lists, dict) or not all(_is_list(listed) for listed in lists.values()):
+        raise TableError("its metadata is damaged; evaluate the model anew")
+    return facts
+
+
+def _is_list(listed: Any) -> bool:
+    """Whether it is a candidate list: as many ids of attributes as of objects, whole numbers."""
+    ids = [listed.get(part) for part in ("attributes", "objects")] if isinstance(listed, dict) else [None]
+    if not all(isinstance(some, list) and some for some in ids) or len(ids[0]) != len(ids[1]):
+        return False
+    return all(type(one) is int and one >= -1 for some in ids for one in some)
 
 
 def _split(table: Any, facts: dict[str, Any], split: str) -> tuple[dict[str, Any], pd.DataFrame]:
@@ -91,10 +111,16 @@ def score_table(path: str | None) -> tuple[str, pd.DataFrame, pd.DataFrame]:
             rows += _figures(split, figures, min(facts["candidates"][split]["attributes"]) < 0)
     except (TableError, ValueError, KeyError, IndexError) as error:
         return f"Not scored: {error}", *empty
-    model = facts.get("provenance", {}).get("model", {}).get("id", "unnamed model")
-    config = facts.get("provenance", {}).get("dataset", {}).get("config", "")
+    model, config = _named(facts, "model", "id", "unnamed model"), _named(facts, "dataset", "config", "")
     mini = " These are figures on mini, not on the published benchmark." if config == "mini" else ""
     return f"{model}: {table.num_rows:,} images.{mini}", pd.DataFrame(rows, columns=HEAD), breakdown
+
+
+def _named(facts: dict[str, Any], part: str, key: str, absent: str) -> str:
+    """A text of the table's provenance."""
+    made = facts.get("provenance")
+    found = made.get(part) if isinstance(made, dict) else None
+    return str(found.get(key, absent)) if isinstance(found, dict) else absent
 
 
 def score_rows(rows: Any) -> tuple[str, pd.DataFrame]:

@@ -10,9 +10,15 @@ from typing import Any
 import datasets
 import evaluate
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import stdtrit
 
 NO_PREDICTION = -1
+
+#: Most draws of the bootstrap: more would take hours and tell no more.
+MOST_DRAWS = 1_000_000
+#: Compositions drawn at a time.
+BLOCK = 4_000_000
 
 _CITATION = """\
 @misc{abbasi2024language,
@@ -89,35 +95,93 @@ def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float,
     return low, high
 
 
-def effective_images(right: Any, n: Any, confidence: float = 0.95) -> float:
-    """How many independent images would tell the rate as well as these, which come in compositions; at most sum(n).
+def _highest_mean(gain: np.ndarray, share: np.ndarray, unseen: float, room: float) -> float:
+    """The highest mean of ``gain`` over the distributions p that Pearson's test does not reject.
 
-    ``right``, ``n``: of each composition its right answers and its images. The images are divided by the design effect,
-    the variance between compositions over that of independent images, never below 1 (Kish 1965, Survey Sampling), and
-    for few compositions by a ratio of squared t quantiles (Korn and Graubard 1998, Survey Methodology 24:193-201). With
-    images all right, all wrong or of one composition that variance is unknown: images of one composition then count as
-    one, (sum n)^2 / sum n^2.
+    Those with sum(share^2 / p) <= 1 + room; ``share`` is what was seen of each gain, and ``unseen``
+    is a gain that any p may hold though nothing of it was seen. By Lagrange p is proportional to
+    share / sqrt(top - gain); ``unseen`` has the rest where top comes down to it.
     """
-    right, n = np.asarray(right, float), np.asarray(n, float)
-    total, count = n.sum(), int((n > 0).sum())
-    rate = right.sum() / total
-    if count < 2 or rate in (0, 1):
-        return float(total**2 / (n**2).sum())
-    between = count / (count - 1) * ((right - rate * n) ** 2).sum() / total**2
-    effect = max(1.0, between / (rate * (1 - rate) / (total - 1)))
-    tail = (1 + confidence) / 2
-    few = (stdtrit(total - 1, tail) / stdtrit(count - 1, tail)) ** 2
-    return float(min(total, total / effect * few))
+    best = max(float(gain.max()), unseen)
+
+    def excess(above: float) -> float:
+        root = np.sqrt(best + above - gain)
+        return float((share / root).sum() * (share * root).sum()) - 1 - room
+
+    if unseen > gain.max() and excess(0.0) <= 0:
+        root = np.sqrt(unseen - gain)
+        p = share / root * (share * root).sum() / (1 + room)
+        return float((p * gain).sum() + (1 - p.sum()) * unseen)
+    width = best - float(gain.min())
+    near, far = width, width
+    while far and excess(far) > 0:
+        far *= 4
+    while near > 1e-15 * width and excess(near) < 0:
+        near /= 4
+    if not near or near <= 1e-15 * width:
+        return best
+    above = math.exp(brentq(lambda x: excess(math.exp(x)), math.log(near), math.log(far), xtol=1e-13))
+    p = share / np.sqrt(best + above - gain)
+    return float((p * gain).sum() / p.sum())
+
+
+def _lower_bound(right: np.ndarray, n: np.ndarray, chi_square: float) -> float:
+    """The lowest rate of a distribution of compositions that ``chi_square`` does not reject."""
+    rate, size = float(right.sum() / n.sum()), float((n**2).sum() / n.sum())
+    kinds, count = np.unique(np.column_stack([right, n]), axis=0, return_counts=True)
+    share, room = count / len(n), chi_square / len(n)
+
+    def excess(low: float) -> float:
+        return _highest_mean(low * kinds[:, 1] - kinds[:, 0], share, low * size, room)
+
+    if rate == 0 or excess(rate) <= 0:
+        return float(rate)
+    return float(brentq(excess, 0.0, rate, xtol=1e-13))
 
 
 def cluster_interval(right: Any, n: Any, confidence: float = 0.95) -> tuple[float, float, float]:
-    """(low, high, effective number of images) of sum(right) / sum(n): Wilson's, of :func:`effective_images` images.
+    """(low, high, effective number of images) of sum(right) / sum(n), images coming in compositions.
 
-    Compositions are taken as independent, not images; ``right``, ``n``: their right answers and their images.
+    ``right``, ``n``: of each composition its right answers and its images. Compositions are taken as
+    independent, not images. The bounds are the lowest and the highest rate of all distributions of
+    compositions that Pearson's chi-square does not reject given these (empirical likelihood of the
+    Cressie-Read family, Baggerly 1998, Biometrika 85:535-547), where a distribution may also hold
+    compositions that were not seen, all wrong or all right: near 0 and 100 % that is what one does
+    not know. With an image a composition this is Wilson's interval; with all images right, in
+    compositions of one size, Wilson's with a composition counted as one image. For few compositions
+    chi-square is the square of t in place of that of z (Korn and Graubard 1998, Survey Methodology
+    24:193-201). The bounds are never inside Wilson's for independent images.
+
+    As the set of distributions does not depend on the answers, one more right answer lowers neither
+    bound, however the images are spread. The effective number is that of independent images whose
+    Wilson interval is as wide. Compositions without images are left out.
+    Raises ValueError as :func:`wilson`.
     """
-    size = effective_images(right, n, confidence)
-    rate = float(np.sum(right) / np.sum(n))
-    return *wilson(min(size, rate * size), size, confidence), size
+    _check_confidence(confidence)
+    right, n = np.asarray(right, float), np.asarray(n, float)
+    if right.shape != n.shape or not ((right >= 0) & (right <= n)).all():
+        raise ValueError("of each composition's images 0 or more are right, and at most all of them")
+    right, n = right[n > 0], n[n > 0]
+    total, count, tail = n.sum(), len(n), (1 + confidence) / 2
+    z = NormalDist().inv_cdf(tail)
+    few = float(stdtrit(count - 1, tail) / stdtrit(total - 1, tail)) ** 2 if 1 < count < total else 1.0
+    low, high = wilson(float(right.sum()), float(total), confidence)
+    low = min(low, _lower_bound(right, n, z * z * few))
+    high = max(high, 1 - _lower_bound(n - right, n, z * z * few))
+    return low, high, min(float(total), _as_wide(float(right.sum() / total), high - low, z))
+
+
+def _as_wide(rate: float, width: float, z: float) -> float:
+    """The number of images of which Wilson's interval at ``rate`` has this ``width``, below 1."""
+    spread, square = 4 * rate * (1 - rate), width * width
+    linear = spread - 2 * square
+    root = (math.sqrt(linear * linear + 4 * (1 - square) * square) - linear) / (2 * (1 - square))
+    return z * z / root
+
+
+def effective_images(right: Any, n: Any, confidence: float = 0.95) -> float:
+    """How many independent images would tell the rate as well; see :func:`cluster_interval`."""
+    return cluster_interval(right, n, confidence)[2]
 
 
 def joint_interval(
@@ -171,6 +235,14 @@ def _ids(values: Any, name: str, low: int, high: int | None) -> np.ndarray:
     if array.size == 0:
         raise ValueError(f"{name} is empty; give at least one image")
     flat = array.ravel()
+    if array.dtype.kind in "iu" and isinstance(values, (list, tuple)):
+        # numpy makes numbers of truth values that stand among numbers
+        for row, value in enumerate(values):
+            inner = value if isinstance(value, (list, tuple)) else [value]
+            if any(isinstance(v, (bool, np.bool_)) for v in inner):
+                raise ValueError(f"{name}[{row}] is {value!r}; ids are whole numbers (int)")
+    if array.dtype.kind in "uf" and flat.max() >= 2.0**63 and np.isfinite(flat).all():
+        raise ValueError(f"{name} holds {int(flat.max())}; ids lie below 2^63")
     if array.dtype == object:
         for row, value in enumerate(array):
             inner = value if isinstance(value, (list, tuple)) else [value]
@@ -242,25 +314,41 @@ def _check(predictions: Any, references: Any, attribute: np.ndarray, prefix: str
 def _interval(
     hits: np.ndarray, groups: np.ndarray, confidence: float, bootstrap: int, seed: int
 ) -> tuple[float, float, float]:
-    """(low, high, effective number of images), by formula or by the percentile bootstrap that draws compositions.
+    """(low, high, effective number of images), by formula or by the percentile bootstrap.
 
-    At rates of 0 and 1, where every draw is alike, always by formula.
+    The bootstrap draws compositions, and can't draw what none of them shows: its bounds are never
+    inside those of the formula.
     """
     _, group = np.unique(groups, return_inverse=True)
     n, good = np.bincount(group), np.bincount(group, weights=hits)
     low, high, size = cluster_interval(good, n, confidence)
-    if bootstrap and 0 < good.sum() < n.sum():
-        drawn = np.random.default_rng(seed).integers(len(n), size=(bootstrap, len(n)))
+    if bootstrap:
+        rng, step = np.random.default_rng(seed), max(1, BLOCK // len(n))
+        rates = []
+        for start in range(0, bootstrap, step):  # a block at a time: memory does not grow with them
+            drawn = rng.integers(len(n), size=(min(step, bootstrap - start), len(n)))
+            rates.append(good[drawn].sum(1) / n[drawn].sum(1))
         tail = (1 - confidence) / 2
-        low, high = np.quantile(good[drawn].sum(1) / n[drawn].sum(1), (tail, 1 - tail))
+        ends = np.quantile(np.concatenate(rates), (tail, 1 - tail))
+        low, high = min(low, ends[0]), max(high, ends[1])
     return float(low), float(high), size
 
 
-def _worst(hits: np.ndarray, group: np.ndarray, name: str) -> dict[str, Any]:
-    n = np.bincount(group)
-    rate = np.where(n > 0, np.bincount(group, weights=hits, minlength=len(n)) / np.maximum(n, 1), np.inf)
+def _worst(hits: np.ndarray, ids: np.ndarray, name: str) -> dict[str, Any]:
+    named, group, n = np.unique(ids, return_inverse=True, return_counts=True)
+    rate = np.bincount(group, weights=hits) / n
     worst = int(rate.argmin())
-    return {f"worst_{name}_id": worst, f"worst_{name}_top1": float(rate[worst]), f"worst_{name}_n": int(n[worst])}
+    return {
+        f"worst_{name}_id": int(named[worst]),
+        f"worst_{name}_top1": float(rate[worst]),
+        f"worst_{name}_n": int(n[worst]),
+    }
+
+
+def _chance(part: np.ndarray, right: np.ndarray) -> float:
+    """Expected share of right parts of a random choice among the candidates."""
+    _, number, count = np.unique(part, return_inverse=True, return_counts=True)
+    return float((count[number][right] / len(part)).mean())
 
 
 def _hits(predicted: np.ndarray, right: np.ndarray, attribute: np.ndarray, thing: np.ndarray) -> dict[str, np.ndarray]:
@@ -314,7 +402,7 @@ def score(
     for name, hit in hits.items():
         result |= _rate(name, hit, alike, how)
     for name, part in (("attribute", attribute), ("object", thing)):
-        result[f"{name}_chance"] = float((np.bincount(part)[part[right]] / len(part)).mean())
+        result[f"{name}_chance"] = _chance(part, right)
         result |= _worst(hits["composition_top1"], part[right], name)
     n = np.bincount(right)
     good = np.bincount(right, weights=hits["composition_top1"])
@@ -350,6 +438,8 @@ def _beyond(result: dict[str, Any], baseline: Any, transform: str, confidence: f
 def _check_options(confidence: Any, bootstrap: Any, seed: Any, given: tuple[Any, Any], line: tuple[Any, Any]) -> None:
     _check_confidence(confidence)
     _whole(bootstrap, "bootstrap", "a number of draws")
+    if bootstrap > MOST_DRAWS:
+        raise ValueError(f"bootstrap takes at most {MOST_DRAWS:,} draws; got {bootstrap:,}")
     _whole(seed, "seed", "the bootstrap's start")
     if (given[0] is None) == (given[1] is None):
         raise ValueError("give predictions or ranks, one of the two")

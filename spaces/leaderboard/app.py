@@ -11,6 +11,8 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
 COLUMNS = ["model", "value, %", "verified", "pull request", "source"]
+#: Lost connections: the error of the library that speaks HTTP, from which the Hub's own comes.
+CONNECTION = HfHubHTTPError.__bases__[0]
 UNSTATED = "setting not stated"
 
 
@@ -38,7 +40,7 @@ def read(dataset: str) -> tuple[str, dict[str, pd.DataFrame]]:
         return "Name a dataset repository as org/dataset.", {}
     try:
         entries = HfApi().get_dataset_leaderboard(dataset, base_model_only=False)
-    except (HfHubHTTPError, OSError, KeyError, TypeError) as error:
+    except (CONNECTION, OSError, KeyError, TypeError, ValueError) as error:
         return f"The Hub gave no leaderboard of {dataset} ({type(error).__name__}).", {}
     found = tables(entries)
     return f"{len(entries)} rows of {dataset} in {len(found)} settings.", found

@@ -108,7 +108,7 @@ CARDS = Path(__file__).parents[2] / "model_cards"
 def test_compare_prints_intervals_chance_and_that_the_lists_differ(capsys):
     assert main(["compare", str(CARDS / "mini"), str(CARDS / "efficientnet-lite0"), "--kind", "object"]) == 0
     text = capsys.readouterr().out
-    assert re.search(r"mini: 94\.50 % \[93\.\d\d, 95\.\d\d\], chance 0\.91 % of 550 closed candidates", text)
+    assert re.search(r"mini: 94\.57 % \[93\.\d\d, 95\.\d\d\], chance 0\.91 % of 550 closed candidates", text)
     assert re.search(r"efficientnet-lite0: 24\.84 % \[2\d\.\d\d, 2\d\.\d\d\], chance 0\.91 % of 110 objects cand", text)
     assert "The candidate lists differ" in text
     assert "p < 1e-300" in text
@@ -157,7 +157,8 @@ def test_intervals_use_the_independent_images_where_a_result_tells_them(tmp_path
     for split in content["figures"]["splits"].values():
         split["composition_top1_effective_n"] = 123.4
     (tmp_path / "results.json").write_text(json.dumps(content))
-    [record], _ = read_results([tmp_path])
+    [record], _, figure = read_results([tmp_path])
+    assert figure == "composition_top1"
     assert (record.n_id, record.n_ood) == (123, 123)
     assert images_shown([record]) == "500 ID and 500 OoD images"
 

@@ -483,3 +483,41 @@ def test_a_changed_shard_starts_the_search_over(tmp_path):
     shards(tmp_path / "r", arrays)
     found = neighbours.search(queries, reference.open_reference([str(tmp_path / "r")]), 2, state)
     assert found.row[:, 0].tolist() == list(range(50, 58))
+
+
+def test_a_damaged_state_of_a_search_is_not_believed(tmp_path, capsys):
+    draw = np.random.default_rng(7)
+    shards(tmp_path / "r", [draw.standard_normal((50, 8)).astype(np.float16) for _ in range(2)])
+    state, queries = tmp_path / "state.safetensors", np.eye(8, dtype=np.float32)
+    opened = reference.open_reference([str(tmp_path / "r")])
+    right = neighbours.search(queries, opened, 2, state)
+    whole = state.read_bytes()
+    other_k = whole.replace(b'\\"k\\": 2', b'\\"k\\": 3')
+    assert other_k != whole
+    for damaged in (whole[:-3] + b"abc", whole[:-64] + bytes(64), whole[:100], b"", other_k):
+        state.write_bytes(damaged)
+        capsys.readouterr()
+        found = neighbours.search(queries, opened, 2, state)
+        assert "state.safetensors" in capsys.readouterr().err
+        assert np.array_equal(found.row, right.row)
+        assert np.array_equal(found.score, right.score)
+        assert state.read_bytes() == whole
+
+
+def test_an_index_that_was_damaged_is_made_again(tmp_path, capsys):
+    pytest.importorskip("faiss")
+    draw = np.random.default_rng(3)
+    shards(tmp_path / "r", [unit(draw.standard_normal((400, 8))).astype(np.float16)])
+    opened = reference.open_reference([str(tmp_path / "r")])
+    queries = np.eye(8, dtype=np.float32)
+    right = approximate.search_index(queries, opened, approximate.open_index("Flat", opened, tmp_path), 3)
+    kept = Path(_kept(tmp_path))
+    whole = kept.read_bytes()
+    for damage in (lambda: kept.write_bytes(whole[:-8] + bytes(8)), lambda: kept.write_bytes(whole[:60]),
+                   lambda: kept.with_suffix(".json").write_text("{}"), kept.with_suffix(".json").unlink):  # fmt: skip
+        damage()
+        capsys.readouterr()
+        index = approximate.open_index("Flat", opened, tmp_path)
+        assert "computed again" in capsys.readouterr().err
+        assert np.array_equal(approximate.search_index(queries, opened, index, 3).row, right.row)
+        assert kept.read_bytes() == whole

@@ -138,6 +138,134 @@ def test_a_folder_without_a_model(tmp_path, capsys):
     assert "holds no model" in capsys.readouterr().err
 
 
+def test_damaged_embeddings_are_computed_again_and_the_results_stay(published, templates, tmp_path, capsys):
+    words = ["evaluate", "mini", "--config", "v2", "--data-dir", str(published), "--templates", str(templates)]
+    words += ["--out", str(tmp_path), "--cpu", "--shard-size", "5"]
+    assert cli.main(words) == 0
+    figures = json.loads((tmp_path / "mini/results.json").read_text())["figures"]
+    shards = sorted((tmp_path / "embeddings").glob("*/*.safetensors"))
+    kinds = {json.loads((path.parent / "key.json").read_text())["what"]: path for path in shards}
+    assert set(kinds) == {"images", "texts"}
+    for path in kinds.values():
+        path.write_bytes(path.read_bytes()[:-4] + bytes(4))
+    capsys.readouterr()
+    assert cli.main(words) == 0
+    said = capsys.readouterr().err
+    for path in kinds.values():
+        assert said.count(f"{path} is not what was written here") == 1
+    assert json.loads((tmp_path / "mini/results.json").read_text())["figures"] == figures
+
+
+def _evaluated(model, published, templates, out, *more):
+    words = ["evaluate", str(model), "--config", "v2", "--data-dir", str(published), "--templates", str(templates)]
+    return cli.main([*words, "--out", str(out), "--cpu", *more])
+
+
+def test_another_models_result_is_never_replaced(published, templates, tmp_path, capsys, monkeypatch):
+    """runs/a/checkpoint-1 and runs/b/checkpoint-1: one name of a folder, two models."""
+    from aobench.models.registry import BUNDLED
+
+    for run in "ab":
+        shutil.copytree(BUNDLED, tmp_path / run / "checkpoint-1")
+    config = tmp_path / "b/checkpoint-1/config.json"
+    config.write_text(config.read_text() + "\n")  # the smallest change that makes another revision
+    out = tmp_path / "out"
+    assert _evaluated(tmp_path / "a/checkpoint-1", published, templates, out) == 0
+    before = (out / "checkpoint-1/results.json").read_bytes()
+    monkeypatch.chdir(tmp_path / "a")
+    assert _evaluated("checkpoint-1", published, templates, out) == 0, "the same model by another path"
+    capsys.readouterr()
+
+    def loaded(*_):
+        raise AssertionError("a model was loaded before the folders were looked at")
+
+    monkeypatch.setattr("aobench.models.dual_encoder.TransformersDualEncoder.__init__", loaded)
+    for model in (tmp_path / "b/checkpoint-1", "../b/checkpoint-1"):
+        assert _evaluated(model, published, templates, out) == 2
+        error = capsys.readouterr().err
+        assert "holds the result of another model" in error
+        assert error.count("\n") == 1
+    monkeypatch.chdir(tmp_path / "b")  # the very same words, and another model
+    assert _evaluated("checkpoint-1", published, templates, out) == 2
+    assert "checkpoint-1 (sha256:" in capsys.readouterr().err
+    assert json.loads(before)["model"] | {"id": ""} == json.loads(
+        (out / "checkpoint-1/results.json").read_text()
+    )["model"] | {"id": ""}
+
+
+def test_a_revision_that_only_loading_tells_is_looked_at_too(finished, tmp_path):
+    from aobench.errors import UserError
+    from aobench.evaluation.places import check_folders, check_same_model
+
+    check_folders(["mini"], [finished])
+    held = json.loads((finished / "results.json").read_text())["model"]
+    check_same_model(finished, held["id"], held["revision"])
+    check_same_model(tmp_path / "none", "a", "b")
+    with pytest.raises(UserError, match=r"another model, mini \(sha256:.*not org/x \(abc\)"):
+        check_same_model(finished, "org/x", "abc")
+    with pytest.raises(UserError, match="holds the result of another model"):
+        check_folders(["org/model"], [finished])
+    (tmp_path / "results.json").write_text("{")
+    with pytest.raises(UserError, match="not readable JSON"):
+        check_folders(["mini"], [tmp_path])
+
+
+def test_options_that_change_numbers_are_in_the_result_and_a_replacement_is_said(
+    published, templates, tmp_path, capsys
+):
+    from aobench.evaluation.results_json import unlike_settings
+    from aobench.publish.card import section
+    from aobench.publish.entries import notes
+    from aobench.publish.results import read_result
+
+    assert _evaluated("mini", published, templates, tmp_path) == 0
+    plain = read_result(tmp_path / "mini")
+    assert plain.content["settings"] == {}
+    capsys.readouterr()
+    assert _evaluated("mini", published, templates, tmp_path, "--draft", "64", "--attention", "eager") == 0
+    printed = capsys.readouterr().out
+    assert "had other settings (draft, attention); it is replaced" in printed
+    assert "mini ran with --draft 64, --attention eager: it compares with" in printed
+    drafted = read_result(tmp_path / "mini")
+    assert drafted.content["settings"] == {"draft": 64, "attention": "eager"}
+    assert drafted.predictions.provenance["settings"] == drafted.content["settings"]
+    assert unlike_settings([plain.content, drafted.content]) == ["draft", "attention"]
+    assert "--draft 64, --attention eager" in notes(drafted)
+    assert "`--draft 64, --attention eager`" in section(drafted)
+    assert cli.main(["score", str(tmp_path / "mini")]) == 0
+    assert "ran with --draft 64" in capsys.readouterr().out
+    assert _evaluated("mini", published, templates, tmp_path, "--draft", "64", "--attention", "eager") == 0
+    assert "is replaced" not in capsys.readouterr().out, "the same run again needs no note"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["evaluate", "mini", "--dataset", "a/b", "--data-dir", "x"], "--dataset and --data-dir name two datasets"),
+        (["evaluate", "mini", "--config", "mini", "--data-dir", "x"], "is of the published archive, and mini is drawn"),
+        (["prepare", "out", "--config", "mini", "--data-dir", "x"], "and mini is drawn"),
+        (["install", "--data-dir", "x"], "and mini is drawn"),
+        (["disentangle", "x.npz", "--data-dir", "y", "--config", "v2"], "--data-dir is of the published archive"),
+        (["disentangle", "x", "--data-dir", "y"], "--data-dir is of the published archive"),
+        (["disentangle", "x.npz", "--seed", "-1"], "--seed takes a whole number"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(words, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_score_prints_json_that_any_reader_takes(finished, capsys):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    assert cli.main(["score", str(finished), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out, parse_constant=refuse)
+
+
 @pytest.mark.parametrize("mode", ["CMYK", "P", "L", "RGBA", "1"])
 def test_unusual_colour_modes_become_rgb(mode, tmp_path):
     path = tmp_path / ("x.jpg" if mode == "CMYK" else "x.png")

@@ -4,6 +4,7 @@ import doctest
 from pathlib import Path
 
 import evaluate
+import numpy as np
 import pytest
 from compositional_ood.compositional_ood import score, wilson
 
@@ -148,3 +149,54 @@ def test_the_examples_of_the_documentation_run():
     example = doctest.DocTestParser().get_doctest(compositional_ood._KWARGS, {}, "compositional_ood", None, 0)
     runner.run(example)
     assert runner.summarize(verbose=False) == (0, 6)
+
+
+def test_ids_may_be_of_any_size():
+    """Hashes, or the numbers of a larger vocabulary: nothing is as large as the largest id."""
+    small = score([0, 1, 3], [0, 1, 2], attributes=[7, 7, 5, 5], objects=[2, 3, 2, 3])
+    far = {"attributes": [10**12, 10**12, 5, 5], "objects": [2, 10**18, 2, 10**18]}
+    large = score([0, 1, 3], [0, 1, 2], **far, groups=[10**15, 0, 3])
+    assert large | {"worst_object_id": 2, "worst_attribute_id": 5} == small | {"worst_object_id": 2}
+    assert large["worst_object_id"] == 2
+    assert score([1], [0], attributes=[10**12, 1], objects=[0, 1])["worst_attribute_id"] == 10**12
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"predictions": [True, 1, 3]}, r"predictions\[0\] is True; ids are whole numbers"),
+        ({"predictions": [[0, 1], [1, False], [3, 2]]}, r"predictions\[1\] is \[1, False\]"),
+        ({"references": [0, 1, np.bool_(True)]}, r"references\[2\] is .*True"),
+        ({"attributes": [0, 0, 1, 2**63]}, r"attributes holds 9223372036854775808; ids lie below"),
+        ({"attributes": np.array([0, 0, 1, 2**63], np.uint64)}, "ids lie below"),
+        ({"objects": [0, 1, 0, 10**30]}, "objects must hold whole numbers"),
+        ({"objects": [0, 1, 0, 1e30]}, "ids lie below"),
+        ({"objects": [0, 1, 0, -(10**12)]}, "which is no id"),
+        ({"objects": [0, 1, 0, float("inf")]}, "ids are whole numbers"),
+        ({"bootstrap": 10**9}, "at most 1,000,000 draws; got 1,000,000,000"),
+        ({"bootstrap": 10**400}, "at most 1,000,000 draws"),
+        ({"seed": -1}, "seed is the bootstrap's start"),
+    ],
+)
+def test_what_numpy_would_take_in_silence_is_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        score(**{"predictions": [0, 1, 3], "references": [0, 1, 2], **PARTS} | change)
+
+
+def test_a_bootstrap_in_blocks_draws_what_one_block_draws(monkeypatch):
+    import compositional_ood.compositional_ood as module
+
+    how = {"predictions": [0, 1, 3, 3] * 9, "references": [0, 1, 2, 3] * 9, **PARTS, "bootstrap": 300}
+    whole = score(**how)
+    monkeypatch.setattr(module, "BLOCK", 40)
+    assert score(**how) == whole
+
+
+def test_the_bootstrap_does_not_jump_at_100_percent():
+    """With one wrong image of 400 hardly a draw differs, which would say that 98 % is ruled out."""
+    n, parts = 50, {"attributes": list(range(50)), "objects": [0] * 50}
+    right = np.repeat(np.arange(n), 8)
+    one_wrong = right.copy()
+    one_wrong[0] = 1
+    found = [score(p, right, **parts, bootstrap=400) for p in (one_wrong, right)]
+    assert found[0]["composition_top1_low"] <= found[1]["composition_top1_low"] < 0.95

@@ -120,7 +120,7 @@ def test_one_altered_row_is_refused(result, prepared, tmp_path):
 
 def test_an_altered_rank_with_a_fitting_digest_is_refused(result, prepared, tmp_path):
     """Who also forges the digest is caught by the figures."""
-    from aobench.publish.results import digest
+    from aobench.files import sha256_of as digest
 
     copy = shutil.copytree(result, tmp_path / "copy")
     table = pq.read_table(copy / "predictions.parquet")
@@ -142,7 +142,7 @@ def test_an_altered_rank_with_a_fitting_digest_is_refused(result, prepared, tmp_
 def test_altered_figures_are_refused(result, prepared, tmp_path):
     copy = shutil.copytree(result, tmp_path / "copy")
     content = json.loads((copy / "results.json").read_text())
-    content["figures"]["splits"]["ood"]["composition_top1"] += 0.01
+    content["figures"]["splits"]["ood"]["composition_top1"] -= 0.01
     (copy / "results.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="are not those of its predictions"):
         submission(read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None)

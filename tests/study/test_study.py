@@ -99,6 +99,58 @@ def test_runs_resume_where_they_stopped(small):
     assert "0 of 3 runs left" in running.estimate(folder, 1)
 
 
+def _flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def test_files_of_a_study_that_were_damaged_or_swapped_are_made_again(small, capsys, monkeypatch):
+    folder, runs = small
+    monkeypatch.setattr(collecting, "disentangled", lambda arrays: {"sum": float(arrays["ood_features"].sum())})
+    running.run_all(folder, 1)
+    first = collecting.collect(folder, quiet=True)["runs"]
+    names = [run.name for run in runs]
+    pictures = next((folder / "pictures").glob("train-*.npz"))
+
+    def swap(*paths):
+        contents = [path.read_bytes() for path in paths]
+        for path, content in zip(paths, reversed(contents), strict=True):
+            path.write_bytes(content)
+
+    first_run = folder / f"{names[0]}.json"
+
+    def by_hand():
+        first_run.write_text(first_run.read_text().replace('"object": [', '"object": [9, ', 1))
+
+    def several():
+        swap(*(folder / f"{name}.json" for name in names[:2]))  # each other's answers
+        _flip(pictures)
+        (folder / f"{names[2]}.measures.json").write_bytes(bytes(40))
+
+    def features():
+        _flip(folder / f"{names[1]}.npz")
+        swap(*(folder / f"{name}.measures.json" for name in (names[0], names[2])))
+
+    damages = {
+        by_hand: ([first_run.name], 1),
+        several: ([first_run.name, f"{names[1]}.json", pictures.name, f"{names[2]}.measures.json"], 2),
+        features: ([f"{names[1]}.npz", f"{names[0]}.measures.json"], 1),
+    }
+    for damage, (said, again) in damages.items():
+        damage()
+        done = []
+        capsys.readouterr()
+        running.run_all(folder, 1, done.append)
+        assert len(done) == again, damage
+        found = collecting.collect(folder, quiet=True)["runs"]
+        text = capsys.readouterr().err
+        for name in said:
+            assert f"{name} " in text, f"the damage to {name} was not said"
+        for before, after in zip(first, found, strict=True):
+            assert before | {"seconds": 0} == after | {"seconds": 0}, damage
+
+
 def test_collecting_an_unfinished_study_is_refused(small):
     folder, _ = small
     with pytest.raises(UserError, match="lacks 3 runs"):

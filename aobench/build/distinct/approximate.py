@@ -20,7 +20,8 @@ from aobench.build.distinct.extra import need
 from aobench.build.distinct.neighbours import Neighbours, TopK, search
 from aobench.build.distinct.reference import Shard
 from aobench.errors import UserError
-from aobench.files import disk_full_is_one_line
+from aobench.files import disk_full_is_one_line, sha256_of
+from aobench.sealed import DamagedError, read_sealed_json, say_again, write_sealed_json
 
 #: Rows that an index is trained on; faiss asks for 39 to 256 a list.
 TRAINED_ON = 262_144
@@ -51,7 +52,7 @@ def open_index(spec: str, shards: Sequence[Shard], folder: Path) -> Index:
     else:
         state = json.dumps([spec, faiss.__version__, [shard.state for shard in shards]], sort_keys=True)
         kept = folder / f"index-{hashlib.sha256(state.encode()).hexdigest()[:16]}.faiss"
-        index = _read(kept) if kept.exists() else _make(spec, shards, kept)
+        index = _kept(kept) or _make(spec, shards, kept)
     rows, width = sum(shard.rows for shard in shards), shards[0].width
     if index.ntotal != rows or index.d != width:
         raise UserError(
@@ -71,6 +72,20 @@ def _read(path: Path) -> Any:
         return need("faiss").read_index(str(path))
     except RuntimeError as error:
         raise UserError(f"{path} is no index that faiss reads: {' '.join(str(error).split())[-160:]}") from error
+
+
+def _kept(path: Path) -> Any:
+    """The index that an earlier run made; None where there is none, or it is not what was written."""
+    if not path.exists():
+        return None
+    told = path.with_suffix(".json")
+    try:
+        if not told.exists() or read_sealed_json(told, path.name)["sha256"] != sha256_of(path):
+            raise DamagedError("is not what was written here")
+    except DamagedError as error:
+        say_again(path, error)
+        return None
+    return _read(path)
 
 
 def _make(spec: str, shards: Sequence[Shard], kept: Path) -> Any:
@@ -98,7 +113,9 @@ def _make(spec: str, shards: Sequence[Shard], kept: Path) -> Any:
     with disk_full_is_one_line(kept):
         try:
             faiss.write_index(index, str(part))
+            digest = sha256_of(part)
             part.replace(kept)
+            write_sealed_json(kept.with_suffix(".json"), kept.name, {"sha256": digest})
         finally:
             part.unlink(missing_ok=True)
     return index

@@ -13,7 +13,6 @@ Why faiss on blocks of 8,192 rows: measured with 131,072 x 512 references on two
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ import numpy as np
 
 from aobench.build.distinct.extra import need
 from aobench.build.distinct.reference import BLOCK, Shard
-from aobench.files import write_in_one_move
+from aobench.sealed import DamagedError, read_sealed_tensors, say_again, write_sealed_tensors
 
 #: Candidates beyond k that faiss gives: room for ties and for the rounding of float32.
 MARGIN = 16
@@ -152,35 +151,36 @@ def search(queries: np.ndarray, shards: Sequence[Shard], k: int, state: Path | N
                 top.add(number, first, raw, length)
                 bar.update(len(raw))
             if state is not None:
-                write_in_one_move(state, _state(top, key, shards[: number + 1]))
+                _keep(state, top, key, shards[: number + 1])
     return top.result()
 
 
-def _state(top: TopK, key: dict[str, Any], done: Sequence[Shard]) -> bytes:
-    from safetensors.numpy import save
+#: What the state of a search is sealed under; its notes say of which search.
+STATE = "neighbours"
 
+
+def _keep(state: Path, top: TopK, key: dict[str, Any], done: Sequence[Shard]) -> None:
     said = {**key, "shards": [shard.state for shard in done]}
-    tensors: dict[str, np.ndarray] = {"score": top.score, "shard": top.shard, "row": top.row}
-    return save(tensors, metadata={"made": json.dumps(said, sort_keys=True)})
+    arrays: dict[str, np.ndarray] = {"score": top.score, "shard": top.shard, "row": top.row}
+    write_sealed_tensors(state, STATE, arrays, said)
 
 
 def _restore(state: Path, key: dict[str, Any], shards: Sequence[Shard], top: TopK) -> int:
-    """Take over what ``state`` holds; returns how many shards that covers, 0 where it is of another search."""
-    from safetensors import SafetensorError, safe_open
+    """Take over what ``state`` holds; returns how many shards that covers.
 
+    0 where it is of another search, and where it was damaged, which is said.
+    """
     if not state.exists():
         return 0
     try:
-        with safe_open(state, framework="numpy") as content:
-            said = json.loads((content.metadata() or {})["made"])
-            done = said.pop("shards")
-            if said != key or done != [shard.state for shard in shards[: len(done)]]:
-                return 0
-            found = {name: content.get_tensor(name) for name in ("score", "shard", "row")}
-    except (SafetensorError, OSError, KeyError, ValueError):
-        return 0  # a damaged file is worth no more than none
-    # What is read may lie in read-only memory.
-    top.score, top.shard, top.row = (np.array(found[name]) for name in ("score", "shard", "row"))
+        found, said = read_sealed_tensors(state, STATE)
+    except DamagedError as error:
+        say_again(state, error)
+        return 0
+    done = said.pop("shards")
+    if said != key or done != [shard.state for shard in shards[: len(done)]]:
+        return 0
+    top.score, top.shard, top.row = (found[name] for name in ("score", "shard", "row"))
     return len(done)
 
 

@@ -1,0 +1,41 @@
+"""The compiled look for captions that the word kernel can't take as they are; see `aobench.audit.text`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from aobench.audit.kernel import decode_character
+
+
+@njit(nogil=True, cache=True)
+def mark_unsettled(data, begins, stops, keep, unsettled, marks):
+    """Set bits of ``marks`` uint8 (n): 1 where a caption must go through `normal`, 2 where it isn't UTF-8.
+
+    ``unsettled`` bool by code point. Captions in ASCII without an ampersand, which most are, are left after one pass
+    without a branch.
+    """
+    for i in range(len(begins)):
+        if len(keep) and not keep[i]:
+            continue
+        some = False
+        for at in range(begins[i], stops[i]):
+            some |= (data[at] >= 0x80) | (data[at] == 38)
+        if not some:
+            continue
+        at, end = begins[i], stops[i]
+        while at < end:
+            code = np.int64(data[at])
+            if code < 0x80:
+                at += 1
+                if code == 38 and at < end:
+                    letter = np.int64(data[at]) | 0x20
+                    if data[at] == 35 or (97 <= letter <= 122):
+                        marks[i] |= 1
+                continue
+            code, size = decode_character(data, at, end)
+            at += size
+            if code < 0:
+                marks[i] |= 2
+            elif unsettled[code]:
+                marks[i] |= 1

@@ -1,0 +1,191 @@
+"""Results that someone edited, merged, cut or mixed up: one line from one reader, whichever verb reads them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import aobench.cli as cli
+from aobench.errors import UserError
+from aobench.evaluation.results_json import (
+    chosen_settings,
+    comparable_settings,
+    model_family,
+    read_results_json,
+    unlike_settings,
+)
+
+CARDS = Path(__file__).parents[2] / "model_cards"
+
+
+def content(name="mini"):
+    return json.loads((CARDS / name / "results.json").read_text())
+
+
+def _ood(**changes):
+    def change(result):
+        for key, value in changes.items():
+            if value is KeyError:
+                del result["figures"]["splits"]["ood"][key]
+            else:
+                result["figures"]["splits"]["ood"][key] = value
+
+    return change
+
+
+def _top(**changes):
+    def change(result):
+        result.update(changes)
+
+    return change
+
+
+NAN = float("nan")
+DAMAGES = {
+    "NaN": (_ood(composition_top1=NAN), "NaN is not a number of JSON"),
+    "infinity": (_ood(composition_top1=-float("inf")), "-Infinity is not a number"),
+    "percent": (_ood(composition_top1=94.09), "figures.splits.ood.composition_top1 is 94.09.*in percent"),
+    "below 0": (_ood(object_top1=-0.1), "object_top1 is -0.1, not a fraction"),
+    "a bound above 1": (_ood(composition_top1_high=1.5), "composition_top1_high is 1.5"),
+    "text": (_ood(composition_top1="0.94"), "composition_top1 is '0.94', not a number"),
+    "null": (_ood(composition_top1=None), "composition_top1 is missing, not a number"),
+    "true": (_ood(composition_top1=True), "composition_top1 is True, not a number"),
+    "a list": (_ood(composition_top1=[0.9]), r"composition_top1 is \[0.9\], not a number"),
+    "half an image": (_ood(n=4400.5), "n is 4400.5, not a whole number"),
+    "no images": (_ood(n=0), "n is 0, not a whole number of at least 1"),
+    "n absent": (_ood(n=KeyError), "n is missing"),
+    "effective images below 0": (_ood(composition_top1_effective_n=-3), "effective_n is -3, not a number of im"),
+    "figures are a list": (_top(figures=[]), r"figures is \[\], not an object"),
+    "no splits": (_top(figures={"splits": {}}), "has no figures of any split"),
+    "a split is a number": (_top(figures={"splits": {"id": 0.9}}), "figures.splits.id is 0.9, not an object"),
+    "model is a name": (_top(model="mini"), "model is 'mini', not an object"),
+    "model without id": (_top(model={"kind": "clip"}), "model.id is missing, not a name"),
+    "model of no name": (_top(model={"id": " ", "kind": "clip"}), "model.id is ' ', not a name"),
+    "dataset null": (_top(dataset=None), "dataset is missing, not an object"),
+    "splits a list": (_top(dataset={"config": "mini", "splits": ["id"]}), "dataset.splits is"),
+    "fingerprint a number": (
+        _top(dataset={"config": "mini", "splits": {"id": {"fingerprint": 3, "n": 1}}}),
+        "dataset.splits.id.fingerprint is no text",
+    ),
+    "candidates a list": (_top(candidates=[]), "candidates is"),
+    "settings a text": (_top(settings="draft"), "settings is 'draft'"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_result_of_another_shape_is_one_line(damage, tmp_path, capsys):
+    change, words = DAMAGES[damage]
+    result = content()
+    change(result)
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(result))
+    with pytest.raises(UserError, match=words) as caught:
+        read_results_json(path)
+    assert "\n" not in str(caught.value)
+    shutil.copy(CARDS / "mini/predictions.parquet", tmp_path)
+    for words in (
+        ["effective", str(tmp_path), "--baseline", "all"],
+        ["card", str(tmp_path), "--out", str(tmp_path / "out"), "--dataset", "a/b"],
+        ["leaderboard", str(tmp_path), "--out", str(tmp_path / "out")],
+        ["submit", str(tmp_path), "--to", "a/b", "--dataset", "c/d", "--benchmark", "mini"],
+    ):
+        assert cli.main(words) == 2, f"{words[0]} took a result with {damage}"
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+TEXTS = {
+    "empty": b"",
+    "a list": b"[1, 2]",
+    "a key twice": b'{"model": 1, "model": 2}',
+    "nested": b"[" * 10_000,
+    "nested objects": b'{"a":' * 10_000,
+    "UTF-16": '{"model": 1}'.encode("utf-16"),
+    "Parquet": b"PAR1\x00\x01\x02PAR1",
+    "cut short": b'{"model": {"id": "mini", "ki',
+    "another tool's": b'{"results": {"acc": 0.5}, "config_general": {}}',
+}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_file_that_is_no_result_is_one_line(text, tmp_path, capsys):
+    (tmp_path / "results.json").write_bytes(TEXTS[text])
+    assert cli.main(["effective", str(tmp_path), "--baseline", "all"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_effective_refuses_figures_that_are_not_those_of_the_table_beside_them(tmp_path, capsys):
+    copy = shutil.copytree(CARDS / "mini", tmp_path / "mini")
+    result = content()
+    result["figures"]["splits"]["ood"]["composition_top1"] = 0.99
+    (copy / "results.json").write_text(json.dumps(result))
+    assert cli.main(["effective", str(copy), "--baseline", "all"]) == 2
+    assert "are not those of its predictions.parquet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["score", "effective", "leaderboard"])
+def test_a_result_that_is_named_twice_is_refused(verb, tmp_path, capsys):
+    link = tmp_path / "link"
+    link.symlink_to(CARDS / "mini")
+    more = {"effective": ["--baseline", "all"], "leaderboard": ["--out", str(tmp_path / "out")]}.get(verb, [])
+    for second in (CARDS / "mini", CARDS / "mini" / "predictions.parquet", link):
+        assert cli.main([verb, str(CARDS / "mini"), str(second), *more]) == 2, f"{verb} took one result twice"
+        assert "are the same result; name it once" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda r: r["settings"].update(draft=64), "draft"),
+        (lambda r: r["settings"].update(attention="eager"), "attention"),
+        (lambda r: r["settings"].update(compile=True), "compile"),
+        (lambda r: r["model"].update(dtype="bfloat16"), "dtype"),
+        (lambda r: r["templates"].update(hash="another"), "prompts"),
+        (lambda r: r["candidates"]["ood"].update(hash="another"), "candidates"),
+        (lambda r: r["dataset"]["splits"]["ood"].update(fingerprint="another"), "dataset"),
+        (lambda r: r["dataset"]["splits"].pop("id"), "dataset"),
+    ],
+)
+def test_what_changes_numbers_makes_results_incomparable(change, name):
+    one, other = content() | {"settings": {}}, content() | {"settings": {}}
+    assert unlike_settings([one, other]) == []
+    change(other)
+    assert unlike_settings([one, other]) == [name]
+    assert comparable_settings(one) != comparable_settings(other)
+
+
+def test_a_set_is_known_by_its_fingerprint_and_not_by_its_name():
+    one, other = content(), content()
+    other["dataset"] |= {"name": "my copy", "config": "own"}
+    assert unlike_settings([one, other]) == []
+
+
+def test_results_of_earlier_versions_chose_nothing():
+    assert unlike_settings([content(), content() | {"settings": {}}]) == []
+    assert chosen_settings(content()) == ""
+    assert chosen_settings({"settings": {"draft": 64, "compile": True, "attention": None}}) == "--draft 64, --compile"
+
+
+def test_the_readmes_command_over_supervised_models_works(tmp_path, capsys):
+    """The shipped result of EfficientNet-Lite0 is of a supervised model; three of its kind give a line."""
+    assert [model_family(content(name)) for name in ("mini", "efficientnet-lite0")] == ["clip", "supervised"]
+    for number, name in enumerate(("efficientnet-lite0",) * 3 + ("mini",)):
+        result = content(name)
+        result["model"]["id"] = f"model {number}"
+        for split in result["figures"]["splits"].values():
+            split["object_top1"] += 0.006 * number**2
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / f"{number}" / "results.json").write_text(json.dumps(result))
+    (tmp_path / "embeddings").mkdir()
+    folders = sorted(map(str, tmp_path.iterdir()))
+    assert cli.main(["effective", *folders, "--baseline", "family=supervised"]) == 0
+    printed = capsys.readouterr().out
+    assert "Object top1 accuracy of 4 models" in printed
+    assert "this is of object_top1, which all have" in printed
+    assert "Baseline: family=supervised, 3 models" in printed
+
+
+def test_an_accuracy_is_not_chosen_of_a_csv(tmp_path, capsys):
+    for files in ([], [str(tmp_path / "x.csv")]):
+        assert cli.main(["effective", *files, "--figure", "object_top1"]) == 2
+        assert "--figure names an accuracy of results" in capsys.readouterr().err
