@@ -1,4 +1,6 @@
-"""Evaluate models on attribute-object compositions: ``accelerate launch evaluate_models.py MODEL ...``."""
+"""Evaluate models on attribute-object compositions: ``accelerate launch evaluate_models.py MODEL
+...``.
+"""
 
 from aobench.cli import command
 

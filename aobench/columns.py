@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 
 def columns(rows: Sequence[Sequence[str]], *, rule: bool = False) -> list[str]:
-    """The rows as lines whose cells stand below each other; ``rule``: a line of dashes below the first row."""
+    """The rows as lines whose cells stand below each other; ``rule``: a line of dashes below the
+    first row.
+    """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [_line(row, widths) for row in rows]
     if rule:
@@ -15,4 +17,6 @@ def columns(rows: Sequence[Sequence[str]], *, rule: bool = False) -> list[str]:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+    return "  ".join(
+        cell.ljust(width) for cell, width in zip(cells, widths, strict=True)
+    ).rstrip()

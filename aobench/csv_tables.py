@@ -1,5 +1,5 @@
-"""The one reader of CSV and TSV tables of the project: RFC 4180 to the letter, or one line that says
-where it is not.
+"""The one reader of CSV and TSV tables of the project: RFC 4180 to the letter, or one line that
+says where it is not.
 
 A row with too many or too few fields, a quote that never ends, a column that is named twice: each
 is refused with its line, since guessing moves values into other columns in silence. A byte-order
@@ -76,11 +76,15 @@ def _numbered_rows(
         else:
             rows.append((line, dict(zip(names, fields, strict=True))))
     if not names:
-        raise UserError(f"{where} is empty; it should begin with a line of column names")
+        raise UserError(
+            f"{where} is empty; it should begin with a line of column names"
+        )
     return rows
 
 
-def csv_records(text: str, where: str, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
+def csv_records(
+    text: str, where: str, separator: str = ","
+) -> Iterator[tuple[int, list[str]]]:
     """Each record's first line, from 1, and its fields; empty lines are passed over.
 
     UserError as `read_csv_rows`.
@@ -143,7 +147,9 @@ def whole_number(text: str, where: str, least: int = 0) -> int:
     """
     written = re.fullmatch(r"\s*([+-]?[0-9]{1,18})(?:\.0*)?\s*", text)
     if not written or int(written[1]) < least:
-        raise UserError(f"{where} is {text!r}, not a whole number of at least {least:,} in plain digits")
+        raise UserError(
+            f"{where} is {text!r}, not a whole number of at least {least:,} in plain digits"
+        )
     return int(written[1])
 
 
@@ -154,5 +160,7 @@ def finite_number(text: str, where: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise UserError(f"{where} is {text!r}, not a number; write it with a point and no separators")
+        raise UserError(
+            f"{where} is {text!r}, not a number; write it with a point and no separators"
+        )
     return value

@@ -1,7 +1,8 @@
-"""Files, read and written so that nothing is lost or believed in silence. The whole library uses these.
+"""Files, read and written so that nothing is lost or believed in silence. The whole library uses
+these.
 
-Rules: what is read is a regular file (a pipe would hang, a device never ends); what is written is there whole or not at
-all; what can't be read is one UserError that names the file and the mend.
+Rules: what is read is a regular file (a pipe would hang, a device never ends); what is written is
+there whole or not at all; what can't be read is one UserError that names the file and the mend.
 """
 
 from __future__ import annotations
@@ -77,33 +78,45 @@ def regular_file(path: str | Path, what: str = "the file") -> Path:
         raise UserError(f"{what} {shown} does not exist; check its name") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"{what} {shown} can't be read ({reason}); name another file") from error
+        raise UserError(
+            f"{what} {shown} can't be read ({reason}); name another file"
+        ) from error
     if stat.S_ISDIR(state.st_mode):
         raise UserError(f"{what} {shown} is a folder; name a file")
     if not stat.S_ISREG(state.st_mode):
-        raise UserError(f"{what} {shown} is not a regular file: write its content to one first")
+        raise UserError(
+            f"{what} {shown} is not a regular file: write its content to one first"
+        )
     if not os.access(path, os.R_OK):
-        raise UserError(f"{what} {shown} can't be read (Permission denied); name another file")
+        raise UserError(
+            f"{what} {shown} can't be read (Permission denied); name another file"
+        )
     return Path(path)
 
 
 def read_file(path: str | Path, what: str = "the file", most: int = 1 << 30) -> bytes:
-    """The bytes of a regular file of at most ``most`` bytes. Raises UserError, see `regular_file`."""
+    """The bytes of a regular file of at most ``most`` bytes. Raises UserError, see
+    `regular_file`.
+    """
     path = regular_file(path, what)
     size = path.stat().st_size
     if size > most:
-        raise UserError(f"{what} {path} has {size:,} bytes, more than {most:,}: is it another file?")
+        raise UserError(
+            f"{what} {path} has {size:,} bytes, more than {most:,}: is it another file?"
+        )
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UserError(f"{what} {path} can't be read ({error.strerror}); mend it or name another") from error
+        raise UserError(
+            f"{what} {path} can't be read ({error.strerror}); mend it or name another"
+        ) from error
 
 
 def read_text(path: str | Path, what: str = "the file", most: int = 1 << 30) -> str:
     """The text of a UTF-8 file, with or without a byte-order mark; line ends as they are.
 
-    Raises:
-        UserError: as `read_file`; and where it is not UTF-8, with the line; UTF-16 is named as such.
+    Raises: UserError: as `read_file`; and where it is not UTF-8, with the line; UTF-16 is named
+        as such.
     """
     return decode_text(read_file(path, what, most), f"{what} {path}")
 
@@ -116,14 +129,18 @@ def decode_text(data: bytes, where: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{where} is not UTF-8 at line {line:,}; save it as UTF-8") from error
+        raise UserError(
+            f"{where} is not UTF-8 at line {line:,}; save it as UTF-8"
+        ) from error
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} stands twice")
+        raise ValueError(
+            f"the key {next(n for n in names if names.count(n) > 1)!r} stands twice"
+        )
     return content
 
 
@@ -139,23 +156,31 @@ def parse_json(text: str | bytes, where: str, shape: type | None = dict) -> Any:
         where: what it is, for the message, such as ``results.json of mini``.
         shape: the type that the value must have; None for any.
 
-    Raises:
-        UserError: for anything that is not JSON, is nested too deep, names a key twice, holds NaN or
+    Raises: UserError: for anything that is not JSON, is nested too deep, names a key twice,
+        holds NaN or
             infinity, or is of another shape.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
+        value = json.loads(
+            text, object_pairs_hook=_without_doubles, parse_constant=_no_constant
+        )
     except RecursionError:
         raise UserError(f"{where} is nested too deep to be what it should be") from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{where} is not readable JSON ({' '.join(str(error).split())})") from error
+        raise UserError(
+            f"{where} is not readable JSON ({' '.join(str(error).split())})"
+        ) from error
     if shape is not None and not isinstance(value, shape):
         names: dict[Any, str] = {dict: "an object", list: "a list", str: "a text"}
-        raise UserError(f"{where} should hold {names.get(shape, shape.__name__)} of JSON")
+        raise UserError(
+            f"{where} should hold {names.get(shape, shape.__name__)} of JSON"
+        )
     return value
 
 
-def read_json(path: str | Path, what: str = "the file", shape: type | None = dict) -> Any:
+def read_json(
+    path: str | Path, what: str = "the file", shape: type | None = dict
+) -> Any:
     """The JSON value of a file; see `parse_json` and `read_text` for what is refused."""
     return parse_json(read_text(path, what), f"{what} {path}", shape)
 

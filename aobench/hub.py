@@ -1,4 +1,6 @@
-"""What goes wrong on the way to the Hub, in one line: no connection, half an answer, a page for JSON, refused."""
+"""What goes wrong on the way to the Hub, in one line: no connection, half an answer, a page for
+JSON, refused.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,16 @@ from typing import Any
 from aobench.errors import UserError
 
 #: Libraries that speak to the Hub: what they can't make sense of is the answer's fault.
-SPEAKERS = ("huggingface_hub", "httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3", "hf_xet")
+SPEAKERS = (
+    "huggingface_hub",
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "httpcore2",
+    "requests",
+    "urllib3",
+    "hf_xet",
+)
 #: Errors of a library that reads an answer of another shape.
 MISREAD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
@@ -37,9 +48,9 @@ def hub_in_one_line(what: str) -> Iterator[None]:
 
     Example:
         >>> with hub_in_one_line("org/model could not be read"):
-        ...     raise ConnectionError("no route to host")
-        Traceback (most recent call last):
-        aobench.errors.UserError: org/model could not be read: no connection to the Hub (no route to host); ...
+        ...     raise ConnectionError("no route to host") Traceback (most recent call last):
+        aobench.errors.UserError: org/model could not be read: no connection to the Hub (no route to
+        host); ...
     """
     try:
         with _limited_wait():
@@ -55,7 +66,9 @@ def hub_in_one_line(what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _limited_wait() -> Iterator[None]:
-    """The library's session gives up after WAIT seconds of silence, unless the user set it otherwise."""
+    """The library's session gives up after WAIT seconds of silence, unless the user set it
+    otherwise.
+    """
     from huggingface_hub import get_session
 
     session: Any = get_session()
@@ -77,7 +90,9 @@ def _reason(error: BaseException) -> str | None:
     status = _status(error)
     said = " ".join(str(error).split())[:200] or type(error).__name__
     if status is not None:
-        mend = STATUS.get(status, "it fails: try again later" if status >= 500 else said)
+        mend = STATUS.get(
+            status, "it fails: try again later" if status >= 500 else said
+        )
         return f"the Hub answers {status}: {mend}"
     if isinstance(error, errors.OfflineModeIsEnabled):
         return "offline mode is on (HF_HUB_OFFLINE): unset it, or name a local folder"
@@ -88,12 +103,20 @@ def _reason(error: BaseException) -> str | None:
     if isinstance(error, errors.HFValidationError):
         return said
     # isinstance by name, as only the library that was used is there
-    if _library(type(error)) in SPEAKERS or isinstance(error, ConnectionError | TimeoutError):
-        return f"no connection to the Hub ({said}); check the network, HF_ENDPOINT and proxies, and try again"
+    if _library(type(error)) in SPEAKERS or isinstance(
+        error, ConnectionError | TimeoutError
+    ):
+        return (
+            f"no connection to the Hub ({said}); check the network, HF_ENDPOINT and proxies, "
+            "and try again"
+        )
     if isinstance(error, OSError) and "onsistency check" in said:
         return f"the Hub's answer was cut short ({said}); try again"
     if isinstance(error, MISREAD) and _raised_by(error.__traceback__) in SPEAKERS:
-        return "the Hub's answer is not what was asked for (a page of a proxy or a log-in?); check HF_ENDPOINT"
+        return (
+            "the Hub's answer is not what was asked for (a page of a proxy or a log-in?); "
+            "check HF_ENDPOINT"
+        )
     return None
 
 
@@ -114,7 +137,9 @@ def _raised_by(trace: TracebackType | None) -> str:
     found = ""
     while trace is not None:
         name = str(trace.tb_frame.f_globals.get("__name__", "")).split(".")[0]
-        found = found if name in ("json", "contextlib", "_strptime", "datetime") else name
+        found = (
+            found if name in ("json", "contextlib", "_strptime", "datetime") else name
+        )
         trace = trace.tb_next
     return found
 
@@ -127,4 +152,3 @@ def without_token(text: str) -> str:
 
     token = get_token()
     return text.replace(token, "<token>") if token else text
-

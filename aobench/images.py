@@ -52,7 +52,9 @@ def image_data(cell: Mapping[str, Any] | None) -> bytes:
     """The encoded bytes of an undecoded ``Image`` cell. BadImageError where there are none."""
     import imagenet_ao
 
-    data, path = (cell.get("bytes"), cell.get("path")) if cell is not None else (None, None)
+    data, path = (
+        (cell.get("bytes"), cell.get("path")) if cell is not None else (None, None)
+    )
     if data is None and not path:
         raise BadImageError("there is no image: the cell is null")
     if data is not None:

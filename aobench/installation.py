@@ -1,4 +1,6 @@
-"""Put the metric and mini where their libraries look, so that their bare names load without an import."""
+"""Put the metric and mini where their libraries look, so that their bare names load without an
+import.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,13 @@ def install_metric() -> Path:
     family = modules / "metrics" / "evaluate-metric--compositional_ood"
     folder = family / digest
     folder.mkdir(parents=True, exist_ok=True)
-    for place in (Path(config.HF_MODULES_CACHE), modules, modules / "metrics", family, folder):
+    for place in (
+        Path(config.HF_MODULES_CACHE),
+        modules,
+        modules / "metrics",
+        family,
+        folder,
+    ):
         (place / "__init__.py").touch()
     target = folder / source.name
     shutil.copyfile(source, target)
@@ -31,8 +39,8 @@ def install_metric() -> Path:
 def install_dataset(config: str, data_dir: str | None = None) -> Path:
     """Prepare a config of the dataset in datasets' cache; returns its folder.
 
-    After this, ``load_dataset("imagenet_ao", CONFIG)`` works without ``import imagenet_ao``. The pictures are
-    stored with the rows, so the archive may be moved afterwards.
+    After this, ``load_dataset("imagenet_ao", CONFIG)`` works without ``import imagenet_ao``. The
+    pictures are stored with the rows, so the archive may be moved afterwards.
     """
     import datasets
 
@@ -42,7 +50,13 @@ def install_dataset(config: str, data_dir: str | None = None) -> Path:
     source = imagenet_ao.ImageNetAO(config_name=config, **options)
     mark = hashlib.sha256(f"{config} {source.config_id}".encode()).hexdigest()[:16]
     version = str(source.config.version)
-    target = Path(datasets.config.HF_DATASETS_CACHE) / "imagenet_ao" / config / version / mark
+    target = (
+        Path(datasets.config.HF_DATASETS_CACHE)
+        / "imagenet_ao"
+        / config
+        / version
+        / mark
+    )
     if not (target / "dataset_info.json").exists():
         part = target.with_name(f"{mark}.part")
         shutil.rmtree(part, ignore_errors=True)

@@ -1,9 +1,9 @@
 """Intermediate files that are believed only as they were written: arrays and JSON with a seal.
 
-The seal is a SHA-256 over the file's name in the work (what it is, of which model and images, which part
-of it) and over everything in it. Flipped or zeroed bytes, a file cut short, one swapped with its
-neighbour or brought from another model's folder: each fails, and what fails is computed again. A seal
-guards against accidents, not against someone who means to deceive.
+The seal is a SHA-256 over the file's name in the work (what it is, of which model and images, which
+part of it) and over everything in it. Flipped or zeroed bytes, a file cut short, one swapped with
+its neighbour or brought from another model's folder: each fails, and what fails is computed again.
+A seal guards against accidents, not against someone who means to deceive.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ def seal_of(name: str, arrays: Mapping[str, np.ndarray], notes: Any = None) -> s
         whole.update(f"{len(part.encode())}:".encode() + part.encode())
     for key, array in sorted(arrays.items()):
         whole.update(f"{key} {array.dtype.str} {array.shape}:".encode())
-        whole.update(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"")
+        whole.update(
+            np.ascontiguousarray(array).view(np.uint8).data if array.size else b""
+        )
     return whole.hexdigest()
 
 
@@ -71,7 +73,9 @@ def write_sealed_tensors(
 
     arrays = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
     # in one entry: safetensors writes several in any order, and equal content has equal bytes
-    said = json.dumps({"notes": notes, SEAL: seal_of(name, arrays, notes)}, sort_keys=True)
+    said = json.dumps(
+        {"notes": notes, SEAL: seal_of(name, arrays, notes)}, sort_keys=True
+    )
     write_in_one_move(path, save(arrays, metadata={"sealed": said}))
 
 
@@ -138,7 +142,9 @@ def write_sealed_json(path: Path, name: str, content: Mapping[str, Any]) -> None
 
 
 def read_sealed_json(path: Path, name: str) -> dict[str, Any]:
-    """The object that `write_sealed_json` wrote to ``path`` under ``name``. Raises as the others."""
+    """The object that `write_sealed_json` wrote to ``path`` under ``name``. Raises as the
+    others.
+    """
     data = read_file(path)
     try:
         content = parse_json(data, str(path))
@@ -153,3 +159,20 @@ def _check(found: Any, right: str) -> None:
         raise DamagedError("has no seal: it is damaged, or of an earlier version")
     if found != right:
         raise DamagedError("is not what was written here: damaged, or from elsewhere")
+
+
+#: The file of a step's folder that says what made it, and the key of its digest of the rest.
+MANIFEST, REST_DIGEST = "manifest.json", "sha256_of_the_rest"
+
+
+def json_lines_of(content: Mapping[str, Any]) -> bytes:
+    """JSON as people read it, with the keys in order."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True)
+    return f"{text}\n".encode()
+
+
+def manifest_bytes(content: Mapping[str, Any]) -> bytes:
+    """A manifest as it is written: JSON with a digest of the rest in it, so that damage shows."""
+    plain = json.loads(json.dumps(dict(content)))
+    digest = hashlib.sha256(json_lines_of(plain)).hexdigest()
+    return json_lines_of({**plain, REST_DIGEST: digest})

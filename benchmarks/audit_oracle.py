@@ -2,7 +2,8 @@
 
     IMAGENET_AO_CAPTIONS=folder python benchmarks/audit_oracle.py [--limit N]
 
-The folder holds text files, plain or gzipped, one caption a line. Takes minutes for 150,000 captions.
+The folder holds text files, plain or gzipped, one caption a line. Takes minutes for 150,000
+captions.
 """
 
 from __future__ import annotations
@@ -21,18 +22,25 @@ from audit_oracle import by_authors, by_words
 
 from aobench.audit.api import audit
 from aobench.audit.files import expand
-from aobench.audit.names import published
 from aobench.audit.readers import read_chunks
 from aobench.audit.rules import VERSIONS
+from aobench.audit.vocabulary import published
 
 
 def main() -> None:
     """Compare all rules; the exit status is 1 where a pair differs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--limit", type=int)
     limit = parser.parse_args().limit
     paths = expand([os.environ["IMAGENET_AO_CAPTIONS"]]).paths
-    captions = [chunk.text(i) for path in paths for chunk in read_chunks(path) for i in range(len(chunk))][:limit]
+    captions = [
+        chunk.text(i)
+        for path in paths
+        for chunk in read_chunks(path)
+        for i in range(len(chunk))
+    ][:limit]
     names = published()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "captions.txt"
@@ -47,8 +55,13 @@ def main() -> None:
             matrix[pair] = n
         differ = int((matrix != found.counts[rule]).sum())
         wrong += differ
-        print(f"{rule}: {len(counts):,} pairs seen, sum {matrix.sum():,}; {differ} of {matrix.size:,} pairs differ")
-    print(f"{len(captions):,} captions; the oracle took {time.perf_counter() - began:.0f} s")
+        print(
+            f"{rule}: {len(counts):,} pairs seen, sum {matrix.sum():,}; {differ} of "
+            f"{matrix.size:,} pairs differ"
+        )
+    print(
+        f"{len(captions):,} captions; the oracle took {time.perf_counter() - began:.0f} s"
+    )
     sys.exit(1 if wrong else 0)
 
 

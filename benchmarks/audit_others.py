@@ -1,4 +1,6 @@
-"""The rule ``words`` in pyahocorasick and in DuckDB: the same forms, gaps, longer names and different words."""
+"""The rule ``words`` in pyahocorasick and in DuckDB: the same forms, gaps, longer names and
+different words.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def _forms(names: Any) -> list[tuple[str, int, int]]:
 
 
 def by_ahocorasick(captions: Sequence[str], names: Any) -> np.ndarray:
-    """int64 (attributes, objects), one core. Equal keys share a value: the library would keep the last one only."""
+    """int64 (attributes, objects), one core. Equal keys share a value: the library would keep
+    the last one only.
+    """
     import ahocorasick
 
     meant: dict[str, list[tuple[int, int]]] = {}
@@ -47,13 +51,20 @@ def by_ahocorasick(captions: Sequence[str], names: Any) -> np.ndarray:
     folding, matrix = _Folding(), np.zeros(names.shape, np.int64)
     for caption in captions:
         text = f" {' '.join(caption.translate(folding).split())} "
-        found = [(end - length + 2, end, is_object, ids) for end, (length, is_object, ids) in automaton.iter(text)]
+        found = [
+            (end - length + 2, end, is_object, ids)
+            for end, (length, is_object, ids) in automaton.iter(text)
+        ]
         if len(found) < 2:
             continue
         attributes: dict[int, list[tuple[int, int]]] = {}
         objects: dict[int, list[tuple[int, int]]] = {}
         for start, end, _, ids in found:
-            over = [o for s, e, o, _ in found if s <= start and end <= e and e - s > end - start]
+            over = [
+                o
+                for s, e, o, _ in found
+                if s <= start and end <= e and e - s > end - start
+            ]
             for kind, number in ids:
                 if kind == 0 and not any(over):
                     attributes.setdefault(number, []).append((start, end))
@@ -61,7 +72,9 @@ def by_ahocorasick(captions: Sequence[str], names: Any) -> np.ndarray:
                     objects.setdefault(number, []).append((start, end))
         for a, a_spans in attributes.items():
             for o, o_spans in objects.items():
-                if any(ae < os or oe < as_ for as_, ae in a_spans for os, oe in o_spans):
+                if any(
+                    ae < os or oe < as_ for as_, ae in a_spans for os, oe in o_spans
+                ):
                     matrix[a, o] += 1
     return matrix
 
@@ -100,10 +113,19 @@ def by_duckdb(captions: Sequence[str], names: Any) -> np.ndarray:
 
     forms = _forms(names)
     base = duckdb.connect(config={"threads": 2})
-    base.register("captions", pa.table({"id": range(len(captions)), "caption": list(captions)}))
+    base.register(
+        "captions", pa.table({"id": range(len(captions)), "caption": list(captions)})
+    )
     columns = zip(*forms, strict=True)
-    base.register("forms", pa.table(dict(zip(("form", "kind", "number"), map(list, columns), strict=True))))
-    base.register("firsts", pa.table({"first": sorted({form.split()[0] for form, _, _ in forms})}))
+    base.register(
+        "forms",
+        pa.table(
+            dict(zip(("form", "kind", "number"), map(list, columns), strict=True))
+        ),
+    )
+    base.register(
+        "firsts", pa.table({"first": sorted({form.split()[0] for form, _, _ in forms})})
+    )
     longest = max(len(form.split()) for form, _, _ in forms)
     matrix = np.zeros(names.shape, np.int64)
     for a, o, n in base.execute(QUERY.replace("$longest", str(longest))).fetchall():

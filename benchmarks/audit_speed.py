@@ -1,15 +1,16 @@
 """Speed of the audit from Parquet to matrix, rule ``words``, beside other ways to count the same.
 
-    IMAGENET_AO_CAPTIONS=folder python benchmarks/audit_speed.py make --rows 5000000 captions.parquet
-    python benchmarks/audit_speed.py product captions.parquet
+    IMAGENET_AO_CAPTIONS=folder python benchmarks/audit_speed.py make --rows 5000000
+    captions.parquet python benchmarks/audit_speed.py product captions.parquet
     IMAGENET_AO_CAPTIONS=folder python benchmarks/audit_speed.py others --limit 155070
     IMAGENET_AO_CAPTIONS=folder python benchmarks/audit_speed.py loop
 
-``make`` repeats the folder's captions (text files, one a line) and writes them without dictionary encoding. Nothing in
-the audit remembers a caption that it met before: each is decoded, cut and looked up anew. What repeats do help is the
-count of different captions, whose sketches stop growing; with ``--distinct`` a running number ends each caption, so
-that all differ. ``product`` starts a new process with the kernel compiled before, and prints wall and CPU seconds, the
-load and the peak of memory. The others are timed in CPU seconds too, which a busy machine changes less.
+``make`` repeats the folder's captions (text files, one a line) and writes them without dictionary
+encoding. Nothing in the audit remembers a caption that it met before: each is decoded, cut and
+looked up anew. What repeats do help is the count of different captions, whose sketches stop
+growing; with ``--distinct`` a running number ends each caption, so that all differ. ``product``
+starts a new process with the kernel compiled before, and prints wall and CPU seconds, the load and
+the peak of memory. The others are timed in CPU seconds too, which a busy machine changes less.
 """
 
 from __future__ import annotations
@@ -47,7 +48,12 @@ def captions() -> list[str]:
     from aobench.audit.readers import read_chunks
 
     paths = expand([os.environ["IMAGENET_AO_CAPTIONS"]]).paths
-    return [chunk.text(i) for path in paths for chunk in read_chunks(path) for i in range(len(chunk))]
+    return [
+        chunk.text(i)
+        for path in paths
+        for chunk in read_chunks(path)
+        for i in range(len(chunk))
+    ]
 
 
 def make(args: argparse.Namespace) -> None:
@@ -56,7 +62,9 @@ def make(args: argparse.Namespace) -> None:
     import pyarrow.parquet as pq
 
     texts, schema = captions(), pa.schema([("TEXT", pa.string())])
-    with pq.ParquetWriter(args.path, schema, compression="zstd", use_dictionary=False) as writer:
+    with pq.ParquetWriter(
+        args.path, schema, compression="zstd", use_dictionary=False
+    ) as writer:
         for start in range(0, args.rows, 250_000):
             rows: Iterable[int] = range(start, min(start + 250_000, args.rows))
             if args.distinct:
@@ -64,35 +72,54 @@ def make(args: argparse.Namespace) -> None:
             else:
                 column = pa.array([texts[r % len(texts)] for r in rows])
             writer.write_table(pa.table({"TEXT": column}, schema=schema))
-    print(f"{args.path}: {args.rows:,} rows, {Path(args.path).stat().st_size / 1e6:,.0f} MB")
+    print(
+        f"{args.path}: {args.rows:,} rows, {Path(args.path).stat().st_size / 1e6:,.0f} MB"
+    )
 
 
 def product(args: argparse.Namespace) -> None:
-    """Time whole runs in new processes; the first one, which may have to compile, is not printed."""
+    """Time whole runs in new processes; the first one, which may have to compile, is not
+    printed.
+    """
     for number in range(args.repeat + 1):
         out = tempfile.mkdtemp()
-        command = [sys.executable, "-c", CHILD, args.path, out, str(args.workers), str(int(args.hash)), *args.rules]
+        command = [
+            sys.executable,
+            "-c",
+            CHILD,
+            args.path,
+            out,
+            str(args.workers),
+            str(int(args.hash)),
+            *args.rules,
+        ]
         load = os.getloadavg()[0]
         before = time.perf_counter()
-        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        said = subprocess.run(
+            command, check=True, capture_output=True, text=True
+        ).stdout.split()
         wall = time.perf_counter() - before
         shutil.rmtree(out)
         rows, seconds, inside, cpu, peak, total = (float(x) for x in said)
         if number:
             print(
-                f"{rows:,.0f} captions: {seconds:.2f} s from file to counts, {rows / seconds / 1e6:.2f} M captions/s; "
-                f"process {wall:.2f} s ({inside:.2f} s inside), CPU {cpu:.2f} s = {rows / cpu / 1e6:.2f} M captions a "
+                f"{rows:,.0f} captions: {seconds:.2f} s from file to counts, "
+                f"{rows / seconds / 1e6:.2f} M captions/s; "
+                f"process {wall:.2f} s ({inside:.2f} s inside), CPU {cpu:.2f} s = "
+                f"{rows / cpu / 1e6:.2f} M captions a "
                 f"core second; peak {peak:,.0f} MB; sum {total:,.0f}; load before {load:.1f}",
                 flush=True,
             )
 
 
 def others(args: argparse.Namespace) -> None:
-    """pyahocorasick and DuckDB with the same semantics, on one core each; their matrices are compared with ours."""
+    """pyahocorasick and DuckDB with the same semantics, on one core each; their matrices are
+    compared with ours.
+    """
     from audit_others import by_ahocorasick, by_duckdb
 
     from aobench.audit.counter import Chunk, Counter, Plan
-    from aobench.audit.names import published
+    from aobench.audit.vocabulary import published
 
     texts, names = captions()[: args.limit], published()
     plan = Plan(names)
@@ -104,15 +131,26 @@ def others(args: argparse.Namespace) -> None:
     ours = np.zeros(plan.cells("words"), np.int64)
     ours[part.rules["words"].cells] = part.rules["words"].counts
     report("this kernel, 1 thread, in memory", len(texts), seconds, cpu, "")
-    for name, count in (("pyahocorasick, 1 core", by_ahocorasick), ("DuckDB, 2 threads", by_duckdb)):
+    for name, count in (
+        ("pyahocorasick, 1 core", by_ahocorasick),
+        ("DuckDB, 2 threads", by_duckdb),
+    ):
         seconds, cpu, matrix = timed(lambda count=count: count(texts, names))
         differ = int((matrix.ravel() != ours).sum())
-        report(name, len(texts), seconds, cpu, f"; {differ} of {matrix.size:,} pairs differ from ours")
+        report(
+            name,
+            len(texts),
+            seconds,
+            cpu,
+            f"; {differ} of {matrix.size:,} pairs differ from ours",
+        )
 
 
 def loop(args: argparse.Namespace) -> None:
-    """The authors' loop, pair by pair over all captions, with its early exit; on a sample of pairs."""
-    from aobench.audit.names import published
+    """The authors' loop, pair by pair over all captions, with its early exit; on a sample of
+    pairs.
+    """
+    from aobench.audit.vocabulary import published
 
     names, texts = published(), [c.lower() for c in captions()][: args.limit]
     every = [f"{a} {o}" for a in names.attributes for o in names.objects]
@@ -132,8 +170,10 @@ def loop(args: argparse.Namespace) -> None:
     for total in (12_000, len(every)):
         rate = len(texts) / (cpu * total / len(pairs))
         print(
-            f"the authors' loop: {len(pairs):,} pairs ({seen:,} seen) x {len(texts):,} captions in {seconds:.1f} s "
-            f"({cpu:.1f} CPU s); for {total:,} pairs {rate:,.1f} captions a CPU second; load {os.getloadavg()[0]:.1f}"
+            f"the authors' loop: {len(pairs):,} pairs ({seen:,} seen) x {len(texts):,} captions in "
+            f"{seconds:.1f} s "
+            f"({cpu:.1f} CPU s); for {total:,} pairs {rate:,.1f} captions a CPU second; load "
+            f"{os.getloadavg()[0]:.1f}"
         )
 
 
@@ -147,7 +187,8 @@ def timed(call: Any) -> tuple[float, float, Any]:
 def report(name: str, n: int, seconds: float, cpu: float, more: str) -> None:
     """One line."""
     print(
-        f"{name}: {n:,} captions in {seconds:.2f} s, {n / seconds:,.0f} captions/s; {cpu:.2f} CPU s, {n / cpu:,.0f} "
+        f"{name}: {n:,} captions in {seconds:.2f} s, {n / seconds:,.0f} captions/s; {cpu:.2f} CPU "
+        f"s, {n / cpu:,.0f} "
         f"captions a CPU second{more}; load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
@@ -155,7 +196,9 @@ def report(name: str, n: int, seconds: float, cpu: float, more: str) -> None:
 
 def main() -> None:
     """Choose."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     verbs = parser.add_subparsers(required=True)
     m = verbs.add_parser("make")
     m.add_argument("path")
@@ -166,7 +209,11 @@ def main() -> None:
     p.add_argument("path")
     p.add_argument("--workers", type=int, default=2)
     p.add_argument("--repeat", type=int, default=3)
-    p.add_argument("--hash", action="store_true", help="hash the file too, as the command line does")
+    p.add_argument(
+        "--hash",
+        action="store_true",
+        help="hash the file too, as the command line does",
+    )
     p.add_argument("--rules", nargs="+", default=["words"])
     p.set_defaults(run=product)
     o = verbs.add_parser("others")

@@ -1,4 +1,5 @@
-"""Kill -9 at random moments, with one, two and three processes by turns; the table ends with the same bytes.
+"""Kill -9 at random moments, with one, two and three processes by turns; the table ends with the
+same bytes.
 
     python benchmarks/kill_resume.py --kills 10
 
@@ -28,8 +29,25 @@ def command(processes: int, out: Path, images: int) -> list[str]:
     """The runner under torchrun."""
     launch = [sys.executable]
     if processes > 1:
-        launch += ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--standalone"]
-    arguments = ["mini", "--config", "mini", "--limit", str(images), "--shard-size", "16", "--cpu", "--out", str(out)]
+        launch += [
+            "-m",
+            "torch.distributed.run",
+            "--nproc_per_node",
+            str(processes),
+            "--standalone",
+        ]
+    arguments = [
+        "mini",
+        "--config",
+        "mini",
+        "--limit",
+        str(images),
+        "--shard-size",
+        "16",
+        "--cpu",
+        "--out",
+        str(out),
+    ]
     return [*launch, str(ROOT / "evaluate_models.py"), *arguments]
 
 
@@ -49,15 +67,21 @@ def shards_in(folder: Path) -> int:
 
 def main() -> None:
     """One run in peace, one that is killed again and again."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--images", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, default=Path("/tmp/imagenet-ao-benchmarks/kill"))
+    parser.add_argument(
+        "--folder", type=Path, default=Path("/tmp/imagenet-ao-benchmarks/kill")
+    )
     args = parser.parse_args()
     shutil.rmtree(args.folder, ignore_errors=True)
     began = time.perf_counter()
-    subprocess.run(command(1, args.folder / "peace", args.images), env=ENVIRONMENT, check=True)
+    subprocess.run(
+        command(1, args.folder / "peace", args.images), env=ENVIRONMENT, check=True
+    )
     whole = time.perf_counter() - began
     print(f"in peace, one process: {whole:.1f} s")
     draw, out = random.Random(args.seed), args.folder / "killed"
@@ -65,9 +89,11 @@ def main() -> None:
         processes = 1 + number % 3
         had = shards_in(out)
         running = subprocess.Popen(
-            command(processes, out, args.images), env=ENVIRONMENT,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            command(processes, out, args.images),
+            env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         began = time.perf_counter()
         while running.poll() is None and shards_in(out) == had:
             time.sleep(0.002)
@@ -77,14 +103,30 @@ def main() -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         running.wait()
-        span, there, parts = time.perf_counter() - began, shards_in(out), len(list(out.rglob("*.part")))
+        span, there, parts = (
+            time.perf_counter() - began,
+            shards_in(out),
+            len(list(out.rglob("*.part"))),
+        )
         table = out / "mini" / "predictions.parquet"
-        print(f"kill {number + 1}: {processes} processes, after {span:.1f} s{' (had ended)' if ended else ''}: shards "
-              f"{had} -> {there}, {parts} half-written, table {'there' if table.exists() else 'not yet'}")  # fmt: skip
+        print(
+            f"kill {number + 1}: {processes} processes, after {span:.1f} "
+            f"s{' (had ended)' if ended else ''}: shards "
+            f"{had} -> {there}, {parts} half-written, table "
+            f"{'there' if table.exists() else 'not yet'}"
+        )
         if there < had:
             sys.exit("A FINISHED SHARD WAS LOST")
-    subprocess.run(command(2, out, args.images), env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL)
-    same = [(p / "mini" / "predictions.parquet").read_bytes() for p in (args.folder / "peace", out)]
+    subprocess.run(
+        command(2, out, args.images),
+        env=ENVIRONMENT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    same = [
+        (p / "mini" / "predictions.parquet").read_bytes()
+        for p in (args.folder / "peace", out)
+    ]
     print("same bytes" if same[0] == same[1] else "THE BYTES DIFFER")
     sys.exit(same[0] != same[1])
 

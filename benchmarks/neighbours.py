@@ -1,10 +1,12 @@
-"""Nearest neighbours in a reference of embeddings: ours beside numpy's brute force, in time, memory and results.
+"""Nearest neighbours in a reference of embeddings: ours beside numpy's brute force, in time, memory
+and results.
 
 python benchmarks/neighbours.py [--rows 100000 1000000] [--queries 1000] [--folder DIR]
 
-Random float16 vectors of 512 numbers in shards of 100,000 rows, k = 10. Each runs in a process of its own, whose peak
-of memory is printed; the product in numpy has the whole reference in memory as float32. Results are compared by score.
-Then what 10 million rows would take, on paper: time grows with the rows, our memory doesn't.
+Random float16 vectors of 512 numbers in shards of 100,000 rows, k = 10. Each runs in a process of
+its own, whose peak of memory is printed; the product in numpy has the whole reference in memory as
+float32. Results are compared by score. Then what 10 million rows would take, on paper: time grows
+with the rows, our memory doesn't.
 """
 
 from __future__ import annotations
@@ -28,29 +30,45 @@ def make(folder: Path, rows: int, queries: int) -> None:
     draw = np.random.default_rng(0)
     (folder / "shards").mkdir(parents=True, exist_ok=True)
     for start in range(0, rows, SHARD):
-        block = draw.standard_normal((min(SHARD, rows - start), WIDTH), dtype=np.float32).astype(np.float16)
+        block = draw.standard_normal(
+            (min(SHARD, rows - start), WIDTH), dtype=np.float32
+        ).astype(np.float16)
         np.save(folder / "shards" / f"img_emb_{start // SHARD:04d}.npy", block)
     asked = draw.standard_normal((queries, WIDTH), dtype=np.float32)
-    near = np.load(folder / "shards" / "img_emb_0000.npy")[: len(asked[::10])].astype(np.float32)
+    near = np.load(folder / "shards" / "img_emb_0000.npy")[: len(asked[::10])].astype(
+        np.float32
+    )
     asked[::10] = near + 0.3 * asked[::10]
-    np.save(folder / "queries.npy", asked / np.linalg.norm(asked, axis=1, keepdims=True))
+    np.save(
+        folder / "queries.npy", asked / np.linalg.norm(asked, axis=1, keepdims=True)
+    )
 
 
 def ours(folder: Path) -> np.ndarray:
     """The search of the step distinct."""
-    from aobench.build.distinct.neighbours import search
-    from aobench.build.distinct.reference import open_reference
+    from aobench.duplicates.neighbours import search
+    from aobench.duplicates.reference import open_reference
 
-    return search(np.load(folder / "queries.npy"), open_reference([str(folder / "shards")], WIDTH), K).score
+    return search(
+        np.load(folder / "queries.npy"),
+        open_reference([str(folder / "shards")], WIDTH),
+        K,
+    ).score
 
 
 def brute(folder: Path) -> np.ndarray:
     """One matrix product over everything, sorted."""
-    corpus = np.concatenate([np.load(p).astype(np.float32) for p in sorted((folder / "shards").glob("*.npy"))])
+    corpus = np.concatenate(
+        [
+            np.load(p).astype(np.float32)
+            for p in sorted((folder / "shards").glob("*.npy"))
+        ]
+    )
     corpus /= np.linalg.norm(corpus, axis=1, keepdims=True)
     asked = np.load(folder / "queries.npy")
     found = []
-    for start in range(0, len(asked), 100):  # 100 queries at a time, or the scores alone fill the memory
+    # 100 queries at a time, or the scores alone fill the memory
+    for start in range(0, len(asked), 100):
         score = asked[start : start + 100] @ corpus.T
         found.append(-np.sort(-np.partition(score, -K, axis=1)[:, -K:], axis=1))
     return np.concatenate(found)
@@ -65,7 +83,9 @@ def child(what: str, folder: Path) -> None:
     score = function(folder)
     seconds = time.perf_counter() - began
     np.save(folder / f"{what}.npy", score)
-    print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+    print(
+        json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024])
+    )
 
 
 def main() -> None:
@@ -86,17 +106,26 @@ def main() -> None:
             took = {}
             for what in ("ours", "brute"):
                 command = [sys.executable, __file__, "--child", what, "--folder", name]
-                said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+                said = subprocess.run(
+                    command, check=True, capture_output=True, text=True
+                ).stdout
                 took[what] = json.loads(said)
-            apart = np.abs(np.load(folder / "ours.npy") - np.load(folder / "brute.npy")).max()
+            apart = np.abs(
+                np.load(folder / "ours.npy") - np.load(folder / "brute.npy")
+            ).max()
         (mine, memory), (theirs, more) = took["ours"], took["brute"]
         print(
-            f"{rows:,} x {WIDTH}, {args.queries:,} queries: ours {mine:.1f} s, peak {memory:,.0f} MB; brute force "
-            f"{theirs:.1f} s, peak {more:,.0f} MB; ratio {theirs / mine:.2f} in time, {more / memory:.1f} in memory; "
+            f"{rows:,} x {WIDTH}, {args.queries:,} queries: ours {mine:.1f} s, peak {memory:,.0f} "
+            "MB; brute force "
+            f"{theirs:.1f} s, peak {more:,.0f} MB; ratio {theirs / mine:.2f} in time, "
+            f"{more / memory:.1f} in memory; "
             f"scores differ by at most {apart:.1e}",
             flush=True,
         )
-        print(f"  10 million rows on paper: ours {mine * 1e7 / rows / 60:.1f} min, {memory:,.0f} MB", flush=True)
+        print(
+            f"  10 million rows on paper: ours {mine * 1e7 / rows / 60:.1f} min, {memory:,.0f} MB",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
-"""How many wrong images do the judges find? A drawn set with wrong ones planted, of which the truth is known.
+"""How many wrong images do the judges find? A drawn set with wrong ones planted, of which the truth
+is known.
 
-python benchmarks/planted_errors.py OUT --captions captions.txt.gz [--vocabulary other|mini] [--count 300] [--images 4]
+python benchmarks/planted_errors.py OUT --captions captions.txt.gz [--vocabulary other|mini]
+[--count 300] [--images 4]
 
-Makes a whole set with the renderer, of compositions that the captions don't name: of attributes and objects
-(`drawn_objects`) that mini's model never learned, or of mini's own. ``--share`` of its images are drawn with another
-attribute or another object (half each) than they claim. `redraw` knows the truth. On mini's own vocabulary the judges
-of the CLIP family (the bundled model) are tried, too, calibrated and measured on the labels, each alone. The set that
-stays in OUT is the one that `redraw` judged.
+Makes a whole set with the renderer, of compositions that the captions don't name: of attributes and
+objects (`drawn_objects`) that mini's model never learned, or of mini's own. ``--share`` of its
+images are drawn with another attribute or another object (half each) than they claim. `redraw`
+knows the truth. On mini's own vocabulary the judges of the CLIP family (the bundled model) are
+tried, too, calibrated and measured on the labels, each alone. The set that stays in OUT is the one
+that `redraw` judged.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aobench.build.generators import Made, Renderer, Task
+from aobench.newset.generators import Made, Renderer, Task
 
 OBJECTS = Path(__file__).parent / "drawn_objects"
 
@@ -31,11 +34,19 @@ def vocabulary(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     from aobench.mini.pictures import objects
     from aobench.mini.render import ATTRIBUTES, MORE_ATTRIBUTES
 
-    return (ATTRIBUTES, objects()) if name == "mini" else (MORE_ATTRIBUTES, tuple(read_folder(OBJECTS).files))
+    return (
+        (ATTRIBUTES, objects())
+        if name == "mini"
+        else (MORE_ATTRIBUTES, tuple(read_folder(OBJECTS).files))
+    )
 
 
-def other(task: Task, share: float, known: tuple[tuple[str, ...], tuple[str, ...]]) -> tuple[str, str]:
-    """The attribute and object that are drawn for ``task``: for ``share`` of the tasks one of them is another."""
+def other(
+    task: Task, share: float, known: tuple[tuple[str, ...], tuple[str, ...]]
+) -> tuple[str, str]:
+    """The attribute and object that are drawn for ``task``: for ``share`` of the tasks one of
+    them is another.
+    """
     mark = hashlib.sha256(task.image_id.encode()).digest()
     if int.from_bytes(mark[:4], "big") >= share * 2**32:
         return task.attribute, task.object
@@ -52,9 +63,16 @@ class Planted:
     own_pictures = True
 
     def __init__(self, model: str, options: dict[str, Any]) -> None:
-        self.share, self.known = float(options.pop("share")), vocabulary(options.pop("vocabulary"))
+        self.share, self.known = (
+            float(options.pop("share")),
+            vocabulary(options.pop("vocabulary")),
+        )
         self.renderer = Renderer(model, options)
-        self.facts = {**self.renderer.facts, "generator": "renderer with planted errors", "share": self.share}
+        self.facts = {
+            **self.renderer.facts,
+            "generator": "renderer with planted errors",
+            "share": self.share,
+        }
 
     def __call__(self, tasks: Sequence[Task]) -> list[Made]:
         """Drawings; the seed is the task's own in any case."""
@@ -72,55 +90,88 @@ OWN = "planted_errors:Planted"
 ALLOWED = ("--allow-code", OWN)
 
 
-def write_labels(out: Path, share: float, known: tuple[tuple[str, ...], tuple[str, ...]]) -> Path:
+def write_labels(
+    out: Path, share: float, known: tuple[tuple[str, ...], tuple[str, ...]]
+) -> Path:
     """The truth of each generated image, as validate's labels."""
-    from aobench.build.steps import folder, read_rows, write_table
+    from aobench.newset.manifests import folder, read_rows, write_table
 
     rows = []
     for row in read_rows(folder(out, "generate") / "images.parquet"):
         task = Task(*(row[key] for key in Task.__dataclass_fields__))
         attribute, name = other(task, share, known)
-        rows.append({"image_id": task.image_id, "attribute_right": attribute == task.attribute,
-                     "object_right": name == task.object})  # fmt: skip
-    schema = [("image_id", "string"), ("attribute_right", "bool"), ("object_right", "bool")]
+        rows.append(
+            {
+                "image_id": task.image_id,
+                "attribute_right": attribute == task.attribute,
+                "object_right": name == task.object,
+            }
+        )
+    schema = [
+        ("image_id", "string"),
+        ("attribute_right", "bool"),
+        ("object_right", "bool"),
+    ]
     return write_table(out / "labels.parquet", rows, schema)
 
 
-def configuration(args: argparse.Namespace, judges: list[dict[str, Any]]) -> dict[str, Any]:
+def configuration(
+    args: argparse.Namespace, judges: list[dict[str, Any]]
+) -> dict[str, Any]:
     """A build of pictures that the renderer can draw."""
     attributes, objects = vocabulary(args.vocabulary)
     pictures = pictures_of(args.vocabulary, args.out)
     return {
-        "out": ".", "seed": args.seed,
+        "out": ".",
+        "seed": args.seed,
         "compose": {
-            "corpora": [{"name": "captions", "captions": [str(args.captions.resolve())]}],
-            "attributes": list(attributes), "objects": list(objects), "count": args.count,
+            "corpora": [
+                {"name": "captions", "captions": [str(args.captions.resolve())]}
+            ],
+            "attributes": list(attributes),
+            "objects": list(objects),
+            "count": args.count,
         },
         "generate": {
-            "generator": OWN, "images": args.images, "batch_size": 16,
+            "generator": OWN,
+            "images": args.images,
+            "batch_size": 16,
             "options": {"share": args.share, "vocabulary": args.vocabulary, **pictures},
         },
         "validate": {"judges": judges, "only_dual_encoders": True},
         "distinct": {"model": "mini"},
         "package": {"name": "drawn-novel"},
-    }  # fmt: skip
+    }
 
 
 def pictures_of(name: str, out: Path) -> dict[str, str]:
-    """The option for the set's objects, where they aren't mini's; relative to ``out``, where the YAML is."""
-    return {} if name == "mini" else {"pictures": os.path.relpath(OBJECTS.resolve(), out.resolve())}
+    """The option for the set's objects, where they aren't mini's; relative to ``out``, where the
+    YAML is.
+    """
+    return (
+        {}
+        if name == "mini"
+        else {"pictures": os.path.relpath(OBJECTS.resolve(), out.resolve())}
+    )
 
 
 def trials_of(name: str, out: Path) -> list[tuple[str, list[dict[str, Any]]]]:
     """What is tried, and the judges of each trial; the last one's set stays."""
-    redraw = {"kind": "redraw", "labels": "labels.parquet", "options": pictures_of(name, out)}
+    redraw = {
+        "kind": "redraw",
+        "labels": "labels.parquet",
+        "options": pictures_of(name, out),
+    }
     if name != "mini":
         return [("redraw", [redraw])]
     judge = {"kind": "zero_shot", "model": "mini", "labels": "labels.parquet"}
     return [
         ("zero_shot by mini, threshold 0", [judge]),
         ("zero_shot by mini, calibrated for 99 %", [{**judge, "precision": 0.99}]),
-        ("clip_score by mini, calibrated for 95 %", [{**judge, "kind": "clip_score", "precision": 0.95}]),
+        (
+            "clip_score by mini, calibrated for 95 %",
+            [{**judge, "kind": "clip_score", "precision": 0.95}],
+        ),
         ("redraw", [redraw]),
     ]
 
@@ -129,17 +180,23 @@ def found(out: Path, share: float) -> str:
     """Recall and precision of the whole step on the planted images."""
     from compositional_ood.compositional_ood import wilson
 
-    from aobench.build.steps import folder, read_rows
+    from aobench.newset.manifests import folder, read_rows
 
-    labels = {row["image_id"]: row["attribute_right"] and row["object_right"]
-              for row in read_rows(out / "labels.parquet")}  # fmt: skip
+    labels = {
+        row["image_id"]: row["attribute_right"] and row["object_right"]
+        for row in read_rows(out / "labels.parquet")
+    }
     rows = read_rows(folder(out, "validate") / "verdicts.parquet")
     hit = sum(not row["accepted"] and not labels[row["image_id"]] for row in rows)
     text = []
-    for what, n in (("recall", sum(not right for right in labels.values())),
-                    ("precision", sum(not row["accepted"] for row in rows))):  # fmt: skip
+    for what, n in (
+        ("recall", sum(not right for right in labels.values())),
+        ("precision", sum(not row["accepted"] for row in rows)),
+    ):
         low, high = wilson(hit, n)
-        text.append(f"{what} {hit}/{n} = {100 * hit / n:.1f} % [{100 * low:.1f}, {100 * high:.1f}]")
+        text.append(
+            f"{what} {hit}/{n} = {100 * hit / n:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+        )
     return f"of {len(rows)} images, wrong ones found: {', '.join(text)}"
 
 
@@ -160,7 +217,9 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     for what, judges in trials_of(args.vocabulary, out):
         path = out / "set.yaml"
-        path.write_text(json.dumps(configuration(args, judges), indent=1))  # JSON is YAML
+        path.write_text(
+            json.dumps(configuration(args, judges), indent=1)
+        )  # JSON is YAML
         if run(["build", str(path), *ALLOWED, "--steps", "compose", "generate"]):
             raise SystemExit(2)
         write_labels(out, args.share, vocabulary(args.vocabulary))

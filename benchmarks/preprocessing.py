@@ -1,4 +1,5 @@
-"""Preprocessing per core: ours (worker part and normalising) against the model's own PIL processor, bit for bit.
+"""Preprocessing per core: ours (worker part and normalising) against the model's own PIL processor,
+bit for bit.
 
 python benchmarks/preprocessing.py
 """
@@ -21,15 +22,23 @@ COUNT, ROUNDS = 32, 7
 
 
 def pictures(form: str, side: int = 512) -> list[bytes]:
-    """Encoded pictures of 512 x 512 with the detail of photographs: mini's, enlarged, with grain."""
+    """Encoded pictures of 512 x 512 with the detail of photographs: mini's, enlarged, with
+    grain.
+    """
     draw = np.random.default_rng(0)
     out = []
     for index in range(COUNT):
-        small = Image.fromarray(render("wooden", "banana", np.random.default_rng((1, index))))
-        large = np.asarray(small.resize((side, side), Image.Resampling.BICUBIC), dtype=np.int16)
+        small = Image.fromarray(
+            render("wooden", "banana", np.random.default_rng((1, index)))
+        )
+        large = np.asarray(
+            small.resize((side, side), Image.Resampling.BICUBIC), dtype=np.int16
+        )
         grain = draw.normal(0, 6, (side, side, 1)).astype(np.int16)
         stream = io.BytesIO()
-        Image.fromarray(np.clip(large + grain, 0, 255).astype(np.uint8)).save(stream, form, quality=90)
+        Image.fromarray(np.clip(large + grain, 0, 255).astype(np.uint8)).save(
+            stream, form, quality=90
+        )
         out.append(stream.getvalue())
     return out
 
@@ -45,7 +54,9 @@ def best(function: object, items: list[object]) -> float:
 
 
 def main() -> None:
-    """Time both on one core, a batch of images each, and print the ratios; stops if a bit differs."""
+    """Time both on one core, a batch of images each, and print the ratios; stops if a bit
+    differs.
+    """
     torch.set_num_threads(1)
     processor = CLIPImageProcessorPil()
     transform = transform_of(processor)
@@ -55,10 +66,14 @@ def main() -> None:
         return processor(images, return_tensors="pt")["pixel_values"]
 
     def worker(images: list[Image.Image]) -> torch.Tensor:
-        return torch.from_numpy(np.stack([transform(image)[PIXELS] for image in images]))
+        return torch.from_numpy(
+            np.stack([transform(image)[PIXELS] for image in images])
+        )
 
     def ours(images: list[Image.Image]) -> torch.Tensor:
-        return transform.inputs({PIXELS: worker(images)}, cpu, torch.float32)["pixel_values"]
+        return transform.inputs({PIXELS: worker(images)}, cpu, torch.float32)[
+            "pixel_values"
+        ]
 
     def read(encoded: list[bytes]) -> list[Image.Image]:
         return [read_image({"bytes": data}) for data in encoded]
@@ -73,10 +88,15 @@ def main() -> None:
             raise SystemExit(f"{form}: the bits differ")
         decoding, resizing = best(read, encoded), best(worker, decoded)
         a, b = best(theirs, decoded), best(ours, decoded)
-        c, d = best(lambda e: theirs(read_plainly(e)), encoded), best(lambda e: ours(read(e)), encoded)
+        c, d = (
+            best(lambda e: theirs(read_plainly(e)), encoded),
+            best(lambda e: ours(read(e)), encoded),
+        )
         print(
-            f"{form:4} {len(encoded[0]) // 1024:4} KiB: decoding {decoding:.2f} ms; after it: processor {a:.2f} ms, "
-            f"ours {b:.2f} ms (of that in the worker {resizing:.2f}), {a / b:.2f} x; in all {c:.2f} and {d:.2f} ms, "
+            f"{form:4} {len(encoded[0]) // 1024:4} KiB: decoding {decoding:.2f} ms; after it: "
+            f"processor {a:.2f} ms, "
+            f"ours {b:.2f} ms (of that in the worker {resizing:.2f}), {a / b:.2f} x; in all "
+            f"{c:.2f} and {d:.2f} ms, "
             f"{c / d:.2f} x; same bits"
         )
 

@@ -1,4 +1,6 @@
-"""What all tests share: a cache of datasets of their own, so that neither an earlier run nor the user's has a say."""
+"""What all tests share: a cache of datasets of their own, so that neither an earlier run nor the
+user's has a say.
+"""
 
 import atexit
 import os

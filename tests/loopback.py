@@ -15,7 +15,9 @@ class Quiet(BaseHTTPRequestHandler):
         pass
 
     def answer(self, status, body=b"", **headers):
-        """An answer with its length, which headers may overrule; a HEAD has no body. ``_`` in a header means ``-``."""
+        """An answer with its length, which headers may overrule; a HEAD has no body. ``_`` in a
+        header means ``-``.
+        """
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name.replace("_", "-"), value)

@@ -1,4 +1,6 @@
-"""The command itself: its version, what it shows of errors, options that contradict each other, values of no use."""
+"""The command itself: its version, what it shows of errors, options that contradict each other,
+values of no use.
+"""
 
 import os
 import subprocess
@@ -10,7 +12,7 @@ import pytest
 import aobench.cli as cli
 from aobench.cli import main
 from aobench.errors import UserError
-from aobench.evaluation.processes import Together
+from aobench.processes import Together
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,7 +29,11 @@ def said(capsys, *words):
 
 def test_the_version_is_printed():
     done = subprocess.run(
-        [sys.executable, "-m", "aobench", "--version"], capture_output=True, text=True, cwd=ROOT, check=True
+        [sys.executable, "-m", "aobench", "--version"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
     )
     assert done.stdout.startswith("imagenet-ao ")
     assert done.stderr == ""
@@ -35,18 +41,28 @@ def test_the_version_is_printed():
 
 def test_the_module_and_the_script_are_the_command():
     for words in (["-m", "aobench"], ["-m", "aobench.cli"]):
-        done = subprocess.run([sys.executable, *words, "score", "/none"], capture_output=True, text=True, cwd=ROOT)
+        done = subprocess.run(
+            [sys.executable, *words, "score", "/none"],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        ["score", "none.parquet"], ["build", "none.yaml"], ["agreement", "none.sqlite"],
-        ["annotate", "none.parquet", "--verdicts", "v"], ["study", "--workers", "0"],
+        ["score", "none.parquet"],
+        ["build", "none.yaml"],
+        ["agreement", "none.sqlite"],
+        ["annotate", "none.parquet", "--verdicts", "v"],
+        ["study", "--workers", "0"],
     ],
-)  # fmt: skip
-def test_debug_shows_where_an_error_comes_from_before_and_after_the_verb(capsys, tmp_path, monkeypatch, words):
+)
+def test_debug_shows_where_an_error_comes_from_before_and_after_the_verb(
+    capsys, tmp_path, monkeypatch, words
+):
     monkeypatch.chdir(tmp_path)
     status, plain = said(capsys, *words)
     assert (status, len(plain)) == (2, 1)
@@ -57,10 +73,15 @@ def test_debug_shows_where_an_error_comes_from_before_and_after_the_verb(capsys,
         assert lines[-1] == plain[0], "the line itself is gone"
 
 
-@pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), AttributeError("x"), TypeError("x"), OSError("x")])
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("x"), KeyError("x"), AttributeError("x"), TypeError("x"), OSError("x")],
+)
 @pytest.mark.parametrize("verb", ["prepare", "install"])
 def test_a_bug_is_no_user_error(monkeypatch, tmp_path, verb, error):
-    """The smallest input: `prepare` told every ValueError as if the user had done something wrong."""
+    """The smallest input: `prepare` told every ValueError as if the user had done something
+    wrong.
+    """
     import imagenet_ao
     from aobench import installation
 
@@ -71,14 +92,20 @@ def test_a_bug_is_no_user_error(monkeypatch, tmp_path, verb, error):
     monkeypatch.setattr(installation, "install_dataset", buggy)
     monkeypatch.setattr(installation, "install_metric", lambda: "")
     with pytest.raises(type(error)):
-        main(["prepare", str(tmp_path / "x"), "--config", "mini"] if verb == "prepare" else ["install"])
+        main(
+            ["prepare", str(tmp_path / "x"), "--config", "mini"]
+            if verb == "prepare"
+            else ["install"]
+        )
 
 
 def test_bad_data_is_still_one_line(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     (tmp_path / "x.zip").write_bytes(b"no zip")
     for verb in (["prepare", tmp_path / "out"], ["install"]):
-        status, lines = said(capsys, *verb, "--config", "v2", "--data-dir", tmp_path / "x.zip")
+        status, lines = said(
+            capsys, *verb, "--config", "v2", "--data-dir", tmp_path / "x.zip"
+        )
         assert (status, len(lines)) == (2, 1), lines
 
 
@@ -86,8 +113,14 @@ def test_the_library_does_not_end_the_process(monkeypatch):
     """Where another process failed this one stops by SystemExit, which a notebook survives."""
     import accelerate.utils
 
-    monkeypatch.setattr(accelerate.utils, "gather_object", lambda mine: [("imagenet-ao: it failed", None), *mine])
-    monkeypatch.setattr(os, "_exit", lambda status: pytest.fail("the library ended the process"))
+    monkeypatch.setattr(
+        accelerate.utils,
+        "gather_object",
+        lambda mine: [("imagenet-ao: it failed", None), *mine],
+    )
+    monkeypatch.setattr(
+        os, "_exit", lambda status: pytest.fail("the library ended the process")
+    )
 
     class Accelerator:
         process_index, num_processes, is_main_process, device = 1, 2, False, "cpu"
@@ -118,26 +151,47 @@ def test_only_the_command_ends_a_process_of_several(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["evaluate", "mini", "--dataset", "d", "--data-dir", "e"], "--dataset and --data-dir"),
+        (
+            ["evaluate", "mini", "--dataset", "d", "--data-dir", "e"],
+            "--dataset and --data-dir",
+        ),
         (["evaluate", "mini", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
         (["prepare", "out", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
         (["install", "--data-dir", "e"], "mini is drawn"),
-        (["agreement", "v", "--export", "a.csv", "--decisions", "a.csv"], "--export and --decisions name one file"),
-        (["agreement", "v", "--export", "a.csv", "--decisions", "./x/../a.csv"], "name one file"),
-        (["agreement", "a.csv", "--export", "a.csv"], "VERDICTS and --export name one file"),
-        (["annotate", "a.parquet", "--verdicts", "a.parquet"], "IMAGES and --verdicts name one file"),
+        (
+            ["agreement", "v", "--export", "a.csv", "--decisions", "a.csv"],
+            "--export and --decisions name one file",
+        ),
+        (
+            ["agreement", "v", "--export", "a.csv", "--decisions", "./x/../a.csv"],
+            "name one file",
+        ),
+        (
+            ["agreement", "a.csv", "--export", "a.csv"],
+            "VERDICTS and --export name one file",
+        ),
+        (
+            ["annotate", "a.parquet", "--verdicts", "a.parquet"],
+            "IMAGES and --verdicts name one file",
+        ),
         (["study", "--from-bundled", "--dry-run"], "--dry-run is of the training"),
         (["study", "--from-bundled", "--runs", "x"], "--runs is of the training"),
         (["study", "--from-bundled", "--workers", "2"], "--workers is of the training"),
-        (["study", "--runs", "x", "--out", "x", "--dry-run"], "--runs and --out name one folder"),
+        (
+            ["study", "--runs", "x", "--out", "x", "--dry-run"],
+            "--runs and --out name one folder",
+        ),
         (["build", "set.yaml", "--allow-code", "json:dumps"], "names no such class"),
     ],
-)  # fmt: skip
-def test_options_that_contradict_each_other_are_one_line(capsys, tmp_path, monkeypatch, words, told):
+)
+def test_options_that_contradict_each_other_are_one_line(
+    capsys, tmp_path, monkeypatch, words, told
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x").mkdir()
     (tmp_path / "set.yaml").write_text(
-        "{out: o, compose: {corpora: [{name: a, captions: [c.txt]}]}, generate: {generator: renderer},"
+        "{out: o, compose: {corpora: [{name: a, captions: [c.txt]}]}, generate: {generator: "
+        "renderer},"
         " validate: {judges: [{kind: redraw}]}, package: {name: p}}"
     )
     status, lines = said(capsys, *words)
@@ -146,21 +200,37 @@ def test_options_that_contradict_each_other_are_one_line(capsys, tmp_path, monke
 
 
 VALUES = {
-    "-1": "-1", "1e9": "1000000000", "1e18": "1" + "0" * 18, "1e400": "1" + "0" * 400, "1e5000": "1" + "0" * 5000,
-    "nan": "nan", "inf": "inf", "power": "1e9", "empty": "", "blank": " ", "NUL": "a\0b", "long": "x" * 10**6,
-}  # fmt: skip
+    "-1": "-1",
+    "1e9": "1000000000",
+    "1e18": "1" + "0" * 18,
+    "1e400": "1" + "0" * 400,
+    "1e5000": "1" + "0" * 5000,
+    "nan": "nan",
+    "inf": "inf",
+    "power": "1e9",
+    "empty": "",
+    "blank": " ",
+    "NUL": "a\0b",
+    "long": "x" * 10**6,
+}
 
 
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize(
     "option",
     [
-        ["evaluate", "mini", "--batch-size"], ["evaluate", "mini", "--workers"], ["evaluate", "mini", "--draft"],
-        ["study", "--from-bundled", "--workers"], ["agreement", "v.sqlite", "--draws"],
-        ["agreement", "v.sqlite", "--min-annotators"], ["agreement", "v.sqlite", "--min-catch"],
+        ["evaluate", "mini", "--batch-size"],
+        ["evaluate", "mini", "--workers"],
+        ["evaluate", "mini", "--draft"],
+        ["study", "--from-bundled", "--workers"],
+        ["agreement", "v.sqlite", "--draws"],
+        ["agreement", "v.sqlite", "--min-annotators"],
+        ["agreement", "v.sqlite", "--min-catch"],
     ],
-)  # fmt: skip
-def test_a_number_that_is_none_is_one_line(capsys, tmp_path, monkeypatch, option, value):
+)
+def test_a_number_that_is_none_is_one_line(
+    capsys, tmp_path, monkeypatch, option, value
+):
     monkeypatch.chdir(tmp_path)
     status, lines = said(capsys, *option, VALUES[value])
     assert (status, len(lines)) == (2, 1), lines

@@ -20,7 +20,11 @@ class Answer(Quiet):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         way = self.owner.way
         if isinstance(way, int):
-            return self.answer(way, json.dumps({"error": "no"}).encode(), Content_Type="application/json")
+            return self.answer(
+                way,
+                json.dumps({"error": "no"}).encode(),
+                Content_Type="application/json",
+            )
         if way == "silent":
             return self.owner.closing.wait(20)
         self.close_connection = True
@@ -71,10 +75,14 @@ def test_each_way_to_fail_is_one_line(way, server, monkeypatch):
     from huggingface_hub import CommitOperationAdd, HfApi
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)  # between tries
+    # between tries
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
     monkeypatch.setattr("aobench.hub.WAIT", 0.2)
     server.way = way
-    api = HfApi(endpoint="http://127.0.0.1:9" if way == "nobody" else server.url, token="hf_secretsecret")
+    api = HfApi(
+        endpoint="http://127.0.0.1:9" if way == "nobody" else server.url,
+        token="hf_secretsecret",
+    )
     operations = [CommitOperationAdd("a.txt", b"a")]
     with pytest.raises(UserError) as caught, hub_in_one_line("nothing was sent"):
         api.create_commit("org/model", operations, commit_message="m", create_pr=True)
@@ -85,11 +93,14 @@ def test_each_way_to_fail_is_one_line(way, server, monkeypatch):
 
 
 @pytest.mark.parametrize("way", [401, 404, 503, "dead", "half", "page", "nobody"])
-def test_fingerprints_that_cannot_be_had_are_one_line(way, server, monkeypatch, tmp_path):
+def test_fingerprints_that_cannot_be_had_are_one_line(
+    way, server, monkeypatch, tmp_path
+):
     from aobench.publish.submit import known_fingerprints
 
     server.way = way
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)  # between tries
+    # between tries
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
     url = "http://127.0.0.1:9" if way == "nobody" else server.url
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", url)
@@ -98,7 +109,14 @@ def test_fingerprints_that_cannot_be_had_are_one_line(way, server, monkeypatch, 
         known_fingerprints("v2", "org/data")
 
 
-OTHER = ["[]", "{", '{"v2": []}', '{"v2": {"ood": {}}}', '{"v2": {"ood": {"fingerprint": 3}}}', '{"v2": null}']
+OTHER = [
+    "[]",
+    "{",
+    '{"v2": []}',
+    '{"v2": {"ood": {}}}',
+    '{"v2": {"ood": {"fingerprint": 3}}}',
+    '{"v2": null}',
+]
 
 
 @pytest.mark.parametrize("content", OTHER)
@@ -106,12 +124,21 @@ def test_fingerprints_of_another_shape_are_one_line(content, monkeypatch, tmp_pa
     from aobench.publish.submit import known_fingerprints
 
     (tmp_path / "fingerprints.json").write_text(content)
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_, **__: str(tmp_path / "fingerprints.json"))
+    monkeypatch.setattr(
+        "huggingface_hub.hf_hub_download",
+        lambda *_, **__: str(tmp_path / "fingerprints.json"),
+    )
     with pytest.raises(UserError, match=r"fingerprints\.json of org/data"):
         known_fingerprints("v2", "org/data", offline=True)
 
 
-BUGS = [KeyError("a"), TypeError("b"), ValueError("c"), ZeroDivisionError(), FileNotFoundError("x")]
+BUGS = [
+    KeyError("a"),
+    TypeError("b"),
+    ValueError("c"),
+    ZeroDivisionError(),
+    FileNotFoundError("x"),
+]
 
 
 @pytest.mark.parametrize("bug", BUGS)
@@ -121,6 +148,8 @@ def test_a_bug_of_ours_keeps_its_traceback(bug):
 
 
 def test_a_user_error_stays_as_it_is():
-    with pytest.raises(UserError, match=r"^other$"), hub_in_one_line("nothing was sent"):
+    with (
+        pytest.raises(UserError, match=r"^other$"),
+        hub_in_one_line("nothing was sent"),
+    ):
         raise UserError("other")
-

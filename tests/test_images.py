@@ -1,4 +1,6 @@
-"""Decoding: every reader sees an image upright, and the loader and the readers agree on what is one."""
+"""Decoding: every reader sees an image upright, and the loader and the readers agree on what is
+one.
+"""
 
 from __future__ import annotations
 
@@ -69,24 +71,34 @@ def fault(data: bytes, draft: int | None = None) -> str | None:
 def test_every_orientation_is_seen_upright_in_every_format(form: str) -> None:
     for orientation in STORED:
         for draft in (None, 8):
-            pixels = np.asarray(read_image({"bytes": turned(form, orientation)}, draft)).astype(int)
-            seen = [pixels[y, x].tolist() for y, x in ((2, 2), (2, -3), (-3, 2), (-3, -3))]
+            pixels = np.asarray(
+                read_image({"bytes": turned(form, orientation)}, draft)
+            ).astype(int)
+            seen = [
+                pixels[y, x].tolist() for y, x in ((2, 2), (2, -3), (-3, 2), (-3, -3))
+            ]
             for colour, wanted in zip(
                 seen, ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)), strict=True
             ):
                 said = f"{form}, orientation {orientation}, draft {draft}: {seen}"
-                assert [value > 128 for value in colour] == [bool(one) for one in wanted], said
+                assert [value > 128 for value in colour] == [
+                    bool(one) for one in wanted
+                ], said
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 def test_damaged_exif_means_upright(form: str) -> None:
     for orientation in (0, 9, 65535):
-        assert read_image({"bytes": turned(form, orientation)}).size == (40, 24), orientation
+        assert read_image({"bytes": turned(form, orientation)}).size == (40, 24), (
+            orientation
+        )
     exif = Image.Exif()
     exif[imagenet_ao.ORIENTATION], exif[0x010E] = 6, "a description"
     whole = exif.tobytes()
     for end in range(6, len(whole), 5):
-        assert fault(encoded(corners(), form, exif=whole[:end])) is None, f"EXIF cut at {end}"
+        assert fault(encoded(corners(), form, exif=whole[:end])) is None, (
+            f"EXIF cut at {end}"
+        )
 
 
 def test_sixteen_bits_turned_are_exact() -> None:
@@ -101,19 +113,27 @@ def test_sixteen_bits_turned_are_exact() -> None:
 @pytest.mark.parametrize("top", [1, 200, 70_000, 2**31 - 1])
 def test_integers_of_32_bits_are_unreadable_not_black(top: int) -> None:
     grey = np.linspace(0, top, 64).astype(np.int32).reshape(8, 8)
-    assert "32-bit integers" in (fault(encoded(Image.fromarray(grey), "TIFF")) or "black")
+    assert "32-bit integers" in (
+        fault(encoded(Image.fromarray(grey), "TIFF")) or "black"
+    )
 
 
 @pytest.mark.parametrize("top", [1, 255, 1e30, float("nan")])
 def test_floats_are_unreadable_not_black(top: float) -> None:
     grey = np.full((8, 8), top, np.float32)
-    assert "floating-point" in (fault(encoded(Image.fromarray(grey), "TIFF")) or "black")
+    assert "floating-point" in (
+        fault(encoded(Image.fromarray(grey), "TIFF")) or "black"
+    )
 
 
 def test_what_follows_the_end_of_a_jpeg_does_not_matter() -> None:
     for progressive in (False, True):
         data = encoded(corners(), "JPEG", progressive=progressive)
-        for more in (bytes(6000), b"\0\0\0\x18ftypmp42" + bytes(range(1, 250)) * 90, data):
+        for more in (
+            bytes(6000),
+            b"\0\0\0\x18ftypmp42" + bytes(range(1, 250)) * 90,
+            data,
+        ):
             assert imagenet_ao.image_fault(data + more) is None
             assert fault(data + more) is None
         assert fault(data[:-2]), "a JPEG without its end mark is cut"
@@ -167,12 +187,22 @@ def test_a_flipped_bit_in_a_png_is_noticed() -> None:
         (b"<html>404</html>", "no image"),
         (b"P6 0 5 255\n", "image"),
         (b"GIF89a\x00\x00\x05\x00\x00\x00\x00;", "image"),
-        (b"BM" + (54).to_bytes(4, "little") + bytes(4) + (54).to_bytes(4, "little") + (40).to_bytes(4, "little")
-         + bytes(8) + (1).to_bytes(2, "little") + (24).to_bytes(2, "little") + bytes(24), ""),
+        (
+            b"BM"
+            + (54).to_bytes(4, "little")
+            + bytes(4)
+            + (54).to_bytes(4, "little")
+            + (40).to_bytes(4, "little")
+            + bytes(8)
+            + (1).to_bytes(2, "little")
+            + (24).to_bytes(2, "little")
+            + bytes(24),
+            "",
+        ),
         (encoded(Image.new("RGB", (1, 1001)), "PNG"), "1,000 times the other"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n", "EPS"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_image_says_why(data: bytes, words: str) -> None:
     assert words in (fault(data) or "it was read")
     assert imagenet_ao.image_fault(data) == fault(data)
@@ -182,7 +212,14 @@ def test_what_is_no_regular_file_is_bad_and_never_waited_for(tmp_path: Path) -> 
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "loop.png").symlink_to("loop.png")
     (tmp_path / "folder.png").mkdir()
-    for path in ("pipe.png", "loop.png", "folder.png", "missing.png", "a\0b.png", "\udcff.png"):
+    for path in (
+        "pipe.png",
+        "loop.png",
+        "folder.png",
+        "missing.png",
+        "a\0b.png",
+        "\udcff.png",
+    ):
         with pytest.raises(BadImageError, match="cannot be opened"):
             read_image({"bytes": None, "path": str(tmp_path / path)})
     with pytest.raises(BadImageError, match="cannot be opened"):

@@ -1,6 +1,9 @@
-"""The library is a row of rooms: one imports only rooms before it. What goes to the Hub alone imports none of them."""
+"""The library is a row of rooms: one imports only rooms before it. What goes to the Hub alone
+imports none of them.
+"""
 
 import ast
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -12,10 +15,13 @@ ROOMS = (
     "audit",
     "mini",
     "models",
+    "results",
     "evaluation",
-    "build",
     "analysis",
     "publish",
+    "annotation",
+    "duplicates",
+    "newset",
     "study",
 )
 
@@ -33,17 +39,41 @@ def imported(path: Path) -> set[str]:
 
 def test_every_folder_of_the_library_is_a_room():
     folders = {path.parent.name for path in (ROOT / "aobench").glob("*/*.py")}
-    assert folders == set(ROOMS), "name a new room in ROOMS, in the order that the data takes"
+    assert folders == set(ROOMS), (
+        "name a new room in ROOMS, in the order that the data takes"
+    )
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_imports_only_rooms_before_it(room):
     later = set(ROOMS[ROOMS.index(room) + 1 :])
     for path in sorted((ROOT / "aobench" / room).rglob("*.py")):
-        rooms = {name.split(".")[1] for name in imported(path) if name.startswith("aobench.")}
-        assert not rooms & later, f"{path.relative_to(ROOT)} imports {', '.join(sorted(rooms & later))}"
+        rooms = {
+            name.split(".")[1] for name in imported(path) if name.startswith("aobench.")
+        }
+        assert not rooms & later, (
+            f"{path.relative_to(ROOT)} imports {', '.join(sorted(rooms & later))}"
+        )
 
 
-@pytest.mark.parametrize("path", ["imagenet_ao.py", "metrics/compositional_ood/compositional_ood.py"])
+@pytest.mark.parametrize(
+    "path", ["imagenet_ao.py", "metrics/compositional_ood/compositional_ood.py"]
+)
 def test_what_is_copied_alone_imports_nothing_of_the_library(path):
-    assert not [name for name in imported(ROOT / path) if name.split(".")[0] == "aobench"]
+    assert not [
+        name for name in imported(ROOT / path) if name.split(".")[0] == "aobench"
+    ]
+
+
+def test_no_files_import_each_other_in_a_circle():
+    spec = importlib.util.spec_from_file_location("structure", ROOT / "benchmarks/structure.py")
+    structure = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(structure)
+    paths = structure.sources(ROOT)
+    modules = {structure.module_of(path, ROOT) for path in paths}
+    graph = {
+        structure.module_of(path, ROOT): structure.imports_of(path, modules)
+        - {structure.module_of(path, ROOT)}
+        for path in paths
+    }
+    assert structure.circles(graph) == []

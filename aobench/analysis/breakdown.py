@@ -1,4 +1,6 @@
-"""Where a model fails: accuracy by attribute and object as a heat map, and against how often captions name a class."""
+"""Where a model fails: accuracy by attribute and object as a heat map, and against how often
+captions name a class.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +9,33 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from compositional_ood.compositional_ood import cluster_interval, effective_images, wilson
+from compositional_ood.compositional_ood import (
+    cluster_interval,
+    effective_images,
+    wilson,
+)
 from matplotlib.figure import Figure
 
-from aobench.analysis.by_part import part_names
+from aobench.analysis.model_accuracies import PUBLISHED
 from aobench.analysis.plots import COLOURS, new
-from aobench.analysis.ranks import interval, spearman
-from aobench.analysis.records import PUBLISHED
+from aobench.analysis.rank_correlation import interval, spearman
 from aobench.csv_tables import read_csv_rows, whole_number
 from aobench.errors import UserError
+from aobench.results.by_part import part_names
 
 if TYPE_CHECKING:
-    from aobench.evaluation.table import Predictions
+    from aobench.results.predictions import Predictions
 
-MOST_COLUMNS = 60  #: objects a heat map shows; of more, as many evenly from the worst to the best
+MOST_COLUMNS = (
+    60  #: objects a heat map shows; of more, as many evenly from the worst to the best
+)
 
 
 @dataclass(frozen=True)
 class Cells:
-    """``right`` and ``n``: counts, attributes x objects; n = 0 where a composition was not tested."""
+    """``right`` and ``n``: counts, attributes x objects; n = 0 where a composition was not
+    tested.
+    """
 
     right: np.ndarray
     n: np.ndarray
@@ -34,58 +44,97 @@ class Cells:
 
     def rate(self, axis: int | None = None) -> np.ndarray:
         """Accuracy of each cell, or over ``axis``; NaN where nothing was tested."""
-        right, n = (self.right, self.n) if axis is None else (self.right.sum(axis), self.n.sum(axis))
+        right, n = (
+            (self.right, self.n)
+            if axis is None
+            else (self.right.sum(axis), self.n.sum(axis))
+        )
         return np.where(n > 0, right / np.maximum(n, 1), np.nan)
 
 
 def heat_map(cells: Cells, title: str) -> Figure:
-    """Attributes down and objects across, both from worst to best; at the side attributes, with 95 % intervals."""
+    """Attributes down and objects across, both from worst to best; at the side attributes, with
+    95 % intervals.
+    """
     rows, columns = np.argsort(cells.rate(1)), np.argsort(cells.rate(0))
     rows = rows[cells.n.sum(1)[rows] > 0]
     columns = columns[cells.n.sum(0)[columns] > 0]
     left_out = max(0, len(columns) - MOST_COLUMNS)
-    columns = columns[np.linspace(0, len(columns) - 1, min(len(columns), MOST_COLUMNS)).round().astype(int)]
-    figure = Figure(figsize=(2.6 + 0.17 * len(columns), 2.4 + 0.17 * len(rows)), layout="constrained")
+    columns = columns[
+        np.linspace(0, len(columns) - 1, min(len(columns), MOST_COLUMNS))
+        .round()
+        .astype(int)
+    ]
+    figure = Figure(
+        figsize=(2.6 + 0.17 * len(columns), 2.4 + 0.17 * len(rows)),
+        layout="constrained",
+    )
     grid = figure.add_gridspec(1, 2, width_ratios=(max(3.0, 0.17 * len(columns)), 1.3))
     main, side = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
-    shown = main.imshow(100 * cells.rate()[np.ix_(rows, columns)], cmap="cividis", vmin=0, vmax=100, aspect="auto")
+    shown = main.imshow(
+        100 * cells.rate()[np.ix_(rows, columns)],
+        cmap="cividis",
+        vmin=0,
+        vmax=100,
+        aspect="auto",
+    )
     main.set_facecolor("#EEEEEE")
     per_object = 100 * cells.rate(0)[columns]
     main.set_xticks(
         range(len(columns)),
-        [f"{cells.objects[o]} {v:.0f}" for o, v in zip(columns, per_object, strict=True)],
+        [
+            f"{cells.objects[o]} {v:.0f}"
+            for o, v in zip(columns, per_object, strict=True)
+        ],
         rotation=90,
         fontsize=6,
     )
     main.set_yticks(range(len(rows)), [cells.attributes[a] for a in rows], fontsize=7)
-    figure.colorbar(shown, ax=main, label="accuracy, %", location="top", shrink=0.4, aspect=40)
+    figure.colorbar(
+        shown, ax=main, label="accuracy, %", location="top", shrink=0.4, aspect=40
+    )
     # One design effect for all: an attribute has too few compositions to tell its own.
     share = effective_images(cells.right, cells.n) / cells.n.sum()
     for place, a in enumerate(rows):
         right, n = int(cells.right[a].sum()), int(cells.n[a].sum())
         low, high = wilson(share * right, share * n)
-        side.plot([100 * low, 100 * high], [place, place], color=COLOURS[0], linewidth=1.4)
+        side.plot(
+            [100 * low, 100 * high], [place, place], color=COLOURS[0], linewidth=1.4
+        )
         side.plot(100 * right / n, place, "o", color=COLOURS[0], markersize=3.5)
     side.set_ylim(main.get_ylim())
     side.set_yticks(range(len(rows)), [])
     side.set_xlim(0, 100)
     side.grid(True, color="#DDDDDD", linewidth=0.6)
     side.set_xlabel("attribute, %", fontsize=8)
-    more = f"; {left_out} objects left out, evenly from worst to best" if left_out else ""
-    figure.suptitle(f"{title}\ngrey: not tested; by an object its accuracy{more}", x=0.01, ha="left", fontsize=9)
+    more = (
+        f"; {left_out} objects left out, evenly from worst to best" if left_out else ""
+    )
+    figure.suptitle(
+        f"{title}\ngrey: not tested; by an object its accuracy{more}",
+        x=0.01,
+        ha="left",
+        fontsize=9,
+    )
     return figure
 
 
 def caption_counts() -> dict[str, dict[str, int]]:
     """Training set -> ImageNet class name -> captions that name it; see published/SOURCES.md."""
-    rows = read_csv_rows(PUBLISHED / "caption_counts_per_imagenet_class.csv", ("class_name",))
+    rows = read_csv_rows(
+        PUBLISHED / "caption_counts_per_imagenet_class.csv", ("class_name",)
+    )
     sets = [c for c in rows[0] if c != "class_name"]
-    return {s: {row["class_name"]: whole_number(row[s], s) for row in rows} for s in sets}
+    return {
+        s: {row["class_name"]: whole_number(row[s], s) for row in rows} for s in sets
+    }
 
 
 @dataclass(frozen=True)
 class CountsFit:
-    """Rank correlation of caption counts with accuracies over classes, with a bootstrap interval over classes."""
+    """Rank correlation of caption counts with accuracies over classes, with a bootstrap interval
+    over classes.
+    """
 
     spearman: float
     low: float
@@ -93,20 +142,28 @@ class CountsFit:
     n: int
 
 
-def against_counts(counts: np.ndarray, rates: np.ndarray, draws: int = 2000, seed: int = 0) -> CountsFit:
+def against_counts(
+    counts: np.ndarray, rates: np.ndarray, draws: int = 2000, seed: int = 0
+) -> CountsFit:
     """Spearman's correlation over classes. Raises UserError for fewer than 5 classes."""
     if len(counts) < 5:
-        raise UserError(f"only {len(counts)} classes have both a caption count and an accuracy; at least 5 are needed")
+        raise UserError(
+            f"only {len(counts)} classes have both a caption count and an accuracy; at least 5 are "
+            "needed"
+        )
     rows = np.random.default_rng(seed).integers(len(counts), size=(draws, len(counts)))
     low, high = interval(spearman(counts[rows], rates[rows]))
     return CountsFit(float(spearman(counts, rates)[0]), low, high, len(counts))
 
 
-def counts_figure(right: dict[str, tuple[int, int]], title: str) -> tuple[Figure, dict[str, CountsFit]]:
-    """``right``: class name -> (right answers, images). A panel a training set: captions naming a class, and accuracy.
+def counts_figure(
+    right: dict[str, tuple[int, int]], title: str
+) -> tuple[Figure, dict[str, CountsFit]]:
+    """``right``: class name -> (right answers, images). A panel a training set: captions naming a
+    class, and accuracy.
 
-    Dots are classes; squares the pooled accuracy of fifths of the classes by count, with 95 % bars that take classes as
-    independent. The title says how many classes the published counts lack.
+    Dots are classes; squares the pooled accuracy of fifths of the classes by count, with 95 % bars
+    that take classes as independent. The title says how many classes the published counts lack.
     """
     listed = caption_counts()
     fits: dict[str, CountsFit] = {}
@@ -115,37 +172,70 @@ def counts_figure(right: dict[str, tuple[int, int]], title: str) -> tuple[Figure
         known = [c for c in right if c in by_class]
         counts = np.array([by_class[c] for c in known])
         good, n = (
-            (np.array(v) for v in zip(*(right[c] for c in known), strict=True)) if known else (np.empty(0), np.empty(0))
+            (np.array(v) for v in zip(*(right[c] for c in known), strict=True))
+            if known
+            else (np.empty(0), np.empty(0))
         )
         fits[name] = found = against_counts(counts, good / np.maximum(n, 1))
-        panel.plot(counts + 1, 100 * good / n, "o", color=COLOURS[4], markersize=3, alpha=0.7, markeredgewidth=0)
+        panel.plot(
+            counts + 1,
+            100 * good / n,
+            "o",
+            color=COLOURS[4],
+            markersize=3,
+            alpha=0.7,
+            markeredgewidth=0,
+        )
         for fifth in np.array_split(np.argsort(counts, kind="stable"), 5):
             low, high, _ = cluster_interval(good[fifth], n[fifth])
             at = np.exp(np.log(counts[fifth] + 1).mean())
-            panel.plot([at, at], [100 * low, 100 * high], color="#000000", linewidth=1.6)
-            panel.plot(at, 100 * good[fifth].sum() / n[fifth].sum(), "s", color="#000000", markersize=4)
+            panel.plot(
+                [at, at], [100 * low, 100 * high], color="#000000", linewidth=1.6
+            )
+            panel.plot(
+                at,
+                100 * good[fifth].sum() / n[fifth].sum(),
+                "s",
+                color="#000000",
+                markersize=4,
+            )
         panel.set_xscale("log")
         panel.set_title(
-            f"{name}: rank corr. {found.spearman:+.2f}\n[{found.low:+.2f}, {found.high:+.2f}], {found.n} classes",
+            f"{name}: rank corr. {found.spearman:+.2f}\n[{found.low:+.2f}, {found.high:+.2f}], "
+            f"{found.n} classes",
             fontsize=8,
         )
         panel.set_xlabel("captions naming the class, + 1", fontsize=8)
     np.ravel(axes)[0].set_ylabel("accuracy on the class, %")
-    absent = [c for c in right if all(c not in by_class for by_class in listed.values())]
-    more = f"\n{len(absent)} of {len(right)} objects left out: no class of the published caption counts has their name"
-    figure.suptitle(title + (f"{more}, such as {absent[0]}" if absent else ""), x=0.01, ha="left", fontsize=9)
+    absent = [
+        c for c in right if all(c not in by_class for by_class in listed.values())
+    ]
+    more = (
+        f"\n{len(absent)} of {len(right)} objects left out: no class of the published caption "
+        "counts has their name"
+    )
+    figure.suptitle(
+        title + (f"{more}, such as {absent[0]}" if absent else ""),
+        x=0.01,
+        ha="left",
+        fontsize=9,
+    )
     return figure, fits
 
 
 def from_table(predictions: Predictions, split: str, kind: str) -> Cells:
-    """Right answers and images by attribute and object. Raises UserError where images have no attribute."""
+    """Right answers and images by attribute and object. Raises UserError where images have no
+    attribute.
+    """
     from aobench.analysis.paired import hits
 
     _, right, _ = hits(predictions, split, kind)
     rows = predictions.split(split)
     a, o = np.array(rows["attribute"]), np.array(rows["object"])
     if (a < 0).any() or (o < 0).any():
-        raise UserError(f"images of {split} have no attribute or object; there is nothing to break down")
+        raise UserError(
+            f"images of {split} have no attribute or object; there is nothing to break down"
+        )
     listed = predictions.candidates[split]
     named = [part_names(listed, part) for part in ("attribute", "object")]
     ids = (np.unique(a), np.unique(o))
@@ -155,7 +245,9 @@ def from_table(predictions: Predictions, split: str, kind: str) -> Cells:
     np.add.at(n, where, 1)
     np.add.at(good, where, right.astype(int))
     attributes = [named[0].get(int(i), f"attribute {i}") for i in ids[0]]
-    return Cells(good, n, attributes, [named[1].get(int(i), f"object {i}") for i in ids[1]])
+    return Cells(
+        good, n, attributes, [named[1].get(int(i), f"object {i}") for i in ids[1]]
+    )
 
 
 def per_class(cells: Cells) -> dict[str, tuple[int, int]]:

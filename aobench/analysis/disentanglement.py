@@ -1,8 +1,10 @@
-"""How separately an embedding holds attribute and object, which are nominal: classifiers, scored on held-out data.
+"""How separately an embedding holds attribute and object, which are nominal: classifiers, scored on
+held-out data.
 
-Definitions as compared by Zaidi et al. 2020 (arXiv 2012.09276); each function names its source and departures. Held-out
-means other *compositions* than those fitted on, so that naming an attribute by knowing the composition does not count.
-Input everywhere: ``z`` float N x D, ``factors`` int N x K with columns attribute, object.
+Definitions as compared by Zaidi et al. 2020 (arXiv 2012.09276); each function names its source and
+departures. Held-out means other *compositions* than those fitted on, so that naming an attribute by
+knowing the composition does not count. Input everywhere: ``z`` float N x D, ``factors`` int N x K
+with columns attribute, object.
 """
 
 from __future__ import annotations
@@ -15,19 +17,29 @@ from aobench.errors import UserError
 
 BINS = 20  #: quantile bins of a dimension (Zaidi et al. 2020, section 3)
 TREES = 20  #: of a forest; every split looks at all dimensions, so that noise draws no importance
-#: Each measure of :func:`measures`, what it says, and its value where the factors are held apart perfectly.
+#: Each measure of :func:`measures`, what it says, and its value where the factors are held apart
+#: perfectly.
 EXPLAINED = {
-    "z_diff": "a linear classifier tells from mean |z1 - z2| which factor pairs of images share; chance 1/2, best 1",
-    "dci_disentanglement": "each dimension serves one factor: 1 - entropy of its importances, weighted; best 1",
-    "dci_completeness": "each factor is served by one dimension: 1 - entropy over dimensions; best 1",
-    "informativeness_attribute": "held-out accuracy of a random forest that names the attribute; best 1",
+    "z_diff": "a linear classifier tells from mean |z1 - z2| which factor pairs of images share; "
+    "chance 1/2, best 1",
+    "dci_disentanglement": "each dimension serves one factor: 1 - entropy of its importances, "
+    "weighted; best 1",
+    "dci_completeness": "each factor is served by one dimension: 1 - entropy over dimensions; best "
+    "1",
+    "informativeness_attribute": "held-out accuracy of a random forest that names the attribute; "
+    "best 1",
     "informativeness_object": "the same for the object",
-    "explicitness_attribute": "held-out 2 AUC - 1 of linear classifiers, one an attribute, mean; chance 0, best 1",
+    "explicitness_attribute": "held-out 2 AUC - 1 of linear classifiers, one an attribute, mean; "
+    "chance 0, best 1",
     "explicitness_object": "the same for objects",
-    "dcimig": "gap of a dimension's information on its first and second factor, best dimension of each factor; best 1",
-    "soft_rank": "exp(entropy of the shares of variance of the principal components); 1..D, neither end is best",
-    "factor_r2": "held-out R^2 of composition means by mean + attribute vector + object vector; best 1, may be below 0",
-    "retrieval": "held-out image - its attribute's vector + another's: the nearest image shows the target composition",
+    "dcimig": "gap of a dimension's information on its first and second factor, best dimension of "
+    "each factor; best 1",
+    "soft_rank": "exp(entropy of the shares of variance of the principal components); 1..D, "
+    "neither end is best",
+    "factor_r2": "held-out R^2 of composition means by mean + attribute vector + object vector; "
+    "best 1, may be below 0",
+    "retrieval": "held-out image - its attribute's vector + another's: the nearest image shows the "
+    "target composition",
 }
 
 
@@ -45,15 +57,20 @@ def compositions(factors: np.ndarray) -> np.ndarray:
 
 
 def split(factors: np.ndarray, seed: int = 0, share: float = 0.4) -> Split:
-    """Hold out about ``share`` of the compositions, so that every attribute and object stays among those fitted on.
+    """Hold out about ``share`` of the compositions, so that every attribute and object stays among
+    those fitted on.
 
-    Raises UserError where that cannot be: an attribute or object that occurs in one composition only is kept to fit on.
+    Raises UserError where that cannot be: an attribute or object that occurs in one composition
+    only is kept to fit on.
     """
     number = compositions(factors)
     first = np.unique(number, return_index=True)[1]
     pairs = factors[first]
     rng = np.random.default_rng(seed)
-    left = [dict(zip(*np.unique(pairs[:, k], return_counts=True), strict=True)) for k in range(pairs.shape[1])]
+    left = [
+        dict(zip(*np.unique(pairs[:, k], return_counts=True), strict=True))
+        for k in range(pairs.shape[1])
+    ]
     held: list[int] = []
     for place in rng.permutation(len(pairs)):
         if len(held) >= share * len(pairs):
@@ -63,7 +80,9 @@ def split(factors: np.ndarray, seed: int = 0, share: float = 0.4) -> Split:
             for k, v in enumerate(pairs[place]):
                 left[k][v] -= 1
     if len(held) < 2:
-        raise UserError("too few compositions share an attribute or object: none can be held out")
+        raise UserError(
+            "too few compositions share an attribute or object: none can be held out"
+        )
     out = np.isin(number, held)
     return Split(np.flatnonzero(~out), np.flatnonzero(out))
 
@@ -75,12 +94,19 @@ def _standard(z: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def z_diff(
-    z: np.ndarray, factors: np.ndarray, parts: Split, seed: int = 0, points: int = 400, batch: int = 32
+    z: np.ndarray,
+    factors: np.ndarray,
+    parts: Split,
+    seed: int = 0,
+    points: int = 400,
+    batch: int = 32,
 ) -> float:
-    """Held-out accuracy at telling which factor was shared (Higgins et al. 2017, beta-VAE, section 3).
+    """Held-out accuracy at telling which factor was shared (Higgins et al. 2017, beta-VAE, section
+    3).
 
-    A point is the mean of |z1 - z2| over ``batch`` pairs of images that agree in one factor and differ in composition.
-    ``points`` for fitting and as many for scoring, half a factor. Chance 1/2.
+    A point is the mean of |z1 - z2| over ``batch`` pairs of images that agree in one factor and
+    differ in composition. ``points`` for fitting and as many for scoring, half a factor. Chance
+    1/2.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -92,7 +118,11 @@ def z_diff(
         out = np.empty((points, z.shape[1]))
         for k in range(factors.shape[1]):
             one, other = _pairs(factors, rows, k, batch * int((shared == k).sum()), rng)
-            out[shared == k] = np.abs(normal[one] - normal[other]).reshape(-1, batch, z.shape[1]).mean(1)
+            out[shared == k] = (
+                np.abs(normal[one] - normal[other])
+                .reshape(-1, batch, z.shape[1])
+                .mean(1)
+            )
         return out, shared
 
     (x, y), (u, v) = draw(parts.fit), draw(parts.score)
@@ -104,11 +134,15 @@ def z_diff(
 def _pairs(
     factors: np.ndarray, rows: np.ndarray, k: int, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``count`` pairs of rows equal in factor k and unequal in another; every row that has a partner is as likely."""
+    """``count`` pairs of rows equal in factor k and unequal in another; every row that has a
+    partner is as likely.
+    """
     by_value = [rows[factors[rows, k] == v] for v in np.unique(factors[rows, k])]
     able = [m for m in by_value if len(np.unique(factors[m], axis=0)) > 1]
     if not able:
-        raise UserError("no two held-out compositions share an attribute or object: Z-diff cannot be scored")
+        raise UserError(
+            "no two held-out compositions share an attribute or object: Z-diff cannot be scored"
+        )
     order, sizes = np.concatenate(able), np.array([len(m) for m in able])
     starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
     one, other = np.empty(0, int), np.empty(0, int)
@@ -121,7 +155,9 @@ def _pairs(
     return one[:count], other[:count]
 
 
-def dci(z: np.ndarray, factors: np.ndarray, parts: Split, seed: int = 0) -> dict[str, float]:
+def dci(
+    z: np.ndarray, factors: np.ndarray, parts: Split, seed: int = 0
+) -> dict[str, float]:
     """DCI (Eastwood and Williams 2018) with random forests, importances by decrease in impurity.
 
     Completeness uses entropies to the base D, disentanglement to the base K, as published.
@@ -130,7 +166,9 @@ def dci(z: np.ndarray, factors: np.ndarray, parts: Split, seed: int = 0) -> dict
 
     importance, accuracy = [], []
     for k in range(factors.shape[1]):
-        forest = RandomForestClassifier(TREES, max_features=None, random_state=seed, n_jobs=-1)
+        forest = RandomForestClassifier(
+            TREES, max_features=None, random_state=seed, n_jobs=-1
+        )
         forest.fit(z[parts.fit], factors[parts.fit, k])
         importance.append(forest.feature_importances_)
         accuracy.append(float(forest.score(z[parts.score], factors[parts.score, k])))
@@ -147,10 +185,12 @@ def dci(z: np.ndarray, factors: np.ndarray, parts: Split, seed: int = 0) -> dict
 
 
 def explicitness(z: np.ndarray, values: np.ndarray, parts: Split) -> float:
-    """Mean over classes of 2 AUC - 1, held out (Ridgeway and Mozer 2018, section 2), of one linear classifier a class.
+    """Mean over classes of 2 AUC - 1, held out (Ridgeway and Mozer 2018, section 2), of one linear
+    classifier a class.
 
-    The classifiers are ridge regressions on +-1 (penalty: 1 after standardising), not logistic ones: AUC asks for an
-    order only. Classes that are absent or alone among the held-out images are left out of the mean.
+    The classifiers are ridge regressions on +-1 (penalty: 1 after standardising), not logistic
+    ones: AUC asks for an order only. Classes that are absent or alone among the held-out images are
+    left out of the mean.
     """
     from scipy.stats import rankdata
 
@@ -166,16 +206,22 @@ def explicitness(z: np.ndarray, values: np.ndarray, parts: Split) -> float:
         n = int(right.sum())
         if 0 < n < len(right):
             ranks = rankdata(scores[:, column])
-            areas.append((ranks[right].sum() - n * (n + 1) / 2) / (n * (len(right) - n)))
+            areas.append(
+                (ranks[right].sum() - n * (n + 1) / 2) / (n * (len(right) - n))
+            )
     return float(2 * np.mean(areas) - 1)
 
 
 def _information(codes: np.ndarray, values: np.ndarray) -> float:
-    """Mutual information of two int columns in nats, less its first-order bias (A-1)(B-1)/2N, at least 0.
+    """Mutual information of two int columns in nats, less its first-order bias (A-1)(B-1)/2N, at
+    least 0.
 
     Source of the correction: Miller 1955, as in Paninski 2003, Neural Computation 15:1191.
     """
-    a, b = np.unique(codes, return_inverse=True)[1], np.unique(values, return_inverse=True)[1]
+    a, b = (
+        np.unique(codes, return_inverse=True)[1],
+        np.unique(values, return_inverse=True)[1],
+    )
     table = np.zeros((a.max() + 1, b.max() + 1))
     np.add.at(table, (a, b), 1)
     p = table / table.sum()
@@ -197,12 +243,18 @@ def _codes(column: np.ndarray) -> np.ndarray:
 def dcimig(z: np.ndarray, factors: np.ndarray) -> float:
     """DCIMIG (Sepliarskaia et al. 2019, arXiv 1910.05587): in all data, since nothing is fitted.
 
-    A dimension belongs to the factor on which it tells most; its gap is that information less the next factor's. The
-    largest gap of each factor is summed and divided by the factors' entropies. It is 1 only if one dimension holds a
-    whole factor.
+    A dimension belongs to the factor on which it tells most; its gap is that information less the
+    next factor's. The largest gap of each factor is summed and divided by the factors' entropies.
+    It is 1 only if one dimension holds a whole factor.
     """
     told = np.array(
-        [[_information(_codes(z[:, d]), factors[:, k]) for k in range(factors.shape[1])] for d in range(z.shape[1])]
+        [
+            [
+                _information(_codes(z[:, d]), factors[:, k])
+                for k in range(factors.shape[1])
+            ]
+            for d in range(z.shape[1])
+        ]
     )
     order = np.sort(told, axis=1)
     gap, owner = order[:, -1] - order[:, -2], told.argmax(1)
@@ -210,13 +262,17 @@ def dcimig(z: np.ndarray, factors: np.ndarray) -> float:
     for k in range(factors.shape[1]):
         share = np.unique(factors[:, k], return_counts=True)[1] / len(factors)
         entropy -= float((share * np.log(share)).sum())
-    return float(sum(gap[owner == k].max(initial=0.0) for k in range(factors.shape[1])) / entropy)
+    return float(
+        sum(gap[owner == k].max(initial=0.0) for k in range(factors.shape[1])) / entropy
+    )
 
 
 def soft_rank(z: np.ndarray) -> float:
-    """exp(-sum p_i log p_i), p_i the share of variance of principal component i: a number of dimensions, 1..D.
+    """exp(-sum p_i log p_i), p_i the share of variance of principal component i: a number of
+    dimensions, 1..D.
 
-    The form of Roy and Vetterli 2007 (effective rank), on variances. The paper's own formula is not known to us.
+    The form of Roy and Vetterli 2007 (effective rank), on variances. The paper's own formula is not
+    known to us.
     """
     variance = np.linalg.svd(z - z.mean(0), compute_uv=False) ** 2
     share = variance[variance > 0] / variance.sum()

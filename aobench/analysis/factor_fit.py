@@ -1,4 +1,6 @@
-"""An embedding as mean + attribute vector + object vector: the fit, its held-out R^2, and retrieval by it."""
+"""An embedding as mean + attribute vector + object vector: the fit, its held-out R^2, and
+retrieval by it.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +8,46 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aobench.analysis.disentanglement import Split, compositions, dci, dcimig, explicitness, soft_rank, split, z_diff
+from aobench.analysis.disentanglement import (
+    Split,
+    compositions,
+    dci,
+    dcimig,
+    explicitness,
+    soft_rank,
+    split,
+    z_diff,
+)
 from aobench.errors import UserError
 
-MOST = 2500  #: images that are measured: the forests' time grows with images x dimensions
+MOST = (
+    2500  #: images that are measured: the forests' time grows with images x dimensions
+)
 
 
 @dataclass(frozen=True)
 class FactorFit:
-    """``mean`` D, ``vectors`` attributes x D and objects x D (each sums to 0), ``values``: the number of each row."""
+    """``mean`` D, ``vectors`` attributes x D and objects x D (each sums to 0), ``values``: the
+    number of each row.
+    """
 
     mean: np.ndarray
     vectors: tuple[np.ndarray, np.ndarray]
     values: tuple[np.ndarray, np.ndarray]
 
     def predict(self, factors: np.ndarray) -> np.ndarray:
-        """N x D for the compositions ``factors`` (N x 2). Raises UserError for an attribute or object not fitted."""
+        """N x D for the compositions ``factors`` (N x 2). Raises UserError for an attribute or
+        object not fitted.
+        """
         out = np.repeat(self.mean[None], len(factors), axis=0)
         for k in range(2):
-            place = np.searchsorted(self.values[k], factors[:, k]).clip(0, len(self.values[k]) - 1)
+            place = np.searchsorted(self.values[k], factors[:, k]).clip(
+                0, len(self.values[k]) - 1
+            )
             if (self.values[k][place] != factors[:, k]).any():
-                raise UserError("an attribute or object to predict was not among those fitted on")
+                raise UserError(
+                    "an attribute or object to predict was not among those fitted on"
+                )
             out = out + self.vectors[k][place]
         return out
 
@@ -41,18 +62,24 @@ def means(z: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def factor_fit(z: np.ndarray, factors: np.ndarray) -> FactorFit:
-    """Least squares (of least norm) over the compositions' means, every composition counting alike."""
+    """Least squares (of least norm) over the compositions' means, every composition counting
+    alike.
+    """
     y, pairs = means(np.asarray(z, float), factors)
     values = (np.unique(pairs[:, 0]), np.unique(pairs[:, 1]))
     dummies = [(pairs[:, k : k + 1] == values[k]).astype(float) for k in range(2)]
-    solved = np.linalg.lstsq(np.column_stack([np.ones(len(y)), *dummies]), y, rcond=None)[0]
+    solved = np.linalg.lstsq(
+        np.column_stack([np.ones(len(y)), *dummies]), y, rcond=None
+    )[0]
     first, second = solved[1 : 1 + len(values[0])], solved[1 + len(values[0]) :]
     mean = solved[0] + first.mean(0) + second.mean(0)
     return FactorFit(mean, (first - first.mean(0), second - second.mean(0)), values)
 
 
 def factor_r2(z: np.ndarray, factors: np.ndarray, parts: Split) -> float:
-    """1 - squared error of the held-out compositions' means / their squared distance from the fitted mean."""
+    """1 - squared error of the held-out compositions' means / their squared distance from the
+    fitted mean.
+    """
     fitted = factor_fit(z[parts.fit], factors[parts.fit])
     y, pairs = means(np.asarray(z[parts.score], float), factors[parts.score])
     error = ((y - fitted.predict(pairs)) ** 2).sum()
@@ -65,15 +92,21 @@ def _unit(x: np.ndarray) -> np.ndarray:
 
 
 def retrieval(
-    z: np.ndarray, factors: np.ndarray, parts: Split, directions: np.ndarray | None = None, seed: int = 0
+    z: np.ndarray,
+    factors: np.ndarray,
+    parts: Split,
+    directions: np.ndarray | None = None,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """(rate, chance) of retrieving a target composition by image - attribute + attribute.
 
-    Each held-out image of (a, o) is moved by direction(a') - direction(a), for one other held-out composition (a', o)
-    drawn at random; right if the nearest other held-out image by cosine is one of (a', o). The images of (a, o) itself
-    are not candidates: staying put would otherwise be the commonest error and say little. ``directions``: a vector for
-    each attribute number (attributes x D), such as text embeddings; else the vectors of :func:`factor_fit` on the
-    fitted-on compositions. Embeddings are centred on the fitted-on mean first. Images without a target are left out.
+    Each held-out image of (a, o) is moved by direction(a') - direction(a), for one other held-out
+    composition (a', o) drawn at random; right if the nearest other held-out image by cosine is one
+    of (a', o). The images of (a, o) itself are not candidates: staying put would otherwise be the
+    commonest error and say little. ``directions``: a vector for each attribute number (attributes x
+    D), such as text embeddings; else the vectors of :func:`factor_fit` on the fitted-on
+    compositions. Embeddings are centred on the fitted-on mean first. Images without a target are
+    left out.
     """
     fitted = factor_fit(z[parts.fit], factors[parts.fit])
     if directions is None:
@@ -96,7 +129,9 @@ def retrieval(
         right.append(bool(target[best]))
         chance.append(target.sum() / allowed.sum())
     if not right:
-        raise UserError("no held-out object occurs with two attributes: retrieval has no targets")
+        raise UserError(
+            "no held-out object occurs with two attributes: retrieval has no targets"
+        )
     return float(np.mean(right)), float(np.mean(chance))
 
 
@@ -110,15 +145,21 @@ def sample(factors: np.ndarray, most: int, seed: int = 0) -> np.ndarray:
     return np.flatnonzero(np.isin(number, kept))
 
 
-def measures(z: np.ndarray, factors: np.ndarray, seed: int = 0, most: int = MOST) -> dict[str, float]:
-    """All measures of `aobench.analysis.disentanglement.EXPLAINED`, and ``retrieval_chance``, n and dimensions.
+def measures(
+    z: np.ndarray, factors: np.ndarray, seed: int = 0, most: int = MOST
+) -> dict[str, float]:
+    """All measures of `aobench.analysis.disentanglement.EXPLAINED`, and ``retrieval_chance``, n and
+    dimensions.
 
-    ``z`` float N x D, ``factors`` int N x 2 (attribute, object). Of more than ``most`` images a sample of whole
-    compositions is measured; ``n`` says how many. Raises UserError for input that cannot be scored.
+    ``z`` float N x D, ``factors`` int N x 2 (attribute, object). Of more than ``most`` images a
+    sample of whole compositions is measured; ``n`` says how many. Raises UserError for input that
+    cannot be scored.
     """
     z, factors = np.asarray(z, float), np.asarray(factors)
     if z.ndim != 2 or factors.shape != (len(z), 2):
-        raise UserError(f"embeddings must be N x D and factors N x 2; got {z.shape} and {factors.shape}")
+        raise UserError(
+            f"embeddings must be N x D and factors N x 2; got {z.shape} and {factors.shape}"
+        )
     rows = sample(factors, most, seed)
     z, factors = z[rows], factors[rows]
     if not np.isfinite(z).all():

@@ -1,4 +1,6 @@
-"""The ID-OoD scatter as one HTML file that loads nothing: hover for a model's figures, click a group to hide it."""
+"""The ID-OoD scatter as one HTML file that loads nothing: hover for a model's figures, click a
+group to hide it.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +12,20 @@ from typing import Any
 import numpy as np
 
 from aobench.analysis.effective import Effective, Line
+from aobench.analysis.model_accuracies import Record
 from aobench.analysis.plots import COLOURS, axis_ticks, band, place
-from aobench.analysis.records import Record
 from aobench.errors import UserError
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 760, 560, 60, 50, 14, 14
 SHAPES = (
-    "M-4,-4H4V4H-4Z", "M0,-5L5,4H-5Z", "M0,-5.5L5.5,0L0,5.5L-5.5,0Z", "M0,5L5,-4H-5Z",
-    "M-1.6,-5H1.6V-1.6H5V1.6H1.6V5H-1.6V1.6H-5V-1.6H-1.6Z", "M-4.5,0A4.5,4.5 0 1 0 4.5,0A4.5,4.5 0 1 0 -4.5,0Z",
+    "M-4,-4H4V4H-4Z",
+    "M0,-5L5,4H-5Z",
+    "M0,-5.5L5.5,0L0,5.5L-5.5,0Z",
+    "M0,5L5,-4H-5Z",
+    "M-1.6,-5H1.6V-1.6H5V1.6H1.6V5H-1.6V1.6H-5V-1.6H-1.6Z",
+    "M-4.5,0A4.5,4.5 0 1 0 4.5,0A4.5,4.5 0 1 0 -4.5,0Z",
     "M-5,0L4,-5V5Z",
-)  # fmt: skip
+)
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
@@ -53,36 +59,65 @@ def _words(e: Effective) -> str:
         e.model,
         f"trained on {e.training_set}; {e.family}",
         f"ID {100 * e.id:.2f} %, OoD {100 * e.ood:.2f} %, expected {100 * e.expected:.2f} %",
-        f"effective generalization {100 * e.rho:+.1f} points [{100 * e.rho_low:+.1f}, {100 * e.rho_high:+.1f}]",
+        f"effective generalization {100 * e.rho:+.1f} points [{100 * e.rho_low:+.1f}, "
+        f"{100 * e.rho_high:+.1f}]",
         f"odds ratio {e.odds_ratio:.2f} [{e.odds_ratio_low:.2f}, {e.odds_ratio_high:.2f}]",
     ]
-    return "\n".join(lines + (["beyond the baseline's range"] if e.extrapolated else []))
+    return "\n".join(
+        lines + (["beyond the baseline's range"] if e.extrapolated else [])
+    )
 
 
 def _axes(
-    line: Line, records: Sequence[Record], to_x: Callable[[Any], Any], to_y: Callable[[Any], Any], what: str
+    line: Line,
+    records: Sequence[Record],
+    to_x: Callable[[Any], Any],
+    to_y: Callable[[Any], Any],
+    what: str,
 ) -> list[str]:
     out = []
     for ticks, vertical in (
-        (axis_ticks(line.transform, min(r.id for r in records), max(r.id for r in records)), True),
-        (axis_ticks(line.transform, min(r.ood for r in records), max(r.ood for r in records)), False),
+        (
+            axis_ticks(
+                line.transform, min(r.id for r in records), max(r.id for r in records)
+            ),
+            True,
+        ),
+        (
+            axis_ticks(
+                line.transform, min(r.ood for r in records), max(r.ood for r in records)
+            ),
+            False,
+        ),
     ):
         for value, name in zip(*ticks, strict=True):
             at = to_x(value) if vertical else to_y(value)
-            if not (LEFT <= at <= WIDTH - RIGHT if vertical else TOP <= at <= HEIGHT - BOTTOM):
+            if not (
+                LEFT <= at <= WIDTH - RIGHT
+                if vertical
+                else TOP <= at <= HEIGHT - BOTTOM
+            ):
                 continue
             if vertical:
                 x = at
-                out.append(f'<path d="M{x:.1f},{TOP}V{HEIGHT - BOTTOM}" stroke="#ddd"/>')
                 out.append(
-                    f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle" font-size="11">{name}</text>'
+                    f'<path d="M{x:.1f},{TOP}V{HEIGHT - BOTTOM}" stroke="#ddd"/>'
+                )
+                out.append(
+                    f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle" '
+                    f'font-size="11">{name}</text>'
                 )
             else:
                 y = at
                 out.append(f'<path d="M{LEFT},{y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>')
-                out.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" font-size="11">{name}</text>')
+                out.append(
+                    f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" '
+                    f'font-size="11">{name}</text>'
+                )
     middle = (TOP + HEIGHT - BOTTOM) / 2
-    below = f'<text x="{WIDTH / 2}" y="{HEIGHT - 10}" text-anchor="middle" font-size="13">'
+    below = (
+        f'<text x="{WIDTH / 2}" y="{HEIGHT - 10}" text-anchor="middle" font-size="13">'
+    )
     out.append(f"{below}ID {escape(what)}, %</text>")
     out.append(
         f'<text transform="translate(14,{middle}) rotate(-90)" text-anchor="middle" font-size="13">'
@@ -99,7 +134,10 @@ class _Frame:
     """Where values of T stand in the picture, in its pixels."""
 
     def __init__(self, xs: np.ndarray, ys: np.ndarray) -> None:
-        self.x, self.y = ((v.min() - pad, v.max() + pad) for v, pad in ((xs, _pad(xs)), (ys, _pad(ys))))
+        self.x, self.y = (
+            (v.min() - pad, v.max() + pad)
+            for v, pad in ((xs, _pad(xs)), (ys, _pad(ys)))
+        )
 
     def to_x(self, v: Any) -> Any:
         """Pixels from the left."""
@@ -107,7 +145,11 @@ class _Frame:
 
     def to_y(self, v: Any) -> Any:
         """Pixels from the top."""
-        return HEIGHT - BOTTOM - (v - self.y[0]) / (self.y[1] - self.y[0]) * (HEIGHT - BOTTOM - TOP)
+        return (
+            HEIGHT
+            - BOTTOM
+            - (v - self.y[0]) / (self.y[1] - self.y[0]) * (HEIGHT - BOTTOM - TOP)
+        )
 
 
 def _pad(values: np.ndarray) -> float:
@@ -119,7 +161,9 @@ def _line(line: Line, frame: _Frame) -> list[str]:
     x, middle, lower, upper = band(line, *frame.x)
     wide, high = WIDTH - LEFT - RIGHT, HEIGHT - BOTTOM - TOP
     across = frame.to_x(x)
-    area = _path(np.r_[across, across[::-1]], np.r_[frame.to_y(upper), frame.to_y(lower[::-1])])
+    area = _path(
+        np.r_[across, across[::-1]], np.r_[frame.to_y(upper), frame.to_y(lower[::-1])]
+    )
     fit = _path(across, frame.to_y(middle))
     return [
         f'<clipPath id="c"><rect x="{LEFT}" y="{TOP}" width="{wide}" height="{high}"/></clipPath>',
@@ -136,15 +180,21 @@ def _model(line: Line, frame: _Frame, r: Record, e: Effective, group: int) -> st
     bars = f"M{x_ends[0]:.1f},{py:.1f}H{x_ends[1]:.1f}M{px:.1f},{y_ends[0]:.1f}V{y_ends[1]:.1f}"
     return (
         f'<path data-g="{group}" clip-path="url(#c)" d="{bars}" stroke="{colour}"/>'
-        f'<path class="p" tabindex="0" data-g="{group}" data-t="{escape(_words(e), quote=True)}" d="{shape}" '
+        f'<path class="p" tabindex="0" data-g="{group}" data-t="{escape(_words(e), quote=True)}" '
+        f'd="{shape}" '
         f'transform="translate({px:.1f},{py:.1f})" fill="{colour}"/>'
     )
 
 
 def _button(group: int, name: str) -> str:
     colour, shape = COLOURS[group % len(COLOURS)], SHAPES[group % len(SHAPES)]
-    mark = f'<svg width="14" height="14" viewBox="-7 -7 14 14"><path d="{shape}" fill="{colour}"/></svg>'
-    return f'<button data-n="{group}" aria-pressed="true">{mark} {escape(name)}</button>'
+    mark = (
+        f'<svg width="14" height="14" viewBox="-7 -7 14 14"><path d="{shape}" '
+        f'fill="{colour}"/></svg>'
+    )
+    return (
+        f'<button data-n="{group}" aria-pressed="true">{mark} {escape(name)}</button>'
+    )
 
 
 def page(
@@ -156,17 +206,30 @@ def page(
     column: str = "training_set",
     what: str = "accuracy",
 ) -> str:
-    """The whole HTML text. ``found`` are the records' figures, in their order; ``column`` groups them; ``what`` says
-    which accuracy it is."""
-    places = [(place(line.transform, r.id, r.n_id)[0], place(line.transform, r.ood, r.n_ood)[0]) for r in records]
+    """The whole HTML text. ``found`` are the records' figures, in their order; ``column`` groups
+    them; ``what`` says which accuracy it is."""
+    places = [
+        (
+            place(line.transform, r.id, r.n_id)[0],
+            place(line.transform, r.ood, r.n_ood)[0],
+        )
+        for r in records
+    ]
     frame = _Frame(np.array([x for x, _ in places]), np.array([y for _, y in places]))
     names = sorted({getattr(r, column) for r in records})
     marks = [*_axes(line, records, frame.to_x, frame.to_y, what), *_line(line, frame)]
     pairs = zip(records, found, strict=True)
-    marks += [_model(line, frame, r, e, names.index(getattr(r, column))) for r, e in pairs]
+    marks += [
+        _model(line, frame, r, e, names.index(getattr(r, column))) for r, e in pairs
+    ]
     legend = "".join(_button(group, name) for group, name in enumerate(names))
     return PAGE.format(
-        title=escape(title), note=escape(note), width=WIDTH, height=HEIGHT, marks="".join(marks), legend=legend
+        title=escape(title),
+        note=escape(note),
+        width=WIDTH,
+        height=HEIGHT,
+        marks="".join(marks),
+        legend=legend,
     )
 
 

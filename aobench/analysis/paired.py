@@ -1,4 +1,6 @@
-"""Two models on the same images: McNemar's test, and the difference with a bootstrap that draws whole compositions."""
+"""Two models on the same images: McNemar's test, and the difference with a bootstrap that draws
+whole compositions.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
-from aobench.analysis.figures import composition_numbers
 from aobench.errors import UserError
-from aobench.evaluation.report import KINDS
-from aobench.evaluation.table import Predictions
+from aobench.results.predictions import Predictions
+from aobench.results.schema import KINDS
+from aobench.results.scores import composition_numbers
 
 
 @dataclass(frozen=True)
 class Paired:
-    """``difference``: accuracy of the first less that of the second, a fraction, with its 95 % interval.
+    """``difference``: accuracy of the first less that of the second, a fraction, with its 95 %
+    interval.
 
-    ``only_first``, ``only_second``: images that one alone got right. ``p``: McNemar's exact two-sided test, which takes
-    images as independent; the interval does not, it draws compositions.
+    ``only_first``, ``only_second``: images that one alone got right. ``p``: McNemar's exact
+    two-sided test, which takes images as independent; the interval does not, it draws compositions.
     """
 
     n: int
@@ -33,23 +36,40 @@ class Paired:
     p: float
 
 
-def compare(first: np.ndarray, second: np.ndarray, group: np.ndarray, draws: int = 4000, seed: int = 0) -> Paired:
-    """``first``, ``second``: bool N, right or wrong on the same images; ``group``: int N, the composition of each.
+def compare(
+    first: np.ndarray,
+    second: np.ndarray,
+    group: np.ndarray,
+    draws: int = 4000,
+    seed: int = 0,
+) -> Paired:
+    """``first``, ``second``: bool N, right or wrong on the same images; ``group``: int N, the
+    composition of each.
 
-    McNemar 1947, Psychometrika 12:153: of the images that one model alone has right, each has half under the null.
-    Bootstrap: percentile, over compositions. Raises UserError for unequal lengths or fewer than two compositions.
+    McNemar 1947, Psychometrika 12:153: of the images that one model alone has right, each has half
+    under the null. Bootstrap: percentile, over compositions. Raises UserError for unequal lengths
+    or fewer than two compositions.
     """
-    first, second, group = np.asarray(first, bool), np.asarray(second, bool), np.asarray(group)
+    first, second, group = (
+        np.asarray(first, bool),
+        np.asarray(second, bool),
+        np.asarray(group),
+    )
     if not len(first) == len(second) == len(group) or len(first) == 0:
         raise UserError(
-            f"the models must be right or wrong on the same images; got {len(first)}, {len(second)}, {len(group)}"
+            f"the models must be right or wrong on the same images; got {len(first)}, "
+            f"{len(second)}, {len(group)}"
         )
     _, number = np.unique(group, return_inverse=True)
     sizes = np.bincount(number)
     if len(sizes) < 2:
-        raise UserError("the images show one composition only: no interval over compositions can be given")
+        raise UserError(
+            "the images show one composition only: no interval over compositions can be given"
+        )
     gained = np.bincount(number, weights=first.astype(float) - second)
-    weights = np.random.default_rng(seed).multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=draws)
+    weights = np.random.default_rng(seed).multinomial(
+        len(sizes), np.full(len(sizes), 1 / len(sizes)), size=draws
+    )
     low, high = np.quantile((weights @ gained) / (weights @ sizes), (0.025, 0.975))
     b, c = int((first & ~second).sum()), int((second & ~first).sum())
     p = float(binomtest(b, b + c).pvalue) if b + c else 1.0
@@ -67,20 +87,28 @@ def compare(first: np.ndarray, second: np.ndarray, group: np.ndarray, draws: int
     )
 
 
-def hits(predictions: Predictions, split: str, kind: str = "composition") -> tuple[list[str], np.ndarray, np.ndarray]:
+def hits(
+    predictions: Predictions, split: str, kind: str = "composition"
+) -> tuple[list[str], np.ndarray, np.ndarray]:
     """(sample ids, bool right, int composition of each image) of a split, in the table's order.
 
-    An unreadable image is wrong. Raises UserError for an absent split or what the candidates cannot name.
+    An unreadable image is wrong. Raises UserError for an absent split or what the candidates cannot
+    name.
     """
     if kind not in KINDS:
         raise UserError(f"unknown kind {kind!r}; choose one of {', '.join(KINDS)}")
     if split not in predictions.candidates:
-        raise UserError(f"the table has no split {split!r}; it has {', '.join(predictions.candidates)}")
+        raise UserError(
+            f"the table has no split {split!r}; it has {', '.join(predictions.candidates)}"
+        )
     rows, listed = predictions.split(split), predictions.candidates[split]
     attribute, thing = np.array(listed.attributes), np.array(listed.objects)
-    if (kind != "object" and (attribute < 0).all()) or (kind != "attribute" and (thing < 0).all()):
+    if (kind != "object" and (attribute < 0).all()) or (
+        kind != "attribute" and (thing < 0).all()
+    ):
         raise UserError(
-            f"the candidates ({listed.mode}) cannot tell which {kind} was answered; compare by object or attribute"
+            f"the candidates ({listed.mode}) cannot tell which {kind} was answered; compare by "
+            "object or attribute"
         )
     answered = np.array([bool(top) for top in rows["top"]])
     best = np.array([top[0] if top else 0 for top in rows["top"]], dtype=int)
@@ -93,8 +121,14 @@ def hits(predictions: Predictions, split: str, kind: str = "composition") -> tup
     return rows["sample_id"], answered & same[kind], composition_numbers(rows)
 
 
-def compare_tables(first: Predictions, second: Predictions, split: str = "ood", kind: str = "composition") -> Paired:
-    """Compare two tables of the runner on one split. Raises UserError unless they hold the same images.
+def compare_tables(
+    first: Predictions,
+    second: Predictions,
+    split: str = "ood",
+    kind: str = "composition",
+) -> Paired:
+    """Compare two tables of the runner on one split. Raises UserError unless they hold the same
+    images.
 
     The candidate lists must agree, too, unless only objects are compared.
     """
@@ -102,12 +136,14 @@ def compare_tables(first: Predictions, second: Predictions, split: str = "ood", 
     others, two, _ = hits(second, split, kind)
     if sorted(ids) != sorted(others):
         raise UserError(
-            f"the tables do not hold the same images of {split}: {len(set(ids) ^ set(others))} are in one only"
+            f"the tables do not hold the same images of {split}: {len(set(ids) ^ set(others))} are "
+            "in one only"
         )
     lists = {p.candidates[split].hash for p in (first, second)}
     if len(lists) > 1 and kind != "object":
         raise UserError(
-            "the models chose among different candidates; run both with the same --candidates, or compare by object"
+            "the models chose among different candidates; run both with the same --candidates, or "
+            "compare by object"
         )
     order = {sample: place for place, sample in enumerate(others)}
     return compare(one, two[[order[sample] for sample in ids]], group)

@@ -12,14 +12,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from aobench.audit.checkpoints import plan_hash
 from aobench.audit.counter import Plan
 from aobench.audit.files import expand
 from aobench.audit.layouts import LAYOUTS
-from aobench.audit.names import Vocabulary, published
-from aobench.audit.parts import plan_hash
-from aobench.audit.results import Audit, write_results
+from aobench.audit.output import Audit, write_results
 from aobench.audit.rules import check_rules
 from aobench.audit.scan import Outcome, Source, scan
+from aobench.audit.vocabulary import Vocabulary, published
 from aobench.errors import UserError
 
 ENGINES = ("polars", "ray")
@@ -42,31 +42,49 @@ def audit(
     on_bad_file: str = "stop",
     hash_files: bool = True,
 ) -> Audit:
-    """Count the compositions that captions show, and write matrices, marginals, examples and a manifest to ``out``.
+    """Count the compositions that captions show, and write matrices, marginals, examples and a
+    manifest to ``out``.
 
-    ``captions``: files, folders, globs or URLs. ``sketch``: different captions counted exactly per composition; beyond,
-    they are estimated (0: not counted). ``examples``: captions kept per composition. ``sample``: the share of rows
-    counted, drawn by file name and row. ``workers``: threads, or Ray's tasks; default: one a core. A second call with
-    the same ``out`` reads only files that are new or were changed. Raises UserError for bad input, for captions of
-    which none is left to count, and for a broken file unless ``on_bad_file`` is ``skip``.
+    ``captions``: files, folders, globs or URLs. ``sketch``: different captions counted exactly per
+    composition; beyond, they are estimated (0: not counted). ``examples``: captions kept per
+    composition. ``sample``: the share of rows counted, drawn by file name and row. ``workers``:
+    threads, or Ray's tasks; default: one a core. A second call with the same ``out`` reads only
+    files that are new or were changed. Raises UserError for bad input, for captions of which none
+    is left to count, and for a broken file unless ``on_bad_file`` is ``skip``.
     """
     began = time.perf_counter()
-    if isinstance(sample, bool) or not isinstance(sample, int | float) or not 0 < sample <= 1:
+    if (
+        isinstance(sample, bool)
+        or not isinstance(sample, int | float)
+        or not 0 < sample <= 1
+    ):
         raise UserError(f"the sample is a share above 0 and at most 1; got {sample!r}")
     for what, value, least, most in (
         ("examples", examples, 0, MOST_EXAMPLES),
         ("sketch", sketch, 0, MOST_SKETCH),
         ("workers", 1 if workers is None else workers, 1, MOST_WORKERS),
     ):
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise UserError(f"{what} takes a whole number from {least:,} to {most:,}; got {value!r}")
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int)
+            or not least <= value <= most
+        ):
+            raise UserError(
+                f"{what} takes a whole number from {least:,} to {most:,}; got {value!r}"
+            )
     if sketch in (1, 2):
-        raise UserError("a sketch of 1 or 2 gives no estimate of different captions; use 0, or 3 and more")
+        raise UserError(
+            "a sketch of 1 or 2 gives no estimate of different captions; use 0, or 3 and more"
+        )
     asked = check_rules([rules] if isinstance(rules, str) else rules)
     plan = Plan(vocabulary or published(), asked, sketch, examples, sample)
     if layout is not None and layout not in LAYOUTS:
-        raise UserError(f"unknown layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}")
-    _refuse_too_large(plan, (workers or os.cpu_count() or 1) if engine == "polars" else 1)
+        raise UserError(
+            f"unknown layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}"
+        )
+    _refuse_too_large(
+        plan, (workers or os.cpu_count() or 1) if engine == "polars" else 1
+    )
     if on_bad_file not in ("stop", "skip"):
         raise UserError(f"on_bad_file is 'stop' or 'skip', not {on_bad_file!r}")
     _refuse_no_path(Path(out))
@@ -79,18 +97,27 @@ def audit(
         outcome = run(files.paths, plan, parts, source, workers)
         seconds = time.perf_counter() - began
         manifest = _manifest(plan, source, outcome, engine, workers, seconds)
-        return write_results(Path(out), plan, outcome, parts, {**manifest, "left_out": files.left_out})
+        return write_results(
+            Path(out), plan, outcome, parts, {**manifest, "left_out": files.left_out}
+        )
 
 
 def _refuse_too_large(plan: Plan, workers: int) -> None:
-    """UserError where the tallies of so many workers, and the one that they are merged into, don't fit this machine."""
+    """UserError where the tallies of so many workers, and the one that they are merged into,
+    don't fit this machine.
+    """
     cells = len(plan.rules) * plan.vocabulary.shape[0] * plan.vocabulary.shape[1]
     needed = (workers + 1) * cells * (24 + 8 * plan.sketch + 16 * plan.examples)
-    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else needed
+    there = (
+        os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if hasattr(os, "sysconf")
+        else needed
+    )
     if needed > 4 * there:  # cells that are never seen take none
         raise UserError(
             f"this would take up to {needed / 1e9:,.1f} GB of memory, and the machine has "
-            f"{there / 1e9:,.1f}: ask for fewer workers, examples, rules or names, or a smaller sketch"
+            f"{there / 1e9:,.1f}: ask for fewer workers, examples, rules or names, or a smaller "
+            "sketch"
         )
 
 
@@ -99,17 +126,23 @@ def _refuse_no_path(out: Path) -> None:
         if b"\0" in os.fsencode(out):
             raise ValueError("embedded null byte")
     except ValueError as error:  # NUL, or half a character
-        raise UserError(f"{str(out)!a} can't be a folder's name ({error}); name another with --out") from error
+        raise UserError(
+            f"{str(out)!a} can't be a folder's name ({error}); name another with --out"
+        ) from error
 
 
 @contextlib.contextmanager
 def alone_in(out: Path) -> Iterator[None]:
-    """No other audit writes to ``out`` meanwhile. UserError where one does, or where it can't be a folder."""
+    """No other audit writes to ``out`` meanwhile. UserError where one does, or where it can't be
+    a folder.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock = (out / ".lock").open("w")
     except OSError as error:
-        raise UserError(f"{out} can't be written to ({error.strerror}); name another folder with --out") from error
+        raise UserError(
+            f"{out} can't be written to ({error.strerror}); name another folder with --out"
+        ) from error
     with lock:
         try:
             import fcntl
@@ -119,7 +152,9 @@ def alone_in(out: Path) -> Iterator[None]:
             pass
         except OSError as error:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                raise UserError(f"another audit is writing to {out}; wait for it, or name another --out") from error
+                raise UserError(
+                    f"another audit is writing to {out}; wait for it, or name another --out"
+                ) from error
             # a file system without locks: go on without one
         yield
 
@@ -142,19 +177,31 @@ def _version(name: str) -> str | None:
 
 
 def _manifest(
-    plan: Plan, source: Source, outcome: Outcome, engine: str, workers: int | None, seconds: float
+    plan: Plan,
+    source: Source,
+    outcome: Outcome,
+    engine: str,
+    workers: int | None,
+    seconds: float,
 ) -> dict[str, Any]:
     """What made the counts; `write_results` adds the totals and the rules."""
     names = plan.vocabulary
     read = [r for r in outcome.records if "error" not in r and not r.get("resumed")]
     rows = sum(r["rows"] for r in read)
     return {
-        "made_by": {p: _version(p) for p in ("imagenet-ao", "polars", "pyarrow", "numpy", "numba", "ray")}
+        "made_by": {
+            p: _version(p)
+            for p in ("imagenet-ao", "polars", "pyarrow", "numpy", "numba", "ray")
+        }
         | {"python": platform.python_version()},
         "engine": engine,
         "workers": workers,
-        "vocabulary": {"hash": names.hash, "attributes": len(names.attributes), "objects": len(names.objects),
-                       "synonyms": bool(names.synonyms)},
+        "vocabulary": {
+            "hash": names.hash,
+            "attributes": len(names.attributes),
+            "objects": len(names.objects),
+            "synonyms": bool(names.synonyms),
+        },
         "plan_hash": plan_hash(plan, source.column, source.layout),
         "sample": plan.sample,
         "sketch": plan.sketch,
@@ -163,4 +210,4 @@ def _manifest(
         "captions_per_second": round(rows / seconds) if rows else None,
         "files": outcome.records,
         "skipped_files": [r["path"] for r in outcome.records if "error" in r],
-    }  # fmt: skip
+    }

@@ -8,11 +8,17 @@ from functools import cached_property
 
 import numpy as np
 
-from aobench.audit.counts import Sparse, Tally, Totals
-from aobench.audit.names import Vocabulary
+from aobench.audit.compiled import (
+    AuthorTables,
+    WordTables,
+    author_tables,
+    lowers_letter_by_letter,
+    word_tables,
+)
 from aobench.audit.rules import WORD_RULES
-from aobench.audit.tables import AuthorTables, WordTables, author_tables, lowers_letter_by_letter, word_tables
-from aobench.audit.text import character_tables, lower_table, normal, unsettled
+from aobench.audit.tally import Sparse, Tally, Totals
+from aobench.audit.vocabulary import Vocabulary
+from aobench.audit.words import character_tables, lower_table, normal, unsettled
 
 #: An example caption is cut after so many bytes: it may stand for thousands of compositions.
 EXAMPLE_BYTES = 1000
@@ -20,7 +26,9 @@ EXAMPLE_BYTES = 1000
 
 @dataclass(frozen=True)
 class Chunk:
-    """Captions in one buffer: ``data`` uint8, ``begins`` and ``stops`` int64 (n), nulls (empty), row of the first."""
+    """Captions in one buffer: ``data`` uint8, ``begins`` and ``stops`` int64 (n), nulls (empty),
+    row of the first.
+    """
 
     data: np.ndarray
     begins: np.ndarray
@@ -41,17 +49,31 @@ class Chunk:
     @classmethod
     def of(cls, captions: Iterable[str | bytes | None], first_row: int = 0) -> Chunk:
         """A chunk of Python strings, or of bytes that should be UTF-8."""
-        coded = [c.encode("utf-8", "surrogatepass") if isinstance(c, str) else c for c in captions]
+        coded = [
+            c.encode("utf-8", "surrogatepass") if isinstance(c, str) else c
+            for c in captions
+        ]
         offsets = np.cumsum([0, *(len(c or b"") for c in coded)]).astype(np.int64)
         data = np.frombuffer(b"".join(c or b"" for c in coded), np.uint8)
-        return cls(data, offsets[:-1], offsets[1:], sum(c is None for c in coded), first_row)
+        return cls(
+            data, offsets[:-1], offsets[1:], sum(c is None for c in coded), first_row
+        )
 
     def settled(self, rows: np.ndarray) -> Chunk:
         """The chunk with the captions of these places as `normal` gives them."""
         texts = Chunk.of(normal(self.text(row)) for row in rows.tolist())
         begins, stops = self.begins.copy(), self.stops.copy()
-        begins[rows], stops[rows] = texts.begins + len(self.data), texts.stops + len(self.data)
-        return Chunk(np.concatenate([self.data, texts.data]), begins, stops, self.nulls, self.first_row)
+        begins[rows], stops[rows] = (
+            texts.begins + len(self.data),
+            texts.stops + len(self.data),
+        )
+        return Chunk(
+            np.concatenate([self.data, texts.data]),
+            begins,
+            stops,
+            self.nulls,
+            self.first_row,
+        )
 
 
 @dataclass(frozen=True)
@@ -76,7 +98,11 @@ class Plan:
 
     def cells(self, rule: str) -> int:
         """Number of cells of a rule: its compositions, or the authors' pairs of words."""
-        return int(self.authors.cells.max()) + 1 if rule == "authors" else int(np.prod(self.vocabulary.shape))
+        return (
+            int(self.authors.cells.max()) + 1
+            if rule == "authors"
+            else int(np.prod(self.vocabulary.shape))
+        )
 
     def cell_table(self, rule: str) -> np.ndarray:
         """int (attributes, objects): the cell of each composition."""
@@ -86,7 +112,9 @@ class Plan:
 
 
 def kept_rows(first_row: int, n: int, file_seed: int, sample: float) -> np.ndarray:
-    """Which rows are in the sample, bool (n); empty where all are. Depends only on the file's name and the row."""
+    """Which rows are in the sample, bool (n); empty where all are. Depends only on the file's
+    name and the row.
+    """
     if sample >= 1:
         return np.zeros(0, np.bool_)
     with np.errstate(over="ignore"):
@@ -99,7 +127,9 @@ def kept_rows(first_row: int, n: int, file_seed: int, sample: float) -> np.ndarr
 
 @dataclass
 class Part:
-    """All counts of one file, or of a merger of files. ``texts``: row -> caption, of the examples."""
+    """All counts of one file, or of a merger of files. ``texts``: row -> caption, of the
+    examples.
+    """
 
     rules: dict[str, Sparse]
     attribute_counts: np.ndarray
@@ -115,21 +145,45 @@ class Counter:
         self.plan = plan
         rules = tuple(rule for rule in WORD_RULES if rule in plan.rules)
         shape = plan.vocabulary.shape
-        self.slots = tuple(rules.index(rule) if rule in rules else -1 for rule in WORD_RULES)
+        self.slots = tuple(
+            rules.index(rule) if rule in rules else -1 for rule in WORD_RULES
+        )
         # A rule takes a slot even where none is asked for: the kernels' types stay the same.
-        self.tally = Tally(rules or ("none",), plan.cells("words") if rules else 1, plan.sketch, plan.examples)
-        self.authors = Tally(("authors",), plan.cells("authors"), plan.sketch, plan.examples) if self._authors else None
+        self.tally = Tally(
+            rules or ("none",),
+            plan.cells("words") if rules else 1,
+            plan.sketch,
+            plan.examples,
+        )
+        self.authors = (
+            Tally(("authors",), plan.cells("authors"), plan.sketch, plan.examples)
+            if self._authors
+            else None
+        )
         near = any(slot >= 0 for slot in self.slots[1:])
         self.last = np.full((2, plan.cells("words") if near else 1), -1, np.int64)
-        self.attribute_counts, self.object_counts = (np.zeros(n, np.int64) for n in shape)
-        self.author_words = np.zeros(len(plan.authors.words) if self._authors else 1, np.int64)
+        self.attribute_counts, self.object_counts = (
+            np.zeros(n, np.int64) for n in shape
+        )
+        self.author_words = np.zeros(
+            len(plan.authors.words) if self._authors else 1, np.int64
+        )
         self.totals = Totals()
         self.texts: dict[int, str] = {}
         w = plan.words
         self._tables = (
-            character_tables(), (w.word_keys, w.word_values), (w.edge_keys, w.edge_values, w.inner),
-            (w.spans, w.attribute_ids, w.attribute_written, w.object_ids, w.object_written), (*shape, w.longest),
-        )  # fmt: skip
+            character_tables(),
+            (w.word_keys, w.word_values),
+            (w.edge_keys, w.edge_values, w.inner),
+            (
+                w.spans,
+                w.attribute_ids,
+                w.attribute_written,
+                w.object_ids,
+                w.object_written,
+            ),
+            (*shape, w.longest),
+        )
 
     @property
     def _authors(self) -> bool:
@@ -142,14 +196,29 @@ class Counter:
 
         n = len(chunk)
         keep = kept_rows(chunk.first_row, n, file_seed, self.plan.sample)
-        hashes, wanted, marks = np.zeros(n, np.uint64), np.zeros(n, np.bool_), np.zeros(n, np.uint8)
+        hashes, wanted, marks = (
+            np.zeros(n, np.uint64),
+            np.zeros(n, np.bool_),
+            np.zeros(n, np.uint8),
+        )
         mark_unsettled(chunk.data, chunk.begins, chunk.stops, keep, unsettled(), marks)
         odd = np.flatnonzero(marks & 1)
         plain = chunk.settled(odd) if len(odd) else chunk
         words = count_words(
-            plain.data, plain.begins, plain.stops, keep, chunk.first_row, *self._tables, self.slots, self.tally.arrays,
-            self.last, self.attribute_counts, self.object_counts, hashes, wanted,
-        )  # fmt: skip
+            plain.data,
+            plain.begins,
+            plain.stops,
+            keep,
+            chunk.first_row,
+            *self._tables,
+            self.slots,
+            self.tally.arrays,
+            self.last,
+            self.attribute_counts,
+            self.object_counts,
+            hashes,
+            wanted,
+        )
         if self.authors is not None:
             self._count_authors(chunk, keep, self.authors, hashes, wanted)
         for index in np.flatnonzero(wanted).tolist():
@@ -157,35 +226,72 @@ class Counter:
         sizes = chunk.stops - chunk.begins
         self.totals.add(
             Totals(
-                n, int(keep.sum()) if len(keep) else n, chunk.nulls, int((sizes == 0).sum()) - chunk.nulls,
-                int(sizes.sum()), int(words), int(hashes.sum(dtype=np.uint64)), int((marks >> 1).sum()),
+                n,
+                int(keep.sum()) if len(keep) else n,
+                chunk.nulls,
+                int((sizes == 0).sum()) - chunk.nulls,
+                int(sizes.sum()),
+                int(words),
+                int(hashes.sum(dtype=np.uint64)),
+                int((marks >> 1).sum()),
             )
-        )  # fmt: skip
+        )
         return n
 
     def _count_authors(
-        self, chunk: Chunk, keep: np.ndarray, tally: Tally, hashes: np.ndarray, wanted: np.ndarray
+        self,
+        chunk: Chunk,
+        keep: np.ndarray,
+        tally: Tally,
+        hashes: np.ndarray,
+        wanted: np.ndarray,
     ) -> None:
         from aobench.audit.kernel import count_authors
 
         a = self.plan.authors
         if not lowers_letter_by_letter(self.plan.vocabulary):
-            chunk = Chunk.of((chunk.text(i).lower() for i in range(len(chunk))), chunk.first_row)
+            chunk = Chunk.of(
+                (chunk.text(i).lower() for i in range(len(chunk))), chunk.first_row
+            )
         count_authors(
-            chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row, lower_table(), a.symbols, a.steps,
-            a.found_start, a.found, a.cell_of, 0, tally.arrays, self.author_words, hashes, wanted,
-        )  # fmt: skip
+            chunk.data,
+            chunk.begins,
+            chunk.stops,
+            keep,
+            chunk.first_row,
+            lower_table(),
+            a.symbols,
+            a.steps,
+            a.found_start,
+            a.found,
+            a.cell_of,
+            0,
+            tally.arrays,
+            self.author_words,
+            hashes,
+            wanted,
+        )
 
     def take(self) -> Part:
         """What was counted since the last call; the counter starts anew."""
-        rules = {rule: self.tally.sparse(rule) for rule in self.tally.rules if rule != "none"}
+        rules = {
+            rule: self.tally.sparse(rule) for rule in self.tally.rules if rule != "none"
+        }
         if self.authors is not None:
             rules["authors"] = self.authors.sparse("authors")
             self.authors.clear()
         self.tally.clear()
         self.last[:] = -1
-        texts = {int(row): self.texts[int(row)] for s in rules.values() for row in s.rows}
-        part = Part(rules, self.attribute_counts.copy(), self.object_counts.copy(), self.totals, texts)
+        texts = {
+            int(row): self.texts[int(row)] for s in rules.values() for row in s.rows
+        }
+        part = Part(
+            rules,
+            self.attribute_counts.copy(),
+            self.object_counts.copy(),
+            self.totals,
+            texts,
+        )
         self.attribute_counts[:] = self.object_counts[:] = 0
         self.author_words[:] = 0
         self.totals, self.texts = Totals(), {}
@@ -193,7 +299,9 @@ class Counter:
 
 
 def merge_parts(plan: Plan, parts: Sequence[tuple[int, Part]]) -> Part:
-    """One part of several; each comes with what its rows are moved by. Texts are not moved, and left out."""
+    """One part of several; each comes with what its rows are moved by. Texts are not moved, and
+    left out.
+    """
     rules = {}
     for rule in plan.rules:
         tally = Tally((rule,), plan.cells(rule), plan.sketch, plan.examples)

@@ -1,4 +1,6 @@
-"""Caption files: which ones a pattern names, of what kind they are, and their bytes; on this machine or by URL."""
+"""Caption files: which ones a pattern names, of what kind they are, and their bytes; on this
+machine or by URL.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,16 @@ from aobench.files import read_json
 
 #: Ending, with or without .gz or .zst -> kind of file.
 KINDS = {
-    ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
-    ".txt": "text", ".tar": "tar", ".tgz": "tar",
-}  # fmt: skip
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".txt": "text",
+    ".tar": "tar",
+    ".tgz": "tar",
+}
 PACKED = (".gz", ".zst")
 
 UTF8_MARK, UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
@@ -38,7 +47,9 @@ class BadFileError(Exception):
 
 @dataclass
 class Files:
-    """``paths``: the files that patterns name. ``left_out``: what lay in a folder or glob and is no caption file."""
+    """``paths``: the files that patterns name. ``left_out``: what lay in a folder or glob and is
+    no caption file.
+    """
 
     paths: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
@@ -68,29 +79,38 @@ def kind_of(path: str) -> str:
     kind = _kind(path)
     if kind is None:
         listed = ", ".join(KINDS)
-        raise UserError(f"{path} is of no known kind; the endings are: {listed}, all but .parquet also with .gz, .zst")
+        raise UserError(
+            f"{path} is of no known kind; the endings are: {listed}, all but .parquet also with "
+            ".gz, .zst"
+        )
     return kind
 
 
 def is_remote(path: str) -> bool:
-    """Whether the path is a URL such as hf://datasets/org/name/file.parquet or s3://bucket/file.parquet."""
+    """Whether the path is a URL such as hf://datasets/org/name/file.parquet or
+    s3://bucket/file.parquet.
+    """
     return "://" in path
 
 
-# --- which files ------------------------------------------------------------------------------------------------------
+# --- which files
+# --------------------------------------------------------------------------------------------------
 
 
 def expand(patterns: Sequence[str], out: Path | None = None) -> Files:
-    """The files that paths, folders and globs name, each once, sorted within its pattern. UserError for none.
+    """The files that paths, folders and globs name, each once, sorted within its pattern. UserError
+    for none.
 
-    Of folders and globs, hidden files (``.x``, ``_x``) and unknown kinds are left out, and so is what an audit wrote;
-    ``out`` is the folder of the audit to come. A tar beside a table of the same name is refused: downloaders write the
-    captions into both.
+    Of folders and globs, hidden files (``.x``, ``_x``) and unknown kinds are left out, and so is
+    what an audit wrote; ``out`` is the folder of the audit to come. A tar beside a table of the
+    same name is refused: downloaders write the captions into both.
     """
     found: dict[str, str] = {}
     files = Files()
     for pattern in patterns:
-        named, several = _remote(pattern) if is_remote(pattern) else _local(pattern, out)
+        named, several = (
+            _remote(pattern) if is_remote(pattern) else _local(pattern, out)
+        )
         if several:
             files.left_out += [path for path in named if not _is_caption_file(path)]
             named = [path for path in named if _is_caption_file(path)]
@@ -114,17 +134,32 @@ def _local(pattern: str, out: Path | None) -> tuple[list[str], bool]:
         if own == _real(Path(pattern)):
             raise UserError(f"--out {out} is the folder that is read; name another")
         paths = sorted(_below(Path(pattern)))
-        audits = {_real(path.parent) for path in paths if path.name == "manifest.json" and _is_audit(path)}
+        audits = {
+            _real(path.parent)
+            for path in paths
+            if path.name == "manifest.json" and _is_audit(path)
+        }
         audits |= {own} if own else set()
-        inside = {place: audits & {_real(place), *_real(place).parents} for place in {p.parent for p in paths}}
+        inside = {
+            place: audits & {_real(place), *_real(place).parents}
+            for place in {p.parent for p in paths}
+        }
         return [str(p) for p in paths if not inside[p.parent]], True
     if Path(pattern).exists() or Path(pattern).is_symlink():
         if not Path(pattern).is_file() and Path(pattern).exists():
-            raise UserError(f"{pattern} is no regular file; write its captions to one first")
+            raise UserError(
+                f"{pattern} is no regular file; write its captions to one first"
+            )
         return [pattern], False
-    named = sorted(path for path in glob.glob(pattern, recursive=True) if _may_be_read(Path(path)))  # noqa: PTH207
+    named = sorted(
+        path
+        for path in glob.glob(pattern, recursive=True)  # noqa: PTH207
+        if _may_be_read(Path(path))
+    )
     if own is not None:
-        named = [path for path in named if not Path(path).absolute().is_relative_to(own)]
+        named = [
+            path for path in named if not Path(path).absolute().is_relative_to(own)
+        ]
     return named, True
 
 
@@ -139,10 +174,14 @@ def shown(path: str) -> str:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """The files in a folder and below, but for hidden folders. UserError for a folder that can't be read."""
+    """The files in a folder and below, but for hidden folders. UserError for a folder that can't
+    be read.
+    """
 
     def stop(error: OSError) -> None:
-        raise UserError(f"the folder {error.filename} can't be read ({error.strerror}); leave it out or mend it")
+        raise UserError(
+            f"the folder {error.filename} can't be read ({error.strerror}); leave it out or mend it"
+        )
 
     seen = {os.path.realpath(folder)}
     for place, folders, names in os.walk(folder, onerror=stop, followlinks=True):
@@ -153,11 +192,15 @@ def _below(folder: Path) -> Iterator[Path]:
                 fresh[name] = real
         seen |= set(fresh.values())
         folders[:] = fresh
-        yield from (path for path in (Path(place, name) for name in names) if _may_be_read(path))
+        yield from (
+            path for path in (Path(place, name) for name in names) if _may_be_read(path)
+        )
 
 
 def _may_be_read(path: Path) -> bool:
-    """A file, or a link to nothing, which is told when it is read: captions that are missing are no novelty."""
+    """A file, or a link to nothing, which is told when it is read: captions that are missing are
+    no novelty.
+    """
     return path.is_file() or (path.is_symlink() and not path.is_dir())
 
 
@@ -182,29 +225,41 @@ def _refuse_pairs(paths: Sequence[str]) -> None:
         if "tar" in found and len(found) > 1:
             table = next(path for kind, path in found.items() if kind != "tar")
             raise UserError(
-                f"{found['tar']} and {table} stand side by side and would count each caption twice; "
+                f"{found['tar']} and {table} stand side by side and would count each caption "
+                "twice; "
                 "name one kind, such as 'FOLDER/*.parquet'"
             )
 
 
-# --- remote files -----------------------------------------------------------------------------------------------------
+# --- remote files
+# --------------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def remote_is_one_line(path: str) -> Iterator[None]:
-    """Turn whatever a remote file system raises into a UserError; there is no list of what they may raise."""
+    """Turn whatever a remote file system raises into a UserError; there is no list of what they
+    may raise.
+    """
     try:
         yield
     except (UserError, BadFileError):
         raise
     except Exception as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        why = f"{type(error).__name__}: {lines[0][:200]}" if lines and lines[0] != path else type(error).__name__
-        raise UserError(f"{path} cannot be reached ({why}); check the URL, the network and the credentials") from error
+        why = (
+            f"{type(error).__name__}: {lines[0][:200]}"
+            if lines and lines[0] != path
+            else type(error).__name__
+        )
+        raise UserError(
+            f"{path} cannot be reached ({why}); check the URL, the network and the credentials"
+        ) from error
 
 
 def file_system(url: str) -> tuple[Any, str]:
-    """An fsspec file system and the path in it. Amazon's and Google's stores are read by pyarrow, which is here."""
+    """An fsspec file system and the path in it. Amazon's and Google's stores are read by
+    pyarrow, which is here.
+    """
     scheme, _, rest = url.partition("://")
     if scheme in _ARROW_SCHEMES:
         from fsspec.implementations.arrow import ArrowFSWrapper
@@ -228,11 +283,15 @@ def _remote(pattern: str) -> tuple[list[str], bool]:
         system, path = file_system(pattern)
         if system.exists(path):  # a file may bear such a name
             return [pattern], False
-        return sorted(p if is_remote(p) else f"{scheme}://{p}" for p in system.glob(path)), True
+        return sorted(
+            p if is_remote(p) else f"{scheme}://{p}" for p in system.glob(path)
+        ), True
 
 
 def file_facts(path: str) -> dict[str, Any]:
-    """``path``, ``size`` in bytes and ``changed``: a time stamp or tag, None where a remote system doesn't tell."""
+    """``path``, ``size`` in bytes and ``changed``: a time stamp or tag, None where a remote
+    system doesn't tell.
+    """
     if not is_remote(path):
         stat = Path(path).stat()
         return {"path": path, "size": stat.st_size, "changed": stat.st_mtime_ns}
@@ -245,11 +304,14 @@ def file_facts(path: str) -> dict[str, Any]:
 
 
 def parquet_source(path: str) -> Any:
-    """What polars reads a Parquet file by: its path, or for a web address, whose query it would drop, a stream."""
+    """What polars reads a Parquet file by: its path, or for a web address, whose query it would
+    drop, a stream.
+    """
     return open_bytes(path) if path.lower().startswith(_WEB) else path
 
 
-# --- bytes ------------------------------------------------------------------------------------------------------------
+# --- bytes
+# --------------------------------------------------------------------------------------------------
 
 
 def open_bytes(path: str) -> IO[bytes]:
@@ -266,12 +328,17 @@ def open_bytes(path: str) -> IO[bytes]:
     if name.endswith(".zst"):
         import pyarrow as pa
 
-        return cast("IO[bytes]", io.BufferedReader(cast(Any, pa.CompressedInputStream(stream, "zstd"))))
+        return cast(
+            "IO[bytes]",
+            io.BufferedReader(cast(Any, pa.CompressedInputStream(stream, "zstd"))),
+        )
     return cast("IO[bytes]", stream)
 
 
 def check_encoding(start: bytes) -> None:
-    """ValueError where the first bytes of a text are UTF-16: by its mark, or by a NUL in every other place."""
+    """ValueError where the first bytes of a text are UTF-16: by its mark, or by a NUL in every
+    other place.
+    """
     head = start[:4096]
     places = [place % 2 for place, byte in enumerate(head) if byte == 0]
     every_other = len(places) * 16 > len(head) and len(set(places)) == 1
@@ -280,7 +347,9 @@ def check_encoding(start: bytes) -> None:
 
 
 def lines_of(stream: IO[bytes]) -> Iterator[bytes]:
-    """The lines of a stream without their ends: newline, carriage return or both. ValueError for an endless one."""
+    """The lines of a stream without their ends: newline, carriage return or both. ValueError for
+    an endless one.
+    """
     left, count = b"", 0
     while block := stream.read(1 << 20):
         block = left + block
@@ -290,6 +359,9 @@ def lines_of(stream: IO[bytes]) -> Iterator[bytes]:
         count += len(lines)
         yield from lines
         if len(left) > LONGEST_LINE:
-            raise ValueError(f"line {count + 1:,} is over {LONGEST_LINE >> 20} MiB: this is no file of JSON lines")
+            raise ValueError(
+                f"line {count + 1:,} is over {LONGEST_LINE >> 20} MiB: this is no file of JSON "
+                "lines"
+            )
     if left:
         yield left.removesuffix(b"\r")

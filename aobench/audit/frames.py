@@ -10,7 +10,9 @@ from aobench.audit.counter import Chunk
 
 
 def series_chunk(column: Any, row: int) -> Chunk:
-    """A column of text or bytes, or of lists of them, which count as so many rows; an empty list is one null."""
+    """A column of text or bytes, or of lists of them, which count as so many rows; an empty list
+    is one null.
+    """
     import polars as pl
 
     series = column if isinstance(column, pl.Series) else pl.Series("", column)
@@ -28,6 +30,8 @@ def series_chunk(column: Any, row: int) -> Chunk:
         else np.zeros(1, np.int64)
     )
     content = (
-        np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
+        np.frombuffer(data, np.uint8)
+        if data is not None and data.size
+        else np.zeros(0, np.uint8)
     )
     return Chunk(content, offsets[:-1], offsets[1:], nulls, row)

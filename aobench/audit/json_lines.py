@@ -1,5 +1,5 @@
-"""Captions out of JSON lines. pyarrow's parser reads them, with the caption's type fixed: text, or a
-list of texts.
+"""Captions out of JSON lines. pyarrow's parser reads them, with the caption's type fixed: text, or
+a list of texts.
 
 Where it stops, because a line is another type, holds NaN or isn't JSON, the file is read on line
 by line under the same rules, which tells the line; so the answer doesn't depend on which of the
@@ -24,10 +24,16 @@ from aobench.audit.layouts import ColumnError, named_column
 FIRST_LINES = 100
 #: Bytes parsed at a time, rows of a chunk that is read line by line.
 BLOCK_BYTES, CHUNK_ROWS = 1 << 22, 65_536
-_KINDS: dict[type, str] = {dict: "a JSON object", list: "a list in a list", bool: "true or false"}
+_KINDS: dict[type, str] = {
+    dict: "a JSON object",
+    list: "a list in a list",
+    bool: "true or false",
+}
 
 
-def json_line_chunks(path: str, column: str | None, layout: str | None) -> Iterator[Chunk]:
+def json_line_chunks(
+    path: str, column: str | None, layout: str | None
+) -> Iterator[Chunk]:
     """The captions of a file of JSON objects. ValueError with the line where one is none."""
     with open_bytes(path) as stream:
         start = stream.read(4096)
@@ -103,7 +109,9 @@ def _objects(
             try:
                 # What isn't UTF-8 is counted as such, not refused: the parser takes it as it is,
                 # too.
-                value = json.loads(text.decode("utf-8", "surrogateescape"), object_pairs_hook=hook)
+                value = json.loads(
+                    text.decode("utf-8", "surrogateescape"), object_pairs_hook=hook
+                )
             except RecursionError:
                 raise ValueError(f"line {line:,} is nested too deep") from None
             except ValueError as error:
@@ -121,7 +129,11 @@ def captions_in(value: Any, where: str) -> list[str | bytes | None]:
     values = value if isinstance(value, list) and value else [value]
     found: list[str | bytes | None] = []
     for one in values:
-        if one is None or one == [] or (isinstance(one, float) and not math.isfinite(one)):
+        if (
+            one is None
+            or one == []
+            or (isinstance(one, float) and not math.isfinite(one))
+        ):
             found.append(None)
         elif isinstance(one, dict | list | bool):
             raise ColumnError(

@@ -1,8 +1,10 @@
-"""The compiled part: bytes of captions in, counts out. Each caption is walked once; memory does not grow with them.
+"""The compiled part: bytes of captions in, counts out. Each caption is walked once; memory does not
+grow with them.
 
-Numba compiles it at first use and keeps the result on disk. The functions release the interpreter's lock, so several
-threads run side by side, each with a `Tally` of its own. A caption's words are known by 64-bit hashes: that two
-different words of a corpus with 10^8 different words and a vocabulary of 10^4 share one has a chance of 10^-7.
+Numba compiles it at first use and keeps the result on disk. The functions release the interpreter's
+lock, so several threads run side by side, each with a `Tally` of its own. A caption's words are
+known by 64-bit hashes: that two different words of a corpus with 10^8 different words and a
+vocabulary of 10^4 share one has a chance of 10^-7.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from aobench.audit.text import BEYOND, HARD, IGNORED, WORD
+from aobench.audit.words import BEYOND, HARD, IGNORED, WORD
 
 _START = np.uint64(0xCBF29CE484222325)
 _PRIME = np.uint64(0x100000001B3)
@@ -64,13 +66,27 @@ def _look_up(keys, values, key):
 
 
 @njit(nogil=True, cache=True)
-def _cut(data, start, end, ascii_table, kinds, folded, word_keys, word_values, hashes, numbers, hard):
-    """Cut one caption into words: fills ``numbers`` (0: not in the vocabulary) and ``hard`` (the gap before it).
+def _cut(
+    data,
+    start,
+    end,
+    ascii_table,
+    kinds,
+    folded,
+    word_keys,
+    word_values,
+    hashes,
+    numbers,
+    hard,
+):
+    """Cut one caption into words: fills ``numbers`` (0: not in the vocabulary) and ``hard`` (the
+    gap before it).
 
-    ``ascii_table`` uint8 (256): a word's character in lower case, _HARD, _SOFT, or _BEYOND for bytes that are not
-    ASCII. The loop over bytes has no branch that depends on where words end, which no processor could foretell: every
-    byte writes the hash so far to the current word's place. Returns the number of words, how many are in the
-    vocabulary, and a hash of all words in their order.
+    ``ascii_table`` uint8 (256): a word's character in lower case, _HARD, _SOFT, or _BEYOND for
+    bytes that are not ASCII. The loop over bytes has no branch that depends on where words end,
+    which no processor could foretell: every byte writes the hash so far to the current word's
+    place. Returns the number of words, how many are in the vocabulary, and a hash of all words in
+    their order.
     """
     n = 0
     inside, broken, gap = False, True, True  # gap: as it was before the current word
@@ -113,7 +129,11 @@ def _find(n, numbers, hard, edge_keys, edge_values, inner, spans, starts, ends, 
     for start in range(n):
         node, at = 0, start
         while at < n and numbers[at] and (at == start or not hard[at]):
-            node = _look_up(edge_keys, edge_values, (np.uint64(node) << _S32) | np.uint64(numbers[at]))
+            node = _look_up(
+                edge_keys,
+                edge_values,
+                (np.uint64(node) << _S32) | np.uint64(numbers[at]),
+            )
             if node == 0:
                 break
             if spans[node, 1] > spans[node, 0] or spans[node, 3] > spans[node, 2]:
@@ -127,8 +147,13 @@ def _find(n, numbers, hard, edge_keys, edge_values, inner, spans, starts, ends, 
 
 @njit(nogil=True, cache=True)
 def _shadow(found, starts, ends, nodes, spans, attribute_lives, object_lives):
-    """Which occurrences stand in no longer name: an object in none at all, an attribute in no object."""
-    any_end, object_end = -1, -1  # furthest ends among the occurrences that start further left
+    """Which occurrences stand in no longer name: an object in none at all, an attribute in no
+    object.
+    """
+    any_end, object_end = (
+        -1,
+        -1,
+    )  # furthest ends among the occurrences that start further left
     i = 0
     while i < found:
         j, here_object = i, -1
@@ -146,7 +171,9 @@ def _shadow(found, starts, ends, nodes, spans, attribute_lives, object_lives):
 
 @njit(nogil=True, cache=True)
 def add_hash(smallest, held, cell, value):
-    """Keep the K smallest different hashes of a cell, sorted: exact up to K captions, an estimate beyond."""
+    """Keep the K smallest different hashes of a cell, sorted: exact up to K captions, an
+    estimate beyond.
+    """
     room, n = smallest.shape[1], held[cell]
     if room == 0 or (n == room and value >= smallest[cell, room - 1]):
         return
@@ -169,7 +196,9 @@ def add_hash(smallest, held, cell, value):
 
 @njit(nogil=True, cache=True)
 def add_example(rows, hashes, held, cell, row, value):
-    """Keep the rows of the first E different captions of a cell, sorted; whether ``row`` came in."""
+    """Keep the rows of the first E different captions of a cell, sorted; whether ``row`` came
+    in.
+    """
     room, n = rows.shape[1], held[cell]
     if room == 0 or (n == room and row >= rows[cell, room - 1]):
         return False
@@ -186,7 +215,10 @@ def add_example(rows, hashes, held, cell, row, value):
         else:
             place = room - 1
     while place > 0 and rows[cell, place - 1] > row:
-        rows[cell, place], hashes[cell, place] = rows[cell, place - 1], hashes[cell, place - 1]
+        rows[cell, place], hashes[cell, place] = (
+            rows[cell, place - 1],
+            hashes[cell, place - 1],
+        )
         place -= 1
     rows[cell, place], hashes[cell, place] = row, value
     return True
@@ -205,8 +237,25 @@ def _hit(slot, cell, row, value, tally):
 
 
 @njit(nogil=True, cache=True)
-def _gather(found, starts, ends, nodes, lives, spans, side, ids, stamp, stamps, first_end, last_start, unique, counts):
-    """The different names of one kind in a caption: earliest end and latest start of each; counts each once."""
+def _gather(
+    found,
+    starts,
+    ends,
+    nodes,
+    lives,
+    spans,
+    side,
+    ids,
+    stamp,
+    stamps,
+    first_end,
+    last_start,
+    unique,
+    counts,
+):
+    """The different names of one kind in a caption: earliest end and latest start of each;
+    counts each once.
+    """
     n = 0
     for k in range(found):
         if lives[k]:
@@ -225,14 +274,36 @@ def _gather(found, starts, ends, nodes, lives, spans, side, ids, stamp, stamps, 
 
 
 @njit(nogil=True, cache=True)
-def _adjacent(found, starts, ends, nodes, attribute_lives, object_lives, hard, n, tables, slots, width, row, value,
-              tally, last):  # fmt: skip
-    """Count the pairs whose object starts right after the attribute's end, no hard gap between them."""
+def _adjacent(
+    found,
+    starts,
+    ends,
+    nodes,
+    attribute_lives,
+    object_lives,
+    hard,
+    n,
+    tables,
+    slots,
+    width,
+    row,
+    value,
+    tally,
+    last,
+):
+    """Count the pairs whose object starts right after the attribute's end, no hard gap between
+    them.
+    """
     spans, attribute_ids, attribute_written, object_ids, object_written = tables
     wanted = False
     for k in range(found):
         after = ends[k] + 1
-        if not attribute_lives[k] or after >= n or hard[after] or spans[nodes[k], 1] == spans[nodes[k], 0]:
+        if (
+            not attribute_lives[k]
+            or after >= n
+            or hard[after]
+            or spans[nodes[k], 1] == spans[nodes[k], 0]
+        ):
             continue
         other = k + 1
         while other < found and starts[other] < after:
@@ -254,14 +325,32 @@ def _adjacent(found, starts, ends, nodes, attribute_lives, object_lives, hard, n
 
 
 @njit(nogil=True, cache=True)
-def count_words(data, begins, stops, keep, first_row, characters, word_table, tree, names, shape, slots, tally, last,
-                attribute_counts, object_counts, text_hashes, wanted):  # fmt: skip
+def count_words(
+    data,
+    begins,
+    stops,
+    keep,
+    first_row,
+    characters,
+    word_table,
+    tree,
+    names,
+    shape,
+    slots,
+    tally,
+    last,
+    attribute_counts,
+    object_counts,
+    text_hashes,
+    wanted,
+):
     """Count a chunk of captions under the rules ``words``, ``adjacent`` and ``adjacent-forms``.
 
-    ``data`` uint8, ``begins`` and ``stops`` int64 (n), ``keep`` bool (n, or empty: all). ``shape``: attributes,
-    objects, words of the longest form. ``slots``: each rule's place in the tally, or -1. ``last`` int64 (2, cells):
-    the last row that counted, -1 at first. Fills ``text_hashes`` uint64 (n) and ``wanted`` bool (n): the text is to be
-    kept as an example. Returns the number of words.
+    ``data`` uint8, ``begins`` and ``stops`` int64 (n), ``keep`` bool (n, or empty: all). ``shape``:
+    attributes, objects, words of the longest form. ``slots``: each rule's place in the tally, or
+    -1. ``last`` int64 (2, cells): the last row that counted, -1 at first. Fills ``text_hashes``
+    uint64 (n) and ``wanted`` bool (n): the text is to be kept as an example. Returns the number of
+    words.
     """
     ascii_table, kinds, folded = characters
     word_keys, word_values = word_table
@@ -271,9 +360,17 @@ def count_words(data, begins, stops, keep, first_row, characters, word_table, tr
     for i in range(len(begins)):
         longest = max(longest, stops[i] - begins[i])
     room = longest // 2 + 2
-    hashes, numbers, hard = np.zeros(room, np.uint64), np.zeros(room, np.int32), np.zeros(room, np.bool_)
+    hashes, numbers, hard = (
+        np.zeros(room, np.uint64),
+        np.zeros(room, np.int32),
+        np.zeros(room, np.bool_),
+    )
     most = 256
-    starts, ends, nodes = np.zeros(most, np.int64), np.zeros(most, np.int64), np.zeros(most, np.int64)
+    starts, ends, nodes = (
+        np.zeros(most, np.int64),
+        np.zeros(most, np.int64),
+        np.zeros(most, np.int64),
+    )
     attribute_lives, object_lives = np.zeros(most, np.bool_), np.zeros(most, np.bool_)
     a_stamp, a_end = np.full(shape[0], -1, np.int64), np.zeros(shape[0], np.int64)
     o_stamp, o_end = np.full(shape[1], -1, np.int64), np.zeros(shape[1], np.int64)
@@ -284,27 +381,74 @@ def count_words(data, begins, stops, keep, first_row, characters, word_table, tr
         if len(keep) and not keep[i]:
             continue
         n, known, value = _cut(
-            data, begins[i], stops[i], ascii_table, kinds, folded, word_keys, word_values, hashes, numbers,
+            data,
+            begins[i],
+            stops[i],
+            ascii_table,
+            kinds,
+            folded,
+            word_keys,
+            word_values,
+            hashes,
+            numbers,
             hard,
-        )  # fmt: skip
+        )
         value = _mix(value)
         text_hashes[i] = value
         total += n
         if known == 0:
             continue
-        if known * shape[2] > most:  # an occurrence starts at a known word and has one of that many lengths
+        # an occurrence starts at a known word and has one of that many lengths
+        if known * shape[2] > most:
             most = 2 * known * shape[2]
-            starts, ends, nodes = np.zeros(most, np.int64), np.zeros(most, np.int64), np.zeros(most, np.int64)
-            attribute_lives, object_lives = np.zeros(most, np.bool_), np.zeros(most, np.bool_)
-        found = _find(n, numbers, hard, edge_keys, edge_values, inner, spans, starts, ends, nodes)
+            starts, ends, nodes = (
+                np.zeros(most, np.int64),
+                np.zeros(most, np.int64),
+                np.zeros(most, np.int64),
+            )
+            attribute_lives, object_lives = (
+                np.zeros(most, np.bool_),
+                np.zeros(most, np.bool_),
+            )
+        found = _find(
+            n, numbers, hard, edge_keys, edge_values, inner, spans, starts, ends, nodes
+        )
         if found == 0:
             continue
         _shadow(found, starts, ends, nodes, spans, attribute_lives, object_lives)
         row = first_row + i
-        n_a = _gather(found, starts, ends, nodes, attribute_lives, spans, 0, attribute_ids, i, a_stamp, a_end,
-                      a_start, a_unique, attribute_counts)  # fmt: skip
-        n_o = _gather(found, starts, ends, nodes, object_lives, spans, 2, object_ids, i, o_stamp, o_end, o_start,
-                      o_unique, object_counts)  # fmt: skip
+        n_a = _gather(
+            found,
+            starts,
+            ends,
+            nodes,
+            attribute_lives,
+            spans,
+            0,
+            attribute_ids,
+            i,
+            a_stamp,
+            a_end,
+            a_start,
+            a_unique,
+            attribute_counts,
+        )
+        n_o = _gather(
+            found,
+            starts,
+            ends,
+            nodes,
+            object_lives,
+            spans,
+            2,
+            object_ids,
+            i,
+            o_stamp,
+            o_end,
+            o_start,
+            o_unique,
+            object_counts,
+        )
         if n_a == 0 or n_o == 0:
             continue
         asked = False
@@ -313,19 +457,54 @@ def count_words(data, begins, stops, keep, first_row, characters, word_table, tr
                 a = a_unique[x]
                 for y in range(n_o):
                     o = o_unique[y]
-                    if a_end[a] < o_start[o] or o_end[o] < a_start[a]:  # on different words
+                    if (
+                        a_end[a] < o_start[o] or o_end[o] < a_start[a]
+                    ):  # on different words
                         asked |= _hit(slots[0], a * shape[1] + o, row, value, tally)
         if slots[1] >= 0 or slots[2] >= 0:
-            asked |= _adjacent(found, starts, ends, nodes, attribute_lives, object_lives, hard, n, names, slots,
-                               shape[1], row, value, tally, last)  # fmt: skip
+            asked |= _adjacent(
+                found,
+                starts,
+                ends,
+                nodes,
+                attribute_lives,
+                object_lives,
+                hard,
+                n,
+                names,
+                slots,
+                shape[1],
+                row,
+                value,
+                tally,
+                last,
+            )
         wanted[i] |= asked
     return total
 
 
 @njit(nogil=True, cache=True)
-def count_authors(data, begins, stops, keep, first_row, folded, symbols, steps, found_start, found, cell_of, slot,
-                  tally, word_counts, text_hashes, wanted):  # fmt: skip
-    """Count a chunk under the authors' rule: cells are pairs of substrings of the caption in lower case."""
+def count_authors(
+    data,
+    begins,
+    stops,
+    keep,
+    first_row,
+    folded,
+    symbols,
+    steps,
+    found_start,
+    found,
+    cell_of,
+    slot,
+    tally,
+    word_counts,
+    text_hashes,
+    wanted,
+):
+    """Count a chunk under the authors' rule: cells are pairs of substrings of the caption in
+    lower case.
+    """
     n_words = len(cell_of)
     stamps = np.full(n_words, -1, np.int64)
     here = np.zeros(n_words, np.int64)
@@ -359,13 +538,28 @@ def count_authors(data, begins, stops, keep, first_row, folded, symbols, steps, 
             if firsts[here[x]]:
                 for y in range(n):
                     cell = cell_of[here[x], here[y]]
-                    if cell >= 0 and _hit(slot, cell, first_row + i, text_hashes[i], tally):
+                    if cell >= 0 and _hit(
+                        slot, cell, first_row + i, text_hashes[i], tally
+                    ):
                         wanted[i] = True
 
 
 @njit(nogil=True, cache=True)
-def merge(cells, counts, hash_starts, hash_values, example_starts, example_rows, example_hashes, row_base, slot, tally):
-    """Add a rule's sparse counts (see `aobench.audit.counts.Sparse`) to a tally, its rows moved by ``row_base``."""
+def merge(
+    cells,
+    counts,
+    hash_starts,
+    hash_values,
+    example_starts,
+    example_rows,
+    example_hashes,
+    row_base,
+    slot,
+    tally,
+):
+    """Add a rule's sparse counts (see `aobench.audit.tally.Sparse`) to a tally, its rows moved
+    by ``row_base``.
+    """
     into, touched, n_touched, smallest, n_smallest, rows, hashes, n_rows = tally
     for i in range(len(cells)):
         cell = cells[i]
@@ -376,4 +570,11 @@ def merge(cells, counts, hash_starts, hash_values, example_starts, example_rows,
         for k in range(hash_starts[i], hash_starts[i + 1]):
             add_hash(smallest[slot], n_smallest[slot], cell, hash_values[k])
         for k in range(example_starts[i], example_starts[i + 1]):
-            add_example(rows[slot], hashes[slot], n_rows[slot], cell, example_rows[k] + row_base, example_hashes[k])
+            add_example(
+                rows[slot],
+                hashes[slot],
+                n_rows[slot],
+                cell,
+                example_rows[k] + row_base,
+                example_hashes[k],
+            )

@@ -1,4 +1,6 @@
-"""Where the captions stand in a file: layouts of known corpora by name, and how a column is found without one."""
+"""Where the captions stand in a file: layouts of known corpora by name, and how a column is
+found without one.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,17 @@ class ColumnError(UserError):
 
 
 #: Names of caption columns, in lower case; the first that a file has is taken.
-CAPTION_COLUMNS = ("caption", "text", "alt_text", "alttext", "alt", "txt", "captions", "description", "title")
+CAPTION_COLUMNS = (
+    "caption",
+    "text",
+    "alt_text",
+    "alttext",
+    "alt",
+    "txt",
+    "captions",
+    "description",
+    "title",
+)
 
 #: A field that is a link tells a table without a header.
 _LINK = re.compile(r"https?://", re.IGNORECASE)
@@ -22,7 +34,8 @@ _LINK = re.compile(r"https?://", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Layout:
-    """``columns``: names, or positions from 0 where the file has no header; several are joined by ". ".
+    """``columns``: names, or positions from 0 where the file has no header; several are joined by
+    ". ".
 
     ``coded``: the text is URL-encoded, as in YFCC100M's own files.
     """
@@ -32,8 +45,9 @@ class Layout:
     coded: bool = False
 
 
-#: The corpora's own releases. CC3M and CC12M are tables without a header: caption, link and link, caption. YFCC100M's
-#: dump has 23 columns, or 25 with a line number and a hash: title and description count together.
+#: The corpora's own releases. CC3M and CC12M are tables without a header: caption, link and link,
+#: caption. YFCC100M's dump has 23 columns, or 25 with a line number and a hash: title and
+#: description count together.
 LAYOUTS: dict[str, Layout] = {
     "laion": Layout(("TEXT",)),
     "datacomp": Layout(("text",)),
@@ -47,7 +61,8 @@ LAYOUTS: dict[str, Layout] = {
 def find_column(names: Sequence[str], where: str, column: str | None = None) -> str:
     """The caption column among ``names``: ``column``, or the first known name.
 
-    ColumnError where there is none, or where two columns are as good: one of them would be counted in silence.
+    ColumnError where there is none, or where two columns are as good: one of them would be counted
+    in silence.
     """
     wanted = column
     if column is None:
@@ -59,28 +74,46 @@ def find_column(names: Sequence[str], where: str, column: str | None = None) -> 
     if len(same) > 1:
         mend = "rename one" if len(set(same)) < len(same) else "name one with --column"
         twins = " and ".join(map(repr, same))
-        raise ColumnError(f"{where} has the columns {twins}, {len(same)} times the same; {mend}")
+        raise ColumnError(
+            f"{where} has the columns {twins}, {len(same)} times the same; {mend}"
+        )
     if same:
         return same[0]
     listed = ", ".join(names) or "none"
     if column is not None:
-        raise ColumnError(f"{where} has no column {column!r}; its columns are: {listed}")
+        raise ColumnError(
+            f"{where} has no column {column!r}; its columns are: {listed}"
+        )
     raise ColumnError(
-        f"{where} has no caption column that is known; name one with --column, or a corpus without a header with "
+        f"{where} has no caption column that is known; name one with --column, or a corpus without "
+        "a header with "
         f"--layout. It has: {listed}"
     )
 
 
-def named_column(names: Sequence[str], where: str, column: str | None, layout: str | None) -> str:
-    """The caption column: the one asked for, the layout's where the file has it, or one of a known name."""
+def named_column(
+    names: Sequence[str], where: str, column: str | None, layout: str | None
+) -> str:
+    """The caption column: the one asked for, the layout's where the file has it, or one of a
+    known name.
+    """
     known = LAYOUTS[layout] if layout else None
-    if column is None and known is not None and known.header and known.columns[0] in names:
+    if (
+        column is None
+        and known is not None
+        and known.header
+        and known.columns[0] in names
+    ):
         column = str(known.columns[0])
     return find_column(names, where, column)
 
 
 def table_layout(
-    fields: Sequence[str], separator: str, where: str, column: str | None, layout: str | None
+    fields: Sequence[str],
+    separator: str,
+    where: str,
+    column: str | None,
+    layout: str | None,
 ) -> Layout:
     """The layout of a CSV or TSV from its first row, unless ``layout`` or ``column`` names it."""
     fields = [field.strip() for field in fields]

@@ -1,7 +1,8 @@
-"""The same scan over many machines: Ray Data shares out the files, each task counts one with the same kernel.
+"""The same scan over many machines: Ray Data shares out the files, each task counts one with the
+same kernel.
 
-The parts lie in a folder that all machines see; nothing but their keys travels. So the result doesn't depend on who
-counted what, and a killed scan goes on as on one machine.
+The parts lie in a folder that all machines see; nothing but their keys travels. So the result
+doesn't depend on who counted what, and a killed scan goes on as on one machine.
 """
 
 from __future__ import annotations
@@ -13,23 +14,34 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from aobench.audit.checkpoints import (
+    known_record,
+    part_key,
+    plan_hash,
+    read_record,
+    sweep,
+    write_part,
+)
 from aobench.audit.counter import Plan
 from aobench.audit.files import BadFileError
 from aobench.audit.layouts import ColumnError
-from aobench.audit.parts import known_record, part_key, plan_hash, read_record, sweep, write_part
 from aobench.audit.scan import Counters, Outcome, Source, bad_file, facts_of, scan_file
 from aobench.errors import UserError
 
 
 class _Scanner:
-    """One of Ray's workers: holds the compiled vocabulary, and counts file after file in one thread."""
+    """One of Ray's workers: holds the compiled vocabulary, and counts file after file in one
+    thread.
+    """
 
     def __init__(self, plan: Plan, source: Source, parts: str, digest: str) -> None:
         self.counters = Counters(plan, 1)
         self.source, self.parts, self.digest = source, Path(parts), digest
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Count the batch's files; gives the place of each in the list, and why it was given up ("": it wasn't)."""
+        """Count the batch's files; gives the place of each in the list, and why it was given up
+        ("": it wasn't).
+        """
         errors = []
         for path in batch["path"]:
             facts = facts_of(path, replace(self.source, on_bad_file="skip"))
@@ -40,7 +52,12 @@ class _Scanner:
             except UserError as error:
                 errors.append(f"{_REFUSED}{error}")
             else:
-                write_part(self.parts, part_key(facts, self.digest), part, {**record, "node": os.uname().nodename})
+                write_part(
+                    self.parts,
+                    part_key(facts, self.digest),
+                    part,
+                    {**record, "node": os.uname().nodename},
+                )
                 errors.append("")
         return {"index": batch["index"], "error": errors}
 
@@ -50,16 +67,24 @@ _REFUSED = "\0"
 
 
 def scan_with_ray(
-    paths: Sequence[str], plan: Plan, parts: Path, source: Source | None = None, workers: int | None = None
+    paths: Sequence[str],
+    plan: Plan,
+    parts: Path,
+    source: Source | None = None,
+    workers: int | None = None,
 ) -> Outcome:
-    """As `aobench.audit.scan.scan`; ``workers``: files counted at a time, each on one core (default: all of them).
+    """As `aobench.audit.scan.scan`; ``workers``: files counted at a time, each on one core
+    (default: all of them).
 
-    Joins the cluster that RAY_ADDRESS names, or starts one on this machine. UserError where ray isn't installed.
+    Joins the cluster that RAY_ADDRESS names, or starts one on this machine. UserError where ray
+    isn't installed.
     """
     try:
         import ray
     except ImportError as missing:
-        raise UserError("the engine ray is not installed; install it with: pip install 'imagenet-ao[ray]'") from missing
+        raise UserError(
+            "the engine ray is not installed; install it with: pip install 'imagenet-ao[ray]'"
+        ) from missing
     source = source or Source()
     parts = parts.absolute()
     digest = plan_hash(plan, source.column, source.layout)
@@ -70,8 +95,16 @@ def scan_with_ray(
     todo = [i for i in range(len(paths)) if i not in known and "error" not in facts[i]]
     if todo:
         if not ray.is_initialized():
-            ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.WARNING, num_cpus=workers)
-        places = [p if "://" in p else str(Path(p).absolute()) for p in (paths[i] for i in todo)]
+            ray.init(
+                log_to_driver=False,
+                include_dashboard=False,
+                logging_level=logging.WARNING,
+                num_cpus=workers,
+            )
+        places = [
+            p if "://" in p else str(Path(p).absolute())
+            for p in (paths[i] for i in todo)
+        ]
         for index, error in _run(places, todo, plan, source, parts, digest, workers):
             if error.startswith(_REFUSED):
                 raise UserError(error.removeprefix(_REFUSED))
@@ -80,13 +113,21 @@ def scan_with_ray(
     outcome = Outcome([], [])
     for i, (fact, key) in enumerate(zip(facts, keys, strict=True)):
         record = read_record(parts, key) if "error" not in fact else None
-        outcome.records.append({**fact, **record, "resumed": i in known} if record else fact)
+        outcome.records.append(
+            {**fact, **record, "resumed": i in known} if record else fact
+        )
         outcome.keys.append(key if record else None)
     return outcome
 
 
 def _run(
-    places: list[str], todo: list[int], plan: Plan, source: Source, parts: Path, digest: str, workers: int | None
+    places: list[str],
+    todo: list[int],
+    plan: Plan,
+    source: Source,
+    parts: Path,
+    digest: str,
+    workers: int | None,
 ) -> list[tuple[int, str]]:
     """(place in the list, error or "") of each file."""
     import ray
@@ -97,7 +138,9 @@ def _run(
         logging.getLogger(name).setLevel(logging.ERROR)
     context.enable_progress_bars = os.isatty(2)
     count = min(len(places), workers or int(ray.cluster_resources().get("CPU", 1)))
-    rows = [{"path": path, "index": index} for path, index in zip(places, todo, strict=True)]
+    rows = [
+        {"path": path, "index": index} for path, index in zip(places, todo, strict=True)
+    ]
     done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         _Scanner,
         fn_constructor_args=(plan, source, str(parts), digest),

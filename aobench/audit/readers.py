@@ -42,17 +42,29 @@ CHUNK_ROWS, CHUNK_BYTES = 65_536, 1 << 23
 #: something else.
 LONGEST_LINE = 1 << 20
 
-def read_chunks(path: str, column: str | None = None, layout: str | None = None) -> Iterator[Chunk]:
+
+def read_chunks(
+    path: str, column: str | None = None, layout: str | None = None
+) -> Iterator[Chunk]:
     """The captions of one file in its order.
 
     BadFileError where it is broken, ColumnError without a caption column.
     """
     if layout is not None and layout not in LAYOUTS:
-        raise UserError(f"unknown layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}")
+        raise UserError(
+            f"unknown layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}"
+        )
     import polars as pl
 
     kind = kind_of(path)
-    broken = (pl.exceptions.PolarsError, OSError, EOFError, ValueError, tarfile.TarError, zlib.error)
+    broken = (
+        pl.exceptions.PolarsError,
+        OSError,
+        EOFError,
+        ValueError,
+        tarfile.TarError,
+        zlib.error,
+    )
     try:
         if kind == "text":
             yield from _text_chunks(path)
@@ -63,13 +75,19 @@ def read_chunks(path: str, column: str | None = None, layout: str | None = None)
         elif kind == "parquet":
             yield from _frame_chunks(_scan(path, column, layout))
         else:
-            yield from separated_chunks(path, "\t" if kind == "tsv" else ",", column, layout)
+            yield from separated_chunks(
+                path, "\t" if kind == "tsv" else ",", column, layout
+            )
     except broken as error:
-        raise BadFileError(" ".join(str(error).split())[:300] or type(error).__name__) from error
+        raise BadFileError(
+            " ".join(str(error).split())[:300] or type(error).__name__
+        ) from error
 
 
 def known_rows(path: str) -> int | None:
-    """Rows of a local Parquet file from its footer; None for other files and where it can't be read."""
+    """Rows of a local Parquet file from its footer; None for other files and where it can't be
+    read.
+    """
     if is_remote(path) or kind_of(path) != "parquet":
         return None
     import pyarrow.parquet as pq
@@ -91,11 +109,16 @@ def _scan(path: str, column: str | None, layout: str | None) -> pl.LazyFrame:
     frame = pl.scan_parquet(parquet_source(path), glob=False)
     schema = frame.collect_schema()
     names = schema.names()
-    pair = [next((n for n in names if n.lower() == half), None) for half in ("title", "description")]
+    pair = [
+        next((n for n in names if n.lower() == half), None)
+        for half in ("title", "description")
+    ]
     if layout == "yfcc" and column is None and all(pair):
         columns = [pl.col(str(name)) for name in pair]
         some = pl.any_horizontal(c.is_not_null() for c in columns)
-        joined = pl.when(some).then(pl.concat_str(columns, separator=". ", ignore_nulls=True))
+        joined = pl.when(some).then(
+            pl.concat_str(columns, separator=". ", ignore_nulls=True)
+        )
         return frame.select(joined.alias("caption"))
     name = named_column(names, path, column, layout)
     return frame.select(_text(name, schema[name], path))
@@ -106,10 +129,13 @@ def _text(name: str, kind: Any, path: str) -> pl.Expr:
     import polars as pl
 
     of = kind.inner if isinstance(kind, pl.List | pl.Array) else kind
-    if of == pl.Binary:  # text without its logical type, as some systems write it; what isn't UTF-8 is counted
+    # text without its logical type, as some systems write it; what isn't UTF-8 is counted
+    if of == pl.Binary:
         return pl.col(name)
     if of not in (pl.String, pl.Categorical, pl.Enum, pl.Null):
-        raise ColumnError(f"{path}: the column {name!r} holds {kind}, not text; name another with --column")
+        raise ColumnError(
+            f"{path}: the column {name!r} holds {kind}, not text; name another with --column"
+        )
     return pl.col(name).cast(pl.List(pl.String) if of is not kind else pl.String)
 
 
@@ -137,7 +163,12 @@ def _text_chunks(path: str) -> Iterator[Chunk]:
             if b"\r" in block:
                 # A return at the very end may have its newline in the next block: it waits for it.
                 end = b"\r" if block.endswith(b"\r") else b""
-                block = block[: len(block) - len(end)].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + end
+                block = (
+                    block[: len(block) - len(end)]
+                    .replace(b"\r\n", b"\n")
+                    .replace(b"\r", b"\n")
+                    + end
+                )
             cut = block.rfind(b"\n") + 1
             left = block[cut:]
             _refuse_long(len(left), row + block.count(b"\n"))
@@ -151,7 +182,10 @@ def _text_chunks(path: str) -> Iterator[Chunk]:
 
 def _refuse_long(size: int, row: int) -> None:
     if size > LONGEST_LINE:
-        raise ValueError(f"line {row + 1:,} is over {LONGEST_LINE >> 20} MiB: this is no file of one caption a line")
+        raise ValueError(
+            f"line {row + 1:,} is over {LONGEST_LINE >> 20} MiB: this is no file of one caption a "
+            "line"
+        )
 
 
 def _lines(block: bytes, row: int) -> Chunk:

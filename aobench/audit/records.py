@@ -15,7 +15,9 @@ _QUOTE, _NEWLINE, _RETURN = 34, 10, 13
 
 @njit(nogil=True, cache=True)
 def _quoted_end(data, at, is_last):
-    """(place of the closing quote, whether quotes stand doubled before it); -1 where the block ends first."""
+    """(place of the closing quote, whether quotes stand doubled before it); -1 where the block
+    ends first.
+    """
     doubled = False
     size = len(data)
     while True:
@@ -42,12 +44,14 @@ def _undouble(data, begin, stop):
 
 @njit(nogil=True, cache=True)
 def cut_records(data, is_last, special, width, columns, begins, stops, nulls):
-    """Cut a block that begins with a record into records of ``width`` fields, and find the wanted fields in them.
+    """Cut a block that begins with a record into records of ``width`` fields, and find the wanted
+    fields in them.
 
-    ``data`` uint8, whose doubled quotes are written once in place; ``special`` bool (256): separator, line ends and,
-    where fields may be quoted, the quote. ``columns`` int64 (wanted), in rising order. Fills ``begins``, ``stops``
-    int64 and ``nulls`` bool (records, wanted): a null is a field without a character, not even quotes. Empty lines are
-    passed over. Returns (records, where the first record begins that isn't whole, what is wrong there or 0).
+    ``data`` uint8, whose doubled quotes are written once in place; ``special`` bool (256):
+    separator, line ends and, where fields may be quoted, the quote. ``columns`` int64 (wanted), in
+    rising order. Fills ``begins``, ``stops`` int64 and ``nulls`` bool (records, wanted): a null is
+    a field without a character, not even quotes. Empty lines are passed over. Returns (records,
+    where the first record begins that isn't whole, what is wrong there or 0).
     """
     size, at, n = len(data), 0, 0
     highest = 0  # most characters lie above all special ones, and are passed by one comparison
@@ -78,7 +82,11 @@ def cut_records(data, is_last, special, width, columns, begins, stops, nulls):
                     return n, first, QUOTE
             empty = stop == begin and not quoted
             if wanted < len(columns) and columns[wanted] == field:
-                begins[n, wanted], stops[n, wanted], nulls[n, wanted] = begin, stop, empty
+                begins[n, wanted], stops[n, wanted], nulls[n, wanted] = (
+                    begin,
+                    stop,
+                    empty,
+                )
                 doubled[wanted] = twice
                 wanted += 1
             field += 1

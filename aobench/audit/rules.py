@@ -1,28 +1,31 @@
-"""What counts as a caption that shows a composition. Each rule has a version, which goes into the manifest.
+"""What counts as a caption that shows a composition. Each rule has a version, which goes into the
+manifest.
 
-``words`` (the default)
-    The attribute and the object both occur as whole words, in any order and at any distance. Every form of a name
-    counts: plurals, degrees of comparison, hyphen, space or joined, two spellings (see `aobench.audit.forms`).
-    "Two benches, one of them wooden" shows (wooden, bench); "a covered wagon" shows no red.
-``adjacent``
-    The attribute directly before the object, both as written: no plural, no degree; case, hyphens, spaces and joined
-    spelling don't matter. "A Wooden bench." shows (wooden, bench); "wooden benches" and "wooden, bench" don't.
+``words`` (the default) The attribute and the object both occur as whole words, in any order and
+    at any distance. Every form of a name counts: plurals, degrees of comparison, hyphen, space or
+    joined, two spellings (see `aobench.audit.inflections`). "Two benches, one of them wooden" shows
+    (wooden, bench); "a covered wagon" shows no red.
+``adjacent`` The attribute directly before the object, both as written: no plural, no degree;
+    case, hyphens, spaces and joined spelling don't matter. "A Wooden bench." shows (wooden, bench);
+    "wooden benches" and "wooden, bench" don't.
 ``adjacent-forms``
     As ``adjacent``, with every form of a name: "wooden benches" shows (wooden, bench).
-``authors``
-    The rule of the authors' search notebook: the first two words, parted by white space, of the string "attribute
-    object" are both substrings of the caption in lower case. "A covered car" shows (red, cart) and (red, carton); for
-    an attribute of two words the object is never looked at. The caption is taken as it stands: no entity is decoded
-    and no letter settled, but for its case.
+``authors`` The rule of the authors' search notebook: the first two words, parted by white
+    space, of the string "attribute object" are both substrings of the caption in lower case. "A
+    covered car" shows (red, cart) and (red, carton); for an attribute of two words the object is
+    never looked at. The caption is taken as it stands: no entity is decoded and no letter settled,
+    but for its case.
 
-In all rules but ``authors``, captions and names are compared in one form: HTML entities decoded, invisible characters
-left out, full-width letters as the usual ones, accents composed, case folded (`aobench.audit.text` states the steps).
+In all rules but ``authors``, captions and names are compared in one form: HTML entities decoded,
+invisible characters left out, full-width letters as the usual ones, accents composed, case folded
+(`aobench.audit.words` states the steps).
 
 Names that meet, in all rules but ``authors``:
 
-- An occurrence inside a longer name is not one: "a tiger shark" shows no tiger and "a red fox" nothing red. An
-  attribute inside a longer attribute stays: a red brick church is a brick church.
-- Attribute and object must stand on different words: "an orange" is no orange orange, "an orange orange" is.
+- An occurrence inside a longer name is not one: "a tiger shark" shows no tiger and "a red fox"
+  nothing red. An attribute inside a longer attribute stays: a red brick church is a brick church.
+- Attribute and object must stand on different words: "an orange" is no orange orange, "an orange
+orange" is.
 - A word that names several objects (crane, cardigan, maillot) counts for each of them.
 - A name of several words is found only where soft gaps part them: "red, brick" is not "red brick".
 """
@@ -41,7 +44,9 @@ WORD_RULES = ("words", "adjacent", "adjacent-forms")
 
 
 def check_rules(rules: Iterable[str]) -> tuple[str, ...]:
-    """The rules, each once and in their documented order. UserError for an unknown one or for none."""
+    """The rules, each once and in their documented order. UserError for an unknown one or for
+    none.
+    """
     asked = set(rules)
     unknown = sorted(asked - VERSIONS.keys())
     if unknown or not asked:

@@ -1,4 +1,6 @@
-"""Scans files on one machine: one thread reads, the others count; finished files are kept and not read again."""
+"""Scans files on one machine: one thread reads, the others count; finished files are kept and
+not read again.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aobench.audit.checkpoints import (
+    known_record,
+    part_key,
+    plan_hash,
+    sweep,
+    write_part,
+)
 from aobench.audit.counter import Chunk, Counter, Part, Plan, merge_parts
 from aobench.audit.files import BadFileError, file_facts, is_remote, kind_of, shown
 from aobench.audit.layouts import ColumnError
-from aobench.audit.parts import known_record, part_key, plan_hash, sweep, write_part
 from aobench.audit.readers import known_rows, read_chunks
 from aobench.errors import UserError
 from aobench.files import sha256_of
@@ -24,7 +32,9 @@ from aobench.files import sha256_of
 
 @dataclass(frozen=True)
 class Source:
-    """How files are read: column or layout of the captions, whether files are hashed, what a broken file does."""
+    """How files are read: column or layout of the captions, whether files are hashed, what a
+    broken file does.
+    """
 
     column: str | None = None
     layout: str | None = None
@@ -34,7 +44,9 @@ class Source:
 
 @dataclass
 class Outcome:
-    """A scan's files: what the manifest says of each, and the parts' keys (None for a file that was skipped)."""
+    """A scan's files: what the manifest says of each, and the parts' keys (None for a file that
+    was skipped).
+    """
 
     records: list[dict[str, Any]]
     keys: list[str | None]
@@ -69,7 +81,12 @@ class Counters:
             return parts[0]
         whole = merge_parts(self.plan, [(0, part) for part in parts])
         wanted = {int(row) for sparse in whole.rules.values() for row in sparse.rows}
-        whole.texts = {row: text for part in parts for row, text in part.texts.items() if row in wanted}
+        whole.texts = {
+            row: text
+            for part in parts
+            for row, text in part.texts.items()
+            if row in wanted
+        }
         return whole
 
 
@@ -80,12 +97,21 @@ def file_seed(path: str) -> int:
 
 
 def scan_file(
-    path: str, counters: Counters, source: Source, told: Callable[[int], None] = lambda rows: None
+    path: str,
+    counters: Counters,
+    source: Source,
+    told: Callable[[int], None] = lambda rows: None,
 ) -> tuple[Part, dict[str, Any]]:
-    """Count one file. ``told`` is called with the rows of each chunk done. BadFileError where it is broken."""
+    """Count one file. ``told`` is called with the rows of each chunk done. BadFileError where it
+    is broken.
+    """
     began = time.perf_counter()
     seed, running = file_seed(path), deque[Future[int]]()
-    digest = counters.threads.submit(sha256_of, path) if source.hash_files and not is_remote(path) else None
+    digest = (
+        counters.threads.submit(sha256_of, path)
+        if source.hash_files and not is_remote(path)
+        else None
+    )
     try:
         for chunk in read_chunks(path, source.column, source.layout):
             running.append(counters.threads.submit(counters.run, chunk, seed))
@@ -111,11 +137,17 @@ def scan_file(
 
 
 def scan(
-    paths: Sequence[str], plan: Plan, parts: Path, source: Source | None = None, workers: int | None = None
+    paths: Sequence[str],
+    plan: Plan,
+    parts: Path,
+    source: Source | None = None,
+    workers: int | None = None,
 ) -> Outcome:
-    """Count ``paths``, each into a part under ``parts``; those that are there already are not read again.
+    """Count ``paths``, each into a part under ``parts``; those that are there already are not read
+    again.
 
-    Raises UserError for a broken file, unless ``source.on_bad_file`` is ``skip``: then its record has an ``error``.
+    Raises UserError for a broken file, unless ``source.on_bad_file`` is ``skip``: then its record
+    has an ``error``.
     """
     source = source or Source()
     digest = plan_hash(plan, source.column, source.layout)
@@ -126,7 +158,12 @@ def scan(
         facts = facts_of(path, source)
         key = part_key(facts, digest)
         known = known_record(parts, key, facts)
-        if known and source.hash_files and not known.get("sha256") and not is_remote(path):
+        if (
+            known
+            and source.hash_files
+            and not known.get("sha256")
+            and not is_remote(path)
+        ):
             known["sha256"] = sha256_of(path)
         outcome.records.append({**facts, **known, "resumed": True} if known else facts)
         outcome.keys.append(key if known else None)
@@ -145,7 +182,12 @@ def facts_of(path: str, source: Source) -> dict[str, Any]:
     try:
         return file_facts(path)
     except OSError as error:
-        return {"path": path, "size": None, "changed": None, **bad_file(path, str(error.strerror), source)}
+        return {
+            "path": path,
+            "size": None,
+            "changed": None,
+            **bad_file(path, str(error.strerror), source),
+        }
 
 
 def bad_file(path: str, error: Exception | str, source: Source) -> dict[str, str]:
@@ -155,11 +197,20 @@ def bad_file(path: str, error: Exception | str, source: Source) -> dict[str, str
         return {"error": why}
     if isinstance(error, ColumnError):
         raise error
-    raise UserError(f"{shown(path)} cannot be read: {why}; mend it, or leave it out with --on-bad-file skip")
+    raise UserError(
+        f"{shown(path)} cannot be read: {why}; mend it, or leave it out with --on-bad-file skip"
+    )
 
 
 def _scan_one(
-    index: int, path: str, key: str, counters: Counters, source: Source, parts: Path, outcome: Outcome, progress: Any
+    index: int,
+    path: str,
+    key: str,
+    counters: Counters,
+    source: Source,
+    parts: Path,
+    outcome: Outcome,
+    progress: Any,
 ) -> None:
     facts = outcome.records[index]
     try:
@@ -174,20 +225,35 @@ def _scan_one(
 
 
 class _Progress:
-    """A bar in captions/s with the time left, which files without a row count are estimated for by their bytes."""
+    """A bar in captions/s with the time left, which files without a row count are estimated for
+    by their bytes.
+    """
 
     def __init__(self, paths: Sequence[str]) -> None:
         from tqdm import tqdm
 
         seen = os.isatty(2)  # a bar that nobody sees needs no look into every file
         self.rows_of = {path: known_rows(path) if seen else None for path in paths}
-        self.bytes_of = {path: Path(path).stat().st_size if not is_remote(path) else 0 for path in paths}
+        self.bytes_of = {
+            path: Path(path).stat().st_size if not is_remote(path) else 0
+            for path in paths
+        }
         self.done_rows = self.done_bytes = self.file_rows = 0
-        # Of the files that are left: rows that are known, and bytes and number of those whose rows are not.
+        # Of the files that are left: rows that are known, and bytes and number of those whose rows
+        # are not.
         self.left_rows = sum(rows or 0 for rows in self.rows_of.values())
         untold = [path for path, rows in self.rows_of.items() if rows is None]
-        self.left_bytes, self.left_files = sum(self.bytes_of[path] for path in untold), len(untold)
-        self.bar = tqdm(total=self._total(), unit=" captions", unit_scale=True, disable=None, smoothing=0.05)
+        self.left_bytes, self.left_files = (
+            sum(self.bytes_of[path] for path in untold),
+            len(untold),
+        )
+        self.bar = tqdm(
+            total=self._total(),
+            unit=" captions",
+            unit_scale=True,
+            disable=None,
+            smoothing=0.05,
+        )
 
     def _total(self) -> int | None:
         """Rows of all files as far as they can be told."""

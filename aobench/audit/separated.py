@@ -59,7 +59,9 @@ def _first_record(block: bytes, separator: str) -> list[str]:
         first = next((line for line in re.split(r"[\r\n]", text) if line), "")
         return first.split(separator) if first else []
     try:
-        return next((fields for _, fields in csv_records(text, "the file", separator)), [])
+        return next(
+            (fields for _, fields in csv_records(text, "the file", separator)), []
+        )
     except UserError as error:
         raise ValueError(str(error).removeprefix("the file, ")) from error
 
@@ -72,12 +74,15 @@ def _places(layout: Layout, fields: list[str], path: str) -> list[int]:
         if isinstance(column, int):
             if column >= len(fields):
                 raise ColumnError(
-                    f"{path} has {len(fields)} fields a row, too few for its layout; name another with --layout"
+                    f"{path} has {len(fields)} fields a row, too few for its layout; name another "
+                    "with --layout"
                 )
             found.append(column)
             continue
         if names.count(column) > 1:
-            raise ColumnError(f"{path}, line 1, names the column {column!r} twice; rename one")
+            raise ColumnError(
+                f"{path}, line 1, names the column {column!r} twice; rename one"
+            )
         found.append(names.index(column))
     return found
 
@@ -85,7 +90,9 @@ def _places(layout: Layout, fields: list[str], path: str) -> list[int]:
 class _Cutter:
     """Cuts block after block; keeps what is left of each, and the number of the line."""
 
-    def __init__(self, separator: str, width: int, places: list[int], skip: int) -> None:
+    def __init__(
+        self, separator: str, width: int, places: list[int], skip: int
+    ) -> None:
         self.separator, self.width, self.skip = separator, width, skip
         self.places = np.array(places, np.int64)
         self.special = np.zeros(256, np.bool_)
@@ -126,11 +133,14 @@ class _Cutter:
             return f"{fields} fields where the first row has {self.width}; {mend}"
         if fault == QUOTE:
             return (
-                "a double quote where none may stand: a field that holds one begins and ends with a quote, and "
+                "a double quote where none may stand: a field that holds one begins and ends with "
+                "a quote, and "
                 'writes it twice ("")'
             )
         if self.separator == "\t" or b'"' not in self.left:
-            return f"it is over {LONGEST_RECORD >> 20} MiB: this is no table of captions"
+            return (
+                f"it is over {LONGEST_RECORD >> 20} MiB: this is no table of captions"
+            )
         return 'a double quote opens here and never closes; within a field write it twice ("")'
 
     def _fields(self) -> int:
@@ -149,13 +159,21 @@ def _chunk(
     row: int,
     coded: bool,
 ) -> Chunk:
-    """A chunk of records: their one field as it lies there; of several, or of URL-encoded ones, a text made of them."""
+    """A chunk of records: their one field as it lies there; of several, or of URL-encoded ones,
+    a text made of them.
+    """
     if begins.shape[1] == 1 and not coded:
-        return Chunk(data, begins[:, 0].copy(), stops[:, 0].copy(), int(nulls.sum()), row)
+        return Chunk(
+            data, begins[:, 0].copy(), stops[:, 0].copy(), int(nulls.sum()), row
+        )
     captions: list[bytes | None] = []
-    for fields, ends, empty in zip(begins.tolist(), stops.tolist(), nulls.tolist(), strict=True):
+    for fields, ends, empty in zip(
+        begins.tolist(), stops.tolist(), nulls.tolist(), strict=True
+    ):
         parts = [
-            data[b:e].tobytes() for b, e, null in zip(fields, ends, empty, strict=True) if not null
+            data[b:e].tobytes()
+            for b, e, null in zip(fields, ends, empty, strict=True)
+            if not null
         ]
         joined = b". ".join(parts)
         if coded:

@@ -1,4 +1,6 @@
-"""The compiled look for captions that the word kernel can't take as they are; see `aobench.audit.text`."""
+"""The compiled look for captions that the word kernel can't take as they are; see
+`aobench.audit.words`.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,11 @@ from aobench.audit.kernel import decode_character
 
 @njit(nogil=True, cache=True)
 def mark_unsettled(data, begins, stops, keep, unsettled, marks):
-    """Set bits of ``marks`` uint8 (n): 1 where a caption must go through `normal`, 2 where it isn't UTF-8.
+    """Set bits of ``marks`` uint8 (n): 1 where a caption must go through `normal`, 2 where it isn't
+    UTF-8.
 
-    ``unsettled`` bool by code point. Captions in ASCII without an ampersand, which most are, are left after one pass
-    without a branch.
+    ``unsettled`` bool by code point. Captions in ASCII without an ampersand, which most are, are
+    left after one pass without a branch.
     """
     for i in range(len(begins)):
         if len(keep) and not keep[i]:

@@ -1,4 +1,6 @@
-"""What a matrix of counts says: novelty and its bound, how diversely a corpus composes, where two rules disagree."""
+"""What a matrix of counts says: novelty and its bound, how diversely a corpus composes, where
+two rules disagree.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +11,24 @@ from pathlib import Path
 import numpy as np
 
 from aobench.audit.files import shown
-from aobench.audit.results import Audit
+from aobench.audit.output import Audit
 from aobench.errors import UserError
 
 NORMALISERS = ("arithmetic", "geometric", "min", "max", "joint")
 
 
 def upper_bound(count: int, scanned: int, confidence: float = 0.95) -> float:
-    """The largest share of captions that is plausible where ``count`` of ``scanned`` drawn captions show a composition.
+    """The largest share of captions that is plausible where ``count`` of ``scanned`` drawn captions
+    show a composition.
 
-    Clopper and Pearson's one-sided bound (1934). For a count of 0 and 95 % it is 1 - 0.05^(1/n), near 3/n: the rule of
-    three (Hanley and Lippman-Hand 1983). It holds for captions drawn at random, not for the first ones of a corpus.
+    Clopper and Pearson's one-sided bound (1934). For a count of 0 and 95 % it is 1 - 0.05^(1/n),
+    near 3/n: the rule of three (Hanley and Lippman-Hand 1983). It holds for captions drawn at
+    random, not for the first ones of a corpus.
     """
     if not 0 <= count <= scanned or scanned < 1:
-        raise UserError(f"a bound needs 0 <= count <= scanned and scanned >= 1; got {count} of {scanned}")
+        raise UserError(
+            f"a bound needs 0 <= count <= scanned and scanned >= 1; got {count} of {scanned}"
+        )
     if count == scanned:
         return 1.0
     from scipy.stats import beta
@@ -32,10 +38,12 @@ def upper_bound(count: int, scanned: int, confidence: float = 0.95) -> float:
 
 @dataclass(frozen=True)
 class Nmi:
-    """Normalised mutual information, 0..1: lower means that attributes and objects are combined more freely.
+    """Normalised mutual information, 0..1: lower means that attributes and objects are combined
+    more freely.
 
-    ``n``: co-occurrences, the sum of the matrix. ``shuffled``: mean over matrices with the same marginals in which
-    attribute and object are independent, which is the upward bias at this n; ``shuffled_sd``: their deviation.
+    ``n``: co-occurrences, the sum of the matrix. ``shuffled``: mean over matrices with the same
+    marginals in which attribute and object are independent, which is the upward bias at this n;
+    ``shuffled_sd``: their deviation.
     """
 
     nmi: float
@@ -59,38 +67,60 @@ def _entropy(counts: np.ndarray) -> float:
 
 
 def _nmi(matrix: np.ndarray, normaliser: str) -> tuple[float, float, float, float]:
-    """(NMI, mutual information, H(attribute), H(object)) in nats; NMI 0 where the normaliser is 0."""
-    h_a, h_o, h_joint = _entropy(matrix.sum(1)), _entropy(matrix.sum(0)), _entropy(matrix.ravel())
+    """(NMI, mutual information, H(attribute), H(object)) in nats; NMI 0 where the normaliser is
+    0.
+    """
+    h_a, h_o, h_joint = (
+        _entropy(matrix.sum(1)),
+        _entropy(matrix.sum(0)),
+        _entropy(matrix.ravel()),
+    )
     information = max(h_a + h_o - h_joint, 0.0)
     by = {
-        "arithmetic": (h_a + h_o) / 2, "geometric": (h_a * h_o) ** 0.5, "min": min(h_a, h_o), "max": max(h_a, h_o),
+        "arithmetic": (h_a + h_o) / 2,
+        "geometric": (h_a * h_o) ** 0.5,
+        "min": min(h_a, h_o),
+        "max": max(h_a, h_o),
         "joint": h_joint,
-    }[normaliser]  # fmt: skip
+    }[normaliser]
     return (information / by if by > 0 else 0.0), information, h_a, h_o
 
 
-def nmi(matrix: np.ndarray, normaliser: str = "arithmetic", shuffles: int = 20, seed: int = 0) -> Nmi:
-    """NMI between attributes and objects of a matrix of counts (attributes, objects), with its shuffled baseline.
+def nmi(
+    matrix: np.ndarray,
+    normaliser: str = "arithmetic",
+    shuffles: int = 20,
+    seed: int = 0,
+) -> Nmi:
+    """NMI between attributes and objects of a matrix of counts (attributes, objects), with its
+    shuffled baseline.
 
-    I(A; O) over the mean of H(A) and H(O) (Vinh et al. 2010, NMI_sum), or another normaliser, of the distribution that
-    gives each co-occurrence of a caption equal weight. The shuffled matrices are drawn with all marginals kept
-    (Patefield 1981). UserError for a matrix without counts.
+    I(A; O) over the mean of H(A) and H(O) (Vinh et al. 2010, NMI_sum), or another normaliser, of
+    the distribution that gives each co-occurrence of a caption equal weight. The shuffled matrices
+    are drawn with all marginals kept (Patefield 1981). UserError for a matrix without counts.
     """
     if normaliser not in NORMALISERS:
-        raise UserError(f"unknown normaliser {normaliser!r}; there are: {', '.join(NORMALISERS)}")
+        raise UserError(
+            f"unknown normaliser {normaliser!r}; there are: {', '.join(NORMALISERS)}"
+        )
     total = int(matrix.sum())
     if total == 0:
-        raise UserError("no composition was seen, so there is no mutual information to measure")
+        raise UserError(
+            "no composition was seen, so there is no mutual information to measure"
+        )
     value, information, h_a, h_o = _nmi(matrix, normaliser)
     kept = matrix[matrix.sum(1) > 0][:, matrix.sum(0) > 0]
     from scipy.stats import random_table
 
-    # Patefield's sampler steps through each cell's distribution: beyond 10^9 the bias is nil and is left out.
+    # Patefield's sampler steps through each cell's distribution: beyond 10^9 the bias is nil and is
+    # left out.
     drawn = []
     if total < 1_000_000_000 and shuffles:
         tables = random_table(kept.sum(1), kept.sum(0))
         state = np.random.default_rng(seed)
-        drawn = [_nmi(tables.rvs(random_state=state), normaliser)[0] for _ in range(shuffles)]
+        drawn = [
+            _nmi(tables.rvs(random_state=state), normaliser)[0] for _ in range(shuffles)
+        ]
     mean, sd = (float(np.mean(drawn)), float(np.std(drawn))) if drawn else (0.0, 0.0)
     return Nmi(value, total, normaliser, information, h_a, h_o, mean, sd, len(drawn))
 
@@ -102,9 +132,15 @@ def summary(audit: Audit, threshold: int = 0) -> str:
     lines = [
         f"{totals['rows']:,} captions in {len(files) - len(manifest['skipped_files']):,} files "
         f"({totals['nulls']:,} null, {totals['empty']:,} empty), {manifest['seconds']:,.1f} s"
-        + (f", {manifest['captions_per_second']:,} captions/s" if manifest["captions_per_second"] else "")
+        + (
+            f", {manifest['captions_per_second']:,} captions/s"
+            if manifest["captions_per_second"]
+            else ""
+        )
     ]
-    lines += [f"SKIPPED {shown(r['path'])}: {r['error']}" for r in files if "error" in r]
+    lines += [
+        f"SKIPPED {shown(r['path'])}: {r['error']}" for r in files if "error" in r
+    ]
     already = sum(bool(r.get("resumed")) for r in files)
     if already:
         lines.append(f"{already:,} files were counted before and were not read again")
@@ -114,48 +150,76 @@ def summary(audit: Audit, threshold: int = 0) -> str:
         lines.append(f"{what}, such as {shown(damaged[0])}")
     if totals["not_utf8"]:
         lines.append(
-            f"{totals['not_utf8']:,} captions hold bytes that are not UTF-8, which part words: convert "
+            f"{totals['not_utf8']:,} captions hold bytes that are not UTF-8, which part words: "
+            "convert "
             "the files to UTF-8, or names in them are missed"
         )
     for rule, matrix in audit.counts.items():
         novel = int((matrix <= threshold).sum())
-        line = f"{rule}: {matrix.size - novel:,} of {matrix.size:,} compositions seen, {novel:,} novel"
+        line = (
+            f"{rule}: {matrix.size - novel:,} of {matrix.size:,} compositions seen, {novel:,} "
+            "novel"
+        )
         line += f" (at most {threshold:,} captions)" if threshold else ""
         if matrix.any():
             found = nmi(matrix)
-            chance = f"shuffled {found.shuffled:.4f}" if found.shuffles else "shuffled: not drawn at this N"
+            chance = (
+                f"shuffled {found.shuffled:.4f}"
+                if found.shuffles
+                else "shuffled: not drawn at this N"
+            )
             line += f"; NMI {found.nmi:.4f} ({chance}, N {found.n:,}, arithmetic mean)"
         lines.append(line)
     left_out = manifest.get("left_out", [])
     if left_out:
-        lines.append(f"{len(left_out):,} files were left out as no caption files, such as {shown(left_out[0])}")
+        lines.append(
+            f"{len(left_out):,} files were left out as no caption files, such as "
+            f"{shown(left_out[0])}"
+        )
     if manifest["sample"] < 1:
         at_most = min(threshold, totals["counted"])
         bound = upper_bound(at_most, totals["counted"])
         how = f"seen at most {at_most:,} times" if at_most else "not seen"
         lines.append(
-            f"A sample of {totals['counted']:,} captions: a composition {how} is in at most {bound:.3g} of all, "
-            f"that is {bound * totals['rows']:,.0f} of {totals['rows']:,} (95 %, each composition by itself)"
+            f"A sample of {totals['counted']:,} captions: a composition {how} is in at most "
+            f"{bound:.3g} of all, "
+            f"that is {bound * totals['rows']:,.0f} of {totals['rows']:,} (95 %, each composition "
+            "by itself)"
         )
     return "\n".join(lines)
 
 
-def disagreements(audit: Audit, a: str = "authors", b: str = "words") -> dict[str, np.ndarray]:
-    """The compositions that one rule calls seen and the other novel: int (n, 2) of (attribute, object) places."""
+def disagreements(
+    audit: Audit, a: str = "authors", b: str = "words"
+) -> dict[str, np.ndarray]:
+    """The compositions that one rule calls seen and the other novel: int (n, 2) of (attribute,
+    object) places.
+    """
     first, second = audit.matrix(a) > 0, audit.matrix(b) > 0
-    return {f"{a} only": np.argwhere(first & ~second), f"{b} only": np.argwhere(second & ~first)}
+    return {
+        f"{a} only": np.argwhere(first & ~second),
+        f"{b} only": np.argwhere(second & ~first),
+    }
 
 
-def write_disagreements(audit: Audit, path: Path, a: str = "authors", b: str = "words") -> Path:
-    """All compositions that the two rules disagree on, with the first example that one of them took for it, as CSV."""
+def write_disagreements(
+    audit: Audit, path: Path, a: str = "authors", b: str = "words"
+) -> Path:
+    """All compositions that the two rules disagree on, with the first example that one of them
+    took for it, as CSV.
+    """
     found = disagreements(audit, a, b)
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream)
-        table.writerow(["seen by", "attribute", "object", "captions", "file", "row", "caption"])
+        table.writerow(
+            ["seen by", "attribute", "object", "captions", "file", "row", "caption"]
+        )
         for rule, pairs in zip((a, b), found.values(), strict=True):
             examples = audit.examples(rule)
             for i, j in pairs:
                 pair = audit.attributes[i], audit.objects[j]
                 example = examples.get(pair, [("", "", "")])[0]
-                table.writerow([f"{rule} only", *pair, int(audit.counts[rule][i, j]), *example])
+                table.writerow(
+                    [f"{rule} only", *pair, int(audit.counts[rule][i, j]), *example]
+                )
     return path

@@ -66,7 +66,9 @@ def tar_chunks(path: str, column: str | None, layout: str | None) -> Iterator[Ch
         yield Chunk.of(captions, row)
 
 
-def _samples(path: str, column: str | None, layout: str | None) -> Iterator[list[Caption]]:
+def _samples(
+    path: str, column: str | None, layout: str | None
+) -> Iterator[list[Caption]]:
     """The captions of each group of members that share their name up to its first dot."""
     group: tuple[str, str] | None = None
     members: dict[str, dict[str, bytes]] = {}
@@ -82,7 +84,8 @@ def _samples(path: str, column: str | None, layout: str | None) -> Iterator[list
             stem, ending = (stem, ending.lower()) if dot else (name, "")
             if ending in _ENDINGS and (member.islnk() or member.issym()):
                 raise ValueError(
-                    f"{member.name} is a link to {member.linkname}, which is not followed; write the archive without "
+                    f"{member.name} is a link to {member.linkname}, which is not followed; write "
+                    "the archive without "
                     "links: tar --hard-dereference --dereference"
                 )
             if not member.isfile():
@@ -100,7 +103,9 @@ def _samples(path: str, column: str | None, layout: str | None) -> Iterator[list
                 )
             seen.add(mark)
             if member.size > LONGEST_MEMBER:
-                raise ValueError(f"{member.name} has {member.size:,} bytes: this is no caption")
+                raise ValueError(
+                    f"{member.name} has {member.size:,} bytes: this is no caption"
+                )
             sample[ending] = (archive.extractfile(member) or io.BytesIO()).read()
         yield from _group_captions(members, path, column, layout)
         _check_end(archive)
@@ -109,7 +114,9 @@ def _samples(path: str, column: str | None, layout: str | None) -> Iterator[list
 def _check_end(archive: tarfile.TarFile) -> None:
     """ValueError where the archive stops elsewhere than at its end mark, or goes on behind it."""
     if not getattr(archive, "proper_end", False):
-        raise ValueError(f"the archive is damaged or cut off at byte {archive.offset:,}")
+        raise ValueError(
+            f"the archive is damaged or cut off at byte {archive.offset:,}"
+        )
     rest: Any = archive.fileobj
     while block := rest.read(1 << 20):
         if block.count(0) != len(block):
@@ -119,11 +126,16 @@ def _check_end(archive: tarfile.TarFile) -> None:
 
 
 def _group_captions(
-    members: dict[str, dict[str, bytes]], path: str, column: str | None, layout: str | None
+    members: dict[str, dict[str, bytes]],
+    path: str,
+    column: str | None,
+    layout: str | None,
 ) -> Iterator[list[Caption]]:
     """The captions of the samples of a group; one null where none of them has any."""
     texts = [
-        s for s, found in members.items() if column is None and found.keys() & {"txt", "caption"}
+        s
+        for s, found in members.items()
+        if column is None and found.keys() & {"txt", "caption"}
     ]
     some = False
     for stem, found in members.items():
@@ -132,10 +144,13 @@ def _group_captions(
             yield _text_captions(found[ending], f"{stem}.{ending}")
             some = True
         elif "json" in found:
-            captions = _json_captions(found["json"], f"{path}: {stem}.json", column, layout)
+            captions = _json_captions(
+                found["json"], f"{path}: {stem}.json", column, layout
+            )
             if texts and any(captions):
                 raise ValueError(
-                    f"{stem}.json and {texts[0]}.txt both hold captions: to count those of the .json alone, name "
+                    f"{stem}.json and {texts[0]}.txt both hold captions: to count those of the "
+                    ".json alone, name "
                     "their field with --column"
                 )
             if not texts:
@@ -146,12 +161,16 @@ def _group_captions(
 
 
 def _text_captions(text: bytes, where: str) -> list[Caption]:
-    """The lines of a member as captions of their own, empty ones left out; one empty caption where none has any."""
+    """The lines of a member as captions of their own, empty ones left out; one empty caption
+    where none has any.
+    """
     try:
         check_encoding(text)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
-    lines = [line for line in re.split(rb"\r\n|\n|\r", text.removeprefix(UTF8_MARK)) if line]
+    lines = [
+        line for line in re.split(rb"\r\n|\n|\r", text.removeprefix(UTF8_MARK)) if line
+    ]
     return list(lines) or [b""]
 
 

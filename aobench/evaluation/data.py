@@ -34,9 +34,15 @@ class Split:
     object_names: list[str]
     fingerprint: str
     left_out: int = 0  #: images that ``limit`` left out
-    pixels: str | None = None  #: digest of the pixels, where the fingerprint is of what they are drawn by
-    digests_of: str = ""  #: what the column sha256 is of: ``file``, ``pixels``, or something else
-    not_read: dict[str, Any] = field(default_factory=dict)  #: see ``imagenet_ao.label_report``
+    pixels: str | None = (
+        None  #: digest of the pixels, where the fingerprint is of what they are drawn by
+    )
+    digests_of: str = (
+        ""  #: what the column sha256 is of: ``file``, ``pixels``, or something else
+    )
+    not_read: dict[str, Any] = field(
+        default_factory=dict
+    )  #: see ``imagenet_ao.label_report``
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -49,7 +55,9 @@ class Split:
 
 @dataclass(frozen=True)
 class Source:
-    """Which dataset: a config of ``imagenet_ao``, its ``data_dir``, or ``path``: a prepared folder or Hub id."""
+    """Which dataset: a config of ``imagenet_ao``, its ``data_dir``, or ``path``: a prepared
+    folder or Hub id.
+    """
 
     config: str = "v2"
     data_dir: str | None = None
@@ -57,27 +65,41 @@ class Source:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-def open_splits(source: Source, wanted: tuple[str, ...] = ("id", "ood"), limit: int | None = None) -> list[Split]:
+def open_splits(
+    source: Source, wanted: tuple[str, ...] = ("id", "ood"), limit: int | None = None
+) -> list[Split]:
     """The splits of ``wanted`` that the dataset has. Raises UserError where it cannot be opened."""
     import imagenet_ao
 
     with bad_data_is_one_line("the dataset could not be opened"):
         loaded = _load(source, wanted)
-    splits = [_split(name, loaded[name], imagenet_ao, limit) for name in wanted if name in loaded]
+    splits = [
+        _split(name, loaded[name], imagenet_ao, limit)
+        for name in wanted
+        if name in loaded
+    ]
     if source.path:
         _check_facts(Path(source.path), source.config, splits, whole=limit is None)
-    elif source.data_dir and source.config == "v2":  # other layouts have reports of their own
+    elif (
+        source.data_dir and source.config == "v2"
+    ):  # other layouts have reports of their own
         report = imagenet_ao.label_report(source.data_dir)
         for split in splits:
-            split.not_read = {"unknown_labels": report["unknown_labels"], "left_out": report["left_out"]}
+            split.not_read = {
+                "unknown_labels": report["unknown_labels"],
+                "left_out": report["left_out"],
+            }
     if not splits:
-        raise UserError(f"the dataset has none of the splits {', '.join(wanted)}; it has {', '.join(loaded)}")
+        raise UserError(
+            f"the dataset has none of the splits {', '.join(wanted)}; it has {', '.join(loaded)}"
+        )
     return splits
 
 
 @contextlib.contextmanager
 def bad_data_is_one_line(what: str) -> Iterator[None]:
-    """Turn what `datasets` raises for data that can't be used into a UserError; a bug stays what it is.
+    """Turn what `datasets` raises for data that can't be used into a UserError; a bug stays what it
+    is.
 
     ``what``: what could not be done, such as ``the dataset could not be opened``.
     """
@@ -96,12 +118,17 @@ def bad_data_is_one_line(what: str) -> Iterator[None]:
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
-        script = isinstance(cause, RuntimeError) and "scripts are no longer supported" in str(cause)
-        connection = type(cause).__module__.partition(".")[0] in ("httpx", "httpx2")  # by the Hub's version
+        script = isinstance(
+            cause, RuntimeError
+        ) and "scripts are no longer supported" in str(cause)
+        # by the Hub's version
+        connection = type(cause).__module__.partition(".")[0] in ("httpx", "httpx2")
         if not (isinstance(cause, bad_data) or script or connection):
             raise
         message = " ".join(str(cause).split()) or type(cause).__name__
-        raise UserError(f"{what}: {message if message.isprintable() else ascii(message)[1:-1]}") from error
+        raise UserError(
+            f"{what}: {message if message.isprintable() else ascii(message)[1:-1]}"
+        ) from error
 
 
 def _load(source: Source, wanted: tuple[str, ...]) -> dict[str, Any]:
@@ -114,12 +141,16 @@ def _load(source: Source, wanted: tuple[str, ...]) -> dict[str, Any]:
     if source.data_dir:
         extra["data_dir"] = str(Path(source.data_dir).resolve())
     if source.config == "mini":
-        return {s: datasets.load_dataset("imagenet_ao", "mini", only=s, split=s, **extra) for s in wanted}
+        return {
+            s: datasets.load_dataset("imagenet_ao", "mini", only=s, split=s, **extra)
+            for s in wanted
+        }
     return dict(datasets.load_dataset("imagenet_ao", source.config, **extra))
 
 
 def _check_facts(folder: Path, config: str, splits: list[Split], whole: bool) -> None:
-    """UserError where a local folder says that it holds other data than was loaded: altered, or an older copy.
+    """UserError where a local folder says that it holds other data than was loaded: altered, or an
+    older copy.
 
     ``whole``: whether all rows were loaded, so that fingerprints compare.
     """
@@ -131,28 +162,39 @@ def _check_facts(folder: Path, config: str, splits: list[Split], whole: bool) ->
         said = facts.get(split.name, {}) if isinstance(facts, dict) else None
         if not isinstance(said, dict):
             raise UserError(
-                f"{path} doesn't say what the split {split.name} of {config} is; make the folder anew"
+                f"{path} doesn't say what the split {split.name} of {config} is; make the folder "
+                "anew"
             )
         wanted = said.get("fingerprint", split.fingerprint)
         if whole and split.fingerprint != wanted:
             raise UserError(
-                f"{folder} holds the split {split.name} of fingerprint {wanted} by its fingerprints.json, but "
-                f"{split.fingerprint} was loaded; make the folder anew, or delete its copy in the datasets cache"
+                f"{folder} holds the split {split.name} of fingerprint {wanted} by its "
+                "fingerprints.json, but "
+                f"{split.fingerprint} was loaded; make the folder anew, or delete its copy in the "
+                "datasets cache"
             )
-        split.digests_of = split.digests_of or ("file" if said.get("sha256") == "file" else "")
+        split.digests_of = split.digests_of or (
+            "file" if said.get("sha256") == "file" else ""
+        )
         if "fingerprint" in said:
             _check_compositions(split)
 
 
 def _check_compositions(split: Split) -> None:
-    """UserError where the ids of a row name another composition than its text: one of them was altered."""
-    names = zip(split.pairs, split.rows["composition"][:], split.sample_ids, strict=True)
+    """UserError where the ids of a row name another composition than its text: one of them was
+    altered.
+    """
+    names = zip(
+        split.pairs, split.rows["composition"][:], split.sample_ids, strict=True
+    )
     for (attribute, thing), text, sample in names:
         parts = [split.attribute_names[attribute]] if attribute >= 0 else []
         if " ".join([*parts, split.object_names[thing]]) != text:
             raise UserError(
-                f"image {sample} of the split {split.name} is of the composition {text!r}, but its attribute and "
-                f"object say {' '.join([*parts, split.object_names[thing]])!r}: the folder was altered; make it anew"
+                f"image {sample} of the split {split.name} is of the composition {text!r}, but its "
+                "attribute and "
+                f"object say {' '.join([*parts, split.object_names[thing]])!r}: the folder was "
+                "altered; make it anew"
             )
 
 
@@ -165,13 +207,18 @@ def _split(name: str, rows: Any, marks: Any, limit: int | None) -> Split:
         rows = rows.select([int(i * step) for i in range(limit)])
     missing = [column for column in COLUMNS if column not in rows.column_names]
     if missing:
-        raise UserError(f"split {name} lacks the column(s) {', '.join(missing)}; {MEND}")
+        raise UserError(
+            f"split {name} lacks the column(s) {', '.join(missing)}; {MEND}"
+        )
     if not isinstance(rows.features["image"], datasets.Image):
         raise UserError(
-            f"split {name}: the column image holds no images; cast it: cast_column('image', Image())"
+            f"split {name}: the column image holds no images; cast it: cast_column('image', "
+            "Image())"
         )
     rows = rows.cast_column("image", datasets.Image(decode=False))
-    table = {column: _column(name, rows, column) for column in COLUMNS if column != "image"}
+    table = {
+        column: _column(name, rows, column) for column in COLUMNS if column != "image"
+    }
     for column in TEXTS:
         _check_texts(name, column, table[column])
     ids = table["sample_id"]
@@ -180,8 +227,12 @@ def _split(name: str, rows: Any, marks: Any, limit: int | None) -> Split:
         raise UserError(
             f"split {name} holds the sample id {twice!r} more than once; prepare the dataset anew"
         )
-    attributes, attribute_names = _classes(name, "attribute", rows.features, table, may_lack=True)
-    objects, object_names = _classes(name, "object", rows.features, table, may_lack=False)
+    attributes, attribute_names = _classes(
+        name, "attribute", rows.features, table, may_lack=True
+    )
+    objects, object_names = _classes(
+        name, "object", rows.features, table, may_lack=False
+    )
     return Split(
         name=name,
         rows=rows,
@@ -208,17 +259,22 @@ def _column(split: str, rows: Any, column: str) -> list[Any]:
 
 
 def _check_texts(split: str, column: str, values: Sequence[Any]) -> None:
-    wrong = next((i for i, value in enumerate(values) if not isinstance(value, str)), None)
+    wrong = next(
+        (i for i, value in enumerate(values) if not isinstance(value, str)), None
+    )
     if wrong is not None:
         raise UserError(
-            f"split {split}: {column} is {values[wrong]!r} in row {wrong + 1:,}; it takes a text in every row"
+            f"split {split}: {column} is {values[wrong]!r} in row {wrong + 1:,}; it takes a text "
+            "in every row"
         )
 
 
 def _classes(
     split: str, column: str, features: Any, table: dict[str, Any], may_lack: bool
 ) -> tuple[list[int], list[str]]:
-    """Ids of a column's names, -1 where a row has none, and the names. UserError where they aren't ids of names."""
+    """Ids of a column's names, -1 where a row has none, and the names. UserError where they
+    aren't ids of names.
+    """
     import datasets
 
     kind, values = features[column], table[column]
@@ -230,10 +286,14 @@ def _classes(
         )
     ids = [-1 if value is None else value for value in values]
     lowest = -1 if may_lack else 0
-    wrong = next((i for i, value in enumerate(ids) if not lowest <= value < len(kind.names)), None)
+    wrong = next(
+        (i for i, value in enumerate(ids) if not lowest <= value < len(kind.names)),
+        None,
+    )
     if wrong is not None:
         raise UserError(
-            f"split {split}: {column} is {values[wrong]!r} in row {wrong + 1:,} ({table['sample_id'][wrong]!r}), "
+            f"split {split}: {column} is {values[wrong]!r} in row {wrong + 1:,} "
+            f"({table['sample_id'][wrong]!r}), "
             f"which is no id of its {len(kind.names):,} names; name it, or leave the row out"
         )
     return ids, list(kind.names)
@@ -242,29 +302,37 @@ def _classes(
 def _labels(
     split: str, values: Sequence[Any], objects: Sequence[int], names: Sequence[str]
 ) -> list[int]:
-    """ImageNet's classes, -1 for none. UserError for what is none, and for an object with two of them."""
+    """ImageNet's classes, -1 for none. UserError for what is none, and for an object with two of
+    them.
+    """
     labels = [-1 if value is None else value for value in values]
     class_of: dict[int, int] = {}
     for row, (label, thing) in enumerate(zip(labels, objects, strict=True)):
         if type(label) is not int or not -1 <= label < 1000:
             raise UserError(
-                f"split {split}: imagenet_label is {label!r} in row {row + 1:,}; it takes 0 to 999, or null for none"
+                f"split {split}: imagenet_label is {label!r} in row {row + 1:,}; it takes 0 to "
+                "999, or null for none"
             )
         if class_of.setdefault(thing, label) != label:
             raise UserError(
-                f"split {split}: the object {names[thing]!r} has the imagenet_label {class_of[thing]} in one row and "
+                f"split {split}: the object {names[thing]!r} has the imagenet_label "
+                f"{class_of[thing]} in one row and "
                 f"{label} in row {row + 1:,}; give it one"
             )
     return labels
 
 
 def _digests_of(rows: Any) -> str:
-    """What the digests are of, tried on some rows: the images' bytes, their pixels (of drawn sets), or neither."""
+    """What the digests are of, tried on some rows: the images' bytes, their pixels (of drawn
+    sets), or neither.
+    """
     from aobench.files import sha256_of
     from aobench.images import BadImageError, image_data, pixels_sha256, read_image
 
     step = max(1, len(rows) // TRIED)
-    for row in rows.select(range(0, len(rows), step)).select_columns(["image", "sha256"]):
+    for row in rows.select(range(0, len(rows), step)).select_columns(
+        ["image", "sha256"]
+    ):
         try:
             data = image_data(row["image"])
             if sha256_of(data) == row["sha256"]:

@@ -10,8 +10,8 @@ import torch
 from torch.nn import functional
 
 from aobench.errors import UserError
-from aobench.evaluation.reading import Read, read_batches
-from aobench.evaluation.store import Store
+from aobench.evaluation.embedding_store import Store
+from aobench.evaluation.image_loader import Read, read_batches
 from aobench.models.halving import Halving
 from aobench.vocabulary.templates import fill, texts_hash
 
@@ -36,36 +36,58 @@ def _bar(total: int, what: str, unit: str, accelerator: Accelerator) -> Any:
     from tqdm.auto import tqdm
 
     show = None if accelerator.is_main_process else True
-    return tqdm(total=total, desc=what, unit=unit, disable=show, leave=False, smoothing=0.1)
+    return tqdm(
+        total=total, desc=what, unit=unit, disable=show, leave=False, smoothing=0.1
+    )
 
 
 def _model_key(model: Model) -> dict[str, Any]:
     info = model.info
-    key = {"kind": info.kind, "revision": info.revision, "dtype": info.dtype, "attention": info.notes.get("attention")}
+    key = {
+        "kind": info.kind,
+        "revision": info.revision,
+        "dtype": info.dtype,
+        "attention": info.notes.get("attention"),
+    }
     return key | ({"classes": info.notes["classes"]} if "classes" in info.notes else {})
 
 
 def embed_names(
-    model: DualEncoder, names: Sequence[str], templates: Sequence[str], folder: Path, accelerator: Accelerator
+    model: DualEncoder,
+    names: Sequence[str],
+    templates: Sequence[str],
+    folder: Path,
+    accelerator: Accelerator,
 ) -> torch.Tensor:
     """float32 C x D on the model's device: the zero-shot classifier of ``names``.
 
-    Each name's prompts are embedded, normalised, averaged over the templates and normalised again, in float32.
-    Source: Radford et al. 2021 (arXiv 2103.00020), section 3.1.4. A name that comes twice has the same bits twice.
+    Each name's prompts are embedded, normalised, averaged over the templates and normalised again,
+    in float32. Source: Radford et al. 2021 (arXiv 2103.00020), section 3.1.4. A name that comes
+    twice has the same bits twice.
     """
     unique = sorted(set(names))
     if not unique:
         raise UserError("there are no candidates to choose from: the dataset is empty")
     key = {
-        "what": "texts", **_model_key(model), "templates": texts_hash(templates), "names": texts_hash(unique),
+        "what": "texts",
+        **_model_key(model),
+        "templates": texts_hash(templates),
+        "names": texts_hash(unique),
         "tokens": "padded as the kind was trained",  # not, as once, as tokenizer_config.json has it
-    }  # fmt: skip
+    }
     store = Store(folder, key, len(unique), NAMES)
     mine = _mine(store, accelerator)
-    with _bar(sum(len(store.items(s)) for s in mine) * len(templates), "texts", "text", accelerator) as bar:
+    with _bar(
+        sum(len(store.items(s)) for s in mine) * len(templates),
+        "texts",
+        "text",
+        accelerator,
+    ) as bar:
         for shard in mine:
             part = [unique[i] for i in store.items(shard)]
-            embedded = model.encode_texts([fill(t, name) for name in part for t in templates])
+            embedded = model.encode_texts(
+                [fill(t, name) for name in part for t in templates]
+            )
             mean = embedded.view(len(part), len(templates), -1).mean(dim=1)
             store.write(shard, functional.normalize(mean, dim=-1))
             bar.update(len(part) * len(templates))
@@ -77,32 +99,53 @@ def embed_names(
     return classifier.to(accelerator.device)
 
 
-def image_store(model: Model, split: Split, folder: Path, size: int, draft: int | None) -> Store:
-    """Where the vectors of a split's images are kept: keyed by model, processor, dataset fingerprint and dtype."""
+def image_store(
+    model: Model, split: Split, folder: Path, size: int, draft: int | None
+) -> Store:
+    """Where the vectors of a split's images are kept: keyed by model, processor, dataset
+    fingerprint and dtype.
+    """
     key = {
-        "what": "images", **_model_key(model), "processor": model.info.processor, "draft": draft,
+        "what": "images",
+        **_model_key(model),
+        "processor": model.info.processor,
+        "draft": draft,
         "compiled": bool(model.info.notes.get("compiled")),
-        "fingerprint": split.fingerprint, "split": split.name,
-    }  # fmt: skip
-    if split.pixels is not None:  # the fingerprint of a drawn set does not hang on its pixels, these vectors do
+        "fingerprint": split.fingerprint,
+        "split": split.name,
+    }
+    # the fingerprint of a drawn set does not hang on its pixels, these vectors do
+    if split.pixels is not None:
         key["pixels"] = split.pixels
     return Store(folder, key, len(split), size)
 
 
 def embed_images(
-    model: Model, split: Split, store: Store, accelerator: Accelerator, batch: int, workers: int,
-    draft: int | None = None, stop_on_bad: bool = False,
-) -> int:  # fmt: skip
+    model: Model,
+    split: Split,
+    store: Store,
+    accelerator: Accelerator,
+    batch: int,
+    workers: int,
+    draft: int | None = None,
+    stop_on_bad: bool = False,
+) -> int:
     """Write the missing shards of ``split``'s vectors; returns how many images this process ran.
 
-    An unreadable image has the zero vector and its reason as a note. Raises UserError at the first one where
-    ``stop_on_bad``.
+    An unreadable image has the zero vector and its reason as a note. Raises UserError at the first
+    one where ``stop_on_bad``.
     """
     mine = _mine(store, accelerator)
-    chunks = [items[i : i + batch] for items in map(store.items, mine) for i in range(0, len(items), batch)]
+    chunks = [
+        items[i : i + batch]
+        for items in map(store.items, mine)
+        for i in range(0, len(items), batch)
+    ]
     encode = Halving(model.encode_images)
     done = 0
-    with _bar(sum(map(len, chunks)), f"images ({split.name})", "image", accelerator) as bar:
+    with _bar(
+        sum(map(len, chunks)), f"images ({split.name})", "image", accelerator
+    ) as bar:
         reads = read_batches(split, chunks, model.transform, workers, draft)
         for shard in mine:
             items = store.items(shard)
@@ -111,14 +154,21 @@ def embed_images(
             for read in _until(reads, items[-1]):
                 if read.bad and stop_on_bad:
                     _stop(split, read.bad)
-                notes.update({position - items[0]: reason for position, reason in read.bad.items()})
+                notes.update(
+                    {
+                        position - items[0]: reason
+                        for position, reason in read.bad.items()
+                    }
+                )
                 if read.positions:
                     found = encode(read.arrays).cpu()
                     if vectors is None:
                         vectors = torch.zeros(len(items), found.shape[1])
                     vectors[torch.tensor(read.positions) - items[0]] = found
                 bar.update(len(read.positions) + len(read.bad))
-            store.write(shard, torch.zeros(len(items), 1) if vectors is None else vectors, notes)
+            store.write(
+                shard, torch.zeros(len(items), 1) if vectors is None else vectors, notes
+            )
             done += len(items)
     accelerator.wait_for_everyone()
     return done
@@ -135,6 +185,7 @@ def _until(reads: Iterator[Read], last: int) -> Iterator[Read]:
 def _stop(split: Split, bad: dict[int, str]) -> None:
     position = min(bad)
     raise UserError(
-        f"image {split.sample_ids[position]} {bad[position]}; mend or remove it, or leave out --on-bad-image stop to "
+        f"image {split.sample_ids[position]} {bad[position]}; mend or remove it, or leave out "
+        "--on-bad-image stop to "
         "count it as wrong"
     )

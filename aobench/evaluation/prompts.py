@@ -19,7 +19,9 @@ LONGEST = 64
 BATCH = 20_000
 
 
-def count_cut_prompts(model: Any, names: Sequence[str], templates: Sequence[str]) -> int:
+def count_cut_prompts(
+    model: Any, names: Sequence[str], templates: Sequence[str]
+) -> int:
     """How many prompts have more tokens than the text tower takes; their ends are cut off.
 
     A kind of model that doesn't say what it reads (see `aobench.models.base.DualEncoder`) counts 0.
@@ -63,9 +65,14 @@ def _read_all(
 def _refuse_one_text(first: str, second: str, template: str, cut: bool) -> None:
     shown = template if len(template) < 80 else f"{template[:60]} ... {template[-15:]}"
     if cut:
-        reason = f"the template {shown!r} is too long: the text tower cuts the names off; shorten it"
+        reason = (
+            f"the template {shown!r} is too long: the text tower cuts the names off; shorten "
+            "it"
+        )
     else:
-        reason = "its tokenizer writes both alike (unknown words, letter case); rename one"
+        reason = (
+            "its tokenizer writes both alike (unknown words, letter case); rename one"
+        )
     raise UserError(
         f"the candidates {first!r} and {second!r} are one and the same text to the model: {reason}"
     )

@@ -3,4 +3,6 @@ describes it."""
 
 from aobench.layouts.pair_lists import pair_list_layout
 
-LAYOUT = pair_list_layout("c-gqa", "pictures side by side in images/, a space parts the pairs")
+LAYOUT = pair_list_layout(
+    "c-gqa", "pictures side by side in images/, a space parts the pairs"
+)

@@ -34,7 +34,9 @@ class FolderShape:
     def folders_of(self, name: str) -> tuple[str, tuple[str, ...]]:
         """(split or "", folders below it) of a picture's name."""
         folders = tuple(name.split("/")[:-1])
-        return (folders[0], folders[1:]) if self.split_level and folders else ("", folders)
+        return (
+            (folders[0], folders[1:]) if self.split_level and folders else ("", folders)
+        )
 
 
 def folder_shape(tree: FileTree, options: LayoutOptions) -> FolderShape | None:
@@ -69,7 +71,9 @@ def _shape(tree: FileTree, options: LayoutOptions) -> FolderShape:
 
 def _has_split_level(first: set[str], tree: FileTree, options: LayoutOptions) -> bool:
     splits = {name for name in first if split_role(name)}
-    if options.attributes is not None and all(name in options.attributes for name in first):
+    if options.attributes is not None and all(
+        name in options.attributes for name in first
+    ):
         return False
     if splits and splits != first:
         raise UserError(
@@ -92,7 +96,9 @@ def _wrapper(tree: FileTree, options: LayoutOptions) -> str:
     if split_role(top) or not all(inner):
         return ""
     first = {folders[0] for folders in inner}
-    if min(len(folders) for folders in inner) > 1 or all(split_role(name) for name in first):
+    if min(len(folders) for folders in inner) > 1 or all(
+        split_role(name) for name in first
+    ):
         rest = _wrapper(tree.below(f"{top}/"), options)
         return f"{top}/{rest}"
     if options.layout in ("label-folders", "attribute-folders"):
@@ -100,7 +106,9 @@ def _wrapper(tree: FileTree, options: LayoutOptions) -> str:
     return f"{top}/" if _is_above_labels(tree, top, first, options) else ""
 
 
-def _is_above_labels(tree: FileTree, top: str, labels: set[str], options: LayoutOptions) -> bool:
+def _is_above_labels(
+    tree: FileTree, top: str, labels: set[str], options: LayoutOptions
+) -> bool:
     """Whether ``top`` is a mere folder above label folders, and not an attribute above objects."""
     if options.attributes is not None:
         return top not in options.attributes
@@ -154,5 +162,7 @@ def labelled_set(
 
 def empty_folders(tree: FileTree) -> list[str]:
     """Folders with nothing in them, not even a folder."""
-    full = {name.rpartition("/")[0] for name in (*tree.members, *tree.faults, *tree.folders)}
+    full = {
+        name.rpartition("/")[0] for name in (*tree.members, *tree.faults, *tree.folders)
+    }
     return sorted(tree.folders - full - {""})

@@ -59,11 +59,15 @@ class LayoutData:
         """``path (what is wrong)`` of each picture that can't be read. Reads all of them."""
         read = PictureReader(self.place)
         pictures = [picture for split in self.splits.values() for picture in split]
-        faults = ((picture, read(picture.member, picture.row)[1]) for picture in pictures)
+        faults = (
+            (picture, read(picture.member, picture.row)[1]) for picture in pictures
+        )
         return [f"{picture.sample_id} ({fault})" for picture, fault in faults if fault]
 
 
-def one_form(layout: Layout, labelled: LabelledSet, options: LayoutOptions) -> LayoutData:
+def one_form(
+    layout: Layout, labelled: LabelledSet, options: LayoutOptions
+) -> LayoutData:
     """The pictures of a layout in the one form.
 
     Raises:
@@ -72,7 +76,9 @@ def one_form(layout: Layout, labelled: LabelledSet, options: LayoutOptions) -> L
     """
     tree, left_out = labelled.tree, labelled.left_out
     pictures = _without_twins(labelled)
-    pictures, attributes = _known_names(pictures, labelled, options.attributes, "attribute")
+    pictures, attributes = _known_names(
+        pictures, labelled, options.attributes, "attribute"
+    )
     pictures, objects = _known_names(pictures, labelled, options.objects, "object")
     objects = _published_names(objects, tree.where)
     if not pictures:
@@ -84,14 +90,20 @@ def one_form(layout: Layout, labelled: LabelledSet, options: LayoutOptions) -> L
     def pair_of(picture: LabelledPicture) -> tuple[str, str]:
         return attributes.shown(picture.attribute), objects.shown(picture.object)
 
-    placed, meanings = place_in_splits(pictures, pair_of, options.with_train, left_out, tree.where)
+    placed, meanings = place_in_splits(
+        pictures, pair_of, options.with_train, left_out, tree.where
+    )
     members = _members(labelled, [picture for _, picture in placed])
     splits: dict[str, list[Picture]] = {}
     for split in SPLITS:
         chosen = [picture for name, picture in placed if name == split]
-        rows = [Picture(p.sample_id, members[p.member], p.row, *pair_of(p)) for p in chosen]
+        rows = [
+            Picture(p.sample_id, members[p.member], p.row, *pair_of(p)) for p in chosen
+        ]
         if rows:
-            splits[split] = sorted(rows, key=lambda picture: (picture.row, picture.sample_id))
+            splits[split] = sorted(
+                rows, key=lambda picture: (picture.row, picture.sample_id)
+            )
     notes = [*labelled.notes, *_alike_notes(splits)]
     report = LayoutReport(
         layout=layout.name,
@@ -114,7 +126,9 @@ def one_form(layout: Layout, labelled: LabelledSet, options: LayoutOptions) -> L
         notes=tuple(notes),
     )
     names = list(attributes.by_key.values()), list(objects.by_key.values())
-    return LayoutData(tree.place, *names, splits, report, _mark(labelled, names, splits))
+    return LayoutData(
+        tree.place, *names, splits, report, _mark(labelled, names, splits)
+    )
 
 
 def _without_twins(labelled: LabelledSet) -> list[LabelledPicture]:
@@ -142,12 +156,17 @@ def _without_twins(labelled: LabelledSet) -> list[LabelledPicture]:
 
 
 def _known_names(
-    pictures: list[LabelledPicture], labelled: LabelledSet, names: NameList | None, what: str
+    pictures: list[LabelledPicture],
+    labelled: LabelledSet,
+    names: NameList | None,
+    what: str,
 ) -> tuple[list[LabelledPicture], NameList]:
     """The pictures whose attribute (or object) is known, and the list of names."""
     if names is None:
         own = labelled.attributes if what == "attribute" else labelled.objects
-        listed = own if own is not None else {getattr(picture, what) for picture in pictures}
+        listed = (
+            own if own is not None else {getattr(picture, what) for picture in pictures}
+        )
         return pictures, name_list(listed, f"the {what}s of {labelled.tree.where}")
     known = []
     for picture in pictures:
@@ -181,7 +200,11 @@ def _published_names(objects: NameList, where: str) -> NameList:
     by_key = {key: _BY_WNID.get(key, shown) for key, shown in objects.by_key.items()}
     if by_key == objects.by_key:
         return objects
-    twice = [name for name, count in Counter(map(name_key, by_key.values())).items() if count > 1]
+    twice = [
+        name
+        for name, count in Counter(map(name_key, by_key.values())).items()
+        if count > 1
+    ]
     if twice:
         raise UserError(
             f"the objects of {where}: {twice[0]!r} stands by its name and by its wnid; use one of "
@@ -204,10 +227,14 @@ def _members(labelled: LabelledSet, pictures: list[LabelledPicture]) -> dict[str
         else:
             members[picture.member] = member
     if missing:
-        names = ", ".join(f"{name} ({where})" for name, where in list(missing.items())[:5])
+        names = ", ".join(
+            f"{name} ({where})" for name, where in list(missing.items())[:5]
+        )
         more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
         hint = (
-            did_you_mean(next(iter(missing)), tree.members) if len(tree.members) < 100_000 else ""
+            did_you_mean(next(iter(missing)), tree.members)
+            if len(tree.members) < 100_000
+            else ""
         )
         raise UserError(
             f"{tree.where}: {len(missing):,} of {len(pictures):,} pictures that are named are "
@@ -219,7 +246,9 @@ def _members(labelled: LabelledSet, pictures: list[LabelledPicture]) -> dict[str
 
 def _pairs(splits: dict[str, list[Picture]], *names: str) -> set[tuple[str, str]]:
     return {
-        (picture.attribute, picture.object) for name in names for picture in splits.get(name, [])
+        (picture.attribute, picture.object)
+        for name in names
+        for picture in splits.get(name, [])
     }
 
 
@@ -236,13 +265,19 @@ def _alike_notes(splits: dict[str, list[Picture]]) -> list[str]:
 
 
 def _mark(
-    labelled: LabelledSet, names: tuple[list[str], list[str]], splits: dict[str, list[Picture]]
+    labelled: LabelledSet,
+    names: tuple[list[str], list[str]],
+    splits: dict[str, list[Picture]],
 ) -> str:
-    marks = {labelled.tree.members[name]: mark for name, mark in labelled.tree.marks.items()}
+    marks = {
+        labelled.tree.members[name]: mark for name, mark in labelled.tree.marks.items()
+    }
     digest = hashlib.sha256(repr((labelled.tree.prefix, names)).encode())
     for split, pictures in splits.items():
         for picture in pictures:
-            digest.update(f"{split}\0{tuple(picture)}\0{marks[picture.member]}\n".encode())
+            digest.update(
+                f"{split}\0{tuple(picture)}\0{marks[picture.member]}\n".encode()
+            )
     return digest.hexdigest()[:16]
 
 
@@ -260,7 +295,12 @@ def picture_rows(
     for picture in pictures:
         data, fault = read(picture.member, picture.row)
         if fault and warn:
-            warn("%s in %s cannot be read: %s. Its row is kept.", picture.sample_id, place, fault)
+            warn(
+                "%s in %s cannot be read: %s. Its row is kept.",
+                picture.sample_id,
+                place,
+                fault,
+            )
         wnid, index = imagenet_class(picture.object)
         yield {
             "image": {"bytes": data, "path": None},

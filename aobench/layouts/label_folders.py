@@ -27,5 +27,8 @@ def read(tree: FileTree, options: LayoutOptions) -> LabelledSet:
 
 
 LAYOUT = Layout(
-    "label-folders", "ATTRIBUTE OBJECT/picture or ATTRIBUTE_OBJECT/picture", recognise, read
+    "label-folders",
+    "ATTRIBUTE OBJECT/picture or ATTRIBUTE_OBJECT/picture",
+    recognise,
+    read,
 )

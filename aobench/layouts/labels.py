@@ -37,10 +37,15 @@ def ways_to_part(label: str) -> list[Pair]:
         [('red', 'brick bakery'), ('red brick', 'bakery')]
     """
     words = label_words(label)
-    return [(" ".join(words[:size]), " ".join(words[size:])) for size in range(1, len(words))]
+    return [
+        (" ".join(words[:size]), " ".join(words[size:]))
+        for size in range(1, len(words))
+    ]
 
 
-def parse_labels(labels: Iterable[str], options: LayoutOptions, where: str) -> dict[str, Pair]:
+def parse_labels(
+    labels: Iterable[str], options: LayoutOptions, where: str
+) -> dict[str, Pair]:
     """Attribute and object of each label; labels that name none are left out.
 
     Raises:
@@ -52,7 +57,9 @@ def parse_labels(labels: Iterable[str], options: LayoutOptions, where: str) -> d
     long_enough = [label for label in wanted if ways_to_part(label)]
     if not long_enough:
         return {}
-    readings = [x for x in (_by_separator(long_enough, c) for c in "_ ") if x is not None]
+    readings = [
+        x for x in (_by_separator(long_enough, c) for c in "_ ") if x is not None
+    ]
     if len(readings) == 1 or (readings and readings[0] == readings[1]):
         return readings[0]
     if len(readings) == 2:
@@ -96,7 +103,9 @@ def _by_separator(labels: list[str], separator: str) -> dict[str, Pair] | None:
 def _refuse(labels: list[str], where: str) -> None:
     names = []
     for label in labels[:5]:
-        ways = " or ".join(f"{attribute} + {name}" for attribute, name in ways_to_part(label)[:3])
+        ways = " or ".join(
+            f"{attribute} + {name}" for attribute, name in ways_to_part(label)[:3]
+        )
         names.append(f"{label!r} ({ways})")
     more = f" and {len(labels) - 5:,} more" if len(labels) > 5 else ""
     raise UserError(

@@ -46,7 +46,9 @@ def _is_list(tree: FileTree, name: str) -> bool:
     read."""
     columns = {column.casefold() for column in list_columns(tree, name)}
     return (
-        bool(columns & set(PICTURE_COLUMNS)) + ("attribute" in columns) + ("object" in columns)
+        bool(columns & set(PICTURE_COLUMNS))
+        + ("attribute" in columns)
+        + ("object" in columns)
     ) > 1
 
 
@@ -85,20 +87,25 @@ def _labelled_set(tree: FileTree, table: PictureList) -> LabelledSet:
                 )
     left_out = LeftOut()
     splits = _splits(table.splits, where)
-    attributes = [unicodedata.normalize("NFC", value).strip() for value in table.attributes]
+    attributes = [
+        unicodedata.normalize("NFC", value).strip() for value in table.attributes
+    ]
     objects = [unicodedata.normalize("NFC", value).strip() for value in table.objects]
     if table.files is None:
         members, rows = [table.name] * len(table), list(range(len(table)))
         ids = table.sample_ids or [f"row-{row:08d}" for row in rows]
     else:
         members = [
-            _below(tree, file, f"{where}, row {n:,}") for n, file in enumerate(table.files, start=1)
+            _below(tree, file, f"{where}, row {n:,}")
+            for n, file in enumerate(table.files, start=1)
         ]
         rows, ids = [-1] * len(table), members
     wheres = [f"{table.name}, row {number:,}" for number in range(1, len(table) + 1)]
     pictures = [
         LabelledPicture(*values)
-        for values in zip(ids, members, rows, attributes, objects, splits, wheres, strict=True)
+        for values in zip(
+            ids, members, rows, attributes, objects, splits, wheres, strict=True
+        )
     ]
     if tree.whole:
         count_unnamed_pictures(tree, members, left_out)
@@ -137,7 +144,9 @@ def _below(tree: FileTree, file: str, where: str) -> str:
             f"{where} names the picture {file!a}; write its path, relative to the list's folder"
         )
     if "://" in file:
-        raise UserError(f"{where}: {file!r} is an address; fetch the picture and name its file")
+        raise UserError(
+            f"{where}: {file!r} is an address; fetch the picture and name its file"
+        )
     path = unicodedata.normalize("NFC", file)
     if posixpath.isabs(path):
         path = os.path.relpath(path, tree.where).replace(os.sep, "/")
@@ -152,5 +161,8 @@ def _below(tree: FileTree, file: str, where: str) -> str:
 
 
 LAYOUT = Layout(
-    "list", "a CSV, JSONL or Parquet of file or image, attribute, object, split", recognise, read
+    "list",
+    "a CSV, JSONL or Parquet of file or image, attribute, object, split",
+    recognise,
+    read,
 )

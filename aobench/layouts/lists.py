@@ -79,20 +79,30 @@ def read_list(tree: FileTree, name: str) -> PictureList:
         for column in (picture, "attribute", "object")
     }
     splits = [
-        "" if row.get("split") is None else _text(row, "split", f"{where}, row {number:,}")
+        ""
+        if row.get("split") is None
+        else _text(row, "split", f"{where}, row {number:,}")
         for number, row in enumerate(rows, start=1)
     ]
-    return PictureList(name, values[picture], values["attribute"], values["object"], splits)
+    return PictureList(
+        name, values[picture], values["attribute"], values["object"], splits
+    )
 
 
 def _json_rows(text: str, where: str) -> list[dict[str, Any]]:
     lines = enumerate(text.split("\n"), start=1)
-    return [parse_json(line, f"{where}, line {number:,}") for number, line in lines if line.strip()]
+    return [
+        parse_json(line, f"{where}, line {number:,}")
+        for number, line in lines
+        if line.strip()
+    ]
 
 
 def _text(row: dict[str, Any], column: str, where: str) -> str:
     if column not in row:
-        raise UserError(f"{where} lacks {column!r}; it has {', '.join(row) or 'nothing'}")
+        raise UserError(
+            f"{where} lacks {column!r}; it has {', '.join(row) or 'nothing'}"
+        )
     if not isinstance(row[column], str):
         raise UserError(f"{where}: {column!r} is {row[column]!r}, not a text")
     return str(row[column])
@@ -101,7 +111,9 @@ def _text(row: dict[str, Any], column: str, where: str) -> str:
 def _picture_column(columns: list[str], where: str) -> str:
     names = [column for column in PICTURE_COLUMNS if column in columns]
     if not names:
-        raise UserError(f"{where} has no column file or image; it has {', '.join(columns)}")
+        raise UserError(
+            f"{where} has no column file or image; it has {', '.join(columns)}"
+        )
     if len(names) > 1:
         raise UserError(
             f"{where} names its pictures in two columns, {names[0]} and {names[1]}; remove one"
@@ -123,10 +135,14 @@ def _read_parquet(tree: FileTree, name: str) -> PictureList:
     schema = file.schema_arrow
     for column in ("attribute", "object"):
         if column not in schema.names:
-            raise UserError(f"{where} lacks the column {column}; it has {', '.join(schema.names)}")
+            raise UserError(
+                f"{where} lacks the column {column}; it has {', '.join(schema.names)}"
+            )
     cells = "image" in schema.names and _holds_pictures(schema.field("image").type)
     picture = "image" if cells else _picture_column(schema.names, where)
-    wanted = [c for c in ("attribute", "object", "split", "sample_id") if c in schema.names]
+    wanted = [
+        c for c in ("attribute", "object", "split", "sample_id") if c in schema.names
+    ]
     paths = _path_column(schema.field(picture).type, picture)
     try:
         table = file.read(columns=[*wanted, *([paths] if paths else [])])
@@ -152,10 +168,14 @@ def _read_parquet(tree: FileTree, name: str) -> PictureList:
         )
     if nulls and (files is None or not all(files)):
         row = 1 + (files or [None]).index(None)
-        raise UserError(f"{where}, row {row:,} names no picture; write its path, or remove the row")
+        raise UserError(
+            f"{where}, row {row:,} names no picture; write its path, or remove the row"
+        )
     as_files = [str(file) for file in files or []] if nulls else None
     splits = values.get("split", [""] * table.num_rows)
-    return PictureList(name, as_files, values["attribute"], values["object"], splits, ids)
+    return PictureList(
+        name, as_files, values["attribute"], values["object"], splits, ids
+    )
 
 
 def _holds_pictures(kind: Any) -> bool:
@@ -170,11 +190,15 @@ def _path_column(kind: Any, picture: str) -> str | None:
     from pyarrow import types
 
     if types.is_struct(kind):
-        return f"{picture}.path" if any(field.name == "path" for field in kind) else None
+        return (
+            f"{picture}.path" if any(field.name == "path" for field in kind) else None
+        )
     return None if _holds_pictures(kind) else picture
 
 
-def _picture_paths(table: Any, picture: str, paths: str | None) -> list[str | None] | None:
+def _picture_paths(
+    table: Any, picture: str, paths: str | None
+) -> list[str | None] | None:
     if paths is None:
         return None
     values = table.column(picture).to_pylist()
@@ -186,7 +210,11 @@ def _null_pictures(file: Any) -> int:
     metadata, nulls = file.metadata, 0
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         columns = map(group.column, range(group.num_columns))
-        facts = [c.statistics for c in columns if c.path_in_schema in ("image", "image.bytes")]
+        facts = [
+            c.statistics
+            for c in columns
+            if c.path_in_schema in ("image", "image.bytes")
+        ]
         if not facts or facts[0] is None or not facts[0].has_null_count:
             return _nulls_by_reading(file)
         nulls += facts[0].null_count
@@ -208,10 +236,15 @@ def _texts(table: Any, schema: Any, column: str, where: str) -> list[str]:
     about = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
     names = about.get("info", {}).get("features", {}).get(column, {}).get("names")
     if names:
-        values = [names[v] if isinstance(v, int) and 0 <= v < len(names) else v for v in values]
+        values = [
+            names[v] if isinstance(v, int) and 0 <= v < len(names) else v
+            for v in values
+        ]
     if column == "split":
         values = ["" if value is None else value for value in values]
     for number, value in enumerate(values, start=1):
         if not isinstance(value, str):
-            raise UserError(f"{where}, row {number:,}: {column!r} is {value!r}, not a text")
+            raise UserError(
+                f"{where}, row {number:,}: {column!r} is {value!r}, not a text"
+            )
     return values

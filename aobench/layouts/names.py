@@ -68,8 +68,12 @@ def name_list(names: Iterable[str], what: str) -> NameList:
             raise UserError(f"{what}: {name!a} can't be shown as a name; rename it")
         other = spelling.setdefault(name_key(name), name)
         if other != name:
-            alike = unicodedata.normalize("NFC", other) == unicodedata.normalize("NFC", name)
-            shown = ascii if alike else repr  # two Unicode forms of a name look the same
+            alike = unicodedata.normalize("NFC", other) == unicodedata.normalize(
+                "NFC", name
+            )
+            shown = (
+                ascii if alike else repr
+            )  # two Unicode forms of a name look the same
             raise UserError(
                 f"{what}: {shown(other)} and {shown(name)} are shown as the same name; write them "
                 "alike, or rename one"

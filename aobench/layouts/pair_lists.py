@@ -64,8 +64,12 @@ class PairSet:
 
 def pair_list_roots(tree: FileTree) -> list[str]:
     """Each ROOT in a tree, with ``/`` at its end (or "")."""
-    lists = {folder for folder in tree.folders if folder.split("/")[-1].startswith(FAMILY)}
-    return sorted({folder.rpartition("/")[0] + "/" * ("/" in folder) for folder in lists})
+    lists = {
+        folder for folder in tree.folders if folder.split("/")[-1].startswith(FAMILY)
+    }
+    return sorted(
+        {folder.rpartition("/")[0] + "/" * ("/" in folder) for folder in lists}
+    )
 
 
 def pair_list_layout(name: str, looks: str) -> Layout:
@@ -133,8 +137,13 @@ def read_pair_set(tree: FileTree) -> PairSet:
             "the folder of one"
         )
     below = tree.below(roots[0])
-    texts = {part: below.read_text(f"{LISTS}/{part}_pairs.txt", "the pair list") for part in SETS}
-    first = next((text for text in map(str.strip, texts.values()) if text), "").splitlines()
+    texts = {
+        part: below.read_text(f"{LISTS}/{part}_pairs.txt", "the pair list")
+        for part in SETS
+    }
+    first = next(
+        (text for text in map(str.strip, texts.values()) if text), ""
+    ).splitlines()
     plus = bool(first) and "+" in first[0]
     pairs = {
         part: parse_pair_list(text, f"{below.where}/{LISTS}/{part}_pairs.txt", plus)
@@ -142,7 +151,9 @@ def read_pair_set(tree: FileTree) -> PairSet:
     }
     for part in ("train", "test"):
         if not pairs[part]:
-            raise UserError(f"the pair list {below.where}/{LISTS}/{part}_pairs.txt is empty")
+            raise UserError(
+                f"the pair list {below.where}/{LISTS}/{part}_pairs.txt is empty"
+            )
     rows = None
     if METADATA in below.members or METADATA in below.faults:
         where = f"the metadata {below.where}/{METADATA}"
@@ -188,13 +199,17 @@ def metadata_rows(data: bytes, where: str) -> list[dict[str, str]]:
             f"{where} can't be read ({reason}): take it from the set's own place again"
         ) from error
     if not isinstance(rows, list) or not rows:
-        raise UserError(f"{where} should hold a list of rows, not {type(rows).__name__} or none")
+        raise UserError(
+            f"{where} should hold a list of rows, not {type(rows).__name__} or none"
+        )
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
             raise UserError(f"{where}, row {number:,} is not a dictionary")
         for key in ("image", "attr", "obj", "set"):
             if not isinstance(row.get(key), str):
-                raise UserError(f"{where}, row {number:,}: {key!r} is {row.get(key)!r}, not a text")
+                raise UserError(
+                    f"{where}, row {number:,}: {key!r} is {row.get(key)!r}, not a text"
+                )
         if row["set"] not in (*SETS, "NA"):
             raise UserError(
                 f"{where}, row {number:,}: its set is {row['set']!r}; known are train, val, test, "
@@ -212,7 +227,9 @@ def _labelled_set(pair_set: PairSet) -> LabelledSet:
     notes = (
         []
         if by_rows
-        else [f"no {METADATA}: all pictures of pairs of test_pairs are taken as test pictures"]
+        else [
+            f"no {METADATA}: all pictures of pairs of test_pairs are taken as test pictures"
+        ]
     )
     splits = {
         "test": "id where train_pairs has the pair, ood where it has not",
@@ -236,7 +253,9 @@ def _split_of(pair_set: PairSet, part: str, pair: Pair) -> str:
     return part
 
 
-def _by_metadata(pair_set: PairSet, left_out: LeftOut) -> tuple[list[LabelledPicture], set[str]]:
+def _by_metadata(
+    pair_set: PairSet, left_out: LeftOut
+) -> tuple[list[LabelledPicture], set[str]]:
     """The pictures of the metadata, and the names of all that it names."""
     pairs = pair_set.all_pairs
     pictures, named = [], set()
@@ -251,7 +270,10 @@ def _by_metadata(pair_set: PairSet, left_out: LeftOut) -> tuple[list[LabelledPic
         elif pair not in pairs:
             left_out.add("pair_on_no_list", f"{member}: {' + '.join(pair)}")
         else:
-            split, where = _split_of(pair_set, row["set"], pair), f"row {number:,} of {METADATA}"
+            split, where = (
+                _split_of(pair_set, row["set"], pair),
+                f"row {number:,} of {METADATA}",
+            )
             pictures.append(LabelledPicture(member, member, -1, *pair, split, where))
     return pictures, named
 
@@ -262,10 +284,15 @@ def _image_name(tree: FileTree, row: dict[str, str]) -> str:
     names = [f"{IMAGES}{row['image']}", f"{IMAGES}{folder.replace(' ', '_')}/{file}"]
     if isinstance(row.get("_image"), str):
         names.append(f"{IMAGES}{row['_image']}")
-    return next((name for name in names if name in tree.members or name in tree.faults), names[0])
+    return next(
+        (name for name in names if name in tree.members or name in tree.faults),
+        names[0],
+    )
 
 
-def _by_folders(pair_set: PairSet, left_out: LeftOut) -> tuple[list[LabelledPicture], set[str]]:
+def _by_folders(
+    pair_set: PairSet, left_out: LeftOut
+) -> tuple[list[LabelledPicture], set[str]]:
     """The pictures in folders named by pairs, and the names of all in such folders or in folders of
     other names."""
     from imagenet_ao import ENDINGS
@@ -283,7 +310,9 @@ def _by_folders(pair_set: PairSet, left_out: LeftOut) -> tuple[list[LabelledPict
         elif pair is None:
             left_out.add("pair_on_no_list", name)
         else:
-            part = next(x for x in ("test", "train", "val") if pair in pair_set.pairs[x])
+            part = next(
+                x for x in ("test", "train", "val") if pair in pair_set.pairs[x]
+            )
             split = _split_of(pair_set, part, pair)
             pictures.append(LabelledPicture(name, name, -1, *pair, split, name))
     return pictures, named
@@ -293,7 +322,9 @@ def _pairs_by_label(pair_set: PairSet) -> dict[str, Pair]:
     """Pair by the key of its folder's name. UserError where one folder may be of two pairs."""
     pairs = sorted(pair_set.all_pairs)
     keys = {pair: name_key("_".join(pair)) for pair in pairs}
-    twice: Any = next((key for key, count in Counter(keys.values()).items() if count > 1), None)
+    twice: Any = next(
+        (key for key, count in Counter(keys.values()).items() if count > 1), None
+    )
     if twice is not None:
         both = [" + ".join(pair) for pair in pairs if keys[pair] == twice]
         raise UserError(

@@ -53,16 +53,22 @@ class _Cells:
         self.file = ParquetFile(source)
         self.starts = [0]
         for group in range(self.file.num_row_groups):
-            self.starts.append(self.starts[-1] + self.file.metadata.row_group(group).num_rows)
+            self.starts.append(
+                self.starts[-1] + self.file.metadata.row_group(group).num_rows
+            )
         self.batches: Iterator[Any] = iter(())
         self.held: list[Any] = []
         self.begin = self.stop = -1
 
     def bytes_of(self, row: int) -> bytes:
         if row < self.begin or self.begin < 0:
-            group = next(g for g in range(len(self.starts) - 1) if row < self.starts[g + 1])
+            group = next(
+                g for g in range(len(self.starts) - 1) if row < self.starts[g + 1]
+            )
             groups = list(range(group, len(self.starts) - 1))
-            self.batches = self.file.iter_batches(BATCH, row_groups=groups, columns=["image"])
+            self.batches = self.file.iter_batches(
+                BATCH, row_groups=groups, columns=["image"]
+            )
             self.stop = self.starts[group]
             self.held, self.begin = [], self.stop
         while row >= self.stop:

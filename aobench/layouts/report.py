@@ -82,7 +82,9 @@ class LayoutReport:
     novel_pairs: int  #: pairs with pictures in the split ood
     imagenet_objects: int  #: objects that are ImageNet classes by their published name
     splits: dict[str, str]  #: name of a split in the data -> what it was taken for
-    left_out: dict[str, dict[str, Any]] = field(default_factory=dict)  #: see `LeftOut.as_dict`
+    left_out: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  #: see `LeftOut.as_dict`
     notes: tuple[str, ...] = ()  #: what was assumed
 
     def lines(self) -> list[str]:
@@ -96,8 +98,14 @@ class LayoutReport:
             f"({self.imagenet_objects:,} are ImageNet classes by name)",
             f"pairs       {self.seen_pairs:,} seen, {self.novel_pairs:,} novel",
         ]
-        lines += [f"split       {name}: {meaning}" for name, meaning in self.splits.items()]
-        return lines + [f"note        {note}" for note in self.notes] + self.left_out_lines()
+        lines += [
+            f"split       {name}: {meaning}" for name, meaning in self.splits.items()
+        ]
+        return (
+            lines
+            + [f"note        {note}" for note in self.notes]
+            + self.left_out_lines()
+        )
 
     def _first(self, what: str) -> str:
         names = self.names[what]

@@ -78,7 +78,9 @@ def place_in_splits(
             f"of {tests[0]!r} are seen or novel: name its pictures id (seen) or ood (novel)"
         )
     train = {pair_of(p) for p in pictures if p.split and roles[p.split] == "train"}
-    meanings = {name: _meaning(role, bool(train), with_train) for name, role in roles.items()}
+    meanings = {
+        name: _meaning(role, bool(train), with_train) for name, role in roles.items()
+    }
     if any(not picture.split for picture in pictures):
         meanings["none"] = "no split is named, so all pairs are taken as novel (ood)"
     placed = []
@@ -111,7 +113,9 @@ def _meaning(role: str, train: bool, with_train: bool) -> str:
         "ood": "ood, novel pairs",
         "val": "left out",
         "train": (
-            "train" if with_train else "says which pairs are seen; its pictures are left out"
+            "train"
+            if with_train
+            else "says which pairs are seen; its pictures are left out"
         ),
         "test": (
             "id where train has the pair, ood where it has not"

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from aobench.errors import UserError, did_you_mean
-from aobench.layouts import (
-    attribute_folders,
-    c_gqa,
-    label_folders,
-    list_file,
-    mit_states,
-    ut_zappos,
-    vaw_czsl,
-)
+from aobench.layouts.attribute_folders import LAYOUT as ATTRIBUTE_FOLDERS
 from aobench.layouts.base import Layout, LayoutOptions
+from aobench.layouts.c_gqa import LAYOUT as C_GQA
 from aobench.layouts.form import LayoutData, one_form
+from aobench.layouts.label_folders import LAYOUT as LABEL_FOLDERS
+from aobench.layouts.list_file import LAYOUT as LIST_FILE
+from aobench.layouts.mit_states import LAYOUT as MIT_STATES
 from aobench.layouts.names import read_names
 from aobench.layouts.tree import FileTree, open_tree
+from aobench.layouts.ut_zappos import LAYOUT as UT_ZAPPOS
+from aobench.layouts.vaw_czsl import LAYOUT as VAW_CZSL
 
 LAYOUTS: tuple[Layout, ...] = (
-    label_folders.LAYOUT,
-    attribute_folders.LAYOUT,
-    list_file.LAYOUT,
-    mit_states.LAYOUT,
-    ut_zappos.LAYOUT,
-    c_gqa.LAYOUT,
-    vaw_czsl.LAYOUT,
+    LABEL_FOLDERS,
+    ATTRIBUTE_FOLDERS,
+    LIST_FILE,
+    MIT_STATES,
+    UT_ZAPPOS,
+    C_GQA,
+    VAW_CZSL,
 )
 
 
@@ -78,7 +76,9 @@ def read_layout(
 def recognise_layout(tree: FileTree, options: LayoutOptions) -> Layout:
     """The layout of a tree. Raises UserError where it has none, or two at once."""
     evidence = [
-        (one, proof) for one in LAYOUTS if (proof := one.recognise(tree, options)) is not None
+        (one, proof)
+        for one in LAYOUTS
+        if (proof := one.recognise(tree, options)) is not None
     ]
     if len(evidence) == 1:
         return evidence[0][0]

@@ -48,7 +48,9 @@ class FileTree:
     faults: dict[str, str] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     whole: bool = True
-    tables: dict[str, Any] = field(default_factory=dict)  #: lists that were read, by name
+    tables: dict[str, Any] = field(
+        default_factory=dict
+    )  #: lists that were read, by name
 
     @property
     def where(self) -> str:
@@ -67,7 +69,9 @@ class FileTree:
         if not self.whole and name not in self.members:
             self._look(name)
         if name in self.faults:
-            raise UserError(f"{self.where}/{name} {self.faults[name]}; replace or remove it")
+            raise UserError(
+                f"{self.where}/{name} {self.faults[name]}; replace or remove it"
+            )
         return self.members.get(name)
 
     def below(self, prefix: str) -> FileTree:
@@ -76,7 +80,9 @@ class FileTree:
             return self
 
         def cut(names: dict[str, str]) -> dict[str, str]:
-            return {k[len(prefix) :]: v for k, v in names.items() if k.startswith(prefix)}
+            return {
+                k[len(prefix) :]: v for k, v in names.items() if k.startswith(prefix)
+            }
 
         return FileTree(
             self.place,
@@ -119,7 +125,9 @@ class FileTree:
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
-                self.faults[name] = f"can't be read ({getattr(error, 'strerror', None) or error})"
+                self.faults[name] = (
+                    f"can't be read ({getattr(error, 'strerror', None) or error})"
+                )
                 return
             _take_up(self, name, member, state)
             return
@@ -185,7 +193,11 @@ def _take_up(tree: FileTree, name: str, member: str, state: os.stat_result) -> N
         tree.members[name] = member
         tree.marks[name] = f"{state.st_size} {state.st_mtime_ns}"
     else:
-        kind = "a folder" if stat.S_ISDIR(state.st_mode) else "a pipe, a socket or a device"
+        kind = (
+            "a folder"
+            if stat.S_ISDIR(state.st_mode)
+            else "a pipe, a socket or a device"
+        )
         tree.faults[name] = f"is {kind}, not a regular file"
 
 
@@ -203,7 +215,9 @@ def _walk(root: str) -> Iterator[tuple[str, os.stat_result | None, str | None]]:
         try:
             entries = list(os.scandir(f"{root}/{inside}"))
         except OSError as error:
-            raise UserError(f"{root}/{inside} can't be listed ({error.strerror})") from None
+            raise UserError(
+                f"{root}/{inside} can't be listed ({error.strerror})"
+            ) from None
         for entry in entries:
             if hidden(entry.name):
                 continue
@@ -222,7 +236,9 @@ def _walk(root: str) -> Iterator[tuple[str, os.stat_result | None, str | None]]:
             if stat.S_ISDIR(state.st_mode):
                 real = os.path.realpath(entry.path)
                 if real in above:
-                    raise UserError(f"{root}/{path} is a link that leads back to {real}: remove it")
+                    raise UserError(
+                        f"{root}/{path} is a link that leads back to {real}: remove it"
+                    )
                 waiting.append((f"{path}/", above | {real}))
 
 
@@ -230,7 +246,9 @@ def _refuse_undecodable(root: str, path: str) -> None:
     try:
         path.encode()
     except UnicodeEncodeError:
-        raise UserError(f"{root} holds a name that is not UTF-8: {path!a}; rename it") from None
+        raise UserError(
+            f"{root} holds a name that is not UTF-8: {path!a}; rename it"
+        ) from None
 
 
 def _zip_tree(path: str) -> FileTree:
@@ -240,7 +258,9 @@ def _zip_tree(path: str) -> FileTree:
 
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
-            raise UserError(f"{path} is not a regular file; give a folder, a zip or a list")
+            raise UserError(
+                f"{path} is not a regular file; give a folder, a zip or a list"
+            )
     except OSError as error:
         raise UserError(
             f"{path} can't be read ({error.strerror}); give a folder, a zip or a list"
@@ -256,15 +276,21 @@ def _zip_tree(path: str) -> FileTree:
     except DatasetError as error:
         raise UserError(str(error)) from None
     for info in members:
-        name = unicodedata.normalize("NFC", info.filename.replace("\\", "/").rstrip("/"))
+        name = unicodedata.normalize(
+            "NFC", info.filename.replace("\\", "/").rstrip("/")
+        )
         parts = name.split("/")
         if any(hidden(part) for part in parts):
             continue
-        tree.folders |= {"/".join(parts[:size]) for size in range(1, len(parts) + info.is_dir())}
+        tree.folders |= {
+            "/".join(parts[:size]) for size in range(1, len(parts) + info.is_dir())
+        }
         if info.is_dir():
             continue
         if name in tree.members:
-            raise UserError(f"{path} holds {name!r} twice; make the zip anew with one of them")
+            raise UserError(
+                f"{path} holds {name!r} twice; make the zip anew with one of them"
+            )
         tree.members[name] = info.filename
         tree.marks[name] = f"{info.file_size} {info.CRC:08x}"
         if stat.S_ISLNK(info.external_attr >> 16):
@@ -285,7 +311,13 @@ def _zip_bytes(place: str, member: str, what: str) -> bytes:
                     "folder"
                 )
             return archive.read(member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        NotImplementedError,
+    ) as error:
         raise UserError(
             f"{what} {member} in {place} can't be read ({error}); make the zip anew"
         ) from error

@@ -25,20 +25,29 @@ def contact_sheet(shown: list[Sample]) -> Image.Image:
     for number, sample in enumerate(shown):
         x, y = number % COLUMNS * PIXELS, number // COLUMNS * (PIXELS + LINE)
         sheet.paste(Image.fromarray(sample.image()), (x, y))
-        draw.text((x + 2, y + PIXELS), f"{sample.attribute}\n{sample.name}", fill="black", spacing=1)
+        draw.text(
+            (x + 2, y + PIXELS),
+            f"{sample.attribute}\n{sample.name}",
+            fill="black",
+            spacing=1,
+        )
     return sheet
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Write a contact sheet of randomly drawn pictures of mini.")
+    parser = argparse.ArgumentParser(
+        description="Write a contact sheet of randomly drawn pictures of mini."
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("--split", default="ood", choices=SPLITS)
     parser.add_argument("--count", type=int, default=96)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     everything = list(samples(args.split))
-    drawn = np.random.default_rng(args.seed).choice(len(everything), min(args.count, len(everything)), replace=False)
+    drawn = np.random.default_rng(args.seed).choice(
+        len(everything), min(args.count, len(everything)), replace=False
+    )
     contact_sheet([everything[i] for i in drawn]).save(args.out)
 
 

@@ -79,7 +79,9 @@ def cosine_and_sine(angle: int) -> tuple[int, int]:
 def square_roots(upto: int) -> np.ndarray:
     """The whole parts of the square roots of 0, 1, ..., at least to ``upto``."""
     roots = np.arange(math.isqrt(upto) + 1)
-    return np.repeat(roots, 2 * roots + 1)  # as many squares as odd numbers lie between n and n + 1
+    return np.repeat(
+        roots, 2 * roots + 1
+    )  # as many squares as odd numbers lie between n and n + 1
 
 
 # --- phases of a pattern --------------------------------------------------------------------------
@@ -110,10 +112,14 @@ def weight(values: np.ndarray) -> Weights:
 # --- colours as lanes -----------------------------------------------------------------------------
 
 
-def pack(colours: Sequence[Colour] | np.ndarray, opacity: int | np.ndarray = 0) -> Lanes:
+def pack(
+    colours: Sequence[Colour] | np.ndarray, opacity: int | np.ndarray = 0
+) -> Lanes:
     """Colours N x 3 of whole numbers as N lanes."""
     parts = np.asarray(colours, dtype=np.uint64)
-    red, green, blue = (parts[..., channel] << np.uint64(16 * channel) for channel in range(3))
+    red, green, blue = (
+        parts[..., channel] << np.uint64(16 * channel) for channel in range(3)
+    )
     return red | green | blue | (np.asarray(opacity, dtype=np.uint64) << np.uint64(48))
 
 
@@ -163,5 +169,7 @@ def ramp(*stops: tuple[int, Colour]) -> Lanes:
         for place in range(-(-start * ONE // 1000), end * ONE // 1000 + 1):
             done, whole = place * 1000 - start * ONE, (end - start) * ONE
             for channel, (a, b) in enumerate(zip(first, last, strict=True)):
-                table[place, channel] = (2 * (a * whole + (b - a) * done) + whole) // (2 * whole)
+                table[place, channel] = (2 * (a * whole + (b - a) * done) + whole) // (
+                    2 * whole
+                )
     return pack(table)

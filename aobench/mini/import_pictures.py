@@ -1,11 +1,12 @@
-"""Make ``pictures/`` anew from the two emoji packages, for the objects and code points of objects.csv.
+"""Make ``pictures/`` anew from the two emoji packages, for the objects and code points of
+objects.csv.
 
-With --objects and --layout object it makes a folder of other objects, as `imagenet-ao build` draws them:
-OBJECT/STYLE.webp instead of STYLE/OBJECT.webp.
+With --objects and --layout object it makes a folder of other objects, as `imagenet-ao build` draws
+them: OBJECT/STYLE.webp instead of STYLE/OBJECT.webp.
 
-npm pack @lobehub/fluent-emoji-3d@1.1.0 @iconify-json/noto@1.2.9    # then unpack both
-pip install cairosvg
-python -m aobench.mini.import_pictures --fluent PACKAGE --noto PACKAGE [--objects CSV] [--layout object] [--out FOLDER]
+npm pack @lobehub/fluent-emoji-3d@1.1.0 @iconify-json/noto@1.2.9    # then unpack both pip install
+cairosvg python -m aobench.mini.import_pictures --fluent PACKAGE --noto PACKAGE [--objects CSV]
+[--layout object] [--out FOLDER]
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ LAYOUTS = {"style": "{style}/{name}.webp", "object": "{name}/{style}.webp"}
 
 
 def fluent(package: Path, codepoint: str) -> Image.Image:
-    """The 3D drawing of ``codepoint`` (hexadecimal, joined by ``-``). Raises KeyError where there is none."""
+    """The 3D drawing of ``codepoint`` (hexadecimal, joined by ``-``). Raises KeyError where
+    there is none.
+    """
     for name in (codepoint, codepoint.replace("-fe0f", ""), f"{codepoint}-fe0f"):
         path = package / "assets" / f"{name}.webp"
         if path.exists():
@@ -37,11 +40,15 @@ def fluent(package: Path, codepoint: str) -> Image.Image:
 
 @cache
 def _noto_tables(package: Path) -> tuple[dict, dict]:
-    return json.loads((package / "chars.json").read_bytes()), json.loads((package / "icons.json").read_bytes())
+    return json.loads((package / "chars.json").read_bytes()), json.loads(
+        (package / "icons.json").read_bytes()
+    )
 
 
 def noto(package: Path, codepoint: str) -> Image.Image:
-    """The drawing of ``codepoint``, 256 pixels, from its SVG. Raises KeyError where there is none."""
+    """The drawing of ``codepoint``, 256 pixels, from its SVG. Raises KeyError where there is
+    none.
+    """
     import cairosvg
 
     characters, icons = _noto_tables(package)
@@ -59,11 +66,27 @@ def noto(package: Path, codepoint: str) -> Image.Image:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Make mini's pictures anew from the two emoji packages.")
-    parser.add_argument("--fluent", type=Path, required=True, help="unpacked @lobehub/fluent-emoji-3d")
-    parser.add_argument("--noto", type=Path, required=True, help="unpacked @iconify-json/noto")
-    parser.add_argument("--objects", type=Path, default=HERE / "objects.csv", help="columns object, codepoint")
-    parser.add_argument("--layout", choices=LAYOUTS, default="style", help="which of the two names the folders")
+    parser = argparse.ArgumentParser(
+        description="Make mini's pictures anew from the two emoji packages."
+    )
+    parser.add_argument(
+        "--fluent", type=Path, required=True, help="unpacked @lobehub/fluent-emoji-3d"
+    )
+    parser.add_argument(
+        "--noto", type=Path, required=True, help="unpacked @iconify-json/noto"
+    )
+    parser.add_argument(
+        "--objects",
+        type=Path,
+        default=HERE / "objects.csv",
+        help="columns object, codepoint",
+    )
+    parser.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        default="style",
+        help="which of the two names the folders",
+    )
     parser.add_argument("--out", type=Path, default=HERE / "pictures")
     args = parser.parse_args()
     styles: dict[str, Callable[[str], Image.Image]] = {
@@ -73,7 +96,9 @@ def main() -> None:
     rows = read_csv_rows(args.objects, ("object", "codepoint"), "the objects")
     for style, draw in styles.items():
         for row in rows:
-            path = args.out / LAYOUTS[args.layout].format(style=style, name=row["object"].replace(" ", "_"))
+            path = args.out / LAYOUTS[args.layout].format(
+                style=style, name=row["object"].replace(" ", "_")
+            )
             path.parent.mkdir(parents=True, exist_ok=True)
             fit(draw(row["codepoint"])).save(path, lossless=True, quality=100, method=6)
 

@@ -54,7 +54,9 @@ def resample(
 
 
 @njit(cache=True, nogil=True)
-def make_sprite(colours: np.ndarray, alpha: np.ndarray, where: np.ndarray, wide: int) -> np.ndarray:
+def make_sprite(
+    colours: np.ndarray, alpha: np.ndarray, where: np.ndarray, wide: int
+) -> np.ndarray:
     """Colours cut to 255 and multiplied by their opacity, in their places of a square that is
     ``wide``, flat.
 
@@ -66,7 +68,9 @@ def make_sprite(colours: np.ndarray, alpha: np.ndarray, where: np.ndarray, wide:
         red = min(colour & _LANE, _MOST)
         green = min(colour >> _B16 & _LANE, _MOST)
         blue = min(colour >> _B32 & _LANE, _MOST)
-        sprite[place] = _share(red | green << _B16 | blue << _B32, opacity) | opacity << _B48
+        sprite[place] = (
+            _share(red | green << _B16 | blue << _B32, opacity) | opacity << _B48
+        )
     for i in range(wide):
         sprite[i] = sprite[wide + i]
         sprite[wide * (wide - 1) + i] = sprite[wide * (wide - 2) + i]
@@ -134,9 +138,13 @@ def compose(
                 corner = (y >> 16) * wide + (x >> 16)
                 share = np.uint64(x >> 8 & 255)
                 above = _between(sprite[corner], sprite[corner + 1], share)
-                below = _between(sprite[corner + wide], sprite[corner + wide + 1], share)
+                below = _between(
+                    sprite[corner + wide], sprite[corner + wide + 1], share
+                )
                 over = _between(above, below, np.uint64(y >> 8 & 255))
-                under = np.uint64(red) | np.uint64(green) << _B16 | np.uint64(blue) << _B32
+                under = (
+                    np.uint64(red) | np.uint64(green) << _B16 | np.uint64(blue) << _B32
+                )
                 over += _share(under, _MOST - (over >> _B48))
                 red = np.int64(min(over & _LANE, _MOST))
                 green = np.int64(min(over >> _B16 & _LANE, _MOST))
@@ -148,7 +156,9 @@ def compose(
 
 
 @njit(cache=True, nogil=True)
-def stamp(sheet: np.ndarray, mark: np.ndarray, left: int, top: int, values: np.ndarray) -> None:
+def stamp(
+    sheet: np.ndarray, mark: np.ndarray, left: int, top: int, values: np.ndarray
+) -> None:
     """Put ``values[mark]`` on the sheet where ``mark`` is not 0, its upper left corner at (left,
     top); cut at the edge.
     """

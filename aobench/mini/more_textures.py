@@ -81,9 +81,12 @@ def plaid(rng: np.random.Generator, seen: Seen) -> Lanes:
     for bit, (across, down) in enumerate(((cosine, sine), (-sine, cosine))):
         phase = phases(seen, across, down, period, fraction(rng))
         broad, middle = (
-            _within(phase, centre, half) for centre, half in ((0.71, 0.045), (0.21, 0.03))
+            _within(phase, centre, half)
+            for centre, half in ((0.71, 0.045), (0.21, 0.03))
         )
-        choice |= (_below(phase, 0.42) | ((broad | middle).astype(np.int32) << 1)) << (2 * bit)
+        choice |= (_below(phase, 0.42) | ((broad | middle).astype(np.int32) << 1)) << (
+            2 * bit
+        )
     return _palette(ground, shade, thread, shade, thread).take(choice)
 
 
@@ -121,7 +124,9 @@ def _star(part_x: int, part_y: int, inner: int) -> np.ndarray:
     """
     y, x = np.mgrid[0:33, 0:33] * 16 - 16 * 16  # in 16ths of a pixel
     y, x = y - 2 * part_y, x - 2 * part_x
-    beyond = sum((-x * nx - y * ny > 1000 * inner).astype(np.int64) for nx, ny in FIFTHS)
+    beyond = sum(
+        (-x * nx - y * ny > 1000 * inner).astype(np.int64) for nx, ny in FIFTHS
+    )
     near = 100 * (x * x + y * y) < 33 * 33 * inner * inner
     return ((beyond <= 1) & near).astype(np.uint8)
 
@@ -169,16 +174,26 @@ def tiled(rng: np.random.Generator, seen: Seen) -> Lanes:
     choice = kind.ravel().take((v >> TURN_BITS & 31) * 32 + (u >> TURN_BITS & 31))
     left, top = part_of_turn(u), part_of_turn(v)
     first, last = np.minimum(left, top), np.maximum(left, top)
-    for bit, edge in ((2, first < turns(0.24)), (3, last > turns(0.88)), (4, first < turns(0.12))):
+    for bit, edge in (
+        (2, first < turns(0.24)),
+        (3, last > turns(0.88)),
+        (4, first < turns(0.12)),
+    ):
         choice |= edge.astype(np.int32) << bit
-    glaze = (flat((255, 255, 255)), 90), (flat((0, 0, 0)), 90), (flat((238, 236, 228)), ONE)
+    glaze = (
+        (flat((255, 255, 255)), 90),
+        (flat((0, 0, 0)), 90),
+        (flat((238, 236, 228)), ONE),
+    )
     return _palette(colours, *glaze).take(choice)
 
 
 def knitted(rng: np.random.Generator, seen: Seen) -> Lanes:
     """Wool: columns of V-shaped stitches with dark gaps, in a hue with bands of a lighter wool."""
     across = phases(seen, PIXEL, 0, 12 * PIXEL, fraction(rng))
-    half = to_and_fro(across)  # 0 in the middle of a stitch's V, ONE between two columns
+    half = to_and_fro(
+        across
+    )  # 0 in the middle of a stitch's V, ONE between two columns
     down = (
         phases(seen, 0, PIXEL, 9 * PIXEL, fraction(rng))
         - half * np.int32(turns(7 / 9 / ONE))
@@ -186,7 +201,8 @@ def knitted(rng: np.random.Generator, seen: Seen) -> Lanes:
     )
     thread = to_and_fro(down)  # 0 in the middle of the yarn, ONE in the gap below it
     colour = _pick(
-        rng, ((176, 44, 52), (44, 84, 150), (60, 120, 74), (150, 84, 140), (196, 130, 50))
+        rng,
+        ((176, 44, 52), (44, 84, 150), (60, 120, 74), (150, 84, 140), (196, 130, 50)),
     )
     pale = choose((down >> TURN_BITS) % 6 >= 4, flat((246, 240, 226)), colour)
     twist = noise_on(seen, rng, 60, 60) * 31 >> 8
@@ -205,7 +221,9 @@ def wicker(rng: np.random.Generator, seen: Seen) -> Lanes:
     du, dv = to_and_fro(u), to_and_fro(v)  # 0 in the middle of a cell, ONE at its edge
     along, aside = np.where(over, du, dv), np.where(over, dv, du)
     strands = to_and_fro(np.where(over, v, u) * 3)  # three strands make a rod
-    bright = (287 - (141 * along * along >> 16)) * (ONE - (90 * strands * strands >> 16)) >> 9
+    bright = (287 - (141 * along * along >> 16)) * (
+        ONE - (90 * strands * strands >> 16)
+    ) >> 9
     bright = np.where(aside > 225, bright * 90 >> 8, bright)
     return shine(STRAW.take(noise_on(seen, rng, 12, 12)), bright, 7)
 
@@ -245,12 +263,16 @@ def _in_blocks(drawing: Picture) -> Picture:
     """The drawing in coarse square blocks, its colours to few steps, its edge of whole blocks."""
     opacity = drawing.alpha.astype(np.int64)
     total = blocks(opacity)
-    sums = np.dstack([blocks(drawing.rgb[..., channel] * opacity) for channel in range(3)])
+    sums = np.dstack(
+        [blocks(drawing.rgb[..., channel] * opacity) for channel in range(3)]
+    )
     average = sums // np.maximum(total, 1)[..., None]
     colours = np.minimum((average + 12) // 24 * 24, 255).astype(np.uint8)
     # Half a block, but of a thin drawing something stays.
     least = min(255 * BLOCK * BLOCK // 2, int(total.max()) // 2)
-    return replace(drawing, rgb=colours, alpha=np.where(total > least, 255, 0).astype(np.uint8))
+    return replace(
+        drawing, rgb=colours, alpha=np.where(total > least, 255, 0).astype(np.uint8)
+    )
 
 
 def form(attribute: str, drawing: Picture) -> Picture:
@@ -276,15 +298,23 @@ def neon(rng: np.random.Generator, drawing: Picture) -> Lanes:
     other = (first + 1 + int(rng.integers(len(tubes) - 1))) % len(tubes)
     seen = drawing.seen
     colour = mix(
-        flat(tubes[first]), flat(tubes[other]), weight(noise_on(seen, rng, 2, 2) * 2 - 128)
+        flat(tubes[first]),
+        flat(tubes[other]),
+        weight(noise_on(seen, rng, 2, 2) * 2 - 128),
     )
     line = weight(drawing.lines * 12 // 5)
-    halo = weight((_glow(line, 32) * 9 + _glow(line, 16) * 5) // 10).ravel().take(seen.where)
+    halo = (
+        weight((_glow(line, 32) * 9 + _glow(line, 16) * 5) // 10)
+        .ravel()
+        .take(seen.where)
+    )
     glowing = shine(colour, halo * 3 >> 3, 7) + flat((12, 10, 26))
     each = lanes(glowing)
     np.minimum(each, 255, out=each)
     return mix(
-        glowing, mix(colour, flat((255, 255, 255)), np.array([115])), line.ravel().take(seen.where)
+        glowing,
+        mix(colour, flat((255, 255, 255)), np.array([115])),
+        line.ravel().take(seen.where),
     )
 
 
@@ -299,7 +329,9 @@ def molten(rng: np.random.Generator, drawing: Picture) -> Lanes:
     y = seen.y.astype(np.int64) * 16 + noise_on(seen, rng, 12, 12) * 144 // 255
     x = seen.x.astype(np.int64) * 16 + noise_on(seen, rng, 12, 12) * 144 // 255
     near, far, _ = two_nearest(x, y, jitter, cell, cell * 6 // 5)
-    gap = (far - near) * (192 + (noise_on(seen, rng, 4, 4) >> 1))  # in 4,096ths of a pixel
+    gap = (far - near) * (
+        192 + (noise_on(seen, rng, 4, 4) >> 1)
+    )  # in 4,096ths of a pixel
     field = CRUST.take(seen.shade * (128 + (noise_on(seen, rng, 40, 40) >> 1)) >> 8)
     for colour, most, reach in (
         ((190, 24, 4), 320, 90),

@@ -94,7 +94,8 @@ class Seen:
 def _frame(x: np.ndarray, y: np.ndarray) -> tuple[int, int, int, int]:
     left, top = (max(0, int(places.min()) * PIXEL - PIXEL // 2) for places in (x, y))
     right, bottom = (
-        min(SIDE * PIXEL, int(places.max()) * PIXEL + 3 * PIXEL // 2) for places in (x, y)
+        min(SIDE * PIXEL, int(places.max()) * PIXEL + 3 * PIXEL // 2)
+        for places in (x, y)
     )
     return left, top, right, bottom
 
@@ -135,7 +136,9 @@ def fit(drawing: Image.Image) -> Image.Image:
 
     Raises ValueError where nothing is visible.
     """
-    box = drawing.getchannel("A").point(lambda alpha: 255 * (alpha > FAINTEST)).getbbox()
+    box = (
+        drawing.getchannel("A").point(lambda alpha: 255 * (alpha > FAINTEST)).getbbox()
+    )
     if box is None:
         raise ValueError("nothing in the drawing is visible")
     drawing = drawing.crop(box)
@@ -152,7 +155,9 @@ def _in_size(drawing: Image.Image, width: int, height: int) -> Image.Image:
     first.
     """
     factor = max(1, max(drawing.size) // (4 * SIDE))
-    weighted = drawing.reduce(factor).convert("RGBa")  # what can't be seen has no colour to give
+    weighted = drawing.reduce(factor).convert(
+        "RGBa"
+    )  # what can't be seen has no colour to give
     pixels = resized_channels(np.asarray(weighted), height, width)
     pixels[..., :3] = np.minimum(pixels[..., :3], pixels[..., 3:])
     return Image.frombytes("RGBa", (width, height), pixels.tobytes()).convert("RGBA")
@@ -170,10 +175,14 @@ def of_drawing(drawing: Image.Image) -> Picture:
 
 def _shade(rgb: np.ndarray, alpha: np.ndarray) -> Weights:
     """Half the rank, half the value of each pixel's luminance among the object's pixels."""
-    luminance = 299 * rgb[..., 0] + 587 * rgb[..., 1] + 114 * rgb[..., 2]  # in thousandths
+    luminance = (
+        299 * rgb[..., 0] + 587 * rgb[..., 1] + 114 * rgb[..., 2]
+    )  # in thousandths
     values = np.sort(luminance[alpha > 127])
     count = len(values)
-    rank = (2 * ONE * np.searchsorted(values, luminance, side="right") + count) // (2 * count)
+    rank = (2 * ONE * np.searchsorted(values, luminance, side="right") + count) // (
+        2 * count
+    )
     low, high = values[2 * count // 100], values[98 * (count - 1) // 100]
     span = max(30_000, int(high - low))
     spread = np.clip((2 * ONE * (luminance - low) + span) // (2 * span), 0, ONE)
@@ -200,6 +209,8 @@ def _upper_edge(alpha: np.ndarray) -> Weights:
     snow = np.zeros(alpha.shape, dtype=np.int32)
     for y in range(alpha.shape[0]):
         run = np.where(inside[y], run + 1, 0)
-        beyond = depth + 1 - np.minimum(run, depth)  # depth where the object begins, 1 at the end
+        beyond = (
+            depth + 1 - np.minimum(run, depth)
+        )  # depth where the object begins, 1 at the end
         snow[y] = np.where(inside[y], (2 * ONE * beyond + depth) // (2 * depth), 0)
     return snow

@@ -63,7 +63,9 @@ def _moss(rng: np.random.Generator, seen: Seen) -> Lanes:
     clump = 6 * noise_on(seen, rng, 34, 34) + 4 * noise_on(seen, rng, 60, 60)
     moss = MOSS.take(weight((clump * 8553 >> 16) - 38))
     # In 5,100ths: noise, 0.35 of finer noise and 0.45 of snow.
-    where = 20 * noise_on(seen, rng, 5, 5) + 7 * noise_on(seen, rng, 18, 18) + 9 * seen.snow
+    where = (
+        20 * noise_on(seen, rng, 5, 5) + 7 * noise_on(seen, rng, 18, 18) + 9 * seen.snow
+    )
     cover = weight((where - 2856) * 214 >> 8)  # from 0.56 to 0.62
     return mix(seen.dull, moss, cover)
 
@@ -110,12 +112,16 @@ def draw(attribute: str, drawing: Picture, rng: np.random.Generator) -> np.ndarr
     """
     drawing = form(attribute, drawing)
     seen = drawing.seen
-    sprite = make_sprite(paint(attribute, drawing, rng), seen.alpha, seen.padded, SIDE + 2)
+    sprite = make_sprite(
+        paint(attribute, drawing, rng), seen.alpha, seen.padded, SIDE + 2
+    )
     places = _places(rng)
     return compose(sprite, SIDE + 2, *places, seen.frame, *_ground(rng), LIFT)
 
 
-def _places(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _places(
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Where each pixel of the image lies in the drawing, see `compose`: x by column and by row, y
     by column and by row.
     """
@@ -123,17 +129,21 @@ def _places(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarra
     cosine, sine = cosine_and_sine(between(rng, -15_000, 15_000))
     cosine, sine = ((part * SIDE << 2) // size for part in (cosine, sine))
     mirror = -1 if fraction(rng) < 32768 else 1
-    cx, cy = (PIXELS * (PIXEL // 2) + PIXELS * (fraction(rng) - 32768) // 10 for _ in range(2))
+    cx, cy = (
+        PIXELS * (PIXEL // 2) + PIXELS * (fraction(rng) - 32768) // 10 for _ in range(2)
+    )
     middle = SIDE * (PIXEL // 2)
     steps = np.arange(PIXELS, dtype=np.int64) * PIXEL + PIXEL // 2
     right, down = steps - cx, steps - cy
-    x_right, x_down = mirror * (right * cosine >> 16) + middle, mirror * (down * sine >> 16)
+    x_right, x_down = (
+        mirror * (right * cosine >> 16) + middle,
+        mirror * (down * sine >> 16),
+    )
     return x_right, x_down, middle - (right * sine >> 16), down * cosine >> 16
 
 
-LIFT = (
-    8192  #: added to the lanes of a ground, in 64ths, so that none falls below nothing on the way
-)
+#: Added to the lanes of a ground, in 64ths, so that none falls below nothing on the way.
+LIFT = 8192
 
 
 def _ground(rng: np.random.Generator) -> tuple[Lanes, np.ndarray, Lanes, np.ndarray]:
@@ -147,5 +157,7 @@ def _ground(rng: np.random.Generator) -> tuple[Lanes, np.ndarray, Lanes, np.ndar
     change = tints[1] - tints[0] + 70 * (fraction(rng) - 32768)
     steps = np.arange(256)
     tint = (base + tints[0][:, None] + change[:, None] * steps // 255 >> 10) + LIFT
-    light = (depth * (2 * steps - 255) // 510 >> 10).astype(np.uint64) * np.uint64(0x0001_0001_0001)
+    light = (depth * (2 * steps - 255) // 510 >> 10).astype(np.uint64) * np.uint64(
+        0x0001_0001_0001
+    )
     return pack(tint.T), blend, light, blotch

@@ -24,18 +24,26 @@ def cubic_weights(length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     scale = max(length, size)
     unit = 2 * scale  # a pixel of the filter, in 1 / (2 * size) source pixels
     taps = 2 * -(-2 * scale // size) + 1
-    centre = (2 * np.arange(size, dtype=np.int64) + 1) * length  # in 1 / (2 * size) source pixels
+    centre = (
+        2 * np.arange(size, dtype=np.int64) + 1
+    ) * length  # in 1 / (2 * size) source pixels
     first = (centre - 2 * unit + size) // (2 * size)
     index = first[:, None] + np.arange(taps)
     apart = np.abs((2 * index + 1) * size - centre[:, None])
-    weights = np.array([[_keys(int(t), unit) for t in row] for row in apart], dtype=object)
+    weights = np.array(
+        [[_keys(int(t), unit) for t in row] for row in apart], dtype=object
+    )
     weights[(index < 0) | (index >= length)] = 0
     whole = weights.sum(1)[:, None]
-    rounded = (2 * abs(weights) * 2**BITS + whole) // (2 * whole) * np.where(weights < 0, -1, 1)
-    used = [k for k in range(taps) if rounded[:, k].any()]
-    return np.clip(index[:, used], 0, length - 1).astype(np.int32), rounded[:, used].astype(
-        np.int32
+    rounded = (
+        (2 * abs(weights) * 2**BITS + whole)
+        // (2 * whole)
+        * np.where(weights < 0, -1, 1)
     )
+    used = [k for k in range(taps) if rounded[:, k].any()]
+    return np.clip(index[:, used], 0, length - 1).astype(np.int32), rounded[
+        :, used
+    ].astype(np.int32)
 
 
 def _keys(apart: int, unit: int) -> int:
@@ -53,7 +61,9 @@ def box_weights(length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     """As `cubic_weights`, of Pillow's box filter: the mean of the pixels whose middle lies in
     each pixel of ``size``.
     """
-    index = np.arange(size)[:, None] * length // size + np.arange(-1, length // size + 2)
+    index = np.arange(size)[:, None] * length // size + np.arange(
+        -1, length // size + 2
+    )
     apart = (2 * index + 1) * size - (2 * np.arange(size)[:, None] + 1) * length
     inside = (-length < apart) & (apart <= length) & (index >= 0) & (index < length)
     count = inside.sum(1)[:, None]
@@ -68,11 +78,15 @@ FILTERS = {"cubic": cubic_weights, "box": box_weights}
 @cache
 def _taps(filter_name: str, length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     """The filter's pixels and weights, taps first."""
-    index, weights = (np.ascontiguousarray(part.T) for part in FILTERS[filter_name](length, size))
+    index, weights = (
+        np.ascontiguousarray(part.T) for part in FILTERS[filter_name](length, size)
+    )
     return index, weights
 
 
-def resized(pixels: np.ndarray, height: int, width: int, filter_name: str = "cubic") -> np.ndarray:
+def resized(
+    pixels: np.ndarray, height: int, width: int, filter_name: str = "cubic"
+) -> np.ndarray:
     """``pixels`` (whole numbers 0..255, height x width) in another size.
 
     Args: pixels: one channel. height: of the new picture. width: of the new picture. filter_name:
@@ -91,6 +105,7 @@ def resized_channels(
 ) -> np.ndarray:
     """`resized` for each channel of ``pixels``, uint8 height x width x channels."""
     channels = [
-        resized(channel, height, width, filter_name) for channel in np.moveaxis(pixels, 2, 0)
+        resized(channel, height, width, filter_name)
+        for channel in np.moveaxis(pixels, 2, 0)
     ]
     return np.stack(channels, axis=-1).astype(np.uint8)

@@ -78,7 +78,11 @@ class Sample:
     @property
     def seed(self) -> tuple[int, ...]:
         """What NumPy's default generator is seeded with to render it."""
-        place = (SPLITS.index(self.split), _PLACES[self.attribute], _places_of_objects()[self.name])
+        place = (
+            SPLITS.index(self.split),
+            _PLACES[self.attribute],
+            _places_of_objects()[self.name],
+        )
         return (SEED, 1, *place, self.index)
 
     @property

@@ -39,7 +39,9 @@ from aobench.mini.resampling import resized
 Surface = Callable[[np.random.Generator, Seen], Lanes]
 
 #: Flat colours: (dark, middle, light) RGB, met at shade 0, 0.6 and 1.
-COLOURS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]] = {
+COLOURS: dict[
+    str, tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]
+] = {
     "red": ((85, 5, 8), (215, 25, 30), (255, 140, 130)),
     "orange": ((140, 60, 0), (250, 130, 15), (255, 200, 130)),
     "yellow": ((150, 120, 0), (250, 220, 25), (255, 248, 170)),
@@ -82,13 +84,19 @@ PALE = flat((245, 245, 240))
 # --- what surfaces are made of --------------------------------------------------------------------
 
 
-def noise(rng: np.random.Generator, cells_y: int, cells_x: int, size: int = SIDE) -> np.ndarray:
+def noise(
+    rng: np.random.Generator, cells_y: int, cells_x: int, size: int = SIDE
+) -> np.ndarray:
     """Smooth value noise, 0..255, ``size`` x ``size``, with the given number of cells each way."""
-    grid = (rng.random((cells_y + 1, cells_x + 1)) * (1 << 32)).astype(np.int64) * 255 >> 32
+    grid = (rng.random((cells_y + 1, cells_x + 1)) * (1 << 32)).astype(
+        np.int64
+    ) * 255 >> 32
     return resized(grid, size, size)
 
 
-def noise_on(seen: Seen, rng: np.random.Generator, cells_y: int, cells_x: int) -> np.ndarray:
+def noise_on(
+    seen: Seen, rng: np.random.Generator, cells_y: int, cells_x: int
+) -> np.ndarray:
     """`noise` at the pixels that are seen."""
     return noise(rng, cells_y, cells_x).ravel().take(seen.where)
 
@@ -143,7 +151,11 @@ def dotted(rng: np.random.Generator, seen: Seen) -> Lanes:
     du, dv = ((part_of_turn(part) - TURN // 2) >> (TURN_BITS - 12) for part in (u, v))
     on = du * du + dv * dv < int(0.09 * (1 << 24))
     hue, white = _hue(rng), flat((250, 250, 245))
-    return choose(on, white, hue) if fraction(rng) < int(0.7 * 65536) else choose(on, hue, white)
+    return (
+        choose(on, white, hue)
+        if fraction(rng) < int(0.7 * 65536)
+        else choose(on, hue, white)
+    )
 
 
 #: The fifths of a turn, from straight up: (across, down) in thousandths.
@@ -183,7 +195,14 @@ def floral(rng: np.random.Generator, seen: Seen) -> Lanes:
     """Five-petalled flowers with yellow hearts on a pale or a dark green ground."""
     ground = (232, 240, 214) if fraction(rng) < 32768 else (46, 84, 60)
     palette = pack(
-        [ground, (225, 45, 85), (240, 130, 180), (150, 70, 190), (235, 90, 40), (250, 205, 40)]
+        [
+            ground,
+            (225, 45, 85),
+            (240, 130, 180),
+            (150, 70, 190),
+            (235, 90, 40),
+            (250, 205, 40),
+        ]
     )
     sheet = np.zeros((SIDE, SIDE), dtype=np.uint8)
     step = 31
@@ -195,7 +214,9 @@ def floral(rng: np.random.Generator, seen: Seen) -> Lanes:
             radius = (11 * PIXEL + 3 * fraction(rng)) >> 13  # 5.5 to 7 pixels
             kind = _FLOWERS[int(rng.integers(4))]
             (whole_x, part_x), (whole_y, part_y) = eighths(x), eighths(y)
-            kernel.stamp(sheet, _flower(part_x, part_y, radius), whole_x - 14, whole_y - 14, kind)
+            kernel.stamp(
+                sheet, _flower(part_x, part_y, radius), whole_x - 14, whole_y - 14, kind
+            )
     return palette.take(on_sheet(sheet, seen))
 
 
@@ -204,7 +225,8 @@ def _rainbow() -> Lanes:
     """Colours around the circle of hues, 1,536 steps."""
     place = np.arange(1536)
     channels = [
-        np.clip(np.abs((place + shift * ONE) % 1536 - 768) - ONE, 0, ONE) for shift in (0, 4, 2)
+        np.clip(np.abs((place + shift * ONE) % 1536 - 768) - ONE, 0, ONE)
+        for shift in (0, 4, 2)
     ]
     return pack((np.stack(channels, axis=-1) * 450 + 25 * 2 * ONE + ONE) // (2 * ONE))
 
@@ -250,7 +272,9 @@ def marble(rng: np.random.Generator, seen: Seen) -> Lanes:
     v = phases(seen, -sine, cosine, 38 * PIXEL, fraction(rng)) + (
         turbulence * np.int32(turns(1.4 * 256 / 255 / 38)) >> 8
     )
-    main = weight(ONE - (to_and_fro(u) * 100 >> 4))  # falls to nothing over 0.16 of a half period
+    main = weight(
+        ONE - (to_and_fro(u) * 100 >> 4)
+    )  # falls to nothing over 0.16 of a half period
     fine = weight(ONE - to_and_fro(v) * 10) * 154 >> 8
     cloud = STONE.take(noise_on(seen, rng, 6, 6))
     return mix(cloud, flat((66, 68, 78)), np.maximum(main, fine))
@@ -264,12 +288,16 @@ def brick(rng: np.random.Generator, seen: Seen) -> Lanes:
     height, width = between(rng, 13_000, 16_000), between(rng, 30_000, 36_000)
     down = phases(seen, 0, PIXEL, height, fraction(rng))
     row = down >> TURN_BITS
-    across = phases(seen, PIXEL, 0, width, fraction(rng)) + ((row & 1) << (TURN_BITS - 1))
+    across = phases(seen, PIXEL, 0, width, fraction(rng)) + (
+        (row & 1) << (TURN_BITS - 1)
+    )
     tones = (fractions(rng, 64, 16) >> 8).astype(np.int32)
     tone = tones.ravel().take((row & 63) * 16 + (across >> TURN_BITS & 15))
     clay = CLAY.take((tone * 205 + noise_on(seen, rng, 30, 30) * 51) >> 8)
     thick = (12 * PIXEL << TURN_BITS) // 5  # 2.4 pixels of mortar
-    mortar = (part_of_turn(down) < thick // height) | (part_of_turn(across) < thick // width)
+    mortar = (part_of_turn(down) < thick // height) | (
+        part_of_turn(across) < thick // width
+    )
     return choose(mortar, flat((222, 214, 202)), clay)
 
 
@@ -289,10 +317,18 @@ def two_nearest(
     rows, cols = np.indices(jitter.shape[1:])
     point_y = (rows - 1) * cell + (jitter[0] * cell >> 16)
     point_x = cols * cell + (rows % 2) * (cell // 2) + (jitter[1] * cell >> 16) - shift
-    row, even, odd = (y + cell) // cell, (x + shift) // cell, (x + shift - cell // 2) // cell
+    row, even, odd = (
+        (y + cell) // cell,
+        (x + shift) // cell,
+        (x + shift - cell // 2) // cell,
+    )
     near, far, nearest = kernel.two_nearest(x, y, row, even, odd, point_x, point_y)
     last = len(_ROOTS) - 1
-    return _ROOTS.take(np.minimum(near, last)), _ROOTS.take(np.minimum(far, last)), nearest
+    return (
+        _ROOTS.take(np.minimum(near, last)),
+        _ROOTS.take(np.minimum(far, last)),
+        nearest,
+    )
 
 
 @cache

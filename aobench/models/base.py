@@ -14,12 +14,19 @@ if TYPE_CHECKING:
 #: Files that hold an adapter's weights or say what it adapts.
 ADAPTERS = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
 
-#: What libraries raise on a folder whose files are missing, damaged, or belie each other; by name those that can't be
-#: named without importing their library.
+#: What libraries raise on a folder whose files are missing, damaged, or belie each other; by name
+#: those that can't be named without importing their library.
 BAD_FILES = (
-    OSError, ValueError, ImportError, LookupError, AttributeError, TypeError, RuntimeError, AssertionError,
+    OSError,
+    ValueError,
+    ImportError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    RuntimeError,
+    AssertionError,
     ArithmeticError,
-)  # fmt: skip
+)
 BAD_FILES_BY_NAME = {"SafetensorError", "StrictDataclassError"}
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -27,7 +34,9 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How a model is to run: its dtype, torch.compile, and transformers' ``attn_implementation``."""
+    """How a model is to run: its dtype, torch.compile, and transformers'
+    ``attn_implementation``.
+    """
 
     dtype: str = "float32"
     compile: bool = False
@@ -55,10 +64,17 @@ class ImageTransform(Protocol):
     """Hexadecimal digest: transforms of one identity give the same pixels."""
 
     def __call__(self, image: Image.Image) -> dict[str, np.ndarray]:
-        """Arrays of one image, by name; runs in a worker process, so the transform can be pickled."""
+        """Arrays of one image, by name; runs in a worker process, so the transform can be
+        pickled.
+        """
         ...
 
-    def inputs(self, batch: Mapping[str, torch.Tensor], device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    def inputs(
+        self,
+        batch: Mapping[str, torch.Tensor],
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> dict[str, Any]:
         """The model's keyword arguments, on ``device``, from stacked arrays."""
         ...
 
@@ -72,15 +88,17 @@ class Model(Protocol):
     def encode_images(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """float32 N x D on the model's device, of the stacked arrays of ``transform``.
 
-        For a dual encoder unit-length embeddings; for a classifier the scores of the 1000 ImageNet classes in
-        the order of their wnids.
+        For a dual encoder unit-length embeddings; for a classifier the scores of the 1000 ImageNet
+        classes in the order of their wnids.
         """
         ...
 
 
 @dataclass(frozen=True)
 class TextTokens:
-    """What a text tower sees of texts: the tokens of each, and whether it had more than the tower takes."""
+    """What a text tower sees of texts: the tokens of each, and whether it had more than the
+    tower takes.
+    """
 
     sequences: list[tuple[int, ...]]
     cut: list[bool]
@@ -89,11 +107,14 @@ class TextTokens:
 class DualEncoder(Model, Protocol):
     """Images and texts in one space; the CLIP family (``info.names_attributes`` is true).
 
-    A kind that also has ``read_texts(texts) -> TextTokens`` is checked for prompts that lose their names.
+    A kind that also has ``read_texts(texts) -> TextTokens`` is checked for prompts that lose their
+    names.
     """
 
     def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
-        """Unit-length float32 embeddings, N x D, on the model's device, in the order of ``texts``."""
+        """Unit-length float32 embeddings, N x D, on the model's device, in the order of
+        ``texts``.
+        """
         ...
 
 
@@ -101,7 +122,11 @@ def is_bad_files(error: Exception) -> bool:
     """Whether a library, while it read a model's files, means these files by ``error``."""
     names = {kind.__name__ for kind in type(error).__mro__}
     # The tokenizers package raises Exception itself.
-    return isinstance(error, BAD_FILES) or bool(names & BAD_FILES_BY_NAME) or type(error) is Exception
+    return (
+        isinstance(error, BAD_FILES)
+        or bool(names & BAD_FILES_BY_NAME)
+        or type(error) is Exception
+    )
 
 
 def unwrap(output: Any) -> torch.Tensor:

@@ -30,7 +30,9 @@ HARMLESS = {
     r"(^|\.)attn\.(masked_)?bias$": "GPT-2's causal mask, made from the configuration",
 }
 #: The same by class of the network.
-HARMLESS_OF = {"CLIPSegModel": {r"^decoder\.": "draws masks; the embeddings don't pass through it"}}
+HARMLESS_OF = {
+    "CLIPSegModel": {r"^decoder\.": "draws masks; the embeddings don't pass through it"}
+}
 
 SHOWN = 3
 
@@ -59,7 +61,9 @@ def library_reads(what: str) -> Iterator[None]:
         raise UserError(f"{what} could not be loaded: {reason[:400]}") from error
 
 
-def refuse_adapter(source: str, subfolder: str = "", revision: str | None = None) -> None:
+def refuse_adapter(
+    source: str, subfolder: str = "", revision: str | None = None
+) -> None:
     """Raise UserError where an adapter (LoRA or such) lies beside the weights or alone."""
     folder = Path(source) / subfolder
     if Path(source).is_dir():
@@ -94,7 +98,9 @@ def _adapter_on_hub(source: str, subfolder: str, revision: str | None) -> str | 
     )
 
 
-def load_checked(auto: Any, source: str, name: str | None = None, **options: Any) -> Any:
+def load_checked(
+    auto: Any, source: str, name: str | None = None, **options: Any
+) -> Any:
     """``auto.from_pretrained(source, **options)``, ready to run, all its weights the checkpoint's.
 
     Args:
@@ -160,10 +166,14 @@ def refuse_other_weights(
     )
     parts = []
     for what, keys in faults:
-        counted = sorted(key for key in keys if not any(re.search(one, key) for one in allowed))
+        counted = sorted(
+            key for key in keys if not any(re.search(one, key) for one in allowed)
+        )
         if counted:
             more = ", ..." if len(counted) > SHOWN else ""
-            parts.append(f"{len(counted):,} weights {what} ({', '.join(counted[:SHOWN])}{more})")
+            parts.append(
+                f"{len(counted):,} weights {what} ({', '.join(counted[:SHOWN])}{more})"
+            )
     if parts:
         raise UserError(
             f"{name}: {'; '.join(parts)}: the checkpoint is not of this {type(network).__name__}; "
@@ -173,7 +183,9 @@ def refuse_other_weights(
 
 
 def refuse_not_numbers(name: str, network: torch.nn.Module) -> None:
-    """Raise UserError, naming the tensor, where a weight is NaN or infinite (buffers may hold -inf)."""
+    """Raise UserError, naming the tensor, where a weight is NaN or infinite (buffers may hold
+    -inf).
+    """
     weights = {key for key, _ in network.named_parameters()}
     for key, value in network.state_dict().items():
         if (
@@ -184,7 +196,9 @@ def refuse_not_numbers(name: str, network: torch.nn.Module) -> None:
         ):
             continue
         ends = torch.stack(torch.aminmax(value.detach()))
-        if ends.isnan().any() or (ends.isinf().any() and (key in weights or "running_" in key)):
+        if ends.isnan().any() or (
+            ends.isinf().any() and (key in weights or "running_" in key)
+        ):
             raise UserError(
                 f"{name}: the weight {key} holds NaN or infinity as "
                 f"{str(value.dtype).removeprefix('torch.')}: the "
@@ -200,7 +214,9 @@ class LoadedWeights:
         self.unused: dict[int, list[str]] = {}
 
     def refuse_gaps(self, name: str, network: torch.nn.Module) -> None:
-        """Raise UserError where a tensor of ``network`` was never filled, or keys were left over."""
+        """Raise UserError where a tensor of ``network`` was never filled, or keys were left
+        over.
+        """
         state = network.state_dict(keep_vars=True)
         missing = [key for key, value in state.items() if id(value) not in self.filled]
         if len(missing) == len(state):
@@ -208,14 +224,19 @@ class LoadedWeights:
                 f"{name}: no weights were loaded, all would be random; name a checkpoint that has "
                 f"some"
             )
-        unused = [key for module in network.modules() for key in self.unused.get(id(module), ())]
+        unused = [
+            key
+            for module in network.modules()
+            for key in self.unused.get(id(module), ())
+        ]
         refuse_other_weights(name, network, missing, unused)
         refuse_not_numbers(name, network)
 
 
 @contextlib.contextmanager
 def watch_loading() -> Iterator[LoadedWeights]:
-    """Note what ``load_state_dict`` of any module fills in, for libraries that build networks alone.
+    """Note what ``load_state_dict`` of any module fills in, for libraries that build networks
+    alone.
 
     timm and open_clip drop or skip keys by their own rules and report to a log alone. Ask
     `refuse_gaps` afterwards.
@@ -232,9 +253,14 @@ def watch_loading() -> Iterator[LoadedWeights]:
     seen, original = LoadedWeights(), torch.nn.Module.load_state_dict
 
     def watched(
-        self: torch.nn.Module, state_dict: Any, strict: bool = True, assign: bool = False
+        self: torch.nn.Module,
+        state_dict: Any,
+        strict: bool = True,
+        assign: bool = False,
     ) -> Any:
-        answer = original(self, state_dict, strict=False, assign=assign)  # shapes are still checked
+        answer = original(
+            self, state_dict, strict=False, assign=assign
+        )  # shapes are still checked
         state = self.state_dict(keep_vars=True)
         seen.filled |= {id(value) for key, value in state.items() if key in state_dict}
         seen.unused[id(self)] = list(answer.unexpected_keys)

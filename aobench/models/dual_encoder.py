@@ -1,4 +1,6 @@
-"""transformers' dual encoders: what AutoModelForZeroShotImageClassification maps and embeds images and texts apart."""
+"""transformers' dual encoders: what AutoModelForZeroShotImageClassification maps and embeds
+images and texts apart.
+"""
 
 from __future__ import annotations
 
@@ -31,34 +33,54 @@ TRAINED_WITH = {
 
 
 def check_activation(name: str, config: Any) -> None:
-    """Raise UserError where a CLIP's config names another activation than its weights were trained with."""
+    """Raise UserError where a CLIP's config names another activation than its weights were
+    trained with.
+    """
     text, vision = (
-        getattr(getattr(config, part, None), "hidden_act", None) for part in ("text_config", "vision_config")
+        getattr(getattr(config, part, None), "hidden_act", None)
+        for part in ("text_config", "vision_config")
     )
-    if config.model_type not in ("clip", "metaclip_2", "clipseg") or text is None or vision is None:
+    if (
+        config.model_type not in ("clip", "metaclip_2", "clipseg")
+        or text is None
+        or vision is None
+    ):
         return
     if text != vision:
         raise UserError(
-            f"{name}: config.json gives the text tower the activation {text!r} and the image tower {vision!r}; a CLIP "
-            "is trained with one: set text_config.hidden_act and vision_config.hidden_act alike (quick_gelu for "
+            f"{name}: config.json gives the text tower the activation {text!r} and the image tower "
+            f"{vision!r}; a CLIP "
+            "is trained with one: set text_config.hidden_act and vision_config.hidden_act alike "
+            "(quick_gelu for "
             "weights of OpenAI, gelu for most of open_clip's)"
         )
     for start, wanted in TRAINED_WITH.items():
         if name.startswith(start) and text != wanted:
             raise UserError(
-                f"{name}: config.json says hidden_act {text!r}, but these weights were trained with {wanted!r}: set "
+                f"{name}: config.json says hidden_act {text!r}, but these weights were trained "
+                f"with {wanted!r}: set "
                 f"hidden_act to {wanted!r} in text_config and vision_config"
             )
 
 
 def load_weights(auto: Any, source: str, name: str, options: LoadOptions) -> Any:
-    """``auto``'s network with all its safetensors weights, in the dtype and attention of ``options``."""
+    """``auto``'s network with all its safetensors weights, in the dtype and attention of
+    ``options``.
+    """
     chosen = {"attn_implementation": options.attention} if options.attention else {}
-    return load_checked(auto, source, name, dtype=getattr(torch, options.dtype), use_safetensors=True, **chosen)
+    return load_checked(
+        auto,
+        source,
+        name,
+        dtype=getattr(torch, options.dtype),
+        use_safetensors=True,
+        **chosen,
+    )
 
 
 def logit_scale(model: Any, name: str) -> float:
-    """What a cosine is multiplied by for the model's logits: exp(logit_scale), for ALIGN 1 / temperature.
+    """What a cosine is multiplied by for the model's logits: exp(logit_scale), for ALIGN 1 /
+    temperature.
 
     Raises UserError where that is no number that a model could have been trained with.
     """
@@ -70,7 +92,8 @@ def logit_scale(model: Any, name: str) -> float:
         scale, what = float(torch.tensor(stored).double().exp()), "logit_scale"
     if not 0 < scale <= MOST_SCALE:
         raise UserError(
-            f"{name}: {what} is {stored:g}, which multiplies cosines by {scale:g} (at most {MOST_SCALE:,}; CLIP has "
+            f"{name}: {what} is {stored:g}, which multiplies cosines by {scale:g} (at most "
+            f"{MOST_SCALE:,}; CLIP has "
             "100): the checkpoint is damaged, or holds the scale in place of its logarithm"
         )
     return scale
@@ -79,11 +102,20 @@ def logit_scale(model: Any, name: str) -> float:
 class TransformersDualEncoder:
     """A dual encoder of ``kind`` (a model_type) with its own tokenizer and image processor."""
 
-    def __init__(self, source: str, name: str, config: Any, device: torch.device, options: LoadOptions) -> None:
+    def __init__(
+        self,
+        source: str,
+        name: str,
+        config: Any,
+        device: torch.device,
+        options: LoadOptions,
+    ) -> None:
         from transformers import AutoModelForZeroShotImageClassification
 
         check_activation(name, config)
-        self.model: Any = load_weights(AutoModelForZeroShotImageClassification, source, name, options).to(device)
+        self.model: Any = load_weights(
+            AutoModelForZeroShotImageClassification, source, name, options
+        ).to(device)
         scale = logit_scale(self.model, name)
         self.tokenizer = load_tokenizer(source, name, config.text_config.vocab_size)
         processor = load_processor(source)
@@ -130,4 +162,7 @@ class TransformersDualEncoder:
 
     def read_texts(self, texts: Sequence[str]) -> TextTokens:
         """What the text tower sees of each text."""
-        return TextTokens([tuple(ids) for ids in self.text.sequences(texts)], self.text.too_long(texts))
+        return TextTokens(
+            [tuple(ids) for ids in self.text.sequences(texts)],
+            self.text.too_long(texts),
+        )

@@ -15,8 +15,8 @@ Batch = Mapping[str, torch.Tensor]
 class Halving:
     """Calls ``function`` on a batch; on out-of-memory on its halves, and stays at the smaller size.
 
-    ``function`` takes tensors by name, all with the same first dimension N, and gives a tensor N x D.
-    Raises UserError where not even one row fits.
+    ``function`` takes tensors by name, all with the same first dimension N, and gives a tensor N x
+    D. Raises UserError where not even one row fits.
     """
 
     def __init__(self, function: Callable[[Batch], torch.Tensor]) -> None:
@@ -31,7 +31,9 @@ class Halving:
             try:
                 return self.function(batch)
             except (RuntimeError, MemoryError) as error:
-                if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
+                if not (
+                    isinstance(error, MemoryError) or should_reduce_batch_size(error)
+                ):
                     raise
                 if count == 1:
                     raise UserError(
@@ -39,5 +41,8 @@ class Halving:
                     ) from error
             clear_device_cache(garbage_collection=True)
             self.limit = size = (count + 1) // 2
-        parts = [{k: v[start : start + size] for k, v in batch.items()} for start in range(0, count, size)]
+        parts = [
+            {k: v[start : start + size] for k, v in batch.items()}
+            for start in range(0, count, size)
+        ]
         return torch.cat([self(part) for part in parts])

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     import torch
 
 N_CLASSES = 1000
-BACKGROUND = ("background", "__background__", "_background_", "background class", "none")
+BACKGROUND = (
+    "background",
+    "__background__",
+    "_background_",
+    "background class",
+    "none",
+)
 WNID = re.compile(r"\bn\d{8}\b")
 SHOWN = 3
 
@@ -65,7 +71,9 @@ def class_order(labels: Sequence[str] | None, count: int, model: str) -> ClassOr
             f"{model} tells {count} classes apart, not the 1000 of ImageNet-1k; "
             "name a classifier that was trained on ImageNet-1k"
         )
-    if labels is None or all(_unnamed(label, place) for place, label in enumerate(labels)):
+    if labels is None or all(
+        _unnamed(label, place) for place, label in enumerate(labels)
+    ):
         if count != N_CLASSES:
             raise UserError(
                 f"{model} has 1,001 classes without names: which one is the background can't be "
@@ -74,7 +82,9 @@ def class_order(labels: Sequence[str] | None, count: int, model: str) -> ClassOr
             )
         return ClassOrder(tuple(range(N_CLASSES)), "unnamed: taken in ImageNet's order")
     places = [
-        place for place, label in enumerate(labels) if str(label).strip().lower() not in BACKGROUND
+        place
+        for place, label in enumerate(labels)
+        if str(label).strip().lower() not in BACKGROUND
     ]
     if len(labels) != count or len(places) != N_CLASSES:
         raise UserError(
@@ -88,7 +98,9 @@ def class_order(labels: Sequence[str] | None, count: int, model: str) -> ClassOr
         columns[index] = place
     without = "" if count == N_CLASSES else "; the background is left out"
     moved = (
-        "in ImageNet's order" if found == list(range(N_CLASSES)) else "put into ImageNet's order"
+        "in ImageNet's order"
+        if found == list(range(N_CLASSES))
+        else "put into ImageNet's order"
     )
     return ClassOrder(tuple(columns), f"named, {moved}{without}")
 
@@ -100,7 +112,9 @@ def _unnamed(label: object, place: int) -> bool:
 def _assigned(names: list[str], model: str) -> list[int]:
     """The ImageNet index of each of 1,000 names."""
     options = [_classes_of(name) for name in names]
-    strange = [name for name, classes in zip(names, options, strict=True) if not classes]
+    strange = [
+        name for name, classes in zip(names, options, strict=True) if not classes
+    ]
     if strange:
         raise UserError(
             f"{model}: {len(strange):,} of its 1,000 classes are not ImageNet-1k's: "
@@ -119,7 +133,11 @@ def _assigned(names: list[str], model: str) -> list[int]:
     for i, classes in enumerate(options):
         index = min(classes, default=-1)
         if i in unsure or index < 0 or index in taken:
-            other = names[taken[index]] if index in taken else names[unsure[-1] if unsure else i]
+            other = (
+                names[taken[index]]
+                if index in taken
+                else names[unsure[-1] if unsure else i]
+            )
             raise UserError(
                 f"{model}: its classes {other!r} and {names[i]!r} may be one and the same class "
                 f"of ImageNet-1k, so "
@@ -158,7 +176,7 @@ def _plain(word: str) -> str:
 @cache
 def _tables() -> tuple[dict[str, int], dict[str, frozenset[int]]]:
     """ImageNet's index by wnid, and indices by name: our own, and WordNet's lemmas."""
-    from aobench.audit.names import lemmas
+    from aobench.audit.vocabulary import lemmas
     from aobench.vocabulary.published import published_lists
 
     objects = published_lists().objects

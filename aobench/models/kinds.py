@@ -1,4 +1,6 @@
-"""The kinds of transformers dual encoders, and how each wants its texts. Light: imports no torch."""
+"""The kinds of transformers dual encoders, and how each wants its texts. Light: imports no
+torch.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,10 @@ from dataclasses import dataclass
 class TextRule:
     """How a kind's text tower wants its tokens.
 
-    ``padding``: 'longest' (of the batch) or 'max_length'; ``length``: tokens at most; ``causal``: a token sees
-    only those before it, so whatever follows the end token is left out and shared beginnings are computed once.
-    ``mask``: padding is hidden from the tower; ``framed``: a text begins with a token of its own, where (or at whose
-    counterpart, the end) the tower is read.
+    ``padding``: 'longest' (of the batch) or 'max_length'; ``length``: tokens at most; ``causal``: a
+    token sees only those before it, so whatever follows the end token is left out and shared
+    beginnings are computed once. ``mask``: padding is hidden from the tower; ``framed``: a text
+    begins with a token of its own, where (or at whose counterpart, the end) the tower is read.
     """
 
     padding: str = "longest"

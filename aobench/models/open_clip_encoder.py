@@ -1,4 +1,6 @@
-"""``open_clip:ARCHITECTURE/TAG`` and ``open_clip:hf-hub:org/model``: checkpoints of the open_clip package."""
+"""``open_clip:ARCHITECTURE/TAG`` and ``open_clip:hf-hub:org/model``: checkpoints of the
+open_clip package.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +19,23 @@ from aobench.models.revision import digest_of_state
 from aobench.models.tokenizers import check_tokenizer
 from aobench.models.transforms import FunctionTransform
 
-MEND = "open_clip: models need open_clip_torch and torchvision: pip install open_clip_torch torchvision"
+MEND = (
+    "open_clip: models need open_clip_torch and torchvision: pip install open_clip_torch "
+    "torchvision"
+)
 TEXTS = {"cpu": 64, "cuda": 1024}
 
 
 def check_activation(open_clip: Any, architecture: str, tag: str) -> None:
-    """Raise UserError where the tag's weights were trained with another activation than the architecture has."""
+    """Raise UserError where the tag's weights were trained with another activation than the
+    architecture has.
+    """
     config = open_clip.get_model_config(architecture)
     if config is None:
-        raise UserError(f"open_clip has no architecture {architecture!r}{_like(architecture, open_clip.list_models())}")
+        raise UserError(
+            "open_clip has no architecture "
+            f"{architecture!r}{_like(architecture, open_clip.list_models())}"
+        )
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     trained = open_clip.get_pretrained_cfg(architecture, tag)
     if not trained:
@@ -35,10 +45,16 @@ def check_activation(open_clip: Any, architecture: str, tag: str) -> None:
         )
     wanted, given = bool(trained.get("quick_gelu")), bool(config.get("quick_gelu"))
     if wanted != given:
-        other = f"{architecture}-quickgelu" if wanted else architecture.removesuffix("-quickgelu")
+        other = (
+            f"{architecture}-quickgelu"
+            if wanted
+            else architecture.removesuffix("-quickgelu")
+        )
         raise UserError(
-            f"open_clip:{architecture}/{tag}: these weights were trained {'with' if wanted else 'without'} QuickGELU, "
-            f"the architecture {architecture} is {'without' if wanted else 'with'} it: name open_clip:{other}/{tag}"
+            f"open_clip:{architecture}/{tag}: these weights were trained "
+            f"{'with' if wanted else 'without'} QuickGELU, "
+            f"the architecture {architecture} is {'without' if wanted else 'with'} it: name "
+            f"open_clip:{other}/{tag}"
         )
 
 
@@ -50,33 +66,50 @@ def _like(name: str, known: Sequence[str]) -> str:
 
 
 class OpenClipEncoder:
-    """A checkpoint with open_clip's own tokenizer and preprocessing; texts padded to its context length."""
+    """A checkpoint with open_clip's own tokenizer and preprocessing; texts padded to its context
+    length.
+    """
 
     def __init__(self, name: str, device: torch.device, options: LoadOptions) -> None:
         try:
             import open_clip
-        except (ImportError, RuntimeError) as error:  # a torchvision of another build fails with RuntimeError
+        except (
+            ImportError,
+            RuntimeError,
+        ) as error:  # a torchvision of another build fails with RuntimeError
             raise UserError(f"{MEND} ({str(error).splitlines()[0]})") from error
         architecture, _, tag = name.partition("/")
-        if ":" in name:  # hf-hub:org/model and local-dir:FOLDER name architecture and weights at once
+        # hf-hub:org/model and local-dir:FOLDER name architecture and weights at once
+        if ":" in name:
             architecture, tag = name, ""
         elif not tag:
-            raise UserError(f"open_clip:{name} names no weights; write open_clip:ARCHITECTURE/TAG")
+            raise UserError(
+                f"open_clip:{name} names no weights; write open_clip:ARCHITECTURE/TAG"
+            )
         else:
             check_activation(open_clip, architecture, tag)
         with library_reads(f"the model 'open_clip:{name}'"), watch_loading() as weights:
-            model, _, preprocess = open_clip.create_model_and_transforms(architecture, pretrained=tag or None)
+            model, _, preprocess = open_clip.create_model_and_transforms(
+                architecture, pretrained=tag or None
+            )
         with library_reads(f"the tokenizer of 'open_clip:{name}'"):
             self.tokenizer = open_clip.get_tokenizer(architecture)
         weights.refuse_gaps(f"open_clip:{name}", model)
         scale = logit_scale(model, f"open_clip:{name}")
-        inner = getattr(self.tokenizer, "tokenizer", None)  # one of transformers, for text towers of theirs
+        # one of transformers, for text towers of theirs
+        inner = getattr(self.tokenizer, "tokenizer", None)
         if inner is not None:
             check_tokenizer(inner, f"open_clip:{name}")
         self.dtype, self.device = getattr(torch, options.dtype), device
         self.model: Any = model.to(device, self.dtype).eval()
-        self._encode_image = torch.compile(self.model.encode_image) if options.compile else self.model.encode_image
-        self._encode_text = Halving(lambda batch: self.model.encode_text(batch["text"].to(device)).float())
+        self._encode_image = (
+            torch.compile(self.model.encode_image)
+            if options.compile
+            else self.model.encode_image
+        )
+        self._encode_text = Halving(
+            lambda batch: self.model.encode_text(batch["text"].to(device)).float()
+        )
         self.transform = FunctionTransform(preprocess)
         self.info = ModelInfo(
             id=f"open_clip:{name}",
@@ -105,13 +138,17 @@ class OpenClipEncoder:
         """Unit-length float32 embeddings, N x D, on the model's device."""
         size = TEXTS.get(self.device.type, TEXTS["cuda"])
         parts = [
-            self._encode_text({"text": self.tokenizer(list(texts[start : start + size]))})
+            self._encode_text(
+                {"text": self.tokenizer(list(texts[start : start + size]))}
+            )
             for start in range(0, len(texts), size)
         ]
         return functional.normalize(torch.cat(parts), dim=-1)
 
     def read_texts(self, texts: Sequence[str]) -> TextTokens:
-        """What the text tower sees of each text; cut is one that reads otherwise with a place more."""
+        """What the text tower sees of each text; cut is one that reads otherwise with a place
+        more.
+        """
         length = self.tokenizer.context_length
         tokens = self.tokenizer(list(texts))
         longer = self.tokenizer(list(texts), context_length=length + 1)

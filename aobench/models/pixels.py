@@ -1,7 +1,9 @@
-"""Resizing in worker processes, normalising on the device, with the bits of the model's own PIL processor.
+"""Resizing in worker processes, normalising on the device, with the bits of the model's own PIL
+processor.
 
-A uint8 pixel has 256 values, so rescaling and normalising is a table of 3 x 256 floats, filled in by the
-processor itself. Resizing is Pillow's, called on the decoded image without the copies in between.
+A uint8 pixel has 256 values, so rescaling and normalising is a table of 3 x 256 floats, filled in
+by the processor itself. Resizing is Pillow's, called on the decoded image without the copies in
+between.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ PIXELS = "pixels"
 
 
 def load_processor(source: str) -> Any:
-    """The model's own image processor on Pillow, which needs no torchvision. Raises UserError where there is none."""
+    """The model's own image processor on Pillow, which needs no torchvision. Raises UserError
+    where there is none.
+    """
     from transformers import AutoImageProcessor
 
     with library_reads(f"the image processor of {source}"):
@@ -29,23 +33,37 @@ def load_processor(source: str) -> Any:
 
 
 def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        json.dumps(content, sort_keys=True, default=str).encode()
+    ).hexdigest()[:16]
 
 
 class ResizeCrop:
-    """Resize, centre crop, and a table from uint8 to float32: the common processors, without their copies."""
+    """Resize, centre crop, and a table from uint8 to float32: the common processors, without
+    their copies.
+    """
 
     def __init__(
-        self, short: int | None, size: tuple[int, int] | None, resample: int, crop: tuple[int, int] | None,
+        self,
+        short: int | None,
+        size: tuple[int, int] | None,
+        resample: int,
+        crop: tuple[int, int] | None,
         table: np.ndarray,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.short, self.size, self.resample, self.crop = short, size, resample, crop
-        self.table = torch.from_numpy(np.ascontiguousarray(table, dtype=np.float32))  # 3 x 256
+        self.table = torch.from_numpy(
+            np.ascontiguousarray(table, dtype=np.float32)
+        )  # 3 x 256
         self.formula: tuple[torch.Tensor, ...] | None = None
-        self.identity = _digest([short, size, resample, crop, hashlib.sha256(table.tobytes()).hexdigest()])
+        self.identity = _digest(
+            [short, size, resample, crop, hashlib.sha256(table.tobytes()).hexdigest()]
+        )
 
     def _resized(self, image: Image.Image) -> tuple[int, int]:
-        """(width, height) after resizing; the rule of transformers' get_resize_output_image_size."""
+        """(width, height) after resizing; the rule of transformers'
+        get_resize_output_image_size.
+        """
         if self.short is None:
             assert self.size is not None
             return self.size[1], self.size[0]
@@ -57,32 +75,61 @@ class ResizeCrop:
         """{'pixels': uint8 H x W x 3}."""
         image = image.resize(self._resized(image), self.resample)
         if self.crop:
-            top, left = (image.height - self.crop[0]) // 2, (image.width - self.crop[1]) // 2
+            top, left = (
+                (image.height - self.crop[0]) // 2,
+                (image.width - self.crop[1]) // 2,
+            )
             image = image.crop((left, top, left + self.crop[1], top + self.crop[0]))
         return {PIXELS: np.array(image)}
 
-    def inputs(self, batch: Mapping[str, torch.Tensor], device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    def inputs(
+        self,
+        batch: Mapping[str, torch.Tensor],
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> dict[str, Any]:
         """{'pixel_values': N x 3 x H x W}."""
-        pixels = batch[PIXELS].to(device, non_blocking=True).permute(0, 3, 1, 2).contiguous()
+        pixels = (
+            batch[PIXELS].to(device, non_blocking=True).permute(0, 3, 1, 2).contiguous()
+        )
         if self.formula is not None:
             mean, std = self.formula
-            return {"pixel_values": _normalised(pixels, mean.to(device), std.to(device)).to(dtype)}
+            return {
+                "pixel_values": _normalised(pixels, mean.to(device), std.to(device)).to(
+                    dtype
+                )
+            }
         table = self.table.to(device)
-        planes = [table[c].index_select(0, pixels[:, c].reshape(-1).int()) for c in range(pixels.shape[1])]
-        return {"pixel_values": torch.stack([p.view(pixels[:, 0].shape) for p in planes], 1).to(dtype)}
+        planes = [
+            table[c].index_select(0, pixels[:, c].reshape(-1).int())
+            for c in range(pixels.shape[1])
+        ]
+        return {
+            "pixel_values": torch.stack(
+                [p.view(pixels[:, 0].shape) for p in planes], 1
+            ).to(dtype)
+        }
 
     def use_formula(self, mean: Any, std: Any) -> None:
-        """Normalise by arithmetic where (x / 255 - mean) / std has the bits of the table: quicker than looking up."""
-        values = torch.arange(256, dtype=torch.uint8).view(1, 1, 256, 1).expand(1, 3, 256, 1)
+        """Normalise by arithmetic where (x / 255 - mean) / std has the bits of the table:
+        quicker than looking up.
+        """
+        values = (
+            torch.arange(256, dtype=torch.uint8).view(1, 1, 256, 1).expand(1, 3, 256, 1)
+        )
         try:
-            formula = tuple(torch.tensor(v, dtype=torch.float32).view(3, 1, 1) for v in (mean, std))
+            formula = tuple(
+                torch.tensor(v, dtype=torch.float32).view(3, 1, 1) for v in (mean, std)
+            )
         except (TypeError, ValueError, RuntimeError):
             return
         if torch.equal(_normalised(values, *formula).view(3, 256), self.table):
             self.formula = formula
 
 
-def _normalised(pixels: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
+def _normalised(
+    pixels: torch.Tensor, mean: torch.Tensor, std: torch.Tensor
+) -> torch.Tensor:
     return pixels.float().div_(255).sub_(mean).div_(std)
 
 
@@ -95,12 +142,25 @@ class WholeProcessor:
 
     def __call__(self, image: Image.Image) -> dict[str, np.ndarray]:
         """The processor's arrays of one image."""
-        return {name: value[0] for name, value in self.processor(image, return_tensors="np").items()}
+        return {
+            name: value[0]
+            for name, value in self.processor(image, return_tensors="np").items()
+        }
 
-    def inputs(self, batch: Mapping[str, torch.Tensor], device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    def inputs(
+        self,
+        batch: Mapping[str, torch.Tensor],
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> dict[str, Any]:
         """The arrays as tensors on ``device``, floats in ``dtype``."""
-        moved = {name: value.to(device, non_blocking=True) for name, value in batch.items()}
-        return {name: v.to(dtype) if v.is_floating_point() else v for name, v in moved.items()}
+        moved = {
+            name: value.to(device, non_blocking=True) for name, value in batch.items()
+        }
+        return {
+            name: v.to(dtype) if v.is_floating_point() else v
+            for name, v in moved.items()
+        }
 
 
 def _resize_crop(processor: Any) -> ResizeCrop | None:
@@ -121,16 +181,22 @@ def _resize_crop(processor: Any) -> ResizeCrop | None:
     if processor.do_normalize:
         values = processor.normalize(values, processor.image_mean, processor.image_std)
     table = np.asarray(values, dtype=np.float32).reshape(3, 256)
-    transform = ResizeCrop(short, None if short else fixed, int(processor.resample), box, table)
+    transform = ResizeCrop(
+        short, None if short else fixed, int(processor.resample), box, table
+    )
     transform.use_formula(processor.image_mean, processor.image_std)
     return transform
 
 
 def _same_bits(transform: ResizeCrop, processor: Any) -> bool:
-    """Whether both give the same floats for images larger, smaller, wider and taller than the model's."""
+    """Whether both give the same floats for images larger, smaller, wider and taller than the
+    model's.
+    """
     draw = np.random.default_rng(0)
     for width, height in ((97, 131), (640, 413), (300, 512), (33, 20)):
-        image = Image.fromarray(draw.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        image = Image.fromarray(
+            draw.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        )
         wanted = processor(image, return_tensors="pt")
         if set(wanted) != {"pixel_values"}:
             return False
@@ -142,7 +208,9 @@ def _same_bits(transform: ResizeCrop, processor: Any) -> bool:
 
 
 def transform_of(processor: Any) -> ResizeCrop | WholeProcessor:
-    """The quick transform where it gives the processor's own bits on trial images, else the processor itself."""
+    """The quick transform where it gives the processor's own bits on trial images, else the
+    processor itself.
+    """
     try:
         quick = _resize_crop(processor)
         if quick and _same_bits(quick, processor):

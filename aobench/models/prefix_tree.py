@@ -1,9 +1,10 @@
 """Causal text towers: prompts share beginnings, and what is shared is computed once.
 
-In a causal tower a token's states depend on the tokens before it alone. So the prompts of a zero-shot
-classifier form a tree (template beginning, attribute, object, template ending), and every node of it needs
-computing once. Nodes are laid out in rows of fixed width; a node attends to its ancestors and itself. A row
-starts anew at the root, so rows are independent and make ordinary batches.
+In a causal tower a token's states depend on the tokens before it alone. So the prompts of a
+zero-shot classifier form a tree (template beginning, attribute, object, template ending), and every
+node of it needs computing once. Nodes are laid out in rows of fixed width; a node attends to its
+ancestors and itself. A row starts anew at the root, so rows are independent and make ordinary
+batches.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ WIDTH = 256
 class Rows:
     """A batch of R rows of width W.
 
-    ``ids``, ``positions`` int64 R x W: token and its place in the prompt; ``visible`` bool R x W x W: whether the
-    first node attends to the second; ``row``, ``node`` int64 n: where each prompt's last token is; ``prompts``
-    int64 n: the prompts' indices in the caller's order.
+    ``ids``, ``positions`` int64 R x W: token and its place in the prompt; ``visible`` bool R x W x
+    W: whether the first node attends to the second; ``row``, ``node`` int64 n: where each prompt's
+    last token is; ``prompts`` int64 n: the prompts' indices in the caller's order.
     """
 
     ids: np.ndarray
@@ -39,11 +40,19 @@ def nodes_of(sequences: Sequence[Sequence[int]]) -> int:
     return int((lengths - _shared(matrix, lengths)).sum())
 
 
-def _sorted(sequences: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Order of the sequences as in a dictionary, and in that order their tokens (padded by -1) and lengths."""
-    lengths = np.fromiter((len(s) for s in sequences), dtype=np.int64, count=len(sequences))
+def _sorted(
+    sequences: Sequence[Sequence[int]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Order of the sequences as in a dictionary, and in that order their tokens (padded by -1)
+    and lengths.
+    """
+    lengths = np.fromiter(
+        (len(s) for s in sequences), dtype=np.int64, count=len(sequences)
+    )
     matrix = np.full((len(sequences), lengths.max(initial=0)), -1, dtype=np.int64)
-    flat = np.fromiter((t for s in sequences for t in s), dtype=np.int64, count=int(lengths.sum()))
+    flat = np.fromiter(
+        (t for s in sequences for t in s), dtype=np.int64, count=int(lengths.sum())
+    )
     matrix[np.arange(matrix.shape[1])[None, :] < lengths[:, None]] = flat
     order = np.lexsort(matrix.T[::-1])
     return order, matrix[order], lengths[order]
@@ -69,8 +78,12 @@ def _starts(new: np.ndarray, lengths: np.ndarray, width: int) -> list[int]:
     return starts
 
 
-def rows_of(sequences: Sequence[Sequence[int]], rows: int, width: int = WIDTH) -> Iterator[Rows]:
-    """The tree of ``sequences`` (no two need differ, none longer than ``width``) in batches of ``rows`` rows."""
+def rows_of(
+    sequences: Sequence[Sequence[int]], rows: int, width: int = WIDTH
+) -> Iterator[Rows]:
+    """The tree of ``sequences`` (no two need differ, none longer than ``width``) in batches of
+    ``rows`` rows.
+    """
     order, matrix, lengths = _sorted(sequences)
     shared = _shared(matrix, lengths)
     starts = _starts(lengths - shared, lengths, width)
@@ -82,7 +95,12 @@ def rows_of(sequences: Sequence[Sequence[int]], rows: int, width: int = WIDTH) -
 
 
 def _batch(
-    order: np.ndarray, matrix: np.ndarray, lengths: np.ndarray, shared: np.ndarray, bounds: list[int], width: int
+    order: np.ndarray,
+    matrix: np.ndarray,
+    lengths: np.ndarray,
+    shared: np.ndarray,
+    bounds: list[int],
+    width: int,
 ) -> Rows:
     count, low, high = len(bounds) - 1, bounds[0], bounds[-1]
     tokens, size, common = matrix[low:high], lengths[low:high], shared[low:high]
@@ -91,9 +109,14 @@ def _batch(
     row = np.repeat(np.arange(count), np.diff(bounds))
     per_row = np.add.reduceat(fresh.sum(axis=1), np.asarray(bounds[:-1]) - low)
     offset = np.concatenate([[0], np.cumsum(per_row)[:-1]])
-    # Number of a fresh node within its row; a shared one has the number of the last fresh one above it.
+    # Number of a fresh node within its row; a shared one has the number of the last fresh one above
+    # it.
     number = np.where(
-        fresh, (np.cumsum(fresh).reshape(fresh.shape) - 1) + row[:, None] * width - offset[row][:, None], -1
+        fresh,
+        (np.cumsum(fresh).reshape(fresh.shape) - 1)
+        + row[:, None] * width
+        - offset[row][:, None],
+        -1,
     )
     path = np.maximum.accumulate(number, axis=0) - row[:, None] * width
     who, depth = np.nonzero(fresh)
@@ -106,4 +129,11 @@ def _batch(
     above = place <= depth[:, None]
     which, where = np.nonzero(above)
     visible[row[who[which]], node[which], path[who[which], where]] = True
-    return Rows(ids, positions, visible, row, path[np.arange(len(size)), size - 1], order[low:high])
+    return Rows(
+        ids,
+        positions,
+        visible,
+        row,
+        path[np.arange(len(size)), size - 1],
+        order[low:high],
+    )

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 BUNDLED = Path(__file__).parents[1] / "mini" / "model"
 
-#: Entry points of this group extend the list: the name is a prefix (``mykind:anything``) or a model_type of
-#: config.json, the object is called as (what follows the prefix, or the source; device; LoadOptions) -> Model.
+#: Entry points of this group extend the list: the name is a prefix (``mykind:anything``) or a
+#: model_type of config.json, the object is called as (what follows the prefix, or the source;
+#: device; LoadOptions) -> Model.
 GROUP = "imagenet_ao.models"
 
 #: Kinds that are named by a prefix, and where they are.
@@ -32,14 +33,28 @@ PREFIXES = {
 
 #: For "did you mean": what people name most.
 WELL_KNOWN = (
-    "mini", "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2",
-    "openai/clip-vit-base-patch32", "openai/clip-vit-base-patch16", "openai/clip-vit-large-patch14",
-    "openai/clip-vit-large-patch14-336", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
-    "laion/CLIP-ViT-L-14-laion2B-s32B-b82K", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
-    "google/siglip-base-patch16-224", "google/siglip-so400m-patch14-384", "google/siglip2-base-patch16-224",
-    "facebook/metaclip-b32-400m", "kakaobrain/align-base", "google/vit-base-patch16-224", "microsoft/resnet-50",
-    "facebook/convnext-base-224", "open_clip:RN50-quickgelu/cc12m", "open_clip:RN50-quickgelu/yfcc15m",
-)  # fmt: skip
+    "mini",
+    "efficientnet-lite0",
+    "efficientnet-lite1",
+    "efficientnet-lite2",
+    "openai/clip-vit-base-patch32",
+    "openai/clip-vit-base-patch16",
+    "openai/clip-vit-large-patch14",
+    "openai/clip-vit-large-patch14-336",
+    "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
+    "laion/CLIP-ViT-L-14-laion2B-s32B-b82K",
+    "laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
+    "google/siglip-base-patch16-224",
+    "google/siglip-so400m-patch14-384",
+    "google/siglip2-base-patch16-224",
+    "facebook/metaclip-b32-400m",
+    "kakaobrain/align-base",
+    "google/vit-base-patch16-224",
+    "microsoft/resnet-50",
+    "facebook/convnext-base-224",
+    "open_clip:RN50-quickgelu/cc12m",
+    "open_clip:RN50-quickgelu/yfcc15m",
+)
 
 
 @dataclass(frozen=True)
@@ -66,25 +81,39 @@ def _from_path(path: str) -> Any:
 
 
 def resolve(name: str) -> Resolved:
-    """Find out what ``name`` is: a prefix and what it takes, the bundled model, a folder, or a Hub id.
+    """Find out what ``name`` is: a prefix and what it takes, the bundled model, a folder, or a Hub
+    id.
 
-    Reads at most a config. Raises UserError, in one line, for an unknown name, a folder without a model and a
-    kind that is not supported.
+    Reads at most a config. Raises UserError, in one line, for an unknown name, a folder without a
+    model and a kind that is not supported.
     """
     extensions = _extensions()
     prefix, colon, rest = name.partition(":")
     if colon and not Path(name).exists():
         if prefix in extensions:
             point = extensions[prefix]
-            return Resolved(name, lambda device, options: point.load()(rest, device, options))
+            return Resolved(
+                name, lambda device, options: point.load()(rest, device, options)
+            )
         if prefix in PREFIXES:
-            return Resolved(name, lambda device, options: _loaded(PREFIXES[prefix], name, rest, device, options))
+            return Resolved(
+                name,
+                lambda device, options: _loaded(
+                    PREFIXES[prefix], name, rest, device, options
+                ),
+            )
         kinds = [*PREFIXES, *extensions]
-        raise UserError(f"no kind of model {prefix!r}; there are {', '.join(kinds)}{did_you_mean(prefix, kinds)}")
+        raise UserError(
+            f"no kind of model {prefix!r}; there are "
+            f"{', '.join(kinds)}{did_you_mean(prefix, kinds)}"
+        )
     lite = re.fullmatch(r"efficientnet-lite([0-2])", name)
     if lite:
         path = "aobench.models.efficientnet_lite:EfficientNetLite"
-        return Resolved(name, lambda device, options: _loaded(path, name, lite.group(1), device, options))
+        return Resolved(
+            name,
+            lambda device, options: _loaded(path, name, lite.group(1), device, options),
+        )
     return _transformers(name, extensions)
 
 
@@ -94,7 +123,9 @@ def _transformers(name: str, extensions: dict[str, metadata.EntryPoint]) -> Reso
     architectures = list(getattr(config, "architectures", None) or [])
     if config.model_type in extensions:
         point = extensions[config.model_type]
-        return Resolved(name, lambda device, options: point.load()(source, device, options))
+        return Resolved(
+            name, lambda device, options: point.load()(source, device, options)
+        )
     from aobench.models.kinds import DUAL_ENCODERS
 
     if any(a.endswith("ForImageClassification") for a in architectures):
@@ -104,10 +135,17 @@ def _transformers(name: str, extensions: dict[str, metadata.EntryPoint]) -> Reso
     else:
         kind = ", ".join(architectures) or config.model_type
         raise UserError(
-            f"{name!r} is a {kind}; evaluated are image classifiers over ImageNet-1k, the dual encoders "
-            f"{', '.join(DUAL_ENCODERS)}, and kinds that a package adds by an entry point in the group {GROUP}"
+            f"{name!r} is a {kind}; evaluated are image classifiers over ImageNet-1k, the dual "
+            "encoders "
+            f"{', '.join(DUAL_ENCODERS)}, and kinds that a package adds by an entry point in the "
+            f"group {GROUP}"
         )
-    return Resolved(name, lambda device, options: _loaded(path, name, source, name, config, device, options))
+    return Resolved(
+        name,
+        lambda device, options: _loaded(
+            path, name, source, name, config, device, options
+        ),
+    )
 
 
 def _config(source: str, name: str) -> Any:
@@ -115,10 +153,14 @@ def _config(source: str, name: str) -> Any:
         adapter = next((one for one in ADAPTERS if (Path(source) / one).exists()), None)
         if adapter:
             raise UserError(
-                f"the folder {name} holds an adapter ({adapter}) and no model; merge it into its base model (peft: "
+                f"the folder {name} holds an adapter ({adapter}) and no model; merge it into its "
+                "base model (peft: "
                 "merge_and_unload, then save_pretrained) and name that folder"
             )
-        raise UserError(f"the folder {name} holds no model: config.json is missing; name a folder of save_pretrained")
+        raise UserError(
+            f"the folder {name} holds no model: config.json is missing; name a folder of "
+            "save_pretrained"
+        )
     from transformers import AutoConfig
 
     try:
@@ -126,15 +168,22 @@ def _config(source: str, name: str) -> Any:
     except Exception as error:
         if not is_bad_files(error):
             raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = (
+            str(error).strip().splitlines()[0]
+            if str(error).strip()
+            else type(error).__name__
+        )
         raise UserError(
-            f"no model {name!r} was found or could be read{did_you_mean(name, WELL_KNOWN)}; name a folder, a Hub id "
+            f"no model {name!r} was found or could be read{did_you_mean(name, WELL_KNOWN)}; name a "
+            "folder, a Hub id "
             f"such as openai/clip-vit-base-patch32, or 'mini' for the bundled model ({reason})"
         ) from error
 
 
 def _loaded(path: str, name: str, *arguments: Any) -> Model:
-    """The model of the class at ``path``, tried once: what is wrong with it is told before any image is run."""
+    """The model of the class at ``path``, tried once: what is wrong with it is told before any
+    image is run.
+    """
     from aobench.models.trial import try_once
 
     model = _from_path(path)(*arguments)

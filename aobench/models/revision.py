@@ -19,24 +19,40 @@ def digest_of_files(paths: Iterable[Path]) -> str:
     whole = hashlib.sha256()
     for path in sorted(paths, key=lambda p: p.name):
         with path.open("rb") as stream:
-            whole.update(f"{path.name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+            whole.update(
+                f"{path.name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode()
+            )
     return whole.hexdigest()[:16]
 
 
 def revision_of(source: str, config: Any) -> str:
-    """The Hub's commit hash, or for a folder ``sha256:`` and a digest of its weights, config and vocabulary."""
+    """The Hub's commit hash, or for a folder ``sha256:`` and a digest of its weights, config and
+    vocabulary.
+    """
     folder = Path(source)
     if folder.is_dir():
-        return "sha256:" + digest_of_files(p for p in folder.iterdir() if p.suffix in SUFFIXES and p.is_file())
+        return "sha256:" + digest_of_files(
+            p for p in folder.iterdir() if p.suffix in SUFFIXES and p.is_file()
+        )
     return getattr(config, "_commit_hash", None) or "unknown"
 
 
 def digest_of_state(model: torch.nn.Module) -> str:
-    """``weights:`` and SHA-256 over the names and bytes of a model's state: for weights that name no commit."""
+    """``weights:`` and SHA-256 over the names and bytes of a model's state: for weights that
+    name no commit.
+    """
     import torch
 
     whole = hashlib.sha256()
     for name, value in model.state_dict().items():
         whole.update(name.encode())
-        whole.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        whole.update(
+            value.detach()
+            .cpu()
+            .contiguous()
+            .reshape(-1)
+            .view(torch.uint8)
+            .numpy()
+            .tobytes()
+        )
     return f"weights:{whole.hexdigest()[:16]}"

@@ -17,12 +17,21 @@ from aobench.models.revision import revision_of
 class TransformersClassifier:
     """An AutoModelForImageClassification over the 1000 ImageNet classes, with its own processor."""
 
-    def __init__(self, source: str, name: str, config: Any, device: torch.device, options: LoadOptions) -> None:
+    def __init__(
+        self,
+        source: str,
+        name: str,
+        config: Any,
+        device: torch.device,
+        options: LoadOptions,
+    ) -> None:
         from transformers import AutoModelForImageClassification
 
         labels = [config.id2label.get(place, "") for place in range(config.num_labels)]
         self.order = class_order(labels, config.num_labels, name)
-        self.model = load_weights(AutoModelForImageClassification, source, name, options).to(device)
+        self.model = load_weights(
+            AutoModelForImageClassification, source, name, options
+        ).to(device)
         processor = load_processor(source)
         self.transform = transform_of(processor)
         self.device = device

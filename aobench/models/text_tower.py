@@ -20,12 +20,15 @@ TOKENS = {"cpu": 4096, "cuda": 65536}
 
 
 def _padding_token(tokenizer: Any, config: Any, kind: str) -> int:
-    """The tokenizer's, for altclip the tower's, which counts places by it. UserError where padding is seen."""
+    """The tokenizer's, for altclip the tower's, which counts places by it. UserError where
+    padding is seen.
+    """
     if kind == "altclip":
         return int(config.pad_token_id)
     if tokenizer.pad_token_id is None and not DUAL_ENCODERS[kind].mask:
         raise UserError(
-            f"the tokenizer of this {kind} names no pad_token, and the tower sees the padding; copy the model's own "
+            f"the tokenizer of this {kind} names no pad_token, and the tower sees the padding; "
+            "copy the model's own "
             "tokenizer files into the folder"
         )
     return int(tokenizer.pad_token_id or 0)
@@ -34,25 +37,45 @@ def _padding_token(tokenizer: Any, config: Any, kind: str) -> int:
 class TextTower:
     """The text side of a transformers dual encoder of ``kind``.
 
-    ``method`` is 'tree' (causal towers: shared beginnings once), 'trimmed' (short texts together, padding left
-    out) or 'padded' (all to one length, as the model was trained); ask for a lesser one to compare.
+    ``method`` is 'tree' (causal towers: shared beginnings once), 'trimmed' (short texts together,
+    padding left out) or 'padded' (all to one length, as the model was trained); ask for a lesser
+    one to compare.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, kind: str, device: torch.device, method: str | None = None) -> None:
-        self.model, self.tokenizer, self.kind, self.device = model, tokenizer, kind, device
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        kind: str,
+        device: torch.device,
+        method: str | None = None,
+    ) -> None:
+        self.model, self.tokenizer, self.kind, self.device = (
+            model,
+            tokenizer,
+            kind,
+            device,
+        )
         self.rule = DUAL_ENCODERS[kind]
         config = model.config.text_config
         self.rows = config.vocab_size
         tokenizer.padding_side = tokenizer.truncation_side = "right"
-        # Not tokenizer.model_max_length: the tower's places and the rule say what it was trained with.
-        self.length = min(self.rule.length or 10**9, getattr(config, "max_position_embeddings", 10**9))
+        # Not tokenizer.model_max_length: the tower's places and the rule say what it was trained
+        # with.
+        self.length = min(
+            self.rule.length or 10**9, getattr(config, "max_position_embeddings", 10**9)
+        )
         if getattr(config, "model_type", "") == "xlm-roberta" or kind == "altclip":
-            self.length = min(self.length, config.max_position_embeddings - config.pad_token_id - 1)
+            self.length = min(
+                self.length, config.max_position_embeddings - config.pad_token_id - 1
+            )
         self.eos = config.eos_token_id if self.rule.causal else None
         self.pad = _padding_token(tokenizer, config, kind)
         self._refuse_other_frame()
         self.tokens = TOKENS.get(device.type, TOKENS["cuda"])
-        self.method = method or ("padded" if self.rule.padding == "max_length" else "trimmed")
+        self.method = method or (
+            "padded" if self.rule.padding == "max_length" else "trimmed"
+        )
         if method is None and self.rule.causal and self._tree_agrees():
             self.method = "tree"
         self._plain = Halving(self._forward)
@@ -62,18 +85,28 @@ class TextTower:
     def encode(self, texts: Sequence[str]) -> torch.Tensor:
         """Unit-length float32 N x D on the tower's device, in the order of ``texts``."""
         sequences = self.sequences(texts)
-        refuse_strange_ids(sequences, self.rows, self.model.config.name_or_path or self.kind)
-        embedded = self._by_tree(sequences) if self.method == "tree" else self._by_length(sequences)
+        refuse_strange_ids(
+            sequences, self.rows, self.model.config.name_or_path or self.kind
+        )
+        embedded = (
+            self._by_tree(sequences)
+            if self.method == "tree"
+            else self._by_length(sequences)
+        )
         return functional.normalize(embedded, dim=-1)
 
     def sequences(self, texts: Sequence[str]) -> list[list[int]]:
         """The tokens of each text that the tower sees, cut to its length, without padding."""
-        tokens = self.tokenizer(list(texts), truncation=True, max_length=self.length, padding=False)
+        tokens = self.tokenizer(
+            list(texts), truncation=True, max_length=self.length, padding=False
+        )
         return [self._cut(ids) for ids in tokens["input_ids"]]
 
     def too_long(self, texts: Sequence[str]) -> list[bool]:
         """Whether each text has more tokens than the tower takes."""
-        tokens = self.tokenizer(list(texts), truncation=False, padding=False, verbose=False)
+        tokens = self.tokenizer(
+            list(texts), truncation=False, padding=False, verbose=False
+        )
         return [len(ids) > self.length for ids in tokens["input_ids"]]
 
     def _refuse_other_frame(self) -> None:
@@ -82,26 +115,36 @@ class TextTower:
             return
         name = self.model.config.name_or_path or self.kind
         texts = ["photo of the red lion", "the wooden banana"]
-        first, second = self.tokenizer(texts, truncation=True, max_length=self.length, padding=False)["input_ids"]
+        first, second = self.tokenizer(
+            texts, truncation=True, max_length=self.length, padding=False
+        )["input_ids"]
         if first[0] != second[0]:
             raise UserError(
-                f"the tokenizer of {name} begins texts without the token that a {self.kind} begins them with; copy "
+                f"the tokenizer of {name} begins texts without the token that a {self.kind} begins "
+                "them with; copy "
                 "the model's own tokenizer files into the folder"
             )
         if self.eos is None:
             return
         legacy = self.eos == 2 and self.kind != "metaclip_2"
-        if first[-1] != second[-1] or (max(first) if legacy else self.eos) != first[-1] or first[-1] in first[:-1]:
+        if (
+            first[-1] != second[-1]
+            or (max(first) if legacy else self.eos) != first[-1]
+            or first[-1] in first[:-1]
+        ):
             ends = self.tokenizer.eos_token_id if first[-1] != second[-1] else first[-1]
             raise UserError(
-                f"{name}: by config.json a text ends with the token {self.eos} (eos_token_id), by the tokenizer with "
-                f"{ends}: texts would be read at a wrong place; set text_config.eos_token_id to the tokenizer's, or "
+                f"{name}: by config.json a text ends with the token {self.eos} (eos_token_id), by "
+                "the tokenizer with "
+                f"{ends}: texts would be read at a wrong place; set text_config.eos_token_id to "
+                "the tokenizer's, or "
                 "copy the model's own tokenizer files into the folder"
             )
 
     def _end(self, ids: Sequence[int]) -> int:
         """Place of the token whose state is the text's; the rule of the kind's own pooling."""
-        if self.eos == 2 and self.kind != "metaclip_2":  # configs from before the end token's id was right
+        # configs from before the end token's id was right
+        if self.eos == 2 and self.kind != "metaclip_2":
             return max(range(len(ids)), key=ids.__getitem__)
         return ids.index(self.eos)
 
@@ -119,10 +162,13 @@ class TextTower:
         start = 0
         while start < len(order):
             stop = start + 1
-            longest = self.length if self.method == "padded" else len(sequences[order[start]])
+            longest = (
+                self.length if self.method == "padded" else len(sequences[order[start]])
+            )
             while (
                 stop < len(order)
-                and (stop - start + 1) * (longest if self.method == "padded" else len(sequences[order[stop]]))
+                and (stop - start + 1)
+                * (longest if self.method == "padded" else len(sequences[order[stop]]))
                 <= self.tokens
             ):
                 stop += 1
@@ -138,9 +184,13 @@ class TextTower:
     def _padded(self, sequences: list[list[int]]) -> dict[str, torch.Tensor]:
         """The tower's inputs, padded on the right, whatever the tokenizer's own settings are."""
         longest = self.length if self.method == "padded" else max(map(len, sequences))
-        # What follows the end token of a causal tower is not seen; the end token again moves no pooling.
+        # What follows the end token of a causal tower is not seen; the end token again moves no
+        # pooling.
         fill = [ids[-1] if self.eos is not None else self.pad for ids in sequences]
-        rows = [ids + [pad] * (longest - len(ids)) for ids, pad in zip(sequences, fill, strict=True)]
+        rows = [
+            ids + [pad] * (longest - len(ids))
+            for ids, pad in zip(sequences, fill, strict=True)
+        ]
         batch = {"input_ids": torch.tensor(rows)}
         if self.rule.mask:
             seen = [[1] * len(ids) + [0] * (longest - len(ids)) for ids in sequences]
@@ -157,8 +207,13 @@ class TextTower:
                     "visible": torch.from_numpy(rows.visible),
                 }
             )
-            ends = states[torch.from_numpy(rows.row).to(states.device), torch.from_numpy(rows.node).to(states.device)]
-            embedded = self.model.text_projection(self.model.text_model.final_layer_norm(ends)).float()
+            ends = states[
+                torch.from_numpy(rows.row).to(states.device),
+                torch.from_numpy(rows.node).to(states.device),
+            ]
+            embedded = self.model.text_projection(
+                self.model.text_model.final_layer_norm(ends)
+            ).float()
             if out is None:
                 out = embedded.new_empty(len(sequences), embedded.shape[1])
             out[torch.from_numpy(rows.prompts).to(out.device)] = embedded
@@ -166,24 +221,42 @@ class TextTower:
         return out
 
     def _forward_rows(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """States R x W x d of all nodes, by the tower's own layers under the tree's attention mask."""
+        """States R x W x d of all nodes, by the tower's own layers under the tree's attention
+        mask.
+        """
         tower = self.model.text_model
-        ids, positions, visible = (batch[k].to(self.device) for k in ("ids", "positions", "visible"))
+        ids, positions, visible = (
+            batch[k].to(self.device) for k in ("ids", "positions", "visible")
+        )
         # Not tower.embeddings(): it refuses rows longer than a prompt may be.
-        states = tower.embeddings.token_embedding(ids) + tower.embeddings.position_embedding(positions)
+        states = tower.embeddings.token_embedding(
+            ids
+        ) + tower.embeddings.position_embedding(positions)
         mask = torch.zeros(visible.shape, dtype=states.dtype, device=self.device)
         mask.masked_fill_(~visible, torch.finfo(states.dtype).min)
-        out = tower.encoder(inputs_embeds=states, attention_mask=mask[:, None], is_causal=False)
+        out = tower.encoder(
+            inputs_embeds=states, attention_mask=mask[:, None], is_causal=False
+        )
         return out.last_hidden_state
 
     @torch.inference_mode()
     def _tree_agrees(self) -> bool:
         """Whether the tree gives what the model's own forward pass gives, on trial texts."""
-        texts = ["a photo of a red car.", "a photo of a red cat", "art", "a photo of a red car in the snow."]
+        texts = [
+            "a photo of a red car.",
+            "a photo of a red cat",
+            "art",
+            "a photo of a red car in the snow.",
+        ]
         sequences = self.sequences(texts)
         self._plain, self._rows = Halving(self._forward), Halving(self._forward_rows)
         try:
-            a, b = (functional.normalize(f(sequences), dim=-1) for f in (self._by_tree, self._by_length))
+            a, b = (
+                functional.normalize(f(sequences), dim=-1)
+                for f in (self._by_tree, self._by_length)
+            )
         except (AttributeError, TypeError, RuntimeError):
             return False  # a tower of another build: its own forward pass serves
-        return bool((a - b).abs().max() < (1e-4 if self.model.dtype == torch.float32 else 3e-2))
+        return bool(
+            (a - b).abs().max() < (1e-4 if self.model.dtype == torch.float32 else 3e-2)
+        )

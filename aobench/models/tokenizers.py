@@ -45,7 +45,9 @@ def check_tokenizer(tokenizer: Any, name: str, rows: int | None = None) -> None:
     """Set the tokenizer's sides to the right, and refuse one that knows no words."""
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     with library_reads(f"the tokenizer of {name!r}"):
-        encoded = tokenizer(list(PROBES), add_special_tokens=False, padding=False, truncation=False)
+        encoded = tokenizer(
+            list(PROBES), add_special_tokens=False, padding=False, truncation=False
+        )
     words = [tuple(ids) for ids in encoded["input_ids"]]
     known = {ids for ids in words if any(one != tokenizer.unk_token_id for one in ids)}
     if len(known) < 2:
@@ -55,7 +57,11 @@ def check_tokenizer(tokenizer: Any, name: str, rows: int | None = None) -> None:
             "vocab.txt, spiece.model or such) is missing or empty; copy the tokenizer's files "
             "into the folder"
         )
-    if all(len(ids) >= len(word) for ids, word in zip(words, PROBES, strict=True) if ids in known):
+    if all(
+        len(ids) >= len(word)
+        for ids, word in zip(words, PROBES, strict=True)
+        if ids in known
+    ):
         raise UserError(
             f"the tokenizer of {name} reads every word letter by letter: its merges (merges.txt, "
             f"or in "
@@ -69,7 +75,9 @@ def check_tokenizer(tokenizer: Any, name: str, rows: int | None = None) -> None:
         )
 
 
-def refuse_strange_ids(sequences: Sequence[Sequence[int]], rows: int, name: str) -> None:
+def refuse_strange_ids(
+    sequences: Sequence[Sequence[int]], rows: int, name: str
+) -> None:
     """Raise UserError for a token that the text tower has no embedding for."""
     highest = max((max(ids) for ids in sequences if len(ids)), default=0)
     if highest >= rows:
@@ -85,5 +93,7 @@ def letter_case(tokenizer: Any) -> str:
 
     Whether the tower was trained so can't be known; results.json says it.
     """
-    upper, lower = tokenizer(["Red Lion", "red lion"], add_special_tokens=False)["input_ids"]
+    upper, lower = tokenizer(["Red Lion", "red lion"], add_special_tokens=False)[
+        "input_ids"
+    ]
     return "ignored" if upper == lower else "kept"

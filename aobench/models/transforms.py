@@ -23,6 +23,13 @@ class FunctionTransform:
         """{'pixel_values': float32 3 x H x W}."""
         return {"pixel_values": self.function(image).numpy()}
 
-    def inputs(self, batch: Mapping[str, torch.Tensor], device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    def inputs(
+        self,
+        batch: Mapping[str, torch.Tensor],
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> dict[str, Any]:
         """{'pixel_values': N x 3 x H x W}."""
-        return {"pixel_values": batch["pixel_values"].to(device, dtype, non_blocking=True)}
+        return {
+            "pixel_values": batch["pixel_values"].to(device, dtype, non_blocking=True)
+        }

@@ -15,7 +15,8 @@ from aobench.models.pixels import WholeProcessor
 
 #: How libraries say that sizes don't fit; any other error is a bug and stays one.
 SIZES = re.compile(
-    r"\bsizes?\b|\bshapes?\b|dimension|out of range|channel|broadcast|(doesn't|does not|must) match",
+    r"\bsizes?\b|\bshapes?\b|dimension|out of range|channel|broadcast|(doesn't|does not|must) "
+    r"match",
     re.I,
 )
 #: Width and height of the trial's pictures: one wide, one tall, neither a model's own size.
@@ -33,14 +34,19 @@ def try_once(model: Any, name: str) -> None:
             gets.
     """
     tower = getattr(model, "image_features", model.encode_images)
-    with torch.compiler.set_stance("force_eager"):  # compiling is for the shapes of the run
+    with torch.compiler.set_stance(
+        "force_eager"
+    ):  # compiling is for the shapes of the run
         batch = _batch(model, name)
-        images = _vectors(lambda: tower(batch), f"{name}: its image tower refuses pictures")
+        images = _vectors(
+            lambda: tower(batch), f"{name}: its image tower refuses pictures"
+        )
         _refuse_useless(images, f"{name}: its image tower", "pictures")
         if not model.info.names_attributes:
             return
         texts = _vectors(
-            lambda: model.encode_texts(list(TEXTS)), f"{name}: its text tower refuses texts"
+            lambda: model.encode_texts(list(TEXTS)),
+            f"{name}: its text tower refuses texts",
         )
     _refuse_useless(texts, f"{name}: its text tower", "texts")
     if images.shape[1] != texts.shape[1]:
@@ -75,7 +81,10 @@ def _batch(model: Any, name: str) -> dict[str, torch.Tensor]:
             f"doesn't resize or crop; set "
             "do_resize and size in preprocessor_config.json as the model was trained"
         )
-    return {key: torch.from_numpy(np.stack([one[key] for one in arrays])) for key in arrays[0]}
+    return {
+        key: torch.from_numpy(np.stack([one[key] for one in arrays]))
+        for key in arrays[0]
+    }
 
 
 def _vectors(function: Any, what: str) -> Any:

@@ -8,12 +8,19 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aobench.analysis.by_part import by_part
 from aobench.errors import UserError
-from aobench.evaluation.report import KINDS, chance, trial, unlike_tasks
-from aobench.evaluation.results_json import chosen_settings
-from aobench.publish.entries import TASKS, beyond, data_name, entries, entries_yaml, model_index
-from aobench.publish.results import Result
+from aobench.publish.hub_entries import (
+    TASKS,
+    beyond,
+    data_name,
+    entries,
+    entries_yaml,
+    model_index,
+)
+from aobench.publish.known_data import Result
+from aobench.results.by_part import by_part
+from aobench.results.results_json import chosen_settings
+from aobench.results.schema import KINDS, chance, trial, unlike_tasks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,14 +45,24 @@ def _rows(result: Result) -> list[dict[str, Any]]:
                 value, low, high = (f"{cell:.1f}" for cell in cells)
                 listed = f"{f['n_candidates']:,} ({f['candidates']})"
                 rows.append(
-                    {"split": split, "figure": kind, "value": value, "low": low, "high": high,
-                     "chance": f"{100 * by_chance:.2f}", "n": f"{f['n']:,}", "candidates": listed}
-                )  # fmt: skip
+                    {
+                        "split": split,
+                        "figure": kind,
+                        "value": value,
+                        "low": low,
+                        "high": high,
+                        "chance": f"{100 * by_chance:.2f}",
+                        "n": f"{f['n']:,}",
+                        "candidates": listed,
+                    }
+                )
     return rows
 
 
 def _extremes(result: Result, part: str) -> dict[str, dict[str, Any]]:
-    """The worst and the best five of ``part`` on ood, and how many more print as the last one does; {} if too few."""
+    """The worst and the best five of ``part`` on ood, and how many more print as the last one
+    does; {} if too few.
+    """
     table = by_part(result.predictions, "ood", part) if "ood" in result.splits else []
     table = [row for row in table if row["n"] >= LEAST]
     shown = min(5, len(table) // 2)
@@ -53,7 +70,10 @@ def _extremes(result: Result, part: str) -> dict[str, dict[str, Any]]:
         return {}
     ends = {"worst": table, "best": table[::-1]}
     return {
-        end: {"rows": rows[:shown], "more": sum(_whole(row) == _whole(rows[shown - 1]) for row in rows[shown:])}
+        end: {
+            "rows": rows[:shown],
+            "more": sum(_whole(row) == _whole(rows[shown - 1]) for row in rows[shown:]),
+        }
         for end, rows in ends.items()
     }
 
@@ -67,24 +87,45 @@ def section(result: Result, baseline: Sequence[Result] = ()) -> str:
     """The Markdown about this result, between two marks."""
     import jinja2
 
-    extremes = {part: found for part in ("attribute", "object") if (found := _extremes(result, part))}
-    template = jinja2.Template(_template("section.md").read_text(encoding="utf-8"), undefined=jinja2.StrictUndefined)
+    extremes = {
+        part: found
+        for part in ("attribute", "object")
+        if (found := _extremes(result, part))
+    }
+    template = jinja2.Template(
+        _template("section.md").read_text(encoding="utf-8"),
+        undefined=jinja2.StrictUndefined,
+    )
     text = template.render(
-        r=result.content, rows=_rows(result), extremes=extremes, figure=FIGURE, least=LEAST,
-        data=data_name(result.config), chosen=chosen_settings(result.content),
-        trial=trial(result.content), unlike=unlike_tasks(result.content["figures"]) if len(result.splits) > 1 else "",
+        r=result.content,
+        rows=_rows(result),
+        extremes=extremes,
+        figure=FIGURE,
+        least=LEAST,
+        data=data_name(result.config),
+        chosen=chosen_settings(result.content),
+        trial=trial(result.content),
+        unlike=unlike_tasks(result.content["figures"])
+        if len(result.splits) > 1
+        else "",
         effective=beyond(result, baseline) if baseline else None,
         baseline=[one.content["model"]["id"] for one in baseline],
-    )  # fmt: skip
+    )
     return f"{BEGIN}\n{text.strip()}\n{END}\n"
 
 
 def extend(
-    existing: str | None, result: Result, dataset: str, revision: str | None, baseline: Sequence[Result] = ()
+    existing: str | None,
+    result: Result,
+    dataset: str,
+    revision: str | None,
+    baseline: Sequence[Result] = (),
 ) -> str:
-    """The card with the section put in, or renewed where it is there; a new card from the template where there is none.
+    """The card with the section put in, or renewed where it is there; a new card from the template
+    where there is none.
 
-    What else the user's card says, in text and metadata, stays. Raises UserError where its metadata cannot be read.
+    What else the user's card says, in text and metadata, stays. Raises UserError where its metadata
+    cannot be read.
     """
     from huggingface_hub import ModelCard, ModelCardData
 
@@ -94,27 +135,43 @@ def extend(
     if existing is None:
         zero_shot = result.predictions.names_attributes
         data = ModelCardData(
-            pipeline_tag="zero-shot-image-classification" if zero_shot else "image-classification",
-            tags=["imagenet-ao"], model_name=name, eval_results=ours,
-        )  # fmt: skip
+            pipeline_tag="zero-shot-image-classification"
+            if zero_shot
+            else "image-classification",
+            tags=["imagenet-ao"],
+            model_name=name,
+            eval_results=ours,
+        )
         template = str(_template("card.md"))
-        return str(ModelCard.from_template(data, template_path=template, model_name=name, section=text))
+        return str(
+            ModelCard.from_template(
+                data, template_path=template, model_name=name, section=text
+            )
+        )
     try:
         card: Any = ModelCard(existing)
     except Exception as error:
-        raise UserError(f"the existing card's metadata cannot be read: {str(error).splitlines()[0]}") from error
+        raise UserError(
+            f"the existing card's metadata cannot be read: {str(error).splitlines()[0]}"
+        ) from error
     tasks = set(TASKS)
     kept = [
         row
         for row in card.data.eval_results or []
-        if not (row.dataset_type == dataset and row.metric_type in tasks and row.dataset_config == result.config)
+        if not (
+            row.dataset_type == dataset
+            and row.metric_type in tasks
+            and row.dataset_config == result.config
+        )
     ]
     card.data.eval_results = [*kept, *ours]
     card.data.model_name = card.data.model_name or name
     before, begin, rest = card.text.partition(BEGIN)
     after = rest.partition(END)[2].lstrip("\n") if begin else ""
     if begin and END not in rest:
-        raise UserError(f"the existing card has {BEGIN!r} without {END!r}; mend or remove the mark")
+        raise UserError(
+            f"the existing card has {BEGIN!r} without {END!r}; mend or remove the mark"
+        )
     card.text = before.rstrip("\n") + "\n\n" + text + after
     return str(card)
 
@@ -124,26 +181,54 @@ def figure(result: Result) -> Figure:
     from matplotlib.figure import Figure
 
     split = "ood" if "ood" in result.splits else next(iter(result.splits))
-    table = by_part(result.predictions, split, "attribute" if result.predictions.names_attributes else "object")
+    table = by_part(
+        result.predictions,
+        split,
+        "attribute" if result.predictions.names_attributes else "object",
+    )
     shown = table if len(table) <= 40 else [*table[:20], *table[-20:]]
     f = result.splits[split]
     page = Figure(figsize=(7, 1.2 + 0.2 * len(shown)), layout="constrained")
     axes = page.subplots()
     for place, row in enumerate(shown):
         axes.plot(
-            [100 * row["low"], 100 * row["high"]], [place, place], color="#9db7d5", linewidth=4, solid_capstyle="butt"
+            [100 * row["low"], 100 * row["high"]],
+            [place, place],
+            color="#9db7d5",
+            linewidth=4,
+            solid_capstyle="butt",
         )
-        axes.plot(100 * row["rate"], place, "o", color="#1b4f8a", markersize=5, clip_on=False)
+        axes.plot(
+            100 * row["rate"], place, "o", color="#1b4f8a", markersize=5, clip_on=False
+        )
     axes.axvline(100 * f["chance"], color="#b3541e", linestyle="--", linewidth=1)
     said = f"chance {100 * f['chance']:.2f} %"
-    axes.text(100 * f["chance"] + 0.8, len(shown) - 0.6, said, color="#b3541e", fontsize=8, va="bottom")
-    axes.set_yticks(range(len(shown)), [f"{row['name']} ({row['n']})" for row in shown], fontsize=8)
+    axes.text(
+        100 * f["chance"] + 0.8,
+        len(shown) - 0.6,
+        said,
+        color="#b3541e",
+        fontsize=8,
+        va="bottom",
+    )
+    axes.set_yticks(
+        range(len(shown)), [f"{row['name']} ({row['n']})" for row in shown], fontsize=8
+    )
     axes.set_xlim(0, 100)
     axes.set_ylim(-0.7, len(shown) + 0.2)
-    axes.set_xlabel("right, % (95 % interval, compositions as independent; images in brackets)")
-    left = f", {len(table) - len(shown)} in the middle left out" if len(shown) < len(table) else ""
+    axes.set_xlabel(
+        "right, % (95 % interval, compositions as independent; images in brackets)"
+    )
+    left = (
+        f", {len(table) - len(shown)} in the middle left out"
+        if len(shown) < len(table)
+        else ""
+    )
     short = f", {trial(result.content)}" if trial(result.content) else ""
-    title = f"{result.content['model']['id']} on {result.config}, {split}, n = {f['n']:,}{left}{short}"
+    title = (
+        f"{result.content['model']['id']} on {result.config}, {split}, n = "
+        f"{f['n']:,}{left}{short}"
+    )
     axes.set_title(title, fontsize=9, loc="left")
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -151,9 +236,16 @@ def figure(result: Result) -> Figure:
 
 
 def write_card(
-    result: Result, out: Path, dataset: str, revision: str | None, source: str | None, baseline: Sequence[Result] = ()
+    result: Result,
+    out: Path,
+    dataset: str,
+    revision: str | None,
+    source: str | None,
+    baseline: Sequence[Result] = (),
 ) -> list[Path]:
-    """Card, figure and entries under ``out``, laid out as in the model's repository; an existing card is extended."""
+    """Card, figure and entries under ``out``, laid out as in the model's repository; an existing
+    card is extended.
+    """
     (out / ".eval_results").mkdir(parents=True, exist_ok=True)
     card = out / "README.md"
     existing = card.read_text(encoding="utf-8") if card.exists() else None

@@ -13,42 +13,95 @@ from aobench.errors import UserError
 
 def add_parser(verbs: Any) -> None:
     """Add the verbs of publishing to the command line."""
-    c = verbs.add_parser("card", help="write a result as a model card and leaderboard entries")
-    c.add_argument("results", type=Path, help="folder that `imagenet-ao evaluate` wrote for a model")
-    c.add_argument("--out", type=Path, help="folder of the model's repository; a README.md there is extended "
-                   "and the result copied (default: model_cards/MODEL)")  # fmt: skip
+    c = verbs.add_parser(
+        "card", help="write a result as a model card and leaderboard entries"
+    )
+    c.add_argument(
+        "results",
+        type=Path,
+        help="folder that `imagenet-ao evaluate` wrote for a model",
+    )
+    c.add_argument(
+        "--out",
+        type=Path,
+        help="folder of the model's repository; a README.md there is extended "
+        "and the result copied (default: model_cards/MODEL)",
+    )
     _common(c)
-    s = verbs.add_parser("submit", help="show the pull request of a result; --push opens it")
-    s.add_argument("results", type=Path, help="folder that `imagenet-ao evaluate` wrote for a model")
-    s.add_argument("--to", required=True, metavar="ORG/MODEL", help="the model's repository")
-    s.add_argument("--benchmark", default="v2", choices=("v2", "mini"), help="what the target lists (default: v2)")
-    s.add_argument("--push", action="store_true", help="open the pull request (else only show it)")
+    s = verbs.add_parser(
+        "submit", help="show the pull request of a result; --push opens it"
+    )
+    s.add_argument(
+        "results",
+        type=Path,
+        help="folder that `imagenet-ao evaluate` wrote for a model",
+    )
+    s.add_argument(
+        "--to", required=True, metavar="ORG/MODEL", help="the model's repository"
+    )
+    s.add_argument(
+        "--benchmark",
+        default="v2",
+        choices=("v2", "mini"),
+        help="what the target lists (default: v2)",
+    )
+    s.add_argument(
+        "--push", action="store_true", help="open the pull request (else only show it)"
+    )
     _common(s)
-    b = verbs.add_parser("leaderboard", help="write the leaderboard of results as static pages")
-    b.add_argument("results", nargs="+", type=Path, help="folders that `imagenet-ao evaluate` wrote")
-    b.add_argument("--out", type=Path, default=Path("leaderboard"), help="folder of the pages (default: leaderboard)")
-    b.add_argument("--models", type=Path, help="CSV with the columns model, family, training_set")
+    b = verbs.add_parser(
+        "leaderboard", help="write the leaderboard of results as static pages"
+    )
+    b.add_argument(
+        "results",
+        nargs="+",
+        type=Path,
+        help="folders that `imagenet-ao evaluate` wrote",
+    )
+    b.add_argument(
+        "--out",
+        type=Path,
+        default=Path("leaderboard"),
+        help="folder of the pages (default: leaderboard)",
+    )
+    b.add_argument(
+        "--models", type=Path, help="CSV with the columns model, family, training_set"
+    )
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dataset", required=True, metavar="ORG/DATASET", help="the benchmark's dataset repository")
+    parser.add_argument(
+        "--dataset",
+        required=True,
+        metavar="ORG/DATASET",
+        help="the benchmark's dataset repository",
+    )
     parser.add_argument("--revision", help="its commit; submit finds it by itself")
-    parser.add_argument("--baseline", nargs="+", type=Path, default=[], metavar="RESULTS",
-                        help="results of at least 3 baseline models, for effective generalization")  # fmt: skip
+    parser.add_argument(
+        "--baseline",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="RESULTS",
+        help="results of at least 3 baseline models, for effective generalization",
+    )
 
 
 def card(args: argparse.Namespace) -> None:
     """``imagenet-ao card``."""
-    from aobench.evaluation.places import RESULTS, TABLE
     from aobench.publish.card import write_card
-    from aobench.publish.entries import repository
-    from aobench.publish.results import read_result, read_results
+    from aobench.publish.hub_entries import repository
+    from aobench.publish.known_data import read_result, read_results
+    from aobench.results.paths import RESULTS, TABLE
 
     repository(args.dataset, "--dataset")
     result = read_result(args.results)
     out = args.out or Path("model_cards") / result.folder.resolve().name
-    written = write_card(result, out, args.dataset, args.revision, None, read_results(args.baseline))
-    if out.resolve() != result.folder.resolve():  # what `submit` sends, beside the card that tells of it
+    written = write_card(
+        result, out, args.dataset, args.revision, None, read_results(args.baseline)
+    )
+    # what `submit` sends, beside the card that tells of it
+    if out.resolve() != result.folder.resolve():
         for name in (RESULTS, TABLE):
             shutil.copyfile(result.folder / name, out / name)
             written.append(out / name)
@@ -57,8 +110,8 @@ def card(args: argparse.Namespace) -> None:
 
 def submit(args: argparse.Namespace) -> None:
     """``imagenet-ao submit``: a dry run unless ``--push``."""
-    from aobench.publish.entries import repository
-    from aobench.publish.results import read_result, read_results
+    from aobench.publish.hub_entries import repository
+    from aobench.publish.known_data import read_result, read_results
     from aobench.publish.submit import known_fingerprints, push, show, submission
 
     repository(args.dataset, "--dataset")
@@ -66,19 +119,27 @@ def submit(args: argparse.Namespace) -> None:
     fingerprints, revision = known_fingerprints(result.config, args.dataset)
     baseline = read_results(args.baseline)
     ready = submission(
-        result, args.to, args.dataset, args.benchmark, fingerprints, args.revision or revision, baseline
-    )  # fmt: skip
+        result,
+        args.to,
+        args.dataset,
+        args.benchmark,
+        fingerprints,
+        args.revision or revision,
+        baseline,
+    )
     print(show(ready))
     if args.push:
         print(f"Opened: {push(ready)}")
     else:
-        print("Nothing was sent: this is a dry run. Add --push to open the pull request.")
+        print(
+            "Nothing was sent: this is a dry run. Add --push to open the pull request."
+        )
 
 
 def leaderboard(args: argparse.Namespace) -> None:
     """``imagenet-ao leaderboard``."""
+    from aobench.publish.known_data import read_results
     from aobench.publish.leaderboard import build
-    from aobench.publish.results import read_results
 
     pages = build(read_results(args.results), args.out, _facts(args.models))
     print(f"Written: {len(pages)} pages; open {pages[0]}")
@@ -93,7 +154,9 @@ def _facts(path: Path | None) -> dict[str, dict[str, str]]:
         model, family, training = (row[column].strip() for column in columns)
         if not model or model in known:
             what = f"lists the model {model!r} twice" if model else "names no model"
-            raise UserError(f"the list of models {path}, line {line:,} {what}; mend the line")
+            raise UserError(
+                f"the list of models {path}, line {line:,} {what}; mend the line"
+            )
         known[model] = {"family": family, "training": training}
     return known
 

@@ -12,17 +12,22 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from aobench.analysis.by_part import by_part
 from aobench.errors import UserError
-from aobench.evaluation.report import KINDS, chance, trial, unlike_tasks
-from aobench.evaluation.results_json import chosen_settings, comparable_settings, model_family
-from aobench.publish.results import Result
+from aobench.publish.known_data import Result
+from aobench.results.by_part import by_part
+from aobench.results.results_json import (
+    chosen_settings,
+    comparable_settings,
+    model_family,
+)
+from aobench.results.schema import KINDS, chance, trial, unlike_tasks
 
 
 def comparable(result: Result) -> tuple[str, ...]:
     """What two rows must share to stand in one table, as `comparable_settings` has it.
 
-    A supervised classifier has no prompts and ranks objects only, so it never shares a table with a zero-shot model.
+    A supervised classifier has no prompts and ranks objects only, so it never shares a table with a
+    zero-shot model.
     """
     found = comparable_settings(result.content)
     return tuple(json.dumps(value, sort_keys=True) for value in found.values())
@@ -36,19 +41,32 @@ def _figure(f: dict[str, Any], kind: str) -> dict[str, float] | None:
     key = f"{kind}_top1"
     if key not in f:
         return None
-    return {"value": 100 * f[key], "low": 100 * f[f"{key}_low"], "high": 100 * f[f"{key}_high"]}
+    return {
+        "value": 100 * f[key],
+        "low": 100 * f[f"{key}_low"],
+        "high": 100 * f[f"{key}_high"],
+    }
 
 
 def _harmonic(figures: dict[str, Any]) -> dict[str, float] | None:
     if "harmonic_mean" not in figures:
         return None
-    return {end or "value": 100 * figures[f"harmonic_mean{end and '_' + end}"] for end in ("", "low", "high")}
+    return {
+        end or "value": 100 * figures[f"harmonic_mean{end and '_' + end}"]
+        for end in ("", "low", "high")
+    }
 
 
 def _chances(f: dict[str, Any]) -> str:
-    """``composition 0.18 %, attribute 4.17 %, object 0.91 %``, of those that the candidates give."""
+    """``composition 0.18 %, attribute 4.17 %, object 0.91 %``, of those that the candidates
+    give.
+    """
     found = {kind: chance(f, kind) for kind in KINDS}
-    return ", ".join(f"{kind} {100 * value:.2f} %" for kind, value in found.items() if value is not None)
+    return ", ".join(
+        f"{kind} {100 * value:.2f} %"
+        for kind, value in found.items()
+        if value is not None
+    )
 
 
 def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
@@ -58,21 +76,37 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
         for split, f in result.splits.items()
     }
     main = content["figures"].get(
-        "main", "object_top1" if not result.predictions.names_attributes else "composition_top1"
+        "main",
+        "object_top1"
+        if not result.predictions.names_attributes
+        else "composition_top1",
     )
     return {
-        "id": content["model"]["id"], "slug": slug, "family": facts.get("family", model_family(content)),
-        "training": facts.get("training", "not stated"), "figures": figures, "main": main.split("_")[0],
-        "harmonic": _harmonic(content["figures"]), "content": content, "trial": trial(content),
+        "id": content["model"]["id"],
+        "slug": slug,
+        "family": facts.get("family", model_family(content)),
+        "training": facts.get("training", "not stated"),
+        "figures": figures,
+        "main": main.split("_")[0],
+        "harmonic": _harmonic(content["figures"]),
+        "content": content,
+        "trial": trial(content),
         "n": {split: f["n"] for split, f in result.splits.items()},
         "chance": {split: _chances(f) for split, f in result.splits.items()},
-        "main_chance": {s: 100 * (chance(f, main.split("_")[0]) or 0) for s, f in result.splits.items()},
+        "main_chance": {
+            s: 100 * (chance(f, main.split("_")[0]) or 0)
+            for s, f in result.splits.items()
+        },
         "unlike": unlike_tasks(content["figures"]) if len(result.splits) > 1 else "",
-    }  # fmt: skip
+    }
 
 
-def groups(results: Sequence[Result], facts: dict[str, dict[str, str]]) -> list[dict[str, Any]]:
-    """Rows that compare, together: each group with its heading, splits and rows, best OoD accuracy first."""
+def groups(
+    results: Sequence[Result], facts: dict[str, dict[str, str]]
+) -> list[dict[str, Any]]:
+    """Rows that compare, together: each group with its heading, splits and rows, best OoD
+    accuracy first.
+    """
     found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     used: set[str] = set()
     for result in results:
@@ -86,7 +120,15 @@ def groups(results: Sequence[Result], facts: dict[str, dict[str, str]]) -> list[
         )
     out = []
     for rows in found.values():
-        rows.sort(key=lambda row: -((row["figures"].get("ood", {}).get(row["main"]) or {}).get("value", -1)))
+        rows.sort(
+            key=lambda row: (
+                -(
+                    (row["figures"].get("ood", {}).get(row["main"]) or {}).get(
+                        "value", -1
+                    )
+                )
+            )
+        )
         content = rows[0]["content"]
         prompts, listed = content["templates"], content["candidates"].items()
         said = (
@@ -94,23 +136,41 @@ def groups(results: Sequence[Result], facts: dict[str, dict[str, str]]) -> list[
             if prompts
             else "No prompts: supervised classifiers"
         )
-        said = ", ".join([said, content["model"]["dtype"], *filter(None, [chosen_settings(content)])])
+        said = ", ".join(
+            [said, content["model"]["dtype"], *filter(None, [chosen_settings(content)])]
+        )
         out.append(
             {
-                "config": content["dataset"]["config"], "rows": rows, "main": rows[0]["main"],
-                "splits": [s for s in ("id", "ood") if s in rows[0]["figures"]], "chance": rows[0]["chance"],
-                "unlike": rows[0]["unlike"], "prompts": said,
-                "candidates": ", ".join(f"{s}: {c['n']:,} {c['mode']} ({c['hash']})" for s, c in listed),
-                "fingerprints": ", ".join(f"{s}: {d['fingerprint']}" for s, d in content["dataset"]["splits"].items()),
+                "config": content["dataset"]["config"],
+                "rows": rows,
+                "main": rows[0]["main"],
+                "splits": [s for s in ("id", "ood") if s in rows[0]["figures"]],
+                "chance": rows[0]["chance"],
+                "unlike": rows[0]["unlike"],
+                "prompts": said,
+                "candidates": ", ".join(
+                    f"{s}: {c['n']:,} {c['mode']} ({c['hash']})" for s, c in listed
+                ),
+                "fingerprints": ", ".join(
+                    f"{s}: {d['fingerprint']}"
+                    for s, d in content["dataset"]["splits"].items()
+                ),
             }
-        )  # fmt: skip
+        )
     return sorted(
-        out, key=lambda group: (group["config"] == "mini", group["main"] != "composition", -len(group["rows"]))
+        out,
+        key=lambda group: (
+            group["config"] == "mini",
+            group["main"] != "composition",
+            -len(group["rows"]),
+        ),
     )
 
 
 def scatter(group: dict[str, Any]) -> str:
-    """The ID-OoD scatter of a group as an HTML fragment, '' where a split lacks; the page loads plotly's script."""
+    """The ID-OoD scatter of a group as an HTML fragment, '' where a split lacks; the page loads
+    plotly's script.
+    """
     import plotly.graph_objects as go
 
     points = [
@@ -122,35 +182,81 @@ def scatter(group: dict[str, Any]) -> str:
     ]
     if not points:
         return ""
-    marks = ["circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon"]
-    colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31"]  # Okabe and Ito
+    marks = [
+        "circle",
+        "square",
+        "diamond",
+        "cross",
+        "x",
+        "triangle-up",
+        "star",
+        "hexagon",
+    ]
+    # Okabe and Ito
+    colours = [
+        "#0072B2",
+        "#D55E00",
+        "#009E73",
+        "#CC79A7",
+        "#E69F00",
+        "#56B4E9",
+        "#000000",
+        "#8C6D31",
+    ]
     figure = go.Figure()
     for place, family in enumerate(sorted({row["family"] for row, _, _ in points})):
         mine = [(row, a, b) for row, a, b in points if row["family"] == family]
         figure.add_scatter(
-            x=[a["value"] for _, a, _ in mine], y=[b["value"] for _, _, b in mine], mode="markers", name=family,
+            x=[a["value"] for _, a, _ in mine],
+            y=[b["value"] for _, _, b in mine],
+            mode="markers",
+            name=family,
             text=[row["id"] for row, _, _ in mine],
-            error_x=_bars([a for _, a, _ in mine]), error_y=_bars([b for _, _, b in mine]),
-            marker={"symbol": marks[place % 8], "size": 11, "color": colours[place % 8]},
-            hovertemplate="%{text}<br>ID %{x:.1f} %, OoD %{y:.1f} %<extra>" + html.escape(family) + "</extra>",
-        )  # fmt: skip
+            error_x=_bars([a for _, a, _ in mine]),
+            error_y=_bars([b for _, _, b in mine]),
+            marker={
+                "symbol": marks[place % 8],
+                "size": 11,
+                "color": colours[place % 8],
+            },
+            hovertemplate="%{text}<br>ID %{x:.1f} %, OoD %{y:.1f} %<extra>"
+            + html.escape(family)
+            + "</extra>",
+        )
     low = min(min(a["low"], b["low"]) for _, a, b in points)
-    figure.add_scatter(x=[low, 100], y=[low, 100], mode="lines", name="OoD = ID", line={"dash": "dot", "color": "#666"})
+    figure.add_scatter(
+        x=[low, 100],
+        y=[low, 100],
+        mode="lines",
+        name="OoD = ID",
+        line={"dash": "dot", "color": "#666"},
+    )
     if len(points) >= 3 and len({a["value"] for _, a, _ in points}) > 1:
         _add_fit(figure, points)
     figure.update_layout(
-        template="plotly_white", height=440, margin={"l": 50, "r": 10, "t": 20, "b": 50},
+        template="plotly_white",
+        height=440,
+        margin={"l": 50, "r": 10, "t": 20, "b": 50},
         legend={"orientation": "h", "y": -0.2},
-        xaxis_title=f"ID {group['main']} top-1, %", yaxis_title=f"OoD {group['main']} top-1, %", font={"size": 13},
-    )  # fmt: skip
-    return figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True})
+        xaxis_title=f"ID {group['main']} top-1, %",
+        yaxis_title=f"OoD {group['main']} top-1, %",
+        font={"size": 13},
+    )
+    return figure.to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        config={"displaylogo": False, "responsive": True},
+    )
 
 
 def _bars(values: list[dict[str, float]]) -> dict[str, Any]:
     return {
-        "type": "data", "symmetric": False, "thickness": 1, "array": [v["high"] - v["value"] for v in values],
+        "type": "data",
+        "symmetric": False,
+        "thickness": 1,
+        "array": [v["high"] - v["value"] for v in values],
         "arrayminus": [v["value"] - v["low"] for v in values],
-    }  # fmt: skip
+    }
 
 
 def _add_fit(figure: Any, points: list[Any]) -> None:
@@ -159,30 +265,43 @@ def _add_fit(figure: Any, points: list[Any]) -> None:
     from compositional_ood.compositional_ood import TRANSFORMS
 
     there, back = TRANSFORMS["logit"]
-    a, b = (np.clip([p[i]["value"] / 100 for p in points], 0.001, 0.999) for i in (1, 2))
+    a, b = (
+        np.clip([p[i]["value"] / 100 for p in points], 0.001, 0.999) for i in (1, 2)
+    )
     slope, intercept = np.polyfit(there(a), there(b), 1)
     grid = np.linspace(a.min(), a.max(), 60)
     figure.add_scatter(
-        x=100 * grid, y=100 * back(slope * there(grid) + intercept), mode="lines", line={"color": "#444"},
+        x=100 * grid,
+        y=100 * back(slope * there(grid) + intercept),
+        mode="lines",
+        line={"color": "#444"},
         name=f"logit fit over these {len(points)}: slope {slope:.2f}",
-    )  # fmt: skip
+    )
 
 
 def _chosen(rows: dict[str, list[Any]], count: int) -> dict[str, list[int]]:
-    """Row numbers of at most ``count`` images named right and as many named wrong, each of another attribute where
-    there are so many; the same ones each time."""
-    order = sorted(range(len(rows["sample_id"])), key=lambda i: hashlib.sha256(rows["sample_id"][i].encode()).digest())
+    """Row numbers of at most ``count`` images named right and as many named wrong, each of another
+    attribute where there are so many; the same ones each time."""
+    order = sorted(
+        range(len(rows["sample_id"])),
+        key=lambda i: hashlib.sha256(rows["sample_id"][i].encode()).digest(),
+    )
     chosen = {}
     for kind, rank_is_right in (("right", True), ("wrong", False)):
         mine = [i for i in order if (rows["rank"][i] == 0) == rank_is_right]
-        first = {rows["attribute"][i]: i for i in reversed(mine)}  # of each attribute the first in the order
+        # of each attribute the first in the order
+        first = {rows["attribute"][i]: i for i in reversed(mine)}
         ones = sorted(first.values(), key=mine.index)
         chosen[kind] = [*ones, *(i for i in mine if i not in ones)][:count]
     return chosen
 
 
-def _examples(result: Result, folder: Path, count: int = 6) -> dict[str, list[dict[str, str]]]:
-    """Pictures named right and wrong, of mini only: it is drawn anew from its ids, and its licence is known."""
+def _examples(
+    result: Result, folder: Path, count: int = 6
+) -> dict[str, list[dict[str, str]]]:
+    """Pictures named right and wrong, of mini only: it is drawn anew from its ids, and its
+    licence is known.
+    """
     from PIL import Image
 
     from aobench.mini.splits import samples
@@ -192,36 +311,53 @@ def _examples(result: Result, folder: Path, count: int = 6) -> dict[str, list[di
     rows, listed = result.predictions.split("ood"), result.predictions.candidates["ood"]
     chosen = _chosen(rows, count)
     wanted = {rows["sample_id"][i] for kind in chosen.values() for i in kind}
-    pictures = {sample.sample_id: sample for sample in samples("ood") if sample.sample_id in wanted}
+    pictures = {
+        sample.sample_id: sample
+        for sample in samples("ood")
+        if sample.sample_id in wanted
+    }
     out: dict[str, list[dict[str, str]]] = {}
     folder.mkdir(parents=True, exist_ok=True)
     for kind, numbers in chosen.items():
         for i in numbers:
             sample = pictures[rows["sample_id"][i]]
             name = f"{_slug(sample.sample_id)}.webp"
-            Image.fromarray(sample.image()).resize((112, 112), Image.Resampling.LANCZOS).save(folder / name, quality=85)
+            Image.fromarray(sample.image()).resize(
+                (112, 112), Image.Resampling.LANCZOS
+            ).save(folder / name, quality=85)
             said = listed.names[rows["top"][i][0]] if rows["top"][i] else "unreadable"
             shown = f"{sample.attribute} {sample.name}"
-            out.setdefault(kind, []).append({"file": name, "shown": shown, "said": said})
+            out.setdefault(kind, []).append(
+                {"file": name, "shown": shown, "said": said}
+            )
     return out
 
 
-def build(results: Sequence[Result], out: Path, facts: dict[str, dict[str, str]] | None = None) -> list[Path]:
+def build(
+    results: Sequence[Result], out: Path, facts: dict[str, dict[str, str]] | None = None
+) -> list[Path]:
     """Write the pages: index.html and a page a model under ``models/``; returns them.
 
-    ``facts``: by model id its ``family`` and ``training`` set. Raises UserError where there are no results.
+    ``facts``: by model id its ``family`` and ``training`` set. Raises UserError where there are no
+    results.
     """
     import jinja2
 
     try:
         from plotly.offline import get_plotlyjs
     except ImportError as error:
-        raise UserError("the leaderboard draws with plotly: pip install 'imagenet-ao[leaderboard]'") from error
+        raise UserError(
+            "the leaderboard draws with plotly: pip install 'imagenet-ao[leaderboard]'"
+        ) from error
     if not results:
-        raise UserError("there are no results to list; name folders that `imagenet-ao evaluate` wrote")
+        raise UserError(
+            "there are no results to list; name folders that `imagenet-ao evaluate` wrote"
+        )
     pages = resources.files("aobench.publish") / "pages"
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(str(pages)), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(str(pages)),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
     )
     tables = groups(results, facts or {})
     (out / "models").mkdir(parents=True, exist_ok=True)
@@ -233,7 +369,10 @@ def build(results: Sequence[Result], out: Path, facts: dict[str, dict[str, str]]
     trainings = sorted({row["training"] for group in tables for row in group["rows"]})
     index.write_text(
         environment.get_template("index.html").render(
-            groups=tables, plots=[scatter(group) for group in tables], families=families, trainings=trainings
+            groups=tables,
+            plots=[scatter(group) for group in tables],
+            families=families,
+            trainings=trainings,
         ),
         encoding="utf-8",
     )
@@ -243,16 +382,22 @@ def build(results: Sequence[Result], out: Path, facts: dict[str, dict[str, str]]
         for row in group["rows"]:
             result = by_content[id(row["content"])]
             split = "ood" if "ood" in result.splits else next(iter(result.splits))
-            parts = {part: by_part(result.predictions, split, part) for part in ("attribute", "object")}
+            parts = {
+                part: by_part(result.predictions, split, part)
+                for part in ("attribute", "object")
+            }
             if not result.predictions.names_attributes:
                 parts.pop("attribute")
             page = out / "models" / f"{row['slug']}.html"
             page.write_text(
                 environment.get_template("model.html").render(
-                    row=row, group=group, split=split, parts={k: v for k, v in parts.items() if v},
+                    row=row,
+                    group=group,
+                    split=split,
+                    parts={k: v for k, v in parts.items() if v},
                     examples=_examples(result, out / "models" / row["slug"]),
                 ),
                 encoding="utf-8",
-            )  # fmt: skip
+            )
             written.append(page)
     return written

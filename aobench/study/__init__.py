@@ -1,1 +1,3 @@
-"""The controlled experiment in miniature: scale x diversity x supervision. Design: docs/study_design.md."""
+"""The controlled experiment in miniature: scale x diversity x supervision. Design:
+docs/study_design.md.
+"""

@@ -1,4 +1,6 @@
-"""From the runs' files to one small table: what everything else of the study reads, and what ships with the package."""
+"""From the runs' files to one small table: what everything else of the study reads, and what
+ships with the package.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,22 @@ from aobench.analysis.disentanglement import split
 from aobench.analysis.factor_fit import measures, retrieval
 from aobench.errors import UserError
 from aobench.files import read_json
-from aobench.sealed import DamagedError, read_sealed_json, read_sealed_npz, say_again, write_sealed_json
+from aobench.sealed import (
+    DamagedError,
+    read_sealed_json,
+    read_sealed_npz,
+    say_again,
+    write_sealed_json,
+)
 from aobench.study.design import Run, every_run
 from aobench.study.running import is_done
-from aobench.study.world import ID_IMAGES, OOD_IMAGES, IdPair, novel_pairs, training_order
+from aobench.study.world import (
+    ID_IMAGES,
+    OOD_IMAGES,
+    IdPair,
+    novel_pairs,
+    training_order,
+)
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 BUNDLED = Path(__file__).with_name("bundled") / "results.json"
@@ -37,11 +51,14 @@ def mutual_information(pairs: np.ndarray) -> float:
 
 
 def caption_nmi(order: Iterable[IdPair], seed: int = 0) -> tuple[float, float]:
-    """NMI of attribute and object over training captions, and its mean over SHUFFLES pairings at random: its bias."""
+    """NMI of attribute and object over training captions, and its mean over SHUFFLES pairings at
+    random: its bias.
+    """
     pairs = np.array(list(order))
     rng = np.random.default_rng(seed)
     shuffled = [
-        mutual_information(np.column_stack([rng.permutation(pairs[:, 0]), pairs[:, 1]])) for _ in range(SHUFFLES)
+        mutual_information(np.column_stack([rng.permutation(pairs[:, 0]), pairs[:, 1]]))
+        for _ in range(SHUFFLES)
     ]
     return mutual_information(pairs), float(np.mean(shuffled))
 
@@ -52,13 +69,17 @@ def ood_factors() -> np.ndarray:
 
 
 def disentangled(arrays: dict[str, np.ndarray]) -> dict[str, float]:
-    """The measures of a run's trunk features on the OoD pictures; of a contrastive run also retrieval by its texts."""
+    """The measures of a run's trunk features on the OoD pictures; of a contrastive run also
+    retrieval by its texts.
+    """
     factors = ood_factors()
     found = measures(arrays["ood_features"].astype(float), factors)
     if "captions" in arrays:
         texts = arrays["captions"].astype(float).mean(1)
         z = arrays["ood_embeddings"].astype(float)
-        found["retrieval_by_text"] = retrieval(z, factors, split(factors), texts - texts.mean(0))[0]
+        found["retrieval_by_text"] = retrieval(
+            z, factors, split(factors), texts - texts.mean(0)
+        )[0]
     return {key: round(value, 5) for key, value in found.items()}
 
 
@@ -92,21 +113,40 @@ def collect(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
 
     missing = [run.name for run in every_run() if not is_done(folder, run, say=True)]
     if missing:
-        raise UserError(f"{folder} lacks {len(missing)} runs, {missing[0]} the first; run the command again")
+        raise UserError(
+            f"{folder} lacks {len(missing)} runs, {missing[0]} the first; run the command again"
+        )
     rows = []
-    for run in tqdm(every_run(), desc="disentanglement", unit="run", disable=quiet, leave=False):
+    for run in tqdm(
+        every_run(), desc="disentanglement", unit="run", disable=quiet, leave=False
+    ):
         raw = read_sealed_json(folder / f"{run.name}.json", f"{run.name}.json")
         nmi, shuffled = caption_nmi(training_order(run.scale, run.diversity, run.seed))
         right = {
-            name: {kind: packed(counts) for kind, counts in raw["splits"][name].items() if kind != "n"}
+            name: {
+                kind: packed(counts)
+                for kind, counts in raw["splits"][name].items()
+                if kind != "n"
+            }
             for name in ("id", "ood")
         }
-        rows.append({
-            **asdict(run), "seconds": raw["seconds"], "device": raw["device"], "torch": raw["torch"],
-            "nmi": round(nmi, 5),
-            "nmi_shuffled": round(shuffled, 5), "right": right, "disentanglement": _measured(run, folder),
-        })  # fmt: skip
-    return {"format": FORMAT, "images_a_composition": {"id": ID_IMAGES, "ood": OOD_IMAGES}, "runs": rows}
+        rows.append(
+            {
+                **asdict(run),
+                "seconds": raw["seconds"],
+                "device": raw["device"],
+                "torch": raw["torch"],
+                "nmi": round(nmi, 5),
+                "nmi_shuffled": round(shuffled, 5),
+                "right": right,
+                "disentanglement": _measured(run, folder),
+            }
+        )
+    return {
+        "format": FORMAT,
+        "images_a_composition": {"id": ID_IMAGES, "ood": OOD_IMAGES},
+        "runs": rows,
+    }
 
 
 def read(path: Path = BUNDLED) -> dict[str, Any]:

@@ -13,19 +13,43 @@ from aobench.errors import UserError
 if TYPE_CHECKING:
     from aobench.study.summary import Study
 
-COLUMNS = ("id_object", "ood_object", "rho_object", "id_composition", "ood_composition", "rho_composition")
+COLUMNS = (
+    "id_object",
+    "ood_object",
+    "rho_object",
+    "id_composition",
+    "ood_composition",
+    "rho_composition",
+)
 
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to argparse's subparsers ``verbs``."""
-    s = verbs.add_parser("study", help="scale, diversity and supervision under control, in miniature")
+    s = verbs.add_parser(
+        "study", help="scale, diversity and supervision under control, in miniature"
+    )
     s.add_argument(
-        "--from-bundled", action="store_true", help="use the results that ship with the package; trains nothing"
+        "--from-bundled",
+        action="store_true",
+        help="use the results that ship with the package; trains nothing",
     )
     s.add_argument("--runs", type=Path, help="folder of the runs (default: study/runs)")
-    s.add_argument("--out", type=Path, default=Path("study"), help="folder for tables and figures (default: study)")
-    s.add_argument("--workers", type=int, help="processes that train at once (default: one a GPU, or one a core)")
-    s.add_argument("--dry-run", action="store_true", help="say what is left to do and how long it takes, and stop")
+    s.add_argument(
+        "--out",
+        type=Path,
+        default=Path("study"),
+        help="folder for tables and figures (default: study)",
+    )
+    s.add_argument(
+        "--workers",
+        type=int,
+        help="processes that train at once (default: one a GPU, or one a core)",
+    )
+    s.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what is left to do and how long it takes, and stop",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -41,12 +65,21 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _refuse_contradictions(args: argparse.Namespace) -> None:
-    """UserError for options of the runs beside the bundled results, which are of runs that are done."""
+    """UserError for options of the runs beside the bundled results, which are of runs that are
+    done.
+    """
     if args.from_bundled:
-        given = {"--dry-run": args.dry_run, "--workers": args.workers is not None, "--runs": args.runs is not None}
+        given = {
+            "--dry-run": args.dry_run,
+            "--workers": args.workers is not None,
+            "--runs": args.runs is not None,
+        }
         named = [name for name, is_given in given.items() if is_given]
         if named:
-            raise UserError(f"--from-bundled trains nothing, and {named[0]} is of the training: leave one of them out")
+            raise UserError(
+                f"--from-bundled trains nothing, and {named[0]} is of the training: leave one of "
+                "them out"
+            )
     elif args.runs is not None and args.runs.resolve() == args.out.resolve():
         raise UserError("--runs and --out name one folder; give each its own")
 
@@ -76,7 +109,7 @@ def _carried_out(args: argparse.Namespace) -> Path | None:
 def report(content: dict[str, Any], out: Path) -> None:
     """Print the tables and what they say of each statement; write tables and figures to ``out``."""
     from aobench.analysis.commands import write_rows
-    from aobench.study.figures import draw_all
+    from aobench.study.plots import draw_all
     from aobench.study.statements import statements
     from aobench.study.summary import Study
 
@@ -85,7 +118,9 @@ def report(content: dict[str, Any], out: Path) -> None:
     _print_table(rows)
     _print_controls(study)
     found = statements(study)
-    print("\nStatements fixed before the runs (docs/study_design.md), with 95 % intervals:")
+    print(
+        "\nStatements fixed before the runs (docs/study_design.md), with 95 % intervals:"
+    )
     for statement in found:
         print(f"  {statement.line}")
     _print_measures(study)
@@ -99,35 +134,69 @@ def _cell(row: dict[str, Any], key: str) -> str:
     if row[key] is None:
         return "-"
     sign = "+" if key.startswith("rho") else ""
-    return f"{100 * row[key]:{sign}.1f} [{100 * row[key + '_low']:.1f}, {100 * row[key + '_high']:.1f}]"
+    return (
+        f"{100 * row[key]:{sign}.1f} [{100 * row[key + '_low']:.1f}, "
+        f"{100 * row[key + '_high']:.1f}]"
+    )
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    print("Object accuracy: chance 2.1 %, 48 candidates. Composition accuracy: chance 0.09 %, 1,152 candidates.")
     print(
-        "1,920 images in each of id and ood; means of 3 seeds, 95 % intervals; rho in points (*: beyond the baseline)."
+        "Object accuracy: chance 2.1 %, 48 candidates. Composition accuracy: chance 0.09 %, 1,152 "
+        "candidates."
     )
-    head = ("images", "d", "supervision", "ID object", "OoD object", "rho", "ID comp.", "OoD comp.", "comp. rho", "NMI")
+    print(
+        "1,920 images in each of id and ood; means of 3 seeds, 95 % intervals; rho in points (*: "
+        "beyond the baseline)."
+    )
+    head = (
+        "images",
+        "d",
+        "supervision",
+        "ID object",
+        "OoD object",
+        "rho",
+        "ID comp.",
+        "OoD comp.",
+        "comp. rho",
+        "NMI",
+    )
     lines = [head]
     for row in rows:
         far = "*" if row["extrapolated_runs"] else ""
-        cells = [_cell(row, key) + (far if key == "rho_object" else "") for key in COLUMNS]
+        cells = [
+            _cell(row, key) + (far if key == "rho_object" else "") for key in COLUMNS
+        ]
         nmi = f"{row['nmi']:.3f} ({row['nmi_shuffled']:.3f})"
-        lines.append((f"{row['scale']:,}", str(row["diversity"]), row["supervision"], *cells, nmi))
+        lines.append(
+            (
+                f"{row['scale']:,}",
+                str(row["diversity"]),
+                row["supervision"],
+                *cells,
+                nmi,
+            )
+        )
     print("\n".join(columns(lines)))
-    print("d: attributes an object in training. NMI of the training captions, in brackets after shuffling.")
+    print(
+        "d: attributes an object in training. NMI of the training captions, in brackets after "
+        "shuffling."
+    )
 
 
 def _print_controls(study: Study) -> None:
     """The controls at the centre, if the table has them."""
     from aobench.study.design import CENTRE, CONTROLS
-    from aobench.study.figures import shown
+    from aobench.study.plots import shown
     from aobench.study.summary import over_seeds
 
     known = [c for c in CONTROLS if study.condition(*CENTRE, c)[0] in study.rows]
     if not known:
         return
-    print("\nControls at the centre, added after the results: OoD object, rho, OoD composition; rho less contrastive's")
+    print(
+        "\nControls at the centre, added after the results: OoD object, rho, OoD composition; rho "
+        "less contrastive's"
+    )
     for control in known:
         runs = study.condition(*CENTRE, control)
         pairs = zip(runs, study.condition(*CENTRE, "contrastive"), strict=True)
@@ -146,19 +215,33 @@ def _print_measures(study: Study) -> None:
     from aobench.study.statements import measure_correlation
 
     print(
-        "\nDisentanglement of the features on OoD pictures: rank correlation with OoD object accuracy, "
+        "\nDisentanglement of the features on OoD pictures: rank correlation with OoD object "
+        "accuracy, "
         "all 72 runs | by supervision"
     )
     for name in EXPLAINED:
-        found = [measure_correlation(study, name), *(measure_correlation(study, name, (s,)) for s in SUPERVISIONS)]
-        cells = ["constant" if e.value != e.value else f"{e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}]" for e in found]
+        found = [
+            measure_correlation(study, name),
+            *(measure_correlation(study, name, (s,)) for s in SUPERVISIONS),
+        ]
+        cells = [
+            "constant"
+            if e.value != e.value
+            else f"{e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}]"
+            for e in found
+        ]
         print(
-            f"  {name:24s} {cells[0]} | " + "  ".join(f"{s} {c}" for s, c in zip(SUPERVISIONS, cells[1:], strict=True))
+            f"  {name:24s} {cells[0]} | "
+            + "  ".join(
+                f"{s} {c}" for s, c in zip(SUPERVISIONS, cells[1:], strict=True)
+            )
         )
 
 
 def run_rows(study: Study) -> list[dict[str, Any]]:
-    """One row a run, with bootstrap intervals over compositions; rho and the disentanglement measures."""
+    """One row a run, with bootstrap intervals over compositions; rho and the disentanglement
+    measures.
+    """
     from aobench.analysis.disentanglement import EXPLAINED
 
     out = []

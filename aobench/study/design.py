@@ -1,4 +1,6 @@
-"""The runs of the miniature: one point of scale x diversity x supervision and a seed each (docs/study_design.md)."""
+"""The runs of the miniature: one point of scale x diversity x supervision and a seed each
+(docs/study_design.md).
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,15 @@ SCALES = (500, 1000, 2000, 4000, 8000)  #: distinct training images
 DIVERSITIES = (2, 4, 8, 16)  #: attributes an object in training
 CENTRE = (4000, 8)
 SUPERVISIONS = ("object", "two_head", "contrastive")
-CONTROLS = ("two_head_cosine", "contrastive_labels")  #: added after the results, at the centre only
+CONTROLS = (
+    "two_head_cosine",
+    "contrastive_labels",
+)  #: added after the results, at the centre only
 SEEDS = (0, 1, 2)
 STEPS, BATCH, PEAK = 600, 256, 4e-3
-SECONDS_ONE_CORE = 44 * 60  #: all runs, controls and pictures: medians of the runs that ship with the package
+SECONDS_ONE_CORE = (
+    44 * 60
+)  #: all runs, controls and pictures: medians of the runs that ship with the package
 SECONDS_MEASURING = 8  #: disentanglement of one run, one core
 
 
@@ -38,7 +45,9 @@ def points() -> tuple[tuple[int, int], ...]:
 
 def all_runs() -> tuple[Run, ...]:
     """The 72 runs, seed by seed, so that an unfinished study is a whole one of fewer seeds."""
-    return tuple(Run(seed, n, d, s) for seed in SEEDS for n, d in points() for s in SUPERVISIONS)
+    return tuple(
+        Run(seed, n, d, s) for seed in SEEDS for n, d in points() for s in SUPERVISIONS
+    )
 
 
 def control_runs() -> tuple[Run, ...]:

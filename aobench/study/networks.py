@@ -1,4 +1,6 @@
-"""The image tower that all supervisions share, the heads, and the text tower of the contrastive one."""
+"""The image tower that all supervisions share, the heads, and the text tower of the contrastive
+one.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +12,29 @@ from aobench.study.world import N_OBJECTS
 
 FEATURES, EMBEDDING = 128, 64
 TEMPLATES = (
-    "{}", "a {}", "the {}", "a photo of a {}", "a picture of the {}", "a drawing of a {}", "this is a {}", "one {}",
-)  # fmt: skip
+    "{}",
+    "a {}",
+    "the {}",
+    "a photo of a {}",
+    "a picture of the {}",
+    "a drawing of a {}",
+    "this is a {}",
+    "one {}",
+)
 TEST_TEMPLATE = "a photo of a {}"
 ATTRIBUTE_WORD = len(ATTRIBUTES)
 PAD = 0
-_WORDS = sorted({word for template in TEMPLATES for word in template.split() if word != "{}"})
+_WORDS = sorted(
+    {word for template in TEMPLATES for word in template.split() if word != "{}"}
+)
 VOCABULARY = 1 + len(_WORDS) + len(ATTRIBUTES) + N_OBJECTS
 LONGEST = max(len(t.split()) for t in TEMPLATES) + 1
 
 
 def tokens(template: str) -> list[int]:
-    """Words of a template; -1 and -2 stand where the attribute and the object go. A name is one word."""
+    """Words of a template; -1 and -2 stand where the attribute and the object go. A name is one
+    word.
+    """
     out: list[int] = []
     for word in template.split():
         out.extend([-1, -2] if word == "{}" else [1 + _WORDS.index(word)])
@@ -30,19 +43,31 @@ def tokens(template: str) -> list[int]:
 
 def captions(templates: Tensor, attributes: Tensor, objects: Tensor) -> Tensor:
     """Token numbers N x LONGEST of template number, attribute and object (each int64 N)."""
-    table = torch.tensor([tokens(t) for t in TEMPLATES], device=templates.device)[templates]
+    table = torch.tensor([tokens(t) for t in TEMPLATES], device=templates.device)[
+        templates
+    ]
     first = 1 + len(_WORDS)
     table = torch.where(table == -1, first + attributes[:, None], table)
     return torch.where(table == -2, first + len(ATTRIBUTES) + objects[:, None], table)
 
 
 def _block(inputs: int, outputs: int) -> list[nn.Module]:
-    return [nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+    return [
+        nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    ]
 
 
 def trunk() -> nn.Sequential:
     """float N x 3 x 32 x 32 to N x FEATURES."""
-    return nn.Sequential(*_block(3, 32), *_block(32, 64), *_block(64, FEATURES), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(
+        *_block(3, 32),
+        *_block(32, 64),
+        *_block(64, FEATURES),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
 
 
 class TextTower(nn.Module):
@@ -53,9 +78,17 @@ class TextTower(nn.Module):
         self.words = nn.Embedding(VOCABULARY, EMBEDDING)
         self.places = nn.Parameter(torch.randn(1, LONGEST, EMBEDDING) * 0.02)
         self.layer = nn.TransformerEncoderLayer(
-            EMBEDDING, 4, EMBEDDING * 3, 0.0, activation="gelu", batch_first=True, norm_first=True
+            EMBEDDING,
+            4,
+            EMBEDDING * 3,
+            0.0,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
         )
-        self.out = nn.Sequential(nn.LayerNorm(EMBEDDING), nn.Linear(EMBEDDING, EMBEDDING))
+        self.out = nn.Sequential(
+            nn.LayerNorm(EMBEDDING), nn.Linear(EMBEDDING, EMBEDDING)
+        )
 
     def forward(self, words: Tensor) -> Tensor:
         """Encode; padding is neither attended to nor averaged."""
@@ -66,7 +99,9 @@ class TextTower(nn.Module):
 
 
 class LabelTower(nn.Module):
-    """Token numbers N x LONGEST to N x EMBEDDING: the attribute's vector + the object's; no other word counts."""
+    """Token numbers N x LONGEST to N x EMBEDDING: the attribute's vector + the object's; no
+    other word counts.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +114,9 @@ class LabelTower(nn.Module):
 
 
 class Cosine(nn.Module):
-    """Scores by cosine with a vector a class, times a learned factor that starts as CLIP's here does."""
+    """Scores by cosine with a vector a class, times a learned factor that starts as CLIP's here
+    does.
+    """
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -95,8 +132,9 @@ class Cosine(nn.Module):
 class Network(nn.Module):
     """A trunk with the heads of one supervision of `aobench.study.design`.
 
-    The design's: ``object``, ``two_head``, ``contrastive``. Controls: ``two_head_cosine``, ``two_head`` on CLIP's kind
-    of scores; ``contrastive_labels``, CLIP's loss with a sum of two label vectors in place of the text tower.
+    The design's: ``object``, ``two_head``, ``contrastive``. Controls: ``two_head_cosine``,
+    ``two_head`` on CLIP's kind of scores; ``contrastive_labels``, CLIP's loss with a sum of two
+    label vectors in place of the text tower.
     """
 
     def __init__(self, supervision: str) -> None:
@@ -113,7 +151,9 @@ class Network(nn.Module):
         if supervision == "two_head_cosine":
             project = nn.Linear(FEATURES, EMBEDDING)
             self.object_head: nn.Module = nn.Sequential(project, Cosine(N_OBJECTS))
-            self.attribute_head: nn.Module = nn.Sequential(project, Cosine(len(ATTRIBUTES)))
+            self.attribute_head: nn.Module = nn.Sequential(
+                project, Cosine(len(ATTRIBUTES))
+            )
             return
         self.object_head = nn.Linear(FEATURES, N_OBJECTS)
         if supervision == "two_head":

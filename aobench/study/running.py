@@ -1,4 +1,5 @@
-"""Carry out the runs: one JSON and one NPZ each in a folder, resumable, over one or more processes and devices.
+"""Carry out the runs: one JSON and one NPZ each in a folder, resumable, over one or more processes
+and devices.
 
 All of them are sealed (`aobench.sealed`): a run whose files were damaged or swapped is done again.
 """
@@ -9,7 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -22,7 +23,15 @@ from aobench.sealed import (
     write_sealed_json,
     write_sealed_npz,
 )
-from aobench.study.design import BATCH, SCALES, SECONDS_MEASURING, SECONDS_ONE_CORE, STEPS, Run, every_run
+from aobench.study.design import (
+    BATCH,
+    SCALES,
+    SECONDS_MEASURING,
+    SECONDS_ONE_CORE,
+    STEPS,
+    Run,
+    every_run,
+)
 from aobench.study.world import Images, test_images, training_images
 
 Say = Callable[[str], None]
@@ -30,25 +39,33 @@ STALE_SECONDS = 3600  #: a claim older than this was left by a process that was 
 
 
 def _cached(path: Path, make: Callable[[], Images]) -> Images:
-    """Images kept at ``path``; made and written where they are not there, or not what was written."""
+    """Images kept at ``path``; made and written where they are not there, or not what was
+    written.
+    """
     if path.exists():
         try:
             return Images(**read_sealed_npz(path, path.name))
         except DamagedError as error:
             say_again(path, error)
     images = make()
-    arrays = {name: getattr(images, name) for name in ("pixels", "attributes", "objects")}
+    arrays = {
+        name: getattr(images, name) for name in ("pixels", "attributes", "objects")
+    }
     write_sealed_npz(path, path.name, arrays, compressed=True)
     return images
 
 
 def images_of(run: Run, folder: Path) -> Images:
-    """The training pictures of ``run``, kept in ``folder``; a smaller set is the beginning of a larger one."""
+    """The training pictures of ``run``, kept in ``folder``; a smaller set is the beginning of a
+    larger one.
+    """
     from aobench.study.design import CENTRE
 
     largest = max(SCALES) if run.diversity == CENTRE[1] else CENTRE[0]
     path = folder / f"train-d{run.diversity}-s{run.seed}.npz"
-    return _cached(path, lambda: training_images(largest, run.diversity, run.seed)).take(run.scale)
+    return _cached(
+        path, lambda: training_images(largest, run.diversity, run.seed)
+    ).take(run.scale)
 
 
 def _claim(path: Path) -> bool:
@@ -81,7 +98,9 @@ def is_done(folder: Path, run: Run, say: bool = False) -> bool:
 def _fault(path: Path, mtime: int, size: int) -> DamagedError | None:
     """What is wrong with a sealed file; each state of it is read once."""
     try:
-        (read_sealed_json if path.suffix == ".json" else read_sealed_npz)(path, path.name)
+        (read_sealed_json if path.suffix == ".json" else read_sealed_npz)(
+            path, path.name
+        )
     except DamagedError as error:
         return error
     return None
@@ -92,8 +111,16 @@ def done_runs(folder: Path) -> set[Run]:
     return {run for run in every_run() if is_done(folder, run)}
 
 
-def work(folder: Path, device_name: str, threads: int, say: Say = print, parent: int | None = None) -> None:
-    """Do every run that no one has done or claimed, on one device; stop between runs if ``parent`` is gone."""
+def work(
+    folder: Path,
+    device_name: str,
+    threads: int,
+    say: Say = print,
+    parent: int | None = None,
+) -> None:
+    """Do every run that no one has done or claimed, on one device; stop between runs if
+    ``parent`` is gone.
+    """
     import torch
 
     before = torch.get_num_threads()
@@ -101,7 +128,8 @@ def work(folder: Path, device_name: str, threads: int, say: Say = print, parent:
     try:
         _work(folder, device_name, say, parent)
     finally:
-        torch.set_num_threads(before)  # the number decides last digits: the caller's stays the caller's
+        # the number decides last digits: the caller's stays the caller's
+        torch.set_num_threads(before)
 
 
 def _work(folder: Path, device_name: str, say: Say, parent: int | None) -> None:
@@ -112,11 +140,15 @@ def _work(folder: Path, device_name: str, say: Say, parent: int | None) -> None:
     device = torch.device(device_name)
     pictures = folder / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
-    tests = {name: _cached(pictures / f"{name}.npz", lambda name=name: test_images(name)) for name in ("id", "ood")}  # type: ignore[misc]
+    tests = {
+        name: _cached(pictures / f"{name}.npz", partial(test_images, name))
+        for name in ("id", "ood")
+    }
     for run in every_run():
         target, claim = folder / f"{run.name}.json", folder / f"{run.name}.claim"
         if parent is not None and os.getppid() != parent:
-            return  # the command was killed: what it would have gone on with is left to the next one
+            # the command was killed: what it would have gone on with is left to the next one
+            return
         if is_done(folder, run, say=True) or not _claim(claim):
             continue
         try:
@@ -141,17 +173,22 @@ def estimate(folder: Path, workers: int) -> str:
     """One line: how much is left and how long it takes."""
     left = len(every_run()) - len(done_runs(folder))
     minutes = SECONDS_ONE_CORE / 60 * left / len(every_run()) / workers
-    unmeasured = sum(not (folder / f"{run.name}.measures.json").exists() for run in every_run())
+    unmeasured = sum(
+        not (folder / f"{run.name}.measures.json").exists() for run in every_run()
+    )
     where = ", ".join(devices())
     total = (
-        f"{left} of {len(every_run())} runs left ({STEPS} steps of {BATCH} images each) on {where}, {workers} at once"
+        f"{left} of {len(every_run())} runs left ({STEPS} steps of {BATCH} images each) on "
+        f"{where}, {workers} at once"
     )
     spent = f"about {minutes:.0f} minutes on cores as fast as ours (an EPYC of 2024), less on a GPU"
     return f"{total}: {spent}; then {unmeasured * SECONDS_MEASURING / 60:.0f} minutes of measuring"
 
 
 def run_all(folder: Path, workers: int, say: Say = print) -> None:
-    """Do all runs that are left with ``workers`` processes, dealt over the devices. Raises UserError if one fails."""
+    """Do all runs that are left with ``workers`` processes, dealt over the devices. Raises
+    UserError if one fails.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for claim in folder.glob("*.claim"):
         if not _alive(claim):
@@ -164,15 +201,22 @@ def run_all(folder: Path, workers: int, say: Say = print) -> None:
         return
     context = get_context("spawn")
     me = os.getpid()
-    shares = [(folder, names[i % len(names)], threads, print, me) for i in range(workers)]
-    processes = [context.Process(target=work, args=share, daemon=True) for share in shares]
+    shares = [
+        (folder, names[i % len(names)], threads, print, me) for i in range(workers)
+    ]
+    processes = [
+        context.Process(target=work, args=share, daemon=True) for share in shares
+    ]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
     failed = [p.exitcode for p in processes if p.exitcode]
     if failed:
-        raise UserError(f"{len(failed)} of {workers} processes of the study failed; run the command again to go on")
+        raise UserError(
+            f"{len(failed)} of {workers} processes of the study failed; run the command again to "
+            "go on"
+        )
     _wait_for_others(folder, say)
 
 
@@ -190,7 +234,9 @@ def _wait_for_others(folder: Path, say: Say) -> None:
 
 
 def _alive(claim: Path) -> bool:
-    """Whether the process that holds ``claim`` still runs; of another machine's we know it by the claim's age only."""
+    """Whether the process that holds ``claim`` still runs; of another machine's we know it by
+    the claim's age only.
+    """
     try:
         node, _, number = claim.read_text(encoding="utf-8").rpartition(" ")
         if node and node != platform.node():

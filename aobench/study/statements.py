@@ -7,8 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aobench.analysis.ranks import interval, rows_of_groups, spearman
-from aobench.study.design import CENTRE, DIVERSITIES, SCALES, SEEDS, SUPERVISIONS, Run, points
+from aobench.analysis.rank_correlation import interval, rows_of_groups, spearman
+from aobench.study.design import (
+    CENTRE,
+    DIVERSITIES,
+    SCALES,
+    SEEDS,
+    SUPERVISIONS,
+    Run,
+    points,
+)
 from aobench.study.summary import Estimate, Study, over_seeds
 
 DRAWS = 2000
@@ -16,7 +24,9 @@ DRAWS = 2000
 
 @dataclass(frozen=True)
 class Statement:
-    """``figure``: what must be above 0 for the claim; ``unit``: points, or none for a correlation (``scale`` 1)."""
+    """``figure``: what must be above 0 for the claim; ``unit``: points, or none for a
+    correlation (``scale`` 1).
+    """
 
     number: str
     claim: str
@@ -27,14 +37,21 @@ class Statement:
     @property
     def line(self) -> str:
         """One line of text."""
-        v = [self.scale * x for x in (self.figure.value, self.figure.low, self.figure.high)]
+        v = [
+            self.scale * x
+            for x in (self.figure.value, self.figure.low, self.figure.high)
+        ]
         digits = 1 if self.scale == 100 else 2
         shown = f"{v[0]:+.{digits}f} [{v[1]:+.{digits}f}, {v[2]:+.{digits}f}] {self.unit}".rstrip()
         return f"{self.number:3s} {self.claim}: {shown}: {self.figure.verdict}"
 
 
-def rank_correlation(x: np.ndarray, y: np.ndarray, group: np.ndarray, draws: int = DRAWS, seed: int = 0) -> Estimate:
-    """Spearman's correlation with a bootstrap that draws whole groups; NaN where ``x`` or ``y`` is constant."""
+def rank_correlation(
+    x: np.ndarray, y: np.ndarray, group: np.ndarray, draws: int = DRAWS, seed: int = 0
+) -> Estimate:
+    """Spearman's correlation with a bootstrap that draws whole groups; NaN where ``x`` or ``y``
+    is constant.
+    """
     rows = rows_of_groups(group, draws, np.random.default_rng(seed))
     return Estimate(float(spearman(x, y)[0]), *interval(spearman(x[rows], y[rows])))
 
@@ -46,7 +63,9 @@ def nmi_correlation(study: Study, draws: int = DRAWS, seed: int = 0) -> Estimate
     """
     runs = [[Run(s, n, d, "contrastive") for s in SEEDS] for n, d in points()]
     x = np.array([[study.rows[r]["nmi"] for r in row] for row in runs])
-    y = np.array([[study.accuracy(r, "ood", "composition") for r in row] for row in runs])
+    y = np.array(
+        [[study.accuracy(r, "ood", "composition") for r in row] for row in runs]
+    )
     rng = np.random.default_rng(seed)
     rows = rng.integers(len(x), size=(draws, len(x), 1))
     seeds = rng.integers(x.shape[1], size=(draws, *x.shape))
@@ -54,8 +73,12 @@ def nmi_correlation(study: Study, draws: int = DRAWS, seed: int = 0) -> Estimate
     return Estimate(float(spearman(x.mean(1), y.mean(1))[0]), *interval(drawn))
 
 
-def measure_correlation(study: Study, measure: str, supervisions: Sequence[str] = SUPERVISIONS) -> Estimate:
-    """Spearman over runs of a disentanglement measure and OoD object accuracy; bootstrap of conditions."""
+def measure_correlation(
+    study: Study, measure: str, supervisions: Sequence[str] = SUPERVISIONS
+) -> Estimate:
+    """Spearman over runs of a disentanglement measure and OoD object accuracy; bootstrap of
+    conditions.
+    """
     runs = [r for r in study.rows if r.supervision in supervisions]
     x = np.array([study.rows[r]["disentanglement"][measure] for r in runs])
     y = np.array([study.accuracy(r, "ood") for r in runs])
@@ -67,33 +90,57 @@ def statements(study: Study) -> list[Statement]:
     """All statements of docs/study_design.md, each part on its own."""
     centre = {s: study.condition(*CENTRE, s) for s in SUPERVISIONS}
     more = over_seeds(
-        study.rho(a) - study.rho(b) for a, b in zip(centre["contrastive"], centre["two_head"], strict=True)
+        study.rho(a) - study.rho(b)
+        for a, b in zip(centre["contrastive"], centre["two_head"], strict=True)
     )
-    scales, diversities = [(n, CENTRE[1]) for n in SCALES], [(CENTRE[0], d) for d in DIVERSITIES]
+    scales, diversities = (
+        [(n, CENTRE[1]) for n in SCALES],
+        [(CENTRE[0], d) for d in DIVERSITIES],
+    )
     rank = {"scale": 1.0, "unit": ""}
     return [
-        Statement("1", "centre: rho of contrastive over the object line > 0", study.mean_rho(centre["contrastive"])),
+        Statement(
+            "1",
+            "centre: rho of contrastive over the object line > 0",
+            study.mean_rho(centre["contrastive"]),
+        ),
         Statement("2a", "centre: rho of contrastive less that of two_head > 0", more),
         Statement(
-            "2b", "centre: composition rho of contrastive over the two_head baseline > 0",
+            "2b",
+            "centre: composition rho of contrastive over the two_head baseline > 0",
             study.mean_rho(centre["contrastive"], "composition"),
         ),
-        Statement("3", "rho of contrastive per doubling of images > 0", study.trend(scales, "contrastive")),
-        Statement("4a", "rho of contrastive per doubling of diversity > 0", study.trend(diversities, "contrastive")),
         Statement(
-            "4b", "OoD object accuracy of contrastive per doubling of diversity > 0",
+            "3",
+            "rho of contrastive per doubling of images > 0",
+            study.trend(scales, "contrastive"),
+        ),
+        Statement(
+            "4a",
+            "rho of contrastive per doubling of diversity > 0",
+            study.trend(diversities, "contrastive"),
+        ),
+        Statement(
+            "4b",
+            "OoD object accuracy of contrastive per doubling of diversity > 0",
             study.trend(diversities, "contrastive", plain=True),
         ),
         Statement(
-            "5", "less NMI, more OoD composition accuracy (minus Spearman > 0)",
-            -nmi_correlation(study), **rank,  # type: ignore[arg-type]
+            "5",
+            "less NMI, more OoD composition accuracy (minus Spearman > 0)",
+            -nmi_correlation(study),
+            **rank,  # type: ignore[arg-type]
         ),
         Statement(
-            "6a", "DCI disentanglement and OoD object accuracy (Spearman > 0)",
-            measure_correlation(study, "dci_disentanglement"), **rank,  # type: ignore[arg-type]
+            "6a",
+            "DCI disentanglement and OoD object accuracy (Spearman > 0)",
+            measure_correlation(study, "dci_disentanglement"),
+            **rank,  # type: ignore[arg-type]
         ),
         Statement(
-            "6b", "factor-fit R^2 and OoD object accuracy (Spearman > 0)",
-            measure_correlation(study, "factor_r2"), **rank,  # type: ignore[arg-type]
+            "6b",
+            "factor-fit R^2 and OoD object accuracy (Spearman > 0)",
+            measure_correlation(study, "factor_r2"),
+            **rank,  # type: ignore[arg-type]
         ),
-    ]  # fmt: skip
+    ]

@@ -1,6 +1,8 @@
-"""The miniature's world: its objects and attributes, what each condition trains on, and the common tests.
+"""The miniature's world: its objects and attributes, what each condition trains on, and the common
+tests.
 
-The pictures are mini's; a novel pair of mini (`aobench.mini.splits`) is in no training set of the study.
+The pictures are mini's; a novel pair of mini (`aobench.mini.splits`) is in no training set of the
+study.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ IdPair = tuple[int, int]  # (number of the attribute, number of the object)
 def objects() -> tuple[str, ...]:
     """The first 48 objects in the order in which mini dealt out its novel attributes.
 
-    Mini dealt its 24 attributes in turn, five to an object, so among these 48 objects each attribute
-    is novel for 10.
+    Mini dealt its 24 attributes in turn, five to an object, so among these 48 objects each
+    attribute is novel for 10.
     """
     order = np.random.default_rng((SEED, 0)).permutation(len(mini_objects()))
     return tuple(mini_objects()[i] for i in order[:N_OBJECTS])
@@ -39,18 +41,26 @@ def objects() -> tuple[str, ...]:
 def novel_pairs() -> tuple[IdPair, ...]:
     """The 240 novel pairs: mini's, of the study's objects."""
     names = {name: number for number, name in enumerate(objects())}
-    return tuple((ATTRIBUTES.index(a), names[o]) for a, o in pairs(novel=True) if o in names)
+    return tuple(
+        (ATTRIBUTES.index(a), names[o]) for a, o in pairs(novel=True) if o in names
+    )
 
 
 def _deal(chosen: list[list[int]], upto: int, rng: np.random.Generator) -> None:
     """Give each object attributes up to ``upto``, always one of those dealt least often so far."""
     forbidden = set(novel_pairs())
-    counts = np.bincount([a for hand in chosen for a in hand], minlength=len(ATTRIBUTES))
+    counts = np.bincount(
+        [a for hand in chosen for a in hand], minlength=len(ATTRIBUTES)
+    )
     for size in range(upto):
         for o in rng.permutation(N_OBJECTS):
             if len(chosen[o]) > size:
                 continue
-            free = [a for a in range(len(ATTRIBUTES)) if a not in chosen[o] and (a, int(o)) not in forbidden]
+            free = [
+                a
+                for a in range(len(ATTRIBUTES))
+                if a not in chosen[o] and (a, int(o)) not in forbidden
+            ]
             least = min(counts[a] for a in free)
             pick = int(rng.choice([a for a in free if counts[a] == least]))
             chosen[o].append(pick)
@@ -59,14 +69,20 @@ def _deal(chosen: list[list[int]], upto: int, rng: np.random.Generator) -> None:
 
 @cache
 def training_pairs(diversity: int, seed: int) -> tuple[IdPair, ...]:
-    """The pairs of a training set with ``diversity`` attributes an object; a smaller set is part of a larger one.
+    """The pairs of a training set with ``diversity`` attributes an object; a smaller set is part of
+    a larger one.
 
     The CORE first attributes of an object are the same for every seed, the others differ.
     """
     chosen: list[list[int]] = [[] for _ in range(N_OBJECTS)]
     _deal(chosen, CORE, np.random.default_rng((SEED, STREAM, 0)))
     _deal(chosen, diversity, np.random.default_rng((SEED, STREAM, 1, seed)))
-    return tuple((a, o) for rank in range(diversity) for o, hand in enumerate(chosen) for a in hand[rank : rank + 1])
+    return tuple(
+        (a, o)
+        for rank in range(diversity)
+        for o, hand in enumerate(chosen)
+        for a in hand[rank : rank + 1]
+    )
 
 
 @dataclass(frozen=True)
@@ -82,7 +98,9 @@ class Images:
 
     def take(self, count: int) -> Images:
         """The first ``count`` images."""
-        return Images(self.pixels[:count], self.attributes[:count], self.objects[:count])
+        return Images(
+            self.pixels[:count], self.attributes[:count], self.objects[:count]
+        )
 
 
 def _render(list_of_pairs: list[IdPair], stream: tuple[int, ...]) -> Images:
@@ -90,13 +108,16 @@ def _render(list_of_pairs: list[IdPair], stream: tuple[int, ...]) -> Images:
     pixels = np.empty((len(list_of_pairs), SIDE, SIDE, 3), np.uint8)
     for place, (a, o) in enumerate(list_of_pairs):
         rng = np.random.default_rng((SEED, STREAM, *stream, place))
-        pixels[place] = resized_channels(render(ATTRIBUTES[a], objects()[o], rng), SIDE, SIDE, "box")
+        pixels[place] = resized_channels(
+            render(ATTRIBUTES[a], objects()[o], rng), SIDE, SIDE, "box"
+        )
     numbers = np.array(list_of_pairs, np.int64)
     return Images(pixels, numbers[:, 0], numbers[:, 1])
 
 
 def training_order(count: int, diversity: int, seed: int) -> list[IdPair]:
-    """The pairs of ``count`` training images, in order; each equally often, give or take one. Fewer are part of more.
+    """The pairs of ``count`` training images, in order; each equally often, give or take one. Fewer
+    are part of more.
 
     The pairs come round after round, each round in a new order.
     """
@@ -114,9 +135,13 @@ def training_images(count: int, diversity: int, seed: int) -> Images:
 
 
 def test_images(split: str) -> Images:
-    """The common tests: ``id`` (new renderings of the 96 core pairs) or ``ood`` (the 240 novel pairs)."""
+    """The common tests: ``id`` (new renderings of the 96 core pairs) or ``ood`` (the 240 novel
+    pairs).
+    """
     if split == "id":
-        return _render([p for p in training_pairs(CORE, 0) for _ in range(ID_IMAGES)], (4,))
+        return _render(
+            [p for p in training_pairs(CORE, 0) for _ in range(ID_IMAGES)], (4,)
+        )
     return _render([p for p in novel_pairs() for _ in range(OOD_IMAGES)], (5,))
 
 

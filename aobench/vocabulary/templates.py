@@ -1,4 +1,5 @@
-"""Prompt templates: the 80 that OpenAI published for ImageNet with CLIP, and a reader for one's own.
+"""Prompt templates: the 80 that OpenAI published for ImageNet with CLIP, and a reader for one's
+own.
 
 Source of the 80: the prompt notebook of the CLIP release (Radford et al. 2021, arXiv 2103.00020).
 Names are put in as they are, without articles of their own.
@@ -103,7 +104,8 @@ OPENAI_80: tuple[str, ...] = tuple(_OPENAI.strip().splitlines())
 
 
 def read_templates(path: str | Path) -> tuple[str, ...]:
-    """Templates from a text file, one a line, each with one ``{}``; empty and ``#`` lines are skipped.
+    """Templates from a text file, one a line, each with one ``{}``; empty and ``#`` lines are
+    skipped.
 
     Raises UserError, naming the line, where one has no ``{}`` or several, and where there are none.
     """
@@ -115,11 +117,14 @@ def read_templates(path: str | Path) -> tuple[str, ...]:
             continue
         if line.count(SLOT) != 1:
             raise UserError(
-                f"{path}, line {number}: a template holds {SLOT} exactly once, where the name goes; got {line!r}"
+                f"{path}, line {number}: a template holds {SLOT} exactly once, where the name "
+                f"goes; got {line!r}"
             )
         templates.append(line)
     if not templates:
-        raise UserError(f"{path} holds no template; write one a line, such as: a photo of a {SLOT}.")
+        raise UserError(
+            f"{path} holds no template; write one a line, such as: a photo of a {SLOT}."
+        )
     return tuple(templates)
 
 
@@ -130,4 +135,6 @@ def fill(template: str, name: str) -> str:
 
 def texts_hash(texts: Sequence[str]) -> str:
     """SHA-256 (first 16 hexadecimal digits) of a list of strings in its order."""
-    return hashlib.sha256(json.dumps(list(texts), ensure_ascii=False).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        json.dumps(list(texts), ensure_ascii=False).encode()
+    ).hexdigest()[:16]

@@ -7,7 +7,9 @@ from typing import Any
 
 
 def register() -> None:
-    """Let ``evaluate.load`` find the metric by its bare name in this process; a second call changes nothing."""
+    """Let ``evaluate.load`` find the metric by its bare name in this process; a second call
+    changes nothing.
+    """
     import evaluate.loading as loading
 
     original = loading.evaluation_module_factory

@@ -25,7 +25,9 @@ def _read(path: str) -> tuple[Any, dict[str, Any]]:
     try:
         table = pq.read_table(path)
     except Exception as error:
-        raise TableError(f"this is no readable Parquet file ({str(error).splitlines()[0][:120]})") from error
+        raise TableError(
+            f"this is no readable Parquet file ({str(error).splitlines()[0][:120]})"
+        ) from error
     missing = [name for name in NAMES if name not in table.column_names]
     raw = (table.schema.metadata or {}).get(KEY)
     if missing or raw is None:
@@ -34,10 +36,14 @@ def _read(path: str) -> tuple[Any, dict[str, Any]]:
             if missing
             else "it does not say which candidates were ranked"
         )
-        raise TableError(f"this table was not written by imagenet-ao: {lacks}; upload a predictions.parquet")
+        raise TableError(
+            f"this table was not written by imagenet-ao: {lacks}; upload a predictions.parquet"
+        )
     empty = [name for name in NAMES if name != "error" and table[name].null_count]
     if empty:
-        raise TableError(f"rows of this table have no {empty[0]}; evaluate the model anew")
+        raise TableError(
+            f"rows of this table have no {empty[0]}; evaluate the model anew"
+        )
     return table, _facts(raw)
 
 
@@ -48,40 +54,62 @@ def _facts(raw: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         facts = None
     lists = facts.get("candidates") if isinstance(facts, dict) else None
-    if not isinstance(lists, dict) or not all(_is_list(listed) for listed in lists.values()):
+    if not isinstance(lists, dict) or not all(
+        _is_list(listed) for listed in lists.values()
+    ):
         raise TableError("its metadata is damaged; evaluate the model anew")
     return facts
 
 
 def _is_list(listed: Any) -> bool:
     """Whether it is a candidate list: as many ids of attributes as of objects, whole numbers."""
-    ids = [listed.get(part) for part in ("attributes", "objects")] if isinstance(listed, dict) else [None]
-    if not all(isinstance(some, list) and some for some in ids) or len(ids[0]) != len(ids[1]):
+    ids = (
+        [listed.get(part) for part in ("attributes", "objects")]
+        if isinstance(listed, dict)
+        else [None]
+    )
+    if not all(isinstance(some, list) and some for some in ids) or len(ids[0]) != len(
+        ids[1]
+    ):
         return False
     return all(type(one) is int and one >= -1 for some in ids for one in some)
 
 
-def _split(table: Any, facts: dict[str, Any], split: str) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Figures of one split, and accuracy by attribute (by object where there are no attributes), worst first."""
+def _split(
+    table: Any, facts: dict[str, Any], split: str
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Figures of one split, and accuracy by attribute (by object where there are no attributes),
+    worst first.
+    """
     listed = facts["candidates"][split]
     rows = table.filter(np.asarray(table["split"]) == split).to_pydict()
     width = max((len(top) for top in rows["top"]), default=1) or 1
     tops = [top or [-1] * width for top in rows["top"]]
     named = [max(a, 0) for a in listed["attributes"]]
     things = [max(o, 0) for o in listed["objects"]]
-    shown = np.unique(np.column_stack([rows["attribute"], rows["object"]]), axis=0, return_inverse=True)[1].reshape(-1)
+    shown = np.unique(
+        np.column_stack([rows["attribute"], rows["object"]]),
+        axis=0,
+        return_inverse=True,
+    )[1].reshape(-1)
     figures = score(tops, rows["label"], attributes=named, objects=things, groups=shown)
     part = "object" if min(listed["attributes"]) < 0 else "attribute"
     right = np.array([top[0] for top in tops]) == np.array(rows["label"])
     ids = np.array(rows[part])
-    share = effective_images(np.bincount(shown, weights=right), np.bincount(shown)) / len(right)
+    share = effective_images(
+        np.bincount(shown, weights=right), np.bincount(shown)
+    ) / len(right)
     table_of = []
     for number in np.unique(ids[ids >= 0]):
         mine = right[ids == number]
         low, high = wilson(share * mine.sum(), share * len(mine))
-        table_of.append([int(number), 100 * mine.mean(), 100 * low, 100 * high, len(mine)])
+        table_of.append(
+            [int(number), 100 * mine.mean(), 100 * low, 100 * high, len(mine)]
+        )
     columns = [f"{part} id", "right, %", "low", "high", "images"]
-    return figures, pd.DataFrame(table_of, columns=columns).sort_values("right, %").round(1)
+    return figures, pd.DataFrame(table_of, columns=columns).sort_values(
+        "right, %"
+    ).round(1)
 
 
 def _figures(name: str, figures: dict[str, Any], supervised: bool) -> list[list[Any]]:
@@ -89,13 +117,29 @@ def _figures(name: str, figures: dict[str, Any], supervised: bool) -> list[list[
     out = []
     for kind in kinds:
         key = "composition_top1" if supervised else f"{kind}_top1"
-        chance = figures["chance"] if supervised or kind == "composition" else figures[f"{kind}_chance"]
-        values = [round(100 * figures[k], 1) for k in (key, f"{key}_low", f"{key}_high")]
-        out.append([name, f"{kind} top-1", *values, round(100 * chance, 2), figures["n"]])
+        chance = (
+            figures["chance"]
+            if supervised or kind == "composition"
+            else figures[f"{kind}_chance"]
+        )
+        values = [
+            round(100 * figures[k], 1) for k in (key, f"{key}_low", f"{key}_high")
+        ]
+        out.append(
+            [name, f"{kind} top-1", *values, round(100 * chance, 2), figures["n"]]
+        )
     return out
 
 
-HEAD = ["split", "figure", "accuracy, %", "low (95 %)", "high (95 %)", "chance, %", "images"]
+HEAD = [
+    "split",
+    "figure",
+    "accuracy, %",
+    "low (95 %)",
+    "high (95 %)",
+    "chance, %",
+    "images",
+]
 
 
 def score_table(path: str | None) -> tuple[str, pd.DataFrame, pd.DataFrame]:
@@ -108,12 +152,25 @@ def score_table(path: str | None) -> tuple[str, pd.DataFrame, pd.DataFrame]:
         rows, breakdown = [], pd.DataFrame()
         for split in facts["candidates"]:
             figures, breakdown = _split(table, facts, split)
-            rows += _figures(split, figures, min(facts["candidates"][split]["attributes"]) < 0)
+            rows += _figures(
+                split, figures, min(facts["candidates"][split]["attributes"]) < 0
+            )
     except (TableError, ValueError, KeyError, IndexError) as error:
         return f"Not scored: {error}", *empty
-    model, config = _named(facts, "model", "id", "unnamed model"), _named(facts, "dataset", "config", "")
-    mini = " These are figures on mini, not on the published benchmark." if config == "mini" else ""
-    return f"{model}: {table.num_rows:,} images.{mini}", pd.DataFrame(rows, columns=HEAD), breakdown
+    model, config = (
+        _named(facts, "model", "id", "unnamed model"),
+        _named(facts, "dataset", "config", ""),
+    )
+    mini = (
+        " These are figures on mini, not on the published benchmark."
+        if config == "mini"
+        else ""
+    )
+    return (
+        f"{model}: {table.num_rows:,} images.{mini}",
+        pd.DataFrame(rows, columns=HEAD),
+        breakdown,
+    )
 
 
 def _named(facts: dict[str, Any], part: str, key: str, absent: str) -> str:
@@ -124,9 +181,13 @@ def _named(facts: dict[str, Any], part: str, key: str, absent: str) -> str:
 
 
 def score_rows(rows: Any) -> tuple[str, pd.DataFrame]:
-    """Figures of rows typed in: predicted and right candidate, and the right one's attribute and object."""
+    """Figures of rows typed in: predicted and right candidate, and the right one's attribute and
+    object.
+    """
     try:
-        values = np.asarray(pd.DataFrame(rows).dropna(how="all").to_numpy(), dtype=float)
+        values = np.asarray(
+            pd.DataFrame(rows).dropna(how="all").to_numpy(), dtype=float
+        )
         if values.size == 0:
             raise ValueError("type at least one row")
         if not np.equal(values, np.floor(values)).all():
@@ -137,26 +198,55 @@ def score_rows(rows: Any) -> tuple[str, pd.DataFrame]:
         # A candidate that is never the right one has parts of its own: nothing is known of it.
         spare = 1 + int(max(attribute.max(), thing.max()))
         pairs = [parts.get(i, (spare + i, spare + i)) for i in range(count)]
-        figures = score(predicted.tolist(), right.tolist(), [int(a) for a, _ in pairs], [int(o) for _, o in pairs])
+        figures = score(
+            predicted.tolist(),
+            right.tolist(),
+            [int(a) for a, _ in pairs],
+            [int(o) for _, o in pairs],
+        )
     except (ValueError, TypeError) as error:
         return f"Not scored: {error}", pd.DataFrame(columns=HEAD[1:])
-    table = pd.DataFrame([row[1:] for row in _figures("", figures, supervised=False)], columns=HEAD[1:])
+    table = pd.DataFrame(
+        [row[1:] for row in _figures("", figures, supervised=False)], columns=HEAD[1:]
+    )
     return f"{figures['n']} images, {figures['n_classes']} candidates.", table
 
 
 def build() -> gr.Blocks:
     """The app."""
     with gr.Blocks(title="Compositional OoD") as app:
-        gr.Markdown("# Compositional OoD\nHow often a model names novel attribute-object compositions.")
+        gr.Markdown(
+            "# Compositional OoD\nHow often a model names novel attribute-object compositions."
+        )
         with gr.Tab("A table of predictions"):
-            upload = gr.File(label="predictions.parquet", file_types=[".parquet"], type="filepath", elem_id="upload")
+            upload = gr.File(
+                label="predictions.parquet",
+                file_types=[".parquet"],
+                type="filepath",
+                elem_id="upload",
+            )
             status = gr.Markdown("Upload a predictions.parquet.", elem_id="status")
-            figures = gr.Dataframe(headers=HEAD, label="Figures", elem_id="figures", interactive=False)
-            breakdown = gr.Dataframe(label="By attribute, worst first (last split)", interactive=False)
+            figures = gr.Dataframe(
+                headers=HEAD, label="Figures", elem_id="figures", interactive=False
+            )
+            breakdown = gr.Dataframe(
+                label="By attribute, worst first (last split)", interactive=False
+            )
             upload.change(score_table, upload, [status, figures, breakdown])
         with gr.Tab("A few rows"):
-            names = ["predicted", "right", "attribute of the right one", "object of the right one"]
-            rows = gr.Dataframe(EXAMPLE, headers=names, label="One row an image", datatype="number", elem_id="rows")
+            names = [
+                "predicted",
+                "right",
+                "attribute of the right one",
+                "object of the right one",
+            ]
+            rows = gr.Dataframe(
+                EXAMPLE,
+                headers=names,
+                label="One row an image",
+                datatype="number",
+                elem_id="rows",
+            )
             button = gr.Button("Score", elem_id="score")
             said, table = (
                 gr.Markdown(elem_id="said"),

@@ -1,4 +1,6 @@
-"""Compositional out-of-distribution accuracy: compositions, attributes and objects, with intervals and chance."""
+"""Compositional out-of-distribution accuracy: compositions, attributes and objects, with
+intervals and chance.
+"""
 
 from __future__ import annotations
 
@@ -22,47 +24,60 @@ BLOCK = 4_000_000
 
 _CITATION = """\
 @misc{abbasi2024language,
-  title={Language Plays a Pivotal Role in the Object-Attribute Compositional Generalization of CLIP},
-  author={Reza Abbasi and Mohammad Samiei and Mohammad Hossein Rohban and Mahdieh Soleymani Baghshah},
+  title={Language Plays a Pivotal Role in the Object-Attribute Compositional Generalization of
+  CLIP},
+  author={Reza Abbasi and Mohammad Samiei and Mohammad Hossein Rohban and Mahdieh Soleymani
+  Baghshah},
   year={2024}, eprint={2403.18525}, archivePrefix={arXiv}
 }
 """
 
 _DESCRIPTION = """\
-How often a model names the right attribute-object composition, the right attribute and the right object, among a
-stated list of candidate compositions. With results on seen compositions (ID) too, the gap between seen and novel.
+How often a model names the right attribute-object composition, the right attribute and the right
+object, among a
+stated list of candidate compositions. With results on seen compositions (ID) too, the gap between
+seen and novel.
 All accuracies are fractions from 0 to 1 and come with an interval and their chance level.
 """
 
 _KWARGS = """
 Args:
-    predictions: for each image a list of candidate ids, best first (all equally long), or one id. -1 means that the
-        model gave no answer (an unreadable image): it counts as wrong.
-    ranks: instead of predictions, for each image the rank of its right candidate, 0 = first, -1 = no answer.
-        Attribute and object accuracy need predictions and are then left out. In one call of compute only.
+    predictions: for each image a list of candidate ids, best first (all equally long), or one id.
+        -1 means that the model gave no answer (an unreadable image): it counts as wrong.
+    ranks: instead of predictions, for each image the rank of its right candidate, 0 = first, -1 =
+        no answer. Attribute and object accuracy need predictions and are then left out. In one call
+        of compute only.
     references: for each image the id of the right candidate.
     attributes: for each candidate its attribute id. Required.
     objects: for each candidate its object id. Required.
-    id_predictions, id_references, id_attributes, id_objects: the same for seen compositions; all four, the first two
-        (the last two are then attributes and objects), or none.
-    groups: for each image a number of the composition that it shows; default: references. Give it where the candidates
-        are no compositions, such as object names alone. Intervals take these as independent, and images not.
+    id_predictions, id_references, id_attributes, id_objects: the same for seen compositions; all
+        four, the first two (the last two are then attributes and objects), or none.
+    groups: for each image a number of the composition that it shows; default: references. Give it
+        where the candidates are no compositions, such as object names alone. Intervals take these
+        as independent, and images not.
     confidence: coverage of the intervals, 0 < confidence < 1; default 0.95.
-    bootstrap: 0 for intervals by formula; else the number of draws of a bootstrap over compositions.
+    bootstrap: 0 for intervals by formula; else the number of draws of a bootstrap over
+        compositions.
     seed: of the bootstrap.
-    baseline: for effective generalization, the accuracies of baseline models on the same two sets, as fractions:
-        {"id": [..], "ood": [..]} with at least 3 models, two of them with unlike ID accuracy. Needs ID results.
-    transform: "logit" (default), "probit" or "linear", with a baseline: the scale on which its line is fitted.
+    baseline: for effective generalization, the accuracies of baseline models on the same two sets,
+        as fractions: {"id": [..], "ood": [..]} with at least 3 models, two of them with unlike ID
+        accuracy. Needs ID results.
+    transform: "logit" (default), "probit" or "linear", with a baseline: the scale on which its line
+        is fitted.
 Returns:
-    composition_top1, composition_top5 (rankings of at least 5), attribute_top1, object_top1, each with _low, _high, and
-    _effective_n, the number of independent images that would tell as much;
+    composition_top1, composition_top5 (rankings of at least 5), attribute_top1, object_top1, each
+        with _low, _high, and _effective_n, the number of independent images that would tell as
+        much;
     balanced_composition_top1: mean over compositions of their accuracy;
     worst_attribute_id, worst_attribute_top1, worst_attribute_n, and the same for objects;
-    n: images; n_classes: candidates; chance, attribute_chance, object_chance: expected accuracy of a random choice;
-    with ID results: id_composition_top1 (_low, _high, _effective_n), gap (ID less OoD; _low, _high) and harmonic_mean
-    (_low, _high);
-    with a baseline: expected_composition_top1, what the baseline's line expects at this ID accuracy;
-    effective_composition_top1 (_low, _high), the OoD accuracy less that; baseline_slope, baseline_r2, baseline_n;
+    n: images; n_classes: candidates; chance, attribute_chance, object_chance: expected accuracy of
+        a random choice;
+    with ID results: id_composition_top1 (_low, _high, _effective_n), gap (ID less OoD; _low, _high)
+        and harmonic_mean (_low, _high);
+    with a baseline: expected_composition_top1, what the baseline's line expects at this ID
+        accuracy;
+    effective_composition_top1 (_low, _high), the OoD accuracy less that; baseline_slope,
+        baseline_r2, baseline_n;
     baseline_extrapolated, whether the ID accuracy lies outside the baseline's.
 Examples:
     >>> import evaluate
@@ -71,21 +86,26 @@ Examples:
     ...                         attributes=[0, 0, 1, 1], objects=[0, 1, 0, 1])
     >>> round(result["composition_top1"], 3), result["attribute_top1"], result["chance"]
     (0.667, 1.0, 0.25)
-    >>> result = metric.compute(ranks=[0, 2, 7], references=[0, 1, 2], attributes=list(range(9)), objects=[0] * 9)
-    >>> round(result["composition_top1"], 3), round(result["composition_top5"], 3), "object_top1" in result
-    (0.333, 0.667, False)
+    >>> result = metric.compute(ranks=[0, 2, 7], references=[0, 1, 2],
+    ...                         attributes=list(range(9)), objects=[0] * 9)
+    >>> round(result["composition_top1"], 3), round(result["composition_top5"], 3)
+    (0.333, 0.667)
+    >>> "object_top1" in result
+    False
 """
 
 
 def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a proportion (E. B. Wilson 1927, JASA 22:209-212, equation 4).
 
-    ``n`` independent trials; an effective number need not be whole. Raises ValueError unless 0 <= successes <= n,
-    n > 0 and 0 < confidence < 1.
+    ``n`` independent trials; an effective number need not be whole. Raises ValueError unless 0 <=
+    successes <= n, n > 0 and 0 < confidence < 1.
     """
     _check_confidence(confidence)
     if not n > 0 or not 0 <= successes <= n:
-        raise ValueError(f"successes must lie in 0..n with n above 0; got {successes} of {n}")
+        raise ValueError(
+            f"successes must lie in 0..n with n above 0; got {successes} of {n}"
+        )
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     rate, shrink = successes / n, 1 + z * z / n
     centre = (rate + z * z / (2 * n)) / shrink
@@ -95,7 +115,9 @@ def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float,
     return low, high
 
 
-def _highest_mean(gain: np.ndarray, share: np.ndarray, unseen: float, room: float) -> float:
+def _highest_mean(
+    gain: np.ndarray, share: np.ndarray, unseen: float, room: float
+) -> float:
     """The highest mean of ``gain`` over the distributions p that Pearson's test does not reject.
 
     Those with sum(share^2 / p) <= 1 + room; ``share`` is what was seen of each gain, and ``unseen``
@@ -120,7 +142,9 @@ def _highest_mean(gain: np.ndarray, share: np.ndarray, unseen: float, room: floa
         near /= 4
     if not near or near <= 1e-15 * width:
         return best
-    above = math.exp(brentq(lambda x: excess(math.exp(x)), math.log(near), math.log(far), xtol=1e-13))
+    above = math.exp(
+        brentq(lambda x: excess(math.exp(x)), math.log(near), math.log(far), xtol=1e-13)
+    )
     p = share / np.sqrt(best + above - gain)
     return float((p * gain).sum() / p.sum())
 
@@ -139,15 +163,18 @@ def _lower_bound(right: np.ndarray, n: np.ndarray, chi_square: float) -> float:
     return float(brentq(excess, 0.0, rate, xtol=1e-13))
 
 
-def cluster_interval(right: Any, n: Any, confidence: float = 0.95) -> tuple[float, float, float]:
-    """(low, high, effective number of images) of sum(right) / sum(n), images coming in compositions.
+def cluster_interval(
+    right: Any, n: Any, confidence: float = 0.95
+) -> tuple[float, float, float]:
+    """(low, high, effective number of images) of sum(right) / sum(n), images coming in
+    compositions.
 
-    ``right``, ``n``: of each composition its right answers and its images. Compositions are taken as
-    independent, not images. The bounds are the lowest and the highest rate of all distributions of
-    compositions that Pearson's chi-square does not reject given these (empirical likelihood of the
-    Cressie-Read family, Baggerly 1998, Biometrika 85:535-547), where a distribution may also hold
-    compositions that were not seen, all wrong or all right: near 0 and 100 % that is what one does
-    not know. With an image a composition this is Wilson's interval; with all images right, in
+    ``right``, ``n``: of each composition its right answers and its images. Compositions are taken
+    as independent, not images. The bounds are the lowest and the highest rate of all distributions
+    of compositions that Pearson's chi-square does not reject given these (empirical likelihood of
+    the Cressie-Read family, Baggerly 1998, Biometrika 85:535-547), where a distribution may also
+    hold compositions that were not seen, all wrong or all right: near 0 and 100 % that is what one
+    does not know. With an image a composition this is Wilson's interval; with all images right, in
     compositions of one size, Wilson's with a composition counted as one image. For few compositions
     chi-square is the square of t in place of that of z (Korn and Graubard 1998, Survey Methodology
     24:193-201). The bounds are never inside Wilson's for independent images.
@@ -160,22 +187,34 @@ def cluster_interval(right: Any, n: Any, confidence: float = 0.95) -> tuple[floa
     _check_confidence(confidence)
     right, n = np.asarray(right, float), np.asarray(n, float)
     if right.shape != n.shape or not ((right >= 0) & (right <= n)).all():
-        raise ValueError("of each composition's images 0 or more are right, and at most all of them")
+        raise ValueError(
+            "of each composition's images 0 or more are right, and at most all of them"
+        )
     right, n = right[n > 0], n[n > 0]
     total, count, tail = n.sum(), len(n), (1 + confidence) / 2
     z = NormalDist().inv_cdf(tail)
-    few = float(stdtrit(count - 1, tail) / stdtrit(total - 1, tail)) ** 2 if 1 < count < total else 1.0
+    few = (
+        float(stdtrit(count - 1, tail) / stdtrit(total - 1, tail)) ** 2
+        if 1 < count < total
+        else 1.0
+    )
     low, high = wilson(float(right.sum()), float(total), confidence)
     low = min(low, _lower_bound(right, n, z * z * few))
     high = max(high, 1 - _lower_bound(n - right, n, z * z * few))
-    return low, high, min(float(total), _as_wide(float(right.sum() / total), high - low, z))
+    return (
+        low,
+        high,
+        min(float(total), _as_wide(float(right.sum() / total), high - low, z)),
+    )
 
 
 def _as_wide(rate: float, width: float, z: float) -> float:
     """The number of images of which Wilson's interval at ``rate`` has this ``width``, below 1."""
     spread, square = 4 * rate * (1 - rate), width * width
     linear = spread - 2 * square
-    root = (math.sqrt(linear * linear + 4 * (1 - square) * square) - linear) / (2 * (1 - square))
+    root = (math.sqrt(linear * linear + 4 * (1 - square) * square) - linear) / (
+        2 * (1 - square)
+    )
     return z * z / root
 
 
@@ -187,14 +226,21 @@ def effective_images(right: Any, n: Any, confidence: float = 0.95) -> float:
 def joint_interval(
     function: Callable[[float, float], float], a: Sequence[float], b: Sequence[float]
 ) -> tuple[float, float]:
-    """Interval of ``function`` of two independent rates, each (value, low, high), in which it is monotonic.
+    """Interval of ``function`` of two independent rates, each (value, low, high), in which it is
+    monotonic.
 
-    What each end of either interval changes is added in squares (Newcombe 1998, Statistics in Medicine 17:873-890,
-    method 10, for a difference; Zou and Donner 2008, Statistics in Medicine 27:1693-1702, for others).
+    What each end of either interval changes is added in squares (Newcombe 1998, Statistics in
+    Medicine 17:873-890, method 10, for a difference; Zou and Donner 2008, Statistics in Medicine
+    27:1693-1702, for others).
     """
     value = function(a[0], b[0])
-    moves = [[function(end, b[0]) - value for end in a[1:]], [function(a[0], end) - value for end in b[1:]]]
-    down, up = (math.hypot(*(pick(0.0, *move) for move in moves)) for pick in (min, max))
+    moves = [
+        [function(end, b[0]) - value for end in a[1:]],
+        [function(a[0], end) - value for end in b[1:]],
+    ]
+    down, up = (
+        math.hypot(*(pick(0.0, *move) for move in moves)) for pick in (min, max)
+    )
     return value - down, value + up
 
 
@@ -204,34 +250,51 @@ def harmonic_mean(a: float, b: float) -> float:
 
 
 def seen_and_novel(known: Sequence[float], novel: Sequence[float]) -> dict[str, float]:
-    """``gap`` (ID less OoD) and ``harmonic_mean`` with their intervals, from (value, low, high) of ID and of OoD."""
+    """``gap`` (ID less OoD) and ``harmonic_mean`` with their intervals, from (value, low, high)
+    of ID and of OoD.
+    """
     difference = joint_interval(lambda a, b: a - b, known, novel)
     mean = joint_interval(harmonic_mean, known, novel)
     return {
-        "gap": known[0] - novel[0], "gap_low": max(-1.0, difference[0]), "gap_high": min(1.0, difference[1]),
+        "gap": known[0] - novel[0],
+        "gap_low": max(-1.0, difference[0]),
+        "gap_high": min(1.0, difference[1]),
         "harmonic_mean": harmonic_mean(known[0], novel[0]),
-        "harmonic_mean_low": max(0.0, mean[0]), "harmonic_mean_high": min(1.0, mean[1]),
-    }  # fmt: skip
+        "harmonic_mean_low": max(0.0, mean[0]),
+        "harmonic_mean_high": min(1.0, mean[1]),
+    }
 
 
 def _check_confidence(confidence: Any) -> None:
-    if isinstance(confidence, bool) or not isinstance(confidence, (int, float)) or not 0 < confidence < 1:
-        raise ValueError(f"confidence must be a number between 0 and 1; got {confidence!r}")
+    if (
+        isinstance(confidence, bool)
+        or not isinstance(confidence, (int, float))
+        or not 0 < confidence < 1
+    ):
+        raise ValueError(
+            f"confidence must be a number between 0 and 1; got {confidence!r}"
+        )
 
 
 def _whole(value: Any, name: str, what: str) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-        raise ValueError(f"{name} is {what}, a whole number of 0 or more; got {value!r}")
+        raise ValueError(
+            f"{name} is {what}, a whole number of 0 or more; got {value!r}"
+        )
 
 
 def _ids(values: Any, name: str, low: int, high: int | None) -> np.ndarray:
     """``values`` as int64, refusing what a silent cast would change; ``high`` is exclusive."""
     if not hasattr(values, "__len__") or isinstance(values, str):
-        raise ValueError(f"{name} must be a list with an entry an image or candidate; got {values!r}")
+        raise ValueError(
+            f"{name} must be a list with an entry an image or candidate; got {values!r}"
+        )
     try:
         array = np.asarray(values.tolist() if hasattr(values, "tolist") else values)
     except ValueError as error:
-        raise ValueError(f"{name}: every ranked list must have the same length") from error
+        raise ValueError(
+            f"{name}: every ranked list must have the same length"
+        ) from error
     if array.size == 0:
         raise ValueError(f"{name} is empty; give at least one image")
     flat = array.ravel()
@@ -240,17 +303,25 @@ def _ids(values: Any, name: str, low: int, high: int | None) -> np.ndarray:
         for row, value in enumerate(values):
             inner = value if isinstance(value, (list, tuple)) else [value]
             if any(isinstance(v, (bool, np.bool_)) for v in inner):
-                raise ValueError(f"{name}[{row}] is {value!r}; ids are whole numbers (int)")
+                raise ValueError(
+                    f"{name}[{row}] is {value!r}; ids are whole numbers (int)"
+                )
     if array.dtype.kind in "uf" and flat.max() >= 2.0**63 and np.isfinite(flat).all():
         raise ValueError(f"{name} holds {int(flat.max())}; ids lie below 2^63")
     if array.dtype == object:
         for row, value in enumerate(array):
             inner = value if isinstance(value, (list, tuple)) else [value]
             if any(v is None for v in inner):
-                raise ValueError(f"{name}[{row}] is None; give an id, or {NO_PREDICTION} for no prediction")
+                raise ValueError(
+                    f"{name}[{row}] is None; give an id, or {NO_PREDICTION} for no prediction"
+                )
         raise ValueError(f"{name} must hold whole numbers, in lists of the same length")
     if array.dtype.kind == "f":
-        bad = int(np.flatnonzero(~(flat == np.floor(flat)))[0]) if (~(flat == np.floor(flat))).any() else 0
+        bad = (
+            int(np.flatnonzero(~(flat == np.floor(flat)))[0])
+            if (~(flat == np.floor(flat))).any()
+            else 0
+        )
         what = "NaN" if np.isnan(flat[bad]) else f"the float {flat[bad]}"
         row = bad // (array.shape[1] if array.ndim > 1 else 1)
         raise ValueError(f"{name}[{row}] is {what}; ids are whole numbers (int)")
@@ -260,54 +331,83 @@ def _ids(values: Any, name: str, low: int, high: int | None) -> np.ndarray:
     if outside.any():
         bad = int(np.flatnonzero(outside)[0])
         row = bad // (array.shape[1] if array.ndim > 1 else 1)
-        what = f"id; ids run from {low} on" if high is None else f"candidate id; ids run {low}..{high - 1}"
+        what = (
+            f"id; ids run from {low} on"
+            if high is None
+            else f"candidate id; ids run {low}..{high - 1}"
+        )
         raise ValueError(f"{name}[{row}] is {flat[bad]}, which is no {what}")
     return array.astype(np.int64)
 
 
-def _check_parts(attributes: Any, objects: Any, prefix: str = "") -> tuple[np.ndarray, np.ndarray]:
+def _check_parts(
+    attributes: Any, objects: Any, prefix: str = ""
+) -> tuple[np.ndarray, np.ndarray]:
     if attributes is None or objects is None:
-        raise ValueError(f"{prefix}attributes and {prefix}objects are required: the ids of each candidate's parts")
+        raise ValueError(
+            f"{prefix}attributes and {prefix}objects are required: the ids of each candidate's "
+            "parts"
+        )
     attribute = _ids(attributes, f"{prefix}attributes", 0, None)
     thing = _ids(objects, f"{prefix}objects", 0, None)
     if attribute.shape != thing.shape or attribute.ndim != 1:
         raise ValueError(
-            f"{prefix}attributes and {prefix}objects must be lists of the same length, one entry a candidate; "
+            f"{prefix}attributes and {prefix}objects must be lists of the same length, one entry a "
+            "candidate; "
             f"got {attribute.shape} and {thing.shape}"
         )
-    _, first, count = np.unique(np.column_stack([attribute, thing]), axis=0, return_index=True, return_counts=True)
+    _, first, count = np.unique(
+        np.column_stack([attribute, thing]),
+        axis=0,
+        return_index=True,
+        return_counts=True,
+    )
     if (count > 1).any():
         place = int(first[count > 1].min())
         raise ValueError(
-            f"{prefix}attributes and {prefix}objects list the pair ({attribute[place]}, {thing[place]}) of candidate "
+            f"{prefix}attributes and {prefix}objects list the pair ({attribute[place]}, "
+            f"{thing[place]}) of candidate "
             f"{place} more than once; a composition is one candidate"
         )
     return attribute, thing
 
 
-def _check_ranks(ranks: Any, references: Any, candidates: int) -> tuple[np.ndarray, np.ndarray]:
+def _check_ranks(
+    ranks: Any, references: Any, candidates: int
+) -> tuple[np.ndarray, np.ndarray]:
     rank = _ids(ranks, "ranks", NO_PREDICTION, candidates)
     right = _ids(references, "references", 0, candidates)
     if rank.ndim != 1 or rank.shape != right.shape:
-        raise ValueError(f"ranks and references must be lists of equal length; got {rank.shape} and {right.shape}")
+        raise ValueError(
+            f"ranks and references must be lists of equal length; got {rank.shape} and "
+            f"{right.shape}"
+        )
     return rank, right
 
 
-def _check(predictions: Any, references: Any, attribute: np.ndarray, prefix: str = "") -> tuple[np.ndarray, np.ndarray]:
+def _check(
+    predictions: Any, references: Any, attribute: np.ndarray, prefix: str = ""
+) -> tuple[np.ndarray, np.ndarray]:
     predicted = _ids(predictions, f"{prefix}predictions", NO_PREDICTION, len(attribute))
     right = _ids(references, f"{prefix}references", 0, len(attribute))
     if right.ndim != 1:
         raise ValueError(f"{prefix}references must be one id an image")
     if len(predicted) != len(right):
-        raise ValueError(f"{prefix}predictions has {len(predicted)} entries and {prefix}references {len(right)}")
+        raise ValueError(
+            f"{prefix}predictions has {len(predicted)} entries and {prefix}references {len(right)}"
+        )
     if predicted.ndim == 1:
         predicted = predicted[:, None]
     if predicted.ndim != 2:
         raise ValueError(f"{prefix}predictions must be ids or lists of ids")
     ordered = np.sort(predicted, axis=1)
-    twice = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != NO_PREDICTION)).any(axis=1)
+    twice = (
+        (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != NO_PREDICTION)
+    ).any(axis=1)
     if twice.any():
-        raise ValueError(f"{prefix}predictions[{int(np.flatnonzero(twice)[0])}] names a candidate twice")
+        raise ValueError(
+            f"{prefix}predictions[{int(np.flatnonzero(twice)[0])}] names a candidate twice"
+        )
     return predicted, right
 
 
@@ -325,7 +425,9 @@ def _interval(
     if bootstrap:
         rng, step = np.random.default_rng(seed), max(1, BLOCK // len(n))
         rates = []
-        for start in range(0, bootstrap, step):  # a block at a time: memory does not grow with them
+        for start in range(
+            0, bootstrap, step
+        ):  # a block at a time: memory does not grow with them
             drawn = rng.integers(len(n), size=(min(step, bootstrap - start), len(n)))
             rates.append(good[drawn].sum(1) / n[drawn].sum(1))
         tail = (1 - confidence) / 2
@@ -351,7 +453,9 @@ def _chance(part: np.ndarray, right: np.ndarray) -> float:
     return float((count[number][right] / len(part)).mean())
 
 
-def _hits(predicted: np.ndarray, right: np.ndarray, attribute: np.ndarray, thing: np.ndarray) -> dict[str, np.ndarray]:
+def _hits(
+    predicted: np.ndarray, right: np.ndarray, attribute: np.ndarray, thing: np.ndarray
+) -> dict[str, np.ndarray]:
     """What each image got right, from ranked candidates N x K."""
     first, answered = predicted[:, 0], predicted[:, 0] != NO_PREDICTION
     hits = {
@@ -383,14 +487,20 @@ def score(
 ) -> dict[str, Any]:
     """The metric as a plain function; arguments and figures as the metric's own documentation says.
 
-    Raises ValueError, in one line, for input that is empty, ragged, out of range or not whole numbers.
+    Raises ValueError, in one line, for input that is empty, ragged, out of range or not whole
+    numbers.
     """
-    _check_options(confidence, bootstrap, seed, (predictions, ranks), (baseline, transform))
+    _check_options(
+        confidence, bootstrap, seed, (predictions, ranks), (baseline, transform)
+    )
     _check_seen(id_predictions, id_references, id_attributes, id_objects, baseline)
     attribute, thing = _check_parts(attributes, objects)
     if ranks is not None:
         rank, right = _check_ranks(ranks, references, len(attribute))
-        hits = {"composition_top1": rank == 0, "composition_top5": (rank >= 0) & (rank < 5)}
+        hits = {
+            "composition_top1": rank == 0,
+            "composition_top5": (rank >= 0) & (rank < 5),
+        }
     else:
         predicted, right = _check(predictions, references, attribute)
         hits = _hits(predicted, right, attribute, thing)
@@ -398,7 +508,11 @@ def score(
     if alike.shape != right.shape:
         raise ValueError(f"groups has {len(alike)} entries and references {len(right)}")
     how = (confidence, bootstrap, seed)
-    result: dict[str, Any] = {"n": len(right), "n_classes": len(attribute), "chance": 1 / len(attribute)}
+    result: dict[str, Any] = {
+        "n": len(right),
+        "n_classes": len(attribute),
+        "chance": 1 / len(attribute),
+    }
     for name, hit in hits.items():
         result |= _rate(name, hit, alike, how)
     for name, part in (("attribute", attribute), ("object", thing)):
@@ -408,12 +522,19 @@ def score(
     good = np.bincount(right, weights=hits["composition_top1"])
     result["balanced_composition_top1"] = float((good[n > 0] / n[n > 0]).mean())
     if id_predictions is not None:
-        parts = (attributes, objects) if id_attributes is None else (id_attributes, id_objects)
+        parts = (
+            (attributes, objects)
+            if id_attributes is None
+            else (id_attributes, id_objects)
+        )
         seen_attribute, _ = _check_parts(*parts, "id_")
         seen, seen_right = _check(id_predictions, id_references, seen_attribute, "id_")
-        result |= _rate("id_composition_top1", seen[:, 0] == seen_right, seen_right, how)
+        result |= _rate(
+            "id_composition_top1", seen[:, 0] == seen_right, seen_right, how
+        )
         known, novel = (
-            [result[f"{key}composition_top1{end}"] for end in ("", "_low", "_high")] for key in ("id_", "")
+            [result[f"{key}composition_top1{end}"] for end in ("", "_low", "_high")]
+            for key in ("id_", "")
         )
         result |= seen_and_novel(known, novel)
         if baseline is not None:
@@ -421,46 +542,85 @@ def score(
     return result
 
 
-def _rate(name: str, hits: np.ndarray, groups: np.ndarray, how: tuple[float, int, int]) -> dict[str, float]:
+def _rate(
+    name: str, hits: np.ndarray, groups: np.ndarray, how: tuple[float, int, int]
+) -> dict[str, float]:
     low, high, size = _interval(hits, groups, *how)
-    return {name: float(hits.mean()), f"{name}_low": low, f"{name}_high": high, f"{name}_effective_n": size}
+    return {
+        name: float(hits.mean()),
+        f"{name}_low": low,
+        f"{name}_high": high,
+        f"{name}_effective_n": size,
+    }
 
 
-def _beyond(result: dict[str, Any], baseline: Any, transform: str, confidence: float, seed: int) -> dict[str, Any]:
-    """Effective generalization of the figures in ``result``, over as many images as they have independent ones."""
+def _beyond(
+    result: dict[str, Any], baseline: Any, transform: str, confidence: float, seed: int
+) -> dict[str, Any]:
+    """Effective generalization of the figures in ``result``, over as many images as they have
+    independent ones.
+    """
     keys = ("id_composition_top1", "composition_top1")
     sizes = [max(1, round(result[f"{key}_effective_n"])) for key in keys]
     rates = [result[key] for key in keys]
-    return effective((rates[0] * sizes[0], rates[1] * sizes[1]), (sizes[0], sizes[1]), baseline, transform, confidence,
-                     seed=seed)  # fmt: skip
+    return effective(
+        (rates[0] * sizes[0], rates[1] * sizes[1]),
+        (sizes[0], sizes[1]),
+        baseline,
+        transform,
+        confidence,
+        seed=seed,
+    )
 
 
-def _check_options(confidence: Any, bootstrap: Any, seed: Any, given: tuple[Any, Any], line: tuple[Any, Any]) -> None:
+def _check_options(
+    confidence: Any,
+    bootstrap: Any,
+    seed: Any,
+    given: tuple[Any, Any],
+    line: tuple[Any, Any],
+) -> None:
     _check_confidence(confidence)
     _whole(bootstrap, "bootstrap", "a number of draws")
     if bootstrap > MOST_DRAWS:
-        raise ValueError(f"bootstrap takes at most {MOST_DRAWS:,} draws; got {bootstrap:,}")
+        raise ValueError(
+            f"bootstrap takes at most {MOST_DRAWS:,} draws; got {bootstrap:,}"
+        )
     _whole(seed, "seed", "the bootstrap's start")
     if (given[0] is None) == (given[1] is None):
         raise ValueError("give predictions or ranks, one of the two")
     if line[0] is None and line[1] is not None:
-        raise ValueError("transform is the scale of a baseline's line: give baseline too")
+        raise ValueError(
+            "transform is the scale of a baseline's line: give baseline too"
+        )
 
 
-def _check_seen(predictions: Any, references: Any, attributes: Any, objects: Any, baseline: Any) -> None:
+def _check_seen(
+    predictions: Any, references: Any, attributes: Any, objects: Any, baseline: Any
+) -> None:
     """Refuse ID arguments that would be ignored."""
     if (predictions is None) != (references is None):
-        raise ValueError("id_predictions and id_references go together; give both or neither")
+        raise ValueError(
+            "id_predictions and id_references go together; give both or neither"
+        )
     if (attributes is None) != (objects is None):
-        raise ValueError("id_attributes and id_objects go together; give both or neither")
+        raise ValueError(
+            "id_attributes and id_objects go together; give both or neither"
+        )
     if predictions is None and attributes is not None:
-        raise ValueError("id_attributes and id_objects describe id_predictions: give these too")
+        raise ValueError(
+            "id_attributes and id_objects describe id_predictions: give these too"
+        )
     if predictions is None and baseline is not None:
-        raise ValueError("a baseline needs ID results: give id_predictions and id_references")
+        raise ValueError(
+            "a baseline needs ID results: give id_predictions and id_references"
+        )
 
 
 #: T and its inverse, by the name of the scale.
-TRANSFORMS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]] = {
+TRANSFORMS: dict[
+    str, tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]
+] = {
     "logit": (lambda p: np.log(p / (1 - p)), lambda z: 1 / (1 + np.exp(-z))),
     "probit": (
         np.vectorize(NormalDist().inv_cdf, otypes=[float]),
@@ -477,25 +637,41 @@ def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 def _baseline(given: Any, transform: str) -> tuple[np.ndarray, np.ndarray]:
     if transform not in TRANSFORMS:
-        raise ValueError(f"unknown transform {transform!r}; choose one of {', '.join(TRANSFORMS)}")
+        raise ValueError(
+            f"unknown transform {transform!r}; choose one of {', '.join(TRANSFORMS)}"
+        )
     if not isinstance(given, dict) or set(given) != {"id", "ood"}:
-        raise ValueError("baseline is a dictionary of two lists: id and ood, the accuracies of the baseline models")
+        raise ValueError(
+            "baseline is a dictionary of two lists: id and ood, the accuracies of the baseline "
+            "models"
+        )
     try:
         known, novel = (np.asarray(given[key], dtype=float) for key in ("id", "ood"))
     except (TypeError, ValueError) as error:
-        raise ValueError("baseline: id and ood hold accuracies, as numbers from 0 to 1") from error
+        raise ValueError(
+            "baseline: id and ood hold accuracies, as numbers from 0 to 1"
+        ) from error
     if known.shape != novel.shape or known.ndim != 1 or len(known) < 3:
-        raise ValueError("baseline needs id and ood of the same length, at least 3 models")
+        raise ValueError(
+            "baseline needs id and ood of the same length, at least 3 models"
+        )
     for key, values in (("id", known), ("ood", novel)):
-        bad = ~((values > 0) & (values < 1)) if transform != "linear" else ~((values >= 0) & (values <= 1))
+        bad = (
+            ~((values > 0) & (values < 1))
+            if transform != "linear"
+            else ~((values >= 0) & (values <= 1))
+        )
         if bad.any():
             place = int(np.flatnonzero(bad)[0])
             raise ValueError(
-                f"baseline {key}[{place}] is {values[place]}; accuracies are fractions, and {transform} takes none "
+                f"baseline {key}[{place}] is {values[place]}; accuracies are fractions, and "
+                f"{transform} takes none "
                 "of 0 or 1: give (successes + 0.5) / (images + 1) instead"
             )
     if np.ptp(known) == 0:
-        raise ValueError("the baseline models all have one ID accuracy: no line can be fitted")
+        raise ValueError(
+            "the baseline models all have one ID accuracy: no line can be fitted"
+        )
     return known, novel
 
 
@@ -508,19 +684,25 @@ def effective(
     draws: int = 2000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """OoD accuracy beyond what the baseline's line expects at this ID accuracy (Taori et al. 2020, arXiv 2007.00644).
+    """OoD accuracy beyond what the baseline's line expects at this ID accuracy (Taori et al. 2020,
+    arXiv 2007.00644).
 
-    ``successes`` and ``images`` are (ID, OoD), of independent images: where they come in compositions, of as many as
-    :func:`effective_images` tells. rho = ood - T^-1(slope T(id) + intercept), the line fitted by least
-    squares over the baseline models. 0 % and 100 % of the model go into T as (successes + 0.5) / (images + 1). The
-    interval is a percentile bootstrap that draws the baseline models anew and the model's successes from their
-    binomials. Raises ValueError for a baseline that gives no line.
+    ``successes`` and ``images`` are (ID, OoD), of independent images: where they come in
+    compositions, of as many as :func:`effective_images` tells. rho = ood - T^-1(slope T(id) +
+    intercept), the line fitted by least squares over the baseline models. 0 % and 100 % of the
+    model go into T as (successes + 0.5) / (images + 1). The interval is a percentile bootstrap that
+    draws the baseline models anew and the model's successes from their binomials. Raises ValueError
+    for a baseline that gives no line.
     """
     known, novel = _baseline(baseline, transform)
     there, back = TRANSFORMS[transform]
 
-    def rho(a: np.ndarray, b: np.ndarray, line: tuple[Any, Any]) -> tuple[np.ndarray, np.ndarray]:
-        smooth = np.where((a == 0) | (a == 1), (a * images[0] + 0.5) / (images[0] + 1), a)
+    def rho(
+        a: np.ndarray, b: np.ndarray, line: tuple[Any, Any]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        smooth = np.where(
+            (a == 0) | (a == 1), (a * images[0] + 0.5) / (images[0] + 1), a
+        )
         expected = back(np.asarray(line[0] * there(smooth) + line[1]))
         return expected, b - expected
 
@@ -536,7 +718,10 @@ def effective(
         if np.ptp(x[chosen]) > 0:
             lines.append(_line(x[chosen], y[chosen]))
     drawn = np.array(lines)
-    a, b = (rng.binomial(n, r, size=len(drawn)) / n for n, r in zip(images, rates, strict=True))
+    a, b = (
+        rng.binomial(n, r, size=len(drawn)) / n
+        for n, r in zip(images, rates, strict=True)
+    )
     _, spread = rho(a, b, (drawn[:, 0], drawn[:, 1]))
     tail = (1 - confidence) / 2
     low, high = np.quantile(spread, (tail, 1 - tail))
@@ -557,16 +742,27 @@ class CompositionalOOD(evaluate.Metric):
     """``evaluate``'s face of :func:`score`."""
 
     def _info(self) -> evaluate.MetricInfo:
-        one = datasets.Features({"predictions": datasets.Value("int64"), "references": datasets.Value("int64")})
+        one = datasets.Features(
+            {
+                "predictions": datasets.Value("int64"),
+                "references": datasets.Value("int64"),
+            }
+        )
         many = datasets.Features(
-            {"predictions": datasets.Sequence(datasets.Value("int64")), "references": datasets.Value("int64")}
+            {
+                "predictions": datasets.Sequence(datasets.Value("int64")),
+                "references": datasets.Value("int64"),
+            }
         )
         return evaluate.MetricInfo(
             description=_DESCRIPTION,
             citation=_CITATION,
             inputs_description=_KWARGS,
             features=[one, many],
-            reference_urls=["https://arxiv.org/abs/2403.18525", "https://arxiv.org/abs/2407.05897"],
+            reference_urls=[
+                "https://arxiv.org/abs/2403.18525",
+                "https://arxiv.org/abs/2407.05897",
+            ],
         )
 
     @staticmethod
@@ -576,10 +772,18 @@ class CompositionalOOD(evaluate.Metric):
             _ids(predictions, "predictions", NO_PREDICTION, None)
         if references is not None:
             _ids(references, "references", 0, None)
-        if predictions is not None and references is not None and len(predictions) != len(references):
-            raise ValueError(f"predictions has {len(predictions)} entries and references {len(references)}")
+        if (
+            predictions is not None
+            and references is not None
+            and len(predictions) != len(references)
+        ):
+            raise ValueError(
+                f"predictions has {len(predictions)} entries and references {len(references)}"
+            )
 
-    def compute(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> dict[str, Any] | None:
+    def compute(
+        self, *, predictions: Any = None, references: Any = None, **kwargs: Any
+    ) -> dict[str, Any] | None:
         """See the class documentation."""
         if kwargs.get("ranks") is not None:
             return score(predictions, references, **kwargs)
@@ -592,15 +796,21 @@ class CompositionalOOD(evaluate.Metric):
             kwargs["references"] = references
         return super().compute(**kwargs)
 
-    def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
+    def add_batch(
+        self, *, predictions: Any = None, references: Any = None, **kwargs: Any
+    ) -> None:
         """Store a batch; checked as in ``compute``."""
         self._raw(predictions, references)
         super().add_batch(predictions=predictions, references=references, **kwargs)
 
-    def add(self, *, prediction: Any = None, reference: Any = None, **kwargs: Any) -> None:
+    def add(
+        self, *, prediction: Any = None, reference: Any = None, **kwargs: Any
+    ) -> None:
         """Store one image."""
         self._raw([prediction], [reference])
         super().add(prediction=prediction, reference=reference, **kwargs)
 
-    def _compute(self, predictions: Any, references: Any, **kwargs: Any) -> dict[str, Any]:
+    def _compute(
+        self, predictions: Any, references: Any, **kwargs: Any
+    ) -> dict[str, Any]:
         return score(predictions, references, **kwargs)

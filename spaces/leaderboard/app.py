@@ -1,4 +1,6 @@
-"""The leaderboard as a Gradio Space: the rows that the Hub lists for a benchmark's dataset repository."""
+"""The leaderboard as a Gradio Space: the rows that the Hub lists for a benchmark's dataset
+repository.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +21,27 @@ UNSTATED = "setting not stated"
 def setting(notes: str | None) -> str:
     """What must be equal for rows to compare: the entry's notes without the version of the code."""
     parts = [part.strip() for part in (notes or "").split(";") if part.strip()]
-    return "; ".join(part for part in parts if not part.startswith("imagenet-ao ")) or UNSTATED
+    return (
+        "; ".join(part for part in parts if not part.startswith("imagenet-ao "))
+        or UNSTATED
+    )
 
 
 def tables(entries: list[Any]) -> dict[str, pd.DataFrame]:
     """Rows by setting, best first, the setting with most rows first."""
     found: dict[str, list[list[Any]]] = {}
     for entry in entries:
-        row = [entry.model_id, entry.value, entry.verified, entry.pull_request, (entry.source or {}).get("url", "")]
+        row = [
+            entry.model_id,
+            entry.value,
+            entry.verified,
+            entry.pull_request,
+            (entry.source or {}).get("url", ""),
+        ]
         found.setdefault(setting(entry.notes), []).append(row)
     frames = {
-        name: pd.DataFrame(sorted(rows, key=lambda row: -row[1]), columns=COLUMNS) for name, rows in found.items()
+        name: pd.DataFrame(sorted(rows, key=lambda row: -row[1]), columns=COLUMNS)
+        for name, rows in found.items()
     }
     return dict(sorted(frames.items(), key=lambda item: -len(item[1])))
 
@@ -50,7 +62,8 @@ def build(dataset: str) -> gr.Blocks:
     """The app; a click on a column's head sorts by it."""
     with gr.Blocks(title="ImageNet-AO leaderboard") as app:
         gr.Markdown(
-            "# ImageNet-AO leaderboard\nNovel attribute-object compositions named right, in percent. Tables with "
+            "# ImageNet-AO leaderboard\nNovel attribute-object compositions named right, in "
+            "percent. Tables with "
             "different prompts, candidates or dtype don't compare."
         )
         name = gr.Textbox(dataset, label="Dataset repository", elem_id="dataset")
@@ -60,7 +73,9 @@ def build(dataset: str) -> gr.Blocks:
             status, found = read(chosen)
             gr.Markdown(status, elem_id="status")
             for place, (title, frame) in enumerate(found.items()):
-                gr.Dataframe(frame, label=title, interactive=False, elem_id=f"table-{place}")
+                gr.Dataframe(
+                    frame, label=title, interactive=False, elem_id=f"table-{place}"
+                )
 
     return app
 

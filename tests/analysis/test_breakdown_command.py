@@ -1,4 +1,6 @@
-"""``imagenet-ao breakdown`` from a table to figures: with the set's own names, whichever set it is."""
+"""``imagenet-ao breakdown`` from a table to figures: with the set's own names, whichever set it
+is.
+"""
 
 import re
 from pathlib import Path
@@ -7,28 +9,48 @@ import pyarrow as pa
 import pytest
 
 import aobench.cli as cli
-from aobench.evaluation.candidates import candidates
-from aobench.evaluation.table import SCHEMA, Predictions, write
+from aobench.results.candidates import candidates
+from aobench.results.predictions import SCHEMA, Predictions, write
 
 CARDS = Path(__file__).parents[2] / "model_cards"
 ATTRIBUTES = ["glossy", "matte"]
-OBJECTS = ["sofa", "armchair", "carpet", "tea table", "urn"]  # a set of one's own: no ImageNet class has these names
+# a set of one's own: no ImageNet class has these names
+OBJECTS = ["sofa", "armchair", "carpet", "tea table", "urn"]
 
 
 def own_table(path, mode="closed", names=True, made=None, settings=None):
     """Four images of each of ten compositions of a set of one's own, all named right."""
     pairs = [(a, o) for a in range(2) for o in range(5)] * 4
     listed = candidates(mode, pairs, ATTRIBUTES, OBJECTS)
-    place = {pair: i for i, pair in enumerate(zip(listed.attributes, listed.objects, strict=True))}
+    place = {
+        pair: i
+        for i, pair in enumerate(zip(listed.attributes, listed.objects, strict=True))
+    }
     label = [place[(a, o) if mode == "closed" else (-1, o)] for a, o in pairs]
     width = min(5, len(listed))
-    top = [[right, *(c for c in range(len(listed)) if c != right)][:width] for right in label]
+    top = [
+        [right, *(c for c in range(len(listed)) if c != right)][:width]
+        for right in label
+    ]
     if not names:
-        listed = type(listed)(listed.mode, listed.attributes, listed.objects, listed.names)
-    columns = [[f"i{n}" for n in range(40)], ["ood"] * 40, [a for a, _ in pairs], [o for _, o in pairs], label,
-               [0] * 40, top, [1.0] * 40, [None] * 40]  # fmt: skip
+        listed = type(listed)(
+            listed.mode, listed.attributes, listed.objects, listed.names
+        )
+    columns = [
+        [f"i{n}" for n in range(40)],
+        ["ood"] * 40,
+        [a for a, _ in pairs],
+        [o for _, o in pairs],
+        label,
+        [0] * 40,
+        top,
+        [1.0] * 40,
+        [None] * 40,
+    ]
     table = pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA)
-    dataset = {"config": "furniture", "name": "x", "splits": {"ood": {"n": 40}}} | (made or {})
+    dataset = {"config": "furniture", "name": "x", "splits": {"ood": {"n": 40}}} | (
+        made or {}
+    )
     made = {"model": {"id": "m"}, "dataset": dataset, "settings": settings or {}}
     write(Predictions(table, {"ood": listed}, mode == "closed", made), path)
     return path
@@ -49,7 +71,9 @@ def test_a_set_of_ones_own_keeps_its_names(mode, tmp_path, capsys):
     for name in ATTRIBUTES:
         assert name in shown, f"the heat map lost the attribute {name}"
     for name in OBJECTS:
-        assert any(text.startswith(f"{name} ") for text in shown), f"the heat map lost the object {name}"
+        assert any(text.startswith(f"{name} ") for text in shown), (
+            f"the heat map lost the object {name}"
+        )
     assert not any("attribute 0" in text or "object 0" in text for text in shown)
 
 
@@ -60,11 +84,17 @@ def test_a_table_of_an_earlier_version_shows_numbers_where_no_set_fits(tmp_path)
 
 
 @pytest.mark.parametrize("model", ["mini", "efficientnet-lite0"])
-def test_the_shipped_results_break_down_by_name_and_against_caption_counts(model, tmp_path, capsys):
+def test_the_shipped_results_break_down_by_name_and_against_caption_counts(
+    model, tmp_path, capsys
+):
     assert cli.main(["breakdown", str(CARDS / model), "--out", str(tmp_path)]) == 0
-    assert re.search(r"laion400m +rank correlation [+-]0\.\d\d", capsys.readouterr().out)
+    assert re.search(
+        r"laion400m +rank correlation [+-]0\.\d\d", capsys.readouterr().out
+    )
     assert {path.name for path in tmp_path.iterdir()} == {
-        f"{name}.{ending}" for name in ("heat_map", "caption_counts") for ending in ("svg", "png")
+        f"{name}.{ending}"
+        for name in ("heat_map", "caption_counts")
+        for ending in ("svg", "png")
     }
     shown = words_of(tmp_path)
     assert "striped" in shown
@@ -73,10 +103,24 @@ def test_the_shipped_results_break_down_by_name_and_against_caption_counts(model
 
 @pytest.mark.parametrize(
     ("more", "said"),
-    [(["--split", "test"], "no split 'test'"), (["--kind", "attribute"], "cannot tell which attribute")],
+    [
+        (["--split", "test"], "no split 'test'"),
+        (["--kind", "attribute"], "cannot tell which attribute"),
+    ],
 )
 def test_what_a_table_cannot_tell_is_one_line(more, said, capsys, tmp_path):
-    assert cli.main(["breakdown", str(CARDS / "efficientnet-lite0"), *more, "--out", str(tmp_path)]) == 2
+    assert (
+        cli.main(
+            [
+                "breakdown",
+                str(CARDS / "efficientnet-lite0"),
+                *more,
+                "--out",
+                str(tmp_path),
+            ]
+        )
+        == 2
+    )
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
@@ -95,6 +139,13 @@ def test_tables_of_runs_with_other_settings_are_said_to_differ(tmp_path, capsys)
     ):
         folder = tmp_path / name
         folder.mkdir()
-        own_table(folder / "predictions.parquet", made=made, settings={"draft": 64} if name == "other" else {})
+        own_table(
+            folder / "predictions.parquet",
+            made=made,
+            settings={"draft": 64} if name == "other" else {},
+        )
     assert cli.main(["compare", str(tmp_path / "plain"), str(tmp_path / "other")]) == 0
-    assert "The runs differ in dataset, draft, which is part of the difference" in capsys.readouterr().out
+    assert (
+        "The runs differ in dataset, draft, which is part of the difference"
+        in capsys.readouterr().out
+    )

@@ -4,18 +4,30 @@ import numpy as np
 import pytest
 
 from aobench.analysis.constructed import constructed
-from aobench.analysis.disentanglement import EXPLAINED, dcimig, explicitness, soft_rank, split, z_diff
+from aobench.analysis.disentanglement import (
+    EXPLAINED,
+    dcimig,
+    explicitness,
+    soft_rank,
+    split,
+    z_diff,
+)
 from aobench.analysis.factor_fit import factor_fit, measures, retrieval
 from aobench.errors import UserError
 
 
 @pytest.fixture(scope="module")
 def found():
-    return {case: measures(*constructed(case)) for case in ("factored", "one_number", "entangled", "random")}
+    return {
+        case: measures(*constructed(case))
+        for case in ("factored", "one_number", "entangled", "random")
+    }
 
 
 def test_every_measure_is_given_and_explained(found):
-    assert set(EXPLAINED) | {"retrieval_chance", "n", "dimensions"} == set(found["factored"])
+    assert set(EXPLAINED) | {"retrieval_chance", "n", "dimensions"} == set(
+        found["factored"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -32,12 +44,20 @@ def test_every_measure_is_given_and_explained(found):
     ],
 )
 def test_known_answers(found, measure, factored, entangled, random):
-    for case, (low, high) in (("factored", factored), ("entangled", entangled), ("random", random)):
-        assert low <= found[case][measure] <= high, f"{measure} of the {case} case is {found[case][measure]:.3f}"
+    for case, (low, high) in (
+        ("factored", factored),
+        ("entangled", entangled),
+        ("random", random),
+    ):
+        assert low <= found[case][measure] <= high, (
+            f"{measure} of the {case} case is {found[case][measure]:.3f}"
+        )
 
 
 def test_completeness_knows_one_dimension_from_a_block(found):
-    """A factor spread evenly over 8 of 16 dimensions has 1 - log 8 / log 16 = 0.25; on one dimension 1."""
+    """A factor spread evenly over 8 of 16 dimensions has 1 - log 8 / log 16 = 0.25; on one
+    dimension 1.
+    """
     assert found["factored"]["dci_completeness"] == pytest.approx(0.25, abs=0.06)
     assert found["one_number"]["dci_completeness"] > 0.85
     assert found["random"]["dci_completeness"] < 0.02
@@ -56,13 +76,18 @@ def test_soft_rank_counts_dimensions(found):
     """One-hot blocks have 7 + 7 directions of equal variance; noise has 16; a line has 1."""
     assert found["factored"]["soft_rank"] == pytest.approx(14, abs=0.3)
     assert found["random"]["soft_rank"] == pytest.approx(16, abs=0.3)
-    assert soft_rank(np.outer(np.arange(10.0), np.ones(4))) == pytest.approx(1, abs=1e-6)
+    assert soft_rank(np.outer(np.arange(10.0), np.ones(4))) == pytest.approx(
+        1, abs=1e-6
+    )
 
 
 def test_no_composition_is_on_both_sides_and_every_value_is_fitted_on():
     _, factors = constructed("random")
     parts = split(factors)
-    sides = [{tuple(row) for row in factors[rows].tolist()} for rows in (parts.fit, parts.score)]
+    sides = [
+        {tuple(row) for row in factors[rows].tolist()}
+        for rows in (parts.fit, parts.score)
+    ]
     assert not sides[0] & sides[1]
     for k in range(2):
         assert {row[k] for row in sides[0]} == set(range(8))
@@ -113,7 +138,11 @@ def test_a_dead_dimension_harms_nothing():
     [
         (np.zeros((4, 2)), np.zeros((3, 2), int), "N x D"),
         (np.full((4, 2), np.nan), np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), "NaN"),
-        (np.zeros((4, 2)), np.array([[0, 0], [0, 1], [0, 2], [0, 3]]), "two attributes"),
+        (
+            np.zeros((4, 2)),
+            np.array([[0, 0], [0, 1], [0, 2], [0, 3]]),
+            "two attributes",
+        ),
         (np.zeros((2, 2)), np.array([[0, 0], [1, 1]]), "none can be held out"),
     ],
 )

@@ -1,4 +1,6 @@
-"""Effective generalization: the published figures, known answers, coverage, the rules for the ends, refusals."""
+"""Effective generalization: the published figures, known answers, coverage, the rules for the
+ends, refusals.
+"""
 
 import importlib.util
 from pathlib import Path
@@ -7,8 +9,8 @@ import numpy as np
 import pytest
 
 from aobench.analysis.effective import by_group, effective, fit, left_out
-from aobench.analysis.records import Record, published, read_csv, select
-from aobench.analysis.scales import SCALES, inside, transformed
+from aobench.analysis.model_accuracies import Record, published, read_csv, select
+from aobench.analysis.transforms import SCALES, inside, transformed
 from aobench.errors import UserError
 
 LARGE = 10**7  #: images, so many that counting noise is nothing
@@ -25,7 +27,8 @@ def on_a_line(transform, intercept, slope, count=12, bend=0.0, seed=0):
     x = scale.there(np.linspace(0.2, 0.8, count))
     y = intercept + slope * x + bend * rng.standard_normal(count)
     return [
-        record(f"m{i}", float(scale.back(a)), float(scale.back(b))) for i, (a, b) in enumerate(zip(x, y, strict=True))
+        record(f"m{i}", float(scale.back(a)), float(scale.back(b)))
+        for i, (a, b) in enumerate(zip(x, y, strict=True))
     ]
 
 
@@ -40,7 +43,12 @@ def test_published_table_gives_the_published_fit(clips):
     assert line.coefficients[1] == pytest.approx(1.049, abs=5e-4)
     assert line.r2 == pytest.approx(0.976, abs=5e-4)
     means = {g.name: 100 * g.rho for g in by_group(line, clips)}
-    for name, points in {"yfcc15m": -9.8, "cc12m": 1.8, "openai": -3.7, "laion400m": 2.6}.items():
+    for name, points in {
+        "yfcc15m": -9.8,
+        "cc12m": 1.8,
+        "openai": -3.7,
+        "laion400m": 2.6,
+    }.items():
         assert means[name] == pytest.approx(points, abs=0.05), name
 
 
@@ -59,7 +67,8 @@ def test_the_published_table_says_what_is_not_in_the_baseline():
     both = [r for r in published() if r.family != "CLIP"]
     found = effective(fit(select(published(), "family=CLIP"), draws=200), both)
     assert [e.in_baseline for e in found] == [False, False]
-    assert [e.extrapolated for e in found] == [True, False]  # 0.84 % ID lies below every baseline model
+    # 0.84 % ID lies below every baseline model
+    assert [e.extrapolated for e in found] == [True, False]
 
 
 @pytest.mark.parametrize("transform", SCALES)
@@ -69,21 +78,29 @@ def test_a_known_rho_is_found_on_every_scale(transform):
     expected = float(scale.back(-0.1 + 0.9 * scale.there(np.array(0.6))))
     e = effective(line, [record("x", 0.6, expected + 0.1)])[0]
     assert e.rho == pytest.approx(0.1, abs=1e-6)
-    assert e.odds_ratio == pytest.approx((e.ood / (1 - e.ood)) / (expected / (1 - expected)), rel=1e-5)
+    assert e.odds_ratio == pytest.approx(
+        (e.ood / (1 - e.ood)) / (expected / (1 - expected)), rel=1e-5
+    )
     assert e.accuracy_ratio == pytest.approx(e.ood / expected, rel=1e-5)
     assert not e.extrapolated
 
 
 def test_several_id_sets_take_away_what_one_hides():
-    """OoD depends on a second ID set: over the first alone the model looks better than it is (Shi et al. 2023)."""
+    """OoD depends on a second ID set: over the first alone the model looks better than it is
+    (Shi et al. 2023).
+    """
     rng = np.random.default_rng(0)
     back = SCALES["logit"].back
     models = []
     for i in range(20):
         a, b = rng.uniform(-1.5, 1.5, 2)
         known = {"id_other": (float(back(b)), LARGE)}
-        models.append(record(f"m{i}", float(back(a)), float(back(0.5 * a + 0.5 * b)), more=known))
-    model = record("x", 0.5, float(back(0.5)), more={"id_other": (float(back(1.0)), LARGE)})
+        models.append(
+            record(f"m{i}", float(back(a)), float(back(0.5 * a + 0.5 * b)), more=known)
+        )
+    model = record(
+        "x", 0.5, float(back(0.5)), more={"id_other": (float(back(1.0)), LARGE)}
+    )
     alone = effective(fit(models, draws=200), [model])[0]
     both = effective(fit(models, id_sets=("id", "id_other"), draws=200), [model])[0]
     assert alone.rho > 0.05
@@ -94,33 +111,57 @@ def test_leverage_flags_a_combination_that_no_baseline_model_has():
     back = SCALES["logit"].back
     values = np.linspace(-2, 2, 12)
     models = [
-        record(f"m{i}", float(back(v)), float(back(v)), more={"id_b": (float(back(v + 0.1 * (-1) ** i)), LARGE)})
+        record(
+            f"m{i}",
+            float(back(v)),
+            float(back(v)),
+            more={"id_b": (float(back(v + 0.1 * (-1) ** i)), LARGE)},
+        )
         for i, v in enumerate(values)
     ]
     odd = record("odd", 0.8, 0.5, more={"id_b": (0.2, LARGE)})
-    assert effective(fit(models, id_sets=("id", "id_b"), draws=100), [odd])[0].extrapolated
+    assert effective(fit(models, id_sets=("id", "id_b"), draws=100), [odd])[
+        0
+    ].extrapolated
 
 
 def test_nought_and_hundred_percent_follow_the_stated_rule():
-    assert inside(np.array([0.0, 0.3, 1.0]), np.array([9, 9, 9])) == pytest.approx([0.05, 0.3, 0.95])
-    assert np.isfinite(transformed("probit", np.array([0.0, 1.0]), np.array([10, 10]))).all()
+    assert inside(np.array([0.0, 0.3, 1.0]), np.array([9, 9, 9])) == pytest.approx(
+        [0.05, 0.3, 0.95]
+    )
+    assert np.isfinite(
+        transformed("probit", np.array([0.0, 1.0]), np.array([10, 10]))
+    ).all()
     line = fit(on_a_line("logit", 0, 1, bend=0.1), draws=200)
     for rate in (0.0, 1.0):
         e = effective(line, [record("end", rate, rate, n=50)])[0]
-        assert np.isfinite([e.rho, e.rho_low, e.rho_high, e.odds_ratio, e.odds_ratio_low, e.odds_ratio_high]).all()
+        assert np.isfinite(
+            [
+                e.rho,
+                e.rho_low,
+                e.rho_high,
+                e.odds_ratio,
+                e.odds_ratio_low,
+                e.odds_ratio_high,
+            ]
+        ).all()
         assert e.extrapolated
         assert e.rho_low < e.rho_high
 
 
 def test_same_seed_same_interval_and_more_images_narrower():
     line = fit(on_a_line("logit", 0, 1, bend=0.05), draws=500)
-    few, again, many = (effective(line, [record("x", 0.5, 0.6, n=n)])[0] for n in (100, 100, 100_000))
+    few, again, many = (
+        effective(line, [record("x", 0.5, 0.6, n=n)])[0] for n in (100, 100, 100_000)
+    )
     assert (few.rho_low, few.rho_high) == (again.rho_low, again.rho_high)
     assert few.rho_high - few.rho_low > many.rho_high - many.rho_low
 
 
 def test_twin_runs_count_once():
-    """Doubling every model as a twin of its run must not narrow the intervals as new models would."""
+    """Doubling every model as a twin of its run must not narrow the intervals as new models
+    would.
+    """
     models = on_a_line("logit", 0, 1, bend=0.2)
     twins = models + [record(f"{r.model}b", r.id, r.ood, run=r.model) for r in models]
     others = models + [record(f"{r.model}c", r.id, r.ood) for r in models]
@@ -133,21 +174,32 @@ def test_twin_runs_count_once():
 
 
 def test_left_out_groups_are_judged_by_the_others():
-    low = [record(f"low{i}", 0.3 + 0.1 * i, 0.1 + 0.1 * i, training="low") for i in range(4)]
+    low = [
+        record(f"low{i}", 0.3 + 0.1 * i, 0.1 + 0.1 * i, training="low")
+        for i in range(4)
+    ]
     rest = on_a_line("logit", 0, 1, bend=0.05)
-    inside_fit = next(g for g in by_group(fit(rest + low, draws=200), rest + low) if g.name == "low")
-    apart = next(g for g in left_out(rest + low, rest + low, draws=200) if g.name == "low")
+    inside_fit = next(
+        g for g in by_group(fit(rest + low, draws=200), rest + low) if g.name == "low"
+    )
+    apart = next(
+        g for g in left_out(rest + low, rest + low, draws=200) if g.name == "low"
+    )
     assert apart.rho < inside_fit.rho < 0
 
 
 def test_intervals_cover_a_known_rho():
-    """A quick form of benchmarks/effective_coverage.py: 150 draws, so between 88 % and 99.5 % is all it can tell."""
+    """A quick form of benchmarks/effective_coverage.py: 150 draws, so between 88 % and 99.5 % is
+    all it can tell.
+    """
     path = Path(__file__).parents[2] / "benchmarks" / "effective_coverage.py"
     spec = importlib.util.spec_from_file_location("effective_coverage", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     for name, (held, _) in module.coverage(15, 0.2, 2000, "logit", 150).items():
-        assert 132 <= held <= 149, f"{name}: {held} of 150 intervals of 95 % held the true rho"
+        assert 132 <= held <= 149, (
+            f"{name}: {held} of 150 intervals of 95 % held the true rho"
+        )
 
 
 def test_too_few_or_equal_baseline_models_are_refused():
@@ -172,14 +224,20 @@ HEAD = "model,family,training_set,id,n_id,ood,n_ood\n"
         (HEAD + "a,f,t,0.5,0,0.4,100\n", "column n_id is '0'"),
         (HEAD + "a,f,t,0.5,9,0.4,9\na,f,t,0.5,9,0.4,9\n", "'a' more than once"),
         (HEAD + "a,f,t,0.5,9,0.4,9,0.9\n", "line 2: 8 fields where the header has 7"),
-        (HEAD.replace("\n", ",id\n") + "a,f,t,0.5,9,0.4,9,0.9\n", "names the column 'id' twice"),
+        (
+            HEAD.replace("\n", ",id\n") + "a,f,t,0.5,9,0.4,9,0.9\n",
+            "names the column 'id' twice",
+        ),
         (HEAD + "a,f,t,0.5,nan,0.4,9\n", "column n_id is 'nan'"),
         (HEAD + 'a,f,t,0.5,"50,000",0.4,9\n', "column n_id is '50,000'"),
         (HEAD + "a,f,t,0.5,1e9,0.4,9\n", "is '1e9'"),
         (HEAD + "a,f,t,inf,9,0.4,9\n", "column id is 'inf', not a number"),
         (HEAD + " ,f,t,0.5,9,0.4,9\n", "line 2: column model is empty"),
         (HEAD + "a,f,t,0.5,9,0.4,9\na ,f,t,0.5,9,0.4,9\n", "'a' more than once"),
-        (HEAD.replace("\n", ",id_b\n") + "a,f,t,0.5,9,0.4,9,0.9\n", "lacks the column.*n_id_b"),
+        (
+            HEAD.replace("\n", ",id_b\n") + "a,f,t,0.5,9,0.4,9,0.9\n",
+            "lacks the column.*n_id_b",
+        ),
         ("model,id\na,0.5\n", "lacks the column"),
         (HEAD, "lists no models"),
     ],

@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aobench.analysis.breakdown import Cells, against_counts, caption_counts, counts_figure, heat_map
+from aobench.analysis.breakdown import (
+    Cells,
+    against_counts,
+    caption_counts,
+    counts_figure,
+    heat_map,
+)
 from aobench.analysis.constructed import constructed
 from aobench.cli import main
 from aobench.errors import UserError
@@ -19,10 +25,20 @@ def result(model, known, novel, kind="clip", fingerprint="a"):
     split = {"n": 500, "composition_top1": novel, "object_top1": novel}
     return {
         "model": {"id": model, "kind": kind, "notes": {}},
-        "dataset": {"name": "imagenet_ao", "config": "mini", "splits": {"ood": {"fingerprint": fingerprint}}},
-        "templates": None, "candidates": {},
-        "figures": {"splits": {"id": split | {"composition_top1": known, "object_top1": known}, "ood": split}},
-    }  # fmt: skip
+        "dataset": {
+            "name": "imagenet_ao",
+            "config": "mini",
+            "splits": {"ood": {"fingerprint": fingerprint}},
+        },
+        "templates": None,
+        "candidates": {},
+        "figures": {
+            "splits": {
+                "id": split | {"composition_top1": known, "object_top1": known},
+                "ood": split,
+            }
+        },
+    }
 
 
 @pytest.fixture
@@ -30,7 +46,9 @@ def results(tmp_path):
     paths = []
     for i in range(5):
         path = tmp_path / f"r{i}.json"
-        path.write_text(json.dumps(result(f"model {i} <b>", 0.3 + 0.1 * i, 0.2 + 0.1 * i)))
+        path.write_text(
+            json.dumps(result(f"model {i} <b>", 0.3 + 0.1 * i, 0.2 + 0.1 * i))
+        )
         paths.append(str(path))
     return paths
 
@@ -58,11 +76,27 @@ def test_figures_have_the_same_bytes_each_time(tmp_path):
     for folder in ("a", "b"):
         assert main(["effective", "--out", str(tmp_path / folder)]) == 0
     for name in ("scatter.svg", "scatter.png", "by_group.svg", "scatter.html"):
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+        assert (tmp_path / "a" / name).read_bytes() == (
+            tmp_path / "b" / name
+        ).read_bytes(), name
 
 
 def test_results_of_the_runner_and_names_with_markup(tmp_path, results, capsys):
-    assert main(["effective", *results, "--baseline", "all", "--out", str(tmp_path / "out"), "--by", "family"]) == 0
+    assert (
+        main(
+            [
+                "effective",
+                *results,
+                "--baseline",
+                "all",
+                "--out",
+                str(tmp_path / "out"),
+                "--by",
+                "family",
+            ]
+        )
+        == 0
+    )
     assert "5 models in 5 independent runs" in capsys.readouterr().out
     page = (tmp_path / "out" / "scatter.html").read_text()
     assert "model 0 &lt;b&gt;" in page
@@ -74,7 +108,10 @@ def test_incomparable_results_are_said_to_be(results, capsys):
     with open(results[0], "w") as stream:
         json.dump(content, stream)
     assert main(["effective", *results, "--baseline", "all"]) == 0
-    assert "the results differ in dataset: they are not comparable" in capsys.readouterr().out
+    assert (
+        "the results differ in dataset: they are not comparable"
+        in capsys.readouterr().out
+    )
 
 
 def test_other_pixels_of_the_same_set_are_only_noted(results, capsys):
@@ -106,24 +143,47 @@ CARDS = Path(__file__).parents[2] / "model_cards"
 
 
 def test_compare_prints_intervals_chance_and_that_the_lists_differ(capsys):
-    assert main(["compare", str(CARDS / "mini"), str(CARDS / "efficientnet-lite0"), "--kind", "object"]) == 0
+    assert (
+        main(
+            [
+                "compare",
+                str(CARDS / "mini"),
+                str(CARDS / "efficientnet-lite0"),
+                "--kind",
+                "object",
+            ]
+        )
+        == 0
+    )
     text = capsys.readouterr().out
-    assert re.search(r"mini: 94\.57 % \[93\.\d\d, 95\.\d\d\], chance 0\.91 % of 550 closed candidates", text)
-    assert re.search(r"efficientnet-lite0: 24\.84 % \[2\d\.\d\d, 2\d\.\d\d\], chance 0\.91 % of 110 objects cand", text)
+    assert re.search(
+        r"mini: 94\.57 % \[93\.\d\d, 95\.\d\d\], chance 0\.91 % of 550 closed candidates",
+        text,
+    )
+    assert re.search(
+        r"efficientnet-lite0: 24\.84 % \[2\d\.\d\d, 2\d\.\d\d\], chance 0\.91 % of 110 objects "
+        r"cand",
+        text,
+    )
     assert "The candidate lists differ" in text
     assert "p < 1e-300" in text
     assert main(["compare", str(CARDS / "mini"), str(CARDS / "mini")]) == 0
     assert "lists differ" not in capsys.readouterr().out
 
 
-def test_folders_are_taken_for_their_results_and_empty_ones_skipped(results, tmp_path, capsys):
+def test_folders_are_taken_for_their_results_and_empty_ones_skipped(
+    results, tmp_path, capsys
+):
     folders = []
     for path in map(Path, results):
         folder = tmp_path / path.stem
         folder.mkdir()
         folders.append(str(path.rename(folder / "results.json").parent))
     (tmp_path / "embeddings").mkdir()
-    assert main(["effective", *folders, str(tmp_path / "embeddings"), "--baseline", "all"]) == 0
+    assert (
+        main(["effective", *folders, str(tmp_path / "embeddings"), "--baseline", "all"])
+        == 0
+    )
     printed = capsys.readouterr().out
     assert "5 models in 5 independent runs" in printed
     assert f"Skipped: {tmp_path / 'embeddings'} holds no results.json" in printed
@@ -139,7 +199,9 @@ def test_few_runs_are_marked_and_the_figures_say_which_accuracy(tmp_path, capsys
     printed = capsys.readouterr().out
     assert "Object accuracy of 68 models, 50,000 ID and 46,092 OoD images." in printed
     for name, few in (("cc12m", True), ("yfcc15m", True), ("laion400m", False)):
-        line = next(line for line in printed.splitlines() if line.strip().startswith(f"{name} "))
+        line = next(
+            line for line in printed.splitlines() if line.strip().startswith(f"{name} ")
+        )
         assert line.endswith("few runs") == few, line
     groups = (tmp_path / "by_group.svg").read_text()
     assert "cc12m (n = 2, r = 1)*" in groups
@@ -151,7 +213,7 @@ def test_few_runs_are_marked_and_the_figures_say_which_accuracy(tmp_path, capsys
 
 
 def test_intervals_use_the_independent_images_where_a_result_tells_them(tmp_path):
-    from aobench.analysis.records import images_shown, read_results
+    from aobench.analysis.model_accuracies import images_shown, read_results
 
     content = result("m", 0.5, 0.4)
     for split in content["figures"]["splits"].values():
@@ -164,15 +226,20 @@ def test_intervals_use_the_independent_images_where_a_result_tells_them(tmp_path
 
 
 def test_absent_classes_and_absent_series_are_told():
-    right = dict.fromkeys(list(caption_counts()["cc3m"])[:20], (3, 9)) | {"no such class": (1, 9)}
+    right = dict.fromkeys(list(caption_counts()["cc3m"])[:20], (3, 9)) | {
+        "no such class": (1, 9)
+    }
     figure, _ = counts_figure(right, "title")
     assert "1 of 21 objects left out" in figure.get_suptitle()
     from aobench.study.collecting import BUNDLED, read
-    from aobench.study.figures import correlations
+    from aobench.study.plots import correlations
     from aobench.study.summary import Study
 
     axes = correlations(Study(read(BUNDLED))).axes[0]
-    assert "absent, for it is the same in all runs: z_diff of attribute + object classifier" in axes.get_xlabel()
+    assert (
+        "absent, for it is the same in all runs: z_diff of attribute + object classifier"
+        in axes.get_xlabel()
+    )
 
 
 def test_disentangle_names_limit_where_the_images_are_others(tmp_path):
@@ -185,7 +252,12 @@ def test_disentangle_names_limit_where_the_images_are_others(tmp_path):
 
 def test_disentangle_reads_an_npz(tmp_path, capsys):
     z, factors = constructed("factored", 4, 4, 8)
-    np.savez(tmp_path / "z.npz", embeddings=z, attributes=factors[:, 0], objects=factors[:, 1])
+    np.savez(
+        tmp_path / "z.npz",
+        embeddings=z,
+        attributes=factors[:, 0],
+        objects=factors[:, 1],
+    )
     assert main(["disentangle", str(tmp_path / "z.npz")]) == 0
     assert re.search(r"factor_r2 +0\.99", capsys.readouterr().out)
     np.savez(tmp_path / "bad.npz", embeddings=z)
@@ -197,18 +269,26 @@ def test_disentangle_reads_the_runners_shards(tmp_path, capsys):
     import torch
 
     from aobench.evaluation.data import Source, open_splits
-    from aobench.evaluation.store import Store
+    from aobench.evaluation.embedding_store import Store
 
     [split] = open_splits(Source("mini"), ("ood",), limit=300)
     from aobench.analysis import embeddings
 
-    key = {"what": "images", "kind": "clip", "revision": "r", "fingerprint": split.fingerprint, "split": "ood"}
+    key = {
+        "what": "images",
+        "kind": "clip",
+        "revision": "r",
+        "fingerprint": split.fingerprint,
+        "split": "ood",
+    }
     store = Store(tmp_path, key, 300, 128)
     a, o = torch.tensor(split.attributes), torch.tensor(split.objects)
     z = torch.cat([torch.eye(24)[a], torch.eye(110)[o]], dim=1)
     for shard in range(len(store)):
         rows = store.items(shard)
-        store.write(shard, z[rows.start : rows.stop], {0: "broken"} if shard == 0 else None)
+        store.write(
+            shard, z[rows.start : rows.stop], {0: "broken"} if shard == 0 else None
+        )
     [(path, found)] = embeddings.image_stores(tmp_path)
     table = embeddings.read_store(path, found, [split])
     assert table.left_out == 1
@@ -224,7 +304,15 @@ def test_disentangle_reads_the_runners_shards(tmp_path, capsys):
 def test_heat_map_says_what_it_leaves_out():
     rng = np.random.default_rng(0)
     n = rng.integers(0, 3, (4, 80))
-    figure = heat_map(Cells(np.minimum(n, 1), n, [f"a{i}" for i in range(4)], [f"o{i}" for i in range(80)]), "title")
+    figure = heat_map(
+        Cells(
+            np.minimum(n, 1),
+            n,
+            [f"a{i}" for i in range(4)],
+            [f"o{i}" for i in range(80)],
+        ),
+        "title",
+    )
     assert "20 objects left out, evenly" in figure.get_suptitle()
 
 
@@ -232,7 +320,10 @@ def test_caption_counts_are_those_of_a_thousand_classes():
     counts = caption_counts()
     assert set(counts) == {"cc3m", "cc12m", "yfcc15m", "laion400m"}
     assert {len(c) for c in counts.values()} == {1000}
-    right = {name: (min(9, int(np.log10(c + 1))), 9) for name, c in list(counts["laion400m"].items())[:60]}
+    right = {
+        name: (min(9, int(np.log10(c + 1))), 9)
+        for name, c in list(counts["laion400m"].items())[:60]
+    }
     _, fits = counts_figure(right, "title")
     assert fits["laion400m"].spearman > 0.9
     assert fits["laion400m"].low > fits["cc3m"].low

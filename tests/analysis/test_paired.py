@@ -1,4 +1,6 @@
-"""Paired comparison: McNemar against scipy's own count, the bootstrap over compositions, refusals."""
+"""Paired comparison: McNemar against scipy's own count, the bootstrap over compositions,
+refusals.
+"""
 
 import numpy as np
 import pyarrow as pa
@@ -7,25 +9,40 @@ from scipy.stats import binomtest
 
 from aobench.analysis.paired import compare, compare_tables
 from aobench.errors import UserError
-from aobench.evaluation.candidates import Candidates
-from aobench.evaluation.table import SCHEMA, Predictions
+from aobench.results.candidates import Candidates
+from aobench.results.predictions import SCHEMA, Predictions
 
 PAIRS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
 def table(first, ids=None, names=("red cup", "red hat", "blue cup", "blue hat")):
-    """Predictions of 8 images, two a composition; ``first``: the candidate answered, None for an unreadable image."""
+    """Predictions of 8 images, two a composition; ``first``: the candidate answered, None for an
+    unreadable image.
+    """
     ids = ids or [f"image{i}" for i in range(len(first))]
     rows = [
         {
-            "sample_id": sample, "split": "ood", "attribute": PAIRS[i // 2][0], "object": PAIRS[i // 2][1],
+            "sample_id": sample,
+            "split": "ood",
+            "attribute": PAIRS[i // 2][0],
+            "object": PAIRS[i // 2][1],
             "label": i // 2,
-            "rank": 0, "top": [] if answer is None else [answer], "margin": 0.0, "error": None,
+            "rank": 0,
+            "top": [] if answer is None else [answer],
+            "margin": 0.0,
+            "error": None,
         }
         for i, (sample, answer) in enumerate(zip(ids, first, strict=True))
-    ]  # fmt: skip
-    listed = Candidates("closed", tuple(a for a, _ in PAIRS), tuple(o for _, o in PAIRS), names)
-    return Predictions(pa.Table.from_pylist(rows, schema=SCHEMA), {"ood": listed}, True, {"model": {"id": "m"}})
+    ]
+    listed = Candidates(
+        "closed", tuple(a for a, _ in PAIRS), tuple(o for _, o in PAIRS), names
+    )
+    return Predictions(
+        pa.Table.from_pylist(rows, schema=SCHEMA),
+        {"ood": listed},
+        True,
+        {"model": {"id": "m"}},
+    )
 
 
 RIGHT = [0, 0, 1, 1, 2, 2, 3, 3]
@@ -56,7 +73,9 @@ def test_images_that_rise_and_fall_together_widen_the_interval():
     assert clustered.high - clustered.low > 5 * max(spread.high - spread.low, 0.01)
 
 
-@pytest.mark.parametrize(("kind", "expected"), [("composition", 0.5), ("attribute", 0.75), ("object", 0.625)])
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("composition", 0.5), ("attribute", 0.75), ("object", 0.625)]
+)
 def test_tables_are_compared_by_sample_id(kind, expected):
     # Of 8 images: 4 right, 1 wrong in the attribute, 2 in the object, 1 unreadable.
     answers = [0, 2, 1, 0, 2, 3, 3, None]
@@ -71,9 +90,14 @@ def test_tables_are_compared_by_sample_id(kind, expected):
 
 def test_unlike_images_and_candidates_are_refused():
     with pytest.raises(UserError, match="do not hold the same images of ood: 2"):
-        compare_tables(table(RIGHT), table(RIGHT, ids=[*(f"image{i}" for i in range(7)), "other"]))
+        compare_tables(
+            table(RIGHT), table(RIGHT, ids=[*(f"image{i}" for i in range(7)), "other"])
+        )
     with pytest.raises(UserError, match="different candidates"):
-        compare_tables(table(RIGHT), table(RIGHT, names=("red cup", "red hat", "blue cup", "blue cap")))
+        compare_tables(
+            table(RIGHT),
+            table(RIGHT, names=("red cup", "red hat", "blue cup", "blue cap")),
+        )
     with pytest.raises(UserError, match="no split 'id'"):
         compare_tables(table(RIGHT), table(RIGHT), split="id")
     with pytest.raises(UserError, match="unknown kind"):

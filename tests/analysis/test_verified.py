@@ -1,4 +1,6 @@
-"""Results that someone edited, merged, cut or mixed up: one line from one reader, whichever verb reads them."""
+"""Results that someone edited, merged, cut or mixed up: one line from one reader, whichever verb
+reads them.
+"""
 
 import json
 import shutil
@@ -8,7 +10,7 @@ import pytest
 
 import aobench.cli as cli
 from aobench.errors import UserError
-from aobench.evaluation.results_json import (
+from aobench.results.results_json import (
     chosen_settings,
     comparable_settings,
     model_family,
@@ -45,25 +47,49 @@ NAN = float("nan")
 DAMAGES = {
     "NaN": (_ood(composition_top1=NAN), "NaN is not a number of JSON"),
     "infinity": (_ood(composition_top1=-float("inf")), "-Infinity is not a number"),
-    "percent": (_ood(composition_top1=94.09), "figures.splits.ood.composition_top1 is 94.09.*in percent"),
+    "percent": (
+        _ood(composition_top1=94.09),
+        "figures.splits.ood.composition_top1 is 94.09.*in percent",
+    ),
     "below 0": (_ood(object_top1=-0.1), "object_top1 is -0.1, not a fraction"),
-    "a bound above 1": (_ood(composition_top1_high=1.5), "composition_top1_high is 1.5"),
+    "a bound above 1": (
+        _ood(composition_top1_high=1.5),
+        "composition_top1_high is 1.5",
+    ),
     "text": (_ood(composition_top1="0.94"), "composition_top1 is '0.94', not a number"),
     "null": (_ood(composition_top1=None), "composition_top1 is missing, not a number"),
     "true": (_ood(composition_top1=True), "composition_top1 is True, not a number"),
-    "a list": (_ood(composition_top1=[0.9]), r"composition_top1 is \[0.9\], not a number"),
+    "a list": (
+        _ood(composition_top1=[0.9]),
+        r"composition_top1 is \[0.9\], not a number",
+    ),
     "half an image": (_ood(n=4400.5), "n is 4400.5, not a whole number"),
     "no images": (_ood(n=0), "n is 0, not a whole number of at least 1"),
     "n absent": (_ood(n=KeyError), "n is missing"),
-    "effective images below 0": (_ood(composition_top1_effective_n=-3), "effective_n is -3, not a number of im"),
+    "effective images below 0": (
+        _ood(composition_top1_effective_n=-3),
+        "effective_n is -3, not a number of im",
+    ),
     "figures are a list": (_top(figures=[]), r"figures is \[\], not an object"),
     "no splits": (_top(figures={"splits": {}}), "has no figures of any split"),
-    "a split is a number": (_top(figures={"splits": {"id": 0.9}}), "figures.splits.id is 0.9, not an object"),
+    "a split is a number": (
+        _top(figures={"splits": {"id": 0.9}}),
+        "figures.splits.id is 0.9, not an object",
+    ),
     "model is a name": (_top(model="mini"), "model is 'mini', not an object"),
-    "model without id": (_top(model={"kind": "clip"}), "model.id is missing, not a name"),
-    "model of no name": (_top(model={"id": " ", "kind": "clip"}), "model.id is ' ', not a name"),
+    "model without id": (
+        _top(model={"kind": "clip"}),
+        "model.id is missing, not a name",
+    ),
+    "model of no name": (
+        _top(model={"id": " ", "kind": "clip"}),
+        "model.id is ' ', not a name",
+    ),
     "dataset null": (_top(dataset=None), "dataset is missing, not an object"),
-    "splits a list": (_top(dataset={"config": "mini", "splits": ["id"]}), "dataset.splits is"),
+    "splits a list": (
+        _top(dataset={"config": "mini", "splits": ["id"]}),
+        "dataset.splits is",
+    ),
     "fingerprint a number": (
         _top(dataset={"config": "mini", "splits": {"id": {"fingerprint": 3, "n": 1}}}),
         "dataset.splits.id.fingerprint is no text",
@@ -88,7 +114,16 @@ def test_a_result_of_another_shape_is_one_line(damage, tmp_path, capsys):
         ["effective", str(tmp_path), "--baseline", "all"],
         ["card", str(tmp_path), "--out", str(tmp_path / "out"), "--dataset", "a/b"],
         ["leaderboard", str(tmp_path), "--out", str(tmp_path / "out")],
-        ["submit", str(tmp_path), "--to", "a/b", "--dataset", "c/d", "--benchmark", "mini"],
+        [
+            "submit",
+            str(tmp_path),
+            "--to",
+            "a/b",
+            "--dataset",
+            "c/d",
+            "--benchmark",
+            "mini",
+        ],
     ):
         assert cli.main(words) == 2, f"{words[0]} took a result with {damage}"
         assert capsys.readouterr().err.count("\n") == 1
@@ -114,7 +149,9 @@ def test_a_file_that_is_no_result_is_one_line(text, tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_effective_refuses_figures_that_are_not_those_of_the_table_beside_them(tmp_path, capsys):
+def test_effective_refuses_figures_that_are_not_those_of_the_table_beside_them(
+    tmp_path, capsys
+):
     copy = shutil.copytree(CARDS / "mini", tmp_path / "mini")
     result = content()
     result["figures"]["splits"]["ood"]["composition_top1"] = 0.99
@@ -127,9 +164,14 @@ def test_effective_refuses_figures_that_are_not_those_of_the_table_beside_them(t
 def test_a_result_that_is_named_twice_is_refused(verb, tmp_path, capsys):
     link = tmp_path / "link"
     link.symlink_to(CARDS / "mini")
-    more = {"effective": ["--baseline", "all"], "leaderboard": ["--out", str(tmp_path / "out")]}.get(verb, [])
+    more = {
+        "effective": ["--baseline", "all"],
+        "leaderboard": ["--out", str(tmp_path / "out")],
+    }.get(verb, [])
     for second in (CARDS / "mini", CARDS / "mini" / "predictions.parquet", link):
-        assert cli.main([verb, str(CARDS / "mini"), str(second), *more]) == 2, f"{verb} took one result twice"
+        assert cli.main([verb, str(CARDS / "mini"), str(second), *more]) == 2, (
+            f"{verb} took one result twice"
+        )
         assert "are the same result; name it once" in capsys.readouterr().err
 
 
@@ -142,7 +184,10 @@ def test_a_result_that_is_named_twice_is_refused(verb, tmp_path, capsys):
         (lambda r: r["model"].update(dtype="bfloat16"), "dtype"),
         (lambda r: r["templates"].update(hash="another"), "prompts"),
         (lambda r: r["candidates"]["ood"].update(hash="another"), "candidates"),
-        (lambda r: r["dataset"]["splits"]["ood"].update(fingerprint="another"), "dataset"),
+        (
+            lambda r: r["dataset"]["splits"]["ood"].update(fingerprint="another"),
+            "dataset",
+        ),
         (lambda r: r["dataset"]["splits"].pop("id"), "dataset"),
     ],
 )
@@ -163,12 +208,20 @@ def test_a_set_is_known_by_its_fingerprint_and_not_by_its_name():
 def test_results_of_earlier_versions_chose_nothing():
     assert unlike_settings([content(), content() | {"settings": {}}]) == []
     assert chosen_settings(content()) == ""
-    assert chosen_settings({"settings": {"draft": 64, "compile": True, "attention": None}}) == "--draft 64, --compile"
+    assert (
+        chosen_settings({"settings": {"draft": 64, "compile": True, "attention": None}})
+        == "--draft 64, --compile"
+    )
 
 
 def test_the_readmes_command_over_supervised_models_works(tmp_path, capsys):
-    """The shipped result of EfficientNet-Lite0 is of a supervised model; three of its kind give a line."""
-    assert [model_family(content(name)) for name in ("mini", "efficientnet-lite0")] == ["clip", "supervised"]
+    """The shipped result of EfficientNet-Lite0 is of a supervised model; three of its kind give
+    a line.
+    """
+    assert [model_family(content(name)) for name in ("mini", "efficientnet-lite0")] == [
+        "clip",
+        "supervised",
+    ]
     for number, name in enumerate(("efficientnet-lite0",) * 3 + ("mini",)):
         result = content(name)
         result["model"]["id"] = f"model {number}"

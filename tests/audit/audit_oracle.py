@@ -1,4 +1,5 @@
-"""A slow, obvious, independent count: regular expressions over Python strings, one caption after the other.
+"""A slow, obvious, independent count: regular expressions over Python strings, one caption after
+the other.
 
 It shares nothing with the product but the list of each name's forms, which has its own test.
 """
@@ -29,24 +30,36 @@ def one_form(caption: str) -> str:
     text, before = caption, ""
     while text != before:  # "&amp;quot;" is encoded twice
         before = text
-        text = re.sub(r"&(#x?[0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);", lambda m: html.unescape(m[0]), text)
+        text = re.sub(
+            r"&(#x?[0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);",
+            lambda m: html.unescape(m[0]),
+            text,
+        )
     text = "".join(map(usual, INVISIBLE.sub("", text)))
     text = unicodedata.normalize("NFC", text).replace("\u0130", "i")
     return unicodedata.normalize("NFC", text.casefold())
 
 
 def plain(caption: str) -> str:
-    """One form; word characters stay, soft gaps become one space, a gap with anything else becomes " | "."""
+    """One form; word characters stay, soft gaps become one space, a gap with anything else
+    becomes " | ".
+    """
     out = []
     for c in one_form(caption):
         if c.isalnum() or unicodedata.category(c)[0] == "M":
             out.append(c)
         else:
             out.append(" " if c.isspace() or c in SOFT else "|")
-    return " " + re.sub(r" *[ |]*\|[ |]* *", " | ", re.sub(" +", " ", "".join(out))).strip() + " "
+    return (
+        " "
+        + re.sub(r" *[ |]*\|[ |]* *", " | ", re.sub(" +", " ", "".join(out))).strip()
+        + " "
+    )
 
 
-def occurrences(text: str, forms: Mapping[tuple[str, ...], bool]) -> list[tuple[int, int, bool]]:
+def occurrences(
+    text: str, forms: Mapping[tuple[str, ...], bool]
+) -> list[tuple[int, int, bool]]:
     """(start, end, as written) of each place in ``text`` (from `plain`) where a form stands."""
     places = {}
     for sequence, written in forms.items():
@@ -70,13 +83,29 @@ def in_caption(
 ) -> dict[str, set[tuple[int, int]]]:
     """The pairs (attribute, object) that one caption shows, by rule."""
     text = plain(caption)
-    a_found = [(i, *place) for i, forms in enumerate(attributes) for place in occurrences(text, forms)]
-    o_found = [(i, *place) for i, forms in enumerate(objects) for place in occurrences(text, forms)]
+    a_found = [
+        (i, *place)
+        for i, forms in enumerate(attributes)
+        for place in occurrences(text, forms)
+    ]
+    o_found = [
+        (i, *place)
+        for i, forms in enumerate(objects)
+        for place in occurrences(text, forms)
+    ]
     a_spans = {(s, e) for _, s, e, _ in a_found}
     o_spans = {(s, e) for _, s, e, _ in o_found}
     a_live = [a for a in a_found if not any(inside(a[1:3], span) for span in o_spans)]
-    o_live = [o for o in o_found if not any(inside(o[1:3], span) for span in a_spans | o_spans)]
-    seen: dict[str, set[tuple[int, int]]] = {"words": set(), "adjacent": set(), "adjacent-forms": set()}
+    o_live = [
+        o
+        for o in o_found
+        if not any(inside(o[1:3], span) for span in a_spans | o_spans)
+    ]
+    seen: dict[str, set[tuple[int, int]]] = {
+        "words": set(),
+        "adjacent": set(),
+        "adjacent-forms": set(),
+    }
     for a, a_start, a_end, a_written in a_live:
         for o, o_start, o_end, o_written in o_live:
             if a_end < o_start or o_end < a_start:
@@ -90,18 +119,30 @@ def in_caption(
 
 def by_words(captions: Iterable[str], vocabulary) -> dict[str, Counter]:
     """Captions by pair, for the three rules of whole words."""
-    counts: dict[str, Counter] = {"words": Counter(), "adjacent": Counter(), "adjacent-forms": Counter()}
-    # Only names of which a first word stands in the caption can occur; that alone makes it bearable.
+    counts: dict[str, Counter] = {
+        "words": Counter(),
+        "adjacent": Counter(),
+        "adjacent-forms": Counter(),
+    }
+    # Only names of which a first word stands in the caption can occur; that alone makes it
+    # bearable.
     first: dict[str, set[tuple[str, int]]] = {}
-    for kind, every in (("a", vocabulary.attribute_forms), ("o", vocabulary.object_forms)):
+    for kind, every in (
+        ("a", vocabulary.attribute_forms),
+        ("o", vocabulary.object_forms),
+    ):
         for i, forms in enumerate(every):
             for sequence in forms:
                 first.setdefault(sequence[0], set()).add((kind, i))
     for caption in captions:
-        near = set().union(*(first.get(word, set()) for word in set(plain(caption).split())))
+        near = set().union(
+            *(first.get(word, set()) for word in set(plain(caption).split()))
+        )
         a_near, o_near = ([sorted(i for k, i in near if k == kind)] for kind in "ao")
         found = in_caption(
-            caption, [vocabulary.attribute_forms[i] for i in a_near[0]], [vocabulary.object_forms[i] for i in o_near[0]]
+            caption,
+            [vocabulary.attribute_forms[i] for i in a_near[0]],
+            [vocabulary.object_forms[i] for i in o_near[0]],
         )
         for rule, pairs in found.items():
             counts[rule].update((a_near[0][a], o_near[0][o]) for a, o in pairs)
@@ -109,7 +150,9 @@ def by_words(captions: Iterable[str], vocabulary) -> dict[str, Counter]:
 
 
 def by_authors(captions: Sequence[str], vocabulary) -> Counter:
-    """Captions by pair, by the notebook's test: the first two words of the label are both in the caption."""
+    """Captions by pair, by the notebook's test: the first two words of the label are both in the
+    caption.
+    """
     counts: Counter = Counter()
     lowered = [caption.lower() for caption in captions]
     holds: dict[str, set[int]] = {}

@@ -15,8 +15,8 @@ import pytest
 
 from aobench.audit.api import audit
 from aobench.audit.files import expand
-from aobench.audit.names import Vocabulary, published
-from aobench.audit.results import load
+from aobench.audit.output import load
+from aobench.audit.vocabulary import Vocabulary, published
 from aobench.cli import main
 from aobench.errors import UserError
 
@@ -68,7 +68,9 @@ DAMAGES = {
     "other totals": other_totals,
     "counts swapped": lambda parts: swap(parts, "parquet"),
     "parts swapped": lambda parts: (swap(parts, "parquet"), swap(parts, "json")),
-    "nested deep": lambda parts: sorted(parts.glob("*.json"))[0].write_text("[" * 100_000),
+    "nested deep": lambda parts: sorted(parts.glob("*.json"))[0].write_text(
+        "[" * 100_000
+    ),
     "a list": lambda parts: sorted(parts.glob("*.json"))[0].write_text("[]"),
     "empty": lambda parts: sorted(parts.glob("*.json"))[0].write_text(""),
 }
@@ -160,7 +162,9 @@ def test_an_audit_without_digests_is_checked_by_its_shape(tmp_path, captions):
         table.drop_columns(["count"]),
     ):
         pq.write_table(other, out / "counts-words.parquet")
-        with pytest.raises(UserError, match=r"counts-words.parquet is not as the audit wrote it"):
+        with pytest.raises(
+            UserError, match=r"counts-words.parquet is not as the audit wrote it"
+        ):
             load(out)
 
 
@@ -184,7 +188,9 @@ def test_sizes_out_of_reason_are_one_line(tmp_path, captions, options):
         audit(captions, tmp_path / "out", vocabulary=NAMES, **options)
 
 
-def test_tallies_that_no_machine_holds_are_refused_before_they_are_made(tmp_path, captions):
+def test_tallies_that_no_machine_holds_are_refused_before_they_are_made(
+    tmp_path, captions
+):
     with pytest.raises(UserError, match="GB of memory"):
         audit(
             captions,
@@ -197,24 +203,41 @@ def test_tallies_that_no_machine_holds_are_refused_before_they_are_made(tmp_path
 
 
 @pytest.mark.parametrize(
-    "options", [["--draws", "1000000000"], ["--at", "0"], ["--at", "-3"], ["--seed", "-1"]]
+    "options",
+    [["--draws", "1000000000"], ["--at", "0"], ["--at", "-3"], ["--seed", "-1"]],
 )
 def test_draws_out_of_reason_are_one_line(tmp_path, captions, capsys, options):
     audit(captions, tmp_path / "out", vocabulary=NAMES)
-    assert main(["diversity", str(tmp_path / "out"), *options, "--out", str(tmp_path / "d")]) == 2
+    assert (
+        main(
+            ["diversity", str(tmp_path / "out"), *options, "--out", str(tmp_path / "d")]
+        )
+        == 2
+    )
     assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_thresholds_out_of_reason_are_one_line(tmp_path, captions, capsys):
     for value in ("-1", str(10**30)):
         assert (
-            main(["audit", str(captions), "--out", str(tmp_path / "out"), "--threshold", value])
+            main(
+                [
+                    "audit",
+                    str(captions),
+                    "--out",
+                    str(tmp_path / "out"),
+                    "--threshold",
+                    value,
+                ]
+            )
             == 2
         )
         assert "--threshold takes" in capsys.readouterr().err
 
 
-def test_links_that_lead_back_and_names_that_no_file_has_are_one_line(tmp_path, captions):
+def test_links_that_lead_back_and_names_that_no_file_has_are_one_line(
+    tmp_path, captions
+):
     (tmp_path / "in" / "loop.txt").symlink_to("loop.txt")
     with pytest.raises(UserError, match=r"loop.txt cannot be read: Too many levels"):
         audit(captions, tmp_path / "out", vocabulary=NAMES)

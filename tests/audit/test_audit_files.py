@@ -1,4 +1,6 @@
-"""What users' folders really hold: packed, damaged and doubled files, lists of captions, object stores, bad places."""
+"""What users' folders really hold: packed, damaged and doubled files, lists of captions, object
+stores, bad places.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ from loopback_s3 import S3
 import imagenet_ao
 from aobench.audit.api import alone_in, audit
 from aobench.audit.files import BadFileError, expand
-from aobench.audit.names import Vocabulary
 from aobench.audit.readers import read_chunks
+from aobench.audit.vocabulary import Vocabulary
 from aobench.cli import main
 from aobench.errors import UserError
 
@@ -29,7 +31,11 @@ NAMES = Vocabulary(("red", "wooden"), ("bus", "bench"))
 
 
 def texts_of(path, **options):
-    return [chunk.text(i) for chunk in read_chunks(str(path), **options) for i in range(len(chunk))]
+    return [
+        chunk.text(i)
+        for chunk in read_chunks(str(path), **options)
+        for i in range(len(chunk))
+    ]
 
 
 def tar_of(samples: dict[str, bytes], path: Path) -> Path:
@@ -47,7 +53,10 @@ def test_zstandard_is_unpacked(tmp_path, name):
     if name == "c.tar":
         tar_of({"0.txt": b"a red bus", "1.txt": b"wooden benches"}, plain)
     else:
-        lines = {"txt": "a red bus\nwooden benches\n", "jsonl": '{"text": "a red bus"}\n{"text": "wooden benches"}\n'}
+        lines = {
+            "txt": "a red bus\nwooden benches\n",
+            "jsonl": '{"text": "a red bus"}\n{"text": "wooden benches"}\n',
+        }
         plain.write_text(lines.get(name[2:], "text\na red bus\nwooden benches\n"))
     packed = tmp_path / f"{name}.zst"
     packed.write_bytes(pa.compress(plain.read_bytes(), "zstd", asbytes=True))
@@ -56,16 +65,18 @@ def test_zstandard_is_unpacked(tmp_path, name):
 
 
 def damaged(path: Path, how: str) -> Path:
-    """A tar of 300 captions: overwritten in a header, zeroed in the middle, or cut off between two members."""
+    """A tar of 300 captions: overwritten in a header, zeroed in the middle, or cut off between
+    two members.
+    """
     tar_of({f"{i:05d}.txt": b"a red bus" for i in range(300)}, path)
     content = bytearray(path.read_bytes())
     at = 100 * 1024
     if how == "cut":
         content = content[:at]
     else:
-        content[at : at + (512 if how == "header" else 20_480)] = (b"x" if how == "header" else b"\0") * (
-            512 if how == "header" else 20_480
-        )
+        content[at : at + (512 if how == "header" else 20_480)] = (
+            b"x" if how == "header" else b"\0"
+        ) * (512 if how == "header" else 20_480)
     path.write_bytes(content)
     return path
 
@@ -83,7 +94,9 @@ def test_a_downloaders_folder_is_not_counted_twice(tmp_path):
     (tmp_path / "._00000.parquet").write_bytes(b"of another system")
     (tmp_path / ".cache").mkdir()
     (tmp_path / ".cache" / "x.txt").write_text("a red bus\n")
-    with pytest.raises(UserError, match=r"00000.tar and .*00000.parquet stand side by side"):
+    with pytest.raises(
+        UserError, match=r"00000.tar and .*00000.parquet stand side by side"
+    ):
         expand([str(tmp_path)])
     files = expand([f"{tmp_path}/*.parquet"])
     assert files.paths == [str(tmp_path / "00000.parquet")]
@@ -117,7 +130,9 @@ def test_a_pipe_and_the_folder_of_results_are_no_captions(tmp_path):
         expand([str(tmp_path)], tmp_path / "x" / "..")
 
 
-def test_a_file_without_line_ends_is_refused_and_long_captions_are_cut_as_examples(tmp_path):
+def test_a_file_without_line_ends_is_refused_and_long_captions_are_cut_as_examples(
+    tmp_path,
+):
     (tmp_path / "one.txt").write_text("a red bus " * 200_000)
     with pytest.raises(BadFileError, match="line 1 is over 1 MiB"):
         texts_of(tmp_path / "one.txt")
@@ -138,7 +153,9 @@ def test_a_file_counts_once_whatever_it_is_called(tmp_path, monkeypatch):
     (folder / "b.txt").symlink_to(folder / "a.txt")
     (tmp_path / "e").symlink_to(folder)
     monkeypatch.chdir(tmp_path)
-    assert expand(["d", "d/a.txt", str(folder / "a.txt"), "./d/a.txt", "e/a.txt"]).paths == ["d/a.txt"]
+    assert expand(
+        ["d", "d/a.txt", str(folder / "a.txt"), "./d/a.txt", "e/a.txt"]
+    ).paths == ["d/a.txt"]
 
 
 def test_an_earlier_audit_is_no_caption_file(tmp_path):
@@ -152,15 +169,27 @@ def test_lists_of_captions_are_so_many_captions(tmp_path):
     rows = [["a red bus", "two wooden benches"], [], None, ["a bus"]]
     expected = ["a red bus", "two wooden benches", "", "", "a bus"]
     pq.write_table(pa.table({"captions": rows}), tmp_path / "l.parquet")
-    (tmp_path / "l.jsonl").write_text("".join(json.dumps({"captions": row}) + "\n" for row in rows))
-    tar_of({f"{i}.json": json.dumps({"captions": row}).encode() for i, row in enumerate(rows)}, tmp_path / "l.tar")
+    (tmp_path / "l.jsonl").write_text(
+        "".join(json.dumps({"captions": row}) + "\n" for row in rows)
+    )
+    tar_of(
+        {
+            f"{i}.json": json.dumps({"captions": row}).encode()
+            for i, row in enumerate(rows)
+        },
+        tmp_path / "l.tar",
+    )
     for name in ("l.parquet", "l.jsonl", "l.tar"):
         assert texts_of(tmp_path / name) == expected, name
     found = audit(str(tmp_path / "l.parquet"), tmp_path / "out", vocabulary=NAMES)
-    assert found.matrix().tolist() == [[1, 0], [0, 1]], "words of different captions met"
+    assert found.matrix().tolist() == [[1, 0], [0, 1]], (
+        "words of different captions met"
+    )
     with_null = pa.array([["a red bus", None, "a bus"], [None]], pa.list_(pa.string()))
     pq.write_table(pa.table({"caption": with_null}), tmp_path / "n.parquet")
-    totals = audit(str(tmp_path / "n.parquet"), tmp_path / "out", vocabulary=NAMES).manifest["totals"]
+    totals = audit(
+        str(tmp_path / "n.parquet"), tmp_path / "out", vocabulary=NAMES
+    ).manifest["totals"]
     assert (totals["rows"], totals["nulls"], totals["empty"]) == (4, 2, 0)
 
 
@@ -177,13 +206,22 @@ def test_what_is_no_text_is_refused(tmp_path):
 
 
 def test_samples_without_a_caption_are_null_and_a_text_needs_no_json(tmp_path):
-    path = tar_of({"0.json": b'{"width": 3}', "1.txt": b"a red bus", "1.json": b"{broken", "2.TXT": b"a bus"},
-                  tmp_path / "t.tar")  # fmt: skip
+    path = tar_of(
+        {
+            "0.json": b'{"width": 3}',
+            "1.txt": b"a red bus",
+            "1.json": b"{broken",
+            "2.TXT": b"a bus",
+        },
+        tmp_path / "t.tar",
+    )
     assert texts_of(path) == ["", "a red bus", "a bus"]
 
 
 def test_a_caption_field_may_come_late_in_json_lines(tmp_path):
-    (tmp_path / "l.jsonl").write_text('\n{"id": 1}\n{"id": 2, "caption": "a red bus", "text": "a bench"}\n')
+    (tmp_path / "l.jsonl").write_text(
+        '\n{"id": 1}\n{"id": 2, "caption": "a red bus", "text": "a bench"}\n'
+    )
     assert texts_of(tmp_path / "l.jsonl")[-1] == "a red bus"
     assert texts_of(tmp_path / "l.jsonl", layout="datacomp")[-1] == "a bench"
 
@@ -215,7 +253,9 @@ def test_nothing_counted_is_no_result(tmp_path, capsys):
 def test_a_file_without_the_column_can_be_skipped(tmp_path):
     (tmp_path / "a.csv").write_text("caption\na red bus\n")
     (tmp_path / "b.csv").write_text("url,size\nx,3\n")
-    with pytest.raises(UserError, match="has no caption column that is known; name one with --column"):
+    with pytest.raises(
+        UserError, match="has no caption column that is known; name one with --column"
+    ):
         audit(str(tmp_path), tmp_path / "out", vocabulary=NAMES)
     found = audit(str(tmp_path), tmp_path / "out", vocabulary=NAMES, on_bad_file="skip")
     assert [Path(p).name for p in found.manifest["skipped_files"]] == ["b.csv"]
@@ -228,33 +268,60 @@ def test_results_of_another_audit_go(tmp_path):
     arguments = ["audit", str(tmp_path / "a.txt"), "--out", str(out)]
     assert main([*arguments, "--rule", "words", "authors"]) == 0
     assert main([*arguments, "--rule", "adjacent"]) == 0
-    assert sorted(p.name for p in out.iterdir() if p.is_file() and p.name != ".lock") == [
-        "counts-adjacent.parquet", "examples-adjacent.parquet", "manifest.json", "marginals.parquet",
+    assert sorted(
+        p.name for p in out.iterdir() if p.is_file() and p.name != ".lock"
+    ) == [
+        "counts-adjacent.parquet",
+        "examples-adjacent.parquet",
+        "manifest.json",
+        "marginals.parquet",
         "novel-adjacent.csv",
-    ]  # fmt: skip
+    ]
 
 
 def test_the_same_captions_give_the_same_bytes(tmp_path):
     for name in ("a", "b"):
-        (tmp_path / f"{name}.txt").write_text(f"a red bus {name}\ntwo wooden benches\n" * 20)
+        (tmp_path / f"{name}.txt").write_text(
+            f"a red bus {name}\ntwo wooden benches\n" * 20
+        )
     for out in ("first", "second"):
-        audit([str(tmp_path / "a.txt"), str(tmp_path / "b.txt")], tmp_path / out, vocabulary=NAMES, workers=2)
+        audit(
+            [str(tmp_path / "a.txt"), str(tmp_path / "b.txt")],
+            tmp_path / out,
+            vocabulary=NAMES,
+            workers=2,
+        )
     for name in ("counts-words", "examples-words", "marginals"):
-        first, second = ((tmp_path / out / f"{name}.parquet").read_bytes() for out in ("first", "second"))
+        first, second = (
+            (tmp_path / out / f"{name}.parquet").read_bytes()
+            for out in ("first", "second")
+        )
         assert first == second, name
 
 
 def test_two_audits_do_not_share_a_folder(tmp_path):
     (tmp_path / "a.txt").write_text("a red bus\n")
-    with alone_in(tmp_path / "out"), pytest.raises(UserError, match="another audit is writing to"):
+    with (
+        alone_in(tmp_path / "out"),
+        pytest.raises(UserError, match="another audit is writing to"),
+    ):
         audit(str(tmp_path / "a.txt"), tmp_path / "out", vocabulary=NAMES)
-    assert audit(str(tmp_path / "a.txt"), tmp_path / "out", vocabulary=NAMES).matrix().sum() == 1
+    assert (
+        audit(str(tmp_path / "a.txt"), tmp_path / "out", vocabulary=NAMES)
+        .matrix()
+        .sum()
+        == 1
+    )
 
 
 def test_a_sample_says_so_where_its_counts_go(tmp_path):
     (tmp_path / "a.txt").write_text("a red bus\n" * 2000)
     audit(str(tmp_path / "a.txt"), tmp_path / "out", vocabulary=NAMES, sample=0.1)
-    told = json.loads(pq.read_schema(tmp_path / "out" / "counts-words.parquet").metadata[b"imagenet_ao_audit"])
+    told = json.loads(
+        pq.read_schema(tmp_path / "out" / "counts-words.parquet").metadata[
+            b"imagenet_ao_audit"
+        ]
+    )
     assert (told["captions"], told["sample"]) == (2000, 0.1)
     assert 100 < told["counted"] < 300
     with pytest.warns(UserWarning, match="counts a sample of"):
@@ -269,7 +336,9 @@ def test_a_part_that_lost_its_counts_is_counted_again(tmp_path, damage):
     whole = audit(captions, tmp_path / "out", vocabulary=NAMES)
     part = sorted((tmp_path / "out" / "parts").glob("*.parquet"))[0]
     part.unlink() if damage == "gone" else part.write_bytes(b"")
-    (tmp_path / "out" / "parts" / "left.123.tmp").write_bytes(b"of a scan that was killed")
+    (tmp_path / "out" / "parts" / "left.123.tmp").write_bytes(
+        b"of a scan that was killed"
+    )
     again = audit(captions, tmp_path / "out", vocabulary=NAMES)
     assert (again.matrix() == whole.matrix()).all()
     assert sorted(f["resumed"] for f in again.manifest["files"]) == [False, True]
@@ -305,38 +374,67 @@ def store():
 
 
 def remote(tmp_path, store, *captions):
-    """`imagenet-ao audit` in a process of its own, whose AWS libraries look to the loopback server."""
+    """`imagenet-ao audit` in a process of its own, whose AWS libraries look to the loopback
+    server.
+    """
     (tmp_path / "attributes").write_text("red\nwooden\n")
     (tmp_path / "objects").write_text("bus\nbench\n")
     environment = {
-        **os.environ, "AWS_ENDPOINT_URL": store.url, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
-        "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true", "AWS_EC2_METADATA_DISABLED": "true",
+        **os.environ,
+        "AWS_ENDPOINT_URL": store.url,
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_EC2_METADATA_DISABLED": "true",
         "HF_HUB_OFFLINE": "1",
-    }  # fmt: skip
-    names = ["--attributes", str(tmp_path / "attributes"), "--objects", str(tmp_path / "objects")]
+    }
+    names = [
+        "--attributes",
+        str(tmp_path / "attributes"),
+        "--objects",
+        str(tmp_path / "objects"),
+    ]
     arguments = ["audit", *captions, *names, "--out", str(tmp_path / "out")]
     return subprocess.run(
-        [sys.executable, "-c", REMOTE, *arguments], capture_output=True, text=True, env=environment, timeout=300
+        [sys.executable, "-c", REMOTE, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
     )
 
 
-def test_an_object_store_is_listed_read_and_read_again_where_it_changed(tmp_path, store):
+def test_an_object_store_is_listed_read_and_read_again_where_it_changed(
+    tmp_path, store
+):
     stream = io.BytesIO()
     pl.DataFrame({"TEXT": ["a red bus", "wooden benches"]}).write_parquet(stream)
     store.objects = {
-        "d/p-0.parquet": stream.getvalue(), "d/p-1.txt.gz": gzip.compress(b"a red bench\n"),
-        "d/p-2.csv": b"caption\na wooden bus\n", "d/p-3.jsonl": b'{"caption": "red bus"}\n', "d/stats.json": b"{}",
-    }  # fmt: skip
+        "d/p-0.parquet": stream.getvalue(),
+        "d/p-1.txt.gz": gzip.compress(b"a red bench\n"),
+        "d/p-2.csv": b"caption\na wooden bus\n",
+        "d/p-3.jsonl": b'{"caption": "red bus"}\n',
+        "d/stats.json": b"{}",
+    }
     done = remote(tmp_path, store, "s3://captions/d/*", "s3://captions/d/p-0.parquet")
     assert done.returncode == 0, done.stderr
-    assert "5 captions in 4 files" in done.stdout, "a file was counted twice, or not at all"
-    assert "1 files were left out as no caption files, such as s3://captions/d/stats.json" in done.stdout
+    assert "5 captions in 4 files" in done.stdout, (
+        "a file was counted twice, or not at all"
+    )
+    assert (
+        "1 files were left out as no caption files, such as s3://captions/d/stats.json"
+        in done.stdout
+    )
     assert "4 of 4 compositions seen" in done.stdout
     store.objects["d/p-1.txt.gz"] = gzip.compress(b"a red bench\na red bench\n")
     done = remote(tmp_path, store, "s3://captions/d/*")
     assert "6 captions in 4 files" in done.stdout
     assert "3 files were counted before" in done.stdout
-    for url, told in (("s3://captions/d/none.parquet", "cannot be reached"), ("s3://captions/no-*", "no caption file")):
+    for url, told in (
+        ("s3://captions/d/none.parquet", "cannot be reached"),
+        ("s3://captions/no-*", "no caption file"),
+    ):
         done = remote(tmp_path, store, url)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert told in done.stderr

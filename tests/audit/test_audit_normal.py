@@ -11,13 +11,16 @@ import pytest
 from audit_oracle import one_form
 
 from aobench.audit.counter import Chunk, Counter, Plan
-from aobench.audit.names import Vocabulary, read_names
-from aobench.audit.text import IGNORED, character_tables, normal, unsettled, words
+from aobench.audit.vocabulary import Vocabulary, read_names
+from aobench.audit.words import IGNORED, character_tables, normal, unsettled, words
 from aobench.errors import UserError
 
 
 def shows(
-    caption: str | bytes, attribute: str = "red", name: str = "fox", rule: str = "adjacent"
+    caption: str | bytes,
+    attribute: str = "red",
+    name: str = "fox",
+    rule: str = "adjacent",
 ) -> int:
     counter = Counter(Plan(Vocabulary((attribute,), (name,)), (rule,)))
     counter.count(Chunk.of([caption]))
@@ -30,7 +33,11 @@ def shows(
         ("a red caf\u00e9", "red", "cafe\u0301"),
         ("a red cafe\u0301", "red", "caf\u00e9"),
         ("a red \u1112\u1161\u11ab", "red", "\ud55c"),  # a Hangul syllable in parts
-        ("a re\u0323\u0301d fox", "re\u0301\u0323d", "fox"),  # two marks in another order
+        (
+            "a re\u0323\u0301d fox",
+            "re\u0301\u0323d",
+            "fox",
+        ),  # two marks in another order
         ("a \u212aha\u212ai fox", "khaki", "fox"),  # Kelvin signs
         ("a r\u034fed f\u200dox", "red", "fox"),
         ("a red \u202bfox\u202c", "red", "fox"),
@@ -55,7 +62,9 @@ def shows(
     ],
 )
 def test_a_caption_shows_a_name_in_another_form(caption, attribute, name):
-    assert shows(caption, attribute, name) == 1, f"{caption!a} lacks {attribute!a} {name!a}"
+    assert shows(caption, attribute, name) == 1, (
+        f"{caption!a} lacks {attribute!a} {name!a}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,7 +72,11 @@ def test_a_caption_shows_a_name_in_another_form(caption, attribute, name):
     [
         ("a red &amp; fox", "amp", "fox"),  # the entity is no word
         ("a red &quot;fox&quot;", "quot", "fox"),
-        ("text&region fox", "text", "fox"),  # no semicolon: no registered sign, and a hard gap
+        (
+            "text&region fox",
+            "text",
+            "fox",
+        ),  # no semicolon: no registered sign, and a hard gap
         ("a red & fox", "red", "fox"),
         ("a re\u0301d fox", "red", "fox"),  # an accent is a letter's own
     ],
@@ -91,7 +104,9 @@ def test_letters_are_settled_alike_by_the_tables_and_by_the_slow_way():
 
 def test_random_texts_are_normal_as_the_oracle_has_it():
     draw = np.random.default_rng(0)
-    codes = [c for c in range(0x33480) if unicodedata.category(chr(c)) not in ("Cs", "Cn")]
+    codes = [
+        c for c in range(0x33480) if unicodedata.category(chr(c)) not in ("Cs", "Cn")
+    ]
     for _ in range(2000):
         text = "".join(chr(codes[i]) for i in draw.integers(len(codes), size=8))
         text = text + draw.choice(["\u0301", "\u0323", "&eacute;", "\u0345", ""])
@@ -106,7 +121,8 @@ def test_what_is_not_utf8_is_counted_as_such():
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [("caf\u00e9", "cafe\u0301"), ("Red", "red"), ("re\u200dd", "red")]
+    ("first", "second"),
+    [("caf\u00e9", "cafe\u0301"), ("Red", "red"), ("re\u200dd", "red")],
 )
 def test_a_name_in_two_forms_is_listed_twice(first, second):
     with pytest.raises(UserError, match="stands twice in the vocabulary"):

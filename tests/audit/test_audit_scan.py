@@ -1,4 +1,6 @@
-"""Files in, results out: every kind of file, resuming, broken files, the manifest, both engines, the command."""
+"""Files in, results out: every kind of file, resuming, broken files, the manifest, both engines,
+the command.
+"""
 
 from __future__ import annotations
 
@@ -16,27 +18,42 @@ import pytest
 
 from aobench.audit.api import audit
 from aobench.audit.files import BadFileError, expand
-from aobench.audit.names import Vocabulary
+from aobench.audit.output import load
 from aobench.audit.readers import read_chunks
-from aobench.audit.results import load
 from aobench.audit.rules import VERSIONS
 from aobench.audit.statistics import disagreements
+from aobench.audit.vocabulary import Vocabulary
 from aobench.cli import main
 from aobench.errors import UserError
 
 NAMES = Vocabulary(("red", "wooden"), ("bus", "bench", "cart"))
-CAPTIONS = ["A red bus.", "two wooden benches", None, "", 'red é, "quoted" bench', "a covered cart", "a red bus!"]
+CAPTIONS = [
+    "A red bus.",
+    "two wooden benches",
+    None,
+    "",
+    'red é, "quoted" bench',
+    "a covered cart",
+    "a red bus!",
+]
 TEXTS = [c or "" for c in CAPTIONS]
 
 
 def texts_of(path, **options):
-    return [chunk.text(i) for chunk in read_chunks(str(path), **options) for i in range(len(chunk))]
+    return [
+        chunk.text(i)
+        for chunk in read_chunks(str(path), **options)
+        for i in range(len(chunk))
+    ]
 
 
 def write_tar(path: Path) -> None:
     with tarfile.open(path, "w") as archive:
         for i, caption in enumerate(CAPTIONS):
-            members = {"jpg": b"\xff\xd8", "json": json.dumps({"caption": caption, "width": 3}).encode()}
+            members = {
+                "jpg": b"\xff\xd8",
+                "json": json.dumps({"caption": caption, "width": 3}).encode(),
+            }
             if i % 2 == 0 and caption is not None:
                 members["txt"] = caption.encode()
                 members["json"] = b'{"caption": "not this one: red cart"}'
@@ -48,13 +65,28 @@ def write_tar(path: Path) -> None:
 
 def write_files(folder: Path) -> dict[str, Path]:
     frame = pl.DataFrame({"url": ["http://x"] * len(CAPTIONS), "TEXT": CAPTIONS})
-    kinds = ("parquet", "csv", "csv.gz", "tsv", "jsonl", "jsonl.gz", "txt", "txt.gz", "tar")
+    kinds = (
+        "parquet",
+        "csv",
+        "csv.gz",
+        "tsv",
+        "jsonl",
+        "jsonl.gz",
+        "txt",
+        "txt.gz",
+        "tar",
+    )
     paths = {kind: folder / f"c.{kind}" for kind in kinds} | {"tar": folder / "t.tar"}
     frame.write_parquet(paths["parquet"])
     frame.write_csv(paths["csv"])
     paths["csv.gz"].write_bytes(gzip.compress(paths["csv"].read_bytes()))
-    paths["tsv"].write_text("TEXT\turl\n" + "".join(f"{t}\thttp://x\n" for t in TEXTS), encoding="utf-8")
-    lines = [json.dumps({"id": i, "TEXT": c, "meta": {"a": [1]}}) for i, c in enumerate(CAPTIONS)]
+    paths["tsv"].write_text(
+        "TEXT\turl\n" + "".join(f"{t}\thttp://x\n" for t in TEXTS), encoding="utf-8"
+    )
+    lines = [
+        json.dumps({"id": i, "TEXT": c, "meta": {"a": [1]}})
+        for i, c in enumerate(CAPTIONS)
+    ]
     paths["jsonl"].write_text("\n".join(lines), encoding="utf-8")
     paths["jsonl.gz"].write_bytes(gzip.compress(paths["jsonl"].read_bytes()))
     paths["txt"].write_bytes("\r\n".join(TEXTS).encode())
@@ -66,7 +98,9 @@ def write_files(folder: Path) -> dict[str, Path]:
 def test_every_kind_of_file_gives_the_same_captions_and_counts(tmp_path):
     for kind, path in write_files(tmp_path).items():
         assert texts_of(path) == TEXTS, kind
-        found = audit(str(path), tmp_path / f"out-{kind}", vocabulary=NAMES, rules=tuple(VERSIONS))
+        found = audit(
+            str(path), tmp_path / f"out-{kind}", vocabulary=NAMES, rules=tuple(VERSIONS)
+        )
         assert found.matrix("words").tolist() == [[2, 1, 0], [0, 1, 0]], kind
         assert found.matrix("adjacent").tolist() == [[2, 0, 0], [0, 0, 0]], kind
         assert found.matrix("adjacent-forms").tolist() == [[2, 0, 0], [0, 1, 0]], kind
@@ -85,18 +119,38 @@ def test_long_text_files_are_cut_at_lines(tmp_path, monkeypatch):
     chunks = list(read_chunks(str(path)))
     assert len(chunks) > 3
     assert [c.text(i) for c in chunks for i in range(len(c))] == TEXTS
-    assert [c.first_row for c in chunks] == np.cumsum([0, *(len(c) for c in chunks[:-1])]).tolist()
+    assert [c.first_row for c in chunks] == np.cumsum(
+        [0, *(len(c) for c in chunks[:-1])]
+    ).tolist()
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("http://a/b.jpg\ta \"red bus\nhttp://a/c.jpg\tbench\n", ['a "red bus', "bench"]),  # CC12M
-        ("a red bus\thttp://a/b.jpg\nbench\thttp://a/c.jpg\n", ["a red bus", "bench"]),  # CC3M
-        ("\t".join(["1", "u", "n", "d", "e", "c", "red+bus", "it%27s+up", *["x"] * 15]) + "\n", ["red bus. it's up"]),
-        ("\t".join(["0", "1", "h", "u", "n", "d", "e", "c", "red+bus", "", *["x"] * 15]) + "\n", ["red bus"]),
+        (
+            'http://a/b.jpg\ta "red bus\nhttp://a/c.jpg\tbench\n',
+            ['a "red bus', "bench"],
+        ),  # CC12M
+        (
+            "a red bus\thttp://a/b.jpg\nbench\thttp://a/c.jpg\n",
+            ["a red bus", "bench"],
+        ),  # CC3M
+        (
+            "\t".join(
+                ["1", "u", "n", "d", "e", "c", "red+bus", "it%27s+up", *["x"] * 15]
+            )
+            + "\n",
+            ["red bus. it's up"],
+        ),
+        (
+            "\t".join(
+                ["0", "1", "h", "u", "n", "d", "e", "c", "red+bus", "", *["x"] * 15]
+            )
+            + "\n",
+            ["red bus"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_corpora_without_a_header_are_known(tmp_path, content, expected):
     path = tmp_path / "c.tsv"
     path.write_text(content)
@@ -109,7 +163,9 @@ def test_a_column_is_found_or_asked_for(tmp_path):
     assert texts_of(path) == ["a"]
     assert texts_of(path, column="alt") == ["b"]
     assert texts_of(path, layout="datacomp") == ["a"]
-    with pytest.raises(UserError, match="no column 'caption'; its columns are: uid, text, alt"):
+    with pytest.raises(
+        UserError, match="no column 'caption'; its columns are: uid, text, alt"
+    ):
         texts_of(path, column="caption")
     with pytest.raises(UserError, match="unknown layout"):
         texts_of(path, layout="coyo")
@@ -156,7 +212,13 @@ def test_a_killed_scan_goes_on_and_counts_the_same(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         audit(str(tmp_path / "in"), tmp_path / "out", vocabulary=NAMES)
     found = audit(str(tmp_path / "in"), tmp_path / "out", vocabulary=NAMES)
-    assert seen == ["part-0.txt", "part-1.txt", "part-2.txt", "part-2.txt", "part-3.txt"]
+    assert seen == [
+        "part-0.txt",
+        "part-1.txt",
+        "part-2.txt",
+        "part-2.txt",
+        "part-3.txt",
+    ]
     assert [f["resumed"] for f in found.manifest["files"]] == [True, True, False, False]
     assert (found.matrix() == whole.matrix()).all()
     assert found.manifest["totals"] == whole.manifest["totals"]
@@ -164,7 +226,10 @@ def test_a_killed_scan_goes_on_and_counts_the_same(tmp_path, monkeypatch):
     found = audit(str(tmp_path / "in"), tmp_path / "out", vocabulary=NAMES)
     assert seen[5:] == ["part-0.txt"]
     assert found.matrix()[0].tolist() == [3, 0, 1]
-    found = audit(str(tmp_path / "in"), tmp_path / "out", vocabulary=NAMES, rules=("adjacent",))  # another question
+    # another question
+    found = audit(
+        str(tmp_path / "in"), tmp_path / "out", vocabulary=NAMES, rules=("adjacent",)
+    )
     assert len(seen) == 10
     assert found.matrix("adjacent").tolist() == [[3, 0, 1], [0, 3, 0]]
 
@@ -187,14 +252,21 @@ def test_a_broken_file_stops_or_is_skipped_and_named(tmp_path, name):
         audit(str(tmp_path), tmp_path / "out", vocabulary=NAMES)
     found = audit(str(tmp_path), tmp_path / "out", vocabulary=NAMES, on_bad_file="skip")
     assert [Path(p).name for p in found.manifest["skipped_files"]] == [name]
-    assert found.matrix().tolist() == [[1, 0, 0], [0, 0, 0]], "what was counted before the fault leaked into the result"
+    assert found.matrix().tolist() == [[1, 0, 0], [0, 0, 0]], (
+        "what was counted before the fault leaked into the result"
+    )
 
 
 def test_the_manifest_says_what_made_it(tmp_path):
     import hashlib
 
     paths = write_files(tmp_path)
-    found = audit(str(paths["parquet"]), tmp_path / "out", vocabulary=NAMES, rules=("words", "authors"))
+    found = audit(
+        str(paths["parquet"]),
+        tmp_path / "out",
+        vocabulary=NAMES,
+        rules=("words", "authors"),
+    )
     read = json.loads((tmp_path / "out" / "manifest.json").read_text())
     [file] = read["files"]
     assert file["sha256"] == hashlib.sha256(paths["parquet"].read_bytes()).hexdigest()
@@ -206,10 +278,20 @@ def test_the_manifest_says_what_made_it(tmp_path):
     for rule in ("words", "authors"):
         assert (again.matrix(rule) == found.matrix(rule)).all()
         assert (again.distinct[rule] == found.distinct[rule]).all()
-    assert again.distinct["words"][0, 0] == 1, "'A red bus.' and 'a red bus!' are the same words"
-    assert again.examples("words")["wooden", "bench"] == [(str(paths["parquet"]), 1, "two wooden benches")]
-    assert again.novel("words") == [("red", "cart"), ("wooden", "bus"), ("wooden", "cart")]
-    assert again.novel("words", threshold=1) == [p for p in again.novel("words", 9) if p != ("red", "bus")]
+    assert again.distinct["words"][0, 0] == 1, (
+        "'A red bus.' and 'a red bus!' are the same words"
+    )
+    assert again.examples("words")["wooden", "bench"] == [
+        (str(paths["parquet"]), 1, "two wooden benches")
+    ]
+    assert again.novel("words") == [
+        ("red", "cart"),
+        ("wooden", "bus"),
+        ("wooden", "cart"),
+    ]
+    assert again.novel("words", threshold=1) == [
+        p for p in again.novel("words", 9) if p != ("red", "bus")
+    ]
     # captions naming each attribute and object: wooden bench, red bus twice, red bench, cart
     assert [m.tolist() for m in again.marginals] == [[3, 1], [2, 2, 1]]
 
@@ -221,24 +303,46 @@ def test_counts_fit_the_dataset(tmp_path):
     audit(str(tmp_path / "c.txt"), tmp_path / "out")
     counts = read_counts(str(tmp_path / "out" / "counts-words.parquet"))
     assert len(counts) == 129_000
-    assert (counts["red", "bakery"], counts["red brick", "bakery"], counts["iron", "bakery"]) == (2, 1, 0)
+    assert (
+        counts["red", "bakery"],
+        counts["red brick", "bakery"],
+        counts["iron", "bakery"],
+    ) == (2, 1, 0)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra [ray] is not installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="the extra [ray] is not installed"
+)
 def test_ray_gives_the_same_result(tmp_path):
     shards(tmp_path / "in")
     (tmp_path / "in" / "broken.parquet").write_bytes(b"x")
-    options = {"vocabulary": NAMES, "rules": tuple(VERSIONS), "on_bad_file": "skip", "workers": 2}
+    options = {
+        "vocabulary": NAMES,
+        "rules": tuple(VERSIONS),
+        "on_bad_file": "skip",
+        "workers": 2,
+    }
     one = audit(str(tmp_path / "in"), tmp_path / "one", **options)
     many = audit(str(tmp_path / "in"), tmp_path / "many", engine="ray", **options)
     assert one.manifest["totals"] == many.manifest["totals"]
     assert one.manifest["skipped_files"] == many.manifest["skipped_files"]
-    for name in ("counts-words", "counts-authors", "examples-words", "examples-authors", "marginals"):
+    for name in (
+        "counts-words",
+        "counts-authors",
+        "examples-words",
+        "examples-authors",
+        "marginals",
+    ):
         assert pl.read_parquet(tmp_path / "one" / f"{name}.parquet").equals(
             pl.read_parquet(tmp_path / "many" / f"{name}.parquet")
         ), name
     with pytest.raises(UserError, match="broken"):
-        audit(str(tmp_path / "in"), tmp_path / "many", engine="ray", **{**options, "on_bad_file": "stop"})
+        audit(
+            str(tmp_path / "in"),
+            tmp_path / "many",
+            engine="ray",
+            **{**options, "on_bad_file": "stop"},
+        )
 
 
 def test_the_command_prints_and_writes(tmp_path, capsys):
@@ -246,40 +350,83 @@ def test_the_command_prints_and_writes(tmp_path, capsys):
     (tmp_path / "attributes").write_text("red\n# no\nwooden\n")
     (tmp_path / "objects").write_text("bus\ncart\nmouse\n")
     out = tmp_path / "out"
-    names = ["--attributes", str(tmp_path / "attributes"), "--objects", str(tmp_path / "objects")]
+    names = [
+        "--attributes",
+        str(tmp_path / "attributes"),
+        "--objects",
+        str(tmp_path / "objects"),
+    ]
     rules = ["--rule", "words", "authors", "--figures", "--out", str(out)]
     assert main(["audit", str(tmp_path / "a.txt"), *rules, *names]) == 0
     said = capsys.readouterr().out
     assert "3 captions in 1 files" in said
     assert "words: 2 of 6 compositions seen, 4 novel" in said
     assert (out / "novel-words.csv").read_text().splitlines() == [
-        "attribute,object", "red,cart", "wooden,bus", "wooden,cart", "wooden,mouse",
-    ]  # fmt: skip
+        "attribute,object",
+        "red,cart",
+        "wooden,bus",
+        "wooden,cart",
+        "wooden,mouse",
+    ]
     rows = (out / "disagreements.csv").read_text().splitlines()[1:]
-    assert [row.split(",")[:3] for row in rows] == [["authors only", "red", "cart"], ["words only", "red", "mouse"]]
-    assert all((out / name).stat().st_size > 5000 for name in ("matrix-words.png", "nmi.png"))
+    assert [row.split(",")[:3] for row in rows] == [
+        ["authors only", "red", "cart"],
+        ["words only", "red", "mouse"],
+    ]
+    assert all(
+        (out / name).stat().st_size > 5000 for name in ("matrix-words.png", "nmi.png")
+    )
     assert main(["audit", str(tmp_path / "none.txt"), "--out", str(out)]) == 2
     assert "names no caption file" in capsys.readouterr().err
 
 
 def test_a_sample_prints_its_bound(tmp_path, capsys):
     (tmp_path / "a.txt").write_text("a red bus\n" * 3000)
-    assert main(["audit", str(tmp_path / "a.txt"), "--sample", "0.5", "--out", str(tmp_path / "out")]) == 0
+    assert (
+        main(
+            [
+                "audit",
+                str(tmp_path / "a.txt"),
+                "--sample",
+                "0.5",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
     assert "A sample of 1," in capsys.readouterr().out
     with pytest.raises(UserError, match="above 0"):
         audit(str(tmp_path / "a.txt"), tmp_path / "out", sample=0)
 
 
-@pytest.mark.skipif("IMAGENET_AO_CAPTIONS" not in os.environ, reason="IMAGENET_AO_CAPTIONS names no folder of captions")
+@pytest.mark.skipif(
+    "IMAGENET_AO_CAPTIONS" not in os.environ,
+    reason="IMAGENET_AO_CAPTIONS names no folder of captions",
+)
 def test_real_captions(tmp_path):
     from audit_oracle import by_authors, by_words
 
     names = Vocabulary(("wooden", "red"), ("bench", "banana", "umbrella"))
-    found = audit(os.environ["IMAGENET_AO_CAPTIONS"], tmp_path, vocabulary=names, rules=tuple(VERSIONS))
+    found = audit(
+        os.environ["IMAGENET_AO_CAPTIONS"],
+        tmp_path,
+        vocabulary=names,
+        rules=tuple(VERSIONS),
+    )
     assert found.matrix("adjacent").tolist() == [[58, 0, 0], [21, 0, 70]]
-    texts = [t for path in expand([os.environ["IMAGENET_AO_CAPTIONS"]]).paths for t in texts_of(path)]
+    texts = [
+        t
+        for path in expand([os.environ["IMAGENET_AO_CAPTIONS"]]).paths
+        for t in texts_of(path)
+    ]
     expected = {**by_words(texts, names), "authors": by_authors(texts, names)}
     for rule, counts in expected.items():
         matrix = found.matrix(rule)
-        assert {(a, o): n for a, row in enumerate(matrix.tolist()) for o, n in enumerate(row) if n} == counts, rule
+        assert {
+            (a, o): n
+            for a, row in enumerate(matrix.tolist())
+            for o, n in enumerate(row)
+            if n
+        } == counts, rule
     assert disagreements(found)["authors only"].shape[1] == 2

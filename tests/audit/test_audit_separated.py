@@ -1,4 +1,6 @@
-"""CSV, TSV, JSON lines and tars as people write them: read to the letter, or refused with the line."""
+"""CSV, TSV, JSON lines and tars as people write them: read to the letter, or refused with the
+line.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +20,19 @@ import pytest
 from aobench.audit import json_lines, separated
 from aobench.audit.api import audit
 from aobench.audit.files import BadFileError, expand, kind_of
-from aobench.audit.names import Vocabulary
 from aobench.audit.readers import read_chunks
+from aobench.audit.vocabulary import Vocabulary
 from aobench.errors import UserError
 
 FOXES = Vocabulary(("red", "blue"), ("fox", "dog"))
 
 
 def texts_of(path, **options):
-    return [chunk.text(i) for chunk in read_chunks(str(path), **options) for i in range(len(chunk))]
+    return [
+        chunk.text(i)
+        for chunk in read_chunks(str(path), **options)
+        for i in range(len(chunk))
+    ]
 
 
 def texts_in(folder: Path, name: str, data: bytes | str, **options):
@@ -35,14 +41,30 @@ def texts_in(folder: Path, name: str, data: bytes | str, **options):
 
 
 REFUSED = [
-    ("c.csv", "id,caption\n1,a big, red fox\n", "line 2: 3 fields where the first row has 2"),
+    (
+        "c.csv",
+        "id,caption\n1,a big, red fox\n",
+        "line 2: 3 fields where the first row has 2",
+    ),
     ("c.csv", "caption,id\na red fox,1\n\n\na dog\n", "line 5: 1 fields"),
     ("c.csv", 'id,caption\n1,"two\nlines"\n2,a big, red fox\n', "line 4: 3 fields"),
     ("c.tsv", "id\tcaption\n1\ta big\tred fox\n", "line 2: 3 fields"),
     ("c.tsv", "id\tcaption\r1\ta fox\r\r\n2\ta\tb\r", "line 4: 3 fields"),
-    ("c.csv", 'id,caption\n1,a 5" nail\n', "line 2: a double quote where none may stand"),
-    ("c.csv", 'id,caption\n1,"a" nail\n', "line 2: a double quote where none may stand"),
-    ("c.csv", 'id,caption\n1,"with \\" quote"\n', "line 2: a double quote where none may stand"),
+    (
+        "c.csv",
+        'id,caption\n1,a 5" nail\n',
+        "line 2: a double quote where none may stand",
+    ),
+    (
+        "c.csv",
+        'id,caption\n1,"a" nail\n',
+        "line 2: a double quote where none may stand",
+    ),
+    (
+        "c.csv",
+        'id,caption\n1,"with \\" quote"\n',
+        "line 2: a double quote where none may stand",
+    ),
     (
         "c.csv",
         'id,caption\n1,fox\n2,"a nail\n3,dog\n',
@@ -75,7 +97,11 @@ REFUSED = [
         "line 201 is no JSON object",
     ),
     ("c.jsonl", '{"caption": "x"}\n' * 200 + '["a"]\n', "line 201 is no JSON object"),
-    ("c.jsonl", '{"x": ' + "[" * 100_000 + "]" * 100_000 + "}\n", "line 1 is nested too deep"),
+    (
+        "c.jsonl",
+        '{"x": ' + "[" * 100_000 + "]" * 100_000 + "}\n",
+        "line 1 is nested too deep",
+    ),
 ]
 
 
@@ -86,13 +112,21 @@ def test_what_would_lose_captions_is_refused_with_the_line(tmp_path, name, data,
 
 
 READ = [
-    ("c.csv", 'id,caption\r\n1,"a ""red""\r\nfox"\r\n2,dog\r\n', ['a "red"\r\nfox', "dog"]),
+    (
+        "c.csv",
+        'id,caption\r\n1,"a ""red""\r\nfox"\r\n2,dog\r\n',
+        ['a "red"\r\nfox', "dog"],
+    ),
     ("c.csv", '\ufeff"caption","id"\n"a red fox",1\n', ["a red fox"]),
     ("c.csv", "caption,id\ra red fox,1\rblue dog,2\r", ["a red fox", "blue dog"]),
     ("c.csv", 'caption,id\n"",1\n,2\n"a, b",3', ["", "", "a, b"]),
     ("c.csv", "\n\nurl, caption\n\nx,fox", ["fox"]),
     ("c.csv", 'caption\n""""\n"a,b"\n"""x"""\n', ['"', "a,b", '"x"']),
-    ("c.tsv", 'caption\tid\ra "red fox\t1\rblue dog"\t2\r', ['a "red fox', 'blue dog"']),
+    (
+        "c.tsv",
+        'caption\tid\ra "red fox\t1\rblue dog"\t2\r',
+        ['a "red fox', 'blue dog"'],
+    ),
     ("c.tsv", "\ufeffcaption\tid\n\t1\nfox\t", ["", "fox"]),
     (
         "c.txt",
@@ -110,13 +144,19 @@ READ = [
         '{"caption": "x"}\n' * 100 + '{"caption": ["a", null, "b"]}\n{"caption": []}\n',
         ["x"] * 100 + ["a", "", "b", ""],
     ),
-    ("c.jsonl", '{"caption": ["a"]}\n' + '{"caption": "x"}\n' * 100, ["a"] + ["x"] * 100),
+    (
+        "c.jsonl",
+        '{"caption": ["a"]}\n' + '{"caption": "x"}\n' * 100,
+        ["a"] + ["x"] * 100,
+    ),
 ]
 
 
 @pytest.mark.parametrize(("name", "data", "expected"), READ)
 @pytest.mark.parametrize("size", [None, 7])
-def test_what_can_be_read_is_read_to_the_letter(tmp_path, monkeypatch, name, data, expected, size):
+def test_what_can_be_read_is_read_to_the_letter(
+    tmp_path, monkeypatch, name, data, expected, size
+):
     if size:  # records that go over the ends of blocks
         monkeypatch.setattr(separated, "BLOCK_BYTES", 60)
         monkeypatch.setattr(json_lines, "BLOCK_BYTES", 2000)
@@ -129,7 +169,10 @@ def test_random_tables_are_read_as_they_were_written(tmp_path, monkeypatch):
     draw = random.Random(5)
     for number in range(20):
         rows = [
-            ["".join(draw.choices('a é,"\n\r\t', k=draw.randint(1, 12))) for _ in range(3)]
+            [
+                "".join(draw.choices('a é,"\n\r\t', k=draw.randint(1, 12)))
+                for _ in range(3)
+            ]
             for _ in range(60)
         ]
         stream = io.StringIO(newline="")
@@ -140,7 +183,9 @@ def test_random_tables_are_read_as_they_were_written(tmp_path, monkeypatch):
         table.writerows([["x", "caption", "y"], *rows])
         path = tmp_path / f"{number}.csv.gz"
         path.write_bytes(gzip.compress(stream.getvalue().encode()))
-        assert texts_of(path) == [row[1] for row in rows], f"table {number}, line ends {ending!r}"
+        assert texts_of(path) == [row[1] for row in rows], (
+            f"table {number}, line ends {ending!r}"
+        )
 
 
 def beside(folder: Path, first: str, second: str) -> None:
@@ -158,10 +203,14 @@ def beside(folder: Path, first: str, second: str) -> None:
                 "jsonl": f"{line}\n",
             }
             data = content.get(kind, f"{text}\n").encode()
-            (folder / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+            (folder / name).write_bytes(
+                gzip.compress(data) if name.endswith(".gz") else data
+            )
 
 
-@pytest.mark.parametrize("ending", ["parquet", "csv", "csv.gz", "tsv", "jsonl", "txt", "tar"])
+@pytest.mark.parametrize(
+    "ending", ["parquet", "csv", "csv.gz", "tsv", "jsonl", "txt", "tar"]
+)
 @pytest.mark.parametrize("pattern", ["p[1]", "p*", "p?", "{a,b}", "[!p]1"])
 def test_a_name_that_looks_like_a_pattern_is_that_file(tmp_path, ending, pattern):
     folder = tmp_path / "set [v2]*"
@@ -179,7 +228,10 @@ def test_a_name_that_looks_like_a_pattern_is_that_file(tmp_path, ending, pattern
     [
         ("https://example.org/resolve/main/x.parquet?download=true", "parquet"),
         ("https://example.org/x.jsonl.gz?sig=a/b.csv#top", "jsonl"),
-        ("hf://datasets/org/name@refs%2Fconvert%2Fparquet/default/train/0.parquet", "parquet"),
+        (
+            "hf://datasets/org/name@refs%2Fconvert%2Fparquet/default/train/0.parquet",
+            "parquet",
+        ),
     ],
 )
 def test_a_url_is_known_by_its_path(url, kind):
@@ -190,8 +242,14 @@ def test_a_url_is_known_by_its_path(url, kind):
 def test_columns_of_parquet_are_text_or_refused(tmp_path):
     path = tmp_path / "c.parquet"
     for array, expected in (
-        (pa.array([b"a fox", None, b"caf\xe9"], pa.binary()), ["a fox", "", "caf\ufffd"]),
-        (pa.array([[b"a"], [], [b"b", b"c"]], pa.list_(pa.binary())), ["a", "", "b", "c"]),
+        (
+            pa.array([b"a fox", None, b"caf\xe9"], pa.binary()),
+            ["a fox", "", "caf\ufffd"],
+        ),
+        (
+            pa.array([[b"a"], [], [b"b", b"c"]], pa.list_(pa.binary())),
+            ["a", "", "b", "c"],
+        ),
         (pa.array(["a", None]).dictionary_encode(), ["a", ""]),
     ):
         pq.write_table(pa.table({"caption": array}), path)
@@ -234,20 +292,34 @@ TARS = [
         ["a", "b", "c"],
     ),
     ("an ending of two parts", [("0.jpg", b"x"), ("0.blip.txt", b"a")], ["a"]),
-    ("settings beside a text", [("0.meta.json", b'{"width": 3}'), ("0.txt", b"a")], ["a"]),
-    ("NaN", [("0.json", b'{"caption": NaN}'), ("1.json", b'{"caption": "b"}')], ["", "b"]),
+    (
+        "settings beside a text",
+        [("0.meta.json", b'{"width": 3}'), ("0.txt", b"a")],
+        ["a"],
+    ),
+    (
+        "NaN",
+        [("0.json", b'{"caption": NaN}'), ("1.json", b'{"caption": "b"}')],
+        ["", "b"],
+    ),
     ("another encoding", [("0.txt", b"caf\xe9")], ["caf\ufffd"]),
     (
         "a mark of byte order",
         [("0.txt", b"\xef\xbb\xbffox"), ("1.json", b'\xef\xbb\xbf{"text": "b"}')],
         ["fox", "b"],
     ),
-    ("a link that is no caption", [("0.txt", b"a"), ("0.jpg", (tarfile.SYMTYPE, "1.jpg"))], ["a"]),
+    (
+        "a link that is no caption",
+        [("0.txt", b"a"), ("0.jpg", (tarfile.SYMTYPE, "1.jpg"))],
+        ["a"],
+    ),
     ("no ending", [("readme", b"x"), ("0.txt", b"a")], ["", "a"]),
 ]
 
 
-@pytest.mark.parametrize(("what", "members", "expected"), TARS, ids=[case[0] for case in TARS])
+@pytest.mark.parametrize(
+    ("what", "members", "expected"), TARS, ids=[case[0] for case in TARS]
+)
 def test_captions_of_a_tar(tmp_path, what, members, expected):
     assert texts_of(tar_of(members, tmp_path / "c.tar")) == expected, what
 
@@ -258,8 +330,14 @@ def test_captions_of_a_tar(tmp_path, what, members, expected):
         ([("0.txt", b"a"), ("0.txt", b"b")], "holds 0.txt twice"),
         ([("0.txt", b"a"), ("0.TXT", b"b")], "holds 0.TXT twice"),
         ([("0.txt", b"a"), ("1.txt", b"b"), ("./0.txt", b"c")], "holds ./0.txt twice"),
-        ([("0.txt", b"a"), ("1.txt", (tarfile.LNKTYPE, "0.txt"))], "1.txt is a link to 0.txt"),
-        ([("0.txt", b"a"), ("1.json", (tarfile.SYMTYPE, "0.json"))], "1.json is a link to 0.json"),
+        (
+            [("0.txt", b"a"), ("1.txt", (tarfile.LNKTYPE, "0.txt"))],
+            "1.txt is a link to 0.txt",
+        ),
+        (
+            [("0.txt", b"a"), ("1.json", (tarfile.SYMTYPE, "0.json"))],
+            "1.json is a link to 0.json",
+        ),
         (
             [("0.meta.json", b'{"caption": "b"}'), ("0.txt", b"a")],
             "0.meta.json and 0.txt both hold captions",

@@ -1,4 +1,6 @@
-"""What a matrix says: bounds, NMI by hand and against chance, corpora of different size side by side."""
+"""What a matrix says: bounds, NMI by hand and against chance, corpora of different size side by
+side.
+"""
 
 import csv
 from math import comb
@@ -13,7 +15,9 @@ from aobench.errors import UserError
 
 
 def test_bounds():
-    assert upper_bound(0, 1_000_000) == pytest.approx(3e-6, rel=0.002)  # the rule of three
+    assert upper_bound(0, 1_000_000) == pytest.approx(
+        3e-6, rel=0.002
+    )  # the rule of three
     assert upper_bound(0, 10) == pytest.approx(1 - 0.05**0.1)
     assert upper_bound(10, 10) == 1
     assert upper_bound(3, 100) == pytest.approx(0.0757, abs=2e-4)
@@ -32,7 +36,9 @@ def test_nmi_by_hand_and_its_baseline():
     draw = np.random.default_rng(0)
     np.add.at(sparse, (draw.integers(0, 30, 300), draw.integers(0, 40, 300)), 1)
     found = nmi(sparse)
-    assert found.nmi == pytest.approx(found.shuffled, abs=5 * found.shuffled_sd), "independent draws stand out"
+    assert found.nmi == pytest.approx(found.shuffled, abs=5 * found.shuffled_sd), (
+        "independent draws stand out"
+    )
     assert found.shuffled > 0.3, "with few counts the baseline is far above 0"
     with pytest.raises(UserError, match="no composition"):
         nmi(np.zeros((2, 2), int))
@@ -44,11 +50,17 @@ def test_thinning_keeps_what_does_not_depend_on_size():
     np.add.at(matrix, (draw.integers(0, 20, 50_000), draw.integers(0, 30, 50_000)), 1)
     small = np.zeros_like(matrix)
     np.add.at(small, (draw.integers(0, 20, 1_000), draw.integers(0, 30, 1_000)), 1)
-    assert nmi(matrix).nmi < nmi(small).nmi / 5, "the bias of small samples should be plain here"
+    assert nmi(matrix).nmi < nmi(small).nmi / 5, (
+        "the bias of small samples should be plain here"
+    )
     thinned = thin(matrix, 1_000, draws=40)
-    assert thinned.nmi_low < nmi(small).nmi < thinned.nmi_high, "two samples of one source differ at equal size"
+    assert thinned.nmi_low < nmi(small).nmi < thinned.nmi_high, (
+        "two samples of one source differ at equal size"
+    )
     # Hurlbert 1971: the expected number of cells seen in a draw without replacement
-    left = np.array([comb(50_000 - int(c), 1_000) / comb(50_000, 1_000) for c in matrix.ravel()])
+    left = np.array(
+        [comb(50_000 - int(c), 1_000) / comb(50_000, 1_000) for c in matrix.ravel()]
+    )
     assert thinned.seen == pytest.approx((1 - left).sum(), rel=0.01)
     whole = thin(small, 1_000, draws=40)
     assert (whole.nmi, whole.draws) == (pytest.approx(nmi(small).nmi), 1)
@@ -57,7 +69,12 @@ def test_thinning_keeps_what_does_not_depend_on_size():
 
 
 def test_corpora_side_by_side(tmp_path, capsys):
-    names = ["--attributes", str(tmp_path / "attributes"), "--objects", str(tmp_path / "objects")]
+    names = [
+        "--attributes",
+        str(tmp_path / "attributes"),
+        "--objects",
+        str(tmp_path / "objects"),
+    ]
     (tmp_path / "attributes").write_text("red\nwooden\n")
     (tmp_path / "objects").write_text("bus\ncart\n")
     corpora = {
@@ -67,16 +84,32 @@ def test_corpora_side_by_side(tmp_path, capsys):
     }
     for corpus, text in corpora.items():
         (tmp_path / f"{corpus}.txt").write_text(text)
-        assert main(["audit", str(tmp_path / f"{corpus}.txt"), "--out", str(tmp_path / "audits" / corpus), *names]) == 0
+        assert (
+            main(
+                [
+                    "audit",
+                    str(tmp_path / f"{corpus}.txt"),
+                    "--out",
+                    str(tmp_path / "audits" / corpus),
+                    *names,
+                ]
+            )
+            == 0
+        )
     capsys.readouterr()
     folders = [str(tmp_path / "audits" / corpus) for corpus in ("bound", "free")]
     out = tmp_path / "out"
     assert main(["diversity", *folders, "--out", str(out)]) == 0
     said = capsys.readouterr().out
-    assert said.index("free") < said.index("bound"), "the table begins with the corpus that combines most freely"
+    assert said.index("free") < said.index("bound"), (
+        "the table begins with the corpus that combines most freely"
+    )
     with (out / "diversity.csv").open() as stream:
         rows = {row["corpus"]: row for row in csv.DictReader(stream)}
-    assert [(row["co-occurrences"], row["thinned to"]) for row in rows.values()] == [("40", "40"), ("200", "40")]
+    assert [(row["co-occurrences"], row["thinned to"]) for row in rows.values()] == [
+        ("40", "40"),
+        ("200", "40"),
+    ]
     assert float(rows["bound"]["NMI thinned"]) == pytest.approx(1)
     assert float(rows["free"]["NMI"]) == pytest.approx(0, abs=1e-9)
     assert 0 < float(rows["free"]["NMI thinned"]) < 0.2
@@ -91,6 +124,19 @@ def test_corpora_side_by_side(tmp_path, capsys):
         assert main(["diversity", *folders, *extra, "--out", str(out)]) == 2
         assert told in capsys.readouterr().err
     (tmp_path / "objects").write_text("cart\nbus\n")
-    assert main(["audit", str(tmp_path / "free.txt"), "--out", str(tmp_path / "other"), *names]) == 0
-    assert main(["diversity", folders[0], str(tmp_path / "other"), "--out", str(out)]) == 2
+    assert (
+        main(
+            [
+                "audit",
+                str(tmp_path / "free.txt"),
+                "--out",
+                str(tmp_path / "other"),
+                *names,
+            ]
+        )
+        == 0
+    )
+    assert (
+        main(["diversity", folders[0], str(tmp_path / "other"), "--out", str(out)]) == 2
+    )
     assert "looked for other names" in capsys.readouterr().err

@@ -64,14 +64,18 @@ def import_everything() -> None:
         except ImportError:
             continue
     for module in pkgutil.walk_packages(aobench.__path__, "aobench."):
-        if not module.name.endswith((".__main__", ".annotation.app", ".mini.train", "ray_engine")):
+        if not module.name.endswith(
+            (".__main__", ".annotation.app", ".mini.train", "ray_engine")
+        ):
             importlib.import_module(module.name)
 
 
 def _table(rows: Sequence[Sequence[object]]) -> str:
     widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
-        "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(
+            str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
         for row in rows
     )
 
@@ -93,14 +97,23 @@ def summary(reports: Iterable[object]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the cases that the arguments name; the exit status is 1 where one is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
-    parser.add_argument(
-        "prefixes", nargs="*", metavar="CASE", help="ids, or how they begin (default: all)"
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.campaign", description=__doc__
     )
     parser.add_argument(
-        "--sample", type=int, help="only so many, each command and each damage among them"
+        "prefixes",
+        nargs="*",
+        metavar="CASE",
+        help="ids, or how they begin (default: all)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
+    parser.add_argument(
+        "--sample",
+        type=int,
+        help="only so many, each command and each damage among them",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the sample (default: 0)"
+    )
     parser.add_argument("--list", action="store_true", help="print the ids and stop")
     parser.add_argument("--json", type=Path, help="write the reports to this file")
     parser.add_argument(
@@ -132,14 +145,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             for report in campaign.run(cases):
                 reports.append(report)
-                if not report.verdict.right or report.verdict.name in args.show or len(cases) < 20:
+                if (
+                    not report.verdict.right
+                    or report.verdict.name in args.show
+                    or len(cases) < 20
+                ):
                     print(report.line(), flush=True)
         finally:
             if args.json:
                 args.json.write_text(as_json(reports, campaign.skipped))
     print(summary(reports))
     seconds = time.monotonic() - began
-    print(f"{len(reports)} cases in {seconds:.0f} s; {len(campaign.skipped)} skipped", flush=True)
+    print(
+        f"{len(reports)} cases in {seconds:.0f} s; {len(campaign.skipped)} skipped",
+        flush=True,
+    )
     return 0 if all(report.verdict.right for report in reports) else 1
 
 

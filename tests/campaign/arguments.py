@@ -69,7 +69,9 @@ def call_metric() -> object:
     return score(**json.loads(Path(FILE).read_text()))
 
 
-def _changed(change: Callable[[dict[str, Any]], None]) -> Callable[[Path, int, Path | None], None]:
+def _changed(
+    change: Callable[[dict[str, Any]], None],
+) -> Callable[[Path, int, Path | None], None]:
     def apply(path: Path, seed: int, other: Path | None) -> None:
         arguments = json.loads(path.read_text())
         change(arguments)
@@ -115,12 +117,18 @@ def _damages() -> Iterator[Damage]:
         changes: dict[str, Callable[[dict[str, Any]], None]] = {}
         if isinstance(good, list):
             changes["shorter"] = _shorter(key)
-            changes |= {f"holds-{name}": _in_list(key, value) for name, value in IN_LISTS.items()}
+            changes |= {
+                f"holds-{name}": _in_list(key, value)
+                for name, value in IN_LISTS.items()
+            }
         changes |= {f"is-{name}": _whole(key, value) for name, value in WHOLE.items()}
         for name, change in changes.items():
             name = f"{key}-{name}"
             yield Damage(
-                name, _changed(change), another=name in STRANGE, about=key.removeprefix("id_")
+                name,
+                _changed(change),
+                another=name in STRANGE,
+                about=key.removeprefix("id_"),
             )
 
 

@@ -87,11 +87,15 @@ def sample(cases: Sequence[Case], count: int, seed: int) -> list[Case]:
     """``count`` cases, or as many as show each command and each damage of files at least once."""
     draw = random.Random(seed)
     shuffled = draw.sample(list(cases), len(cases))
-    commands, damages = {case.command.name for case in cases}, {damage.name for damage in DAMAGES}
+    commands, damages = (
+        {case.command.name for case in cases},
+        {damage.name for damage in DAMAGES},
+    )
     chosen: list[Case] = []
     while commands or damages:
         best = max(
-            shuffled, key=lambda c: (c.command.name in commands) + (c.damage.name in damages)
+            shuffled,
+            key=lambda c: (c.command.name in commands) + (c.damage.name in damages),
         )
         chosen.append(best)
         shuffled.remove(best)
@@ -115,7 +119,9 @@ class Campaign:
     def run(self, cases: Sequence[Case]) -> Iterator[Report]:
         """Carry out the cases one after another."""
         if not (self.where / "stock").exists():
-            made = self._ended("stock", partial(make_stock, self.where / "stock"), self.where, ())
+            made = self._ended(
+                "stock", partial(make_stock, self.where / "stock"), self.where, ()
+            )
             if made.status != 0:
                 raise RuntimeError(
                     f"the stock could not be made:\n{made.out[-1000:]}{made.err[-3000:]}"
@@ -137,7 +143,9 @@ class Campaign:
             self.bases[command.name] = self._base(command)
         base = self.bases[command.name]
         if base.status != 0:
-            return Report(case.id, case.source.owner, Verdict("broken", _last(base)), base.seconds)
+            return Report(
+                case.id, case.source.owner, Verdict("broken", _last(base)), base.seconds
+            )
         folder = self._fresh(command)
         path = located(folder, case.source.path)
         other = located(folder, case.source.other) if case.source.other else None
@@ -174,7 +182,12 @@ class Campaign:
         return folder
 
     def _ended(
-        self, name: str, act: object, folder: Path, outputs: Sequence[str], denied: bool = False
+        self,
+        name: str,
+        act: object,
+        folder: Path,
+        outputs: Sequence[str],
+        denied: bool = False,
     ) -> Ended:
         collect = partial(result_of, patterns=outputs)
         child = Child(folder, self.where / "said" / name, act, collect, denied)  # type: ignore[arg-type]
@@ -186,7 +199,8 @@ class Campaign:
 def _last(end: Ended) -> str:
     """Why the undamaged command failed."""
     return (
-        f"status {end.status} without any damage {end.why}: {(end.err or end.out).strip()[-600:]}"
+        f"status {end.status} without any damage {end.why}: "
+        f"{(end.err or end.out).strip()[-600:]}"
     )
 
 
@@ -201,7 +215,10 @@ def _copy(source: Path, place: Path) -> None:
 def as_json(reports: Sequence[Report], skipped: Sequence[str]) -> str:
     """Reports for another process."""
     return json.dumps(
-        {"reports": [dataclasses.asdict(one) for one in reports], "skipped": list(skipped)}
+        {
+            "reports": [dataclasses.asdict(one) for one in reports],
+            "skipped": list(skipped),
+        }
     )
 
 
@@ -214,4 +231,13 @@ def chosen(prefixes: Sequence[str]) -> list[Case]:
     ]
 
 
-__all__ = ["BY_NAME", "Campaign", "Case", "Report", "as_json", "chosen", "every_case", "sample"]
+__all__ = [
+    "BY_NAME",
+    "Campaign",
+    "Case",
+    "Report",
+    "as_json",
+    "chosen",
+    "every_case",
+    "sample",
+]

@@ -69,7 +69,9 @@ class Child:
             return None
         self._sweep()
         os.waitpid(self.pid, 0)
-        return self._told(None, f"ran {SECONDS:.0f} s" if slow else f"slept {STILL:.0f} s")
+        return self._told(
+            None, f"ran {SECONDS:.0f} s" if slow else f"slept {STILL:.0f} s"
+        )
 
     def _sweep(self) -> None:
         """End what is left of its process group, which is the child's alone."""
@@ -79,7 +81,9 @@ class Child:
             return
 
     def _told(self, status: int | None, why: str) -> Ended:
-        texts = [(self.work / name).read_text(errors="replace") for name in ("out", "err")]
+        texts = [
+            (self.work / name).read_text(errors="replace") for name in ("out", "err")
+        ]
         path = self.work / "result.json"
         result = json.loads(path.read_text()) if path.exists() else {}
         return Ended(status, *texts, time.monotonic() - self.began, result, why)
@@ -113,7 +117,10 @@ def _carry_out(
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.chdir(folder)
         _own_cache(folder / "cache")
-        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        mapped = (
+            int(Path("/proc/self/statm").read_text().split()[0])
+            * resource.getpagesize()
+        )
         resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY, mapped + MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if denied:
@@ -188,7 +195,11 @@ def obey_permissions() -> None:
     sets = (ctypes.c_uint32 * 6)()
     if libc.capget(header, sets):
         raise OSError(ctypes.get_errno(), "capget")
-    for number in (0, 1, 2):  # effective, permitted, inheritable, of capabilities 0 to 31
+    for number in (
+        0,
+        1,
+        2,
+    ):  # effective, permitted, inheritable, of capabilities 0 to 31
         sets[number] &= ~READ_ALL
     if libc.capset(header, sets):
         raise OSError(ctypes.get_errno(), "capset")

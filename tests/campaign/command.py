@@ -57,7 +57,9 @@ def located(folder: Path, pattern: str) -> Path:
         return folder / pattern
     files = sorted(folder.glob(pattern))
     if len(files) <= int(number or 0):
-        raise FileNotFoundError(f"{folder} holds {len(files)} files of the pattern {pattern}")
+        raise FileNotFoundError(
+            f"{folder} holds {len(files)} files of the pattern {pattern}"
+        )
     return files[int(number or 0)]
 
 

@@ -51,7 +51,13 @@ AUDITS = (
             "objects-other.txt": "objects-other.txt",
         },
         [
-            Input(f"{name}.txt", "vocabulary", Holds.MARKED, f"{name}-other.txt", text=True)
+            Input(
+                f"{name}.txt",
+                "vocabulary",
+                Holds.MARKED,
+                f"{name}-other.txt",
+                text=True,
+            )
             for name in ("attributes", "objects")
         ],
         COUNTED,
@@ -67,7 +73,11 @@ AUDITS = (
             "captions/e.tar": "captions/c.tar",
             "other.parquet": "captions/other.parquet",
         },
-        [Input("captions/d.parquet", OWNER, Holds.MARKED, "other.parquet", member=True)],
+        [
+            Input(
+                "captions/d.parquet", OWNER, Holds.MARKED, "other.parquet", member=True
+            )
+        ],
         COUNTED,
     ),
     Command(
@@ -76,7 +86,9 @@ AUDITS = (
         TWO,
         {**LISTS, "captions": "captions"},
         [
-            Input("out/parts/*.json#0", OWNER, Holds.OWN, "out/parts/*.json#1", text=True),
+            Input(
+                "out/parts/*.json#0", OWNER, Holds.OWN, "out/parts/*.json#1", text=True
+            ),
             Input("out/parts/*.parquet#0", OWNER, Holds.OWN, "out/parts/*.parquet#1"),
             Input("out/manifest.json", OWNER, Holds.OWN, text=True),
             Input("out/counts-words.parquet", OWNER, Holds.OWN),
@@ -91,7 +103,11 @@ AUDITS = (
         {"audits": "audits"},
         [
             Input(
-                "audits/c/manifest.json", OWNER, Holds.OWN, "audits/other/manifest.json", text=True
+                "audits/c/manifest.json",
+                OWNER,
+                Holds.OWN,
+                "audits/other/manifest.json",
+                text=True,
             ),
             Input(
                 "audits/c/counts-words.parquet",
@@ -99,7 +115,12 @@ AUDITS = (
                 Holds.OWN,
                 "audits/other/counts-words.parquet",
             ),
-            Input("audits/c/marginals.parquet", OWNER, Holds.OWN, "audits/other/marginals.parquet"),
+            Input(
+                "audits/c/marginals.parquet",
+                OWNER,
+                Holds.OWN,
+                "audits/other/marginals.parquet",
+            ),
         ],
         ("out/diversity.csv",),
     ),

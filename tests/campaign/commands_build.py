@@ -47,7 +47,9 @@ ALIKE = ("cut-one", "flip-3", "zeros", "dangling", "device", "twice")
 
 def _step(path: str, other: str | None = None, text: bool = False) -> Input:
     """A file that an earlier run of the build left; ``other`` is of a build with another seed."""
-    return Input(f"out/{path}", OWNER, OWN, other or f"other/{path}", text=text, without=ALIKE)
+    return Input(
+        f"out/{path}", OWNER, OWN, other or f"other/{path}", text=text, without=ALIKE
+    )
 
 
 BUILDS = (
@@ -58,13 +60,33 @@ BUILDS = (
         SET,
         [
             Input("set.yaml", OWNER, MARKED, "set-other.yaml", text=True),
-            Input("captions.txt", OWNER, MARKED, "captions-other.txt", text=True, without=ALIKE),
             Input(
-                "attributes.txt", OWNER, MARKED, "attributes-other.txt", text=True, without=ALIKE
+                "captions.txt",
+                OWNER,
+                MARKED,
+                "captions-other.txt",
+                text=True,
+                without=ALIKE,
+            ),
+            Input(
+                "attributes.txt",
+                OWNER,
+                MARKED,
+                "attributes-other.txt",
+                text=True,
+                without=ALIKE,
             ),
             Input("exclude.csv", "tables", MARKED, "exclude-other.csv", text=True),
-            Input("labels.parquet", OWNER, MARKED, "labels-other.parquet", without=ALIKE),
-            Input("verdicts.sqlite", "annotation", MARKED, "verdicts-other.sqlite", without=ALIKE),
+            Input(
+                "labels.parquet", OWNER, MARKED, "labels-other.parquet", without=ALIKE
+            ),
+            Input(
+                "verdicts.sqlite",
+                "annotation",
+                MARKED,
+                "verdicts-other.sqlite",
+                without=ALIKE,
+            ),
             Input(
                 "drawings/disc.png",
                 OWNER,

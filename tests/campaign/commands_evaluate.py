@@ -32,7 +32,9 @@ def _pictures() -> list[Input]:
     ]
 
 
-TEMPLATES = Input("templates.txt", "vocabulary", MARKED, "templates-other.txt", text=True)
+TEMPLATES = Input(
+    "templates.txt", "vocabulary", MARKED, "templates-other.txt", text=True
+)
 TINY = ("evaluate", "tiny", "--templates", "templates.txt", "--out", "out", "--cpu")
 FILES = {"tiny": "tiny", "m1": "m1", "templates.txt": "templates.txt"}
 
@@ -43,7 +45,9 @@ def load_with_counts(path: str) -> object:
 
     import imagenet_ao  # noqa: F401 (makes the name known)
 
-    rows = datasets.load_dataset("imagenet_ao", data_dir="data", counts=path, split="ood")
+    rows = datasets.load_dataset(
+        "imagenet_ao", data_dir="data", counts=path, split="ood"
+    )
     return rows.remove_columns("image").to_list()
 
 
@@ -139,7 +143,9 @@ EVALUATIONS = (
                 "hub-other/fingerprints.json",
                 text=True,
             ),
-            Input("hub/README.md", "dataset loader", OWN, "hub-other/README.md", text=True),
+            Input(
+                "hub/README.md", "dataset loader", OWN, "hub-other/README.md", text=True
+            ),
         ],
         FIGURES,
     ),
@@ -181,7 +187,9 @@ EVALUATIONS = (
                 "hub-other/fingerprints.json",
                 text=True,
             ),
-            Input("hub/README.md", "dataset loader", OWN, "hub-other/README.md", text=True),
+            Input(
+                "hub/README.md", "dataset loader", OWN, "hub-other/README.md", text=True
+            ),
             Input("hub/v2/*.parquet", "dataset loader", OWN, "hub-other/v2/*.parquet"),
         ],
         PREPARED,
@@ -190,8 +198,21 @@ EVALUATIONS = (
         "load-counts-csv",
         "load_dataset",
         lambda: load_with_counts("counts.csv"),
-        {"data": "data", "counts.csv": "counts.csv", "counts-other.csv": "counts-other.csv"},
-        [Input("counts.csv", "tables", CONTENT, "counts-other.csv", text=True, numbers=True)],
+        {
+            "data": "data",
+            "counts.csv": "counts.csv",
+            "counts-other.csv": "counts-other.csv",
+        },
+        [
+            Input(
+                "counts.csv",
+                "tables",
+                CONTENT,
+                "counts-other.csv",
+                text=True,
+                numbers=True,
+            )
+        ],
     ),
     Command(
         "load-counts-parquet",

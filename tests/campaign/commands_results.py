@@ -9,8 +9,12 @@ from .command import Command, Holds, Input
 CONTENT, OWN = Holds.CONTENT, Holds.OWN
 
 RESULTS_OF_ALL = {"results": "results"}
-TABLE = Input("results/m0/predictions.parquet", "results", OWN, "results/m1/predictions.parquet")
-RESULT = Input("results/m0/results.json", "results", OWN, "results/m1/results.json", text=True)
+TABLE = Input(
+    "results/m0/predictions.parquet", "results", OWN, "results/m1/predictions.parquet"
+)
+RESULT = Input(
+    "results/m0/results.json", "results", OWN, "results/m1/results.json", text=True
+)
 ALL = [f"results/m{number}" for number in range(4)]
 
 
@@ -26,8 +30,8 @@ def study_table() -> object:
 
 def images_to_judge() -> object:
     """What annotators would be shown, and what they said so far."""
-    from aobench.build.annotation.images import read_images
-    from aobench.build.annotation.store import open_store
+    from aobench.annotation.images import read_images
+    from aobench.annotation.verdict_store import open_store
 
     images = read_images(Path("judged/images.parquet"))
     with open_store(Path("judged/verdicts.sqlite"), images) as store:
@@ -39,9 +43,19 @@ def images_to_judge() -> object:
 
 
 RESULTS = (
-    Command("score", "score", ("score", "results/m0", "--json"), RESULTS_OF_ALL, [TABLE]),
-    Command("compare", "compare", ("compare", "results/m0", "results/m2"), RESULTS_OF_ALL, [TABLE]),
-    Command("breakdown", "breakdown", ("breakdown", "results/m0"), RESULTS_OF_ALL, [TABLE]),
+    Command(
+        "score", "score", ("score", "results/m0", "--json"), RESULTS_OF_ALL, [TABLE]
+    ),
+    Command(
+        "compare",
+        "compare",
+        ("compare", "results/m0", "results/m2"),
+        RESULTS_OF_ALL,
+        [TABLE],
+    ),
+    Command(
+        "breakdown", "breakdown", ("breakdown", "results/m0"), RESULTS_OF_ALL, [TABLE]
+    ),
     Command(
         "effective-results",
         "effective",
@@ -65,10 +79,18 @@ RESULTS = (
         "effective-csv",
         "effective",
         ("effective", "accuracies.csv", "--baseline", "all", "--out", "out"),
-        {"accuracies.csv": "accuracies.csv", "accuracies-other.csv": "accuracies-other.csv"},
+        {
+            "accuracies.csv": "accuracies.csv",
+            "accuracies-other.csv": "accuracies-other.csv",
+        },
         [
             Input(
-                "accuracies.csv", "tables", CONTENT, "accuracies-other.csv", text=True, numbers=True
+                "accuracies.csv",
+                "tables",
+                CONTENT,
+                "accuracies-other.csv",
+                text=True,
+                numbers=True,
             )
         ],
         ("out/*.csv",),
@@ -96,19 +118,47 @@ RESULTS = (
     Command(
         "submit",
         "submit",
-        ("submit", "mini", "--to", "org/model", "--dataset", "org/set", "--benchmark", "mini"),
+        (
+            "submit",
+            "mini",
+            "--to",
+            "org/model",
+            "--dataset",
+            "org/set",
+            "--benchmark",
+            "mini",
+        ),
         {"mini": "mini", "mini-other": "mini-other"},
         [
-            Input("mini/results.json", "publish", OWN, "mini-other/results.json", text=True),
-            Input("mini/predictions.parquet", "publish", OWN, "mini-other/predictions.parquet"),
+            Input(
+                "mini/results.json",
+                "publish",
+                OWN,
+                "mini-other/results.json",
+                text=True,
+            ),
+            Input(
+                "mini/predictions.parquet",
+                "publish",
+                OWN,
+                "mini-other/predictions.parquet",
+            ),
         ],
     ),
     Command(
         "leaderboard",
         "leaderboard",
         ("leaderboard", *ALL, "--models", "models.csv", "--out", "out"),
-        {**RESULTS_OF_ALL, "models.csv": "models.csv", "models-other.csv": "models-other.csv"},
-        [RESULT, TABLE, Input("models.csv", "tables", CONTENT, "models-other.csv", text=True)],
+        {
+            **RESULTS_OF_ALL,
+            "models.csv": "models.csv",
+            "models-other.csv": "models-other.csv",
+        },
+        [
+            RESULT,
+            TABLE,
+            Input("models.csv", "tables", CONTENT, "models-other.csv", text=True),
+        ],
         ("out/index.html", "out/models/*.html"),
     ),
     Command(
@@ -177,7 +227,14 @@ RESULTS = (
         "agreement",
         ("agreement", "judged/verdicts.sqlite", "--draws", "20"),
         {"judged": "judged"},
-        [Input("judged/verdicts.sqlite", "annotation", CONTENT, "judged/verdicts-other.sqlite")],
+        [
+            Input(
+                "judged/verdicts.sqlite",
+                "annotation",
+                CONTENT,
+                "judged/verdicts-other.sqlite",
+            )
+        ],
     ),
     Command(
         "annotate",
@@ -187,7 +244,10 @@ RESULTS = (
         [
             Input("judged/images.parquet", "annotation", CONTENT),
             Input(
-                "judged/pictures/img-000.png", "annotation", CONTENT, "judged/pictures/img-001.png"
+                "judged/pictures/img-000.png",
+                "annotation",
+                CONTENT,
+                "judged/pictures/img-001.png",
             ),
             Input(
                 "judged/verdicts.sqlite",

@@ -60,7 +60,9 @@ def _zeros_within(data: bytes, draw: random.Random) -> bytes:
     """A sixteenth of the file, at most a sector's 512 bytes, from the middle on."""
     width = max(1, min(512, len(data) // 16))
     middle = len(data) // 2
-    return data[:middle] + bytes(min(width, len(data) - middle)) + data[middle + width :]
+    return (
+        data[:middle] + bytes(min(width, len(data) - middle)) + data[middle + width :]
+    )
 
 
 def _folder(path: Path, seed: int, other: Path | None) -> None:
@@ -118,7 +120,9 @@ DAMAGES = (
     Damage("empty", _replaced(lambda data, draw: b"")),
     Damage("folder", _folder),
     Damage("junk", _replaced(lambda data, draw: draw.randbytes(JUNK))),
-    Damage("cut-half", _replaced(lambda data, draw: data[: len(data) // 2]), another=True),
+    Damage(
+        "cut-half", _replaced(lambda data, draw: data[: len(data) // 2]), another=True
+    ),
     Damage("cut-one", _replaced(lambda data, draw: data[:-1]), another=True),
     Damage("flip-1", _replaced(_flipped), another=True),
     Damage("flip-2", _replaced(_flipped), another=True),
@@ -135,7 +139,9 @@ DAMAGES = (
     Damage("swapped", _swapped, another=True),
     Damage("bom", _replaced(lambda data, draw: BOM + data), texts=True),
     Damage("utf-16", _replaced(_utf_16), texts=True),
-    Damage("crlf", _replaced(lambda data, draw: data.replace(b"\n", b"\r\n")), texts=True),
+    Damage(
+        "crlf", _replaced(lambda data, draw: data.replace(b"\n", b"\r\n")), texts=True
+    ),
     Damage("cell-nan", _last_cell(lambda cell: "nan"), tables=True),
     Damage("cell-infinite", _last_cell(lambda cell: "inf"), tables=True),
     Damage("cell-negative", _last_cell(lambda cell: f"-{cell}"), tables=True),

@@ -47,7 +47,14 @@ MARKS = {
     "reference",
 }
 #: Keys that list what could not be used.
-COMPLAINTS = {"unreadable", "skipped_files", "left_out", "warnings", "recomputed", "bad"}
+COMPLAINTS = {
+    "unreadable",
+    "skipped_files",
+    "left_out",
+    "warnings",
+    "recomputed",
+    "bad",
+}
 #: Of a drawing in a page.
 RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

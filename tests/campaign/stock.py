@@ -22,8 +22,18 @@ from .stock_build import command, make_builds
 HERE = Path(__file__).resolve().parent
 sys.path += [str(HERE.parent / "evaluation"), str(HERE.parent / "build")]
 
-NOVEL = [("wooden", "banana"), ("red", "teapot"), ("golden", "lion"), ("striped", "zebra")]
-SEEN = [("red", "banana"), ("wooden", "teapot"), ("striped", "lion"), ("golden", "zebra")]
+NOVEL = [
+    ("wooden", "banana"),
+    ("red", "teapot"),
+    ("golden", "lion"),
+    ("striped", "zebra"),
+]
+SEEN = [
+    ("red", "banana"),
+    ("wooden", "teapot"),
+    ("striped", "lion"),
+    ("golden", "zebra"),
+]
 FORMS = (("png", "PNG"), ("jpg", "JPEG"), ("webp", "WEBP"))
 MODELS = 4  #: networks with results on both splits
 
@@ -67,14 +77,20 @@ def _pictures() -> None:
         for a in ("wooden", "red", "golden", "striped")
         for o in ("banana", "teapot", "lion", "zebra")
     ]
-    for folder, pairs, seed in (("data", NOVEL, 9), ("seen", SEEN, 5), ("grid", grid, 3)):
+    for folder, pairs, seed in (
+        ("data", NOVEL, 9),
+        ("seen", SEEN, 5),
+        ("grid", grid, 3),
+    ):
         for number, (attribute, name) in enumerate(pairs):
             place = Path(folder) / f"{attribute}_{name}"
             place.mkdir(parents=True)
             for index, (ending, form) in enumerate(FORMS):
                 draw = np.random.default_rng((seed, number, index))
                 pixels = draw.integers(0, 255, (6, 6, 3), dtype=np.uint8)
-                picture = Image.fromarray(pixels).resize((48, 40), Image.Resampling.BICUBIC)
+                picture = Image.fromarray(pixels).resize(
+                    (48, 40), Image.Resampling.BICUBIC
+                )
                 picture.save(place / f"{index}.{ending}", form)
     for folder in ("data", "seen"):
         with zipfile.ZipFile(f"{folder}.zip", "w") as archive:
@@ -112,7 +128,10 @@ def _classifier(path: Path, seed: int) -> None:
 
     names = dict(
         enumerate(
-            name for name, _ in sorted(imagenet_ao.OBJECTS.items(), key=lambda item: item[1][1])
+            name
+            for name, _ in sorted(
+                imagenet_ao.OBJECTS.items(), key=lambda item: item[1][1]
+            )
         )
     )
     torch.manual_seed(seed)
@@ -121,7 +140,9 @@ def _classifier(path: Path, seed: int) -> None:
         "hidden_sizes": [8, 8, 8, 8],
         "depths": [1, 1, 1, 1],
     }
-    config = ResNetConfig(**sizes, id2label=names, label2id={name: i for i, name in names.items()})
+    config = ResNetConfig(
+        **sizes, id2label=names, label2id={name: i for i, name in names.items()}
+    )
     ResNetForImageClassification(config).save_pretrained(path)
     settings = {
         "image_processor_type": "ConvNextImageProcessor",
@@ -150,21 +171,37 @@ def _results() -> None:
     Path("both/v2").mkdir(parents=True)
     for split, source in (("ood", "hub"), ("id", "hub-other")):
         shutil.copy(
-            next(Path(source, "v2").glob("*.parquet")), f"both/v2/{split}-00000-of-00001.parquet"
+            next(Path(source, "v2").glob("*.parquet")),
+            f"both/v2/{split}-00000-of-00001.parquet",
         )
-    patterns = "\n".join(f"  - split: {s}\n    path: v2/{s}-*.parquet" for s in ("id", "ood"))
+    patterns = "\n".join(
+        f"  - split: {s}\n    path: v2/{s}-*.parquet" for s in ("id", "ood")
+    )
     Path("both/README.md").write_text(
         f"---\nconfigs:\n- config_name: v2\n  data_files:\n{patterns}\n---\n"
     )
     rows = datasets.load_dataset("both", "v2")
     facts = {
-        split: {"fingerprint": imagenet_ao.fingerprint(rows[split]), "n": len(rows[split])}
+        split: {
+            "fingerprint": imagenet_ao.fingerprint(rows[split]),
+            "n": len(rows[split]),
+        }
         for split in rows
     }
     Path("both/fingerprints.json").write_text(json.dumps({"v2": facts}))
     common = ("--templates", "templates.txt", "--cpu")
     names = [f"m{number}" for number in range(MODELS)]
-    command("evaluate", *names, "--dataset", "both", "--config", "v2", "--out", "results", *common)
+    command(
+        "evaluate",
+        *names,
+        "--dataset",
+        "both",
+        "--config",
+        "v2",
+        "--out",
+        "results",
+        *common,
+    )
     command("evaluate", "tiny", "--data-dir", "data", "--out", "run", *common)
 
 
@@ -181,7 +218,9 @@ def _captions() -> None:
         "words",
         "authors",
     )
-    command("audit", "captions/c.txt", "captions/c.csv", "--out", "audits/c", *arguments)
+    command(
+        "audit", "captions/c.txt", "captions/c.csv", "--out", "audits/c", *arguments
+    )
     command("audit", "captions/other.txt", "--out", "audits/other", *arguments)
 
 
@@ -191,7 +230,9 @@ def _caption_files(name: str, lines: Sequence[str]) -> None:
     from pyarrow import CompressedOutputStream
 
     path = Path("captions") / name
-    rows = [{"url": f"http://x/{i}.jpg", "caption": line} for i, line in enumerate(lines)]
+    rows = [
+        {"url": f"http://x/{i}.jpg", "caption": line} for i, line in enumerate(lines)
+    ]
     text = "\n".join(lines) + "\n"
     path.with_suffix(".txt").write_text(text)
     for ending, delimiter in ((".csv", ","), (".tsv", "\t")):
@@ -201,7 +242,9 @@ def _caption_files(name: str, lines: Sequence[str]) -> None:
             )
             writer.writeheader()
             writer.writerows(rows)
-    path.with_suffix(".jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.with_suffix(".jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows)
+    )
     pq.write_table(pa.Table.from_pylist(rows), path.with_suffix(".parquet"))
     with tarfile.open(path.with_suffix(".tar"), "w") as archive:
         for number, row in enumerate(rows):
@@ -227,7 +270,8 @@ def _tables() -> None:
     for name, factor in (("counts", 3), ("counts-other", 5)):
         pairs = [*NOVEL, *SEEN]
         rows = [
-            {"attribute": a, "object": o, "count": factor * i} for i, (a, o) in enumerate(pairs)
+            {"attribute": a, "object": o, "count": factor * i}
+            for i, (a, o) in enumerate(pairs)
         ]
         _write_csv(Path(f"{name}.csv"), rows)
         pq.write_table(pa.Table.from_pylist(rows), f"{name}.parquet")
@@ -259,11 +303,16 @@ def _tables() -> None:
             0, 0.2, (len(objects), 9)
         )
         np.savez(
-            f"{name}.npz", embeddings=z.astype(np.float32), attributes=attributes, objects=objects
+            f"{name}.npz",
+            embeddings=z.astype(np.float32),
+            attributes=attributes,
+            objects=objects,
         )
     shutil.copy(BUNDLED, "study.json")
     content = json.loads(BUNDLED.read_text())
-    content["runs"] = [{**row, "right": content["runs"][0]["right"]} for row in content["runs"]]
+    content["runs"] = [
+        {**row, "right": content["runs"][0]["right"]} for row in content["runs"]
+    ]
     Path("study-other.json").write_text(json.dumps(content))
     from .arguments import FILE, GOOD
 
@@ -271,9 +320,13 @@ def _tables() -> None:
     for name, source in (("mini", "mini"), ("mini-other", "efficientnet-lite0")):
         Path(name).mkdir()
         for file in ("results.json", "predictions.parquet"):
-            shutil.copy(HERE.parents[1] / "model_cards" / source / file, Path(name) / file)
+            shutil.copy(
+                HERE.parents[1] / "model_cards" / source / file, Path(name) / file
+            )
     Path("card").mkdir()
-    Path("card/README.md").write_text("---\nlicense: mit\n---\n\n# A model\n\nIts own words.\n")
+    Path("card/README.md").write_text(
+        "---\nlicense: mit\n---\n\n# A model\n\nIts own words.\n"
+    )
     Path("card-other.md").write_text("---\nlicense: apache-2.0\n---\n\n# Another\n")
 
 
@@ -288,8 +341,8 @@ def _verdicts() -> None:
     """A table of images to judge, with its pictures, and two files of verdicts by two people."""
     from annotation_tools import make_set
 
-    from aobench.build.annotation.images import read_images
-    from aobench.build.annotation.store import open_store
+    from aobench.annotation.images import read_images
+    from aobench.annotation.verdict_store import open_store
 
     images = read_images(make_set(Path("judged"), 12))
     for name, step in (("verdicts", 3), ("verdicts-other", 4)):
@@ -298,5 +351,7 @@ def _verdicts() -> None:
                 now, count = store.enrol(who), first
                 while now.trial:
                     answer = "no" if count % step == 0 else "yes"
-                    now = store.record(who, now.trial.trial, now.turn, answer, "yes", 1.0)
+                    now = store.record(
+                        who, now.trial.trial, now.turn, answer, "yes", 1.0
+                    )
                     count += 1

@@ -18,7 +18,9 @@ def command(*arguments: str) -> None:
     with redirect_stdout(io.StringIO()):
         status = main(arguments)
     if status:
-        raise SystemExit(f"the stock could not be made: {' '.join(arguments)} ended with {status}")
+        raise SystemExit(
+            f"the stock could not be made: {' '.join(arguments)} ended with {status}"
+        )
 
 
 CONFIGURATION = """\
@@ -53,16 +55,33 @@ def make_builds() -> None:
     (place / "attributes-other.txt").write_text("striped\nturquoise\n")
     (place / "objects.txt").write_text("disc\nwedge\ntall box\n")
     (place / "objects-other.txt").write_text("disc\ntall box\n")
-    (place / "exclude.csv").write_text("attribute,object,reason\nwooden,disc,they exist\n")
-    (place / "exclude-other.csv").write_text("attribute,object,reason\nstriped,wedge,no\n")
-    (place / "captions-of-theirs.txt").write_text("a turquoise wedge\na striped table\n")
+    (place / "exclude.csv").write_text(
+        "attribute,object,reason\nwooden,disc,they exist\n"
+    )
+    (place / "exclude-other.csv").write_text(
+        "attribute,object,reason\nstriped,wedge,no\n"
+    )
+    (place / "captions-of-theirs.txt").write_text(
+        "a turquoise wedge\na striped table\n"
+    )
     _drawings(place / "drawings")
     (place / "reference").mkdir()
     for number in range(2):
         vectors = np.random.default_rng(number).normal(size=(20, 16)).astype(np.float16)
         np.save(place / "reference" / f"img_emb_{number}.npy", vectors)
-    names = ("--attributes", str(place / "attributes.txt"), "--objects", str(place / "objects.txt"))
-    command("audit", str(place / "captions-of-theirs.txt"), "--out", str(place / "audit"), *names)
+    names = (
+        "--attributes",
+        str(place / "attributes.txt"),
+        "--objects",
+        str(place / "objects.txt"),
+    )
+    command(
+        "audit",
+        str(place / "captions-of-theirs.txt"),
+        "--out",
+        str(place / "audit"),
+        *names,
+    )
     first = place / "first.yaml"
     first.write_text(CONFIGURATION)
     command("build", str(first), "--steps", "compose", "generate", "--cpu")
@@ -74,7 +93,9 @@ def make_builds() -> None:
     shutil.copytree("build", "build-other")
     path = Path("build-other/set.yaml")
     path.write_text(
-        CONFIGURATION.replace("seed: 3", "seed: 4").replace("  human: verdicts.sqlite\n", "")
+        CONFIGURATION.replace("seed: 3", "seed: 4").replace(
+            "  human: verdicts.sqlite\n", ""
+        )
     )
     command("build", str(path), "--cpu")
 
@@ -91,7 +112,10 @@ def _drawings(folder: Path) -> None:
         else:
             pen.rectangle((30, 2, 60, 58), fill=(90, 160, 40, 255))
         pen.rectangle((45, 20, 51, 30), fill=(250, 250, 120, 255))
-        image.save(folder / f"{name}.{ending}", **({"lossless": True} if ending == "webp" else {}))
+        image.save(
+            folder / f"{name}.{ending}",
+            **({"lossless": True} if ending == "webp" else {}),
+        )
 
 
 def _judged(place: Path) -> None:
@@ -99,8 +123,8 @@ def _judged(place: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from aobench.build.annotation.images import read_images
-    from aobench.build.annotation.store import open_store
+    from aobench.annotation.images import read_images
+    from aobench.annotation.verdict_store import open_store
 
     images = read_images(place / "out/2-generate/images.parquet")
     for name, right in (("labels", True), ("labels-other", False)):

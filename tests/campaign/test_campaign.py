@@ -24,7 +24,15 @@ NOT_TRIED = {"install"}
 def reports(tmp_path_factory):
     """What came of the sample, from a process of its own: one that has threads can't be forked."""
     path = tmp_path_factory.mktemp("campaign") / "reports.json"
-    command = [sys.executable, "-m", "tests.campaign", "--sample", str(COUNT), "--seed", str(SEED)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.campaign",
+        "--sample",
+        str(COUNT),
+        "--seed",
+        str(SEED),
+    ]
     done = subprocess.run(
         [*command, "--json", str(path)],
         cwd=ROOT,
@@ -33,7 +41,9 @@ def reports(tmp_path_factory):
         timeout=900,
         env={**os.environ},
     )
-    assert path.exists(), f"the campaign itself failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+    assert path.exists(), (
+        f"the campaign itself failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+    )
     return json.loads(path.read_text())
 
 
@@ -44,7 +54,9 @@ def test_no_bad_input_of_the_sample_is_a_traceback_a_hang_or_a_silent_change(rep
         f"    alone: python -m tests.campaign '{one['id']}'"
         for one in wrong
     ]
-    assert not wrong, f"{len(wrong)} of {len(reports['reports'])} cases:\n" + "\n".join(lines)
+    assert not wrong, f"{len(wrong)} of {len(reports['reports'])} cases:\n" + "\n".join(
+        lines
+    )
 
 
 def test_the_sample_was_carried_out(reports):
@@ -56,12 +68,16 @@ def test_the_sample_was_carried_out(reports):
 
 def test_the_sample_shows_each_command_and_each_damage():
     cases = sample(every_case(), COUNT, SEED)
-    assert {case.command.name for case in cases} == {command.name for command in COMMANDS}
+    assert {case.command.name for case in cases} == {
+        command.name for command in COMMANDS
+    }
     assert {damage.name for damage in DAMAGES} <= {case.damage.name for case in cases}
 
 
 def test_the_campaign_has_every_verb_and_enough_cases():
-    verbs = next(action for action in _parser()._actions if action.dest == "verb").choices
+    verbs = next(
+        action for action in _parser()._actions if action.dest == "verb"
+    ).choices
     missing = set(verbs) - {command.verb for command in COMMANDS} - NOT_TRIED
     assert not missing, f"no case tries {', '.join(sorted(missing))}"
     cases = every_case()
@@ -77,7 +93,11 @@ def test_a_verdict_tells_silence_from_what_was_said():
 
     def ended(status=0, figures=1, out="", err=""):
         return Ended(
-            status, out, err, 0.1, {"figures": {"a.json": figures}, "marks": {}, "complaints": []}
+            status,
+            out,
+            err,
+            0.1,
+            {"figures": {"a.json": figures}, "marks": {}, "complaints": []},
         )
 
     own, flip = Input("folder/a.json", "results", Holds.OWN), BY_NAME["flip-1"]

@@ -63,7 +63,10 @@ def _judge_refusal(end: Ended, source: Input, damage: Damage) -> Verdict:
     line = lines[-1] if lines else ""
     nameless = source.holds is not Holds.OWN and _another(source, damage)
     for fault, is_so in (
-        (f"{len(lines)} lines, {lines[0][:200] if lines else ''!r} the first", len(lines) != 1),
+        (
+            f"{len(lines)} lines, {lines[0][:200] if lines else ''!r} the first",
+            len(lines) != 1,
+        ),
         ("does not begin with the program's name", not line.startswith("imagenet-ao")),
         (f"{len(line)} characters", len(line) > LONGEST),
         ("noise of Python", NOISE.search(line)),
@@ -93,7 +96,11 @@ def _judge_result(end: Ended, base: Ended, source: Input, damage: Damage) -> Ver
         return Verdict("said", said)
     change = _first_change(_figures(base), _figures(end))
     another = _another(source, damage)
-    if source.holds is Holds.MARKED and another and end.result["marks"] != base.result["marks"]:
+    if (
+        source.holds is Holds.MARKED
+        and another
+        and end.result["marks"] != base.result["marks"]
+    ):
         return Verdict("marked", change)
     if source.holds is Holds.CONTENT and another:
         return Verdict("content", change)
@@ -109,11 +116,21 @@ def _figures(end: Ended) -> object:
 def _complaint(end: Ended, base: Ended, source: Input) -> str | None:
     """A line that the undamaged run did not print, and that tells of trouble or names the file."""
     before = {*base.out.splitlines(), *base.err.splitlines()}
-    lines = [line for line in (*end.err.splitlines(), *end.out.splitlines()) if line not in before]
+    lines = [
+        line
+        for line in (*end.err.splitlines(), *end.out.splitlines())
+        if line not in before
+    ]
     known = base.result.get("complaints", [])
-    complaints = [line for line in end.result.get("complaints", []) if line not in known]
+    complaints = [
+        line for line in end.result.get("complaints", []) if line not in known
+    ]
     name = PurePath(source.path.partition("#")[0]).name
-    named = [line for line in lines if TROUBLE.search(line) or ("*" not in name and name in line)]
+    named = [
+        line
+        for line in lines
+        if TROUBLE.search(line) or ("*" not in name and name in line)
+    ]
     return next(iter((*complaints, *named)), None)
 
 

@@ -28,7 +28,9 @@ def folder(tmp_path: Path) -> Path:
         (root / label).mkdir(parents=True)
         for index, ending in enumerate(("png", "jpg", "JPEG")):
             form = "PNG" if ending == "png" else "JPEG"
-            (root / label / f"{index}.{ending}").write_bytes(picture(10 * number + index, form))
+            (root / label / f"{index}.{ending}").write_bytes(
+                picture(10 * number + index, form)
+            )
         (root / label / ".DS_Store").write_bytes(b"litter")
     return root
 

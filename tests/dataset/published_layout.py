@@ -41,6 +41,8 @@ def write_zip(folder: Path, path: Path) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted(folder.rglob("*")):
             if file.is_file():
-                archive.write(file, f"{folder.name}/{file.relative_to(folder).as_posix()}")
+                archive.write(
+                    file, f"{folder.name}/{file.relative_to(folder).as_posix()}"
+                )
         archive.writestr(f"__MACOSX/{folder.name}/red ambulance/._0.png", b"litter")
     return path

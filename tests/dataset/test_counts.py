@@ -37,12 +37,17 @@ RED = ("red", "banana")
             "line 4: 'red banana' has a count already, in line 2",
         ),
         (HEAD + 'red,ba"nana,1\n', "line 2: a double quote"),
-        ("attribute,object,count,count\nred,banana,1,2\n", "names the column 'count' twice"),
+        (
+            "attribute,object,count,count\nred,banana,1,2\n",
+            "names the column 'count' twice",
+        ),
         ("attribute;object;count\nred;banana;1\n", "lacks the column"),
         ("", "is empty"),
     ],
 )
-def test_a_bad_csv_of_counts_is_refused_with_its_line(tmp_path: Path, text: str, why: str) -> None:
+def test_a_bad_csv_of_counts_is_refused_with_its_line(
+    tmp_path: Path, text: str, why: str
+) -> None:
     (tmp_path / "c.csv").write_text(text, encoding="utf-8")
     with pytest.raises(DatasetError, match=why):
         read_counts(str(tmp_path / "c.csv"))
@@ -69,7 +74,9 @@ def test_a_bad_csv_of_counts_is_refused_with_its_line(tmp_path: Path, text: str,
 def test_a_bad_table_of_counts_is_refused_with_its_row(
     tmp_path: Path, columns: dict, why: str
 ) -> None:
-    table = pa.table({"attribute": ["red"], "object": ["banana"], "count": [1], **columns})
+    table = pa.table(
+        {"attribute": ["red"], "object": ["banana"], "count": [1], **columns}
+    )
     pq.write_table(table, tmp_path / "c.parquet")
     with pytest.raises(DatasetError, match=why):
         read_counts(str(tmp_path / "c.parquet"))

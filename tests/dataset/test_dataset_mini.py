@@ -24,7 +24,9 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """A set of 12 pairs a split, so that all of it is drawn in a moment."""
     every = splits.pairs
     monkeypatch.setattr(splits, "pairs", lambda novel: every(novel)[:12])
-    monkeypatch.setattr(splits, "IMAGES_PER_COMPOSITION", {"train": 1, "id": 2, "ood": 1})
+    monkeypatch.setattr(
+        splits, "IMAGES_PER_COMPOSITION", {"train": 1, "id": 2, "ood": 1}
+    )
 
 
 def test_every_object_is_an_imagenet_class() -> None:
@@ -48,15 +50,23 @@ def test_streamed_rows_are_the_samples() -> None:
 @pytest.mark.usefixtures("few")
 def test_splits_processes_and_parquet(tmp_path: Path) -> None:
     loaded = datasets.load_dataset("imagenet_ao", "mini")
-    assert {name: len(rows) for name, rows in loaded.items()} == {"train": 12, "id": 24, "ood": 12}
-    assert loaded["id"]["sample_id"][:] == [sample.sample_id for sample in splits.samples("id")]
+    assert {name: len(rows) for name, rows in loaded.items()} == {
+        "train": 12,
+        "id": 24,
+        "ood": 12,
+    }
+    assert loaded["id"]["sample_id"][:] == [
+        sample.sample_id for sample in splits.samples("id")
+    ]
     alone = datasets.load_dataset("imagenet_ao", "mini", only="ood", num_proc=2)
     assert list(alone) == ["ood"]
     assert fingerprint(alone["ood"]) == fingerprint(loaded["ood"])
     out = prepare(tmp_path / "repo", "mini")
     for name, rows in datasets.load_dataset(out, "mini").items():
         assert fingerprint(rows) == fingerprint(loaded[name]), name
-        facts = json.loads((tmp_path / "repo" / "fingerprints.json").read_text())["mini"][name]
+        facts = json.loads((tmp_path / "repo" / "fingerprints.json").read_text())[
+            "mini"
+        ][name]
         assert facts == {
             "fingerprint": fingerprint(rows),
             "n": len(rows),
@@ -69,7 +79,9 @@ def test_splits_processes_and_parquet(tmp_path: Path) -> None:
 def rows_of(**changed: str) -> datasets.Dataset:
     """Two rows of a drawn set, of which the first is changed."""
     first = {"sample_id": "a", "composition": "red fox", "sha256": "1", "recipe": "2"}
-    return datasets.Dataset.from_list([{**first, **changed}, {**first, "sample_id": "b"}])
+    return datasets.Dataset.from_list(
+        [{**first, **changed}, {**first, "sample_id": "b"}]
+    )
 
 
 @pytest.mark.parametrize("column", ["sample_id", "composition", "recipe"])
@@ -83,7 +95,9 @@ def test_other_pixels_of_the_same_set_are_noted_and_not_another_set() -> None:
 
 
 def test_a_set_of_files_is_known_by_their_bytes() -> None:
-    files, others = (rows_of(sha256=text).remove_columns("recipe") for text in ("1", "other"))
+    files, others = (
+        rows_of(sha256=text).remove_columns("recipe") for text in ("1", "other")
+    )
     assert fingerprint(files) != fingerprint(others)
     assert pixel_digest(files) is None
 
@@ -94,16 +108,20 @@ def test_both_configs_in_one_repository(folder: Path, tmp_path: Path) -> None:
     out = prepare(tmp_path / "repo", "v2", data_dir=str(folder))
     assert datasets.get_dataset_config_names(out) == ["mini", "v2"]
     assert datasets.get_dataset_default_config_name(out) == "v2"
-    assert len(datasets.load_dataset(out, "mini", split="ood", streaming=True).features["object"].names) == len(
-        objects()
-    )
+    assert len(
+        datasets.load_dataset(out, "mini", split="ood", streaming=True)
+        .features["object"]
+        .names
+    ) == len(objects())
     assert len(datasets.load_dataset(out, split="ood").features["object"].names) == 1000
 
 
 @pytest.mark.usefixtures("few")
 def test_another_set_is_another_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(datasets.load_dataset("imagenet_ao", "mini", split="ood")) == 12
-    monkeypatch.setattr(splits, "IMAGES_PER_COMPOSITION", {"train": 1, "id": 1, "ood": 2})
+    monkeypatch.setattr(
+        splits, "IMAGES_PER_COMPOSITION", {"train": 1, "id": 1, "ood": 2}
+    )
     assert len(datasets.load_dataset("imagenet_ao", "mini", split="ood")) == 24
 
 

@@ -15,7 +15,9 @@ def test_attributes_are_the_129_unique_ones() -> None:
 def test_objects_and_imagenet_classes_match_one_to_one() -> None:
     assert sorted(index for _, index in OBJECTS.values()) == list(range(1000))
     wnids = [wnid for wnid, _ in sorted(OBJECTS.values(), key=lambda both: both[1])]
-    assert wnids == sorted(set(wnids)), "ImageNet's indices follow the order of the wnids"
+    assert wnids == sorted(set(wnids)), (
+        "ImageNet's indices follow the order of the wnids"
+    )
     assert list(OBJECTS) == sorted(OBJECTS), "the published list is alphabetical"
 
 
@@ -47,7 +49,8 @@ def test_every_published_pair_is_read_back(separator: str) -> None:
         (attribute, name)
         for attribute in ATTRIBUTES
         for name in OBJECTS
-        if parse_label(f"{attribute} {name}".replace(" ", separator)) != (attribute, name)
+        if parse_label(f"{attribute} {name}".replace(" ", separator))
+        != (attribute, name)
     ]
     assert not wrong, f"{len(wrong)} of 129,000 labels are misread, such as {wrong[:3]}"
 
@@ -58,7 +61,10 @@ def test_every_published_pair_is_read_back(separator: str) -> None:
         ("red red fox", ("red", "red fox")),
         ("paper_paper towel", ("paper", "paper towel")),
         ("red brick_bakery", ("red brick", "bakery")),
-        ("STAINEDBLUE plaid jack-o'-lantern", ("stained blue plaid", "jack-o'-lantern")),
+        (
+            "STAINEDBLUE plaid jack-o'-lantern",
+            ("stained blue plaid", "jack-o'-lantern"),
+        ),
         ("wet egyptian ca", ("wet", "egyptian cat")),
         ("wet lesser pand", ("wet", "lesser panda")),
         ("red_swimming_cap", ("red", "bathing cap")),
@@ -70,7 +76,16 @@ def test_traps(label: str, pair: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "label", ["", "red", "red fox", "test tube", "ambulance", "red ambulances", "moss-covered crane"]
+    "label",
+    [
+        "",
+        "red",
+        "red fox",
+        "test tube",
+        "ambulance",
+        "red ambulances",
+        "moss-covered crane",
+    ],
 )
 def test_nothing_is_guessed(label: str) -> None:
     assert parse_label(label) is None
@@ -78,5 +93,8 @@ def test_nothing_is_guessed(label: str) -> None:
 
 def test_the_card_says_which_paper_made_which_version() -> None:
     text = " ".join(CARD.split())
-    assert "second version, a copy of the archive that the authors of [arXiv:2407.05897]" in text
+    assert (
+        "second version, a copy of the archive that the authors of [arXiv:2407.05897]"
+        in text
+    )
     assert "The first version, which it follows, is that of [arXiv:2403.18525]" in text

@@ -25,9 +25,9 @@ PNG = picture(0, "PNG")
 
 def load(data: Path | str, **options: Any) -> list[str]:
     """The sample ids."""
-    return datasets.load_dataset("imagenet_ao", data_dir=str(data), split="ood", **options)[
-        "sample_id"
-    ][:]
+    return datasets.load_dataset(
+        "imagenet_ao", data_dir=str(data), split="ood", **options
+    )["sample_id"][:]
 
 
 def tree(folder: Path, *names: str) -> Path:
@@ -49,7 +49,10 @@ def test_other_formats_are_read(tmp_path: Path) -> None:
     assert (
         len(
             load(
-                tree(tmp_path / "set", *(f"red_banana/{i}.{end}" for i, end in enumerate(endings)))
+                tree(
+                    tmp_path / "set",
+                    *(f"red_banana/{i}.{end}" for i, end in enumerate(endings)),
+                )
             )
         )
         == 9
@@ -69,7 +72,11 @@ def test_other_formats_are_read(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_left_out_is_told_and_counted(
-    names: list[str], why: str, example: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    names: list[str],
+    why: str,
+    example: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     every = ["red_banana/0.png", *names]
     for place in (
@@ -125,7 +132,9 @@ def test_folders_that_links_reach_again(tmp_path: Path) -> None:
     place = tree(tmp_path / "set", "red_banana/0.png", "red_banana/sub/1.txt")
     (place / "a_red_banana").symlink_to("red_banana")
     (place / "red_banana" / "up").symlink_to("..")
-    assert load(place) == ["red_banana/0.png"], "a folder keeps its own name, whatever links to it"
+    assert load(place) == ["red_banana/0.png"], (
+        "a folder keeps its own name, whatever links to it"
+    )
     assert label_report(str(place))["left_out"]["reached_again"] == [
         "a_red_banana",
         "red_banana/up",
@@ -149,10 +158,15 @@ def test_labels_that_differ_in_case_are_both_read(tmp_path: Path) -> None:
     assert load(place) == ["Red_Banana/0.png", "red_banana/0.png"]
 
 
-def test_names_that_differ_in_unicode_form_are_told_apart_in_the_message(tmp_path: Path) -> None:
-    names = [unicodedata.normalize(form, "x/red_banana/é.png") for form in ("NFC", "NFD")]
+def test_names_that_differ_in_unicode_form_are_told_apart_in_the_message(
+    tmp_path: Path,
+) -> None:
+    names = [
+        unicodedata.normalize(form, "x/red_banana/é.png") for form in ("NFC", "NFD")
+    ]
     with pytest.raises(
-        DatasetError, match=r"twice: 'x/red_banana/e\\u0301.png' and 'x/red_banana/\\xe9.png'"
+        DatasetError,
+        match=r"twice: 'x/red_banana/e\\u0301.png' and 'x/red_banana/\\xe9.png'",
     ):
         load(zipped(tmp_path / "set.zip", *names))
 
@@ -208,7 +222,9 @@ def test_what_is_no_regular_file_is_unreadable(
             load(options.pop("data_dir"), **options)  # type: ignore[arg-type]
 
 
-def test_names_that_are_no_unicode(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_names_that_are_no_unicode(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     place = tree(tmp_path / "set", "red_banana/0.png")
     (place / os.fsdecode(b"red_banana/\xff1.png")).write_bytes(PNG)
     (place / os.fsdecode(b"red_banana/\xff2.png")).write_bytes(b"")
@@ -216,7 +232,11 @@ def test_names_that_are_no_unicode(tmp_path: Path, caplog: pytest.LogCaptureFixt
     (place / os.fsdecode(b"red_\xff/3.png")).write_bytes(PNG)
     with caplog.at_level(logging.WARNING):
         ids = load(place, num_proc=2)
-    assert ids == ["red_banana/0.png", "red_banana/\\udcff1.png", "red_banana/\\udcff2.png"]
+    assert ids == [
+        "red_banana/0.png",
+        "red_banana/\\udcff1.png",
+        "red_banana/\\udcff2.png",
+    ]
     assert r"'red_\\udcff' (1)" in caplog.text
     place.rename(tmp_path / os.fsdecode(b"\xffset"))
     with pytest.raises(DatasetError, match="rename it"):
@@ -264,7 +284,9 @@ def test_the_folder_of_a_killed_prepare_is_removed_and_a_running_ones_is_not(
 def test_an_evaluation_knows_what_was_not_read(tmp_path: Path) -> None:
     from aobench.evaluation.data import Source, open_splits
 
-    place = tree(tmp_path / "set", "red_banana/0.png", "red_banana/1.heic", "nothing/0.png")
+    place = tree(
+        tmp_path / "set", "red_banana/0.png", "red_banana/1.heic", "nothing/0.png"
+    )
     for _ in range(2):  # from the cache, which warns no more, too
         (split,) = open_splits(Source("v2", data_dir=str(place)))
         left = {"ending": ["red_banana/1.heic"]}

@@ -1,4 +1,6 @@
-"""A model whose weights or sizes are not what its folder says is refused before any image is run."""
+"""A model whose weights or sizes are not what its folder says is refused before any image is
+run.
+"""
 
 import json
 import shutil
@@ -42,7 +44,9 @@ def _reweigh(folder, change):
     path = folder / "model.safetensors"
     state = change(load_file(path))
     save_file(
-        {key: value.contiguous() for key, value in state.items()}, path, metadata={"format": "pt"}
+        {key: value.contiguous() for key, value in state.items()},
+        path,
+        metadata={"format": "pt"},
     )
 
 
@@ -70,19 +74,27 @@ def _refused(folder, *words):
         ("clip", "text_model.encoder.layers.1.mlp.fc1.bias"),
         ("siglip", "vision_model.head.probe"),
         ("siglip", "logit_bias"),
-        ("align", "vision_model.encoder.blocks.0.depthwise_conv.depthwise_norm.running_var"),
+        (
+            "align",
+            "vision_model.encoder.blocks.0.depthwise_conv.depthwise_norm.running_var",
+        ),
     ],
 )
 def test_a_weight_that_is_missing_is_named(kind, gone, copy):
     folder = copy(kind)
-    _reweigh(folder, lambda state: {key: value for key, value in state.items() if key != gone})
+    _reweigh(
+        folder,
+        lambda state: {key: value for key, value in state.items() if key != gone},
+    )
     _refused(folder, "1 weights are missing", gone)
 
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.clip."])
 def test_weights_under_other_names_are_not_taken_for_none(prefix, copy):
     folder = copy("clip")
-    _reweigh(folder, lambda state: {prefix + key: value for key, value in state.items()})
+    _reweigh(
+        folder, lambda state: {prefix + key: value for key, value in state.items()}
+    )
     _refused(folder, "missing", "no place in the model", f"({prefix}")
 
 
@@ -104,7 +116,8 @@ def test_a_configuration_of_another_size_is_refused(changed, words, copy):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize(
-    "key", ["visual_projection.weight", "logit_scale", "text_model.final_layer_norm.bias"]
+    "key",
+    ["visual_projection.weight", "logit_scale", "text_model.final_layer_norm.bias"],
 )
 def test_a_weight_that_is_no_number_is_named(key, value, copy):
     folder = copy("clip")
@@ -116,7 +129,9 @@ def test_extras_that_change_no_number_pass(copy):
     folder = copy("clip")
     wanted = _load(folder).encode_texts(["the red lion"])
     places = torch.arange(24)[None]
-    _reweigh(folder, lambda state: {**state, "text_model.embeddings.position_ids": places})
+    _reweigh(
+        folder, lambda state: {**state, "text_model.embeddings.position_ids": places}
+    )
     assert torch.equal(_load(folder).encode_texts(["the red lion"]), wanted)
 
 
@@ -133,10 +148,16 @@ def test_clipseg_with_its_decoder_passes_and_others_do_not(copy):
 def test_steps_of_training_may_be_missing_and_running_means_may_not(copy):
     folder = copy("align")
     _reweigh(
-        folder, lambda state: {k: v for k, v in state.items() if "num_batches_tracked" not in k}
+        folder,
+        lambda state: {
+            k: v for k, v in state.items() if "num_batches_tracked" not in k
+        },
     )
     _load(folder)
-    _reweigh(folder, lambda state: {k: v for k, v in state.items() if "running_mean" not in k})
+    _reweigh(
+        folder,
+        lambda state: {k: v for k, v in state.items() if "running_mean" not in k},
+    )
     _refused(folder, "running_mean")
 
 
@@ -200,7 +221,10 @@ def test_a_tower_that_is_dead_is_refused(copy):
     folder = copy("clip")
     _reweigh(
         folder,
-        lambda state: {**state, "visual_projection.weight": state["visual_projection.weight"] * 0},
+        lambda state: {
+            **state,
+            "visual_projection.weight": state["visual_projection.weight"] * 0,
+        },
     )
     _refused(folder, "image tower", "one and the same vector")
 
@@ -219,14 +243,19 @@ def test_a_bug_in_the_trial_stays_a_bug(copy, monkeypatch):
 def test_a_causal_language_model_without_a_layer_is_refused(tmp_path):
     from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
-    GPT2LMHeadModel(GPT2Config(vocab_size=50, n_embd=16, n_layer=2, n_head=2)).save_pretrained(
-        tmp_path
-    )
+    GPT2LMHeadModel(
+        GPT2Config(vocab_size=50, n_embd=16, n_layer=2, n_head=2)
+    ).save_pretrained(tmp_path)
     mask = torch.ones(1, 1, 4, 4, dtype=torch.uint8)
     _reweigh(tmp_path, lambda state: {**state, "transformer.h.0.attn.bias": mask})
-    load_checked(AutoModelForCausalLM, str(tmp_path))  # the head is tied, the mask is made again
+    load_checked(
+        AutoModelForCausalLM, str(tmp_path)
+    )  # the head is tied, the mask is made again
     _reweigh(
-        tmp_path, lambda state: {key: value for key, value in state.items() if ".h.1." not in key}
+        tmp_path,
+        lambda state: {
+            key: value for key, value in state.items() if ".h.1." not in key
+        },
     )
     with pytest.raises(UserError, match="12 weights are missing"):
         load_checked(AutoModelForCausalLM, str(tmp_path))
@@ -239,10 +268,16 @@ def test_what_is_never_loaded_is_seen_wherever_it_was_built():
         weights.refuse_gaps("tower", tower)
     with watch_loading() as weights:
         tower[0].load_state_dict({"weight": torch.ones(2, 2), "bias": torch.ones(2)})
-        tower[1].load_state_dict({"weight": torch.ones(2), "bias": torch.ones(2)}, strict=False)
-    with pytest.raises(UserError, match=r"2 weights are missing .*running_mean, 1.running_var"):
+        tower[1].load_state_dict(
+            {"weight": torch.ones(2), "bias": torch.ones(2)}, strict=False
+        )
+    with pytest.raises(
+        UserError, match=r"2 weights are missing .*running_mean, 1.running_var"
+    ):
         weights.refuse_gaps("tower", tower)
-    assert "watched" not in torch.nn.Module.load_state_dict.__name__, "torch is as it was"
+    assert "watched" not in torch.nn.Module.load_state_dict.__name__, (
+        "torch is as it was"
+    )
 
 
 def test_peft_is_not_needed_to_see_an_adapter(copy, monkeypatch):

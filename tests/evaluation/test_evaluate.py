@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 import aobench.cli as cli
-from aobench.evaluation.table import read
 from aobench.images import BadImageError, read_image
 from aobench.mini.render import render
+from aobench.results.predictions import read
 
 PAIRS = [
     ("wooden", "banana"),
@@ -32,7 +32,9 @@ def published(tmp_path_factory):
         for index in range(2):
             picture = render(attribute, name, np.random.default_rng((7, index)))
             Image.fromarray(picture).save(folder / f"{index}.png")
-    (root / "red_teapot" / "2.png").write_bytes((root / "red_teapot" / "0.png").read_bytes()[:400])
+    (root / "red_teapot" / "2.png").write_bytes(
+        (root / "red_teapot" / "0.png").read_bytes()[:400]
+    )
     return root.parent
 
 
@@ -46,7 +48,16 @@ def templates(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(published, templates, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
-    arguments = ["evaluate", "mini", "--config", "v2", "--data-dir", str(published), "--templates", str(templates)]
+    arguments = [
+        "evaluate",
+        "mini",
+        "--config",
+        "v2",
+        "--data-dir",
+        str(published),
+        "--templates",
+        str(templates),
+    ]
     assert cli.main([*arguments, "--out", str(out), "--cpu"]) == 0
     return out / "mini"
 
@@ -82,17 +93,43 @@ def test_a_folders_results_are_in_a_folder_of_its_name_and_a_limit_shows(
 ):
     from aobench.models.registry import BUNDLED
     from aobench.publish.card import section
+    from aobench.publish.known_data import read_result
     from aobench.publish.leaderboard import build
-    from aobench.publish.results import read_result
 
     for place in ("tinyclip", "sub/tinyclip"):
         shutil.copytree(BUNDLED, tmp_path / place)
     (tmp_path / "sub" / "here").mkdir()
     monkeypatch.chdir(tmp_path / "sub" / "here")
-    common = ["--config", "v2", "--data-dir", str(published), "--templates", str(templates), "--cpu"]
-    assert cli.main(["evaluate", "../../tinyclip", "./../tinyclip", *common, "--limit", "4", "--out", "out"]) == 0
+    common = [
+        "--config",
+        "v2",
+        "--data-dir",
+        str(published),
+        "--templates",
+        str(templates),
+        "--cpu",
+    ]
+    assert (
+        cli.main(
+            [
+                "evaluate",
+                "../../tinyclip",
+                "./../tinyclip",
+                *common,
+                "--limit",
+                "4",
+                "--out",
+                "out",
+            ]
+        )
+        == 0
+    )
     printed = capsys.readouterr().out
-    assert {path.name for path in Path("out").iterdir()} == {"tinyclip", "tinyclip-2", "embeddings"}
+    assert {path.name for path in Path("out").iterdir()} == {
+        "tinyclip",
+        "tinyclip-2",
+        "embeddings",
+    }
     assert "Written to out/tinyclip/\nWritten to out/tinyclip-2/\n" in printed
     assert "a trial run, --limit 4: not a result on the whole set." in printed
     result = read_result("out/tinyclip")
@@ -101,18 +138,48 @@ def test_a_folders_results_are_in_a_folder_of_its_name_and_a_limit_shows(
     pytest.importorskip("plotly")
     build([result], tmp_path / "site")
     for page in (tmp_path / "site").rglob("*.html"):
-        assert "trial run, --limit 4" in page.read_text(), f"{page.name} shows a trial run as a full one"
+        assert "trial run, --limit 4" in page.read_text(), (
+            f"{page.name} shows a trial run as a full one"
+        )
 
 
 def test_a_limit_that_leaves_nothing_out_is_no_trial(published, templates, tmp_path):
-    common = ["--config", "v2", "--data-dir", str(published), "--templates", str(templates), "--cpu"]
-    assert cli.main(["evaluate", "mini", *common, "--limit", "11", "--out", str(tmp_path)]) == 0
-    assert "limit" not in json.loads((tmp_path / "mini" / "results.json").read_text())["dataset"]
+    common = [
+        "--config",
+        "v2",
+        "--data-dir",
+        str(published),
+        "--templates",
+        str(templates),
+        "--cpu",
+    ]
+    assert (
+        cli.main(["evaluate", "mini", *common, "--limit", "11", "--out", str(tmp_path)])
+        == 0
+    )
+    assert (
+        "limit"
+        not in json.loads((tmp_path / "mini" / "results.json").read_text())["dataset"]
+    )
 
 
 def test_stop_on_a_bad_image(published, templates, tmp_path, capsys):
-    arguments = ["evaluate", "mini", "--config", "v2", "--data-dir", str(published), "--templates", str(templates)]
-    assert cli.main([*arguments, "--out", str(tmp_path), "--cpu", "--on-bad-image", "stop"]) == 2
+    arguments = [
+        "evaluate",
+        "mini",
+        "--config",
+        "v2",
+        "--data-dir",
+        str(published),
+        "--templates",
+        str(templates),
+    ]
+    assert (
+        cli.main(
+            [*arguments, "--out", str(tmp_path), "--cpu", "--on-bad-image", "stop"]
+        )
+        == 2
+    )
     assert "red_teapot/2.png" in capsys.readouterr().err
 
 
@@ -120,7 +187,10 @@ def test_stop_on_a_bad_image(published, templates, tmp_path, capsys):
     ("arguments", "words"),
     [
         (["evaluate", "no-such/model-here"], "no model"),
-        (["evaluate", "mini", "--data-dir", "/no/such/folder", "--config", "v2"], "/no/such/folder"),
+        (
+            ["evaluate", "mini", "--data-dir", "/no/such/folder", "--config", "v2"],
+            "/no/such/folder",
+        ),
         (["evaluate", "mini", "--templates", "/no/such/templates.txt"], "templates"),
         (["evaluate", "mini", "--batch-size", "0"], "--batch-size"),
         (["score", "/no/such/table.parquet"], "there is no /no/such/table.parquet"),
@@ -138,13 +208,27 @@ def test_a_folder_without_a_model(tmp_path, capsys):
     assert "holds no model" in capsys.readouterr().err
 
 
-def test_damaged_embeddings_are_computed_again_and_the_results_stay(published, templates, tmp_path, capsys):
-    words = ["evaluate", "mini", "--config", "v2", "--data-dir", str(published), "--templates", str(templates)]
+def test_damaged_embeddings_are_computed_again_and_the_results_stay(
+    published, templates, tmp_path, capsys
+):
+    words = [
+        "evaluate",
+        "mini",
+        "--config",
+        "v2",
+        "--data-dir",
+        str(published),
+        "--templates",
+        str(templates),
+    ]
     words += ["--out", str(tmp_path), "--cpu", "--shard-size", "5"]
     assert cli.main(words) == 0
     figures = json.loads((tmp_path / "mini/results.json").read_text())["figures"]
     shards = sorted((tmp_path / "embeddings").glob("*/*.safetensors"))
-    kinds = {json.loads((path.parent / "key.json").read_text())["what"]: path for path in shards}
+    kinds = {
+        json.loads((path.parent / "key.json").read_text())["what"]: path
+        for path in shards
+    }
     assert set(kinds) == {"images", "texts"}
     for path in kinds.values():
         path.write_bytes(path.read_bytes()[:-4] + bytes(4))
@@ -153,33 +237,52 @@ def test_damaged_embeddings_are_computed_again_and_the_results_stay(published, t
     said = capsys.readouterr().err
     for path in kinds.values():
         assert said.count(f"{path} is not what was written here") == 1
-    assert json.loads((tmp_path / "mini/results.json").read_text())["figures"] == figures
+    assert (
+        json.loads((tmp_path / "mini/results.json").read_text())["figures"] == figures
+    )
 
 
 def _evaluated(model, published, templates, out, *more):
-    words = ["evaluate", str(model), "--config", "v2", "--data-dir", str(published), "--templates", str(templates)]
+    words = [
+        "evaluate",
+        str(model),
+        "--config",
+        "v2",
+        "--data-dir",
+        str(published),
+        "--templates",
+        str(templates),
+    ]
     return cli.main([*words, "--out", str(out), "--cpu", *more])
 
 
-def test_another_models_result_is_never_replaced(published, templates, tmp_path, capsys, monkeypatch):
+def test_another_models_result_is_never_replaced(
+    published, templates, tmp_path, capsys, monkeypatch
+):
     """runs/a/checkpoint-1 and runs/b/checkpoint-1: one name of a folder, two models."""
     from aobench.models.registry import BUNDLED
 
     for run in "ab":
         shutil.copytree(BUNDLED, tmp_path / run / "checkpoint-1")
     config = tmp_path / "b/checkpoint-1/config.json"
-    config.write_text(config.read_text() + "\n")  # the smallest change that makes another revision
+    config.write_text(
+        config.read_text() + "\n"
+    )  # the smallest change that makes another revision
     out = tmp_path / "out"
     assert _evaluated(tmp_path / "a/checkpoint-1", published, templates, out) == 0
     before = (out / "checkpoint-1/results.json").read_bytes()
     monkeypatch.chdir(tmp_path / "a")
-    assert _evaluated("checkpoint-1", published, templates, out) == 0, "the same model by another path"
+    assert _evaluated("checkpoint-1", published, templates, out) == 0, (
+        "the same model by another path"
+    )
     capsys.readouterr()
 
     def loaded(*_):
         raise AssertionError("a model was loaded before the folders were looked at")
 
-    monkeypatch.setattr("aobench.models.dual_encoder.TransformersDualEncoder.__init__", loaded)
+    monkeypatch.setattr(
+        "aobench.models.dual_encoder.TransformersDualEncoder.__init__", loaded
+    )
     for model in (tmp_path / "b/checkpoint-1", "../b/checkpoint-1"):
         assert _evaluated(model, published, templates, out) == 2
         error = capsys.readouterr().err
@@ -195,13 +298,15 @@ def test_another_models_result_is_never_replaced(published, templates, tmp_path,
 
 def test_a_revision_that_only_loading_tells_is_looked_at_too(finished, tmp_path):
     from aobench.errors import UserError
-    from aobench.evaluation.places import check_folders, check_same_model
+    from aobench.results.paths import check_folders, check_same_model
 
     check_folders(["mini"], [finished])
     held = json.loads((finished / "results.json").read_text())["model"]
     check_same_model(finished, held["id"], held["revision"])
     check_same_model(tmp_path / "none", "a", "b")
-    with pytest.raises(UserError, match=r"another model, mini \(sha256:.*not org/x \(abc\)"):
+    with pytest.raises(
+        UserError, match=r"another model, mini \(sha256:.*not org/x \(abc\)"
+    ):
         check_same_model(finished, "org/x", "abc")
     with pytest.raises(UserError, match="holds the result of another model"):
         check_folders(["org/model"], [finished])
@@ -213,16 +318,28 @@ def test_a_revision_that_only_loading_tells_is_looked_at_too(finished, tmp_path)
 def test_options_that_change_numbers_are_in_the_result_and_a_replacement_is_said(
     published, templates, tmp_path, capsys
 ):
-    from aobench.evaluation.results_json import unlike_settings
     from aobench.publish.card import section
-    from aobench.publish.entries import notes
-    from aobench.publish.results import read_result
+    from aobench.publish.hub_entries import notes
+    from aobench.publish.known_data import read_result
+    from aobench.results.results_json import unlike_settings
 
     assert _evaluated("mini", published, templates, tmp_path) == 0
     plain = read_result(tmp_path / "mini")
     assert plain.content["settings"] == {}
     capsys.readouterr()
-    assert _evaluated("mini", published, templates, tmp_path, "--draft", "64", "--attention", "eager") == 0
+    assert (
+        _evaluated(
+            "mini",
+            published,
+            templates,
+            tmp_path,
+            "--draft",
+            "64",
+            "--attention",
+            "eager",
+        )
+        == 0
+    )
     printed = capsys.readouterr().out
     assert "had other settings (draft, attention); it is replaced" in printed
     assert "mini ran with --draft 64, --attention eager: it compares with" in printed
@@ -234,23 +351,54 @@ def test_options_that_change_numbers_are_in_the_result_and_a_replacement_is_said
     assert "`--draft 64, --attention eager`" in section(drafted)
     assert cli.main(["score", str(tmp_path / "mini")]) == 0
     assert "ran with --draft 64" in capsys.readouterr().out
-    assert _evaluated("mini", published, templates, tmp_path, "--draft", "64", "--attention", "eager") == 0
-    assert "is replaced" not in capsys.readouterr().out, "the same run again needs no note"
+    assert (
+        _evaluated(
+            "mini",
+            published,
+            templates,
+            tmp_path,
+            "--draft",
+            "64",
+            "--attention",
+            "eager",
+        )
+        == 0
+    )
+    assert "is replaced" not in capsys.readouterr().out, (
+        "the same run again needs no note"
+    )
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["evaluate", "mini", "--dataset", "a/b", "--data-dir", "x"], "--dataset and --data-dir name two datasets"),
-        (["evaluate", "mini", "--config", "mini", "--data-dir", "x"], "is of the published archive, and mini is drawn"),
-        (["prepare", "out", "--config", "mini", "--data-dir", "x"], "and mini is drawn"),
+        (
+            ["evaluate", "mini", "--dataset", "a/b", "--data-dir", "x"],
+            "--dataset and --data-dir name two datasets",
+        ),
+        (
+            ["evaluate", "mini", "--config", "mini", "--data-dir", "x"],
+            "is of the published archive, and mini is drawn",
+        ),
+        (
+            ["prepare", "out", "--config", "mini", "--data-dir", "x"],
+            "and mini is drawn",
+        ),
         (["install", "--data-dir", "x"], "and mini is drawn"),
-        (["disentangle", "x.npz", "--data-dir", "y", "--config", "v2"], "--data-dir is of the published archive"),
-        (["disentangle", "x", "--data-dir", "y"], "--data-dir is of the published archive"),
+        (
+            ["disentangle", "x.npz", "--data-dir", "y", "--config", "v2"],
+            "--data-dir is of the published archive",
+        ),
+        (
+            ["disentangle", "x", "--data-dir", "y"],
+            "--data-dir is of the published archive",
+        ),
         (["disentangle", "x.npz", "--seed", "-1"], "--seed takes a whole number"),
     ],
 )
-def test_options_that_contradict_each_other_are_refused(words, said, capsys, tmp_path, monkeypatch):
+def test_options_that_contradict_each_other_are_refused(
+    words, said, capsys, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     assert cli.main(words) == 2
     error = capsys.readouterr().err

@@ -8,15 +8,23 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import ViTConfig, ViTForImageClassification
 
-from aobench.audit.names import lemmas
+from aobench.audit.vocabulary import lemmas
 from aobench.errors import UserError
 from aobench.models import registry
 from aobench.models.base import LoadOptions
 from aobench.models.imagenet_classes import class_order
 from aobench.vocabulary.published import published_lists
 
-WNIDS = [wnid for wnid, _ in sorted(published_lists().objects.values(), key=lambda item: item[1])]
-NAMES = [name for name, _ in sorted(published_lists().objects.items(), key=lambda item: item[1][1])]
+WNIDS = [
+    wnid
+    for wnid, _ in sorted(published_lists().objects.values(), key=lambda item: item[1])
+]
+NAMES = [
+    name
+    for name, _ in sorted(
+        published_lists().objects.items(), key=lambda item: item[1][1]
+    )
+]
 SYNONYMS = [
     ", ".join(lemmas()[wnid]) for wnid in WNIDS
 ]  # as the Hub's id2label: "tench, Tinca tinca"
@@ -63,7 +71,9 @@ def test_the_background_is_left_out_wherever_it_stands(place):
     assert "background" in order.note
 
 
-@pytest.mark.parametrize("labels", [None, UNNAMED, [str(place) for place in range(1000)]])
+@pytest.mark.parametrize(
+    "labels", [None, UNNAMED, [str(place) for place in range(1000)]]
+)
 def test_classes_without_names_are_taken_in_order_and_it_is_noted(labels):
     assert class_order(labels, 1000, "m").note == "unnamed: taken in ImageNet's order"
 
@@ -100,26 +110,39 @@ def test_a_name_of_two_classes_is_not_guessed():
 def _classifier(path, labels):
     torch.manual_seed(0)
     config = ViTConfig(
-        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=32,
-        patch_size=16, id2label=dict(enumerate(labels)), label2id={},
-    )  # fmt: skip
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        image_size=32,
+        patch_size=16,
+        id2label=dict(enumerate(labels)),
+        label2id={},
+    )
     model = ViTForImageClassification(config)
     torch.nn.init.normal_(model.classifier.weight, std=1.0)
     model.save_pretrained(path)
-    processor = {"image_processor_type": "ViTImageProcessor", "size": {"height": 32, "width": 32}}
+    processor = {
+        "image_processor_type": "ViTImageProcessor",
+        "size": {"height": 32, "width": 32},
+    }
     (path / "preprocessor_config.json").write_text(json.dumps(processor))
     return path
 
 
 def test_a_classifier_in_another_order_gives_the_same_scores(tmp_path):
     shuffled, places = _shuffled(WNIDS)
-    usual, other = _classifier(tmp_path / "usual", WNIDS), _classifier(tmp_path / "other", shuffled)
+    usual, other = (
+        _classifier(tmp_path / "usual", WNIDS),
+        _classifier(tmp_path / "other", shuffled),
+    )
     state = load_file(usual / "model.safetensors")
     for key in ("classifier.weight", "classifier.bias"):
         state[key] = state[key][places].contiguous()
     save_file(state, other / "model.safetensors", metadata={"format": "pt"})
     models = [
-        registry.resolve(str(f)).load(torch.device("cpu"), LoadOptions()) for f in (usual, other)
+        registry.resolve(str(f)).load(torch.device("cpu"), LoadOptions())
+        for f in (usual, other)
     ]
     batch = {"pixels": torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8)}
     scores = [model.encode_images(batch) for model in models]

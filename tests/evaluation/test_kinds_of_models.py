@@ -9,7 +9,11 @@ import pytest
 import torch
 from PIL import Image
 from tiny_models import KINDS, save
-from transformers import AutoImageProcessor, AutoModelForZeroShotImageClassification, AutoTokenizer
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForZeroShotImageClassification,
+    AutoTokenizer,
+)
 
 from aobench.errors import UserError
 from aobench.evaluation.embedding import embed_names
@@ -37,13 +41,17 @@ def _load(source, **options):
 def _images():
     draw = np.random.default_rng(0)
     return [
-        Image.fromarray(draw.integers(0, 256, (h, w, 3), dtype=np.uint8)) for h, w in ((40, 60), (90, 50), (33, 33))
+        Image.fromarray(draw.integers(0, 256, (h, w, 3), dtype=np.uint8))
+        for h, w in ((40, 60), (90, 50), (33, 33))
     ]
 
 
 def _batch(model):
     arrays = [model.transform(image) for image in _images()]
-    return {name: torch.from_numpy(np.stack([a[name] for a in arrays])) for name in arrays[0]}
+    return {
+        name: torch.from_numpy(np.stack([a[name] for a in arrays]))
+        for name in arrays[0]
+    }
 
 
 def test_every_kind_is_tested():
@@ -54,33 +62,55 @@ def test_every_kind_is_tested():
 def test_logits_are_the_librarys(kind, tmp_path):
     source = save(kind, tmp_path / kind)
     model = _load(source)
-    ours = model.encode_images(_batch(model)) @ model.encode_texts(TEXTS).T * model.info.notes["logit_scale"]
+    ours = (
+        model.encode_images(_batch(model))
+        @ model.encode_texts(TEXTS).T
+        * model.info.notes["logit_scale"]
+    )
     ours = ours + (model.info.notes["logit_bias"] or 0)
     reference = AutoModelForZeroShotImageClassification.from_pretrained(source).eval()
     rule = DUAL_ENCODERS[kind]
     tokens = AutoTokenizer.from_pretrained(source)(
-        TEXTS, padding="max_length" if rule.length else True, max_length=rule.length, truncation=bool(rule.length),
+        TEXTS,
+        padding="max_length" if rule.length else True,
+        max_length=rule.length,
+        truncation=bool(rule.length),
         return_tensors="pt",
-    )  # fmt: skip
-    pixels = AutoImageProcessor.from_pretrained(source, backend="pil")(_images(), return_tensors="pt")
+    )
+    pixels = AutoImageProcessor.from_pretrained(source, backend="pil")(
+        _images(), return_tensors="pt"
+    )
     with torch.inference_mode():
         wanted = reference(**tokens, **pixels).logits_per_image
-    assert wanted.std(dim=1).min() > 1e-3, "the texts can't be told apart: the test would prove nothing"
+    assert wanted.std(dim=1).min() > 1e-3, (
+        "the texts can't be told apart: the test would prove nothing"
+    )
     torch.testing.assert_close(ours, wanted, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", [kind for kind, rule in DUAL_ENCODERS.items() if rule.causal])
+@pytest.mark.parametrize(
+    "kind", [kind for kind, rule in DUAL_ENCODERS.items() if rule.causal]
+)
 def test_causal_towers_go_by_the_tree(kind, tmp_path):
     from aobench.models.text_tower import TextTower
 
     model = _load(save(kind, tmp_path / kind))
     assert model.info.notes["texts"] == "tree"
-    texts = [f"{start} {a} {o}{end}" for start in ("a photo of the", "the") for a in ("red", "golden", "moss covered")
-             for o in ("lion", "banana", "teapot") for end in (".", "")]  # fmt: skip
+    texts = [
+        f"{start} {a} {o}{end}"
+        for start in ("a photo of the", "the")
+        for a in ("red", "golden", "moss covered")
+        for o in ("lion", "banana", "teapot")
+        for end in (".", "")
+    ]
     trimmed = TextTower(model.model, model.tokenizer, kind, CPU, method="trimmed")
     padded = TextTower(model.model, model.tokenizer, kind, CPU, method="padded")
-    torch.testing.assert_close(model.encode_texts(texts), trimmed.encode(texts), rtol=0, atol=1e-5)
-    torch.testing.assert_close(model.encode_texts(texts), padded.encode(texts), rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        model.encode_texts(texts), trimmed.encode(texts), rtol=0, atol=1e-5
+    )
+    torch.testing.assert_close(
+        model.encode_texts(texts), padded.encode(texts), rtol=0, atol=1e-5
+    )
 
 
 def test_configs_with_the_old_end_token(tmp_path):
@@ -88,16 +118,22 @@ def test_configs_with_the_old_end_token(tmp_path):
     model = _load(source)
     tokens = model.tokenizer(TEXTS, padding=True, return_tensors="pt")
     with torch.inference_mode():
-        wanted = torch.nn.functional.normalize(model.model.get_text_features(**tokens).pooler_output)
+        wanted = torch.nn.functional.normalize(
+            model.model.get_text_features(**tokens).pooler_output
+        )
     torch.testing.assert_close(model.encode_texts(TEXTS), wanted, rtol=0, atol=1e-5)
 
 
 def test_a_prompt_longer_than_the_tower_takes_is_cut_as_the_library_cuts_it(tmp_path):
     model = _load(save("clip", tmp_path / "clip"))
     text = "a photo of the red teapot " * 10
-    tokens = model.tokenizer([text], truncation=True, max_length=24, return_tensors="pt")
+    tokens = model.tokenizer(
+        [text], truncation=True, max_length=24, return_tensors="pt"
+    )
     with torch.inference_mode():
-        wanted = torch.nn.functional.normalize(model.model.get_text_features(**tokens).pooler_output)
+        wanted = torch.nn.functional.normalize(
+            model.model.get_text_features(**tokens).pooler_output
+        )
     torch.testing.assert_close(model.encode_texts([text]), wanted, rtol=0, atol=1e-5)
 
 
@@ -121,13 +157,25 @@ def test_the_classifier_is_the_mean_over_templates_and_is_kept(tmp_path):
     from accelerate import Accelerator
 
     model = _load(save("clip", tmp_path / "clip"))
-    names, templates = ["red teapot", "golden lion", "red teapot"], ("a photo of a {}.", "the {}")
-    ours = embed_names(model, names, templates, tmp_path / "kept", Accelerator(cpu=True))
-    each = torch.stack([model.encode_texts([t.format(n) for t in templates]).mean(0) for n in names])
-    torch.testing.assert_close(ours, torch.nn.functional.normalize(each), rtol=0, atol=1e-6)
+    names, templates = (
+        ["red teapot", "golden lion", "red teapot"],
+        ("a photo of a {}.", "the {}"),
+    )
+    ours = embed_names(
+        model, names, templates, tmp_path / "kept", Accelerator(cpu=True)
+    )
+    each = torch.stack(
+        [model.encode_texts([t.format(n) for t in templates]).mean(0) for n in names]
+    )
+    torch.testing.assert_close(
+        ours, torch.nn.functional.normalize(each), rtol=0, atol=1e-6
+    )
     assert torch.equal(ours[0], ours[2])
     model.encode_texts = None  # what is on disk is not computed again
-    assert torch.equal(embed_names(model, names, templates, tmp_path / "kept", Accelerator(cpu=True)), ours)
+    assert torch.equal(
+        embed_names(model, names, templates, tmp_path / "kept", Accelerator(cpu=True)),
+        ours,
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,10 +183,30 @@ def test_the_classifier_is_the_mean_over_templates_and_is_kept(tmp_path):
     [
         ({"image_processor_type": "CLIPImageProcessor"}, True),
         ({"image_processor_type": "SiglipImageProcessor"}, True),
-        ({"image_processor_type": "ViTImageProcessor", "resample": 2, "size": {"height": 50, "width": 40}}, True),
+        (
+            {
+                "image_processor_type": "ViTImageProcessor",
+                "resample": 2,
+                "size": {"height": 50, "width": 40},
+            },
+            True,
+        ),
         ({"image_processor_type": "CLIPImageProcessor", "do_normalize": False}, True),
-        ({"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 40}, "crop_size": 64}, False),
-        ({"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 224}}, False),
+        (
+            {
+                "image_processor_type": "CLIPImageProcessor",
+                "size": {"shortest_edge": 40},
+                "crop_size": 64,
+            },
+            False,
+        ),
+        (
+            {
+                "image_processor_type": "ConvNextImageProcessor",
+                "size": {"shortest_edge": 224},
+            },
+            False,
+        ),
         ({"image_processor_type": "MobileViTImageProcessor"}, False),
         ({"image_processor_type": "Siglip2ImageProcessor"}, False),
     ],
@@ -150,7 +218,10 @@ def test_pixels_have_the_bits_of_the_models_processor(settings, quick, tmp_path)
     assert isinstance(transform, ResizeCrop if quick else WholeProcessor)
     for image in _images():
         wanted = processor(image, return_tensors="pt")
-        arrays = {name: torch.from_numpy(np.asarray(value))[None] for name, value in transform(image).items()}
+        arrays = {
+            name: torch.from_numpy(np.asarray(value))[None]
+            for name, value in transform(image).items()
+        }
         given = transform.inputs(arrays, CPU, torch.float32)
         assert set(given) == set(wanted)
         assert all(torch.equal(given[name], wanted[name]) for name in given)
@@ -161,8 +232,15 @@ def test_bfloat16_runs_and_is_near(tmp_path):
     exact, rough = _load(source), _load(source, dtype="bfloat16")
     assert rough.info.dtype == "bfloat16"
     assert rough.encode_texts(TEXTS).dtype == torch.float32
-    torch.testing.assert_close(exact.encode_texts(TEXTS), rough.encode_texts(TEXTS), rtol=0, atol=0.1)
-    torch.testing.assert_close(exact.encode_images(_batch(exact)), rough.encode_images(_batch(rough)), rtol=0, atol=0.1)
+    torch.testing.assert_close(
+        exact.encode_texts(TEXTS), rough.encode_texts(TEXTS), rtol=0, atol=0.1
+    )
+    torch.testing.assert_close(
+        exact.encode_images(_batch(exact)),
+        rough.encode_images(_batch(rough)),
+        rtol=0,
+        atol=0.1,
+    )
 
 
 def test_the_revision_of_a_folder_is_its_content(tmp_path):
@@ -218,14 +296,31 @@ def test_weights_that_are_pickles_are_not_loaded(tmp_path):
 def test_a_package_adds_a_kind(monkeypatch):
     class Third:
         def __init__(self, rest, device, options):
-            self.info = ModelInfo(rest, "third", "1", "none", options.dtype, device.type, names_attributes=True)
+            self.info = ModelInfo(
+                rest,
+                "third",
+                "1",
+                "none",
+                options.dtype,
+                device.type,
+                names_attributes=True,
+            )
 
     module = types.ModuleType("third_party_kind")
     module.Third = Third
     monkeypatch.setitem(sys.modules, "third_party_kind", module)
-    point = registry.metadata.EntryPoint("third", "third_party_kind:Third", registry.GROUP)
-    monkeypatch.setattr(registry.metadata, "entry_points", lambda group: [point] if group == registry.GROUP else [])
-    assert registry.resolve("third:anything").load(CPU, LoadOptions()).info.id == "anything"
+    point = registry.metadata.EntryPoint(
+        "third", "third_party_kind:Third", registry.GROUP
+    )
+    monkeypatch.setattr(
+        registry.metadata,
+        "entry_points",
+        lambda group: [point] if group == registry.GROUP else [],
+    )
+    assert (
+        registry.resolve("third:anything").load(CPU, LoadOptions()).info.id
+        == "anything"
+    )
     with pytest.raises(UserError, match="did you mean 'third'"):
         registry.resolve("thirds:anything")
 

@@ -22,7 +22,11 @@ sys.exit(main({arguments!r}))
 
 def _run(code: str, **extra: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **extra}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        env={**os.environ, **extra},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -34,9 +38,22 @@ def test_no_socket_when_offline(tmp_path):
     from PIL import Image
 
     Image.new("RGB", (32, 32), "red").save(data / "0.png")
-    arguments = ["evaluate", "mini", "--config", "v2", "--data-dir", str(data.parent), "--cpu"]
+    arguments = [
+        "evaluate",
+        "mini",
+        "--config",
+        "v2",
+        "--data-dir",
+        str(data.parent),
+        "--cpu",
+    ]
     arguments += ["--templates", str(templates), "--out", str(tmp_path / "out")]
-    done = _run(GUARD.format(arguments=arguments), HF_HUB_OFFLINE="1", HF_EVALUATE_OFFLINE="1", HF_HOME=str(tmp_path))
+    done = _run(
+        GUARD.format(arguments=arguments),
+        HF_HUB_OFFLINE="1",
+        HF_EVALUATE_OFFLINE="1",
+        HF_HOME=str(tmp_path),
+    )
     assert done.returncode == 0, done.stderr
     assert "a socket was opened" not in done.stderr
     assert (tmp_path / "out" / "mini" / "results.json").exists()
@@ -55,7 +72,8 @@ def test_help_imports_nothing_heavy():
     code = (
         "import sys\nfrom aobench.cli import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
-        "print(sorted({'torch', 'transformers', 'datasets', 'evaluate', 'numpy', 'polars', 'ray', 'diffusers',\n"
+        "print(sorted({'torch', 'transformers', 'datasets', 'evaluate', 'numpy', 'polars', 'ray', "
+        "'diffusers',\n"
         "              'gradio', 'matplotlib', 'pandas'} & set(sys.modules)))"
     )
     done = _run(code)

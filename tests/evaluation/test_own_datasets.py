@@ -1,4 +1,6 @@
-"""Prepared sets of one's own: bad rows are one line or counted, altered ones give no other result in silence."""
+"""Prepared sets of one's own: bad rows are one line or counted, altered ones give no other
+result in silence.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ import imagenet_ao
 from aobench import cli
 from aobench.errors import UserError
 from aobench.evaluation.data import Source, bad_data_is_one_line, open_splits
-from aobench.evaluation.reading import read_batches
+from aobench.evaluation.image_loader import read_batches
 from aobench.mini.render import render
 
 PAIRS = [("wooden", "banana"), ("red", "teapot"), ("golden", "lion")]
@@ -39,7 +41,9 @@ def png(row: int) -> bytes:
 
 
 def own(place: Path, features: dict[str, Any] | None = None, **changed: Any) -> Path:
-    """A dataset of six images of three compositions; ``changed``: columns, None to leave one out."""
+    """A dataset of six images of three compositions; ``changed``: columns, None to leave one
+    out.
+    """
     images = [png(row) for row in range(6)]
     columns = {
         "image": [{"bytes": data, "path": None} for data in images],
@@ -61,7 +65,9 @@ def own(place: Path, features: dict[str, Any] | None = None, **changed: Any) -> 
     columns = {name: column for name, column in columns.items() if column is not None}
     (place / "data").mkdir(parents=True)
     shape = datasets.Features({name: kinds[name] for name in columns})
-    datasets.Dataset.from_dict(columns, features=shape).to_parquet(place / "data" / "ood-0.parquet")
+    datasets.Dataset.from_dict(columns, features=shape).to_parquet(
+        place / "data" / "ood-0.parquet"
+    )
     files = "  data_files:\n  - {split: ood, path: data/ood-*.parquet}\n"
     (place / "README.md").write_text(
         f"---\nconfigs:\n- config_name: own\n{files}---\n", encoding="utf-8"
@@ -73,13 +79,18 @@ def evaluated(place: Path, config: str = "own", workers: int = 0) -> dict[str, A
     """By split its ids, compositions, pixels and unreadable images."""
     answer = {}
     for split in open_splits(Source(config, path=str(place))):
-        chunks = [range(start, min(start + 4, len(split))) for start in range(0, len(split), 4)]
+        chunks = [
+            range(start, min(start + 4, len(split)))
+            for start in range(0, len(split), 4)
+        ]
 
         def transform(image: Image.Image) -> dict[str, np.ndarray]:
             return {"pixels": np.asarray(image.resize((8, 8)))}
 
         reads = list(read_batches(split, chunks, transform, workers))
-        pixels = [array.numpy().tobytes() for read in reads for array in read.arrays.values()]
+        pixels = [
+            array.numpy().tobytes() for read in reads for array in read.arrays.values()
+        ]
         bad = {position: why for read in reads for position, why in read.bad.items()}
         answer[split.name] = (split.sample_ids, split.pairs, split.labels, pixels, bad)
     return answer
@@ -95,8 +106,14 @@ TEXT = datasets.Value("string")
             {"attribute": list("aabbcc"), "features": {"attribute": TEXT}},
             "attribute holds string, not ids of names",
         ),
-        ({"object": list("aabbcc"), "features": {"object": TEXT}}, "class_encode_column('object')"),
-        ({"object": IDS, "features": {"object": datasets.Value("int64")}}, "object holds int64"),
+        (
+            {"object": list("aabbcc"), "features": {"object": TEXT}},
+            "class_encode_column('object')",
+        ),
+        (
+            {"object": IDS, "features": {"object": datasets.Value("int64")}},
+            "object holds int64",
+        ),
         ({"object": [0, 0, 1, 1, None, None]}, "object is None in row 5 ('2/4')"),
         ({"object": [0, 0, 1, 1, 2, -1]}, "object is -1 in row 6"),
         ({"sample_id": [None, *"bcdef"]}, "sample_id is None in row 1"),
@@ -121,7 +138,9 @@ TEXT = datasets.Value("string")
         ({"sha256": None}, "lacks the column(s) sha256"),
     ],
 )
-def test_bad_columns_are_one_line(changed: dict[str, Any], words: str, tmp_path: Path) -> None:
+def test_bad_columns_are_one_line(
+    changed: dict[str, Any], words: str, tmp_path: Path
+) -> None:
     with pytest.raises(UserError) as error:
         open_splits(Source("own", path=str(own(tmp_path / "set", **changed))))
     assert words in str(error.value)
@@ -153,7 +172,9 @@ def test_null_and_damaged_images_count_as_unreadable(
         "--cpu",
     ]
     assert cli.main(arguments) == 0
-    assert "50.0 [" in capsys.readouterr().out, "three of six could be read, and were named right"
+    assert "50.0 [" in capsys.readouterr().out, (
+        "three of six could be read, and were named right"
+    )
     assert cli.main([*arguments, "--on-bad-image", "stop"]) == 2
 
 
@@ -166,7 +187,9 @@ def test_an_image_that_is_not_its_rows_is_refused(
     marks = [hashlib.sha256(data).hexdigest() for data in images]
     if digests == "pixels":
         marks = [
-            hashlib.sha256(np.asarray(Image.open(io.BytesIO(data))).tobytes()).hexdigest()
+            hashlib.sha256(
+                np.asarray(Image.open(io.BytesIO(data))).tobytes()
+            ).hexdigest()
             for data in images
         ]
     good = own(tmp_path / "good", sha256=marks)
@@ -187,7 +210,10 @@ def test_damaged_parquet_files_never_give_another_result(tmp_path: Path) -> None
             )
             Image.fromarray(pixels).save(tmp_path / "set" / label / f"{index}.{ending}")
     good = Path(imagenet_ao.prepare(tmp_path / "good", data_dir=str(tmp_path / "set")))
-    assert json.loads((good / "fingerprints.json").read_text())["v2"]["ood"]["sha256"] == "file"
+    assert (
+        json.loads((good / "fingerprints.json").read_text())["v2"]["ood"]["sha256"]
+        == "file"
+    )
     right = evaluated(good, "v2")
     draw = random.Random(0)
     refusals = []
@@ -217,12 +243,15 @@ def test_ids_that_another_composition_has_are_refused(tmp_path: Path) -> None:
     split = open_splits(Source("own", path=str(place)))[0]
     facts = {"own": {"ood": {"fingerprint": split.fingerprint, "n": 6}}}
     (place / "fingerprints.json").write_text(json.dumps(facts), encoding="utf-8")
-    with pytest.raises(UserError, match=r"image 2/5 .* 'golden lion', but .* say 'red lion'"):
+    with pytest.raises(
+        UserError, match=r"image 2/5 .* 'golden lion', but .* say 'red lion'"
+    ):
         open_splits(Source("own", path=str(place)))
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", '{"own": 3}', '{"own": {"ood": 3}}', '{"own": NaN}', "[" * 20_000]
+    "content",
+    ["", "{", '{"own": 3}', '{"own": {"ood": 3}}', '{"own": NaN}', "[" * 20_000],
 )
 def test_damaged_fingerprints_are_one_line(content: str, tmp_path: Path) -> None:
     place = own(tmp_path / "set")
@@ -248,5 +277,8 @@ def test_a_bug_stays_a_traceback_and_bad_data_does_not() -> None:
         imagenet_ao.DatasetError("gone"),
         datasets.exceptions.DatasetNotFoundError("gone"),
     ):
-        with pytest.raises(UserError, match="opening: gone"), bad_data_is_one_line("opening"):
+        with (
+            pytest.raises(UserError, match="opening: gone"),
+            bad_data_is_one_line("opening"),
+        ):
             raise RuntimeError("while loading") from bad

@@ -29,7 +29,10 @@ def test_ranks_with_and_without_ties(width, levels):
 
 def test_blocks_do_not_change_the_ranks(monkeypatch):
     draw = torch.Generator().manual_seed(0)
-    images, names = torch.randn(50, 16, generator=draw), torch.randn(300, 16, generator=draw)
+    images, names = (
+        torch.randn(50, 16, generator=draw),
+        torch.randn(300, 16, generator=draw),
+    )
     gold = torch.randint(0, 300, (50,), generator=draw)
     whole = rank_embeddings(images, names, gold)
     monkeypatch.setattr(scoring, "SCORES", 1000)

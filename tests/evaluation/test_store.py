@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from aobench.errors import UserError
-from aobench.evaluation.store import Store
+from aobench.evaluation.embedding_store import Store
 
 
 def test_what_is_written_is_read_and_no_longer_missing(tmp_path):
@@ -21,7 +21,9 @@ def test_what_is_written_is_read_and_no_longer_missing(tmp_path):
     assert notes == {1: "cut short"}
 
 
-@pytest.mark.parametrize("other", [({"model": "b"}, 10, 4), ({"model": "a"}, 11, 4), ({"model": "a"}, 10, 5)])
+@pytest.mark.parametrize(
+    "other", [({"model": "b"}, 10, 4), ({"model": "a"}, 11, 4), ({"model": "a"}, 10, 5)]
+)
 def test_other_keys_counts_and_sizes_are_other_places(other, tmp_path):
     Store(tmp_path, {"model": "a"}, 10, 4).write(0, torch.zeros(4, 2))
     assert 0 in Store(tmp_path, *other).missing()
@@ -42,7 +44,10 @@ def test_numbers_that_overflowed_are_refused(tmp_path):
 
 def test_remains_of_killed_runs_go_after_a_day(tmp_path):
     store = Store(tmp_path, {}, 4, 4)
-    old, new = store.folder / ".000000.safetensors.a.part", store.folder / ".000000.safetensors.b.part"
+    old, new = (
+        store.folder / ".000000.safetensors.a.part",
+        store.folder / ".000000.safetensors.b.part",
+    )
     for part in (old, new):
         part.write_bytes(b"half")
     os.utime(old, (time.time() - 100_000,) * 2)
@@ -61,7 +66,9 @@ def _other(path):
 def _nan(path):
     from safetensors.torch import load, save
 
-    return save({"vectors": torch.full_like(load(path.read_bytes())["vectors"], float("nan"))})
+    return save(
+        {"vectors": torch.full_like(load(path.read_bytes())["vectors"], float("nan"))}
+    )
 
 
 def _flipped(place):
@@ -75,7 +82,9 @@ def _flipped(place):
 
 DAMAGES = {
     "a bit flipped in the last vector": _flipped(-3),
-    "a bit flipped in the notes": lambda path: path.read_bytes().replace(b"cut short", b"cut shoot"),
+    "a bit flipped in the notes": lambda path: path.read_bytes().replace(
+        b"cut short", b"cut shoot"
+    ),
     "a bit flipped in the header": _flipped(9),
     "zeroed": lambda path: bytes(path.stat().st_size),
     "vectors zeroed": lambda path: path.read_bytes()[:-48] + bytes(48),
@@ -90,7 +99,9 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_shard_that_is_not_what_was_written_is_missing_and_said_to_be(damage, tmp_path, capsys):
+def test_a_shard_that_is_not_what_was_written_is_missing_and_said_to_be(
+    damage, tmp_path, capsys
+):
     store = Store(tmp_path, {"model": "a"}, 10, 4)
     for shard in range(3):
         store.write(shard, torch.randn(len(store.items(shard)), 3), {1: "cut short"})

@@ -11,12 +11,12 @@ from tiny_models import KINDS, save
 
 import aobench.cli as cli
 from aobench.errors import UserError
-from aobench.evaluation.candidates import candidates
 from aobench.evaluation.prompts import count_cut_prompts
 from aobench.mini.render import render
 from aobench.models import registry
 from aobench.models.base import LoadOptions
 from aobench.models.tokenizers import check_tokenizer
+from aobench.results.candidates import candidates
 
 CPU = torch.device("cpu")
 TEXTS = ["a photo of a red teapot.", "a golden lion", "lion"]
@@ -69,7 +69,8 @@ def test_a_vocabulary_without_its_merges_is_refused(kind, copy):
 
 
 @pytest.mark.parametrize(
-    ("kind", "other"), [("siglip2", "clip"), ("chinese_clip", "siglip2"), ("siglip", "clip")]
+    ("kind", "other"),
+    [("siglip2", "clip"), ("chinese_clip", "siglip2"), ("siglip", "clip")],
 )
 def test_the_tokenizer_of_a_larger_model_is_refused(kind, other, copy, originals):
     folder = copy(kind)
@@ -95,7 +96,9 @@ def test_settings_of_the_tokenizer_change_no_embedding(kind, changed, originals,
     folder = copy(kind)
     wanted = _load(originals / kind).encode_texts(long)
     _set(folder / "tokenizer_config.json", **changed)
-    torch.testing.assert_close(_load(folder).encode_texts(long), wanted, rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        _load(folder).encode_texts(long), wanted, rtol=0, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("end", [3, 49407])
@@ -151,7 +154,9 @@ def test_a_template_that_cuts_the_names_off_is_refused(kind, originals):
         count_cut_prompts(model, ["red lion", "golden lion"], templates)
 
 
-@pytest.mark.parametrize("names", [("red zebra", "red unicorn"), ("Red Lion", "red lion")])
+@pytest.mark.parametrize(
+    "names", [("red zebra", "red unicorn"), ("Red Lion", "red lion")]
+)
 def test_names_that_the_tokenizer_writes_alike_are_refused(names, originals):
     with pytest.raises(UserError, match="one and the same text"):
         count_cut_prompts(_load(originals / "siglip"), names, ("a photo of a {}.",))
@@ -160,7 +165,9 @@ def test_names_that_the_tokenizer_writes_alike_are_refused(names, originals):
 @pytest.mark.parametrize("mode", ["closed", "open"])
 def test_two_compositions_of_one_text_are_refused(mode):
     attributes, objects = ["red", "red brick"], ["brick bakery", "bakery"]
-    with pytest.raises(UserError, match=r"'red' \+ 'brick bakery' and 'red brick' \+ 'bakery'"):
+    with pytest.raises(
+        UserError, match=r"'red' \+ 'brick bakery' and 'red brick' \+ 'bakery'"
+    ):
         candidates(mode, [(0, 0), (1, 1)], attributes, objects)
 
 
@@ -175,7 +182,9 @@ def test_cut_prompts_are_told_and_noted(tmp_path, capsys):
     for attribute, name in (("wooden", "banana"), ("red", "teapot")):
         place = tmp_path / "data" / f"{attribute}_{name}"
         place.mkdir(parents=True)
-        Image.fromarray(render(attribute, name, np.random.default_rng(1))).save(place / "0.png")
+        Image.fromarray(render(attribute, name, np.random.default_rng(1))).save(
+            place / "0.png"
+        )
     templates = tmp_path / "two.txt"
     templates.write_text("a photo of a {}.\n{}" + " a" * 30 + "\n")
     arguments = [
@@ -187,7 +196,9 @@ def test_cut_prompts_are_told_and_noted(tmp_path, capsys):
         str(templates),
         "--cpu",
     ]
-    assert cli.main(["evaluate", "mini", *arguments, "--out", str(tmp_path / "out")]) == 0
+    assert (
+        cli.main(["evaluate", "mini", *arguments, "--out", str(tmp_path / "out")]) == 0
+    )
     assert "mini, ood: 2 prompts had more tokens" in capsys.readouterr().out
     content = json.loads((tmp_path / "out" / "mini" / "results.json").read_text())
     assert content["model"]["notes"]["prompts_cut"] == {"ood": 2}

@@ -1,4 +1,6 @@
-"""A tiny random model of each kind, saved as its authors would save it: config, weights, tokenizer, processor."""
+"""A tiny random model of each kind, saved as its authors would save it: config, weights,
+tokenizer, processor.
+"""
 
 import json
 from pathlib import Path
@@ -24,7 +26,12 @@ WORDS = [
     "covered",
     ".",
 ]
-TEXT = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
+TEXT = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+}
 VISION = {**TEXT, "image_size": 32, "patch_size": 16}
 
 
@@ -59,15 +66,23 @@ def _word_tokenizer(path, pad, start, end, unknown):
         single=frame, special_tokens=[(t, vocabulary[t]) for t in (start, end) if t]
     )
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token=pad, eos_token=end, unk_token=unknown, model_max_length=64,
-        model_input_names=["input_ids"] if not start else ["input_ids", "attention_mask"],
-    )  # fmt: skip
+        tokenizer_object=tokenizer,
+        pad_token=pad,
+        eos_token=end,
+        unk_token=unknown,
+        model_max_length=64,
+        model_input_names=["input_ids"]
+        if not start
+        else ["input_ids", "attention_mask"],
+    )
     fast.save_pretrained(path)
     return vocabulary
 
 
 def _merged_tokenizer(path):
-    """Letters merged into WORDS, framed as SigLIP 2 was converted: Gemma's tokenizer, padding on the right."""
+    """Letters merged into WORDS, framed as SigLIP 2 was converted: Gemma's tokenizer, padding on
+    the right.
+    """
     from tokenizers import processors
     from transformers import Siglip2Tokenizer
 
@@ -81,9 +96,12 @@ def _merged_tokenizer(path):
                 vocabulary[word[: i + 1]] = None
     numbers = {token: i for i, token in enumerate(vocabulary)}
     tokenizer = Siglip2Tokenizer(
-        vocab=numbers, merges=merges, padding_side="right", model_max_length=64,
+        vocab=numbers,
+        merges=merges,
+        padding_side="right",
+        model_max_length=64,
         model_input_names=["input_ids"],
-    )  # fmt: skip
+    )
     tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single="$A <eos>", special_tokens=[("<eos>", numbers["<eos>"])]
     )
@@ -103,12 +121,25 @@ def _clip(path, quick="quick_gelu", legacy=False):
 
     size, tokenizer = _clip_tokenizer(path)
     text = {
-        **TEXT, "vocab_size": size, "max_position_embeddings": 24, "hidden_act": quick,
-        "eos_token_id": 2 if legacy else tokenizer.eos_token_id, "bos_token_id": tokenizer.bos_token_id,
+        **TEXT,
+        "vocab_size": size,
+        "max_position_embeddings": 24,
+        "hidden_act": quick,
+        "eos_token_id": 2 if legacy else tokenizer.eos_token_id,
+        "bos_token_id": tokenizer.bos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
-    }  # fmt: skip
-    config = CLIPConfig(text_config=text, vision_config={**VISION, "hidden_act": quick}, projection_dim=16)
-    _processor(path, "CLIPImageProcessor", size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    }
+    config = CLIPConfig(
+        text_config=text,
+        vision_config={**VISION, "hidden_act": quick},
+        projection_dim=16,
+    )
+    _processor(
+        path,
+        "CLIPImageProcessor",
+        size={"shortest_edge": 32},
+        crop_size={"height": 32, "width": 32},
+    )
     return CLIPModel(config)
 
 
@@ -116,18 +147,37 @@ def _clipseg(path):
     from transformers import CLIPSegConfig, CLIPSegModel
 
     size, tokenizer = _clip_tokenizer(path)
-    text = {**TEXT, "vocab_size": size, "max_position_embeddings": 24, "eos_token_id": tokenizer.eos_token_id}
+    text = {
+        **TEXT,
+        "vocab_size": size,
+        "max_position_embeddings": 24,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
     _processor(path, "ViTImageProcessor", size={"height": 32, "width": 32})
-    return CLIPSegModel(CLIPSegConfig(text_config=text, vision_config=VISION, projection_dim=16))
+    return CLIPSegModel(
+        CLIPSegConfig(text_config=text, vision_config=VISION, projection_dim=16)
+    )
 
 
 def _metaclip_2(path):
     from transformers import MetaClip2Config, MetaClip2Model
 
     vocabulary = _word_tokenizer(path, "<pad>", "<s>", "</s>", "<unk>")
-    text = {**TEXT, "vocab_size": len(vocabulary), "max_position_embeddings": 24, "eos_token_id": vocabulary["</s>"]}
-    _processor(path, "CLIPImageProcessor", size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
-    return MetaClip2Model(MetaClip2Config(text_config=text, vision_config=VISION, projection_dim=16))
+    text = {
+        **TEXT,
+        "vocab_size": len(vocabulary),
+        "max_position_embeddings": 24,
+        "eos_token_id": vocabulary["</s>"],
+    }
+    _processor(
+        path,
+        "CLIPImageProcessor",
+        size={"shortest_edge": 32},
+        crop_size={"height": 32, "width": 32},
+    )
+    return MetaClip2Model(
+        MetaClip2Config(text_config=text, vision_config=VISION, projection_dim=16)
+    )
 
 
 def _siglip(path):
@@ -154,10 +204,21 @@ def _align(path):
 
     text = {**TEXT, "vocab_size": _bert_tokenizer(path), "max_position_embeddings": 64}
     vision = {
-        "image_size": 64, "width_coefficient": 0.1, "depth_coefficient": 0.1, "hidden_dim": 32, "depth_divisor": 8,
-    }  # fmt: skip
-    _processor(path, "EfficientNetImageProcessor", size={"height": 64, "width": 64}, do_center_crop=False)
-    return AlignModel(AlignConfig(text_config=text, vision_config=vision, projection_dim=32))
+        "image_size": 64,
+        "width_coefficient": 0.1,
+        "depth_coefficient": 0.1,
+        "hidden_dim": 32,
+        "depth_divisor": 8,
+    }
+    _processor(
+        path,
+        "EfficientNetImageProcessor",
+        size={"height": 64, "width": 64},
+        do_center_crop=False,
+    )
+    return AlignModel(
+        AlignConfig(text_config=text, vision_config=vision, projection_dim=32)
+    )
 
 
 def _altclip(path):
@@ -165,19 +226,36 @@ def _altclip(path):
 
     vocabulary = _word_tokenizer(path, "<pad>", "<s>", "</s>", "<unk>")
     text = {
-        **TEXT, "vocab_size": len(vocabulary), "max_position_embeddings": 66, "project_dim": 24,
+        **TEXT,
+        "vocab_size": len(vocabulary),
+        "max_position_embeddings": 66,
+        "project_dim": 24,
         "pad_token_id": vocabulary["<pad>"],
-    }  # fmt: skip
-    _processor(path, "CLIPImageProcessor", size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
-    return AltCLIPModel(AltCLIPConfig(text_config=text, vision_config=VISION, projection_dim=16))
+    }
+    _processor(
+        path,
+        "CLIPImageProcessor",
+        size={"shortest_edge": 32},
+        crop_size={"height": 32, "width": 32},
+    )
+    return AltCLIPModel(
+        AltCLIPConfig(text_config=text, vision_config=VISION, projection_dim=16)
+    )
 
 
 def _chinese_clip(path):
     from transformers import ChineseCLIPConfig, ChineseCLIPModel
 
     text = {**TEXT, "vocab_size": _bert_tokenizer(path), "max_position_embeddings": 64}
-    _processor(path, "ChineseCLIPImageProcessor", size={"height": 32, "width": 32}, do_center_crop=False)
-    return ChineseCLIPModel(ChineseCLIPConfig(text_config=text, vision_config=VISION, projection_dim=16))
+    _processor(
+        path,
+        "ChineseCLIPImageProcessor",
+        size={"height": 32, "width": 32},
+        do_center_crop=False,
+    )
+    return ChineseCLIPModel(
+        ChineseCLIPConfig(text_config=text, vision_config=VISION, projection_dim=16)
+    )
 
 
 KINDS = {
@@ -198,7 +276,8 @@ def save(kind, path, **options):
     torch.manual_seed(0)
     model = KINDS[kind](path, **options).eval()
     for name, value in model.named_parameters():
-        if value.dim() > 1 and "logit" not in name:  # the libraries' small beginnings make all texts alike
+        # the libraries' small beginnings make all texts alike
+        if value.dim() > 1 and "logit" not in name:
             torch.nn.init.normal_(value, std=0.2)
     model.save_pretrained(path)
     return str(path)

@@ -99,8 +99,14 @@ def write_label_folders(root: Path, separator: str = "_", sets: bool = True) -> 
     fire_truck/0.png``."""
     inner = " " if separator == "_" else "_"
     for number, s in enumerate(SAMPLES):
-        label = separator.join(part.replace(" ", inner) for part in (s.attribute, s.object))
-        put(root, f"{_as_set(s.split) if sets else s.split}/{label}/{number}.png", s.data)
+        label = separator.join(
+            part.replace(" ", inner) for part in (s.attribute, s.object)
+        )
+        put(
+            root,
+            f"{_as_set(s.split) if sets else s.split}/{label}/{number}.png",
+            s.data,
+        )
     return root
 
 
@@ -147,7 +153,10 @@ def write_jsonl(root: Path, rows: list[dict[str, Any]] | None = None) -> Path:
     """A JSONL list, whose column of pictures is called image and whose splits are train and
     test."""
     rows = list_rows(root) if rows is None else rows
-    lines = [json.dumps({"image": r.pop("file"), **r, "split": _as_set(r["split"])}) for r in rows]
+    lines = [
+        json.dumps({"image": r.pop("file"), **r, "split": _as_set(r["split"])})
+        for r in rows
+    ]
     (root / "list.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return root
 
@@ -162,7 +171,9 @@ def write_parquet(root: Path, with_bytes: bool = True) -> Path:
             (root / file).unlink()
     schema = pyarrow.schema(
         {
-            "image": pyarrow.struct({"bytes": pyarrow.binary(), "path": pyarrow.string()}),
+            "image": pyarrow.struct(
+                {"bytes": pyarrow.binary(), "path": pyarrow.string()}
+            ),
             "attribute": pyarrow.string(),
             "object": pyarrow.string(),
             "split": pyarrow.string(),
@@ -182,7 +193,11 @@ def write_pair_lists(
     root: Path, spell: Callable[[str], str] = _underscored, separator: str = " "
 ) -> Path:
     """The three lists of pairs; test_pairs holds seen pairs, too."""
-    lists = {"train": SEEN, "val": (*SEEN[:1], ("light blue", "boots ankle")), "test": SEEN + NOVEL}
+    lists = {
+        "train": SEEN,
+        "val": (*SEEN[:1], ("light blue", "boots ankle")),
+        "test": SEEN + NOVEL,
+    }
     for part, pairs in lists.items():
         text = "".join(separator.join(map(spell, pair)) + "\n" for pair in pairs)
         put(root, f"{NATURAL}/{part}_pairs.txt", text.encode())
@@ -194,7 +209,9 @@ def write_metadata(root: Path, rows: list[Any]) -> None:
     torch.save(rows, root / f"metadata_{NATURAL}.t7")
 
 
-def metadata_row(image: str, sample: Sample, spell: Callable[[str], str]) -> dict[str, str]:
+def metadata_row(
+    image: str, sample: Sample, spell: Callable[[str], str]
+) -> dict[str, str]:
     """A row of the metadata."""
     names = {"attr": spell(sample.attribute), "obj": spell(sample.object)}
     return {"image": image, **names, "set": _as_set(sample.split)}
@@ -255,7 +272,9 @@ def write_vaw_czsl(root: Path) -> Path:
     write_pair_lists(root, str, "+")
     for number, s in enumerate(SAMPLES):
         put(root, f"images/{number}.png", s.data)
-    write_metadata(root, [metadata_row(f"{n}.png", s, str) for n, s in enumerate(SAMPLES)])
+    write_metadata(
+        root, [metadata_row(f"{n}.png", s, str) for n, s in enumerate(SAMPLES)]
+    )
     return root
 
 

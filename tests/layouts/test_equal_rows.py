@@ -23,7 +23,10 @@ def rows_of(loaded: Any) -> dict[str, list[tuple[Any, ...]]]:
     """The rows of each split of a loaded set, ids aside."""
     content = {}
     for split, rows in loaded.items():
-        attributes, objects = rows.features["attribute"].names, rows.features["object"].names
+        attributes, objects = (
+            rows.features["attribute"].names,
+            rows.features["object"].names,
+        )
         assert (attributes, objects) == (ATTRIBUTES, OBJECTS)
         assert len(set(rows["sample_id"])) == len(rows), "ids are unique"
         content[split] = sorted(
@@ -41,7 +44,9 @@ def rows_of(loaded: Any) -> dict[str, list[tuple[Any, ...]]]:
 
 @pytest.mark.parametrize("zipped", [False, True], ids=["folder", "zip"])
 @pytest.mark.parametrize("form", FORMS)
-def test_every_layout_gives_the_same_rows(form: str, zipped: bool, tmp_path: Path) -> None:
+def test_every_layout_gives_the_same_rows(
+    form: str, zipped: bool, tmp_path: Path
+) -> None:
     place = write_form(form, tmp_path / "my set")
     if zipped:
         place = zip_of(place, tmp_path / "my set.zip")
@@ -53,7 +58,10 @@ def test_every_layout_gives_the_same_rows(form: str, zipped: bool, tmp_path: Pat
         rows = [
             (
                 f"{row['attribute']} {row['object']}",
-                *(row[key] for key in ("attribute", "object", "imagenet_label", "sha256")),
+                *(
+                    row[key]
+                    for key in ("attribute", "object", "imagenet_label", "sha256")
+                ),
             )
             for row in picture_rows(data.place, data.splits[split])
         ]
@@ -62,11 +70,15 @@ def test_every_layout_gives_the_same_rows(form: str, zipped: bool, tmp_path: Pat
     assert (report.seen_pairs, report.novel_pairs, report.imagenet_objects) == (4, 4, 1)
     trained = 0 if "without" in form else 4
     counts = {reason: facts["count"] for reason, facts in report.left_out.items()}
-    assert counts == ({"split_train": trained} if trained else {}), "nothing else is left out"
+    assert counts == ({"split_train": trained} if trained else {}), (
+        "nothing else is left out"
+    )
 
 
 def test_every_layout_of_the_table_is_tried() -> None:
-    assert {layout for layout, _ in FORMS.values()} == {layout.name for layout in LAYOUTS}
+    assert {layout for layout, _ in FORMS.values()} == {
+        layout.name for layout in LAYOUTS
+    }
 
 
 @pytest.mark.parametrize("form", ["label folders", "Parquet", "UT-Zappos", "VAW-CZSL"])
@@ -79,8 +91,12 @@ def test_by_name_from_parquet_and_for_evaluation(form: str, tmp_path: Path) -> N
     out = imagenet_ao.prepare(tmp_path / "out", config="folder", data_dir=place)
     prepared = datasets.load_dataset(out, "folder")
     assert rows_of(prepared) == wanted
-    assert not Path(out, "eval.yaml").exists(), "one's own pictures are no benchmark of the Hub's"
-    streamed = datasets.load_dataset("imagenet_ao", "folder", data_dir=place, streaming=True)
+    assert not Path(out, "eval.yaml").exists(), (
+        "one's own pictures are no benchmark of the Hub's"
+    )
+    streamed = datasets.load_dataset(
+        "imagenet_ao", "folder", data_dir=place, streaming=True
+    )
     for split, rows in wanted.items():
         assert {row["sha256"] for row in streamed[split]} == {row[-1] for row in rows}
     splits = open_splits(Source("folder", data_dir=place))
@@ -94,7 +110,9 @@ def test_a_prepared_file_is_a_list_too(tmp_path: Path) -> None:
     place = str(write_form("CSV", tmp_path / "set"))
     out = Path(imagenet_ao.prepare(tmp_path / "out", config="folder", data_dir=place))
     file = next((out / "folder").glob("ood-*.parquet"))
-    rows = datasets.load_dataset("imagenet_ao", "folder", data_dir=str(file), split="ood")
+    rows = datasets.load_dataset(
+        "imagenet_ao", "folder", data_dir=str(file), split="ood"
+    )
     assert rows.features["attribute"].names == ATTRIBUTES, (
         "names of the ClassLabel come with the file"
     )
@@ -119,7 +137,9 @@ def test_by_name_with_options_and_in_two_processes(tmp_path: Path) -> None:
         "layout": "attribute-folders",
         "with_train": True,
     }
-    loaded = datasets.load_dataset("imagenet_ao", "folder", data_dir=place, num_proc=2, **options)
+    loaded = datasets.load_dataset(
+        "imagenet_ao", "folder", data_dir=place, num_proc=2, **options
+    )
     assert sorted(loaded) == ["id", "ood", "train"]
     names = loaded["ood"].features["attribute"].names
     assert names == sorted([*ATTRIBUTES, "never used"]), "the whole file is the list"
@@ -130,10 +150,14 @@ def test_a_changed_set_is_noticed(form: str, tmp_path: Path) -> None:
     place = write_form(form, tmp_path / "set")
 
     def load() -> Any:
-        return datasets.load_dataset("imagenet_ao", "folder", data_dir=str(place), split="ood")
+        return datasets.load_dataset(
+            "imagenet_ao", "folder", data_dir=str(place), split="ood"
+        )
 
     before = load()
-    assert load().cache_files == before.cache_files, "an unchanged set is read from the cache"
+    assert load().cache_files == before.cache_files, (
+        "an unchanged set is read from the cache"
+    )
     if form == "Parquet":
         rows = pyarrow.parquet.read_table(place / "list.parquet").to_pylist()
         rows[-1]["object"] = "ambulance"
@@ -152,9 +176,15 @@ def test_counts_of_captions_and_bad_images(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     place = write_form("CSV", tmp_path / "set")
-    (tmp_path / "counts.csv").write_text("attribute,object,count\nlight_blue,ambulance,7\n")
+    (tmp_path / "counts.csv").write_text(
+        "attribute,object,count\nlight_blue,ambulance,7\n"
+    )
     put(place, "pictures/8.png", b"")
-    options = {"data_dir": str(place), "counts": str(tmp_path / "counts.csv"), "split": "ood"}
+    options = {
+        "data_dir": str(place),
+        "counts": str(tmp_path / "counts.csv"),
+        "split": "ood",
+    }
     rows = datasets.load_dataset("imagenet_ao", "folder", **options)
     found = dict(zip(rows["composition"][:], rows["caption_count"][:], strict=True))
     assert found["light blue ambulance"] == 7
@@ -170,7 +200,9 @@ def test_unknown_labels_can_stop(tmp_path: Path) -> None:
     place = write_form("attribute folders", tmp_path / "set")
     (tmp_path / "objects.txt").write_text("ambulance\nboots ankle\n")
     options = {"data_dir": str(place), "objects": str(tmp_path / "objects.txt")}
-    assert len(datasets.load_dataset("imagenet_ao", "folder", split="ood", **options)) == 2
+    assert (
+        len(datasets.load_dataset("imagenet_ao", "folder", split="ood", **options)) == 2
+    )
     with pytest.raises(
         imagenet_ao.DatasetError, match="pictures of unknown labels: unknown_object"
     ):
@@ -179,11 +211,19 @@ def test_unknown_labels_can_stop(tmp_path: Path) -> None:
 
 def test_options_of_one_config_are_refused_by_the_others(tmp_path: Path) -> None:
     place = str(write_form("CSV", tmp_path / "set"))
-    with pytest.raises(imagenet_ao.DatasetError, match="the config 'v2' takes no layout"):
+    with pytest.raises(
+        imagenet_ao.DatasetError, match="the config 'v2' takes no layout"
+    ):
         datasets.load_dataset("imagenet_ao", "v2", data_dir=place, layout="list")
-    with pytest.raises(imagenet_ao.DatasetError, match="the config 'folder' takes no imagenet_dir"):
-        datasets.load_dataset("imagenet_ao", "folder", data_dir=place, imagenet_dir=place)
-    with pytest.raises(imagenet_ao.DatasetError, match="takes a folder, a zip or a list"):
+    with pytest.raises(
+        imagenet_ao.DatasetError, match="the config 'folder' takes no imagenet_dir"
+    ):
+        datasets.load_dataset(
+            "imagenet_ao", "folder", data_dir=place, imagenet_dir=place
+        )
+    with pytest.raises(
+        imagenet_ao.DatasetError, match="takes a folder, a zip or a list"
+    ):
         datasets.load_dataset("imagenet_ao", "folder")
     with pytest.raises(imagenet_ao.DatasetError, match="no such file or folder"):
         datasets.load_dataset("imagenet_ao", "folder", data_dir=place + "x")

@@ -22,14 +22,18 @@ from aobench.layouts.__main__ import main
 def test_two_layouts_at_once_are_both_named(tmp_path: Path) -> None:
     root = folder_of(tmp_path, "red car/1.png", "blue/car/2.png")
     line = refused(root)
-    assert "label-folders (red car/1.png) and attribute-folders (blue/car/2.png)" in line
+    assert (
+        "label-folders (red car/1.png) and attribute-folders (blue/car/2.png)" in line
+    )
     forced = read_layout(str(root), layout="label-folders").report
     assert left_out(forced) == {"other_depth": 1}
 
 
 def test_lists_and_pair_lists_at_once(tmp_path: Path) -> None:
     write_form("MIT-States", tmp_path / "set")
-    one_set.write_csv(tmp_path / "set", [{"file": "a", "attribute": "b", "object": "c"}])
+    one_set.write_csv(
+        tmp_path / "set", [{"file": "a", "attribute": "b", "object": "c"}]
+    )
     line = refused(tmp_path / "set")
     assert "list (list.csv) and mit-states" in line
     write_form("CSV", tmp_path / "lists")
@@ -43,7 +47,10 @@ def test_lists_and_pair_lists_at_once(tmp_path: Path) -> None:
 def test_one_folder_above_all_may_be_an_attribute(tmp_path: Path) -> None:
     root = folder_of(tmp_path / "set", "red/fire truck/1.png", "red/race car/2.png")
     assert "the one folder 'red', which may be an attribute" in refused(root)
-    assert read_layout(str(root), layout="attribute-folders").objects == ["fire truck", "race car"]
+    assert read_layout(str(root), layout="attribute-folders").objects == [
+        "fire truck",
+        "race car",
+    ]
     assert read_layout(str(root), layout="label-folders").attributes == ["fire", "race"]
     attributes = names_file(tmp_path / "a.txt", "red")
     data = read_layout(str(root), attributes=attributes)
@@ -56,7 +63,9 @@ def test_one_folder_above_all_may_be_an_attribute(tmp_path: Path) -> None:
 
 
 def test_what_is_left_out_of_folders_is_counted(tmp_path: Path) -> None:
-    root = folder_of(tmp_path, "red car/1.png", "blue car/2.png", "loose.png", "misc/3.png")
+    root = folder_of(
+        tmp_path, "red car/1.png", "blue car/2.png", "loose.png", "misc/3.png"
+    )
     put(root, "red car/notes.txt", b"")
     put(root, "red car/.DS_Store", b"")
     (root / "green car").mkdir()
@@ -70,7 +79,10 @@ def test_what_is_left_out_of_folders_is_counted(tmp_path: Path) -> None:
     lines = "\n".join(report.lines())
     for name in ("green car", "loose.png", "misc", "red car/notes.txt"):
         assert repr(name) in lines
-    assert report.as_dict()["left_out"]["empty_folder"] == {"count": 1, "examples": ["green car"]}
+    assert report.as_dict()["left_out"]["empty_folder"] == {
+        "count": 1,
+        "examples": ["green car"],
+    }
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:
@@ -94,16 +106,24 @@ def test_nothing_to_read(tmp_path: Path) -> None:
             ("train/red car/1.png", "red bus/2.png"),
             "'train' has the name of a split, and 'red bus'",
         ),
-        (("id/red car/1.png", "test/red bus/2.png"), "'id' and 'test' stand side by side"),
+        (
+            ("id/red car/1.png", "test/red bus/2.png"),
+            "'id' and 'test' stand side by side",
+        ),
         (
             ("id/red car/1.png", "ood/red car/2.png"),
             "red + car of ood/red car/2.png is novel (ood)",
         ),
-        (("train/red car/1.png", "novel/red car/2.png"), "is novel (ood), but other pictures"),
+        (
+            ("train/red car/1.png", "novel/red car/2.png"),
+            "is novel (ood), but other pictures",
+        ),
         (("train/red car/1.png", "val/red car/2.png"), "no pictures to test with"),
     ],
 )
-def test_splits_that_contradict(names: tuple[str, ...], told: str, tmp_path: Path) -> None:
+def test_splits_that_contradict(
+    names: tuple[str, ...], told: str, tmp_path: Path
+) -> None:
     assert told in refused(folder_of(tmp_path, *names))
 
 
@@ -116,7 +136,9 @@ def test_what_splits_are_taken_for_is_said(tmp_path: Path) -> None:
     }
     assert left_out(report) == {"split_val": 1}
     report = read_layout(str(folder_of(tmp_path / "2", "red car/1.png"))).report
-    assert report.splits == {"none": "no split is named, so all pairs are taken as novel (ood)"}
+    assert report.splits == {
+        "none": "no split is named, so all pairs are taken as novel (ood)"
+    }
 
 
 def test_texts_that_two_pairs_make_are_said(tmp_path: Path) -> None:
@@ -143,7 +165,9 @@ def test_links_and_pipes(tmp_path: Path) -> None:
     assert "list.csv is a pipe" in refused(tmp_path / "list.csv")
     twice = folder_of(tmp_path / "twice", "red car/1.png")
     (twice / "crimson car").symlink_to("red car", target_is_directory=True)
-    assert read_layout(str(twice)).report.images == {"ood": 2}, "a link elsewhere is followed"
+    assert read_layout(str(twice)).report.images == {"ood": 2}, (
+        "a link elsewhere is followed"
+    )
 
 
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:
@@ -157,7 +181,9 @@ def test_names_with_line_ends(tmp_path: Path) -> None:
     assert "control character" in refused(folder_of(tmp_path / "1", "red car/a\nb.png"))
     assert "control character" in refused(folder_of(tmp_path / "2", "red\n car/a.png"))
     spaced = folder_of(tmp_path / "3", "red/fire\u00a0truck/a.png", "blue/car/b.png")
-    assert read_layout(str(spaced)).objects == ["car", "fire truck"], "a hard space is a space"
+    assert read_layout(str(spaced)).objects == ["car", "fire truck"], (
+        "a hard space is a space"
+    )
 
 
 def test_a_picture_alone_is_none_of_what_can_be_read(tmp_path: Path) -> None:
@@ -197,7 +223,9 @@ def test_a_zip_with_backslashes_is_read(tmp_path: Path) -> None:
     assert read_layout(str(path)).report.images == {"ood": 1}
 
 
-def test_the_command_prints_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     place = zip_of(write_form("UT-Zappos", tmp_path / "shoes"), tmp_path / "shoes.zip")
     assert main([str(place)]) == 0
     text = capsys.readouterr().out
@@ -205,6 +233,10 @@ def test_the_command_prints_the_report(tmp_path: Path, capsys: pytest.CaptureFix
     assert "8 (id 4, ood 4)" in text
     assert "4 seen, 4 novel" in text
     assert main([str(place), "--json", "--with-train"]) == 0
-    assert json.loads(capsys.readouterr().out)["images"] == {"train": 4, "id": 4, "ood": 4}
+    assert json.loads(capsys.readouterr().out)["images"] == {
+        "train": 4,
+        "id": 4,
+        "ood": 4,
+    }
     assert main([str(tmp_path / "absent")]) == 2
     assert capsys.readouterr().err.startswith("aobench.layouts: no such file or folder")

@@ -11,7 +11,12 @@ from refusals import folder_of, names_file, refused
 
 from aobench.layouts import read_layout
 
-AMBIGUOUS = ("red brick bakery/1.png", "red car/1.png", "red brick car/1.png", "blue bakery/1.png")
+AMBIGUOUS = (
+    "red brick bakery/1.png",
+    "red car/1.png",
+    "red brick car/1.png",
+    "blue bakery/1.png",
+)
 
 
 def test_labels_that_can_be_parted_in_two_ways_are_listed(tmp_path: Path) -> None:
@@ -38,7 +43,10 @@ def test_lists_decide_how_labels_are_parted(tmp_path: Path) -> None:
         ("Red Brick", "car"),
         ("blue", "bakery"),
     }
-    assert data.report.left_out["unknown_label"] == {"count": 1, "examples": ["green car"]}
+    assert data.report.left_out["unknown_label"] == {
+        "count": 1,
+        "examples": ["green car"],
+    }
 
 
 def test_lists_that_leave_two_ways_are_refused(tmp_path: Path) -> None:
@@ -48,7 +56,9 @@ def test_lists_that_leave_two_ways_are_refused(tmp_path: Path) -> None:
     line = refused(root, attributes=attributes, objects=objects)
     assert "1 label(s)" in line
     assert "'red brick bakery'" in line
-    assert "more than one way" in refused(root, attributes=attributes), "one list is not enough"
+    assert "more than one way" in refused(root, attributes=attributes), (
+        "one list is not enough"
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,7 +72,9 @@ def test_lists_that_leave_two_ways_are_refused(tmp_path: Path) -> None:
         (["white_St. Bernard", "red_car"], {("white", "St. Bernard"), ("red", "car")}),
     ],
 )
-def test_labels_that_are_certain(labels: list[str], pairs: set[Any], tmp_path: Path) -> None:
+def test_labels_that_are_certain(
+    labels: list[str], pairs: set[Any], tmp_path: Path
+) -> None:
     root = folder_of(tmp_path, *(f"{label}/1.png" for label in labels))
     data = read_layout(str(root))
     assert {(p.attribute, p.object) for p in data.splits["ood"]} == pairs
@@ -75,12 +87,16 @@ def test_separators_that_disagree_are_refused(tmp_path: Path) -> None:
 def test_names_that_fall_together_are_refused(tmp_path: Path) -> None:
     line = refused(folder_of(tmp_path / "case", "Red car/1.png", "red bus/1.png"))
     assert "'Red' and 'red' are shown as the same name" in line
-    line = refused(folder_of(tmp_path / "dots", "Faux.Fur/car/1.png", "Faux Fur/bus/1.png"))
+    line = refused(
+        folder_of(tmp_path / "dots", "Faux.Fur/car/1.png", "Faux Fur/bus/1.png")
+    )
     assert "'Faux Fur' and 'Faux.Fur'" in line
     two = [unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD")]
     line = refused(folder_of(tmp_path / "form", *(f"{name} car/1.png" for name in two)))
     assert "only in Unicode form" in line
-    line = refused(folder_of(tmp_path / "wnid", "red n02701002/1.png", "red ambulance/1.png"))
+    line = refused(
+        folder_of(tmp_path / "wnid", "red n02701002/1.png", "red ambulance/1.png")
+    )
     assert "by its name and by its wnid" in line
 
 
@@ -94,7 +110,9 @@ def test_a_wnid_is_shown_by_its_published_name(tmp_path: Path) -> None:
     data = read_layout(str(folder_of(tmp_path, "red n02701002/1.png", "red dog/1.png")))
     assert data.objects == ["ambulance", "dog"]
     assert data.report.imagenet_objects == 1
-    assert data.splits["ood"][-1].sample_id == "red n02701002/1.png", "ids keep the original"
+    assert data.splits["ood"][-1].sample_id == "red n02701002/1.png", (
+        "ids keep the original"
+    )
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,14 @@ HEAD = "file,attribute,object,split\n"
         ("file,attribute,object,file\n", "the column 'file' twice"),
         ("file,attribute\n1.png,red\n", "lacks the column(s) object"),
         ("attribute,object\nred,car\n", "no column file or image"),
-        ("file,image,attribute,object\n1.png,1.png,red,car\n", "in two columns, file and image"),
-        ("File,Attribute,Object\n1.png,red,car\n", "lacks the column(s) attribute, object"),
+        (
+            "file,image,attribute,object\n1.png,1.png,red,car\n",
+            "in two columns, file and image",
+        ),
+        (
+            "File,Attribute,Object\n1.png,red,car\n",
+            "lacks the column(s) attribute, object",
+        ),
         (HEAD, "names no picture"),
         (
             HEAD + "1.png,red,car,odo\n",
@@ -48,7 +54,10 @@ HEAD = "file,attribute,object,split\n"
             HEAD + "1.png,red,car,ood\n./1.png,red,car,id\n",
             "has the split 'ood' at list.csv, row 1 and 'id'",
         ),
-        (HEAD + "1.png,red,car,ood\n2.png,red,car,id\n", "red + car of list.csv, row 1 is novel"),
+        (
+            HEAD + "1.png,red,car,ood\n2.png,red,car,id\n",
+            "red + car of list.csv, row 1 is novel",
+        ),
     ],
 )
 def test_csv_lists(text: str, told: str, tmp_path: Path) -> None:
@@ -78,11 +87,20 @@ def test_csv_lists_of_other_encodings(tmp_path: Path) -> None:
             '{"file": "1.png", "attribute": "red", "object": "car"}\n{"file"\n',
             "line 2 is not readable JSON",
         ),
-        ('{"file": "1.png", "attribute": "red", "object": 3}', "row 1: 'object' is 3, not a text"),
-        ('{"file": "1.png", "attribute": "red", "attribute": "b", "object": "c"}', "stands twice"),
+        (
+            '{"file": "1.png", "attribute": "red", "object": 3}',
+            "row 1: 'object' is 3, not a text",
+        ),
+        (
+            '{"file": "1.png", "attribute": "red", "attribute": "b", "object": "c"}',
+            "stands twice",
+        ),
         ('{"file": "1.png", "attribute": "red"}', "row 1 lacks 'object'"),
         ('{"file": "1.png", "attribute": "red", "object": null}', "'object' is None"),
-        ('{"file": "1.png", "attribute": "a", "object": "b", "split": 0}', "'split' is 0, not a"),
+        (
+            '{"file": "1.png", "attribute": "a", "object": "b", "split": 0}',
+            "'split' is 0, not a",
+        ),
     ],
 )
 def test_jsonl_lists(text: str, told: str, tmp_path: Path) -> None:
@@ -102,10 +120,18 @@ def test_parquet_lists(tmp_path: Path) -> None:
     pair: dict[str, Any] = {"attribute": ["red", "red"], "object": ["car", "bus"]}
     cells = [{"bytes": PICTURE, "path": None}, {"bytes": None, "path": "1.png"}]
     assert "1 of 2 rows hold no picture" in refused(parquet(path, image=cells, **pair))
-    assert "1 of 2 rows hold no picture" in refused(parquet(path, image=[PICTURE, None], **pair))
-    assert "row 2 names no picture" in refused(parquet(path, image=["1.png", None], **pair))
-    assert "lacks the column object" in refused(parquet(path, image=["a"], attribute=["red"]))
-    line = refused(parquet(path, image=[PICTURE] * 2, attribute=[1, 2], object=["a", "b"]))
+    assert "1 of 2 rows hold no picture" in refused(
+        parquet(path, image=[PICTURE, None], **pair)
+    )
+    assert "row 2 names no picture" in refused(
+        parquet(path, image=["1.png", None], **pair)
+    )
+    assert "lacks the column object" in refused(
+        parquet(path, image=["a"], attribute=["red"])
+    )
+    line = refused(
+        parquet(path, image=[PICTURE] * 2, attribute=[1, 2], object=["a", "b"])
+    )
     assert "row 1: 'attribute' is 1, not a text" in line
     line = refused(parquet(path, image=[PICTURE] * 2, sample_id=["a", "a"], **pair))
     assert "the sample_id 'a' more than once" in line
@@ -117,11 +143,18 @@ def test_parquet_lists(tmp_path: Path) -> None:
 
 def test_what_is_left_out_of_lists_is_counted(tmp_path: Path) -> None:
     folder_of(tmp_path, "1.png", "2.png", "3.png", "4.png")
-    rows = "1.png,red,car,ood\n1.png,red,car,ood\n2.png,red,bus,val\n3.png,green,car,ood\n"
+    rows = (
+        "1.png,red,car,ood\n1.png,red,car,ood\n2.png,red,bus,val\n3.png,green,car,ood\n"
+    )
     (tmp_path / "list.csv").write_text(HEAD + rows)
     attributes = names_file(tmp_path / "a.txt", "red")
     report = read_layout(str(tmp_path), attributes=attributes).report
-    expected = {"unknown_attribute": 1, "not_on_the_list": 1, "row_twice": 1, "split_val": 1}
+    expected = {
+        "unknown_attribute": 1,
+        "not_on_the_list": 1,
+        "row_twice": 1,
+        "split_val": 1,
+    }
     assert left_out(report) == expected
     assert report.left_out["not_on_the_list"]["examples"] == ["4.png"]
 

@@ -68,13 +68,18 @@ def rewrite_metadata(root: Path, change: Callable[[list[dict[str, str]]], Any]) 
         (lambda rows: rows[3].update(set="tset"), "row 4: its set is 'tset'"),
         (lambda rows: rows[3].update(image=7), "row 4: 'image' is 7"),
         (lambda rows: rows.insert(0, "x"), "row 1 is not a dictionary"),
-        (lambda rows: rows[9].update(image="absent.png"), "missing: images/absent.png (row 10 of"),
+        (
+            lambda rows: rows[9].update(image="absent.png"),
+            "missing: images/absent.png (row 10 of",
+        ),
         (
             lambda rows: rows[9].update(image="../../x.png"),
             "missing: images/../../x.png (row 10 of",
         ),
         (
-            lambda rows: rows.append({**rows[9], "attr": "light_blue", "obj": "ambulance"}),
+            lambda rows: rows.append(
+                {**rows[9], "attr": "light_blue", "obj": "ambulance"}
+            ),
             "has the attribute",
         ),
     ],
@@ -103,7 +108,9 @@ def test_metadata_with_code_in_it_is_refused(writer: str, tmp_path: Path) -> Non
     if writer == "torch":
         torch.save([Code(tmp_path / "ran")], root / METADATA)
     else:
-        (root / METADATA).write_bytes(pickle.dumps([Code(tmp_path / "ran")], protocol=2))
+        (root / METADATA).write_bytes(
+            pickle.dumps([Code(tmp_path / "ran")], protocol=2)
+        )
     line = refused(root)
     assert f"{METADATA} can't be read" in line
     assert not (tmp_path / "ran").exists(), "code in the metadata ran"
@@ -133,14 +140,19 @@ def test_what_is_left_out_of_the_sets_is_counted(tmp_path: Path) -> None:
     report = read_layout(str(root)).report
     expected = {"not_on_the_list": 1, "set_NA": 1, "label_NA": 1, "pair_on_no_list": 1}
     assert left_out(report) == {**expected, "split_val": 1, "split_train": 4}
-    assert report.left_out["pair_on_no_list"]["examples"] == ["images/absent.png: red + zebra"]
+    assert report.left_out["pair_on_no_list"]["examples"] == [
+        "images/absent.png: red + zebra"
+    ]
     assert report.images == {"id": 4, "ood": 4}
 
 
 def test_without_metadata_folders_of_no_pair_are_counted(tmp_path: Path) -> None:
     root = write_form("MIT-States without metadata", tmp_path / "set")
     folder_of(
-        root, "images/red_zebra/1.png", "images/loose.png", "images/light_blue_boots_ankle/1.png"
+        root,
+        "images/red_zebra/1.png",
+        "images/loose.png",
+        "images/light_blue_boots_ankle/1.png",
     )
     report = read_layout(str(root)).report
     assert left_out(report) == {"other_depth": 1, "pair_on_no_list": 1, "split_val": 1}

@@ -1,4 +1,6 @@
-"""The metric is found by its bare name: after an import, and from the installed cache without one."""
+"""The metric is found by its bare name: after an import, and from the installed cache without
+one.
+"""
 
 import os
 import subprocess
@@ -13,14 +15,26 @@ print(metric.compute(predictions=[0], references=[0], attributes=[0, 1], objects
 
 
 def _run(code: str, folder, home) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "HF_EVALUATE_OFFLINE": "1"}
+    environment = {
+        **os.environ,
+        "HF_HOME": str(home),
+        "HF_HUB_OFFLINE": "1",
+        "HF_EVALUATE_OFFLINE": "1",
+    }
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 def test_after_import(tmp_path):
-    done = _run(CODE.format(first="import compositional_ood"), tmp_path, tmp_path / "home")
+    done = _run(
+        CODE.format(first="import compositional_ood"), tmp_path, tmp_path / "home"
+    )
     assert done.stdout.strip() == "1.0", done.stderr
 
 

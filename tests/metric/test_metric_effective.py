@@ -10,7 +10,10 @@ PARTS = {"attributes": [0, 0, 1, 1], "objects": [0, 1, 0, 1]}
 def _line(count=12, slope=0.9, intercept=-0.5, transform="logit"):
     there, back = TRANSFORMS[transform]
     known = np.linspace(0.2, 0.8, count)
-    return {"id": known.tolist(), "ood": np.asarray(back(slope * there(known) + intercept)).tolist()}
+    return {
+        "id": known.tolist(),
+        "ood": np.asarray(back(slope * there(known) + intercept)).tolist(),
+    }
 
 
 @pytest.mark.parametrize("transform", list(TRANSFORMS))
@@ -18,12 +21,20 @@ def test_a_model_on_the_line_has_none_and_one_above_it_has_its_lead(transform):
     baseline = _line(slope=0.9, intercept=-0.05, transform=transform)
     there, back = TRANSFORMS[transform]
     expected = float(back(np.asarray(0.9 * there(np.asarray(0.5)) - 0.05)))
-    result = effective((5000, round(10_000 * expected)), (10_000, 10_000), baseline, transform)
+    result = effective(
+        (5000, round(10_000 * expected)), (10_000, 10_000), baseline, transform
+    )
     assert result["effective_composition_top1"] == pytest.approx(0, abs=1e-4)
-    assert result["effective_composition_top1_low"] < 0 < result["effective_composition_top1_high"]
+    assert (
+        result["effective_composition_top1_low"]
+        < 0
+        < result["effective_composition_top1_high"]
+    )
     assert result["baseline_slope"] == pytest.approx(0.9)
     assert result["baseline_r2"] == pytest.approx(1)
-    ahead = effective((5000, round(10_000 * (expected + 0.1))), (10_000, 10_000), baseline, transform)
+    ahead = effective(
+        (5000, round(10_000 * (expected + 0.1))), (10_000, 10_000), baseline, transform
+    )
     assert ahead["effective_composition_top1"] == pytest.approx(0.1, abs=1e-4)
     assert ahead["effective_composition_top1_low"] > 0
 
@@ -31,11 +42,17 @@ def test_a_model_on_the_line_has_none_and_one_above_it_has_its_lead(transform):
 def test_the_interval_widens_with_a_scattered_baseline_and_fewer_images():
     exact = _line()
     noise = np.random.default_rng(0).normal(0, 0.08, 12)
-    rough = {"id": exact["id"], "ood": np.clip(np.array(exact["ood"]) + noise, 0.01, 0.99).tolist()}
+    rough = {
+        "id": exact["id"],
+        "ood": np.clip(np.array(exact["ood"]) + noise, 0.01, 0.99).tolist(),
+    }
 
     def width(baseline, n):
         result = effective((n // 2, n // 2), (n, n), baseline)
-        return result["effective_composition_top1_high"] - result["effective_composition_top1_low"]
+        return (
+            result["effective_composition_top1_high"]
+            - result["effective_composition_top1_low"]
+        )
 
     assert width(rough, 10_000) > 1.5 * width(exact, 10_000)
     assert width(exact, 100) > 5 * width(exact, 10_000)
@@ -49,13 +66,17 @@ def test_outside_the_baseline_is_said():
 def test_a_model_that_is_always_right_has_a_finite_expectation():
     result = effective((100, 0), (100, 100), _line())
     assert 0 < result["expected_composition_top1"] < 1
-    assert result["effective_composition_top1"] == pytest.approx(-result["expected_composition_top1"])
+    assert result["effective_composition_top1"] == pytest.approx(
+        -result["expected_composition_top1"]
+    )
 
 
 def test_the_metric_takes_a_baseline():
     seen = {"id_predictions": [0, 1, 2, 3, 3, 0], "id_references": [0, 1, 2, 3, 0, 1]}
     result = score([0, 1, 3, 3], [0, 1, 2, 3], **PARTS, **seen, baseline=_line())
-    assert result["effective_composition_top1"] == pytest.approx(0.75 - result["expected_composition_top1"])
+    assert result["effective_composition_top1"] == pytest.approx(
+        0.75 - result["expected_composition_top1"]
+    )
     assert result["baseline_n"] == 12
 
 

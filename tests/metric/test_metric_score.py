@@ -24,7 +24,11 @@ def test_hand_computed(metric):
     assert result["object_top1"] == pytest.approx(2 / 3)
     assert result["chance"] == 0.25
     assert result["attribute_chance"] == 0.5
-    assert (result["worst_attribute_id"], result["worst_attribute_top1"], result["worst_attribute_n"]) == (1, 0, 1)
+    assert (
+        result["worst_attribute_id"],
+        result["worst_attribute_top1"],
+        result["worst_attribute_n"],
+    ) == (1, 0, 1)
 
 
 def test_wilson_against_the_published_example():
@@ -42,7 +46,9 @@ def test_batches_add_up(metric):
 
 def test_no_prediction_is_wrong_in_every_way():
     result = score([-1, 0], [3, 0], **PARTS)
-    assert [result[f"{kind}_top1"] for kind in ("composition", "attribute", "object")] == [0.5, 0.5, 0.5]
+    assert [
+        result[f"{kind}_top1"] for kind in ("composition", "attribute", "object")
+    ] == [0.5, 0.5, 0.5]
 
 
 def test_gap_and_harmonic_mean():
@@ -64,7 +70,9 @@ def test_bootstrap_draws_whole_compositions():
 
 def test_bootstrap_of_answers_that_are_all_right_still_has_an_interval():
     result = score([0, 1, 2, 3] * 5, [0, 1, 2, 3] * 5, **PARTS, bootstrap=500)
-    assert result["composition_top1_low"] < 0.9, "an interval of no width says that 20 images tell all"
+    assert result["composition_top1_low"] < 0.9, (
+        "an interval of no width says that 20 images tell all"
+    )
     assert result["composition_top1_high"] == 1
 
 
@@ -76,17 +84,35 @@ def test_bootstrap_of_answers_that_are_all_right_still_has_an_interval():
         ({"seed": "a"}, "seed is the bootstrap's start.*got 'a'"),
         ({"confidence": "x"}, "confidence must be a number between 0 and 1; got 'x'"),
         ({"confidence": 1}, "confidence must be a number"),
-        ({"transform": "probit"}, "transform is the scale of a baseline's line: give baseline too"),
-        ({"id_attributes": [0], "id_objects": [0]}, "id_attributes and id_objects describe id_predictions"),
+        (
+            {"transform": "probit"},
+            "transform is the scale of a baseline's line: give baseline too",
+        ),
+        (
+            {"id_attributes": [0], "id_objects": [0]},
+            "id_attributes and id_objects describe id_predictions",
+        ),
         ({"id_attributes": [0]}, "id_attributes and id_objects go together"),
-        ({"references": [-1]}, r"references\[0\] is -1, which is no id; ids run from 0 on"),
+        (
+            {"references": [-1]},
+            r"references\[0\] is -1, which is no id; ids run from 0 on",
+        ),
         ({"predictions": 3}, "predictions must be a list"),
         ({"references": None}, "predictions and references go together"),
-        ({"attributes": [0, 0, 1, 0]}, r"list the pair \(0, 1\) of candidate 1 more than once"),
-        ({"id_predictions": [0], "id_references": [0], "baseline": {"id": ["a"] * 3, "ood": [0.1] * 3}},
-         "baseline: id and ood hold accuracies, as numbers"),
+        (
+            {"attributes": [0, 0, 1, 0]},
+            r"list the pair \(0, 1\) of candidate 1 more than once",
+        ),
+        (
+            {
+                "id_predictions": [0],
+                "id_references": [0],
+                "baseline": {"id": ["a"] * 3, "ood": [0.1] * 3},
+            },
+            "baseline: id and ood hold accuracies, as numbers",
+        ),
     ],
-)  # fmt: skip
+)
 def test_options_that_make_no_sense_are_refused_in_one_line(arguments, words):
     from compositional_ood.compositional_ood import CompositionalOOD
 
@@ -118,14 +144,21 @@ def test_bad_input(metric, predictions, references, words):
 def test_ranks_alone(metric):
     parts = {"attributes": list(range(9)), "objects": [0] * 9}
     result = metric.compute(ranks=[0, 4, 5, -1], references=[0, 1, 2, 3], **parts)
-    assert (result["composition_top1"], result["composition_top5"], result["n"]) == (0.25, 0.5, 4)
+    assert (result["composition_top1"], result["composition_top5"], result["n"]) == (
+        0.25,
+        0.5,
+        4,
+    )
     assert "object_top1" not in result
 
 
 def test_ranks_agree_with_rankings():
     parts = {"attributes": [0] * 6, "objects": list(range(6))}
     ranking = [[5, 4, 3, 2, 1], [0, 1, 2, 3, 4]]
-    named, ranked = score(ranking, [1, 0], **parts), score(ranks=[4, 0], references=[1, 0], **parts)
+    named, ranked = (
+        score(ranking, [1, 0], **parts),
+        score(ranks=[4, 0], references=[1, 0], **parts),
+    )
     assert {k: v for k, v in named.items() if k in ranked} == ranked
 
 
@@ -146,7 +179,9 @@ def test_the_examples_of_the_documentation_run():
     from compositional_ood import compositional_ood
 
     runner = doctest.DocTestRunner()
-    example = doctest.DocTestParser().get_doctest(compositional_ood._KWARGS, {}, "compositional_ood", None, 0)
+    example = doctest.DocTestParser().get_doctest(
+        compositional_ood._KWARGS, {}, "compositional_ood", None, 0
+    )
     runner.run(example)
     assert runner.summarize(verbose=False) == (0, 6)
 
@@ -156,18 +191,32 @@ def test_ids_may_be_of_any_size():
     small = score([0, 1, 3], [0, 1, 2], attributes=[7, 7, 5, 5], objects=[2, 3, 2, 3])
     far = {"attributes": [10**12, 10**12, 5, 5], "objects": [2, 10**18, 2, 10**18]}
     large = score([0, 1, 3], [0, 1, 2], **far, groups=[10**15, 0, 3])
-    assert large | {"worst_object_id": 2, "worst_attribute_id": 5} == small | {"worst_object_id": 2}
+    assert large | {"worst_object_id": 2, "worst_attribute_id": 5} == small | {
+        "worst_object_id": 2
+    }
     assert large["worst_object_id"] == 2
-    assert score([1], [0], attributes=[10**12, 1], objects=[0, 1])["worst_attribute_id"] == 10**12
+    assert (
+        score([1], [0], attributes=[10**12, 1], objects=[0, 1])["worst_attribute_id"]
+        == 10**12
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"predictions": [True, 1, 3]}, r"predictions\[0\] is True; ids are whole numbers"),
-        ({"predictions": [[0, 1], [1, False], [3, 2]]}, r"predictions\[1\] is \[1, False\]"),
+        (
+            {"predictions": [True, 1, 3]},
+            r"predictions\[0\] is True; ids are whole numbers",
+        ),
+        (
+            {"predictions": [[0, 1], [1, False], [3, 2]]},
+            r"predictions\[1\] is \[1, False\]",
+        ),
         ({"references": [0, 1, np.bool_(True)]}, r"references\[2\] is .*True"),
-        ({"attributes": [0, 0, 1, 2**63]}, r"attributes holds 9223372036854775808; ids lie below"),
+        (
+            {"attributes": [0, 0, 1, 2**63]},
+            r"attributes holds 9223372036854775808; ids lie below",
+        ),
         ({"attributes": np.array([0, 0, 1, 2**63], np.uint64)}, "ids lie below"),
         ({"objects": [0, 1, 0, 10**30]}, "objects must hold whole numbers"),
         ({"objects": [0, 1, 0, 1e30]}, "ids lie below"),
@@ -186,7 +235,12 @@ def test_what_numpy_would_take_in_silence_is_refused(change, words):
 def test_a_bootstrap_in_blocks_draws_what_one_block_draws(monkeypatch):
     import compositional_ood.compositional_ood as module
 
-    how = {"predictions": [0, 1, 3, 3] * 9, "references": [0, 1, 2, 3] * 9, **PARTS, "bootstrap": 300}
+    how = {
+        "predictions": [0, 1, 3, 3] * 9,
+        "references": [0, 1, 2, 3] * 9,
+        **PARTS,
+        "bootstrap": 300,
+    }
     whole = score(**how)
     monkeypatch.setattr(module, "BLOCK", 40)
     assert score(**how) == whole

@@ -11,9 +11,9 @@ import sys
 
 import numpy as np
 
-from aobench.build.generators import Renderer, Task
 from aobench.mini import pictures, splits
 from aobench.mini.render import ATTRIBUTES, MORE_ATTRIBUTES, render
+from aobench.newset.generators import Renderer, Task
 from aobench.study import world
 
 
@@ -58,10 +58,15 @@ def shading():
 def renderer(folder):
     """What `imagenet-ao build` draws: of mini's objects, and of the pictures in a folder."""
     attributes = ("red", "marble", "snowy", "pixelated", "neon", "molten")
-    for options, objects in (({}, ("teapot", "castle")), ({"pictures": folder}, ("comb", "kite"))):
+    for options, objects in (
+        ({}, ("teapot", "castle")),
+        ({"pictures": folder}, ("comb", "kite")),
+    ):
         generator = Renderer("", options)
         tasks = [
-            Task("x/0", a, o, 0, seed, "") for seed, a in enumerate(attributes) for o in objects
+            Task("x/0", a, o, 0, seed, "")
+            for seed, a in enumerate(attributes)
+            for o in objects
         ]
         yield from (np.asarray(made.image) for made in generator(tasks))
 

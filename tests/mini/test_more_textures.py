@@ -23,7 +23,9 @@ def full(attribute, drawing, rng):
     """Colours under an attribute, 128 x 128 x 3, and the outline of what is painted."""
     shown = form(attribute, drawing)
     colours = np.zeros((128 * 128, 3), np.int64)
-    colours[shown.seen.where] = np.minimum(lanes(paint(attribute, shown, rng))[:, :3], 255)
+    colours[shown.seen.where] = np.minimum(
+        lanes(paint(attribute, shown, rng))[:, :3], 255
+    )
     return colours.reshape(128, 128, 3), shown.alpha
 
 
@@ -54,7 +56,9 @@ def test_each_looks_like_no_other(name, style):
             5 if {one, other} == {"pixelated", "plain"} else 20
         )  # the blocks have the drawing's own colours
         apart = np.abs(looks[one] - looks[other]).mean()
-        assert apart > least, f"{one} and {other} differ by {apart:.1f} of 255 on the {name}"
+        assert apart > least, (
+            f"{one} and {other} differ by {apart:.1f} of 255 on the {name}"
+        )
 
 
 @pytest.mark.parametrize("attribute", MORE_ATTRIBUTES)
@@ -65,7 +69,9 @@ def test_a_seed_gives_the_same_picture_and_another_seed_another(attribute):
     again = render(attribute, "teapot", np.random.default_rng(3))
     assert np.array_equal(image, again), f"{attribute} is not repeatable"
     other = render(attribute, "teapot", np.random.default_rng(4))
-    assert np.abs(image.astype(int) - other).mean() > 3, f"{attribute} does not depend on the seed"
+    assert np.abs(image.astype(int) - other).mean() > 3, (
+        f"{attribute} does not depend on the seed"
+    )
 
 
 def test_pixelated_is_made_of_blocks():
@@ -74,7 +80,9 @@ def test_pixelated_is_made_of_blocks():
     for what, values in (("colour", colour * (mask[..., None] > 0)), ("outline", mask)):
         blocks = values.reshape(128 // BLOCK, BLOCK, 128 // BLOCK, -1)
         corner = values[::BLOCK, ::BLOCK].reshape(128 // BLOCK, 1, 128 // BLOCK, -1)
-        corner = np.repeat(corner, BLOCK, axis=2).reshape(128 // BLOCK, 1, 128 // BLOCK, -1)
+        corner = np.repeat(corner, BLOCK, axis=2).reshape(
+            128 // BLOCK, 1, 128 // BLOCK, -1
+        )
         assert np.array_equal(blocks, np.broadcast_to(corner, blocks.shape)), (
             f"a block has more than one {what}"
         )
@@ -88,7 +96,9 @@ def test_a_thin_drawing_keeps_an_outline():
     alpha = np.zeros((128, 128), np.uint8)
     alpha[:, 60] = 255
     thin = replace(picture("teapot", "noto"), alpha=alpha)
-    assert form("pixelated", thin).alpha.any(), "a line of one pixel vanishes when pixelated"
+    assert form("pixelated", thin).alpha.any(), (
+        "a line of one pixel vanishes when pixelated"
+    )
 
 
 def test_mini_draws_through_the_same_function():

@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from aobench.mini import fixed_point, pictures, splits
 from aobench.mini.png import png_bytes
 from aobench.mini.resampling import resized, resized_channels
-from aobench.publish.results import KNOWN
+from aobench.publish.known_data import KNOWN
 
 HERE = Path(__file__).parent
 MINI = HERE.parents[1] / "aobench" / "mini"
@@ -69,7 +69,9 @@ def folder(tmp_path_factory):
         image = Image.new("RGBA", (width, height))
         draw = ImageDraw.Draw(image)
         draw.ellipse((3, 3, width - 4, height - 4), fill=(200, 90, 40, 255))
-        draw.rectangle((width // 3, height // 3, width // 2, height // 2), fill=(20, 90, 240, 120))
+        draw.rectangle(
+            (width // 3, height // 3, width // 2, height // 2), fill=(20, 90, 240, 120)
+        )
         image.save(where / f"{name}.png")
     return where
 
@@ -125,7 +127,15 @@ ROUNDED = {
 
 @pytest.mark.parametrize(
     "module",
-    ["fixed_point", "kernel", "more_textures", "pictures", "render", "resampling", "textures"],
+    [
+        "fixed_point",
+        "kernel",
+        "more_textures",
+        "pictures",
+        "render",
+        "resampling",
+        "textures",
+    ],
 )
 def test_nothing_that_draws_is_rounded_by_a_processor(module):
     for node in ast.walk(ast.parse((MINI / f"{module}.py").read_text())):
@@ -151,8 +161,14 @@ def test_nothing_that_draws_is_rounded_by_a_processor(module):
     ],
 )
 def test_pictures_are_resized_as_pillow_does(length, size):
-    pixels = np.random.default_rng(length).integers(0, 256, (length, length)).astype(np.uint8)
-    wanted = np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC))
+    pixels = (
+        np.random.default_rng(length)
+        .integers(0, 256, (length, length))
+        .astype(np.uint8)
+    )
+    wanted = np.asarray(
+        Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC)
+    )
     assert np.array_equal(resized(pixels, size, size), wanted), (
         f"{length} to {size} pixels differs from Pillow"
     )
@@ -160,8 +176,14 @@ def test_pictures_are_resized_as_pillow_does(length, size):
 
 @pytest.mark.parametrize(("length", "size"), [(112, 32), (128, 16), (113, 7), (32, 32)])
 def test_means_are_pillows(length, size):
-    pixels = np.random.default_rng(size).integers(0, 256, (length, length, 3)).astype(np.uint8)
-    wanted = np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BOX))
+    pixels = (
+        np.random.default_rng(size)
+        .integers(0, 256, (length, length, 3))
+        .astype(np.uint8)
+    )
+    wanted = np.asarray(
+        Image.fromarray(pixels).resize((size, size), Image.Resampling.BOX)
+    )
     assert np.array_equal(resized_channels(pixels, size, size, "box"), wanted)
 
 
@@ -185,7 +207,9 @@ def test_mixed_lanes_are_rounded_each_by_itself():
     mixed = fixed_point.lanes(
         fixed_point.mix(fixed_point.pack(one), fixed_point.pack(other), share)
     )[:, :3]
-    assert np.array_equal(mixed, (one * (256 - share[:, None]) + other * share[:, None] + 128) >> 8)
+    assert np.array_equal(
+        mixed, (one * (256 - share[:, None]) + other * share[:, None] + 128) >> 8
+    )
 
 
 @pytest.mark.parametrize("shape", [(112, 112), (1, 1), (3, 200)])
@@ -204,7 +228,9 @@ def test_a_png_holds_its_pixels(shape, tmp_path):
 def fingerprint_of(samples):
     """As `imagenet_ao.fingerprint` makes it of the rows, but nothing is drawn."""
     rows = sorted((s.sample_id, s.recipe, f"{s.attribute} {s.name}") for s in samples)
-    return hashlib.sha256("".join("\0".join(row) + "\n" for row in rows).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        "".join("\0".join(row) + "\n" for row in rows).encode()
+    ).hexdigest()[:16]
 
 
 @pytest.mark.parametrize("split", KNOWN["mini"])
@@ -213,7 +239,9 @@ def test_the_known_fingerprints_are_of_what_defines_the_set(split):
 
 
 def test_what_defines_a_sample_changes_its_recipe(monkeypatch):
-    first, second = (sample for sample, _ in zip(splits.samples("ood"), range(2), strict=False))
+    first, second = (
+        sample for sample, _ in zip(splits.samples("ood"), range(2), strict=False)
+    )
     recipes = {first.recipe, second.recipe}
     for name, value in (
         ("SEED", 1),

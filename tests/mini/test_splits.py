@@ -43,7 +43,9 @@ def test_sample_ids_are_unique_and_counted(split):
 
 
 def test_a_sample_renders_the_same_each_time_and_others_differ():
-    first, second = (sample for sample, _ in zip(samples("ood"), range(2), strict=False))
+    first, second = (
+        sample for sample, _ in zip(samples("ood"), range(2), strict=False)
+    )
     assert np.array_equal(first.image(), first.image())
     assert not np.array_equal(first.image(), second.image())
 
@@ -51,7 +53,14 @@ def test_a_sample_renders_the_same_each_time_and_others_differ():
 @pytest.mark.parametrize("attribute", ATTRIBUTES)
 def test_every_attribute_changes_the_picture(attribute):
     image = render(attribute, "teapot", np.random.default_rng(0), "noto")
-    other = render("white" if attribute != "white" else "black", "teapot", np.random.default_rng(0), "noto")
+    other = render(
+        "white" if attribute != "white" else "black",
+        "teapot",
+        np.random.default_rng(0),
+        "noto",
+    )
     assert image.shape == (PIXELS, PIXELS, 3)
     assert image.dtype == np.uint8
-    assert np.abs(image.astype(int) - other.astype(int)).mean() > 5, f"{attribute} looks like a plain colour"
+    assert np.abs(image.astype(int) - other.astype(int)).mean() > 5, (
+        f"{attribute} looks like a plain colour"
+    )

@@ -8,7 +8,12 @@ from PIL import Image
 import aobench.cli as cli
 from aobench.mini.render import render
 
-PAIRS = [("wooden", "banana"), ("red", "teapot"), ("golden", "lion"), ("striped", "zebra")]
+PAIRS = [
+    ("wooden", "banana"),
+    ("red", "teapot"),
+    ("golden", "lion"),
+    ("striped", "zebra"),
+]
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +22,9 @@ def published(tmp_path_factory):
     for attribute, name in PAIRS:
         (root / f"{attribute}_{name}").mkdir(parents=True)
         for index in range(3):
-            picture = Image.fromarray(render(attribute, name, np.random.default_rng((9, index))))
+            picture = Image.fromarray(
+                render(attribute, name, np.random.default_rng((9, index)))
+            )
             picture.save(root / f"{attribute}_{name}" / f"{index}.png")
     return root
 
@@ -27,7 +34,17 @@ def result(published, tmp_path_factory):
     """The bundled model's result on the small set."""
     out = tmp_path_factory.mktemp("results")
     (out / "two.txt").write_text("a photo of a {}.\nthe {}\n")
-    command = ["evaluate", "mini", "--config", "v2", "--data-dir", str(published), "--out", str(out), "--cpu"]
+    command = [
+        "evaluate",
+        "mini",
+        "--config",
+        "v2",
+        "--data-dir",
+        str(published),
+        "--out",
+        str(out),
+        "--cpu",
+    ]
     assert cli.main([*command, "--templates", str(out / "two.txt")]) == 0
     return out / "mini"
 

@@ -1,11 +1,13 @@
-"""The result of the bundled model that ships in model_cards/ holds, and can be submitted to mini's tasks alone."""
+"""The result of the bundled model that ships in model_cards/ holds, and can be submitted to
+mini's tasks alone.
+"""
 
 from pathlib import Path
 
 import pytest
 
 from aobench.errors import UserError
-from aobench.publish.results import KNOWN, check, read_result
+from aobench.publish.known_data import KNOWN, check, read_result
 from aobench.publish.submit import submission
 
 FOLDER = Path(__file__).parents[2] / "model_cards" / "mini"

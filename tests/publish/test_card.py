@@ -11,14 +11,16 @@ from PIL import Image
 
 import aobench.cli as cli
 from aobench.publish.card import BEGIN, END, section
-from aobench.publish.results import read_result
+from aobench.publish.known_data import read_result
 
 DATASET = "org/imagenet-ao"
 MODEL_CARDS = Path(__file__).parents[2] / "model_cards"
 
 
 def _card(result, out, *more):
-    return cli.main(["card", str(result), "--dataset", DATASET, "--out", str(out), *more])
+    return cli.main(
+        ["card", str(result), "--dataset", DATASET, "--out", str(out), *more]
+    )
 
 
 def test_a_new_card_has_table_metadata_figure_and_entries(result, tmp_path):
@@ -29,15 +31,22 @@ def test_a_new_card_has_table_metadata_figure_and_entries(result, tmp_path):
     assert "| ood | composition top-1 |" in card.text
     assert "95 % interval" in card.text
     assert "chance" in card.text
-    entries = parse_eval_result_entries(yaml.safe_load((tmp_path / ".eval_results/imagenet_ao.yaml").read_text()))
+    entries = parse_eval_result_entries(
+        yaml.safe_load((tmp_path / ".eval_results/imagenet_ao.yaml").read_text())
+    )
     assert {entry.task_id: entry.value for entry in entries} == rows
     assert {entry.dataset_id for entry in entries} == {DATASET}
-    assert all("2 prompts" in entry.notes and "4 closed candidates" in entry.notes for entry in entries)
+    assert all(
+        "2 prompts" in entry.notes and "4 closed candidates" in entry.notes
+        for entry in entries
+    )
     assert Image.open(tmp_path / "imagenet_ao.png").width > 400
 
 
 def test_the_users_own_card_stays_and_a_second_run_renews_the_section(result, tmp_path):
-    own = "---\nlicense: mit\nlanguage: en\ntags:\n- mine\n---\n# My model\n\nMy words.\n"
+    own = (
+        "---\nlicense: mit\nlanguage: en\ntags:\n- mine\n---\n# My model\n\nMy words.\n"
+    )
     (tmp_path / "README.md").write_text(own)
     assert _card(result, tmp_path) == 0
     once = (tmp_path / "README.md").read_text()
@@ -45,7 +54,11 @@ def test_the_users_own_card_stays_and_a_second_run_renews_the_section(result, tm
     assert _card(result, tmp_path) == 0
     text = (tmp_path / "README.md").read_text()
     card = ModelCard(text)
-    assert (card.data.license, card.data.language, card.data.tags) == ("mit", "en", ["mine"])
+    assert (card.data.license, card.data.language, card.data.tags) == (
+        "mit",
+        "en",
+        ["mine"],
+    )
     assert "My words." in text
     assert "Words below." in text
     assert text.count(BEGIN) == text.count(END) == 1
@@ -84,33 +97,58 @@ def test_a_result_cut_short_is_named(result, tmp_path, capsys):
     assert "is not readable JSON" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["nonsense", "a/b/c", "/b", "a/", "a b/c", "https://huggingface.co/a/b"])
+@pytest.mark.parametrize(
+    "name", ["nonsense", "a/b/c", "/b", "a/", "a b/c", "https://huggingface.co/a/b"]
+)
 def test_a_dataset_that_is_no_repository_is_refused(result, tmp_path, name, capsys):
-    assert cli.main(["card", str(result), "--dataset", name, "--out", str(tmp_path / "out")]) == 2
-    assert f"--dataset takes a repository of the Hub, ORG/NAME, such as your-org/imagenet-ao; got {name!r}" in (
-        capsys.readouterr().err
+    assert (
+        cli.main(
+            ["card", str(result), "--dataset", name, "--out", str(tmp_path / "out")]
+        )
+        == 2
+    )
+    assert (
+        "--dataset takes a repository of the Hub, ORG/NAME, such as your-org/imagenet-ao; got "
+        f"{name!r}" in (capsys.readouterr().err)
     )
     assert not (tmp_path / "out").exists()
 
 
 def test_extremes_need_ten_images_and_ties_are_counted(result):
     few = section(read_result(result))
-    assert "fare worst" not in few, "twelve images, three of a kind, tell no best and worst"
+    assert "fare worst" not in few, (
+        "twelve images, three of a kind, tell no best and worst"
+    )
     supervised = section(read_result(MODEL_CARDS / "efficientnet-lite0"))
-    assert "of those with at least 10 images: african elephant 0 % (n = 40)" in supervised
-    assert re.search(r"box turtle 0 % \(n = 40\) and 34 more at 0 %\. Best:", supervised)
+    assert (
+        "of those with at least 10 images: african elephant 0 % (n = 40)" in supervised
+    )
+    assert re.search(
+        r"box turtle 0 % \(n = 40\) and 34 more at 0 %\. Best:", supervised
+    )
 
 
 def test_the_card_has_intervals_of_the_gap_and_says_what_is_independent():
     text = section(read_result(MODEL_CARDS / "mini"))
-    assert re.search(r"ID less OoD: -1\.1 points \[-2\.\d, \+0\.\d\]; harmonic mean 93\.6 % \[92\.\d, 94\.\d\]", text)
-    assert "ID has 2,090 candidates and OoD 550: the gap is between tasks of unlike difficulty." in text
+    assert re.search(
+        r"ID less OoD: -1\.1 points \[-2\.\d, \+0\.\d\]; harmonic mean 93\.6 % \[92\.\d, 94\.\d\]",
+        text,
+    )
+    assert (
+        "ID has 2,090 candidates and OoD 550: the gap is between tasks of unlike difficulty."
+        in text
+    )
     assert "compositions as independent, not images" in text
     assert "trial run" not in text
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_a_baseline_needs_three_models_with_both_splits(result, tmp_path, count, capsys):
-    copies = [str(shutil.copytree(result, tmp_path / f"baseline{number}")) for number in range(count)]
+def test_a_baseline_needs_three_models_with_both_splits(
+    result, tmp_path, count, capsys
+):
+    copies = [
+        str(shutil.copytree(result, tmp_path / f"baseline{number}"))
+        for number in range(count)
+    ]
     assert _card(result, tmp_path, "--baseline", *copies) == 2
     assert "has no object_top1 on both id and ood" in capsys.readouterr().err

@@ -1,4 +1,6 @@
-"""The leaderboard's pages: which rows stand together, and in a real browser sorting, filtering and a model's page."""
+"""The leaderboard's pages: which rows stand together, and in a real browser sorting, filtering
+and a model's page.
+"""
 
 import os
 import re
@@ -10,8 +12,8 @@ from browser import Page
 
 import aobench.cli as cli
 from aobench.mini.render import ATTRIBUTES
+from aobench.publish.known_data import read_result
 from aobench.publish.leaderboard import build, groups
-from aobench.publish.results import read_result
 
 sys.path.append(str(Path(__file__).parents[1] / "evaluation"))
 from tiny_models import save
@@ -31,20 +33,41 @@ def results(published, result, tmp_path_factory):
     try:
         names = [Path(m).name for m in models]
         two = str(result.parent / "two.txt")
-        assert cli.main(["evaluate", *names, *common, "--templates", two, "--out", str(folder / "out")]) == 0
+        assert (
+            cli.main(
+                [
+                    "evaluate",
+                    *names,
+                    *common,
+                    "--templates",
+                    two,
+                    "--out",
+                    str(folder / "out"),
+                ]
+            )
+            == 0
+        )
         (folder / "one.txt").write_text("{}\n")
         other = ["--templates", str(folder / "one.txt"), "--out", str(folder / "other")]
         assert cli.main(["evaluate", *names, *common, *other]) == 0
     finally:
         os.chdir(here)
-    return [result, *(folder / "out" / n for n in names), *(folder / "other" / n for n in names), BUNDLED]
+    return [
+        result,
+        *(folder / "out" / n for n in names),
+        *(folder / "other" / n for n in names),
+        BUNDLED,
+    ]
 
 
 @pytest.fixture(scope="session")
 def site(results, tmp_path_factory):
     pytest.importorskip("plotly")
     out = tmp_path_factory.mktemp("site")
-    facts = {name: {"family": name.split("-")[0], "training": words} for name, words in FACTS.items()}
+    facts = {
+        name: {"family": name.split("-")[0], "training": words}
+        for name, words in FACTS.items()
+    }
     build([read_result(folder) for folder in results], out, facts)
     return out
 
@@ -83,7 +106,9 @@ def test_names_are_escaped(result, tmp_path):
 
 def test_the_command_line_writes_it(results, tmp_path, capsys):
     pytest.importorskip("plotly")
-    (tmp_path / "models.csv").write_text("model,family,training_set\nmini,drawn,mini's train split\n")
+    (tmp_path / "models.csv").write_text(
+        "model,family,training_set\nmini,drawn,mini's train split\n"
+    )
     command = [
         "leaderboard",
         str(results[0]),
@@ -103,10 +128,29 @@ def test_folders_without_a_result_are_skipped_unless_alone(result, tmp_path, cap
     """As in `leaderboard results/*` beside results/embeddings."""
     pytest.importorskip("plotly")
     (tmp_path / "embeddings").mkdir()
-    both = ["leaderboard", str(tmp_path / "embeddings"), str(result), "--out", str(tmp_path / "site")]
+    both = [
+        "leaderboard",
+        str(tmp_path / "embeddings"),
+        str(result),
+        "--out",
+        str(tmp_path / "site"),
+    ]
     assert cli.main(both) == 0
-    assert f"Skipped: {tmp_path / 'embeddings'} holds no results.json" in capsys.readouterr().out
-    assert cli.main(["leaderboard", str(tmp_path / "embeddings"), "--out", str(tmp_path / "none")]) == 2
+    assert (
+        f"Skipped: {tmp_path / 'embeddings'} holds no results.json"
+        in capsys.readouterr().out
+    )
+    assert (
+        cli.main(
+            [
+                "leaderboard",
+                str(tmp_path / "embeddings"),
+                "--out",
+                str(tmp_path / "none"),
+            ]
+        )
+        == 2
+    )
     assert "there is no" in capsys.readouterr().err
 
 
@@ -115,14 +159,20 @@ def test_a_classifiers_page_says_objects_and_shows_many_attributes(tmp_path):
     build([read_result(BUNDLED.parent / "efficientnet-lite0")], tmp_path)
     text = (tmp_path / "models" / "efficientnet-lite0.html").read_text()
     assert "Novel compositions whose object was named right" in text
-    assert "Novel compositions named" not in text, "a classifier names objects, not compositions"
+    assert "Novel compositions named" not in text, (
+        "a classifier names objects, not compositions"
+    )
     shown = re.findall(r'alt="([^"]+)"', text)
     assert len(shown) == 12
     attributes = "|".join(sorted(ATTRIBUTES, key=len, reverse=True))
     for kind, names in (("right", shown[:6]), ("wrong", shown[6:])):
         found = [re.match(f"({attributes}) ", name) for name in names]
-        assert all(found), f"captions of pictures named {kind} lack the attribute: {names}"
-        assert len({m[1] for m in found}) == 6, f"pictures named {kind} repeat an attribute: {names}"
+        assert all(found), (
+            f"captions of pictures named {kind} lack the attribute: {names}"
+        )
+        assert len({m[1] for m in found}) == 6, (
+            f"pictures named {kind} repeat an attribute: {names}"
+        )
 
 
 def test_pages_say_chance_of_each_accuracy_and_what_the_gap_is_between(tmp_path):
@@ -131,11 +181,15 @@ def test_pages_say_chance_of_each_accuracy_and_what_the_gap_is_between(tmp_path)
     text = " ".join((tmp_path / "index.html").read_text().split())
     assert "ood composition 0.18 %, attribute 4.17 %, object 0.91 %" in text
     assert "the gap is between tasks of unlike difficulty" in text
-    assert re.search(r'93\.6 <span class="interval">\[92\.\d, 94\.\d\]', text), "the harmonic mean has no interval"
+    assert re.search(r'93\.6 <span class="interval">\[92\.\d, 94\.\d\]', text), (
+        "the harmonic mean has no interval"
+    )
 
 
 def _first_column(page):
-    return page.run("Array.from(document.querySelector('tbody').rows, r => r.cells[0].textContent.trim())")
+    return page.run(
+        "Array.from(document.querySelector('tbody').rows, r => r.cells[0].textContent.trim())"
+    )
 
 
 def test_sorting_and_filtering_in_a_browser(page, site):
@@ -147,25 +201,47 @@ def test_sorting_and_filtering_in_a_browser(page, site):
     assert _first_column(page) == sorted(start, reverse=True)
     page.key("Enter")
     assert _first_column(page) == sorted(start)
-    assert page.run("document.querySelector('thead th').getAttribute('aria-sort')") == "ascending"
-    values = "Array.from(document.querySelector('tbody').rows, r => Number(r.cells[1].dataset.value))"
+    assert (
+        page.run("document.querySelector('thead th').getAttribute('aria-sort')")
+        == "ascending"
+    )
+    values = (
+        "Array.from(document.querySelector('tbody').rows, r => "
+        "Number(r.cells[1].dataset.value))"
+    )
     page.run("document.querySelectorAll('thead th')[1].querySelector('button').click()")
     assert page.run(values) == sorted(page.run(values), reverse=True)
-    page.run("const s = document.querySelector('select[name=family]'); s.value = 'siglip'; "
-             "s.dispatchEvent(new Event('input', {bubbles: true}))")  # fmt: skip
-    assert page.run("document.getElementById('shown').textContent") == "2 of 6 models shown"
-    assert page.run("Array.from(document.querySelectorAll('tr[data-family]')).filter(r => !r.hidden).length") == 2
+    page.run(
+        "const s = document.querySelector('select[name=family]'); s.value = 'siglip'; "
+        "s.dispatchEvent(new Event('input', {bubbles: true}))"
+    )
+    assert (
+        page.run("document.getElementById('shown').textContent")
+        == "2 of 6 models shown"
+    )
+    assert (
+        page.run(
+            "Array.from(document.querySelectorAll('tr[data-family]')).filter(r => !r.hidden).length"
+        )
+        == 2
+    )
     assert page.problems == []
 
 
 def test_a_model_page_opens_from_the_table(page, site):
     page.open(f"file://{site}/index.html")
-    page.run("Array.from(document.querySelectorAll('section')).at(-1).querySelector('tbody a').click()")
+    page.run(
+        "Array.from(document.querySelectorAll('section')).at(-1).querySelector('tbody a').click()"
+    )
     for _ in range(200):
-        if page.run("location.href.includes('/models/') && document.readyState === 'complete'"):
+        if page.run(
+            "location.href.includes('/models/') && document.readyState === 'complete'"
+        ):
             break
     assert page.run("document.querySelector('h1').textContent") == "mini"
-    assert page.run("Array.from(document.images).every(i => i.complete && i.naturalWidth > 0)")
+    assert page.run(
+        "Array.from(document.images).every(i => i.complete && i.naturalWidth > 0)"
+    )
     assert page.run("document.images.length") >= 7
     assert page.run("document.querySelectorAll('table').length") == 2
     assert page.problems == []
@@ -189,6 +265,7 @@ def test_axe_finds_nothing_serious(page, site):
         page.open(f"file://{site}/{name}")
         page.run(Path(axe).read_text() + "; 0")
         found = page.run(
-            "axe.run().then(r => r.violations.map(v => [v.impact, v.id, v.nodes.map(n => n.html).slice(0, 3)]))"
+            "axe.run().then(r => r.violations.map(v => [v.impact, v.id, v.nodes.map(n => "
+            "n.html).slice(0, 3)]))"
         )
         assert [v for v in found if v[0] in ("serious", "critical")] == []

@@ -17,24 +17,40 @@ DATASET = "org/imagenet-ao"
 
 
 def _entry(value, notes):
-    row = {"dataset": {"id": DATASET, "task_id": "composition_top1"}, "value": value, "notes": notes}
+    row = {
+        "dataset": {"id": DATASET, "task_id": "composition_top1"},
+        "value": value,
+        "notes": notes,
+    }
     return {".eval_results/imagenet_ao.yaml": yaml.safe_dump([row]).encode()}
 
 
 def test_rows_with_other_settings_stand_apart_in_a_browser(hub, tmp_path):
     pytest.importorskip("gradio", minversion="5")
     hub.folder("datasets", DATASET).mkdir(parents=True)
-    same, other = "80 prompts (a); 9 closed candidates (b); float32", "1 prompt (c); 9 closed candidates (b); float32"
+    same, other = (
+        "80 prompts (a); 9 closed candidates (b); float32",
+        "1 prompt (c); 9 closed candidates (b); float32",
+    )
     hub.pull_requests += [
         {"repo": "a/one", "files": _entry(31.5, f"{same}; imagenet-ao 0.1.0")},
         {"repo": "a/two", "files": _entry(44.0, f"{same}; imagenet-ao 0.2.0")},
         {"repo": "a/three", "files": _entry(50.0, f"{other}; imagenet-ao 0.2.0")},
     ]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
-    environment |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "DATASET": DATASET}
+    environment |= {
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(tmp_path / "home"),
+        "DATASET": DATASET,
+    }
     environment |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_SERVER_PORT": "7894"}
     log = (tmp_path / "log").open("w")
-    running = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT / "spaces/leaderboard", env=environment, stderr=log)
+    running = subprocess.Popen(
+        [sys.executable, "app.py"],
+        cwd=ROOT / "spaces/leaderboard",
+        env=environment,
+        stderr=log,
+    )
     page = None
     try:
         deadline = time.monotonic() + 120

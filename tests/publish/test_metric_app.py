@@ -22,11 +22,20 @@ def app(tmp_path_factory):
     pytest.importorskip("gradio", minversion="5")
     space = tmp_path_factory.mktemp("space") / "compositional_ood"
     shutil.copytree(
-        ROOT / "metrics" / "compositional_ood", space, ignore=shutil.ignore_patterns("__pycache__", "__init__*")
+        ROOT / "metrics" / "compositional_ood",
+        space,
+        ignore=shutil.ignore_patterns("__pycache__", "__init__*"),
     )
-    environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_SERVER_PORT": "7893", "NO_PROXY": "*"}
+    environment = {
+        **os.environ,
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "GRADIO_SERVER_PORT": "7893",
+        "NO_PROXY": "*",
+    }
     log = (space.parent / "log").open("w")
-    running = subprocess.Popen([sys.executable, "app.py"], cwd=space, env=environment, stdout=log, stderr=log)
+    running = subprocess.Popen(
+        [sys.executable, "app.py"], cwd=space, env=environment, stdout=log, stderr=log
+    )
     url, deadline = "http://127.0.0.1:7893", time.monotonic() + 120
     while True:
         try:
@@ -58,7 +67,9 @@ def _wait(page, script, words):
 def _upload(page, path):
     _wait(page, "document.querySelectorAll('#upload input[type=file]').length", "[1-9]")
     root = page.send("DOM.getDocument")["root"]["nodeId"]
-    node = page.send("DOM.querySelector", nodeId=root, selector="#upload input[type=file]")["nodeId"]
+    node = page.send(
+        "DOM.querySelector", nodeId=root, selector="#upload input[type=file]"
+    )["nodeId"]
     page.send("DOM.setFileInputFiles", files=[str(path)], nodeId=node)
 
 
@@ -66,8 +77,14 @@ STATUS = "document.querySelector('#status') ? document.querySelector('#status').
 
 
 def _own(problems):
-    """Complaints that are not about hosts outside (fonts, analytics), which an offline machine can't reach."""
-    return [p for p in problems if not re.search(r"https?://(?!127\.0\.0\.1)|manifest|ERR_(NAME|INTERNET)", p)]
+    """Complaints that are not about hosts outside (fonts, analytics), which an offline machine
+    can't reach.
+    """
+    return [
+        p
+        for p in problems
+        if not re.search(r"https?://(?!127\.0\.0\.1)|manifest|ERR_(NAME|INTERNET)", p)
+    ]
 
 
 def test_a_good_table_is_scored(app, page):
@@ -95,7 +112,8 @@ def test_rows_typed_in_are_scored(app, page):
     page.open(app, width=390, height=800, phone=True)
     _wait(page, "document.querySelectorAll('button[role=tab]').length", "2")
     page.run(
-        "Array.from(document.querySelectorAll('button[role=tab]')).find(b => /few rows/.test(b.innerText)).click()"
+        "Array.from(document.querySelectorAll('button[role=tab]')).find(b => /few "
+        "rows/.test(b.innerText)).click()"
     )
     _wait(page, "document.querySelector('#score') ? 'there' : ''", "there")
     page.run("document.querySelector('#score').click()")

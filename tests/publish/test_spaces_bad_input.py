@@ -27,25 +27,41 @@ def _app(path, monkeypatch):
 
 @pytest.mark.parametrize(
     "raw",
-    [b"[" * 10_000, b"[]", b"{", b"{}", b'{"candidates": []}', b'{"candidates": {"ood": 3}}',
-     b'{"candidates": {"ood": {"attributes": [0], "objects": []}}}',
-     b'{"candidates": {"ood": {"attributes": ["red"], "objects": [0]}}}',
-     b'{"candidates": {"ood": {"attributes": [true], "objects": [0]}}}'],
-)  # fmt: skip
-def test_a_table_whose_metadata_is_damaged_is_told_in_the_app(raw, tmp_path, monkeypatch):
+    [
+        b"[" * 10_000,
+        b"[]",
+        b"{",
+        b"{}",
+        b'{"candidates": []}',
+        b'{"candidates": {"ood": 3}}',
+        b'{"candidates": {"ood": {"attributes": [0], "objects": []}}}',
+        b'{"candidates": {"ood": {"attributes": ["red"], "objects": [0]}}}',
+        b'{"candidates": {"ood": {"attributes": [true], "objects": [0]}}}',
+    ],
+)
+def test_a_table_whose_metadata_is_damaged_is_told_in_the_app(
+    raw, tmp_path, monkeypatch
+):
     app = _app(ROOT / "metrics/compositional_ood/app.py", monkeypatch)
     path = tmp_path / "predictions.parquet"
     pq.write_table(pq.read_table(BUNDLED).replace_schema_metadata({KEY: raw}), path)
-    assert app.score_table(str(path))[0] == "Not scored: its metadata is damaged; evaluate the model anew"
+    assert (
+        app.score_table(str(path))[0]
+        == "Not scored: its metadata is damaged; evaluate the model anew"
+    )
 
 
 @pytest.mark.parametrize("provenance", [None, [], {"model": "m", "dataset": 3}])
-def test_a_table_that_does_not_say_its_model_is_scored(provenance, tmp_path, monkeypatch):
+def test_a_table_that_does_not_say_its_model_is_scored(
+    provenance, tmp_path, monkeypatch
+):
     app = _app(ROOT / "metrics/compositional_ood/app.py", monkeypatch)
     table = pq.read_table(BUNDLED)
     facts = json.loads(table.schema.metadata[KEY]) | {"provenance": provenance}
     path = tmp_path / "predictions.parquet"
-    pq.write_table(table.replace_schema_metadata({KEY: json.dumps(facts).encode()}), path)
+    pq.write_table(
+        table.replace_schema_metadata({KEY: json.dumps(facts).encode()}), path
+    )
     assert app.score_table(str(path))[0].startswith("unnamed model: 8,580 images")
 
 

@@ -15,7 +15,7 @@ from huggingface_hub import parse_eval_result_entries
 from loopback_hub import TOKEN
 
 from aobench.errors import UserError
-from aobench.publish.results import read_result
+from aobench.publish.known_data import read_result
 from aobench.publish.submit import submission
 
 ROOT = Path(__file__).parents[2]
@@ -25,12 +25,28 @@ DATASET, MODEL = "org/imagenet-ao", "someone/their-clip"
 def _run(hub, code_or_arguments, home, token=TOKEN):
     """The command line, or code, in a process of its own whose Hub is ours."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
-    environment |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "NO_COLOR": "1"}
-    environment |= {"HF_HUB_DISABLE_TELEMETRY": "1"} | ({"HF_TOKEN": token} if token else {})
+    environment |= {
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_XET": "1",
+        "NO_COLOR": "1",
+    }
+    environment |= {"HF_HUB_DISABLE_TELEMETRY": "1"} | (
+        {"HF_TOKEN": token} if token else {}
+    )
     head = ["-m", "aobench.cli"] if isinstance(code_or_arguments, list) else ["-c"]
-    rest = code_or_arguments if isinstance(code_or_arguments, list) else [code_or_arguments]
+    rest = (
+        code_or_arguments
+        if isinstance(code_or_arguments, list)
+        else [code_or_arguments]
+    )
     return subprocess.run(
-        [sys.executable, *head, *rest], env=environment, capture_output=True, text=True, check=False, cwd=ROOT
+        [sys.executable, *head, *rest],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
     )
 
 
@@ -48,39 +64,68 @@ def _fingerprints(prepared):
 
 
 def test_a_dry_run_shows_all_and_sends_nothing(stocked, result, tmp_path):
-    done = _run(stocked, ["submit", str(result), "--to", MODEL, "--dataset", DATASET], tmp_path)
+    done = _run(
+        stocked, ["submit", str(result), "--to", MODEL, "--dataset", DATASET], tmp_path
+    )
     assert done.returncode == 0, done.stderr
     assert "Nothing was sent" in done.stdout
     assert "task_id: composition_top1" in done.stdout
     assert not stocked.pull_requests
-    assert not [path for method, path in stocked.requests if method == "POST" and "commit" in path]
+    assert not [
+        path
+        for method, path in stocked.requests
+        if method == "POST" and "commit" in path
+    ]
 
 
-def test_a_push_opens_one_pull_request_that_the_hubs_parser_reads(stocked, result, tmp_path):
-    done = _run(stocked, ["submit", str(result), "--to", MODEL, "--dataset", DATASET, "--push"], tmp_path)
+def test_a_push_opens_one_pull_request_that_the_hubs_parser_reads(
+    stocked, result, tmp_path
+):
+    done = _run(
+        stocked,
+        ["submit", str(result), "--to", MODEL, "--dataset", DATASET, "--push"],
+        tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     assert f"{stocked.url}/{MODEL}/discussions/1" in done.stdout
     (sent,) = stocked.pull_requests
     assert set(sent["files"]) == {
-        ".eval_results/imagenet_ao.yaml", "imagenet_ao/results.json", "imagenet_ao/predictions.parquet",
-    }  # fmt: skip
-    entries = parse_eval_result_entries(yaml.safe_load(sent["files"][".eval_results/imagenet_ao.yaml"]))
-    figures = json.loads((result / "results.json").read_text())["figures"]["splits"]["ood"]
+        ".eval_results/imagenet_ao.yaml",
+        "imagenet_ao/results.json",
+        "imagenet_ao/predictions.parquet",
+    }
+    entries = parse_eval_result_entries(
+        yaml.safe_load(sent["files"][".eval_results/imagenet_ao.yaml"])
+    )
+    figures = json.loads((result / "results.json").read_text())["figures"]["splits"][
+        "ood"
+    ]
     values = {entry.task_id: entry.value for entry in entries}
     assert values["composition_top1"] == round(100 * figures["composition_top1"], 2)
     assert all(entry.dataset_revision for entry in entries)
     code = f"from huggingface_hub import HfApi; r = HfApi().get_dataset_leaderboard({DATASET!r}); "
     code += "print(r[0].rank, r[0].model_id, r[0].value)"
     board = _run(stocked, code, tmp_path)
-    assert board.stdout.split() == ["1", MODEL, str(values["composition_top1"])], board.stderr
+    assert board.stdout.split() == ["1", MODEL, str(values["composition_top1"])], (
+        board.stderr
+    )
 
 
 def test_the_token_shows_up_nowhere(stocked, result, tmp_path):
     """Neither in what is printed, nor in any file that is left; also where the Hub refuses it."""
-    good = _run(stocked, ["submit", str(result), "--to", MODEL, "--dataset", DATASET, "--push"], tmp_path)
+    good = _run(
+        stocked,
+        ["submit", str(result), "--to", MODEL, "--dataset", DATASET, "--push"],
+        tmp_path,
+    )
     assert good.returncode == 0, good.stderr
     wrong = "hf_" + "WrongWrongWrongWrongWrongWrong1111"
-    bad = _run(stocked, ["submit", str(result), "--to", MODEL, "--dataset", DATASET, "--push"], tmp_path, wrong)
+    bad = _run(
+        stocked,
+        ["submit", str(result), "--to", MODEL, "--dataset", DATASET, "--push"],
+        tmp_path,
+        wrong,
+    )
     assert bad.returncode == 2
     assert len(bad.stderr.strip().splitlines()) == 1
     for text in (good.stdout, good.stderr, bad.stdout, bad.stderr):
@@ -94,14 +139,22 @@ def test_the_token_shows_up_nowhere(stocked, result, tmp_path):
 
 
 def test_a_model_that_is_not_there_is_one_line(stocked, result, tmp_path):
-    done = _run(stocked, ["submit", str(result), "--to", "no/body", "--dataset", DATASET, "--push"], tmp_path)
+    done = _run(
+        stocked,
+        ["submit", str(result), "--to", "no/body", "--dataset", DATASET, "--push"],
+        tmp_path,
+    )
     assert done.returncode == 2
     assert "did not take the pull request" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_a_dataset_that_is_not_there_is_one_line(stocked, result, tmp_path):
-    done = _run(stocked, ["submit", str(result), "--to", MODEL, "--dataset", "no/where"], tmp_path)
+    done = _run(
+        stocked,
+        ["submit", str(result), "--to", MODEL, "--dataset", "no/where"],
+        tmp_path,
+    )
     assert done.returncode == 2
     assert "fingerprints of v2 are unknown" in done.stderr
 
@@ -112,10 +165,16 @@ def test_one_altered_row_is_refused(result, prepared, tmp_path):
     margins = table["margin"].to_pylist()
     margins[0] += 0.125
     place = table.schema.get_field_index("margin")
-    pq.write_table(table.set_column(place, table.schema.field(place), pa.array(margins, pa.float32())),
-                   copy / "predictions.parquet")  # fmt: skip
+    pq.write_table(
+        table.set_column(
+            place, table.schema.field(place), pa.array(margins, pa.float32())
+        ),
+        copy / "predictions.parquet",
+    )
     with pytest.raises(UserError, match="SHA-256 differs"):
-        submission(read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None)
+        submission(
+            read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None
+        )
 
 
 def test_an_altered_rank_with_a_fitting_digest_is_refused(result, prepared, tmp_path):
@@ -125,18 +184,26 @@ def test_an_altered_rank_with_a_fitting_digest_is_refused(result, prepared, tmp_
     copy = shutil.copytree(result, tmp_path / "copy")
     table = pq.read_table(copy / "predictions.parquet")
     columns = {name: table[name].to_pylist() for name in ("top", "rank")}
-    assert columns["rank"][0] == 0, "the first image should be one that the model named right"
+    assert columns["rank"][0] == 0, (
+        "the first image should be one that the model named right"
+    )
     columns["top"][0][:2], columns["rank"][0] = columns["top"][0][1::-1], 1
     forged = table
     for name, values in columns.items():
         place = table.schema.get_field_index(name)
-        forged = forged.set_column(place, table.schema.field(place), pa.array(values, table.schema.field(place).type))
+        forged = forged.set_column(
+            place,
+            table.schema.field(place),
+            pa.array(values, table.schema.field(place).type),
+        )
     pq.write_table(forged, copy / "predictions.parquet")
     content = json.loads((copy / "results.json").read_text())
     content["predictions"] = digest(copy / "predictions.parquet")
     (copy / "results.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="are not those of its predictions"):
-        submission(read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None)
+        submission(
+            read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None
+        )
 
 
 def test_altered_figures_are_refused(result, prepared, tmp_path):
@@ -145,23 +212,37 @@ def test_altered_figures_are_refused(result, prepared, tmp_path):
     content["figures"]["splits"]["ood"]["composition_top1"] -= 0.01
     (copy / "results.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="are not those of its predictions"):
-        submission(read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None)
+        submission(
+            read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None
+        )
 
 
 @pytest.mark.parametrize("verb", ["card", "leaderboard", "submit"])
-def test_a_table_that_is_not_the_results_own_is_refused_by_every_verb(verb, result, tmp_path, capsys):
+def test_a_table_that_is_not_the_results_own_is_refused_by_every_verb(
+    verb, result, tmp_path, capsys
+):
     import aobench.cli as cli
 
     copy = shutil.copytree(result, tmp_path / "copy")
-    shutil.copy(ROOT / "model_cards" / "mini" / "predictions.parquet", copy / "predictions.parquet")
-    more = {"card": ["--dataset", DATASET], "leaderboard": [],
-            "submit": ["--to", MODEL, "--dataset", DATASET, "--benchmark", "mini"]}[verb]  # fmt: skip
+    shutil.copy(
+        ROOT / "model_cards" / "mini" / "predictions.parquet",
+        copy / "predictions.parquet",
+    )
+    more = {
+        "card": ["--dataset", DATASET],
+        "leaderboard": [],
+        "submit": ["--to", MODEL, "--dataset", DATASET, "--benchmark", "mini"],
+    }[verb]
     out = [] if verb == "submit" else ["--out", str(tmp_path / "out")]
-    assert cli.main([verb, str(copy), *more, *out]) == 2, f"{verb} took another run's table"
+    assert cli.main([verb, str(copy), *more, *out]) == 2, (
+        f"{verb} took another run's table"
+    )
     error = capsys.readouterr().err
     assert "is not the table that results.json was made from" in error
     assert error.count("\n") == 1
-    assert not (tmp_path / "out").exists(), f"{verb} wrote something of a result that it refused"
+    assert not (tmp_path / "out").exists(), (
+        f"{verb} wrote something of a result that it refused"
+    )
 
 
 def test_figures_of_an_older_version_are_told_apart_from_altered_ones(result, tmp_path):
@@ -169,11 +250,17 @@ def test_figures_of_an_older_version_are_told_apart_from_altered_ones(result, tm
     content = json.loads((copy / "results.json").read_text())
     del content["figures"]["splits"]["ood"]["composition_top1_effective_n"]
     (copy / "results.json").write_text(json.dumps(content))
-    with pytest.raises(UserError, match="lacks figures of this version, such as composition_top1_effective_n"):
+    with pytest.raises(
+        UserError,
+        match="lacks figures of this version, such as composition_top1_effective_n",
+    ):
         read_result(copy)
 
 
-@pytest.mark.parametrize(("known", "words"), [({"ood": "0" * 16}, "other data"), ({}, "no fingerprint is known")])
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [({"ood": "0" * 16}, "other data"), ({}, "no fingerprint is known")],
+)
 def test_a_wrong_or_unknown_fingerprint_is_refused(result, known, words):
     with pytest.raises(UserError, match=words):
         submission(read_result(result), MODEL, DATASET, "v2", known, None)
@@ -181,7 +268,9 @@ def test_a_wrong_or_unknown_fingerprint_is_refused(result, known, words):
 
 def test_mini_is_not_taken_for_the_benchmark():
     with pytest.raises(UserError, match="--benchmark mini"):
-        submission(read_result(ROOT / "model_cards" / "mini"), MODEL, DATASET, "v2", {}, None)
+        submission(
+            read_result(ROOT / "model_cards" / "mini"), MODEL, DATASET, "v2", {}, None
+        )
 
 
 def test_the_dataset_loads_from_the_hub_and_streams(stocked, tmp_path):
@@ -198,7 +287,11 @@ print(len(whole), ids == sorted(whole["sample_id"]), whole[0]["image"].size)
 
 def test_the_metric_loads_from_a_space(stocked, tmp_path):
     space = stocked.folder("spaces", "org/compositional_ood")
-    shutil.copytree(ROOT / "metrics" / "compositional_ood", space, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "metrics" / "compositional_ood",
+        space,
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
     code = """
 import evaluate
 metric = evaluate.load("org/compositional_ood")

@@ -1,4 +1,6 @@
-"""The miniature: its world keeps its promises, runs resume, the bundled results say what the tables print."""
+"""The miniature: its world keeps its promises, runs resume, the bundled results say what the
+tables print.
+"""
 
 import json
 from collections import Counter
@@ -11,7 +13,17 @@ from aobench.errors import UserError
 from aobench.mini.render import ATTRIBUTES
 from aobench.mini.splits import pairs
 from aobench.study import collecting, running, world
-from aobench.study.design import CENTRE, CONTROLS, DIVERSITIES, SEEDS, SUPERVISIONS, Run, all_runs, every_run, points
+from aobench.study.design import (
+    CENTRE,
+    CONTROLS,
+    DIVERSITIES,
+    SEEDS,
+    SUPERVISIONS,
+    Run,
+    all_runs,
+    every_run,
+    points,
+)
 from aobench.study.statements import nmi_correlation, rank_correlation, statements
 from aobench.study.summary import Estimate, Study, over_seeds
 
@@ -24,7 +36,9 @@ def study():
 def test_no_novel_pair_is_in_any_training_set():
     novel = set(world.novel_pairs())
     assert len(novel) == 240
-    assert {(ATTRIBUTES[a], world.objects()[o]) for a, o in novel} <= set(pairs(novel=True))
+    assert {(ATTRIBUTES[a], world.objects()[o]) for a, o in novel} <= set(
+        pairs(novel=True)
+    )
     for diversity in DIVERSITIES:
         for seed in SEEDS:
             assert not novel & set(world.training_order(8000, diversity, seed))
@@ -40,7 +54,9 @@ def test_training_sets_nest_and_hold_the_core():
             assert set(Counter(o for _, o in chosen).values()) == {d}
             spread = Counter(a for a, _ in chosen).values()
             assert max(spread) - min(spread) <= 2
-        assert world.training_order(8000, 8, seed)[:500] == world.training_order(500, 8, seed)
+        assert world.training_order(8000, 8, seed)[:500] == world.training_order(
+            500, 8, seed
+        )
 
 
 def test_the_design_is_one_factor_at_a_time():
@@ -53,7 +69,9 @@ def test_the_design_is_one_factor_at_a_time():
 
 def test_nmi_of_known_pairings():
     same = np.repeat(np.arange(6), 10)
-    assert collecting.mutual_information(np.column_stack([same, same])) == pytest.approx(1)
+    assert collecting.mutual_information(
+        np.column_stack([same, same])
+    ) == pytest.approx(1)
     grid = np.stack(np.meshgrid(np.arange(4), np.arange(5)), -1).reshape(-1, 2)
     assert collecting.mutual_information(grid) == pytest.approx(0, abs=1e-12)
     real, shuffled = collecting.caption_nmi(world.training_order(4000, 2, 0))
@@ -61,7 +79,12 @@ def test_nmi_of_known_pairings():
 
 
 def test_counts_survive_packing():
-    assert collecting.unpacked(collecting.packed([0, 8, 20, 35])).tolist() == [0, 8, 20, 35]
+    assert collecting.unpacked(collecting.packed([0, 8, 20, 35])).tolist() == [
+        0,
+        8,
+        20,
+        35,
+    ]
 
 
 @pytest.fixture
@@ -70,13 +93,23 @@ def small(tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
     from aobench.study import training
 
-    runs = tuple(Run(0, 500, 8, s) for s in ("object", "two_head_cosine", "contrastive"))
+    runs = tuple(
+        Run(0, 500, 8, s) for s in ("object", "two_head_cosine", "contrastive")
+    )
     for module in (running, collecting):
         monkeypatch.setattr(module, "every_run", lambda: runs)
     monkeypatch.setattr(running, "SCALES", (60,))
-    monkeypatch.setattr(running, "test_images", lambda split: world._render(list(world.novel_pairs())[:24] * 2, (9,)))
+    monkeypatch.setattr(
+        running,
+        "test_images",
+        lambda split: world._render(list(world.novel_pairs())[:24] * 2, (9,)),
+    )
     train = training.train
-    monkeypatch.setattr(training, "train", lambda run, images, device: train(run, images, device, steps=2))
+    monkeypatch.setattr(
+        training,
+        "train",
+        lambda run, images, device: train(run, images, device, steps=2),
+    )
     monkeypatch.setattr(training, "BATCH", 16)
     torch.manual_seed(0)
     return tmp_path, runs
@@ -89,13 +122,23 @@ def test_runs_resume_where_they_stopped(small):
     assert running.done_runs(folder) == set(runs)
     assert len(said) == 3
     first = json.loads((folder / f"{runs[2].name}.json").read_text())
-    assert set(first["splits"]["ood"]) == {"n", "object", "attribute", "composition", "object_prompt"}
+    assert set(first["splits"]["ood"]) == {
+        "n",
+        "object",
+        "attribute",
+        "composition",
+        "object_prompt",
+    }
     (folder / f"{runs[2].name}.json").unlink()
-    (folder / f"{runs[2].name}.claim").write_text("999999999")  # of a process that was killed
+    (folder / f"{runs[2].name}.claim").write_text(
+        "999999999"
+    )  # of a process that was killed
     running.run_all(folder, 1, said.append)
     assert len(said) == 4
     again = json.loads((folder / f"{runs[2].name}.json").read_text())
-    assert again["splits"] == first["splits"], "a repeated run must give the same answers"
+    assert again["splits"] == first["splits"], (
+        "a repeated run must give the same answers"
+    )
     assert "0 of 3 runs left" in running.estimate(folder, 1)
 
 
@@ -105,9 +148,15 @@ def _flip(path):
     path.write_bytes(bytes(data))
 
 
-def test_files_of_a_study_that_were_damaged_or_swapped_are_made_again(small, capsys, monkeypatch):
+def test_files_of_a_study_that_were_damaged_or_swapped_are_made_again(
+    small, capsys, monkeypatch
+):
     folder, runs = small
-    monkeypatch.setattr(collecting, "disentangled", lambda arrays: {"sum": float(arrays["ood_features"].sum())})
+    monkeypatch.setattr(
+        collecting,
+        "disentangled",
+        lambda arrays: {"sum": float(arrays["ood_features"].sum())},
+    )
     running.run_all(folder, 1)
     first = collecting.collect(folder, quiet=True)["runs"]
     names = [run.name for run in runs]
@@ -121,7 +170,9 @@ def test_files_of_a_study_that_were_damaged_or_swapped_are_made_again(small, cap
     first_run = folder / f"{names[0]}.json"
 
     def by_hand():
-        first_run.write_text(first_run.read_text().replace('"object": [', '"object": [9, ', 1))
+        first_run.write_text(
+            first_run.read_text().replace('"object": [', '"object": [9, ', 1)
+        )
 
     def several():
         swap(*(folder / f"{name}.json" for name in names[:2]))  # each other's answers
@@ -134,7 +185,15 @@ def test_files_of_a_study_that_were_damaged_or_swapped_are_made_again(small, cap
 
     damages = {
         by_hand: ([first_run.name], 1),
-        several: ([first_run.name, f"{names[1]}.json", pictures.name, f"{names[2]}.measures.json"], 2),
+        several: (
+            [
+                first_run.name,
+                f"{names[1]}.json",
+                pictures.name,
+                f"{names[2]}.measures.json",
+            ],
+            2,
+        ),
         features: ([f"{names[1]}.npz", f"{names[0]}.measures.json"], 1),
     }
     for damage, (said, again) in damages.items():
@@ -164,7 +223,9 @@ def test_the_bundled_table_is_whole(study):
             right = study.right(run, split, "object")
             assert len(right) == count
             assert 0 <= right.min() <= right.max() <= study.images[split]
-        assert (study.right(run, "ood", "composition") is None) == (run.supervision == "object")
+        assert (study.right(run, "ood", "composition") is None) == (
+            run.supervision == "object"
+        )
 
 
 def test_seed_intervals_and_verdicts():
@@ -193,14 +254,28 @@ def test_rank_correlation_of_groups():
 
 def test_the_baseline_lies_on_its_own_line(study):
     for kind, supervision in (("object", "object"), ("composition", "two_head")):
-        runs = [r for r in all_runs() if r.supervision == supervision and r.diversity == CENTRE[1]]
+        runs = [
+            r
+            for r in all_runs()
+            if r.supervision == supervision and r.diversity == CENTRE[1]
+        ]
         assert len(study.lines[kind].models) == 15
         assert abs(np.mean([study.rho(r, kind) for r in runs])) < 0.01
 
 
 def test_each_statement_has_a_verdict(study):
     found = statements(study)
-    assert [s.number for s in found] == ["1", "2a", "2b", "3", "4a", "4b", "5", "6a", "6b"]
+    assert [s.number for s in found] == [
+        "1",
+        "2a",
+        "2b",
+        "3",
+        "4a",
+        "4b",
+        "5",
+        "6a",
+        "6b",
+    ]
     for s in found:
         assert s.figure.low <= s.figure.value <= s.figure.high
         assert s.line.endswith(s.figure.verdict)
@@ -222,14 +297,25 @@ def test_the_verb_draws_everything_from_the_bundle(tmp_path, capsys):
     assert "Statements fixed before the runs" in text
     assert "Controls at the centre, added after the results: " in text
     names = {path.name for path in tmp_path.iterdir()}
-    for stem in ("scatter", "factors", "disentanglement", "nmi", "heat_map_contrastive"):
+    for stem in (
+        "scatter",
+        "factors",
+        "disentanglement",
+        "nmi",
+        "heat_map_contrastive",
+    ):
         assert {f"{stem}.png", f"{stem}.svg"} <= names
     assert {"conditions.csv", "runs.csv", "scatter.html"} <= names
     assert len((tmp_path / "runs.csv").read_text().splitlines()) == 1 + len(every_run())
 
 
 def test_the_verb_says_what_it_will_take(tmp_path, capsys):
-    assert main(["study", "--dry-run", "--runs", str(tmp_path / "runs"), "--workers", "2"]) == 0
-    assert f"{len(every_run())} of {len(every_run())} runs left" in capsys.readouterr().out
+    assert (
+        main(["study", "--dry-run", "--runs", str(tmp_path / "runs"), "--workers", "2"])
+        == 0
+    )
+    assert (
+        f"{len(every_run())} of {len(every_run())} runs left" in capsys.readouterr().out
+    )
     assert main(["study", "--workers", "0"]) == 2
     assert "--workers takes" in capsys.readouterr().err

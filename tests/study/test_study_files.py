@@ -1,4 +1,6 @@
-"""What the study reads of its own runs: damaged files are named in one line, and made again where they can be."""
+"""What the study reads of its own runs: damaged files are named in one line, and made again
+where they can be.
+"""
 
 import json
 
@@ -15,7 +17,12 @@ RUN = every_run()[0]
 
 
 def arrays(path):
-    np.savez(path, pixels=np.zeros((2, 2), np.uint8), attributes=np.zeros(2), objects=np.zeros(2))
+    np.savez(
+        path,
+        pixels=np.zeros((2, 2), np.uint8),
+        attributes=np.zeros(2),
+        objects=np.zeros(2),
+    )
     return path
 
 
@@ -24,7 +31,9 @@ DAMAGE = {
     "cut": lambda whole: whole[: len(whole) // 2],
     "junk": lambda whole: b"junk" * 100,
     "zeros": lambda whole: b"\0" * len(whole),
-    "a flipped byte of the content": lambda whole: whole.replace(b"pixels.npy", b"pixels.npx", 1),
+    "a flipped byte of the content": lambda whole: whole.replace(
+        b"pixels.npy", b"pixels.npx", 1
+    ),
     "a header of another kind": lambda whole: whole.replace(b"'descr'", b"'descx'"),
 }
 
@@ -34,7 +43,9 @@ def made():
 
 
 def made_again(path, capsys):
-    """Whether pictures that are not what was written are named in one line, drawn again and kept."""
+    """Whether pictures that are not what was written are named in one line, drawn again and
+    kept.
+    """
     assert running._cached(path, made).pixels.all()
     said = capsys.readouterr().err
     assert said.count("\n") == 1
@@ -59,9 +70,17 @@ def test_one_array_and_other_arrays_are_drawn_again(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "{}", '{"splits": []}', '{"splits": {"id": {"object": [99]}, "ood": {}}}', "[" * 10_000,
-     '{"splits": {"id": {"object": [1]}, "ood": {"object": [NaN]}}}'],
-)  # fmt: skip
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"splits": []}',
+        '{"splits": {"id": {"object": [99]}, "ood": {}}}',
+        "[" * 10_000,
+        '{"splits": {"id": {"object": [1]}, "ood": {"object": [NaN]}}}',
+    ],
+)
 def test_a_damaged_run_is_one_line(tmp_path, content):
     for run in every_run():
         (tmp_path / f"{run.name}.json").write_text(content)
@@ -77,10 +96,18 @@ def test_a_table_of_another_shape_is_one_line(tmp_path, content):
 
 
 def test_measures_of_another_shape_are_computed_again(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(collecting, "disentangled", lambda arrays: {"z_diff": float(arrays["z"].sum())})
+    monkeypatch.setattr(
+        collecting, "disentangled", lambda arrays: {"z_diff": float(arrays["z"].sum())}
+    )
     write_sealed_npz(tmp_path / f"{RUN.name}.npz", f"{RUN.name}.npz", {"z": np.ones(3)})
     path = tmp_path / f"{RUN.name}.measures.json"
-    for text in (json.dumps({"z_diff": "high"}), json.dumps({"z_diff": 1.0}), "[]", "{", "[" * 10_000):
+    for text in (
+        json.dumps({"z_diff": "high"}),
+        json.dumps({"z_diff": 1.0}),
+        "[]",
+        "{",
+        "[" * 10_000,
+    ):
         path.write_text(text)
         assert collecting._measured(RUN, tmp_path) == {"z_diff": 3.0}
         assert path.name in capsys.readouterr().err

@@ -18,5 +18,7 @@ print(len(lists.attributes), len(lists.objects))
 
 
 def test_both_ways_give_the_lists_of_the_module():
-    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], capture_output=True, text=True, check=False
+    )
     assert done.stdout.split() == ["129", "1000"], done.stderr

@@ -1,0 +1,257 @@
+"""Accuracies of models, one record each: from a CSV, from results.json of the runner, or the
+published table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aobench.csv_tables import finite_number, read_numbered_rows, whole_number
+from aobench.errors import UserError
+from aobench.results.paths import (
+    RESULTS,
+    TABLE,
+    check_given_once,
+    only_results,
+    result_file,
+)
+from aobench.results.results_json import (
+    model_family,
+    read_results_json,
+    unlike_settings,
+)
+from aobench.results.verified import read_result
+
+PUBLISHED = Path(__file__).with_name("published")
+COLUMNS = ("model", "family", "training_set", "id", "n_id", "ood", "n_ood")
+#: Accuracies by which results are compared, where none is named: the first that all of them have.
+FIGURES = ("composition_top1", "object_top1", "attribute_top1")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One model: accuracies 0..1 and their numbers of images, of the independent ones where those
+    are known.
+
+    ``images`` are the images themselves, ID and OoD, where those numbers are others. ``run`` joins
+    records that are not independent (the same weights, two epochs of one training); the bootstrap
+    draws whole runs. ``more`` holds further ID sets: name -> (accuracy, images).
+    """
+
+    model: str
+    family: str
+    training_set: str
+    id: float
+    n_id: int
+    ood: float
+    n_ood: int
+    run: str = ""
+    more: dict[str, tuple[float, int]] = field(default_factory=dict)
+    images: tuple[int, int] | None = None
+
+    def on(self, id_set: str) -> tuple[float, int]:
+        """Accuracy and number of images on an ID set; ``id`` is the first one. Raises UserError
+        if there is none.
+        """
+        if id_set == "id":
+            return self.id, self.n_id
+        if id_set not in self.more:
+            raise UserError(
+                f"{self.model} has no ID set {id_set!r}; it has: {', '.join(['id', *self.more])}"
+            )
+        return self.more[id_set]
+
+
+def _accuracy(text: str, where: str) -> float:
+    value = finite_number(text.strip(), where)
+    if not 0 <= value <= 1:
+        hint = "; are these percent? divide by 100" if 1 < value <= 100 else ""
+        raise UserError(
+            f"{where} is {text.strip()}; accuracies are fractions from 0 to 1{hint}"
+        )
+    return value
+
+
+def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> Record:
+    def accuracy(column: str) -> float:
+        return _accuracy(row[column], f"{where}: column {column}")
+
+    def images(column: str) -> int:
+        return whole_number(row[column], f"{where}: column {column}", 1)
+
+    model = row["model"].strip()
+    if not model:
+        raise UserError(f"{where}: column model is empty; name the model")
+    more = {column: (accuracy(column), images(f"n_{column}")) for column in extra}
+    return Record(
+        model,
+        row["family"].strip(),
+        row["training_set"].strip(),
+        accuracy("id"),
+        images("n_id"),
+        accuracy("ood"),
+        images("n_ood"),
+        row.get("run", "").strip() or model,
+        more,
+    )
+
+
+def read_csv(path: Path) -> list[Record]:
+    """Records of a CSV with at least COLUMNS; further ID sets are pairs of columns ``id_NAME`` and
+    ``n_id_NAME``.
+
+    Raises UserError, naming file and line, for missing columns, values out of range and models
+    listed twice.
+    """
+    rows = read_numbered_rows(path, COLUMNS, "the table of accuracies")
+    if not rows:
+        raise UserError(f"{path} lists no models")
+    header = list(rows[0][1])
+    extra = [column for column in header if column.startswith("id_")]
+    missing = [f"n_{column}" for column in extra if f"n_{column}" not in header]
+    if missing:
+        raise UserError(
+            f"{path} lacks the column(s) {', '.join(missing)}, the numbers of images of its ID sets"
+        )
+    return _no_twins(
+        [_record(row, f"{path}, line {line:,}", extra) for line, row in rows], str(path)
+    )
+
+
+def check_names(records: Sequence[Record]) -> None:
+    """Raise UserError where a model stands in two of the files that were named together."""
+    _no_twins(list(records), "the list of files")
+
+
+def _no_twins(records: list[Record], where: str) -> list[Record]:
+    names = [r.model for r in records]
+    twice = next((n for n in names if names.count(n) > 1), None)
+    if twice is not None:
+        raise UserError(
+            f"{where} lists the model {twice!r} more than once; give each row its own name"
+        )
+    return records
+
+
+def published() -> list[Record]:
+    """The published table of 68 models; see published/SOURCES.md."""
+    return read_csv(PUBLISHED / "v1_object_accuracy.csv")
+
+
+def _independent(figures: dict[str, Any], figure: str) -> int:
+    """How many independent images the accuracy is worth; the images themselves in results that
+    don't tell.
+    """
+    return max(1, round(figures.get(f"{figure}_effective_n", figures["n"])))
+
+
+def _from_result(content: dict[str, Any], path: Path, figure: str) -> Record:
+    """A record of a result that has ``figure`` on both splits."""
+    model, splits = content["model"], content["figures"]["splits"]
+    missing = [split for split in ("id", "ood") if split not in splits]
+    if missing:
+        raise UserError(
+            f"{path} has no figures of {missing[0]}; a result with the splits id and ood is needed"
+        )
+    known, novel = splits["id"], splits["ood"]
+    if figure not in known or figure not in novel:
+        raise UserError(
+            f"{path} has no {figure} on both splits; name another with --figure, such as "
+            "object_top1"
+        )
+    _accuracy(str(known[figure]), f"{path}: {figure} of id")
+    _accuracy(str(novel[figure]), f"{path}: {figure} of ood")
+    training = str(model.get("notes", {}).get("training_set", "unknown"))
+    sizes = [_independent(one, figure) for one in (known, novel)]
+    return Record(
+        model["id"],
+        model_family(content),
+        training,
+        known[figure],
+        sizes[0],
+        novel[figure],
+        sizes[1],
+        model["id"],
+        images=(known["n"], novel["n"]),
+    )
+
+
+def images_shown(records: Sequence[Record]) -> str:
+    """How many images the records' accuracies are of: ``50,000 ID and 46,092 OoD images``, or
+    ranges.
+    """
+    sizes = [r.images or (r.n_id, r.n_ood) for r in records]
+    words = [
+        f"{min(n):,}" + (f" to {max(n):,}" if max(n) > min(n) else "")
+        for n in zip(*sizes, strict=True)
+    ]
+    return f"{words[0]} ID and {words[1]} OoD images"
+
+
+def read_results(
+    paths: Sequence[Path], figure: str | None = None
+) -> tuple[list[Record], list[str], str]:
+    """Records of results (their folders or results.json), warnings, and the accuracy that they are
+    of.
+
+    ``figure``: that accuracy; None for the first of FIGURES that all results have on both splits. A
+    warning for each folder that holds none and for each thing that makes the results incomparable.
+    Where its table lies beside a result, its figures are found to be the table's. ``family`` is the
+    model's kind, or ``supervised``; the training set is ``unknown`` unless the runner noted it.
+    """
+    kept, warnings = only_results(paths)
+    check_given_once(kept)
+    paths = [result_file(path, RESULTS) for path in kept]
+    contents = [_content(path) for path in paths]
+    if figure is None:
+        figure = next(
+            (one for one in FIGURES if all(_has(c, one) for c in contents)), FIGURES[0]
+        )
+        if figure != FIGURES[0]:
+            warnings.append(
+                f"not every model names compositions: this is of {figure}, which all have"
+            )
+    records = [_from_result(c, p, figure) for c, p in zip(contents, paths, strict=True)]
+    warnings += [
+        f"the results differ in {name}: they are not comparable as they stand"
+        for name in unlike_settings(contents)
+    ]
+    return _no_twins(records, "the list of results"), warnings, figure
+
+
+def _content(path: Path) -> dict[str, Any]:
+    if path.name == RESULTS and path.with_name(TABLE).is_file():
+        return read_result(path).content
+    return read_results_json(path)
+
+
+def _has(content: dict[str, Any], figure: str) -> bool:
+    splits = content["figures"]["splits"]
+    return all(figure in splits.get(split, {}) for split in ("id", "ood"))
+
+
+def select(records: Sequence[Record], rule: str) -> list[Record]:
+    """The records that ``rule`` names: ``all``, or ``COLUMN=VALUE[,VALUE]`` of model, family or
+    training_set.
+
+    Raises UserError for an unknown column or a value that no record has.
+    """
+    if rule == "all":
+        return list(records)
+    column, equals, values = rule.partition("=")
+    if not equals or column not in ("model", "family", "training_set"):
+        raise UserError(
+            f"{rule!r} names no models; write all, family=NAME, training_set=NAME[,NAME] or "
+            "model=NAME"
+        )
+    wanted = [v.strip() for v in values.split(",")]
+    there = sorted({getattr(r, column) for r in records})
+    unknown = [v for v in wanted if v not in there]
+    if unknown:
+        raise UserError(
+            f"no model has {column}={unknown[0]}; there are: {', '.join(there[:20])}"
+        )
+    return [r for r in records if getattr(r, column) in wanted]

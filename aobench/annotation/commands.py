@@ -1,0 +1,180 @@
+"""The verbs ``annotate`` and ``agreement``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aobench.errors import UserError
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verbs of annotation to the command line."""
+    a = verbs.add_parser(
+        "annotate",
+        help="judge images in the browser: does the attribute fit, is the object there?",
+    )
+    a.add_argument(
+        "images",
+        type=Path,
+        help="Parquet table with the columns image_id, attribute, object, file",
+    )
+    a.add_argument(
+        "--verdicts",
+        type=Path,
+        required=True,
+        help="SQLite file of verdicts; made if it is not there",
+    )
+    a.add_argument(
+        "--port",
+        type=int,
+        default=7860,
+        help="port of the local web page (default: 7860; 0: any free)",
+    )
+    a.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default: 127.0.0.1, this machine only)",
+    )
+    a.add_argument(
+        "--catch-rate",
+        type=float,
+        help="catch trials for each image, 0 to 0.5 (default: 0.05)",
+    )
+    a.add_argument(
+        "--seed",
+        type=int,
+        help="seed of the annotators' orders and catch trials (default: 0)",
+    )
+
+    g = verbs.add_parser(
+        "agreement",
+        help="how far annotators agree, their catch trials, decisions; exports verdicts",
+    )
+    g.add_argument(
+        "verdicts", type=Path, help="SQLite file that `imagenet-ao annotate` wrote"
+    )
+    g.add_argument(
+        "--export",
+        type=Path,
+        metavar="FILE",
+        help="write the verdicts to FILE.parquet or FILE.csv",
+    )
+    g.add_argument(
+        "--decisions",
+        type=Path,
+        metavar="FILE",
+        help="write a decision on each image to .parquet or .csv",
+    )
+    g.add_argument("--json", action="store_true", help="print everything as JSON")
+    g.add_argument(
+        "--unsure",
+        default="missing",
+        choices=("missing", "category"),
+        help="count unsure as no answer, or as an answer of its own (default: missing)",
+    )
+    g.add_argument(
+        "--min-annotators",
+        type=int,
+        default=2,
+        metavar="N",
+        help="answers of yes or no that a decision needs (default: 2)",
+    )
+    g.add_argument(
+        "--min-catch",
+        type=float,
+        metavar="SHARE",
+        help="leave out annotators who passed less than this share of their catch trials",
+    )
+    g.add_argument(
+        "--draws",
+        type=int,
+        default=1000,
+        help="bootstrap draws for the intervals (default: 1000)",
+    )
+    g.add_argument(
+        "--seed", type=int, default=0, help="seed of the bootstrap (default: 0)"
+    )
+
+
+def annotate(args: argparse.Namespace) -> None:
+    """``imagenet-ao annotate``: serves until it is interrupted."""
+    from aobench.annotation.app import serve
+    from aobench.annotation.images import read_images
+    from aobench.annotation.verdict_store import open_store
+
+    if not 0 <= args.port <= 65535:
+        raise UserError("--port takes a number from 0 to 65535")
+    _refuse_one_file({"IMAGES": args.images, "--verdicts": args.verdicts})
+    images = read_images(args.images)
+    with open_store(args.verdicts, images, args.seed, args.catch_rate) as store:
+        serve(store, images, args.host, args.port)
+
+
+def _refuse_one_file(paths: Mapping[str, Path | None]) -> None:
+    """UserError where two options name one file: the second would take the place of the first."""
+    known: dict[str, str] = {}
+    for name, path in paths.items():
+        if path is None:
+            continue
+        place = os.path.realpath(path)
+        if place in known:
+            raise UserError(
+                f"{known[place]} and {name} name one file, {path}; give each its own"
+            )
+        known[place] = name
+
+
+def agreement(args: argparse.Namespace) -> None:
+    """``imagenet-ao agreement``."""
+    import json
+    from dataclasses import asdict
+
+    from aobench.annotation.agreement_report import Options, lines, make_report
+    from aobench.annotation.export import check_name, write_decisions, write_verdicts
+    from aobench.annotation.verdict_store import existing_store
+
+    options = Options(
+        args.unsure, args.min_annotators, args.min_catch, args.draws, args.seed
+    )
+    options.check()
+    _refuse_one_file(
+        {
+            "VERDICTS": args.verdicts,
+            "--export": args.export,
+            "--decisions": args.decisions,
+        }
+    )
+    for path in (args.export, args.decisions):
+        if path is not None:
+            check_name(path)
+    with existing_store(args.verdicts) as store:
+        report = make_report(store, options)
+        print(
+            json.dumps(report.as_dict(), indent=2)
+            if args.json
+            else "\n".join(lines(report))
+        )
+        written = []
+        if args.export:
+            written.append(
+                f"{write_verdicts(store, args.export)} verdicts to {args.export}"
+            )
+        if args.decisions:
+            facts = {
+                **report.settings,
+                "options": asdict(options),
+                "excluded": report.excluded,
+            }
+            write_decisions(report.decided, args.decisions, facts)
+            written.append(f"{len(report.decided)} decisions to {args.decisions}")
+    if written and not args.json:
+        print("\nWritten: " + ", ".join(written))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry out the verb. Raises UserError for bad input."""
+    {"annotate": annotate, "agreement": agreement}[args.verb](args)

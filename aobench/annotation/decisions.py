@@ -1,0 +1,143 @@
+"""What the verdicts on an image amount to, and how each annotator did on the catch trials."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from aobench.annotation.images import Row
+from aobench.annotation.trials import QUESTIONS
+from aobench.annotation.verdict_store import ANSWERS, Verdict
+
+
+@dataclass(frozen=True)
+class CatchResult:
+    """An annotator's catch trials: passed (answered "no" to the exchanged question), failed
+    ("yes"), unsure.
+
+    ``share`` is passed / (passed + failed), None before the first of these.
+    """
+
+    annotator: str
+    passed: int
+    failed: int
+    unsure: int
+
+    @property
+    def share(self) -> float | None:
+        return (
+            self.passed / (self.passed + self.failed)
+            if self.passed + self.failed
+            else None
+        )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Votes on one image and what follows: "accepted", "rejected" or "undecided", for both parts
+    and the image.
+    """
+
+    image_id: str
+    attribute: str
+    object: str
+    file: str
+    attribute_yes: int
+    attribute_no: int
+    attribute_unsure: int
+    object_yes: int
+    object_no: int
+    object_unsure: int
+    attribute_decision: str
+    object_decision: str
+    decision: str
+
+
+def catch_results(
+    annotators: Sequence[str], verdicts: Sequence[Verdict]
+) -> list[CatchResult]:
+    """Results on catch trials, one an annotator; ``verdicts``: those on catch trials (others are
+    passed over).
+    """
+    tally: dict[str, Counter[str]] = {name: Counter() for name in annotators}
+    for verdict in verdicts:
+        if verdict.trial.wrong and verdict.annotator in tally:
+            asked_attribute = verdict.trial.wrong == "attribute"
+            tally[verdict.annotator][
+                verdict.attribute_answer if asked_attribute else verdict.object_answer
+            ] += 1
+    return [
+        CatchResult(name, count["no"], count["yes"], count["unsure"])
+        for name, count in tally.items()
+    ]
+
+
+def below(results: Iterable[CatchResult], threshold: float | None) -> list[str]:
+    """Annotators whose share of passed catch trials is under the threshold; one without a share
+    is not.
+    """
+    if threshold is None:
+        return []
+    return [
+        result.annotator
+        for result in results
+        if result.share is not None and result.share < threshold
+    ]
+
+
+def decide(yes: int, no: int, minimum: int) -> str:
+    """Majority of yes and no; undecided for a tie, or with fewer than ``minimum`` of them."""
+    if yes + no < minimum or yes == no:
+        return "undecided"
+    return "accepted" if yes > no else "rejected"
+
+
+def decisions(
+    rows: Iterable[Row],
+    verdicts: Iterable[Verdict],
+    minimum: int = 2,
+    excluded: Collection[str] = (),
+) -> list[Decision]:
+    """A decision on every image of the table, by majority; "unsure" is no vote, and ``excluded``
+    annotators have none.
+
+    An image is accepted if its attribute and its object are, rejected if one of them is, else
+    undecided. Verdicts on catch trials are no verdicts on the image and are passed over.
+    """
+    votes: dict[str, Counter[tuple[str, str]]] = {}
+    for verdict in verdicts:
+        if not verdict.trial.wrong and verdict.annotator not in excluded:
+            cast = votes.setdefault(verdict.trial.image_id, Counter())
+            cast["attribute", verdict.attribute_answer] += 1
+            cast["object", verdict.object_answer] += 1
+    return [_decision(row, votes.get(row.image_id, Counter()), minimum) for row in rows]
+
+
+def _decision(row: Row, cast: Counter[tuple[str, str]], minimum: int) -> Decision:
+    a, o = (
+        {answer: cast[question, answer] for answer in ANSWERS} for question in QUESTIONS
+    )
+    attribute, thing = (
+        decide(a["yes"], a["no"], minimum),
+        decide(o["yes"], o["no"], minimum),
+    )
+    if "rejected" in (attribute, thing):
+        both = "rejected"
+    else:
+        both = "accepted" if attribute == thing == "accepted" else "undecided"
+    return Decision(
+        row.image_id,
+        row.attribute,
+        row.object,
+        row.file,
+        a["yes"],
+        a["no"],
+        a["unsure"],
+        o["yes"],
+        o["no"],
+        o["unsure"],
+        attribute,
+        thing,
+        both,
+    )

@@ -1,0 +1,232 @@
+"""``imagenet-ao audit`` and ``imagenet-ao diversity``: their options, and the calls."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from aobench.audit.rules import VERSIONS
+from aobench.errors import UserError
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verbs ``audit`` and ``diversity`` to the command line's verbs."""
+    p = verbs.add_parser(
+        "audit",
+        help="count the compositions that training captions show; writes matrices, examples and a "
+        "manifest",
+        description="Count the attribute-object compositions that captions show. A second run with "
+        "the same --out goes "
+        "on where the first one stopped.",
+    )
+    p.add_argument(
+        "captions",
+        nargs="+",
+        metavar="CAPTIONS",
+        help="files, folders, globs or URLs (hf://, s3://): Parquet, CSV, TSV, JSON lines, text, "
+        "webdataset tars",
+    )
+    p.add_argument(
+        "--out", type=Path, default=Path("audit"), help="output folder (default: audit)"
+    )
+    p.add_argument(
+        "--rule",
+        "--rules",
+        dest="rules",
+        nargs="+",
+        default=["words"],
+        choices=tuple(VERSIONS),
+        metavar="RULE",
+        help=f"what counts, one or several: {', '.join(VERSIONS)} (default: words)",
+    )
+    p.add_argument("--column", help="the caption column (default: found by name)")
+    p.add_argument(
+        "--layout", help="laion, datacomp, cc3m, cc12m or yfcc (default: found)"
+    )
+    p.add_argument(
+        "--attributes",
+        type=Path,
+        help="text file of attributes, one a line (default: the 129 published)",
+    )
+    p.add_argument(
+        "--objects",
+        type=Path,
+        help="text file of objects, one a line (default: ImageNet's 1,000)",
+    )
+    p.add_argument(
+        "--synonyms", action="store_true", help="an object's WordNet lemmas count too"
+    )
+    p.add_argument(
+        "--engine",
+        default="polars",
+        choices=("polars", "ray"),
+        help="ray needs the extra [ray]",
+    )
+    p.add_argument(
+        "--workers",
+        type=int,
+        help="threads, or Ray's tasks at a time (default: one a core)",
+    )
+    p.add_argument(
+        "--examples",
+        type=int,
+        default=3,
+        help="captions kept per composition (default: 3)",
+    )
+    p.add_argument(
+        "--sketch",
+        type=int,
+        default=32,
+        help="different captions counted exactly per composition (default: 32)",
+    )
+    p.add_argument(
+        "--sample",
+        type=float,
+        default=1.0,
+        help="share of the rows that is counted (default: 1)",
+    )
+    p.add_argument(
+        "--on-bad-file",
+        default="stop",
+        choices=("stop", "skip"),
+        help="what a broken file does",
+    )
+    p.add_argument(
+        "--no-file-hash",
+        action="store_true",
+        help="leave the files' SHA-256 out of the manifest",
+    )
+    p.add_argument(
+        "--threshold",
+        type=int,
+        default=0,
+        help="novel: at most so many captions show it (default: 0)",
+    )
+    p.add_argument(
+        "--figures",
+        action="store_true",
+        help="draw a heat map of each matrix, and the NMI of each rule",
+    )
+    d = verbs.add_parser(
+        "diversity",
+        help="how freely several audited corpora combine attributes and objects, side by side",
+        description="NMI of several audits, each as it is and for equally many co-occurrences, as "
+        "it falls with them.",
+    )
+    d.add_argument(
+        "audits",
+        nargs="+",
+        type=Path,
+        metavar="AUDIT",
+        help="folders that imagenet-ao audit wrote",
+    )
+    d.add_argument(
+        "--rule",
+        default="words",
+        choices=tuple(VERSIONS),
+        metavar="RULE",
+        help="(default: words)",
+    )
+    d.add_argument(
+        "--at",
+        type=int,
+        metavar="N",
+        help="co-occurrences drawn from each (default: the fewest of any)",
+    )
+    d.add_argument(
+        "--draws", type=int, default=50, help="how often N are drawn (default: 50)"
+    )
+    d.add_argument("--seed", type=int, default=0)
+    d.add_argument(
+        "--out",
+        type=Path,
+        default=Path("diversity"),
+        help="folder (default: diversity)",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry out the verb of ``args``. Raises UserError for bad input."""
+    {"audit": _audit, "diversity": _diversity}[args.verb](args)
+
+
+def _audit(args: argparse.Namespace) -> None:
+    """Scan, print what was found, and write novel compositions and figures beside the matrices."""
+    from aobench.audit.api import audit
+    from aobench.audit.statistics import nmi, summary, write_disagreements
+    from aobench.audit.vocabulary import published, read_names, vocabulary
+
+    if not 0 <= args.threshold < 1 << 62:
+        raise UserError("--threshold takes a whole number from 0 to 4e18")
+    names = published(args.synonyms)
+    if args.attributes or args.objects:
+        attributes = (
+            read_names(args.attributes) if args.attributes else names.attributes
+        )
+        objects = read_names(args.objects) if args.objects else names.objects
+        names = vocabulary(attributes, objects, args.synonyms)
+    result = audit(
+        args.captions,
+        args.out,
+        rules=args.rules,
+        vocabulary=names,
+        column=args.column,
+        layout=args.layout,
+        engine=args.engine,
+        workers=args.workers,
+        examples=args.examples,
+        sketch=args.sketch,
+        sample=args.sample,
+        on_bad_file=args.on_bad_file,
+        hash_files=not args.no_file_hash,
+    )
+    for rule in result.counts:
+        novel = result.novel(rule, args.threshold)
+        lines = ["attribute,object", *(f"{_quoted(a)},{_quoted(o)}" for a, o in novel)]
+        (args.out / f"novel-{rule}.csv").write_text(
+            "\n".join(lines) + "\n", encoding="utf-8"
+        )
+    both = {"words", "authors"} <= result.counts.keys()
+    if both:
+        write_disagreements(result, args.out / "disagreements.csv")
+    if args.figures:
+        from aobench.audit.plots import heat_map, nmi_bars
+
+        for rule, matrix in result.counts.items():
+            heat_map(
+                matrix,
+                result.attributes,
+                result.objects,
+                f"rule {rule}",
+                args.out / f"matrix-{rule}.png",
+            )
+        bars = {
+            rule: nmi(matrix) for rule, matrix in result.counts.items() if matrix.any()
+        }
+        if bars:
+            nmi_bars(bars, args.out / "nmi.png")
+    # Last: whoever reads it may go away at any line, and everything is written.
+    print(summary(result, args.threshold))
+    if both:
+        print(f"Where words and authors disagree: {args.out / 'disagreements.csv'}")
+    print(f"Written to {args.out}/")
+
+
+def _diversity(args: argparse.Namespace) -> None:
+    """Load the audits, print the table, write it with its figure."""
+    from aobench.audit.diversity import as_text, diversity, write_csv
+    from aobench.audit.output import load
+    from aobench.audit.plots import diversity_bars
+
+    rows = diversity(
+        [load(path) for path in args.audits], args.rule, args.at, args.draws, args.seed
+    )
+    print(as_text(rows, args.rule))
+    write_csv(rows, args.rule, args.out / "diversity.csv")
+    diversity_bars(rows, args.rule, args.out / "diversity.png")
+    print(f"Written to {args.out}/")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"' if "," in name or '"' in name else name

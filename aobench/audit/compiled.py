@@ -1,0 +1,195 @@
+"""The vocabulary as flat arrays that the kernels walk: words, a tree of phrases, an automaton of
+substrings.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from aobench.audit.vocabulary import Vocabulary
+from aobench.audit.words import word_hash
+
+
+def hash_table(entries: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Open addressing with steps of one; keys uint64 (0: free), values int32; at most a quarter
+    full.
+
+    The slot of a key are the upper 32 bits of its product with 2^64 / golden ratio, modulo the
+    size, a power of two.
+    """
+    size = 64
+    while size < 4 * len(entries):
+        size *= 2
+    keys, values = np.zeros(size, np.uint64), np.zeros(size, np.int32)
+    for key, value in entries.items():
+        slot = ((key * 0x9E3779B97F4A7C15 & (1 << 64) - 1) >> 32) & (size - 1)
+        while keys[slot]:
+            slot = (slot + 1) & (size - 1)
+        keys[slot], values[slot] = key, value
+    return keys, values
+
+
+@dataclass(frozen=True)
+class WordTables:
+    """``word_keys``, ``word_values``: hash of a word -> its number, from 1. ``edge_*``: (node *
+    2^32 + word) -> node.
+
+    A node that ends a form has a range of names: ``spans[node]`` = start and end in
+    ``attribute_ids``, then in ``object_ids``; ``*_written`` tells which are as written.
+    ``inner[node]``: whether the tree goes on. ``longest``: words of the longest form.
+    """
+
+    word_keys: np.ndarray
+    word_values: np.ndarray
+    edge_keys: np.ndarray
+    edge_values: np.ndarray
+    inner: np.ndarray
+    spans: np.ndarray
+    attribute_ids: np.ndarray
+    attribute_written: np.ndarray
+    object_ids: np.ndarray
+    object_written: np.ndarray
+    longest: int
+
+
+def word_tables(vocabulary: Vocabulary) -> WordTables:
+    """Compile the forms of all names. Two words never share a hash: that is checked here."""
+    numbers: dict[str, int] = {}
+    edges: dict[tuple[int, int], int] = {}
+    ends: dict[int, tuple[list[tuple[int, bool]], list[tuple[int, bool]]]] = {}
+    for kind, every in enumerate((vocabulary.attribute_forms, vocabulary.object_forms)):
+        for name, forms in enumerate(every):
+            for sequence, written in forms.items():
+                node = 0
+                for word in sequence:
+                    number = numbers.setdefault(word, len(numbers) + 1)
+                    node = edges.setdefault((node, number), len(edges) + 1)
+                ends.setdefault(node, ([], []))[kind].append((name, written))
+    hashes = {word_hash(word): number for word, number in numbers.items()}
+    assert len(hashes) == len(numbers), (
+        "two words of the vocabulary share a 64-bit hash"
+    )
+    inner = np.zeros(len(edges) + 1, np.bool_)
+    inner[[node for node, _ in edges]] = True
+    spans = np.zeros((len(edges) + 1, 4), np.int32)
+    flat: tuple[list[tuple[int, bool]], list[tuple[int, bool]]] = ([], [])
+    for node, named in ends.items():
+        for kind in (0, 1):
+            spans[node, 2 * kind] = len(flat[kind])
+            flat[kind].extend(named[kind])
+            spans[node, 2 * kind + 1] = len(flat[kind])
+    ids = [np.array([i for i, _ in f], np.int32) for f in flat]
+    written_flags = [np.array([w for _, w in f], np.bool_) for f in flat]
+    tree = hash_table(
+        {(node << 32) | number: to for (node, number), to in edges.items()}
+    )
+    sequences = [
+        s
+        for every in (vocabulary.attribute_forms, vocabulary.object_forms)
+        for f in every
+        for s in f
+    ]
+    return WordTables(
+        *hash_table(hashes),
+        *tree,
+        inner,
+        spans,
+        ids[0],
+        written_flags[0],
+        ids[1],
+        written_flags[1],
+        max(map(len, sequences)),
+    )
+
+
+@dataclass(frozen=True)
+class AuthorTables:
+    """The authors' rule: which substrings make which cell, and the automaton that finds them.
+
+    ``cell_of``: (first word, second word) -> cell or -1, int32. ``cells``: (attribute, object) ->
+    cell, int32. ``symbols``: code point below 0x20000 -> column of ``steps`` (0: none of the words'
+    characters). ``steps``: state and column -> state. ``found_start``: where a state's words begin
+    in ``found``; its end is the next one's start.
+    """
+
+    words: tuple[str, ...]
+    cell_of: np.ndarray
+    cells: np.ndarray
+    symbols: np.ndarray
+    steps: np.ndarray
+    found_start: np.ndarray
+    found: np.ndarray
+
+
+def author_tables(vocabulary: Vocabulary) -> AuthorTables:
+    """Compile the first two words of each string "attribute object"."""
+    numbers: dict[str, int] = {}
+    cells: dict[tuple[int, int], int] = {}
+    cell = np.zeros(vocabulary.shape, np.int32)
+    for row, attribute in enumerate(vocabulary.attributes):
+        for column, name in enumerate(vocabulary.objects):
+            first, second = f"{attribute} {name}".split()[:2]
+            pair = (
+                numbers.setdefault(first, len(numbers)),
+                numbers.setdefault(second, len(numbers)),
+            )
+            cell[row, column] = cells.setdefault(pair, len(cells))
+    cell_of = np.full((len(numbers), len(numbers)), -1, np.int32)
+    for pair, number in cells.items():
+        cell_of[pair] = number
+    letters = sorted(set("".join(numbers)))
+    symbols = np.zeros(0x20000, np.uint8 if len(letters) < 255 else np.uint16)
+    for column, letter in enumerate(letters, start=1):
+        symbols[ord(letter)] = column
+    steps, found_start, found = _automaton(list(numbers), letters)
+    return AuthorTables(
+        tuple(numbers), cell_of, cell, symbols, steps, found_start, found
+    )
+
+
+def _automaton(
+    patterns: list[str], letters: list[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Aho and Corasick's automaton (1975) with every step written out: int32 (states, letters +
+    1).
+    """
+    column = {letter: number for number, letter in enumerate(letters, start=1)}
+    children: list[dict[int, int]] = [{}]
+    ends: list[list[int]] = [[]]
+    for number, pattern in enumerate(patterns):
+        state = 0
+        for letter in pattern:
+            if column[letter] not in children[state]:
+                children[state][column[letter]] = len(children)
+                children.append({})
+                ends.append([])
+            state = children[state][column[letter]]
+        ends[state].append(number)
+    steps = np.zeros((len(children), len(letters) + 1), np.int32)
+    fail = [0] * len(children)
+    queue = deque([0])
+    while queue:
+        state = queue.popleft()
+        steps[state] = steps[fail[state]] if state else 0
+        for letter_column, child in children[state].items():
+            fail[child] = int(steps[fail[state], letter_column]) if state else 0
+            ends[child] = ends[child] + ends[fail[child]]
+            steps[state, letter_column] = child
+            queue.append(child)
+    # A state's own row must be complete before its children copy from it: breadth first sees to
+    # that.
+    start = np.cumsum([0, *map(len, ends)]).astype(np.int32)
+    return steps, start, np.array([w for e in ends for w in e], np.int32)
+
+
+def lowers_letter_by_letter(vocabulary: Vocabulary) -> bool:
+    """Whether `str.lower` of a caption can be done letter by letter without touching what the
+    authors' rule finds.
+
+    So it is where the names are in ASCII: the letters whose lower case depends on their neighbours
+    (capital sigma) or has several characters (U+0130, told apart in the kernel) then don't matter.
+    """
+    return all(name.isascii() for name in (*vocabulary.attributes, *vocabulary.objects))

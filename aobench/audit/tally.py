@@ -1,0 +1,179 @@
+"""What is counted: dense tallies that the kernels fill, and the sparse form that is kept, merged
+and written.
+
+All of it can be merged in any order with the same result: counts add up, sketches and examples keep
+the smallest. So threads, files and machines may be shared out in any way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+#: Rows of a file are below 2^40; an example's key is its file's number, shifted, plus its row.
+FILE_SHIFT = 40
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """A rule's counts in the cells that were hit: ``cells`` int64 (n), sorted, and ``counts`` int64
+    (n).
+
+    ``hash_starts`` int64 (n + 1) into ``hashes`` uint64: the smallest hashes of different captions
+    of each cell. ``example_starts`` int64 (n + 1) into ``rows`` int64 and ``row_hashes`` uint64:
+    its first different captions.
+    """
+
+    cells: np.ndarray
+    counts: np.ndarray
+    hash_starts: np.ndarray
+    hashes: np.ndarray
+    example_starts: np.ndarray
+    rows: np.ndarray
+    row_hashes: np.ndarray
+
+    def distinct(self, room: int) -> tuple[np.ndarray, np.ndarray]:
+        """Different captions of each cell, int64, and whether that is exact (fewer than ``room``
+        were seen).
+
+        Beyond, the estimate of Bar-Yossef et al. (2002) from the K-th smallest of n uniform hashes,
+        (K - 1) / value, whose standard error is about n / sqrt(K - 2); never above the count.
+        """
+        held = np.diff(self.hash_starts)
+        exact = held < room
+        estimate = held.astype(np.float64)
+        last = (
+            self.hashes[np.maximum(self.hash_starts[1:] - 1, 0)]
+            if len(self.hashes)
+            else np.zeros(len(held))
+        )
+        full = ~exact
+        estimate[full] = (room - 1) / (last[full].astype(np.float64) / 2.0**64)
+        return np.minimum(np.rint(estimate).astype(np.int64), self.counts), exact
+
+
+def _ragged(values: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first ``held[i]`` entries of each row of ``values``, one after the other, and their
+    starts.
+    """
+    mask = np.arange(values.shape[1]) < held[:, None]
+    return np.concatenate([[0], np.cumsum(held)]).astype(np.int64), values[mask]
+
+
+class Tally:
+    """Dense counts of one or several rules with ``cells`` cells each; the kernels write into
+    ``arrays``.
+
+    ``sketch``: hashes of different captions kept in a cell; ``examples``: rows kept. 0 turns either
+    off.
+    """
+
+    def __init__(
+        self, rules: Sequence[str], cells: int, sketch: int, examples: int
+    ) -> None:
+        n = len(rules)
+        self.rules, self.cells = tuple(rules), cells
+        self.counts = np.zeros((n, cells), np.int64)
+        self.touched = np.zeros((n, cells), np.int64)
+        self.n_touched = np.zeros(n, np.int64)
+        self.smallest = np.zeros((n, cells, sketch), np.uint64)
+        self.n_smallest = np.zeros((n, cells), np.int32)
+        self.rows = np.zeros((n, cells, examples), np.int64)
+        self.row_hashes = np.zeros((n, cells, examples), np.uint64)
+        self.n_rows = np.zeros((n, cells), np.int32)
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """As the kernels take them."""
+        return (
+            self.counts,
+            self.touched,
+            self.n_touched,
+            self.smallest,
+            self.n_smallest,
+            self.rows,
+            self.row_hashes,
+            self.n_rows,
+        )
+
+    def clear(self) -> None:
+        """Back to nothing, in time that grows with the cells that were hit."""
+        for slot in range(len(self.rules)):
+            hit = self.touched[slot, : self.n_touched[slot]]
+            self.counts[slot, hit] = 0
+            self.n_smallest[slot, hit] = 0
+            self.n_rows[slot, hit] = 0
+        self.n_touched[:] = 0
+
+    def sparse(self, rule: str) -> Sparse:
+        """The cells of ``rule`` that were hit."""
+        slot = self.rules.index(rule)
+        cells = np.sort(self.touched[slot, : self.n_touched[slot]])
+        hash_starts, hashes = _ragged(
+            self.smallest[slot, cells], self.n_smallest[slot, cells]
+        )
+        example_starts, rows = _ragged(self.rows[slot, cells], self.n_rows[slot, cells])
+        _, row_hashes = _ragged(self.row_hashes[slot, cells], self.n_rows[slot, cells])
+        return Sparse(
+            cells,
+            self.counts[slot, cells],
+            hash_starts,
+            hashes,
+            example_starts,
+            rows,
+            row_hashes,
+        )
+
+    def add(self, rule: str, more: Sparse, row_base: int = 0) -> None:
+        """Merge ``more`` into ``rule``; its example rows are moved by ``row_base``."""
+        from aobench.audit.kernel import merge
+
+        merge(
+            more.cells,
+            more.counts,
+            more.hash_starts,
+            more.hashes,
+            more.example_starts,
+            more.rows,
+            more.row_hashes,
+            row_base,
+            self.rules.index(rule),
+            self.arrays,
+        )
+
+
+def merged(parts: Sequence[Sparse], cells: int, sketch: int, examples: int) -> Sparse:
+    """The sum of ``parts`` over the same cells."""
+    tally = Tally(("all",), cells, sketch, examples)
+    for part in parts:
+        tally.add("all", part)
+    return tally.sparse("all")
+
+
+@dataclass
+class Totals:
+    """Plain sums of a scan: rows, rows in the sample, nulls, empty captions, bytes, words,
+    captions not in UTF-8.
+    """
+
+    rows: int = 0
+    counted: int = 0
+    nulls: int = 0
+    empty: int = 0
+    bytes: int = 0
+    words: int = 0
+    text_hash: int = 0
+    not_utf8: int = 0
+
+    def add(self, other: Totals) -> None:
+        """Sum up; ``text_hash`` is a sum modulo 2^64, so it doesn't depend on the order."""
+        for key, value in vars(other).items():
+            setattr(self, key, getattr(self, key) + value)
+        self.text_hash &= (1 << 64) - 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the manifest; the hash in 16 hex digits."""
+        return {**vars(self), "text_hash": f"{self.text_hash:016x}"}

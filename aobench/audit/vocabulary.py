@@ -1,0 +1,134 @@
+"""The attributes and objects that an audit looks for, with their forms."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+
+from aobench.audit.inflections import SPOKEN, Forms, attribute_forms, object_forms
+from aobench.audit.words import normal, words
+from aobench.csv_tables import parse_csv_rows
+from aobench.errors import UserError
+from aobench.files import read_text
+from aobench.vocabulary.published import published_lists
+
+
+def lemmas() -> dict[str, tuple[str, ...]]:
+    """WordNet 3.0 lemmas of the 1,000 ImageNet classes by wnid (Miller 1995; WordNet licence,
+    see NOTICE.md).
+    """
+    text = (resources.files("aobench.audit") / "lemmas.csv").read_text(encoding="utf-8")
+    rows = parse_csv_rows(text, "lemmas.csv", ("wnid", "lemmas"))
+    return {row["wnid"]: tuple(row["lemmas"].split("|")) for row in rows}
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Attributes and objects in the order of the matrix, and each object's synonyms where they
+    are to count.
+    """
+
+    attributes: tuple[str, ...]
+    objects: tuple[str, ...]
+    synonyms: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        for what, names in (("attribute", self.attributes), ("object", self.objects)):
+            if not names:
+                raise UserError(f"the vocabulary holds no {what}; give at least one")
+            seen: dict[str, str] = {}
+            for name in names:
+                same = " ".join(normal(name).split())
+                if same in seen:
+                    other = (
+                        f" ({seen[same]!r} is the same in another form)"
+                        if seen[same] != name
+                        else ""
+                    )
+                    raise UserError(
+                        f"the {what} {name!r} stands twice in the vocabulary{other}; list each once"
+                    )
+                seen[same] = name
+                if not words(name):
+                    raise UserError(
+                        f"the {what} {name!r} holds no letter or digit; take it out of the "
+                        "vocabulary"
+                    )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(number of attributes, number of objects)."""
+        return len(self.attributes), len(self.objects)
+
+    @cached_property
+    def attribute_forms(self) -> list[Forms]:
+        """The forms of each attribute."""
+        return [attribute_forms(name) for name in self.attributes]
+
+    @cached_property
+    def object_forms(self) -> list[Forms]:
+        """The forms of each object."""
+        synonyms = self.synonyms or ((),) * len(self.objects)
+        return [
+            object_forms(name, more)
+            for name, more in zip(self.objects, synonyms, strict=True)
+        ]
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits of the names and of all their forms."""
+        forms = [
+            [name, [[*sequence, found[sequence]] for sequence in sorted(found)]]
+            for names, every in (
+                (self.attributes, self.attribute_forms),
+                (self.objects, self.object_forms),
+            )
+            for name, found in zip(names, every, strict=True)
+        ]
+        content = [len(self.attributes), forms]
+        return hashlib.sha256(
+            json.dumps(content, ensure_ascii=False).encode()
+        ).hexdigest()[:16]
+
+
+def published(synonyms: bool = False) -> Vocabulary:
+    """The 129 published attributes and 1,000 ImageNet objects; ``synonyms`` adds the objects'
+    WordNet lemmas.
+    """
+    lists = published_lists()
+    return vocabulary(lists.attributes, tuple(lists.objects), synonyms)
+
+
+def vocabulary(
+    attributes: tuple[str, ...], objects: tuple[str, ...], synonyms: bool = False
+) -> Vocabulary:
+    """A vocabulary of one's own; the lemmas are known for objects that bear a published ImageNet
+    name.
+    """
+    if not synonyms:
+        return Vocabulary(attributes, objects)
+    known, more = lemmas(), []
+    for name in objects:
+        wnid = published_lists().objects.get(name, ("", 0))[0]
+        spoken = SPOKEN.get(name, name)
+        more.append(
+            tuple(lemma for lemma in known.get(wnid, ()) if lemma.lower() != spoken)
+        )
+    return Vocabulary(attributes, objects, tuple(more))
+
+
+def read_names(path: str | Path) -> tuple[str, ...]:
+    """Names from a text file, one a line; empty and ``#`` lines are skipped. UserError where it
+    cannot be read.
+    """
+    lines = re.split(r"\r\n|\n|\r", read_text(path, "the list of names"))
+    return tuple(
+        line.strip()
+        for line in lines
+        if line.strip() and not line.lstrip().startswith("#")
+    )

@@ -1,0 +1,190 @@
+"""How captions and names are cut into words: one normalisation for both, and the tables that the
+kernel walks.
+
+1. HTML entities that end in a semicolon are decoded: ``&amp;``, ``&#39;``, ``&nbsp;``, also where
+   they were encoded twice (``&amp;quot;``). Without a semicolon they stay: "text&region" holds no
+   registered sign.
+2. What Unicode calls default-ignorable is left out, as if it were not there: soft hyphen,
+   joiners, bidirectional marks, variation selectors, fillers, tags. Only the zero width space,
+   which exists to part words, parts them.
+3. Full-width and half-width forms become the usual ones.
+4. Letters and their marks are composed (NFC), and case is folded: a capital or final sigma is a
+   sigma, ``ß`` is ss.
+5. The text is cut at everything that is neither a letter, a digit nor a combining mark. Between
+   two words stands a *soft* gap (spaces, hyphens, underscores, apostrophes, plus signs), which a
+   name of several words may span, or a *hard* one (every other character, such as a comma), which
+   it may not.
+
+The kernel does the steps 2 to 5 letter by letter, with tables; the few captions for which that
+isn't enough, such as those with an entity or a mark of its own, are found by `unsettled` and go
+through `normal` first.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from functools import cache
+
+import numpy as np
+
+HARD, SOFT, WORD, IGNORED = 0, 1, 2, 3
+#: In the table of bytes: the first byte of a character that is not ASCII. Above it stand the
+#: letters and digits.
+BEYOND = 2
+
+#: Beside white space: hyphens, underscore, apostrophes, plus (spaces in URL-encoded titles), zero
+#: width space.
+SOFT_CHARACTERS = "-_'+\u2010\u2011\u2019\u02bc\u200b"
+
+#: First and last of the ranges of Unicode's Default_Ignorable_Code_Point
+#: (DerivedCoreProperties.txt), but U+200B.
+IGNORED_RANGES = (
+    (0xAD, 0xAD),
+    (0x34F, 0x34F),
+    (0x61C, 0x61C),
+    (0x115F, 0x1160),
+    (0x17B4, 0x17B5),
+    (0x180B, 0x180F),
+    (0x200C, 0x200F),
+    (0x202A, 0x202E),
+    (0x2060, 0x206F),
+    (0x3164, 0x3164),
+    (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0),
+    (0xFFF0, 0xFFF8),
+    (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF),
+)
+
+#: From here on no character has a case, a width or a composition.
+CASELESS = 0x20000
+
+_ENTITY = re.compile(
+    r"&(?:amp;)*(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"
+)
+_DROPPED = {
+    code: None for first, last in IGNORED_RANGES for code in range(first, last + 1)
+}
+_FNV_START, _FNV_PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, (1 << 64) - 1
+
+
+@cache
+def _usual_widths() -> dict[int, int]:
+    """Full-width and half-width characters -> the usual ones."""
+    usual = {}
+    for code in range(0x3000, 0xFFF0):
+        tag, _, target = unicodedata.decomposition(chr(code)).partition(" ")
+        if tag in ("<wide>", "<narrow>") and code not in _DROPPED:
+            usual[code] = int(target, 16)
+    return usual
+
+
+def normal(text: str) -> str:
+    """A caption or a name as it is compared: entities, invisible characters, widths, marks and case
+    settled.
+
+    Example:
+        >>> normal("Cafe\\u0301 &amp;quot;RE\\u00adD&quot;")
+        'café "red"'
+    """
+    if "&" in text:
+        text = _ENTITY.sub(lambda found: html.unescape(f"&{found[1]};"), text)
+    text = text.translate(_DROPPED).translate(_usual_widths())
+    # The lower case of a dotted capital I is i and a dot of its own: the dot is what Turkish has,
+    # not the name.
+    folded = unicodedata.normalize("NFC", text).replace("\u0130", "i").casefold()
+    return unicodedata.normalize("NFC", folded)
+
+
+def kind(character: str) -> int:
+    """HARD, SOFT, WORD or IGNORED."""
+    if ord(character) in _DROPPED:
+        return IGNORED
+    character = chr(_usual_widths().get(ord(character), ord(character)))
+    if character in SOFT_CHARACTERS or character.isspace():
+        return SOFT
+    return (
+        WORD
+        if character.isalnum() or unicodedata.category(character).startswith("M")
+        else HARD
+    )
+
+
+def fold(character: str) -> str:
+    """The character with its case folded, in its usual width; as it is where that takes several
+    characters.
+    """
+    folded = chr(_usual_widths().get(ord(character), ord(character))).casefold()
+    return folded if len(folded) == 1 else character
+
+
+@cache
+def character_tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``(bytes, kinds, folded)``: of bytes, of every code point, and of those below 0x20000, which
+    may have a case.
+
+    ``bytes`` uint8 (256): HARD, SOFT, BEYOND, or a word's character, case folded. ``kinds`` uint8,
+    ``folded`` uint32.
+    """
+    kinds = np.zeros(0x110000, dtype=np.uint8)
+    kinds[:0x33480] = [
+        kind(chr(code)) for code in range(0x33480)
+    ]  # beyond: unassigned, private use, tags
+    kinds[0xE0000:0xE1000] = IGNORED
+    folded = np.array([ord(fold(chr(code))) for code in range(CASELESS)], np.uint32)
+    single = np.full(256, BEYOND, dtype=np.uint8)
+    single[:128] = np.where(kinds[:128] == WORD, folded[:128], kinds[:128])
+    return single, kinds, folded
+
+
+@cache
+def lower_table() -> np.ndarray:
+    """uint32: of each code point below 0x20000 the lower case, of several characters the first;
+    for `authors`.
+    """
+    return np.array([ord(chr(code).lower()[0]) for code in range(CASELESS)], np.uint32)
+
+
+@cache
+def unsettled() -> np.ndarray:
+    """bool, of each code point: a caption that holds it must go through `normal` before its letters
+    are looked up.
+
+    So it is for what composes with its neighbours or has an order among them, and for what NFC or
+    case folding turns into something else than one letter.
+    """
+    found = np.zeros(0x110000, np.bool_)
+    for code in range(0x33480):
+        character = chr(code)
+        settled = chr(_usual_widths().get(code, code)).casefold()
+        if code not in _DROPPED and (
+            len(settled) != 1
+            or unicodedata.combining(settled)
+            or not unicodedata.is_normalized("NFC", character)
+            or not unicodedata.is_normalized("NFC", settled)
+        ):
+            found[code] = True
+        parts = unicodedata.decomposition(character).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            found[int(parts[1], 16)] = True  # it may compose with what stands before it
+    found[0x1161:0x1176] = found[0x11A8:0x11C3] = True  # parts of Hangul syllables
+    return found
+
+
+def words(text: str) -> list[str]:
+    """The words of a name. The gaps between them are not told apart."""
+    return "".join(c if kind(c) == WORD else " " for c in normal(text)).split()
+
+
+def word_hash(word: str) -> int:
+    """64-bit FNV-1a over the code points of a word that `words` gave, as the kernel computes it;
+    never 0.
+    """
+    value = _FNV_START
+    for character in word:
+        value = ((value ^ ord(character)) * _FNV_PRIME) & _MASK
+    return value or 1

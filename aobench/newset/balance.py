@@ -1,0 +1,132 @@
+"""Which of the free compositions are taken: evenly over attributes and objects, as many as the
+caps allow.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def balanced(
+    free: np.ndarray,
+    count: int | None,
+    per_attribute: int | None,
+    per_object: int | None,
+    seed: int,
+) -> np.ndarray:
+    """bool (attributes, objects): up to ``count`` of the ``free`` pairs, spread evenly.
+
+    The attribute with the fewest pairs so far takes the free object with the fewest; ties are
+    broken by the seed. Where that ends short of ``count`` because the caps stand in each other's
+    way, pairs are exchanged until no other choice under these caps holds more. Then pairs move,
+    within their attribute, from objects with many to objects with few.
+    """
+    if count is None and per_attribute is None and per_object is None:
+        return free.copy()
+    rng = np.random.default_rng((seed, 1))
+    tie_a, tie_o = rng.permutation(free.shape[0]), rng.permutation(free.shape[1])
+    tie = rng.random(free.shape)
+    kept = np.zeros(free.shape, bool)
+    left = free.copy()
+    used_a, used_o = np.zeros(free.shape[0], int), np.zeros(free.shape[1], int)
+    wanted = int(free.sum()) if count is None else count
+    for _ in range(wanted):
+        open_a = (
+            left.any(1)
+            if per_attribute is None
+            else left.any(1) & (used_a < per_attribute)
+        )
+        if not open_a.any():
+            break
+        rows = np.flatnonzero(open_a)
+        a = int(rows[np.lexsort((tie_a[rows], used_a[rows]))[0]])
+        columns = np.flatnonzero(left[a])
+        o = int(
+            columns[np.lexsort((tie_o[columns], tie[a, columns], used_o[columns]))[0]]
+        )
+        left[a, o] = False
+        kept[a, o] = True
+        used_a[a] += 1
+        used_o[o] += 1
+        if per_object is not None and used_o[o] >= per_object:
+            left[:, o] = False
+    caps = (
+        free.size if per_attribute is None else per_attribute,
+        free.size if per_object is None else per_object,
+    )
+    while kept.sum() < wanted and _exchange(kept, free, caps, (tie_a, tie_o)):
+        pass
+    _level(kept, free)
+    return kept
+
+
+def _exchange(
+    kept: np.ndarray,
+    free: np.ndarray,
+    caps: tuple[int, int],
+    ties: tuple[np.ndarray, np.ndarray],
+) -> bool:
+    """One pair more, in place, by an augmenting path (Ford and Fulkerson 1956); False where there
+    is none.
+
+    From an attribute with room, pairs are taken and others of the same objects given back, by the
+    fewest exchanges, until an object with room is reached. Only the first attribute and the last
+    object have one pair more then.
+    """
+    used_a, used_o = kept.sum(1), kept.sum(0)
+    taken_by = np.full(free.shape[1], -1)
+    given_back = np.full(free.shape[0], -2)
+    layer = [int(a) for a in np.lexsort((ties[0], used_a)) if used_a[a] < caps[0]]
+    given_back[layer] = -1
+    while layer:
+        following: list[int] = []
+        for a in layer:
+            new = np.flatnonzero(free[a] & ~kept[a] & (taken_by < 0))
+            taken_by[new] = a
+            room = new[used_o[new] < caps[1]]
+            if len(room):
+                _walk(
+                    kept,
+                    int(room[np.lexsort((ties[1][room], used_o[room]))[0]]),
+                    taken_by,
+                    given_back,
+                )
+                return True
+            for o in new:
+                others = np.flatnonzero(kept[:, o] & (given_back == -2))
+                given_back[others] = o
+                following += others.tolist()
+        layer = following
+    return False
+
+
+def _walk(
+    kept: np.ndarray, o: int, taken_by: np.ndarray, given_back: np.ndarray
+) -> None:
+    """Along the path, backwards from its last object: take a pair, give the next one back."""
+    while o >= 0:
+        a = int(taken_by[o])
+        kept[a, o] = True
+        o = int(given_back[a])
+        if o >= 0:
+            kept[a, o] = False
+
+
+def _level(kept: np.ndarray, free: np.ndarray) -> None:
+    """Move pairs, in place, until no move within an attribute makes the objects more even."""
+    moved = True
+    while moved:
+        moved = False
+        used = kept.sum(0)
+        for many in np.argsort(-used, kind="stable"):
+            if used[many] < used.min() + 2:
+                break
+            could = (kept[:, many, None] & free & ~kept).any(0) & (
+                used < used[many] - 1
+            )
+            if could.any():
+                few = int(np.where(could, used, used.max() + 1).argmin())
+                a = int(np.flatnonzero(kept[:, many] & free[:, few] & ~kept[:, few])[0])
+                kept[a, many], kept[a, few] = False, True
+                moved = True
+                break

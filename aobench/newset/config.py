@@ -1,0 +1,284 @@
+"""The configuration of a build: a YAML file, each key checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from aobench.duplicates.step import DistinctOptions
+from aobench.errors import UserError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Captions to be audited (``captions``), or an audit made before (``audit``: its folder)."""
+
+    name: str
+    captions: list[str] = field(default_factory=list)
+    audit: str | None = None
+    rule: str = "words"
+    threshold: int = 0
+
+
+@dataclass(frozen=True)
+class Plausibility:
+    """A causal language model scores "a photo of a ATTRIBUTE OBJECT": mean log-probability of a
+    token, in nats.
+    """
+
+    model: str
+    least: float
+
+
+@dataclass(frozen=True)
+class Compose:
+    """``attributes``, ``objects``: 'published', a list, or a text file. ``count``: compositions
+    wanted (all: null).
+    """
+
+    corpora: list[Corpus]
+    attributes: Any = "published"
+    objects: Any = "published"
+    count: int | None = None
+    per_attribute: int | None = None
+    per_object: int | None = None
+    exclude: str | None = None
+    plausibility: Plausibility | None = None
+
+
+@dataclass(frozen=True)
+class Generate:
+    """``generator``: 'diffusion', 'renderer', an entry point, or 'package.module:Class' where that
+    is allowed.
+
+    ``images``: a composition's.
+    """
+
+    generator: str = "diffusion"
+    model: str = "stabilityai/sdxl-turbo"
+    images: int = 3
+    prompts: list[str] = field(
+        default_factory=lambda: ["a photo of a {attribute} {object}"]
+    )
+    batch_size: int = 4
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """One judge: ``kind`` as in ``validate.judges``, and a threshold for each of its questions, or
+    its own.
+
+    ``precision``: choose the thresholds instead, on ``labels`` (Parquet: image_id, attribute_right,
+    object_right) or, without these, on what people said.
+    """
+
+    kind: str
+    model: str = ""
+    name: str = ""
+    attribute: float | None = None
+    object: float | None = None
+    composition: float | None = None
+    labels: str | None = None
+    precision: float | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Validate:
+    """``judges``, in order: each sees what the ones before it accepted.
+
+    ``human``: a file of `imagenet-ao annotate`; its majorities, of at least ``minimum`` votes,
+    overrule the judges. Annotators who passed less than the share ``min_catch`` of their catch
+    trials have no vote (null: all have one).
+    """
+
+    judges: list[Judge] = field(default_factory=list)
+    human: str | None = None
+    minimum: int = 2
+    min_catch: float | None = 0.8
+    only_dual_encoders: bool = False
+
+
+@dataclass(frozen=True)
+class Package:
+    """``name``: of the dataset's config, and in the card's title; ``licence``: as the Hub spells
+    it.
+    """
+
+    name: str
+    licence: str = "unknown"
+    sheet_images: int = 96
+
+
+@dataclass(frozen=True)
+class Config:
+    """A build. ``seed`` decides which compositions are drawn and every image."""
+
+    out: str
+    compose: Compose
+    generate: Generate
+    validate: Validate
+    distinct: DistinctOptions
+    package: Package
+    seed: int = 0
+
+
+NESTED: dict[str, Any] = {
+    "compose": Compose,
+    "generate": Generate,
+    "validate": Validate,
+    "distinct": DistinctOptions,
+    "package": Package,
+    "plausibility": Plausibility,
+}
+LISTS: dict[str, Any] = {"corpora": Corpus, "judges": Judge}
+
+
+#: Texts of a configuration have at most so many characters: names, prompts and frames of questions
+#: are short.
+LONGEST_TEXT = 20_000
+
+
+def _make(kind: Any, given: Any, where: str) -> Any:
+    """A dataclass from a mapping; UserError for an unknown or missing key."""
+    if not isinstance(given, dict):
+        raise UserError(
+            f"{where} must be a mapping of keys to values, not {type(given).__name__}"
+        )
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    for key in given:
+        if key not in fields:
+            hint = (
+                did_you_mean(str(key)[:80], fields)
+                or f"; the keys are: {', '.join(fields)}"
+            )
+            raise UserError(f"{where} has an unknown key {shown(key)}{hint}")
+    none = dataclasses.MISSING
+    missing = [
+        n
+        for n, f in fields.items()
+        if n not in given and f.default is none and f.default_factory is none
+    ]
+    if missing:
+        raise UserError(f"{where} lacks the key(s) {', '.join(missing)}")
+    values, hints = dict(given), get_type_hints(kind)
+    for key, value in given.items():
+        if key in LISTS and not isinstance(value, list):
+            raise UserError(
+                f"{where}: {key} is a list, each beginning with a dash; not {shown(value)}"
+            )
+        if key in NESTED and (value is not None or key != "plausibility"):
+            values[key] = _make(NESTED[key], value, f"{where}: {key}")
+        elif key in LISTS:
+            values[key] = [
+                _make(LISTS[key], v, f"{where}: {key}[{i}]")
+                for i, v in enumerate(value)
+            ]
+        elif not fits(value, hints[key]):
+            raise UserError(
+                f"{where}: {key} is {shown(value)}; it takes {fields[key].type}"
+            )
+        elif isinstance(value, list) and get_origin(hints[key]) is tuple:
+            values[key] = tuple(value)
+        if key not in NESTED and key not in LISTS:
+            _check_texts(value, f"{where}: {key}")
+    return kind(**values)
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: at most some 80 characters."""
+    import reprlib
+
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = 80
+    return short.repr(value)
+
+
+def _check_texts(value: Any, where: str) -> None:
+    """UserError for an empty file name of a list, or a text that is far too long to be what it
+    should be.
+    """
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        raise UserError(
+            f"{where} is a text of {len(value):,} characters; it takes at most {LONGEST_TEXT:,}"
+        )
+    if isinstance(value, dict):
+        for key, one in value.items():
+            _check_texts(one, f"{where}: {shown(key)}")
+    elif isinstance(value, list):
+        for one in value:
+            _check_texts(one, where)
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Whether a value of YAML is of a field's type; a whole number is a float, a truth value is no
+    number.
+
+    Numbers are finite, and whole ones have at most 63 bits, as in every table that is written.
+    """
+    if kind is Any:
+        return True
+    if isinstance(kind, types.UnionType):
+        return any(fits(value, one) for one in get_args(kind))
+    if get_origin(kind) in (list, tuple):
+        return isinstance(value, list) and all(
+            fits(one, get_args(kind)[0]) for one in value
+        )
+    if get_origin(kind) is dict:
+        return isinstance(value, dict) and all(isinstance(key, str) for key in value)
+    if kind is float and isinstance(value, float):
+        return math.isfinite(value)
+    if kind in (int, float):
+        return (
+            isinstance(value, int)
+            and not isinstance(value, bool)
+            and abs(value) < 1 << 63
+        )
+    return isinstance(value, kind)
+
+
+def read_config(path: Path, allow_code: Collection[str] = ()) -> Config:
+    """The configuration at ``path``; file names in it are relative to its folder.
+
+    Args:
+        path: a YAML file, read strictly; see `strict_yaml`.
+        allow_code: generators and judges ``module:Class`` that the user allows it to run.
+
+    Raises:
+        UserError: for anything wrong, and for a class that would run code unallowed.
+    """
+    from aobench.newset.checks import check_values
+    from aobench.newset.own_classes import refuse_code
+    from aobench.newset.strict_yaml import read_yaml
+
+    given = read_yaml(path)
+    if isinstance(given, dict):
+        given = {"distinct": {}, **given}
+    config: Config = _make(Config, given, str(path))
+    refuse_code(
+        [config.generate.generator, *(judge.kind for judge in config.validate.judges)],
+        allow_code,
+        str(path),
+    )
+    check_values(config, str(path))
+    return config
+
+
+def only_dual_encoders(options: Validate) -> bool:
+    """Whether nobody judges but models of the family under test."""
+    from aobench.newset.validate.judges import DUAL_ENCODERS
+
+    return not options.human and all(
+        judge.kind in DUAL_ENCODERS for judge in options.judges
+    )
+
+
+def located(config_path: Path, name: str) -> Path:
+    """A file named in the configuration: relative to the configuration's folder."""
+    return (config_path.parent / Path(name).expanduser()).resolve()

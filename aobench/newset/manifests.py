@@ -1,0 +1,234 @@
+"""A step's folder: its manifest says what made it, so that a finished step is not run again and
+a changed one is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from aobench.errors import UserError
+from aobench.files import read_json, sha256_of, write_in_one_move
+from aobench.sealed import MANIFEST, REST_DIGEST, json_lines_of, manifest_bytes
+
+STEPS = ("compose", "generate", "validate", "distinct", "package")
+#: What a change of a part of ``made_from`` is called.
+CHANGED = {
+    "compositions": "an earlier compose",
+    "images": "an earlier generate",
+    "seed": "another seed",
+    "weights": "other weights of a model",
+    "pictures": "other pictures",
+    "people": "earlier verdicts of people",
+}
+PACKAGES = (
+    "imagenet-ao",
+    "torch",
+    "transformers",
+    "diffusers",
+    "faiss-cpu",
+    "ImageHash",
+    "pillow",
+    "numpy",
+    "pyarrow",
+)
+
+
+def folder(out: Path, step: str) -> Path:
+    """``out``/1-compose and so on."""
+    return out / f"{STEPS.index(step) + 1}-{step}"
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file. UserError where it is missing, or no regular file that can be read."""
+    if not path.exists():
+        raise UserError(
+            f"{path} is missing; run the step that makes it first: imagenet-ao build CONFIG"
+        )
+    return sha256_of(path)
+
+
+def versions() -> dict[str, str | None]:
+    """Of the packages that a step's result may depend on."""
+    found: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def sweep(out: Path, step: str) -> None:
+    """Remove what a killed run was writing when it died."""
+    for path in folder(out, step).rglob(".*.part"):
+        if path.is_file():
+            path.unlink()
+
+
+def read_manifest(out: Path, step: str) -> dict[str, Any] | None:
+    """The manifest of a finished step, or None. UserError where it can't be read."""
+    path = folder(out, step) / MANIFEST
+    if not path.is_symlink() and not path.exists():
+        return None
+    again = (
+        "delete it, and the step runs again (what it made is kept where it is whole)"
+    )
+    try:
+        content = read_json(path, "the manifest")
+    except UserError as error:
+        raise UserError(f"{error}: it is damaged; {again}") from error
+    mark = content.pop(REST_DIGEST, None)
+    if mark != sha256_of(json_lines_of(content)):
+        why = (
+            "was written by an earlier version"
+            if mark is None
+            else "is damaged: it is not as its step left it"
+        )
+        raise UserError(f"{path} {why}; {again}")
+    return content
+
+
+def write_manifest(
+    out: Path,
+    step: str,
+    made_from: Mapping[str, Any],
+    files: Sequence[Path],
+    facts: Mapping[str, Any],
+) -> None:
+    """The last file of a step: what it was made from, the SHA-256 of what it made, and what it
+    found.
+    """
+    where = folder(out, step)
+    content = {
+        "step": step,
+        "made_from": dict(made_from),
+        "files": {path.relative_to(where).as_posix(): digest(path) for path in files},
+        "facts": dict(facts),
+        "versions": versions(),
+    }
+    write_in_one_move(where / MANIFEST, manifest_bytes(content))
+
+
+def is_done(out: Path, step: str, made_from: Mapping[str, Any]) -> bool:
+    """Whether the step finished with the same options and inputs and its files are as it left
+    them.
+    """
+    manifest = read_manifest(out, step)
+    return (
+        manifest is not None
+        and not changes(manifest["made_from"], made_from)
+        and not _altered(out, step, manifest)
+    )
+
+
+def _altered(out: Path, step: str, manifest: Mapping[str, Any]) -> Path | None:
+    """A file of the step that is gone or no longer as the step left it."""
+    where = folder(out, step)
+    paths = ((where / name, mark) for name, mark in manifest.get("files", {}).items())
+    return next(
+        (path for path, mark in paths if not path.exists() or digest(path) != mark),
+        None,
+    )
+
+
+def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What a step was made from that is otherwise now, in words.
+
+    Weights that can't be identified, for instance on a machine that lacks the model, are taken to
+    be as they were.
+    """
+    now = json.loads(json.dumps(dict(now)))
+    found = []
+    for key in sorted({*then, *now}):
+        before, after = then.get(key), now.get(key)
+        if before == after or (key == "weights" and _settled(before, after) == before):
+            continue
+        if key == "options" and isinstance(before, dict) and isinstance(after, dict):
+            differing = [
+                name
+                for name in sorted({*before, *after})
+                if before.get(name) != after.get(name)
+            ]
+            found.append(f"other options ({', '.join(differing)})")
+        else:
+            found.append(CHANGED.get(key, f"other inputs ({key})"))
+    return found
+
+
+def _settled(before: Any, after: Any) -> Any:
+    if isinstance(before, dict) and isinstance(after, dict):
+        return {key: _settled(before.get(key), value) for key, value in after.items()}
+    return before if "unknown" in (before, after) else after
+
+
+def refuse_stale(
+    out: Path,
+    step: str,
+    made_from: Callable[[], Mapping[str, Any]],
+    options: Mapping[str, Any],
+) -> None:
+    """UserError where an earlier step, which is not to be run now, isn't done as the configuration
+    has it.
+
+    Where its inputs are not on this machine, its ``options`` are compared.
+    """
+    manifest = read_manifest(out, step)
+    where, again = folder(out, step), f"run it again: --steps {step}, or all steps"
+    if manifest is None:
+        raise UserError(
+            f"{where} is not finished; run that step first: imagenet-ao build CONFIG --steps {step}"
+        )
+    then = (
+        manifest["made_from"]
+        if "made_from" in manifest
+        else {"options": manifest["options"]}
+    )
+    try:
+        now = made_from()
+    except UserError:
+        now, then = options, {key: then.get(key) for key in options}
+    different = changes(then, now)
+    if different:
+        raise UserError(f"{where} is of {' and '.join(different)}; {again}")
+    altered = _altered(out, step, manifest)
+    if altered:
+        raise UserError(f"{altered} is not as its step left it; {again}")
+
+
+def write_table(
+    path: Path, rows: Sequence[Mapping[str, Any]], schema: Sequence[tuple[str, str]]
+) -> Path:
+    """Rows as Parquet, whole or not at all; ``schema``: (column, Arrow type by name), in order."""
+    import io
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    fields = [(name, pa.type_for_alias(kind)) for name, kind in schema]
+    table = pa.Table.from_pylist([dict(row) for row in rows], schema=pa.schema(fields))
+    stream = io.BytesIO()
+    pq.write_table(table, stream, compression="zstd")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_in_one_move(path, stream.getvalue())
+    return path
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a step's table. UserError where the step hasn't run, or the file is damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.exists():
+        raise UserError(
+            f"{path} is missing; run the step before it first: imagenet-ao build CONFIG"
+        )
+    try:
+        return pq.read_table(path).to_pylist()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(
+            f"{path} is damaged ({str(error).splitlines()[0]}); delete it, and the step runs again"
+        ) from error

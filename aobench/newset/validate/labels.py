@@ -1,0 +1,222 @@
+"""What is known of the images without the judges: what people said of them, and a file of
+labels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aobench.errors import UserError
+from aobench.newset.config import Judge as JudgeOptions
+from aobench.newset.config import Validate, located
+
+Labels = dict[str, dict[str, bool]]
+"""By question ("attribute", "object", "composition"): what is known of an image, by its id."""
+
+COLUMNS = ("image_id", "attribute_right", "object_right")
+
+
+@dataclass(frozen=True)
+class People:
+    """What the majority said of each image that somebody judged, and of each part of it; and who
+    the people were.
+
+    ``facts``: the counted and the left out, without their names, for these may be published.
+    ``digest``: of every verdict that counts or says who counts. ``pictures``: SHA-256 by image of
+    what was judged, where the file knows.
+    """
+
+    said: dict[str, dict[str, str]]
+    pictures: dict[str, str]
+    facts: dict[str, Any]
+    digest: str
+
+
+def read_people(options: Validate, config_path: Path) -> People | None:
+    """What the file ``human`` holds now, without the annotators below ``min_catch``; None where
+    none is named.
+    """
+    if options.human is None:
+        return None
+    from aobench.annotation.decisions import below, catch_results, decisions
+    from aobench.annotation.verdict_store import existing_store
+
+    with existing_store(located(config_path, options.human)) as store, store.snapshot():
+        people, rows, pictures = store.annotators(), store.images(), store.pictures()
+        verdicts, on_catch = store.verdicts(), store.verdicts(catch=True)
+    catches = catch_results(people, on_catch)
+    left_out = below(catches, options.min_catch)
+    counted = [v for v in verdicts if v.annotator not in left_out]
+    facts = {
+        "minimum": options.minimum,
+        "min_catch": options.min_catch,
+        "annotators": len(people) - len(left_out),
+        "left_out": len(left_out),
+        "pictures_known": bool(pictures),
+        "catch": [
+            {"passed": c.passed, "failed": c.failed, "unsure": c.unsure}
+            for c in catches
+            if c.annotator not in left_out
+        ],
+        "agreement": _agreement(counted),
+    }
+    every = [
+        (v.annotator, asdict(v.trial), v.attribute_answer, v.object_answer)
+        for v in (*verdicts, *on_catch)
+    ]
+    text = json.dumps(
+        [sorted(every, key=str), sorted(pictures.items())], sort_keys=True
+    )
+    said = _majorities(decisions(rows, verdicts, options.minimum, left_out))
+    return People(said, pictures, facts, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _majorities(decided: Sequence[Any]) -> dict[str, dict[str, str]]:
+    found = {}
+    for one in decided:
+        parts = [
+            q
+            for q in ("attribute", "object")
+            if getattr(one, f"{q}_decision") == "rejected"
+        ]
+        if one.attribute_decision != "undecided" or one.object_decision != "undecided":
+            found[one.image_id] = {
+                "decision": one.decision,
+                "why": f"people: not the {' nor the '.join(parts)}",
+                "attribute": one.attribute_decision,
+                "object": one.object_decision,
+            }
+    return found
+
+
+def _agreement(counted: Sequence[Any]) -> list[dict[str, Any]]:
+    """Every measure that can be computed here, for both questions, without intervals: `imagenet-ao
+    agreement` has them.
+
+    Krippendorff's alpha needs a library that only annotators' machines must have.
+    """
+    from aobench.annotation.agreement import code, measures
+    from aobench.annotation.trials import QUESTIONS
+
+    found = []
+    for question in QUESTIONS:
+        codes = code(counted, question)
+        for name, measure in (measures(len(codes)) if len(codes) > 1 else {}).items():
+            try:
+                value, n = measure(codes, np.ones(codes.shape[1], dtype=np.int64))
+            except UserError:
+                continue
+            found.append(
+                {"question": question, "measure": name, "value": value, "n": n}
+            )
+    return found
+
+
+def refuse_others(
+    people: People | None, images: Sequence[Mapping[str, Any]], human: str | None
+) -> None:
+    """UserError where people judged an image that the set lacks, or another picture under an id
+    of the set.
+    """
+    if people is None:
+        return
+    from aobench.annotation.verdict_store import other_pictures
+
+    now = {row["image_id"]: row["sha256"] for row in images}
+    strange = sorted(set(people.said) - set(now))
+    if strange:
+        raise UserError(
+            f"{human} judges the image {strange[0]!r} ({len(strange)} such), which this set lacks"
+        )
+    others = other_pictures(
+        {
+            image: people.pictures[image]
+            for image in people.said
+            if image in people.pictures
+        },
+        now,
+    )
+    if others:
+        raise UserError(
+            f"{human} holds verdicts on other pictures under the same ids ({len(others)} such, the "
+            "first: "
+            f"{others[0]}); have this set's pictures judged into a new file, imagenet-ao annotate "
+            "... --verdicts, and "
+            "name that as human"
+        )
+
+
+def labels_of(
+    given: JudgeOptions,
+    people: People | None,
+    config_path: Path,
+    known: Mapping[str, Any],
+) -> Labels:
+    """Known answers: of the file that the judge names, or else what people said."""
+    found: Labels = {"attribute": {}, "object": {}, "composition": {}}
+    if given.labels:
+        _read_labels(located(config_path, given.labels), known, found)
+        return found
+    for image, said in (people.said if people else {}).items():
+        for question, key in (
+            ("attribute", "attribute"),
+            ("object", "object"),
+            ("composition", "decision"),
+        ):
+            if said[key] != "undecided" and image in known:
+                found[question][image] = said[key] == "accepted"
+    return found
+
+
+def _read_labels(path: Path, known: Mapping[str, Any], found: Labels) -> None:
+    seen: set[str] = set()
+    for number, row in enumerate(_label_rows(path), 1):
+        image, parts = row["image_id"], (row["attribute_right"], row["object_right"])
+        where = f"{path}, row {number}"
+        if image not in known:
+            raise UserError(
+                f"{where} labels the image {image!r}, which this set doesn't have"
+            )
+        if image in seen:
+            raise UserError(
+                f"{where} labels the image {image!r}, which an earlier row labels; keep one of them"
+            )
+        seen.add(image)
+        for question, value in zip(("attribute", "object"), parts, strict=True):
+            if value is None:
+                continue
+            if not isinstance(value, bool | int | float) or value not in (0, 1):
+                raise UserError(
+                    f"{where}: {question}_right is {value!r}; it takes true, false, 1 or 0, or "
+                    "nothing where it is not "
+                    "known"
+                )
+            found[question][image] = bool(value)
+        if None not in parts:
+            found["composition"][image] = all(parts)
+
+
+def _label_rows(path: Path) -> list[dict[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    need = f"give a Parquet file with the columns {', '.join(COLUMNS)} as labels"
+    try:
+        table = pq.ParquetFile(path).read()
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(
+            f"the labels {path} can't be read as Parquet: {str(error).splitlines()[0]}; {need}"
+        ) from error
+    missing = [name for name in COLUMNS if name not in table.column_names]
+    if missing:
+        raise UserError(
+            f"the labels {path} lack the column(s) {', '.join(missing)}; {need}"
+        )
+    return table.select(list(COLUMNS)).to_pylist()

@@ -1,0 +1,170 @@
+"""The processes of one run, as many as the launcher was asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from aobench.errors import UserError
+
+#: How accelerate spells the number of processes.
+PROCESSES = ("--num_processes", "--num-processes")
+
+T = TypeVar("T")
+
+
+def start_processes(cpu: bool, hours: float = 2) -> Any:
+    """The process group, as many as the launcher was asked for. Raises UserError where they don't
+    see each other.
+
+    ``hours``: how long one waits for the others.
+    """
+    from datetime import timedelta
+
+    import psutil
+    import torch
+    from accelerate import Accelerator
+    from accelerate.utils import InitProcessGroupKwargs
+
+    # The others wait for the slowest shard, or for the main process to prepare the dataset.
+    patient = InitProcessGroupKwargs(timeout=timedelta(hours=hours))
+    accelerator = Accelerator(
+        cpu=cpu or not torch.cuda.is_available(), kwargs_handlers=[patient]
+    )
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world != accelerator.num_processes:
+        raise UserError(
+            f"the launcher started {world} processes, of which each sees "
+            f"{accelerator.num_processes}; "
+            "set ACCELERATE_USE_CPU=true for several processes on CPU"
+        )
+    parent = psutil.Process().parent()
+    words = parent.cmdline() if parent else []
+    asked = next(
+        (
+            w.partition("=")[2] or words[i + 1]
+            for i, w in enumerate(words[:-1])
+            if w in PROCESSES
+        ),
+        None,
+    )
+    if (
+        world == 1
+        and "launch" in words
+        and asked
+        and asked.isdigit()
+        and int(asked) > 1
+    ):
+        raise UserError(
+            f"accelerate launch was asked for {asked} processes and started 1 (it does so on CPU); "
+            "use: "
+            f"ACCELERATE_USE_CPU=true torchrun --nproc_per_node {asked} evaluate_models.py ..."
+        )
+    return accelerator
+
+
+class Alone:
+    """What the library asks of an accelerator, for work that one process does while the others
+    wait.
+    """
+
+    process_index, num_processes, is_main_process = 0, 1, True
+
+    def __init__(self) -> None:
+        from accelerate import PartialState
+
+        self.device = PartialState().device
+
+    def wait_for_everyone(self) -> None:
+        """Nobody to wait for."""
+
+
+class Together:
+    """An accelerator's processes, which fail as one: what stops one stops all, and one of them says
+    why.
+
+    Wherever they wait for each other they also tell whether they failed, so nobody waits for one
+    that is gone.
+    """
+
+    def __init__(self, accelerator: Any) -> None:
+        self.accelerator = accelerator
+        self.process_index, self.num_processes = (
+            accelerator.process_index,
+            accelerator.num_processes,
+        )
+        self.is_main_process, self.device = (
+            accelerator.is_main_process,
+            accelerator.device,
+        )
+
+    def wait_for_everyone(self) -> None:
+        """Wait; where another process has failed, end."""
+        self.from_main(lambda: None)
+
+    def from_main(self, find: Callable[[], T]) -> T:
+        """What ``find`` gives in the main process, in all of them."""
+        return self._exchange(None, find() if self.is_main_process else None)
+
+    @contextlib.contextmanager
+    def failing_as_one(self, debug: bool = False) -> Iterator[None]:
+        """With several processes an error inside ends them all by SystemExit with status 2, and is
+        told once.
+
+        A user's mistake is told in a line, or with ``debug`` as any other error: with its
+        traceback.
+        """
+        try:
+            yield
+        except Exception as error:
+            if self.num_processes == 1:
+                raise
+            known = isinstance(error, UserError | OSError) and not debug
+            self._exchange(
+                f"imagenet-ao: {error}" if known else traceback.format_exc().rstrip(),
+                None,
+            )
+        else:
+            self.wait_for_everyone()
+
+    def _exchange(self, failure: str | None, found: Any) -> Any:
+        if self.num_processes == 1:
+            return found
+        from accelerate.utils import gather_object
+
+        every = gather_object([(failure, found)])
+        failed = [process for process, (why, _) in enumerate(every) if why is not None]
+        if not failed:
+            return every[0][1]
+        if failed[0] == self.process_index:
+            print(failure, file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.accelerator.wait_for_everyone()  # the launcher ends the others as soon as one is gone
+        # no Exception: nobody may take it for an error to go on after, or to tell again
+        raise SystemExit(2)
+
+
+def end_processes(accelerator: Any) -> None:
+    """Wait for all; the process itself goes on. Whoever owns it ends it, as the command does."""
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
+
+
+def quiet_bars() -> None:
+    """No progress bars where nobody watches: standard error is no terminal.
+
+    Of diffusers only once it is imported; who imports it calls this again.
+    """
+    if not sys.stderr.isatty():
+        import datasets
+        import transformers
+
+        datasets.disable_progress_bars()
+        transformers.utils.logging.disable_progress_bar()
+        if "diffusers" in sys.modules:
+            sys.modules["diffusers"].utils.logging.disable_progress_bar()

@@ -1,0 +1,63 @@
+"""Accuracy by attribute and by object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from aobench.results.scores import composition_numbers
+from aobench.results.candidates import Candidates
+from aobench.results.predictions import Predictions
+
+
+def by_part(predictions: Predictions, split: str, part: str) -> list[dict[str, Any]]:
+    """Top-1 accuracy of a split's images by their ``part`` ('attribute' or 'object'), the worst
+    first.
+
+    Each row: ``id``, ``name``, ``n`` images, ``rate`` 0..1 of the split's candidates named right,
+    and its 95 % interval ``low``, ``high``, which takes compositions as independent: Wilson's, with
+    the design effect of the whole split, as a part has too few compositions to tell its own.
+    Unreadable images count as wrong. Rows of equal rate are in the order of their names.
+    """
+    from compositional_ood.compositional_ood import effective_images, wilson
+
+    rows, listed = predictions.split(split), predictions.candidates[split]
+    ids = np.asarray(rows[part], dtype=np.int64)
+    right = np.asarray(rows["rank"], dtype=np.int64) == 0
+    shown = composition_numbers(rows)
+    share = effective_images(np.bincount(shown, weights=right), np.bincount(shown)) / len(right)
+    names = part_names(listed, part)
+    table = []
+    for number in np.unique(ids[ids >= 0]):
+        mine = right[ids == number]
+        low, high = wilson(share * mine.sum(), share * len(mine))
+        table.append(
+            {"id": int(number), "name": names.get(int(number), str(number)), "n": len(mine), "rate": float(mine.mean()),
+             "low": low, "high": high}
+        )
+    return sorted(table, key=lambda row: (row["rate"], row["name"]))
+
+
+def part_names(listed: Candidates, part: str) -> dict[int, str]:
+    """Names of the parts by id: the table's own, or in one of an earlier version those of the
+    set that it fits.
+    """
+    told: tuple[str, ...] = listed.attribute_names if part == "attribute" else listed.object_names
+    if told:
+        return dict(enumerate(told))
+    import imagenet_ao
+
+    mini = {"attribute": imagenet_ao._mini("render").ATTRIBUTES, "object": imagenet_ao._mini("pictures").objects()}
+    published = {"attribute": list(imagenet_ao.ATTRIBUTES), "object": list(imagenet_ao.OBJECTS)}
+    numbers = {"attribute": listed.attributes, "object": listed.objects}
+    for vocabulary in (mini, published):
+        names = [
+            " ".join(
+                vocabulary[p][numbers[p][i]] for p in ("attribute", "object") if 0 <= numbers[p][i] < len(vocabulary[p])
+            )
+            for i in range(len(listed))
+        ]
+        if names == list(listed.names):
+            return dict(enumerate(vocabulary[part]))
+    return {}

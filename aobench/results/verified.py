@@ -1,0 +1,102 @@
+"""Reading a result back, and checking that it is what it says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aobench.results.scores import all_figures
+from aobench.errors import UserError
+from aobench.results.paths import RESULTS, TABLE, check_given_once, only_results, result_file
+from aobench.results.schema import OPTIONAL_KEYS, RESULT_KEYS
+from aobench.results.results_json import read_results_json
+from aobench.results.predictions import Predictions, read
+from aobench.files import sha256_of
+
+
+@dataclass(frozen=True)
+class Result:
+    """A folder that the runner wrote: ``content`` of results.json, and the table of predictions."""
+
+    folder: Path
+    content: dict[str, Any]
+    predictions: Predictions
+
+    @property
+    def config(self) -> str:
+        """The dataset's config: v2 or mini."""
+        return self.content["dataset"]["config"]
+
+    @property
+    def splits(self) -> dict[str, dict[str, Any]]:
+        """Figures by split."""
+        return self.content["figures"]["splits"]
+
+
+def read_result(folder: str | Path) -> Result:
+    """The result in ``folder`` (or beside the file named), with the table and the figures found to
+    be its own.
+
+    Raises UserError where it is not whole, or where results.json and predictions.parquet are not of
+    one run.
+    """
+    path = result_file(folder, RESULTS)
+    content = read_results_json(path)
+    missing = [key for key in RESULT_KEYS if key not in content and key not in OPTIONAL_KEYS]
+    if missing:
+        raise UserError(f"{path} lacks {', '.join(missing)}; evaluate the model anew with this "
+                        "version")
+    result = Result(path.parent, content, read(result_file(path, TABLE)))
+    _one_run(result)
+    return result
+
+
+def read_results(folders: Sequence[Path]) -> list[Result]:
+    """The results in ``folders``; of several, those without any result are skipped, and said to
+    be.
+    """
+    kept, skipped = only_results(folders)
+    for line in skipped:
+        print(line)
+    check_given_once(kept)
+    return [read_result(folder) for folder in kept]
+
+
+def _one_run(result: Result) -> None:
+    """Raise UserError unless the table is the one that results.json was made from, and gives
+    every figure in it.
+    """
+    table = result.folder / TABLE
+    if sha256_of(table) != result.content["predictions"]:
+        raise UserError(f"{table} is not the table that results.json was made from: its SHA-256 "
+                        "differs")
+    for key in ("model", "dataset", "templates", "code", "stack", "settings"):
+        if result.content.get(key) != result.predictions.provenance.get(key):
+            raise UserError(f"{result.folder}: results.json and predictions.parquet tell different "
+                            f"things of {key!r}")
+    again, told = json.loads(json.dumps(all_figures(result.predictions))), result.content["figures"]
+    if not _same(again, told):
+        older = _names(again) - _names(told)
+        if older:
+            lacks = f"results.json lacks figures of this version, such as {min(older)}"
+            raise UserError(f"{result.folder}: {lacks}; evaluate the model anew (its embeddings "
+                            "are used again)")
+        raise UserError(f"the figures in {result.folder}/{RESULTS} are not those of its {TABLE}")
+
+
+def _names(figures: Any) -> set[str]:
+    """All keys at any depth."""
+    if not isinstance(figures, dict):
+        return set()
+    return set(figures).union(*(_names(value) for value in figures.values()))
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, float) or isinstance(b, float):
+        return abs(a - b) <= 1e-9
+    return a == b

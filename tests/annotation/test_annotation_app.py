@@ -1,0 +1,411 @@
+"""Images judged by key presses in a real browser; browsers and servers are killed, tabs doubled,
+keys slip.
+"""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from annotation_browser import KEYS, Annotator, Server, together
+from annotation_tools import check_complete, make_set, right
+
+import aobench.cli as cli
+from aobench.annotation.verdict_store import existing_store
+
+SHOTS = os.environ.get("IMAGENET_AO_SHOTS")
+
+
+@pytest.fixture
+def server(tmp_path, request):
+    running = Server(
+        make_set(tmp_path / "set", getattr(request, "param", 16)), tmp_path / "v.sqlite"
+    )
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def browse(tmp_path, server):
+    """Opens a browser for an annotator; all are closed at the end."""
+    opened = []
+
+    def browse(name=None, **size):
+        opened.append(
+            Annotator(tmp_path / f"profile{len(opened)}", server, name, **size)
+        )
+        return opened[-1]
+
+    yield browse
+    for page in opened:
+        if page.process.poll() is None:
+            page.close()
+
+
+@pytest.fixture
+def verdicts(tmp_path, server):
+    with existing_store(tmp_path / "v.sqlite") as store:
+        yield store
+
+
+def _picture(page, name, width=1280, height=900, phone=False):
+    if SHOTS:
+        size = {
+            "width": width,
+            "height": height,
+            "deviceScaleFactor": 1,
+            "mobile": phone,
+        }
+        page.send("Emulation.setDeviceMetricsOverride", **size)
+        page.picture(Path(SHOTS) / f"annotation_{name}.png")
+        page.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=1280,
+            height=900,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+
+
+SCREEN = (
+    "document.getElementById('ao') ? document.getElementById('ao').dataset.screen : ''"
+)
+MESSAGE = "document.getElementById('ao') ? document.getElementById('ao-message').textContent : ''"
+
+
+@pytest.mark.parametrize("server", [50], indirect=True)
+def test_fifty_images_by_keys_with_slips_and_undo(server, browse, verdicts, capsys):
+    page = browse()
+    page.wait(lambda screen: screen == "name", SCREEN)
+    _picture(page, "name")
+    _picture(page, "name_phone", 390, 844, phone=True)
+    for key in (
+        "ada skull"
+    ):  # among them the keys that answer: in a text field they are letters
+        page.press(key)
+    assert page.run("document.getElementById('ao-annotator').value") == "ada skull"
+    page.press("Enter")
+    now, undone = page.seen(), 0
+    assert now["progress"] == "1 of 53"
+    assert page.run("location.search") == "?annotator=ada+skull"
+    for number in range(53):
+        assert now["progress"] == f"{number + 1} of 53"
+        assert now["pressed"] == 0, "a new image starts without answers"
+        if number % 10 == 3:  # wrong on both, seen too late, undone with either key
+            page.press("d")
+            page.press("l")
+            page.wait(lambda value, old=now: value and value["trial"] != old["trial"])
+            page.press("u" if number % 20 == 3 else "Backspace")
+            again = page.wait(
+                lambda value, old=now: value and value["trial"] == old["trial"]
+            )
+            assert again["progress"] == now["progress"]
+            undone += 1
+        if number % 10 == 5:  # half an answer taken back, another one changed
+            page.press("l")
+            page.press("u")
+            assert (
+                page.run("document.querySelectorAll('#ao [aria-pressed=true]').length")
+                == 0
+            )
+            page.press("d")
+            page.press("s")
+            page.press(
+                KEYS["attribute"][
+                    right(now["index"], now["attribute"], now["object"])[0]
+                ]
+            )
+        if number == 7:
+            page.press(
+                KEYS["attribute"][
+                    right(now["index"], now["attribute"], now["object"])[0]
+                ]
+            )
+            _picture(page, "trial")
+            _picture(page, "trial_phone", 390, 844, phone=True)
+        if number % 10 == 8:  # every key bounces, and is held too long
+
+            def bouncing(key):
+                page.press(key, held=5)
+                page.press(key)
+                page.press(key)
+
+            now = page.judge(now, bouncing)
+        else:
+            now = page.judge(now)
+    assert now == {"done": True}
+    _picture(page, "done")
+    page.press("u")
+    back = page.wait(lambda value: value and "trial" in value)
+    assert back["progress"] == "53 of 53"
+    assert page.judge(back) == {"done": True}
+    check_complete(verdicts, ["ada skull"], 50)
+    withdrawn = verdicts.verdicts(withdrawn=True) + verdicts.verdicts(
+        catch=True, withdrawn=True
+    )
+    assert len(withdrawn) == undone + 1
+    assert all(0.25 <= v.seconds < 30 for v in verdicts.verdicts())
+    assert cli.main(["agreement", str(verdicts.path), "--json", "--draws", "20"]) == 0
+    catch = json.loads(capsys.readouterr().out)["annotators"][0]["catch"]
+    assert catch["failed"] == 0
+    assert catch["passed"] + catch["unsure"] == 3
+    page.check()
+    server.check_log()
+
+
+def test_a_killed_browser_goes_on_where_it_was(browse, verdicts, server):
+    page = browse("ann")
+    page.judge_all(limit=7)
+    page.press("a")  # half an answer is not kept
+    half = page.seen()["trial"]
+    page.process.kill()
+    page.process.wait()
+    assert verdicts.standing("ann").done == 7
+    page = browse("ann")
+    now = page.seen()
+    assert (now["trial"], now["progress"], now["pressed"]) == (half, "8 of 17", 0)
+    page.judge_all(limit=2)
+    page.open(server.url + "?annotator=Ann")  # a reload, and the name spelt otherwise
+    assert page.seen()["progress"] == "10 of 17"
+    assert page.judge_all() == {"done": True}
+    check_complete(verdicts, ["ann"], 16)
+    page.check()
+    server.check_log()
+
+
+def test_a_killed_server_loses_nothing(browse, verdicts, server):
+    page = browse("ann")
+    now = page.judge_all(limit=5)
+    server.kill()
+    for key in "dl":
+        page.press(key)
+    page.wait(lambda text: "does not answer" in text, MESSAGE)
+    _picture(page, "server_gone")
+    for key in "ajskdlu":  # while the last answer is under way, keys do nothing
+        page.press(key)
+    server.start()
+    after = page.wait(
+        lambda value: value is not None and value["trial"] != now["trial"]
+    )
+    assert after["progress"] == "7 of 17", (
+        "the answer that was under way arrives once the server is back"
+    )
+    assert after["message"] == ""
+    page.press("u")
+    page.wait(lambda value: value is not None and value["trial"] == now["trial"])
+    now = page.judge_all(limit=4)
+    server.kill()
+    server.start()
+    page.open(server.url + "?annotator=ann")
+    assert page.seen()["trial"] == now["trial"]
+    assert page.judge_all() == {"done": True}
+    check_complete(verdicts, ["ann"], 16)
+    page.check(dead=True)
+    server.check_log()
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
+def test_a_dead_server_is_told_in_sight(browse, server, width, height):
+    """On a phone the buttons and the help fill the screen; whoever judges there must not have to
+    scroll to be told.
+    """
+    page = browse("ann", width=width, height=height, phone=width < 500)
+    page.seen()
+    server.kill()
+    for key in "aj":
+        page.press(key)
+    page.wait(lambda text: "does not answer" in text, MESSAGE)
+    for down in (0, 300):
+        page.run(f"window.scrollTo(0, {down})")
+        box = page.run(
+            "(b => [b.top, b.bottom, b.left, b.right])(document.getElementById('ao-message')"
+            ".getBoundingClientRect())"
+        )
+        assert 0 <= box[0] < box[1] <= height, f"the message lies out of sight: {box}"
+        assert 0 <= box[2] < box[3] <= width, (
+            f"the message is wider than the window: {box}"
+        )
+    server.start()
+    page.wait(lambda text: text == "", MESSAGE)
+    page.check(dead=True)
+
+
+@pytest.mark.parametrize("server", [50], indirect=True)
+def test_two_annotators_at_once(browse, verdicts, server):
+    pages = [browse("ann"), browse("bob", width=390, height=844, phone=True)]
+    assert pages[1].run("document.documentElement.scrollWidth") <= 390
+    assert pages[0].seen()["trial"] != pages[1].seen()["trial"]
+    together(*(page.judge_all for page in pages))
+    for name, other in (("ann", "bob"), ("bob", "ann")):
+        mine, theirs = (
+            [v.answered_at for v in verdicts.verdicts() if v.annotator == n]
+            for n in (name, other)
+        )
+        assert mine[0] < theirs[-1], "they were at work at the same time"
+    check_complete(verdicts, ["ann", "bob"], 50)
+    for page in pages:
+        page.check()
+    server.check_log()
+
+
+def test_two_tabs_of_one_annotator_write_no_verdict_twice(browse, verdicts, server):
+    one, two = browse("ann"), browse("ann")
+    old = two.seen()
+    assert one.seen()["trial"] == old["trial"]
+    one.judge_all(limit=2)
+    two.press(
+        "d"
+    )  # an answer to the trial on this tab's screen, which was given in the other
+    two.press("l")
+    now = two.wait(lambda value: value is not None and value["trial"] != old["trial"])
+    assert "Nothing was saved" in now["message"]
+    assert now["trial"] == one.seen()["trial"]
+    two.judge(now)
+    one.press(
+        "u"
+    )  # the second tab has gone on: this undo is not about what its user sees
+    one.wait(
+        lambda value: value is not None and "Nothing was saved" in value["message"]
+    )
+    assert verdicts.standing("ann").done == 3
+    together(one.judge_all, two.judge_all)
+    check_complete(verdicts, ["ann"], 16)
+    assert verdicts.verdicts(withdrawn=True) == []
+    for page in (one, two):
+        # The browser notes each 409 as a failed load; nothing else may go wrong.
+        page.problems = [p for p in page.problems if "409" not in p]
+        page.check()
+
+
+def test_a_lagging_server_and_impatient_fingers(browse, verdicts):
+    page = browse("ann")
+    page.seen()
+    network = {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.send("Network.emulateNetworkConditions", latency=400, **network)
+
+    def impatient(key):
+        for _ in range(6):
+            page.press(key)
+
+    now = page.seen()
+    for _ in range(5):
+        now = page.judge(now, impatient)
+    assert now["progress"] == "6 of 17"
+    page.send("Network.emulateNetworkConditions", latency=0, **network)
+    page.judge_all()
+    check_complete(verdicts, ["ann"], 16)
+    page.check()
+
+
+def test_buttons_by_mouse_and_by_keyboard(browse, verdicts):
+    page = browse("ann")
+    now = page.seen()
+    buttons = "Array.from(document.querySelectorAll('#ao-trial button'))"
+    labels = page.run(f"{buttons}.map(b => b.innerText.replace(/\\s+/g, ' ').trim())")
+    assert labels == [
+        "Change name",
+        "Yes A",
+        "No S",
+        "Unsure D",
+        "Yes J",
+        "No K",
+        "Unsure L",
+        "Undo U",
+    ]
+    assert page.run(
+        "Array.from(document.querySelectorAll('#ao img')).every(i => i.alt)"
+    )
+    page.run(
+        "document.querySelector('[data-question=attribute] [data-answer=no]').click()"
+    )
+    page.run(
+        "document.querySelector('[data-question=object] [data-answer=no]').focus()"
+    )
+    ring = "getComputedStyle(document.activeElement).outlineStyle"
+    page.key("Tab")
+    assert page.run(ring) == "solid", "the focus is to be seen"
+    # held down on a button, Enter must not answer the images that follow
+    page.press("Enter", held=20)
+    page.wait(lambda value: value is not None and value["trial"] != now["trial"])
+    (given,) = verdicts.verdicts() + verdicts.verdicts(catch=True)
+    assert (given.attribute_answer, given.object_answer) == ("no", "unsure")
+    page.run("document.querySelector('#ao-trial [data-act=undo]').click()")
+    page.wait(lambda value: value is not None and value["trial"] == now["trial"])
+    page.run("document.querySelector('[data-act=leave]').click()")
+    assert page.run(SCREEN) == "name"
+    assert page.run("location.search") == ""
+    page.check()
+
+
+def test_a_broken_image_takes_no_guess(tmp_path, browse, verdicts, server):
+    first = verdicts.enrol("ann").trial
+    file = tmp_path / "set" / f"pictures/{first.image_id}.png"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:40])
+    page = browse("ann")
+    page.wait(lambda text: "cannot be shown" in text, MESSAGE)
+    page.wait(
+        lambda ready: ready == first.trial,
+        "document.getElementById('ao').dataset.ready",
+    )
+    for key in "ajsk":
+        page.press(key)
+    assert verdicts.standing("ann").done == 0
+    for key in "dl":
+        page.press(key)
+    page.wait(lambda value: value is not None and value["trial"] != first.trial)
+    (given,) = verdicts.verdicts() + verdicts.verdicts(catch=True)
+    assert (given.attribute_answer, given.object_answer) == ("unsure", "unsure")
+
+
+def _status(url, data=None, **headers):
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, data, headers)
+        ) as reply:
+            return reply.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_what_other_sites_and_the_curious_get(server, verdicts, tmp_path):
+    trial = verdicts.enrol("ann").trial.trial
+    picture = f"{server.url}annotation/picture/{trial}"
+    assert _status(f"{picture}?annotator=ann") == 200
+    assert _status(f"{picture}?annotator=bob") == 404
+    assert (
+        _status(f"{server.url}annotation/picture/..%2f..%2fv.sqlite?annotator=ann")
+        == 404
+    )
+    start = f"{server.url}annotation/start"
+    assert (
+        _status(start, b'{"annotator": "eve"}', **{"Content-Type": "text/plain"}) == 415
+    ), "a foreign form"
+    assert (
+        _status(
+            start,
+            b'{"annotator": "eve"}',
+            **{"Content-Type": "application/json", "Host": "evil.test"},
+        )
+        == 400
+    )
+    assert _status(start, b"{}", **{"Content-Type": "application/json"}) == 400
+    for path in ("set/images.parquet", "v.sqlite", "set/pictures/img-000.png"):
+        assert _status(f"{server.url}gradio_api/file={tmp_path / path}") in (
+            403,
+            404,
+        ), "only pictures, only by trial"
+    server.check_log()
+
+
+def test_a_taken_port_is_one_line(server, tmp_path, capsys):
+    command = [
+        "annotate",
+        str(tmp_path / "set" / "images.parquet"),
+        "--verdicts",
+        str(tmp_path / "other.sqlite"),
+    ]
+    assert cli.main([*command, "--port", str(server.port)]) == 2
+    assert "another --port" in capsys.readouterr().err

@@ -1,0 +1,303 @@
+"""All five steps, from captions to a dataset that the runner evaluates; killed in each step and
+run again.
+"""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import datasets
+import pytest
+from tiny_pipelines import save_llava, save_sdxl
+
+import imagenet_ao
+from aobench.cli import main
+from aobench.newset.manifests import STEPS, folder, read_manifest, read_rows
+
+pytest.importorskip("diffusers")
+pytest.importorskip("faiss")
+pytest.importorskip("imagehash")
+
+HERE = Path(__file__).parent
+
+#: Kills itself at the n-th file that a step moves into place, before or after the move, and counts
+#: otherwise.
+CHILD = """
+import os, signal, sys
+sys.path.insert(0, {here!r})
+import aobench.files as store
+path, step, nth, after = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "after"
+write, seen = store.write_in_one_move, []
+def watched(to, content):
+    if f"-{{step}}/" in str(to) or step == "-":
+        seen.append(to)
+    mine = len(seen) == nth and seen and seen[-1] == to
+    if mine and not after:
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(to, content)
+    if mine:
+        os.kill(os.getpid(), signal.SIGKILL)
+store.write_in_one_move = watched
+from aobench.cli import main
+sys.exit(main(["build", path]))
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    where = tmp_path_factory.mktemp("models")
+    save_sdxl(where / "sdxl")
+    save_llava(where / "llava")
+    return where
+
+
+def configuration(path, models):
+    """A build by the two random models; the thresholds let some pass."""
+    path.mkdir(parents=True)
+    (path / "captions.txt").write_text(
+        "a wooden banana\na striped airliner at night\nno more\n"
+    )
+    call = {"num_inference_steps": 1, "guidance_scale": 0.0, "height": 32, "width": 32}
+    content = {
+        "out": "out",
+        "seed": 5,
+        "compose": {
+            "corpora": [{"name": "mine", "captions": ["captions.txt"]}],
+            "attributes": ["striped", "wooden", "turquoise"],
+            "objects": ["time machine", "airliner", "banana"],
+        },
+        "generate": {
+            "model": str(models / "sdxl"),
+            "images": 10,
+            "batch_size": 4,
+            "options": call,
+        },
+        "validate": {
+            "judges": [
+                {"kind": "clip_score", "model": "mini", "composition": 0.0},
+                {
+                    "kind": "vlm",
+                    "model": str(models / "llava"),
+                    "attribute": 0.05,
+                    "object": 0.05,
+                },
+            ]
+        },
+        "distinct": {"model": "mini"},
+        "package": {"name": "noise"},
+    }
+    (path / "set.yaml").write_text(json.dumps(content))
+    return path / "set.yaml"
+
+
+def files(out):
+    """Every file with its SHA-256, but those that tell seconds."""
+    found = sorted(
+        p
+        for p in out.rglob("*")
+        if p.is_file() and "audits" not in p.parts and p.name != "timings.json"
+    )
+    return {
+        p.relative_to(out).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in found
+    }
+
+
+@pytest.fixture(scope="module")
+def whole(models, tmp_path_factory):
+    """An undisturbed build."""
+    path = configuration(tmp_path_factory.mktemp("whole") / "set", models)
+    assert main(["build", str(path)]) == 0
+    return path.parent / "out"
+
+
+def test_the_numbers_of_the_funnel_add_up(whole):
+    stages = read_manifest(whole, "package")["facts"]["funnel"]
+    assert [stage["step"] for stage in stages] == [
+        "all pairs",
+        "compose",
+        "generate",
+        "validate",
+        "distinct",
+    ]
+    everything, composed, generated, validated, distinct = stages
+    assert (
+        everything["compositions"],
+        composed["compositions"],
+        generated["images"],
+    ) == (9, 7, 70)
+    assert (
+        everything["compositions"] - sum(composed["fell"].values())
+        == composed["compositions"]
+    )
+    assert generated["images"] - sum(validated["fell"].values()) == validated["images"]
+    assert (
+        validated["images"] - sum(distinct["fell"].values()) == distinct["images"] > 0
+    )
+
+
+def test_the_package_is_a_dataset_in_the_columns_of_imagenet_ao(whole, tmp_path):
+    package = folder(whole, "package") / "noise"
+    rows = datasets.load_dataset(
+        str(package), "noise", cache_dir=str(tmp_path), split="ood"
+    )
+    mini = imagenet_ao.ImageNetAO(
+        config_name="mini", cache_dir=str(tmp_path / "mini")
+    ).info.features
+    drawn_alone = {"recipe"}  # of drawn sets: what an image is drawn by
+    assert list(rows.features) == [name for name in mini if name not in drawn_alone]
+    assert all(type(kind) is type(mini[name]) for name, kind in rows.features.items())
+    kept = {
+        row["image_id"]
+        for row in read_rows(folder(whole, "distinct") / "decisions.parquet")
+        if row["kept"]
+    }
+    assert set(rows["sample_id"]) == kept
+    facts = json.loads((package / "fingerprints.json").read_text())["noise"]["ood"]
+    assert facts == {"fingerprint": imagenet_ao.fingerprint(rows), "n": len(rows)}
+    row = rows[0]
+    attribute, name = (
+        rows.features["attribute"].int2str(row["attribute"]),
+        rows.features["object"].int2str(row["object"]),
+    )
+    assert row["composition"] == f"{attribute} {name}"
+    assert rows.features["object"].names == ["airliner", "banana", "time machine"]
+    for one in rows.remove_columns("image"):
+        name_of_one = rows.features["object"].int2str(one["object"])
+        wanted = imagenet_ao.OBJECTS.get(name_of_one, (None, None))
+        assert (one["wnid"], one["imagenet_label"]) == wanted, name_of_one
+    assert row["caption_count"] == 0
+    assert row["image"].size == (32, 32)
+    assert (
+        hashlib.sha256(
+            (folder(whole, "generate") / row["source"]).read_bytes()
+        ).hexdigest()
+        == row["sha256"]
+    )
+
+
+def test_the_card_tells_the_funnel_and_who_judged(whole):
+    package = folder(whole, "package") / "noise"
+    text = (package / "README.md").read_text()
+    n = read_manifest(whole, "package")["facts"]["images"]
+    assert f"{n} images of" in text
+    assert (
+        "| compose | 7 |  | 2 compositions: 2 seen: more than 0 captions of mine by words |"
+        in text
+    )
+    assert "| vlm | " in text
+    assert "No person judged these images." in text
+    assert "Only dual encoders judged" not in text
+    assert "StableDiffusionXLPipeline" in text
+    assert "not the published ImageNet-AO" in text
+    for picture in ("accepted", "rejected"):
+        assert ((package / "sheets" / f"{picture}.png").exists()) == (
+            f"sheets/{picture}.png" in text
+        )
+    manifests = json.loads((package / "build.json").read_text())
+    assert set(manifests) == {
+        "compose",
+        "generate",
+        "validate",
+        "distinct",
+        "readme_sha256",
+    }
+
+
+def test_the_runner_evaluates_the_package(whole, tmp_path):
+    package = folder(whole, "package") / "noise"
+    argv = [
+        "evaluate",
+        "mini",
+        "--dataset",
+        str(package),
+        "--config",
+        "noise",
+        "--out",
+        str(tmp_path / "r"),
+        "--cpu",
+    ]
+    assert main(argv) == 0
+    found = json.loads(next((tmp_path / "r").rglob("results.json")).read_text())
+    facts = json.loads((package / "fingerprints.json").read_text())["noise"]["ood"]
+    assert facts["fingerprint"] in json.dumps(found)
+
+
+def test_a_supervised_classifier_is_refused_where_an_object_is_no_imagenet_class(
+    whole, tmp_path, capsys
+):
+    from transformers import (
+        AutoImageProcessor,
+        ResNetConfig,
+        ResNetForImageClassification,
+    )
+
+    names = dict(
+        enumerate(
+            name
+            for name, _ in sorted(
+                imagenet_ao.OBJECTS.items(), key=lambda item: item[1][1]
+            )
+        )
+    )
+    sizes = {"embedding_size": 8, "hidden_sizes": [8, 8, 8, 8], "depths": [1, 1, 1, 1]}
+    model = ResNetForImageClassification(
+        ResNetConfig(**sizes, id2label=names, label2id={n: i for i, n in names.items()})
+    )
+    model.save_pretrained(tmp_path / "resnet")
+    settings = {
+        "image_processor_type": "ConvNextImageProcessor",
+        "size": {"shortest_edge": 32},
+    }
+    (tmp_path / "resnet" / "preprocessor_config.json").write_text(json.dumps(settings))
+    AutoImageProcessor.from_pretrained(tmp_path / "resnet", backend="pil")
+    package = folder(whole, "package") / "noise"
+    argv = [
+        "evaluate",
+        str(tmp_path / "resnet"),
+        "--dataset",
+        str(package),
+        "--config",
+        "noise",
+    ]
+    assert main([*argv, "--out", str(tmp_path / "r"), "--cpu"]) == 2
+    assert (
+        "1 objects without an ImageNet class, such as 'time machine'"
+        in capsys.readouterr().err
+    )
+
+
+def run_child(path, step, nth, moment):
+    code = CHILD.format(here=str(HERE))
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    return subprocess.run(
+        [sys.executable, "-c", code, str(path), step, str(nth), moment], env=environment
+    ).returncode
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_in_a_step_and_run_again_gives_the_same_bytes(
+    whole, models, tmp_path, step
+):
+    """At a moment drawn at random, before or after a file of the step is moved into place."""
+    draw = random.Random(f"{step} 1")
+    most = {"compose": 2, "generate": 60, "validate": 5, "distinct": 6, "package": 4}[
+        step
+    ]
+    nth, moment = draw.randint(1, most), draw.choice(["before", "after"])
+    path = configuration(tmp_path / "set", models)
+    assert run_child(path, step, nth, moment) == -signal.SIGKILL, (
+        f"not killed {moment} file {nth}"
+    )
+    out = path.parent / "out"
+    assert not (folder(out, step) / "manifest.json").exists() or moment == "after"
+    assert files(out) != files(whole)
+    assert main(["build", str(path)]) == 0
+    again, first = files(out), files(whole)
+    assert sorted(again) == sorted(first)
+    assert [name for name in first if again[name] != first[name]] == []
