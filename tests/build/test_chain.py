@@ -143,7 +143,7 @@ def test_what_is_no_file_in_a_manifests_place_is_one_line(config, capsys, kind):
         *(({"package": {"licence": text}}, "as the Hub spells it") for text in ("other: mine", "", "mit\nx: y")),
         ({"out": "captions.txt"}, "captions.txt is a file; name a folder"),
         ({"compose": {"attributes": None}}, "attributes is None"),
-        ({"compose": {"attributes": "folder"}}, "folder cannot be read"),
+        ({"compose": {"attributes": "folder"}}, "folder is a folder; name a file"),
         ({"compose": {"attributes": ["striped", "nonesuch"]}}, "the renderer can't draw 'nonesuch'"),
         ({"compose": {"exclude": "folder"}}, "is missing or no file"),
         ({"compose": {"corpora": [{"name": "../../x", "captions": ["captions.txt"]}]}}, "the corpus name '../../x'"),

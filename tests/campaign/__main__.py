@@ -21,6 +21,7 @@ os.environ.update(
     HF_EVALUATE_OFFLINE="1",
     TOKENIZERS_PARALLELISM="false",
     HF_HUB_DISABLE_PROGRESS_BARS="1",
+    HF_DATASETS_DISABLE_PROGRESS_BARS="1",
     PYTHONWARNINGS="ignore::DeprecationWarning",
 )
 ROOT = Path(__file__).resolve().parents[2]

@@ -88,7 +88,7 @@ RESULTS = (
                 "card-other.md",
                 text=True,
                 # A card without any text of the user's is a card, too.
-                without=["missing", "empty", "zeros", "zeros-within"],
+                without=["missing", "dangling", "empty", "zeros", "zeros-within"],
             ),
         ],
         ("card/README.md", "card/.eval_results/*", "card/*.parquet"),

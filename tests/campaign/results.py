@@ -98,7 +98,7 @@ def _split(value: Any, where: str, result: dict[str, Any]) -> Any:
             continue
         if key in COMPLAINTS and isinstance(one, list):
             result["complaints"] += [json.dumps(item, default=str) for item in one]
-        elif key in MARKS or (key == "bytes" and isinstance(one, bytes)):
+        elif key in MARKS or key.startswith("sha256"):
             result["marks"][f"{where}/{key}"] = _split(one, f"{where}/{key}", result)
         else:
             rest[key] = _split(one, f"{where}/{key}", result)

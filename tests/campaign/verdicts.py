@@ -18,7 +18,7 @@ LONGEST = 700  #: characters of a refusal
 #: What a line says that tells of trouble with a file.
 TROUBLE = re.compile(
     r"unreadable|damaged|skipped|left out|anew|computed again|can't|cannot|could not|no readable|"
-    r"missing|broken|ignored|differ|warning|altered|changed|not listed|unknown|of no known|"
+    r"missing|broken|ignored|differs|warning|altered|changed|not listed|unknown|of no known|"
     r"not read|no file",
     re.IGNORECASE,
 )
