@@ -66,7 +66,9 @@ def test_what_is_copied_alone_imports_nothing_of_the_library(path):
 
 
 def test_no_files_import_each_other_in_a_circle():
-    spec = importlib.util.spec_from_file_location("structure", ROOT / "benchmarks/structure.py")
+    spec = importlib.util.spec_from_file_location(
+        "structure", ROOT / "benchmarks/structure.py"
+    )
     structure = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(structure)
     paths = structure.sources(ROOT)

@@ -109,7 +109,7 @@ def _steps(config: Any, path: Path, out: Path, accelerator: Any) -> dict[str, _S
 
 def run(args: argparse.Namespace) -> None:
     """Run the steps and print what each found."""
-    from aobench.newset.config import read_config
+    from aobench.newset.configuration import read_config
     from aobench.processes import Together, end_processes, quiet_bars, start_processes
 
     alone = int(os.environ.get("WORLD_SIZE", "1")) == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import types
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -145,6 +144,12 @@ LISTS: dict[str, Any] = {"corpora": Corpus, "judges": Judge}
 LONGEST_TEXT = 20_000
 
 
+def config_of(given: Any, where: str) -> Config:
+    """A configuration from the mapping of its file. Raises UserError for an unknown or missing key."""
+    config: Config = _make(Config, given, where)
+    return config
+
+
 def _make(kind: Any, given: Any, where: str) -> Any:
     """A dataclass from a mapping; UserError for an unknown or missing key."""
     if not isinstance(given, dict):
@@ -241,33 +246,6 @@ def fits(value: Any, kind: Any) -> bool:
             and abs(value) < 1 << 63
         )
     return isinstance(value, kind)
-
-
-def read_config(path: Path, allow_code: Collection[str] = ()) -> Config:
-    """The configuration at ``path``; file names in it are relative to its folder.
-
-    Args:
-        path: a YAML file, read strictly; see `strict_yaml`.
-        allow_code: generators and judges ``module:Class`` that the user allows it to run.
-
-    Raises:
-        UserError: for anything wrong, and for a class that would run code unallowed.
-    """
-    from aobench.newset.checks import check_values
-    from aobench.newset.own_classes import refuse_code
-    from aobench.newset.strict_yaml import read_yaml
-
-    given = read_yaml(path)
-    if isinstance(given, dict):
-        given = {"distinct": {}, **given}
-    config: Config = _make(Config, given, str(path))
-    refuse_code(
-        [config.generate.generator, *(judge.kind for judge in config.validate.judges)],
-        allow_code,
-        str(path),
-    )
-    check_values(config, str(path))
-    return config
 
 
 def only_dual_encoders(options: Validate) -> bool:

@@ -15,7 +15,7 @@ import pytest
 from aobench.cli import main
 from aobench.errors import UserError
 from aobench.newset.compose import TABLE, balanced, image_seed
-from aobench.newset.config import read_config
+from aobench.newset.configuration import read_config
 from aobench.newset.generators import Task, make_generator
 from aobench.newset.manifests import folder, read_manifest, read_rows
 

@@ -267,7 +267,7 @@ def test_a_reference_is_found_beside_the_configuration(
 ):
     np = pytest.importorskip("numpy")
     from aobench.duplicates.step import placed
-    from aobench.newset.config import read_config
+    from aobench.newset.configuration import read_config
 
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     (config.parent / "laion").mkdir()

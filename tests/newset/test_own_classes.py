@@ -11,7 +11,7 @@ import yaml
 from aobench.cli import main
 from aobench.errors import UserError
 from aobench.newset import own_classes
-from aobench.newset.config import read_config
+from aobench.newset.configuration import read_config
 from aobench.newset.generators import find_generator, make_generator
 from aobench.newset.validate.judges import find_judge, make_judge
 

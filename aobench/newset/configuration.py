@@ -1,0 +1,34 @@
+"""Reading a build's configuration: the YAML, its keys, the code that it may name, and its values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from aobench.newset.checks import check_values
+from aobench.newset.config import Config, config_of
+from aobench.newset.own_classes import refuse_code
+from aobench.newset.strict_yaml import read_yaml
+
+
+def read_config(path: Path, allow_code: Collection[str] = ()) -> Config:
+    """The configuration at ``path``; file names in it are relative to its folder.
+
+    Args:
+        path: a YAML file, read strictly; see `strict_yaml`.
+        allow_code: generators and judges ``module:Class`` that the user allows it to run.
+
+    Raises:
+        UserError: for anything wrong, and for a class that would run code unallowed.
+    """
+    given = read_yaml(path)
+    if isinstance(given, dict):
+        given = {"distinct": {}, **given}
+    config = config_of(given, str(path))
+    refuse_code(
+        [config.generate.generator, *(judge.kind for judge in config.validate.judges)],
+        allow_code,
+        str(path),
+    )
+    check_values(config, str(path))
+    return config
