@@ -145,7 +145,7 @@ LONGEST_TEXT = 20_000
 
 
 def config_of(given: Any, where: str) -> Config:
-    """A configuration from the mapping of its file. Raises UserError for an unknown or missing key."""
+    """A configuration from its file's mapping; UserError for an unknown or missing key."""
     config: Config = _make(Config, given, where)
     return config
 

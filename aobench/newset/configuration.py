@@ -1,4 +1,4 @@
-"""Reading a build's configuration: the YAML, its keys, the code that it may name, and its values."""
+"""Reading a build's configuration: the YAML, its keys, the code that it names, its values."""
 
 from __future__ import annotations
 
