@@ -393,6 +393,8 @@ def _score(args: argparse.Namespace) -> None:
 
 
 def _prepare(args: argparse.Namespace) -> None:
+    from datasets.exceptions import DatasetGenerationError
+
     import imagenet_ao
 
     options = {"data_dir": args.data_dir} if args.data_dir else {}
@@ -401,6 +403,14 @@ def _prepare(args: argparse.Namespace) -> None:
         imagenet_ao.prepare(args.out, config=args.config, **options)
     except imagenet_ao.DatasetError as error:
         raise UserError(str(error)) from error
+    except DatasetGenerationError as error:
+        cause = error.__cause__
+        if not isinstance(cause, OSError) or cause.errno not in PLACE:
+            raise
+        raise UserError(
+            f"{args.out} could not be written: {cause.strerror}; free some space, or name another "
+            "place"
+        ) from error
     print(
         f"Written to {args.out}{os.sep}; load it with: datasets.load_dataset({str(args.out)!r}, "
         f"{args.config!r})"
@@ -457,6 +467,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     verb = own.get(args.verb) or args.room.run
     try:
+        _check_working_folder()
         verb(args)
     except UserError as error:
         return _refused(args.debug, str(error))
@@ -466,7 +477,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in PLACE:
             raise
-        name = str(error.filename or "")
+        name = str(error.filename2 or error.filename or "")  # of a copy where it goes
         where = f"{name if len(name) <= 300 else name[:300] + '...'}: " if name else ""
         return _refused(
             args.debug,
@@ -477,6 +488,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("imagenet-ao: interrupted; what was finished is kept", file=sys.stderr)
         return 130
     return 0
+
+
+def _check_working_folder() -> None:
+    """UserError where the folder that the process stands in is gone: no path can be found then."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UserError(
+            "the working folder does not exist any more: change to another with cd"
+        ) from None
 
 
 def _refused(debug: bool, message: str) -> int:
@@ -498,11 +519,16 @@ def command(argv: Sequence[str] | None = None) -> int:
 
     Threads of the process group now and then abort an orderly exit, so there the process ends here.
     """
+    if hasattr(
+        sys.stdout, "reconfigure"
+    ):  # a name that the terminal can't show is no error
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = main(argv)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    processes = os.environ.get("WORLD_SIZE", "")
+    if processes.isdecimal() and int(processes) > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

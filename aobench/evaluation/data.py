@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import read_json
+from aobench.files import FULL, read_json
 
 #: Columns of text, in which nothing may be null.
 TEXTS = ("sample_id", "composition", "sha256")
@@ -40,9 +40,11 @@ class Split:
     digests_of: str = (
         ""  #: what the column sha256 is of: ``file``, ``pixels``, or something else
     )
-    not_read: dict[str, Any] = field(
-        default_factory=dict
-    )  #: see ``imagenet_ao.label_report``
+    #: digest of the images' bytes, where the column sha256 is not of them, so that the fingerprint
+    #: doesn't tell one set's images from another's
+    content: str | None = None
+    #: images that the dataset leaves out, by reason: how many
+    not_read: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -80,20 +82,45 @@ def open_splits(
     ]
     if source.path:
         _check_facts(Path(source.path), source.config, splits, whole=limit is None)
-    elif (
-        source.data_dir and source.config == "v2"
-    ):  # other layouts have reports of their own
-        report = imagenet_ao.label_report(source.data_dir)
+    else:
+        not_read = _not_read(source)
         for split in splits:
-            split.not_read = {
-                "unknown_labels": report["unknown_labels"],
-                "left_out": report["left_out"],
-            }
+            split.not_read = not_read
     if not splits:
         raise UserError(
             f"the dataset has none of the splits {', '.join(wanted)}; it has {', '.join(loaded)}"
         )
     return splits
+
+
+def _not_read(source: Source) -> dict[str, int]:
+    """How many images and files of one's own the dataset leaves out, by reason.
+
+    Asked of the files, since the warning comes only where the dataset is not in the cache yet.
+    """
+    import imagenet_ao
+
+    if not source.data_dir:
+        return {}
+    if source.config == "folder":
+        from aobench.layouts.report import REASONS
+        from aobench.layouts.table import read_layout
+
+        names = ("layout", "attributes", "objects", "with_train")
+        options = {
+            name: source.options[name] for name in names if name in source.options
+        }
+        left_out = read_layout(source.data_dir, **options).report.left_out
+        return {REASONS[reason]: facts["count"] for reason, facts in left_out.items()}
+    report = imagenet_ao.label_report(source.data_dir)
+    unknown = sum(report["unknown_labels"].values())
+    return {
+        **({"images under unknown labels": unknown} if unknown else {}),
+        **{
+            imagenet_ao.LEFT_OUT[why]: len(names)
+            for why, names in report["left_out"].items()
+        },
+    }
 
 
 @contextlib.contextmanager
@@ -126,9 +153,24 @@ def bad_data_is_one_line(what: str) -> Iterator[None]:
         if not (isinstance(cause, bad_data) or script or connection):
             raise
         message = " ".join(str(cause).split()) or type(cause).__name__
-        raise UserError(
-            f"{what}: {message if message.isprintable() else ascii(message)[1:-1]}"
-        ) from error
+        message = message if message.isprintable() else ascii(message)[1:-1]
+        raise UserError(f"{what}: {message}{_mend_of(cause)}") from error
+
+
+def _mend_of(error: BaseException) -> str:
+    """What helps against a disk that is full, or a cache that can't be written."""
+    import datasets
+
+    cache = str(datasets.config.HF_DATASETS_CACHE)
+    if not isinstance(error, OSError):
+        return ""
+    if error.errno in FULL:
+        return (
+            f"; free some space there and in {cache}, or set HF_HOME to another folder"
+        )
+    if error.filename and f"{cache}/".startswith(f"{error.filename}/"):
+        return f"; the cache {cache} can't be written: set HF_HOME to another folder"
+    return ""
 
 
 def _load(source: Source, wanted: tuple[str, ...]) -> dict[str, Any]:
@@ -176,8 +218,6 @@ def _check_facts(folder: Path, config: str, splits: list[Split], whole: bool) ->
         split.digests_of = split.digests_of or (
             "file" if said.get("sha256") == "file" else ""
         )
-        if "fingerprint" in said:
-            _check_compositions(split)
 
 
 def _check_compositions(split: Split) -> None:
@@ -192,9 +232,8 @@ def _check_compositions(split: Split) -> None:
         if " ".join([*parts, split.object_names[thing]]) != text:
             raise UserError(
                 f"image {sample} of the split {split.name} is of the composition {text!r}, but its "
-                "attribute and "
-                f"object say {' '.join([*parts, split.object_names[thing]])!r}: the folder was "
-                "altered; make it anew"
+                f"attribute and object say {' '.join([*parts, split.object_names[thing]])!r}: "
+                "the dataset was altered, or its ids are of other names; make it anew"
             )
 
 
@@ -233,7 +272,8 @@ def _split(name: str, rows: Any, marks: Any, limit: int | None) -> Split:
     objects, object_names = _classes(
         name, "object", rows.features, table, may_lack=False
     )
-    return Split(
+    digests_of = _digests_of(rows)
+    split = Split(
         name=name,
         rows=rows,
         sample_ids=ids,
@@ -245,8 +285,11 @@ def _split(name: str, rows: Any, marks: Any, limit: int | None) -> Split:
         fingerprint=marks.fingerprint(rows),
         pixels=marks.pixel_digest(rows),
         left_out=total - len(rows),
-        digests_of=_digests_of(rows),
+        digests_of=digests_of,
+        content=None if digests_of else _digest_of_bytes(rows),
     )
+    _check_compositions(split)
+    return split
 
 
 def _column(split: str, rows: Any, column: str) -> list[Any]:
@@ -342,3 +385,18 @@ def _digests_of(rows: Any) -> str:
         except BadImageError:
             continue
     return ""
+
+
+def _digest_of_bytes(rows: Any) -> str:
+    """16 hex digits of the images' bytes, in the order of the rows; of one without any, nothing."""
+    from aobench.files import sha256_of
+    from aobench.images import BadImageError, image_data
+
+    def digests() -> Iterator[bytes]:
+        for row in rows.select_columns(["image"]):
+            try:
+                yield bytes.fromhex(sha256_of(image_data(row["image"])))
+            except BadImageError as error:
+                yield str(error).encode()
+
+    return sha256_of(list(digests()))[:16]

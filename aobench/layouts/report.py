@@ -16,6 +16,7 @@ EXAMPLES = 5
 #: Code of a reason -> what it says.
 REASONS = {
     "not_a_picture": "files that are no pictures by their ending",
+    "hidden": "hidden pictures",
     "no_label_folder": "pictures that stand in no label folder",
     "other_depth": "pictures at another depth of folders",
     "empty_folder": "folders without a picture",

@@ -26,8 +26,9 @@ IN_ORDER = "named, in ImageNet's order"
 #: Keys of results.json, each explained. Rows that differ in what is marked * are not comparable.
 RESULT_KEYS = {
     "model": "* id, kind, revision, processor, dtype, device of the model",
-    "dataset": "* name, config, limit (where --limit left images out) and, by split, fingerprint "
-               "and number of images; "
+    "dataset": "* name, config, limit (where --limit left images out), not_read (how many images "
+               "and files of one's own are left out, by reason) and, by split, fingerprint and "
+               "number of images; "
     "of a drawn set a digest of its pixels, too, which is noted and need not be the same",
     "templates": "* SHA-256 (16 digits) and number of the prompt templates",
     "candidates": "* by split: mode, SHA-256 (16 digits) and number of the candidates",
@@ -60,7 +61,9 @@ def provenance(
     """
     from dataclasses import asdict
 
-    short = {"limit": limit} if any(s.left_out for s in splits) else {}
+    short: dict[str, Any] = {"limit": limit} if any(s.left_out for s in splits) else {}
+    if not_read := next((s.not_read for s in splits if s.not_read), None):
+        short["not_read"] = not_read
 
     return {
         "model": asdict(model.info),
@@ -160,6 +163,9 @@ def _notes(name: str, predictions: Predictions, figures: dict[str, Any]) -> list
     made, notes = predictions.provenance, []
     if trial(made):
         notes.append(f"{name}: a {trial(made)}: not a result on the whole set.")
+    if not_read := made["dataset"].get("not_read"):
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in not_read.items())
+        notes.append(f"{name}: the dataset leaves out {counts}.")
     if chosen := chosen_settings(made):
         notes.append(f"{name} ran with {chosen}: it compares with results of the same options "
                      "only.")

@@ -20,7 +20,11 @@ from PIL import Image
 from .stock_build import command, make_builds
 
 HERE = Path(__file__).resolve().parent
-sys.path += [str(HERE.parent / "evaluation"), str(HERE.parent / "newset"), str(HERE.parent / "annotation")]
+sys.path += [
+    str(HERE.parent / "evaluation"),
+    str(HERE.parent / "newset"),
+    str(HERE.parent / "annotation"),
+]
 
 NOVEL = [
     ("wooden", "banana"),
