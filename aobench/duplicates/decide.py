@@ -22,7 +22,7 @@ import numpy as np
 from aobench.duplicates.hashes import (
     COLOUR,
     DISTANCE,
-    Looks,
+    ImageLooks,
     bits_apart,
     colours_apart,
     pairs_between,
@@ -41,7 +41,7 @@ Edges = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class NearThresholds:
     """Where near begins, and how wide the doubt around it is; a cosine of None decides nothing."""
 
     hash_distance: int = DISTANCE
@@ -87,7 +87,7 @@ def _cosine_level(cosine: np.ndarray, least: float | None, width: float) -> np.n
 
 
 @dataclass(frozen=True)
-class Chosen:
+class GreedyChoice:
     """For each image: ``partner``, the kept image before it that it is nearest to (-1: none),
     and their level.
     """
@@ -96,11 +96,11 @@ class Chosen:
     level: np.ndarray
 
 
-def greedy(
+def choose_greedily(
     count: int,
     candidates: np.ndarray,
     edges: Callable[[np.ndarray, np.ndarray], Iterator[Edges]],
-) -> Chosen:
+) -> GreedyChoice:
     """Go through ``candidates`` (sorted positions below ``count``) and remove what is NEAR to one
     kept before it.
 
@@ -142,11 +142,11 @@ def greedy(
                 )
                 kept[image] = level[image] < NEAR
         before = np.concatenate([before, rows[kept[rows]]])
-    return Chosen(partner, level)
+    return GreedyChoice(partner, level)
 
 
 def edges_of(
-    looks: Looks, vectors: np.ndarray | None, thresholds: Thresholds
+    looks: ImageLooks, vectors: np.ndarray | None, thresholds: NearThresholds
 ) -> Callable[[np.ndarray, np.ndarray], Iterator[Edges]]:
     """The pairs that ``greedy`` asks for, by hash and, where its threshold is set, by cosine."""
     bits, hue = (
@@ -168,7 +168,10 @@ def edges_of(
 
 
 def _cosine_edges(
-    vectors: np.ndarray, rows: np.ndarray, columns: np.ndarray, thresholds: Thresholds
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    thresholds: NearThresholds,
 ) -> Iterator[Edges]:
     """A float32 product finds the pairs, a float64 one decides: its value doesn't hang on how
     blocks were cut.
@@ -188,12 +191,12 @@ def _cosine_edges(
 
 
 @dataclass(frozen=True)
-class Measured:
+class ImageMeasures:
     """All that the decisions rest on; ``bad`` says which images could not be read. Positions are
     rows of the set.
     """
 
-    looks: Looks
+    looks: ImageLooks
     vectors: np.ndarray | None
     by_hash: tuple[np.ndarray, np.ndarray]
     in_set: Neighbours | None
@@ -202,7 +205,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class SetDecisions:
     """Per image: whether it is kept, why not, whether that is borderline, and its pair in the
     set.
     """
@@ -210,15 +213,15 @@ class Verdicts:
     kept: np.ndarray
     reason: list[str]
     borderline: np.ndarray
-    chosen: Chosen
+    chosen: GreedyChoice
 
 
-def judge(
+def decide_set(
     images: ImageSet,
-    measured: Measured,
-    thresholds: Thresholds,
+    measured: ImageMeasures,
+    thresholds: NearThresholds,
     place: Callable[[int], str],
-) -> Verdicts:
+) -> SetDecisions:
     """Decide on every image; ``place`` names the nearest reference of an image, for the reason."""
     count = len(images)
     reference = np.zeros(count, dtype=np.int64)
@@ -228,7 +231,9 @@ def judge(
     readable[list(measured.bad)] = False
     reference[~readable] = APART
     left = np.nonzero(readable & (reference < NEAR))[0]
-    chosen = greedy(count, left, edges_of(measured.looks, measured.vectors, thresholds))
+    chosen = choose_greedily(
+        count, left, edges_of(measured.looks, measured.vectors, thresholds)
+    )
     reason = [""] * count
     for row in np.nonzero(chosen.level >= NEAR)[0].tolist():
         reason[row] = f"near-duplicate of {images.ids[chosen.partner[row]]}"
@@ -240,13 +245,15 @@ def judge(
         (chosen.level == APART) & (reference == ALMOST)
     )
     borderline = np.where(reference >= NEAR, reference == NEAR, doubt) & readable
-    return Verdicts(np.array([not why for why in reason]), reason, borderline, chosen)
+    return SetDecisions(
+        np.array([not why for why in reason]), reason, borderline, chosen
+    )
 
 
-def table_of(
+def decisions_table(
     images: ImageSet,
-    measured: Measured,
-    verdicts: Verdicts,
+    measured: ImageMeasures,
+    verdicts: SetDecisions,
     references: Sequence[dict[str, Any] | None],
 ) -> pa.Table:
     """The decisions, one row an image in the set's order.
@@ -309,11 +316,11 @@ def table_of(
         "nearest_reference": list(references),
         "reference_cosine": finite(to_reference),
     }
-    schema = schema_of()
+    schema = decisions_schema()
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
-def schema_of() -> pa.Schema:
+def decisions_schema() -> pa.Schema:
     """Columns and types of decisions.parquet."""
     import pyarrow as pa
 

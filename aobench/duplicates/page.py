@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aobench.duplicates.decide import Thresholds
+from aobench.duplicates.decide import NearThresholds
 from aobench.duplicates.hashes import FAR
 from aobench.duplicates.images import ImageSet
 from aobench.files import write_in_one_move
@@ -38,7 +38,7 @@ def write_report(
     path: Path,
     images: ImageSet,
     decisions: pa.Table,
-    thresholds: Thresholds,
+    thresholds: NearThresholds,
     heading: dict[str, Any],
     most: int,
 ) -> None:
@@ -212,7 +212,9 @@ class _Pictures:
         return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
-def _histograms(rows: Sequence[Row], thresholds: Thresholds) -> list[dict[str, Any]]:
+def _histograms(
+    rows: Sequence[Row], thresholds: NearThresholds
+) -> list[dict[str, Any]]:
     """Nearest distances of the images, one plot a measure, those that were measured."""
     good = [row for row in rows if not row["reason"].startswith("unreadable")]
     bits = [

@@ -26,21 +26,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aobench.duplicates.approximate import open_index, recall, search_index
-from aobench.duplicates.decide import Measured, Thresholds, judge, table_of
+from aobench.duplicates.approximate import measure_recall, open_index, search_index
+from aobench.duplicates.decide import (
+    ImageMeasures,
+    NearThresholds,
+    decide_set,
+    decisions_table,
+)
 from aobench.duplicates.hashes import (
     COLOUR,
     DISTANCE,
     bits_apart,
     colours_apart,
-    look_at,
+    looks_of_set,
     nearest_by_hash,
 )
 from aobench.duplicates.images import ImageSet, open_set
-from aobench.duplicates.neighbours import Neighbours, inside, search
-from aobench.duplicates.optional import need
+from aobench.duplicates.neighbours import (
+    Neighbours,
+    neighbours_in_set,
+    search_reference,
+)
+from aobench.duplicates.optional import need_extra
 from aobench.duplicates.page import write_report
-from aobench.duplicates.reference import Shard, describe, open_reference
+from aobench.duplicates.reference import ReferenceShard, describe_rows, open_reference
 from aobench.errors import UserError
 from aobench.files import disk_full_is_one_line, write_in_one_move
 from aobench.models.weights import placed_model
@@ -64,7 +73,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class DistinctOptions:
+class DuplicateOptions:
     """What to compare with what, and where near begins.
 
     ``model``: a name that the runner takes, None to compare by hash alone. ``hash_distance``: bits
@@ -121,13 +130,13 @@ class DistinctOptions:
             )
 
     @property
-    def thresholds(self) -> Thresholds:
+    def thresholds(self) -> NearThresholds:
         """What ``decide`` takes."""
-        names = Thresholds.__dataclass_fields__
-        return Thresholds(**{name: getattr(self, name) for name in names})
+        names = NearThresholds.__dataclass_fields__
+        return NearThresholds(**{name: getattr(self, name) for name in names})
 
 
-def placed(options: DistinctOptions, config_path: Path) -> DistinctOptions:
+def placed(options: DuplicateOptions, config_path: Path) -> DuplicateOptions:
     """The options with what lies beside the configuration as absolute paths: model, index and
     reference.
     """
@@ -155,10 +164,10 @@ class _Clock:
         self.seconds[name], self.last = round(now - self.last, 3), now
 
 
-def run_distinct(
+def find_duplicates(
     images: Path,
     out: Path,
-    options: DistinctOptions,
+    options: DuplicateOptions,
     only: Collection[str] | None = None,
 ) -> Path:
     """Compare the images of the table ``images`` (``only``: those of these ids); returns ``out``,
@@ -171,7 +180,7 @@ def run_distinct(
     doesn't fit, before any long work where it can be known.
     """
     options.check()
-    need("imagehash")
+    need_extra("imagehash")
     clock, parts = _Clock(), out / "parts"
     found = open_set(images, only)
     shards = open_reference(options.reference)
@@ -181,10 +190,10 @@ def run_distinct(
     measured, made = _measure(found, shards, parts, options, clock)
     references = _references(shards, measured.reference, len(found))
     first = [row[0] if row else None for row in references]
-    verdicts = judge(
+    verdicts = decide_set(
         found, measured, options.thresholds, lambda row: _place(first[row])
     )
-    decisions = table_of(found, measured, verdicts, first)
+    decisions = decisions_table(found, measured, verdicts, first)
     clock.lap("decisions")
     _write_table(out / "decisions.parquet", decisions)
     _write_table(out / "neighbours.parquet", _neighbours(found, measured, references))
@@ -210,23 +219,23 @@ def run_distinct(
 
 def _measure(
     images: ImageSet,
-    shards: list[Shard],
+    shards: list[ReferenceShard],
     parts: Path,
-    options: DistinctOptions,
+    options: DuplicateOptions,
     clock: _Clock,
-) -> tuple[Measured, dict[str, Any]]:
+) -> tuple[ImageMeasures, dict[str, Any]]:
     """Hashes, embeddings and neighbours; with what made them, for the manifest."""
     made: dict[str, Any] = {"model": None, "index": None}
     model = None
     if options.model is not None:
-        from aobench.duplicates.embed import dimensions, embed_set, load_model
+        from aobench.duplicates.embed import embed_set, embedding_width, load_model
 
-        need("faiss")
+        need_extra("faiss")
         model = load_model(options.model)
         made["model"] = asdict(model.info)
-        open_reference(options.reference, dimensions(model))
+        open_reference(options.reference, embedding_width(model))
         clock.lap("model")
-    looks = look_at(images, parts)
+    looks = looks_of_set(images, parts)
     if len(looks.bad) == len(images):
         raise UserError(
             f"none of the {len(images):,} images can be read; the first {looks.bad[0]}"
@@ -235,34 +244,36 @@ def _measure(
     by_hash = nearest_by_hash(looks, good, options.colour)
     clock.lap("hashes")
     if model is None:
-        return Measured(looks, None, by_hash, None, None, looks.bad), made
+        return ImageMeasures(looks, None, by_hash, None, None, looks.bad), made
     vectors = embed_set(model, images, parts, options.batch_size).vectors
     clock.lap("embeddings")
-    in_set = inside(vectors, good, options.k)
+    in_set = neighbours_in_set(vectors, good, options.k)
     clock.lap("neighbours in the set")
     reference = (
         _in_reference(vectors, good, shards, parts, options, made) if shards else None
     )
     clock.lap("neighbours in the reference")
-    return Measured(looks, vectors, by_hash, in_set, reference, looks.bad), made
+    return ImageMeasures(looks, vectors, by_hash, in_set, reference, looks.bad), made
 
 
 def _in_reference(
     vectors: np.ndarray,
     good: np.ndarray,
-    shards: list[Shard],
+    shards: list[ReferenceShard],
     parts: Path,
-    options: DistinctOptions,
+    options: DuplicateOptions,
     made: dict[str, Any],
 ) -> Neighbours:
     """Neighbours of the whole set; an unreadable image has none."""
     known = vectors[good]
     if options.index is None:
-        found = search(known, shards, options.k, parts / "reference.safetensors")
+        found = search_reference(
+            known, shards, options.k, parts / "reference.safetensors"
+        )
     else:
         index = open_index(options.index, shards, parts)
         found = search_index(known, shards, index, options.k)
-        made["index"] = index.said | recall(known, shards, found)
+        made["index"] = index.said | measure_recall(known, shards, found)
     whole = {}
     for name, nothing in (("score", -np.inf), ("shard", -1), ("row", -1)):
         values = getattr(found, name)
@@ -272,7 +283,7 @@ def _in_reference(
 
 
 def _references(
-    shards: list[Shard], found: Neighbours | None, count: int
+    shards: list[ReferenceShard], found: Neighbours | None, count: int
 ) -> list[list[dict[str, Any]]]:
     """For each image its neighbours in the reference: file, row and what the metadata says."""
     if found is None:
@@ -281,7 +292,7 @@ def _references(
         [(int(s), int(r)) for s, r in zip(*row, strict=True) if r >= 0]
         for row in zip(found.shard, found.row, strict=True)
     ]
-    said = describe(shards, (pair for row in pairs for pair in row))
+    said = describe_rows(shards, (pair for row in pairs for pair in row))
     return [
         [
             {
@@ -295,7 +306,7 @@ def _references(
     ]
 
 
-def _local(shard: Shard, said: dict[str, str]) -> dict[str, str]:
+def _local(shard: ReferenceShard, said: dict[str, str]) -> dict[str, str]:
     """A path in the metadata counts from the metadata's folder."""
     if "path" in said and shard.metadata is not None:
         said = {**said, "path": str(shard.metadata.parent / said["path"])}
@@ -307,7 +318,7 @@ def _place(reference: dict[str, Any] | None) -> str:
 
 
 def _neighbours(
-    images: ImageSet, measured: Measured, references: list[list[dict[str, Any]]]
+    images: ImageSet, measured: ImageMeasures, references: list[list[dict[str, Any]]]
 ) -> pa.Table:
     """One row a neighbour: where it is ("set", with its id and hash, or "reference"), its rank
     from 1, its cosine.
@@ -384,8 +395,8 @@ def _write_table(path: Path, table: pa.Table) -> None:
 
 def _manifest(
     images: ImageSet,
-    shards: list[Shard],
-    options: DistinctOptions,
+    shards: list[ReferenceShard],
+    options: DuplicateOptions,
     decisions: pa.Table,
     made: dict[str, Any],
 ) -> dict[str, Any]:

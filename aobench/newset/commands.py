@@ -124,14 +124,14 @@ def run(args: argparse.Namespace) -> None:
 
 def _run(args: argparse.Namespace, config: Any, together: Any) -> None:
     from aobench.newset.checks import check_inputs
-    from aobench.newset.config import located
+    from aobench.newset.config import located_path
     from aobench.newset.manifests import refuse_stale
 
     if together.is_main_process:
         for name in args.allow_code:
             print(f"allowed code: imports {name} and runs it", flush=True)
     together.from_main(partial(check_inputs, config, args.config, args.steps))
-    out = located(args.config, config.out)
+    out = located_path(args.config, config.out)
     last = max(STEPS.index(name) for name in args.steps)
     for name, step in _steps(config, args.config, out, together).items():
         if name not in args.steps:
@@ -147,14 +147,14 @@ def _run(args: argparse.Namespace, config: Any, together: Any) -> None:
 
 def _run_step(name: str, step: _Step, out: Path, together: Any) -> None:
     """Run it unless it is done, and print what it found."""
-    from aobench.newset.manifests import is_done, read_manifest, sweep
+    from aobench.newset.manifests import is_done, read_manifest, remove_partial_files
 
     made = together.from_main(step.made_from)
     done = together.from_main(
         lambda: not step.always and is_done(out, name, made) and step.is_whole()
     )
     if not done and together.is_main_process:
-        sweep(out, name)
+        remove_partial_files(out, name)
     together.wait_for_everyone()  # all have looked before one writes
     if not done and (step.shared or together.is_main_process):
         step.run(made)
@@ -167,27 +167,27 @@ def _distinct(config: Any, path: Path, out: Path) -> None:
     """Compare what validate accepted; hashes, embeddings and neighbours of an earlier run are
     kept.
     """
-    from aobench.duplicates.step import placed, run_distinct
+    from aobench.duplicates.step import find_duplicates, placed
     from aobench.errors import UserError
     from aobench.newset import generate
-    from aobench.newset.manifests import folder, read_rows
+    from aobench.newset.manifests import read_rows, step_folder
     from aobench.newset.validate.step import TABLE
 
     accepted = {
         row["image_id"]
-        for row in read_rows(folder(out, "validate") / TABLE)
+        for row in read_rows(step_folder(out, "validate") / TABLE)
         if row["accepted"]
     }
     if not accepted:
         raise UserError(
-            f"validate accepted no image; {folder(out, 'validate') / TABLE} says why each fell"
+            f"validate accepted no image; {step_folder(out, 'validate') / TABLE} says why each fell"
         )
     generate.refuse_altered(out, accepted)
     images, options = (
-        folder(out, "generate") / generate.TABLE,
+        step_folder(out, "generate") / generate.TABLE,
         placed(config.distinct, path),
     )
-    run_distinct(images, folder(out, "distinct"), options, accepted)
+    find_duplicates(images, step_folder(out, "distinct"), options, accepted)
 
 
 def _composed(manifest: dict[str, Any]) -> list[str]:
@@ -240,10 +240,10 @@ def _compared(manifest: dict[str, Any]) -> list[str]:
 
 
 def _packaged(manifest: dict[str, Any], out: Path) -> list[str]:
-    from aobench.newset.manifests import folder
+    from aobench.newset.manifests import step_folder
 
     facts = manifest["facts"]
-    where = folder(out, "package")
+    where = step_folder(out, "package")
     text = (
         f"package: {facts['images']:,} images of {facts['compositions']:,} compositions"
     )

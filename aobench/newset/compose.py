@@ -21,19 +21,23 @@ from aobench.audit.vocabulary import vocabulary as vocabulary_of
 from aobench.errors import UserError
 from aobench.files import read_json, write_in_one_move
 from aobench.models.weights import placed_model, weights_mark
-from aobench.newset.balance import balanced
-from aobench.newset.config import Compose, Corpus, located
+from aobench.newset.balance import balanced_choice
+from aobench.newset.config import ComposeOptions, CorpusOptions, located_path
 from aobench.newset.exclusions import (
     SAME_WORD,
     SHADOWED,
-    label,
-    listed,
-    longer,
+    excluded_pairs,
+    longer_names,
     refuse_unfit,
     same_words,
-    shadowed,
+    shadowed_pairs,
 )
-from aobench.newset.manifests import digest, folder, write_manifest, write_table
+from aobench.newset.manifests import (
+    step_folder,
+    table_digest,
+    write_manifest,
+    write_table,
+)
 
 __all__ = ["TABLE", "balanced", "image_seed", "label", "made_from", "run"]
 
@@ -57,11 +61,11 @@ def names_of(
                     "quote them"
                 )
         return tuple(name.strip() for name in given)
-    return read_names(located(config_path, str(given)))
+    return read_names(located_path(config_path, str(given)))
 
 
 def made_from(
-    options: Compose, seed: int, out: Path, config_path: Path
+    options: ComposeOptions, seed: int, out: Path, config_path: Path
 ) -> dict[str, Any]:
     """What decides the step: options, the contents of what they name, and the weights of the
     language model.
@@ -74,17 +78,20 @@ def made_from(
     }
     digests = _digests(
         [path for paths in captions.values() for path in paths],
-        folder(out, "compose") / DIGESTS,
+        step_folder(out, "compose") / DIGESTS,
     )
     for corpus in options.corpora:
         if corpus.audit:
-            path = located(config_path, corpus.audit) / f"counts-{corpus.rule}.parquet"
+            path = (
+                located_path(config_path, corpus.audit)
+                / f"counts-{corpus.rule}.parquet"
+            )
             if not path.exists():
                 raise UserError(
                     f"corpus {corpus.name!r}: {path} is missing; make it with: imagenet-ao audit "
                     "... --out"
                 )
-            marks[corpus.name] = digest(path)
+            marks[corpus.name] = table_digest(path)
         else:
             marks[corpus.name] = [
                 [path.rsplit("/", 1)[-1], digests[path]]
@@ -92,12 +99,12 @@ def made_from(
             ]
     for name in (options.attributes, options.objects, options.exclude):
         if isinstance(name, str) and name != "published":
-            path = located(config_path, name)
+            path = located_path(config_path, name)
             if not path.is_file():
                 raise UserError(
                     f"{path} is missing or no file, which the configuration names"
                 )
-            marks[name] = digest(path)
+            marks[name] = table_digest(path)
     found = {"options": dataclasses.asdict(options), "seed": seed, "inputs": marks}
     if options.plausibility:
         found["weights"] = weights_mark(
@@ -132,7 +139,7 @@ def _digests(paths: list[str], kept_at: Path) -> dict[str, str]:
             path
         ).stat()  # a file that moved along with its folder has all of these still
         state = f"{Path(path).name} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns}"
-        now[state] = found[path] = known.get(state) or digest(Path(path))
+        now[state] = found[path] = known.get(state) or table_digest(Path(path))
     if now != known:
         kept_at.parent.mkdir(parents=True, exist_ok=True)
         write_in_one_move(kept_at, json.dumps(now).encode())
@@ -140,7 +147,11 @@ def _digests(paths: list[str], kept_at: Path) -> dict[str, str]:
 
 
 def run(
-    options: Compose, seed: int, out: Path, config_path: Path, made: Mapping[str, Any]
+    options: ComposeOptions,
+    seed: int,
+    out: Path,
+    config_path: Path,
+    made: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Write compositions.parquet: one row a pair, ``kept`` and ``reason``, and its count in each
     corpus.
@@ -153,17 +164,17 @@ def run(
     objects = names_of(options.objects, tuple(imagenet_ao.OBJECTS), config_path)
     vocabulary = Vocabulary(attributes, objects)
     refuse_unfit(vocabulary)
-    where = folder(out, "compose")
+    where = step_folder(out, "compose")
     reasons = np.full(vocabulary.shape, "", dtype=object)
     _mark(reasons, same_words(vocabulary), SAME_WORD)
     if options.exclude is not None:
-        for (a, o), why in listed(
-            located(config_path, options.exclude), vocabulary
+        for (a, o), why in excluded_pairs(
+            located_path(config_path, options.exclude), vocabulary
         ).items():
             reasons[a, o] = reasons[a, o] or f"listed: {why}"
     counts, corpora = _seen(options, vocabulary, reasons, where, config_path)
     scores = _plausible(options, vocabulary, reasons, config_path)
-    kept = balanced(
+    kept = balanced_choice(
         reasons == "", options.count, options.per_attribute, options.per_object, seed
     )
     _mark(
@@ -212,7 +223,7 @@ def run(
 
 
 def _seen(
-    options: Compose,
+    options: ComposeOptions,
     vocabulary: Vocabulary,
     reasons: np.ndarray,
     where: Path,
@@ -230,7 +241,7 @@ def _seen(
         corpora[corpus.name] = _corpus_facts(found, corpus)
         why = f"seen: more than {corpus.threshold} captions of {corpus.name} by {corpus.rule}"
         _mark(reasons, matrix > corpus.threshold, why)
-    _mark(reasons, shadowed(vocabulary, searched), SHADOWED)
+    _mark(reasons, shadowed_pairs(vocabulary, searched), SHADOWED)
     return counts, corpora
 
 
@@ -243,13 +254,13 @@ def _spread(counts: np.ndarray) -> dict[str, int]:
 
 
 def _audit(
-    corpus: Corpus, vocabulary: Vocabulary, where: Path, config_path: Path
+    corpus: CorpusOptions, vocabulary: Vocabulary, where: Path, config_path: Path
 ) -> Audit:
     from aobench.audit.api import audit
     from aobench.audit.output import load
 
     if corpus.audit:
-        return load(located(config_path, corpus.audit))
+        return load(located_path(config_path, corpus.audit))
     paths, place = _paths(corpus, config_path), where / "audits" / corpus.name
     try:
         return audit(paths, place, rules=(corpus.rule,), vocabulary=vocabulary)
@@ -257,14 +268,15 @@ def _audit(
         raise UserError(f"the corpus {corpus.name!r}: {error}") from error
 
 
-def _paths(corpus: Corpus, config_path: Path) -> list[str]:
+def _paths(corpus: CorpusOptions, config_path: Path) -> list[str]:
     return [
-        p if is_remote(p) else str(located(config_path, p)) for p in corpus.captions
+        p if is_remote(p) else str(located_path(config_path, p))
+        for p in corpus.captions
     ]
 
 
 def _aligned(
-    found: Audit, corpus: Corpus, vocabulary: Vocabulary, looked_for: Vocabulary
+    found: Audit, corpus: CorpusOptions, vocabulary: Vocabulary, looked_for: Vocabulary
 ) -> np.ndarray:
     """The corpus' matrix in the order of the vocabulary. UserError for a name that the audit didn't
     look for.
@@ -298,7 +310,7 @@ def _aligned(
                 f"({len(unknown)} such); "
                 "audit again with the same lists: imagenet-ao audit --attributes ... --objects ..."
             )
-        more = longer(wanted, forms, has, theirs)
+        more = longer_names(wanted, forms, has, theirs)
         places.append(
             [[at[name], *others] for name, others in zip(wanted, more, strict=True)]
         )
@@ -308,7 +320,7 @@ def _aligned(
     return np.stack([by_attribute[:, columns].sum(1) for columns in places[1]], axis=1)
 
 
-def _corpus_facts(found: Audit, corpus: Corpus) -> dict[str, Any]:
+def _corpus_facts(found: Audit, corpus: CorpusOptions) -> dict[str, Any]:
     """Captions scanned, and for a sample the largest share that a composition not seen may still
     have.
     """
@@ -333,7 +345,10 @@ def _corpus_facts(found: Audit, corpus: Corpus) -> dict[str, Any]:
 
 
 def _plausible(
-    options: Compose, vocabulary: Vocabulary, reasons: np.ndarray, config_path: Path
+    options: ComposeOptions,
+    vocabulary: Vocabulary,
+    reasons: np.ndarray,
+    config_path: Path,
 ) -> dict[tuple[int, int], float]:
     """Scores of the compositions still in, and the reason of those below the least."""
     if options.plausibility is None:

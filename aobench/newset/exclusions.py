@@ -27,7 +27,7 @@ COLUMNS = ("attribute", "object")
 LONGEST = 200
 
 
-def label(attribute: str, name: str) -> str:
+def composition_label(attribute: str, name: str) -> str:
     """The folder of a composition's images, and the first part of their ids."""
     return f"{attribute}__{name}".replace(" ", "_")
 
@@ -39,7 +39,7 @@ def refuse_unfit(vocabulary: Vocabulary) -> None:
     seen: dict[str, tuple[str, str]] = {}
     for attribute in vocabulary.attributes:
         for name in vocabulary.objects:
-            text = label(attribute, name)
+            text = composition_label(attribute, name)
             if (
                 not text.isprintable()
                 or set(text) & {"/", "\\"}
@@ -69,7 +69,9 @@ def same_words(vocabulary: Vocabulary) -> np.ndarray:
     return np.array([[bool(a & o) for o in second] for a in first])
 
 
-def shadowed(vocabulary: Vocabulary, searched: Iterable[Vocabulary]) -> np.ndarray:
+def shadowed_pairs(
+    vocabulary: Vocabulary, searched: Iterable[Vocabulary]
+) -> np.ndarray:
     """Compositions whose words, attribute and then object, in any of their forms, stand together in
     another name.
 
@@ -97,7 +99,7 @@ def shadowed(vocabulary: Vocabulary, searched: Iterable[Vocabulary]) -> np.ndarr
     return found
 
 
-def longer(
+def longer_names(
     names: Sequence[str],
     forms: Sequence[Forms],
     searched: Sequence[str],
@@ -133,7 +135,7 @@ def _by_form(every: Iterable[Forms]) -> dict[tuple[str, ...], list[int]]:
     return found
 
 
-def listed(path: Path, vocabulary: Vocabulary) -> dict[tuple[int, int], str]:
+def excluded_pairs(path: Path, vocabulary: Vocabulary) -> dict[tuple[int, int], str]:
     """The explicit exclusions: a CSV with the columns attribute, object, reason; an empty field
     means every one.
     """

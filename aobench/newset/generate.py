@@ -19,18 +19,24 @@ from aobench.files import read_json, write_in_one_move
 from aobench.images import BadImageError, read_upright
 from aobench.models.weights import placed_model, weights_mark
 from aobench.newset.compose import TABLE as COMPOSITIONS
-from aobench.newset.compose import image_seed, label
-from aobench.newset.config import Generate
-from aobench.newset.generators import KINDS, Made, Task, find_generator, make_generator
+from aobench.newset.compose import composition_label, image_seed
+from aobench.newset.config import GenerateOptions
+from aobench.newset.generators import (
+    KINDS,
+    GeneratedImage,
+    ImageTask,
+    find_generator,
+    make_generator,
+)
 from aobench.newset.manifests import (
-    changes,
-    digest,
-    folder,
+    changed_parts,
     read_rows,
+    step_folder,
+    table_digest,
     write_manifest,
     write_table,
 )
-from aobench.newset.own_classes import naming
+from aobench.newset.own_classes import naming_class
 from aobench.newset.pictures_option import pictures_mark, with_pictures
 
 TABLE = "images.parquet"
@@ -54,7 +60,7 @@ SCHEMA = [
 
 
 def made_from(
-    options: Generate, seed: int, out: Path, config_path: Path
+    options: GenerateOptions, seed: int, out: Path, config_path: Path
 ) -> dict[str, Any]:
     """What decides the step."""
     return {
@@ -62,11 +68,11 @@ def made_from(
         "seed": seed,
         **_weights(options, config_path),
         **_pictures(options, config_path),
-        "compositions": digest(folder(out, "compose") / COMPOSITIONS),
+        "compositions": table_digest(step_folder(out, "compose") / COMPOSITIONS),
     }
 
 
-def _weights(options: Generate, config_path: Path) -> dict[str, str]:
+def _weights(options: GenerateOptions, config_path: Path) -> dict[str, str]:
     """The mark of the model's weights; nothing where images are drawn by program."""
     model, revision = (
         placed_model(config_path, options.model),
@@ -80,7 +86,7 @@ def _weights(options: Generate, config_path: Path) -> dict[str, str]:
     }
 
 
-def _pictures(options: Generate, config_path: Path) -> dict[str, str]:
+def _pictures(options: GenerateOptions, config_path: Path) -> dict[str, str]:
     """The mark of the user's own pictures, where they are drawn."""
     mark = pictures_mark(
         partial(find_generator, options.generator), options.options, config_path
@@ -90,13 +96,13 @@ def _pictures(options: Generate, config_path: Path) -> dict[str, str]:
 
 def is_whole(out: Path) -> bool:
     """Whether every image of the table is there, as it was made."""
-    where = folder(out, "generate")
+    where = step_folder(out, "generate")
     return all(_is_as_made(where, row) for row in read_rows(where / TABLE))
 
 
 def refuse_altered(out: Path, ids: Collection[str]) -> None:
     """UserError where an image of these ids is gone or no longer as it was made."""
-    where = folder(out, "generate")
+    where = step_folder(out, "generate")
     for row in read_rows(where / TABLE):
         if row["image_id"] in ids and not _is_as_made(where, row):
             raise UserError(
@@ -107,16 +113,18 @@ def refuse_altered(out: Path, ids: Collection[str]) -> None:
 
 
 def _is_as_made(where: Path, row: Mapping[str, Any]) -> bool:
-    return (where / row["file"]).is_file() and digest(where / row["file"]) == row[
+    return (where / row["file"]).is_file() and table_digest(where / row["file"]) == row[
         "sha256"
     ]
 
 
-def tasks_of(options: Generate, seed: int, out: Path) -> list[Task]:
+def tasks_of(options: GenerateOptions, seed: int, out: Path) -> list[ImageTask]:
     """Every image that the step makes, in order."""
     tasks = []
     kept = [
-        row for row in read_rows(folder(out, "compose") / COMPOSITIONS) if row["kept"]
+        row
+        for row in read_rows(step_folder(out, "compose") / COMPOSITIONS)
+        if row["kept"]
     ]
     if len(kept) * options.images > MOST_IMAGES:
         raise UserError(
@@ -132,8 +140,8 @@ def tasks_of(options: Generate, seed: int, out: Path) -> list[Task]:
                 "{object}", name
             )
             tasks.append(
-                Task(
-                    f"{label(attribute, name)}/{index}",
+                ImageTask(
+                    f"{composition_label(attribute, name)}/{index}",
                     attribute,
                     name,
                     index,
@@ -145,7 +153,7 @@ def tasks_of(options: Generate, seed: int, out: Path) -> list[Task]:
 
 
 def run(
-    options: Generate,
+    options: GenerateOptions,
     seed: int,
     out: Path,
     config_path: Path,
@@ -158,11 +166,11 @@ def run(
     Batches are dealt to the processes of ``accelerator``; its main process writes the table.
     ``made``: what `made_from` gave before the work.
     """
-    where = folder(out, "generate")
+    where = step_folder(out, "generate")
     tasks = tasks_of(options, seed, out)
     if not tasks:
         raise UserError(
-            f"no composition is kept: {folder(out, 'compose') / COMPOSITIONS} says why each fell"
+            f"no composition is kept: {step_folder(out, 'compose') / COMPOSITIONS} says why each fell"
         )
     _same_recipe(made, where)
     size = options.batch_size
@@ -180,7 +188,7 @@ def run(
     )
     mine = waiting[accelerator.process_index :: accelerator.num_processes]
     for batch in tqdm(mine, desc="generate", unit="batch", disable=None):
-        with naming(f"the generator {options.generator!r}"):
+        with naming_class(f"the generator {options.generator!r}"):
             drawn = generator(batch)
         _write_images(_one_each(drawn, batch, options.generator), missing, where)
     accelerator.wait_for_everyone()
@@ -226,7 +234,7 @@ def _same_recipe(made: Mapping[str, Any], where: Path) -> None:
         raise UserError(
             f"{error}; delete {where}, whose images nobody can vouch for"
         ) from error
-    different = changes(then, given)
+    different = changed_parts(then, given)
     if different:
         raise UserError(
             f"{where} holds images made with {' and '.join(different)}; delete that folder, change "
@@ -235,7 +243,7 @@ def _same_recipe(made: Mapping[str, Any], where: Path) -> None:
         )
 
 
-def _missing(where: Path, tasks: Sequence[Task]) -> set[str]:
+def _missing(where: Path, tasks: Sequence[ImageTask]) -> set[str]:
     """Ids of the images that are not there as they were made: by the table's SHA-256, or else by
     what the PNG says.
     """
@@ -244,7 +252,7 @@ def _missing(where: Path, tasks: Sequence[Task]) -> set[str]:
     except UserError:  # there is no table yet, or it is damaged and written anew
         rows = {}
 
-    def whole(task: Task) -> bool:
+    def whole(task: ImageTask) -> bool:
         row = rows.get(task.image_id)
         if row and (row["prompt"], row["seed"]) == (task.prompt, task.seed):
             return _is_as_made(where, row)
@@ -253,7 +261,7 @@ def _missing(where: Path, tasks: Sequence[Task]) -> set[str]:
     return {task.image_id for task in tasks if not whole(task)}
 
 
-def _says(where: Path, task: Task) -> bool:
+def _says(where: Path, task: ImageTask) -> bool:
     """Whether the file is a whole PNG that says this prompt and seed."""
     try:
         said = read_upright(_path(where, task), ("PNG",)).info
@@ -262,11 +270,13 @@ def _says(where: Path, task: Task) -> bool:
     return said.get("prompt") == task.prompt and said.get("seed") == str(task.seed)
 
 
-def _path(where: Path, task: Task) -> Path:
+def _path(where: Path, task: ImageTask) -> Path:
     return where / "images" / f"{task.image_id}.png"
 
 
-def _one_each(drawn: Any, batch: list[Task], name: str) -> list[tuple[Task, Made]]:
+def _one_each(
+    drawn: Any, batch: list[ImageTask], name: str
+) -> list[tuple[ImageTask, GeneratedImage]]:
     """Each task with its image. UserError where a generator of one's own gave anything else."""
     from PIL import Image
 
@@ -281,7 +291,9 @@ def _one_each(drawn: Any, batch: list[Task], name: str) -> list[tuple[Task, Made
             "a task"
         )
     for one in drawn:
-        if not isinstance(one, Made) or not isinstance(one.image, Image.Image):
+        if not isinstance(one, GeneratedImage) or not isinstance(
+            one.image, Image.Image
+        ):
             raise UserError(
                 f"the generator {name!r} gave {type(one).__name__}; it is to give Made(a PIL image)"
             )
@@ -289,7 +301,9 @@ def _one_each(drawn: Any, batch: list[Task], name: str) -> list[tuple[Task, Made
 
 
 def _write_images(
-    drawn: Sequence[tuple[Task, Made]], missing: Collection[str], where: Path
+    drawn: Sequence[tuple[ImageTask, GeneratedImage]],
+    missing: Collection[str],
+    where: Path,
 ) -> None:
     for task, one in drawn:
         path = _path(where, task)
@@ -298,7 +312,7 @@ def _write_images(
             write_in_one_move(path, _png(task, one))
 
 
-def _png(task: Task, made: Made) -> bytes:
+def _png(task: ImageTask, made: GeneratedImage) -> bytes:
     """The image as PNG, which itself says its prompt, its seed, whether it was flagged, and its
     fault.
     """
@@ -314,7 +328,7 @@ def _png(task: Task, made: Made) -> bytes:
     return stream.getvalue()
 
 
-def _row(where: Path, task: Task) -> dict[str, Any]:
+def _row(where: Path, task: ImageTask) -> dict[str, Any]:
     path = _path(where, task)
     try:
         image = read_upright(path, ("PNG",))
@@ -329,7 +343,7 @@ def _row(where: Path, task: Task) -> dict[str, Any]:
     return {
         **dataclasses.asdict(task),
         "file": path.relative_to(where).as_posix(),
-        "sha256": digest(path),
+        "sha256": table_digest(path),
         "width": image.width,
         "height": image.height,
         **about,

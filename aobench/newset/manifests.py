@@ -37,12 +37,12 @@ PACKAGES = (
 )
 
 
-def folder(out: Path, step: str) -> Path:
+def step_folder(out: Path, step: str) -> Path:
     """``out``/1-compose and so on."""
     return out / f"{STEPS.index(step) + 1}-{step}"
 
 
-def digest(path: Path) -> str:
+def table_digest(path: Path) -> str:
     """SHA-256 of a file. UserError where it is missing, or no regular file that can be read."""
     if not path.exists():
         raise UserError(
@@ -51,7 +51,7 @@ def digest(path: Path) -> str:
     return sha256_of(path)
 
 
-def versions() -> dict[str, str | None]:
+def package_versions() -> dict[str, str | None]:
     """Of the packages that a step's result may depend on."""
     found: dict[str, str | None] = {}
     for name in PACKAGES:
@@ -62,16 +62,16 @@ def versions() -> dict[str, str | None]:
     return found
 
 
-def sweep(out: Path, step: str) -> None:
+def remove_partial_files(out: Path, step: str) -> None:
     """Remove what a killed run was writing when it died."""
-    for path in folder(out, step).rglob(".*.part"):
+    for path in step_folder(out, step).rglob(".*.part"):
         if path.is_file():
             path.unlink()
 
 
 def read_manifest(out: Path, step: str) -> dict[str, Any] | None:
     """The manifest of a finished step, or None. UserError where it can't be read."""
-    path = folder(out, step) / MANIFEST
+    path = step_folder(out, step) / MANIFEST
     if not path.is_symlink() and not path.exists():
         return None
     again = (
@@ -102,13 +102,15 @@ def write_manifest(
     """The last file of a step: what it was made from, the SHA-256 of what it made, and what it
     found.
     """
-    where = folder(out, step)
+    where = step_folder(out, step)
     content = {
         "step": step,
         "made_from": dict(made_from),
-        "files": {path.relative_to(where).as_posix(): digest(path) for path in files},
+        "files": {
+            path.relative_to(where).as_posix(): table_digest(path) for path in files
+        },
         "facts": dict(facts),
-        "versions": versions(),
+        "versions": package_versions(),
     }
     write_in_one_move(where / MANIFEST, manifest_bytes(content))
 
@@ -120,22 +122,26 @@ def is_done(out: Path, step: str, made_from: Mapping[str, Any]) -> bool:
     manifest = read_manifest(out, step)
     return (
         manifest is not None
-        and not changes(manifest["made_from"], made_from)
+        and not changed_parts(manifest["made_from"], made_from)
         and not _altered(out, step, manifest)
     )
 
 
 def _altered(out: Path, step: str, manifest: Mapping[str, Any]) -> Path | None:
     """A file of the step that is gone or no longer as the step left it."""
-    where = folder(out, step)
+    where = step_folder(out, step)
     paths = ((where / name, mark) for name, mark in manifest.get("files", {}).items())
     return next(
-        (path for path, mark in paths if not path.exists() or digest(path) != mark),
+        (
+            path
+            for path, mark in paths
+            if not path.exists() or table_digest(path) != mark
+        ),
         None,
     )
 
 
-def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def changed_parts(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What a step was made from that is otherwise now, in words.
 
     Weights that can't be identified, for instance on a machine that lacks the model, are taken to
@@ -177,7 +183,7 @@ def refuse_stale(
     Where its inputs are not on this machine, its ``options`` are compared.
     """
     manifest = read_manifest(out, step)
-    where, again = folder(out, step), f"run it again: --steps {step}, or all steps"
+    where, again = step_folder(out, step), f"run it again: --steps {step}, or all steps"
     if manifest is None:
         raise UserError(
             f"{where} is not finished; run that step first: imagenet-ao build CONFIG --steps {step}"
@@ -191,7 +197,7 @@ def refuse_stale(
         now = made_from()
     except UserError:
         now, then = options, {key: then.get(key) for key in options}
-    different = changes(then, now)
+    different = changed_parts(then, now)
     if different:
         raise UserError(f"{where} is of {' and '.join(different)}; {again}")
     altered = _altered(out, step, manifest)

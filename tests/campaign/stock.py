@@ -341,10 +341,10 @@ def _verdicts() -> None:
     """A table of images to judge, with its pictures, and two files of verdicts by two people."""
     from annotation_tools import make_set
 
-    from aobench.annotation.images import read_images
-    from aobench.annotation.verdict_store import open_store
+    from aobench.annotation.images import read_images_to_judge
+    from aobench.annotation.verdict_file import open_store
 
-    images = read_images(make_set(Path("judged"), 12))
+    images = read_images_to_judge(make_set(Path("judged"), 12))
     for name, step in (("verdicts", 3), ("verdicts-other", 4)):
         with open_store(Path(f"judged/{name}.sqlite"), images, 0, 0.2) as store:
             for who, first in (("ann", 0), ("bob", 1)):

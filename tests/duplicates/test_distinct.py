@@ -22,9 +22,9 @@ pytest.importorskip("imagehash", reason="the extra 'distinct' is not installed")
 
 from aobench.duplicates import approximate, decide, hashes, neighbours, reference
 from aobench.duplicates import optional as extra
-from aobench.duplicates.decide import Thresholds, greedy
+from aobench.duplicates.decide import NearThresholds, choose_greedily
 from aobench.duplicates.images import open_set
-from aobench.duplicates.step import DistinctOptions, run_distinct
+from aobench.duplicates.step import DuplicateOptions, find_duplicates
 from aobench.errors import UserError
 from aobench.mini.render import ATTRIBUTES, render
 
@@ -124,7 +124,7 @@ def test_neighbours_are_those_of_brute_force(tmp_path):
     queries[:8] = unit(corpus[12_345:12_353])
     cut = [0, 30_000, 30_001, 64_000, 100_000]
     shards(tmp_path, [corpus[a:b] for a, b in itertools.pairwise(cut)])
-    found = neighbours.search(
+    found = neighbours.search_reference(
         queries, reference.open_reference([str(tmp_path)], 512), 10
     )
     score, rows = brute(queries, corpus, 10)
@@ -147,14 +147,16 @@ def test_of_equal_vectors_the_lowest_row_is_named_however_many_there_are(tmp_pat
     queries = np.concatenate(
         [unit(corpus[many[:1]]), unit(draw.standard_normal((3, 32)))]
     ).astype(np.float32)
-    found = neighbours.search(queries, reference.open_reference([str(tmp_path)]), 12)
+    found = neighbours.search_reference(
+        queries, reference.open_reference([str(tmp_path)]), 12
+    )
     assert (np.array(cut)[found.shard] + found.row)[0].tolist() == many[:12].tolist()
     np.testing.assert_allclose(found.score, brute(queries, corpus, 12)[0], atol=1e-7)
 
 
 def test_fewer_references_than_k_leave_empty_places(tmp_path):
     shards(tmp_path, [np.eye(3, dtype=np.float16), np.empty((0, 3), dtype=np.float16)])
-    found = neighbours.search(
+    found = neighbours.search_reference(
         np.eye(3, dtype=np.float32), reference.open_reference([str(tmp_path)]), 5
     )
     assert found.row[:, 0].tolist() == [0, 1, 2]
@@ -166,7 +168,7 @@ def test_inside_a_set_an_image_is_not_its_own_neighbour():
     vectors = unit(draw.standard_normal((300, 16))).astype(np.float32)
     vectors[50:90] = vectors[40]  # more equal ones than neighbours are asked for
     good = np.delete(np.arange(300), [7])
-    found = neighbours.inside(vectors, good, 4)
+    found = neighbours.neighbours_in_set(vectors, good, 4)
     assert (found.row[7] == -1).all(), "an unreadable image has neighbours"
     assert not (found.row == np.arange(300)[:, None]).any()
     assert found.row[40].tolist() == [50, 51, 52, 53]
@@ -199,9 +201,9 @@ def test_an_index_proposes_and_its_recall_is_measured(spec, tmp_path):
         faiss.write_index(own, spec)
     index = approximate.open_index(spec, opened, tmp_path)
     found = approximate.search_index(queries, opened, index, 5)
-    said = approximate.recall(queries, opened, found)
+    said = approximate.measure_recall(queries, opened, found)
     assert said["recall_at_1"] >= (0.7 if "PQ" in spec else 1.0), said
-    exact = neighbours.search(queries, opened, 5)
+    exact = neighbours.search_reference(queries, opened, 5)
     same = (found.row[:, 0] == exact.row[:, 0]) & (
         found.shard[:, 0] == exact.shard[:, 0]
     )
@@ -283,7 +285,7 @@ def test_a_reference_that_does_not_fit_is_refused_in_one_line(name, tmp_path):
     make, message = REFUSED[name]
     make(tmp_path)
     with pytest.raises(UserError, match=message) as refused:
-        neighbours.search(
+        neighbours.search_reference(
             np.eye(4, dtype=np.float32), reference.open_reference([str(tmp_path)], 4), 2
         )
     assert "\n" not in str(refused.value)
@@ -328,7 +330,7 @@ def test_a_table_that_does_not_fit_is_refused(change, message, tmp_path):
 )
 def test_options_that_do_not_fit_are_refused(options, message, planted, tmp_path):
     with pytest.raises(UserError, match=message):
-        run_distinct(planted, tmp_path, DistinctOptions(**options))
+        find_duplicates(planted, tmp_path, DuplicateOptions(**options))
 
 
 def test_a_missing_extra_is_named(monkeypatch):
@@ -336,7 +338,7 @@ def test_a_missing_extra_is_named(monkeypatch):
     with pytest.raises(
         UserError, match=re.escape("pip install 'imagenet-ao[distinct]'")
     ):
-        extra.need("faiss")
+        extra.need_extra("faiss")
 
 
 # --- hashes and decisions
@@ -344,7 +346,7 @@ def test_a_missing_extra_is_named(monkeypatch):
 
 
 def test_planted_copies_go_and_different_pictures_stay(planted, tmp_path):
-    run_distinct(planted, tmp_path, DistinctOptions())
+    find_duplicates(planted, tmp_path, DuplicateOptions())
     rows = {
         row["image_id"]: row
         for row in pq.read_table(tmp_path / "decisions.parquet").to_pylist()
@@ -368,7 +370,9 @@ def test_planted_copies_go_and_different_pictures_stay(planted, tmp_path):
 
 
 def test_colour_tells_apart_what_the_hash_does_not():
-    red, blue = (hashes.look(picture(5, colour, "cab")) for colour in ("red", "blue"))
+    red, blue = (
+        hashes.image_look(picture(5, colour, "cab")) for colour in ("red", "blue")
+    )
     assert (red[:64] != blue[:64]).sum() <= hashes.DISTANCE
     assert np.abs(red[64:] - blue[64:]).max() > hashes.COLOUR
 
@@ -382,7 +386,7 @@ def random_looks(count, draw):
     )
     flips = (np.uint64(1) << places) * used
     bits = centres[draw.integers(0, 40, count)] ^ np.bitwise_xor.reduce(flips, axis=1)
-    return hashes.Looks(
+    return hashes.ImageLooks(
         bits, draw.integers(0, 2, (count, 48), dtype=np.uint8) * np.uint8(15), {}
     )
 
@@ -422,9 +426,11 @@ def test_every_removed_image_is_near_to_a_kept_one_and_no_kept_ones_are_near(
     count = 600
     looks = random_looks(count, draw)
     vectors = unit(draw.standard_normal((count, 6))).astype(np.float32)
-    thresholds = Thresholds(cosine_in_set=0.9)
+    thresholds = NearThresholds(cosine_in_set=0.9)
     candidates = np.delete(np.arange(count), [0, 10, 599])
-    chosen = greedy(count, candidates, decide.edges_of(looks, vectors, thresholds))
+    chosen = choose_greedily(
+        count, candidates, decide.edges_of(looks, vectors, thresholds)
+    )
     bits = np.bitwise_count(looks.bits[:, None] ^ looks.bits[None]).astype(int)
     hue = np.abs(looks.colours[:, None].astype(int) - looks.colours[None]).max(axis=2)
     cosine = vectors.astype(np.float64) @ vectors.T.astype(np.float64)
@@ -448,7 +454,7 @@ def test_of_a_chain_only_the_middle_goes():
             np.array([decide.CERTAIN, decide.CERTAIN]),
         )
 
-    chosen = greedy(3, np.arange(3), edges)
+    chosen = choose_greedily(3, np.arange(3), edges)
     assert chosen.level.tolist() == [0, decide.CERTAIN, 0], (
         "C was removed for a likeness to B, which isn't there"
     )
@@ -458,16 +464,16 @@ def test_of_a_chain_only_the_middle_goes():
     ("cosine", "level"), [(0.8, 0), (0.89, 1), (0.91, 2), (0.93, 3), (1.0, 3)]
 )
 def test_levels_around_a_cosine(cosine, level):
-    assert Thresholds(cosine_in_set=0.9).in_set_level(
+    assert NearThresholds(cosine_in_set=0.9).in_set_level(
         np.array([cosine], dtype=np.float32)
     ).tolist() == [level]
 
 
 def test_identical_images_are_never_in_doubt():
-    assert Thresholds(reference_cosine=0.999).reference_level(
+    assert NearThresholds(reference_cosine=0.999).reference_level(
         np.ones(1, dtype=np.float32)
     ).tolist() == [decide.CERTAIN]
-    assert Thresholds(hash_distance=0).looks_level(
+    assert NearThresholds(hash_distance=0).looks_level(
         np.zeros(1), np.zeros(1)
     ).tolist() == [decide.CERTAIN]
 
@@ -523,8 +529,8 @@ OPTIONS = {
 @pytest.fixture(scope="module")
 def made(whole):
     table, folder, place = whole
-    return run_distinct(
-        table, place / "out", DistinctOptions(**OPTIONS, reference=(str(folder),))
+    return find_duplicates(
+        table, place / "out", DuplicateOptions(**OPTIONS, reference=(str(folder),))
     )
 
 
@@ -584,7 +590,8 @@ def test_the_page_holds_the_pairs_and_asks_for_nothing(made):
 
 def test_the_page_says_how_many_pairs_it_left_out(planted, tmp_path):
     page = (
-        run_distinct(planted, tmp_path, DistinctOptions(report_pairs=2)) / "report.html"
+        find_duplicates(planted, tmp_path, DuplicateOptions(report_pairs=2))
+        / "report.html"
     ).read_text()
     left = [int(n) for n in re.findall(r"([\d,]+) left out", page)]
     doubtful, sure = (
@@ -631,13 +638,13 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
         "the first shard's result was not kept"
     )
     read = []
-    blocks = reference.Shard.blocks
+    blocks = reference.ReferenceShard.blocks
     monkeypatch.setattr(
-        reference.Shard,
+        reference.ReferenceShard,
         "blocks",
         lambda self: (read.append(self.path.name), blocks(self))[1],
     )
-    run_distinct(table, tmp_path, DistinctOptions(**options))
+    find_duplicates(table, tmp_path, DuplicateOptions(**options))
     assert read == ["img_emb_0001.npy", "img_emb_0002.npy"], (
         "the finished shard was searched again"
     )
@@ -655,12 +662,12 @@ def test_a_changed_shard_starts_the_search_over(tmp_path):
     arrays = [draw.standard_normal((50, 8)).astype(np.float16) for _ in range(2)]
     state, queries = tmp_path / "state.safetensors", np.eye(8, dtype=np.float32)
     shards(tmp_path / "r", arrays)
-    neighbours.search(
+    neighbours.search_reference(
         queries, reference.open_reference([str(tmp_path / "r")]), 2, state
     )
     arrays[0] = np.concatenate([arrays[0], np.eye(8, dtype=np.float16)])
     shards(tmp_path / "r", arrays)
-    found = neighbours.search(
+    found = neighbours.search_reference(
         queries, reference.open_reference([str(tmp_path / "r")]), 2, state
     )
     assert found.row[:, 0].tolist() == list(range(50, 58))
@@ -674,7 +681,7 @@ def test_a_damaged_state_of_a_search_is_not_believed(tmp_path, capsys):
     )
     state, queries = tmp_path / "state.safetensors", np.eye(8, dtype=np.float32)
     opened = reference.open_reference([str(tmp_path / "r")])
-    right = neighbours.search(queries, opened, 2, state)
+    right = neighbours.search_reference(queries, opened, 2, state)
     whole = state.read_bytes()
     other_k = whole.replace(b'\\"k\\": 2', b'\\"k\\": 3')
     assert other_k != whole
@@ -687,7 +694,7 @@ def test_a_damaged_state_of_a_search_is_not_believed(tmp_path, capsys):
     ):
         state.write_bytes(damaged)
         capsys.readouterr()
-        found = neighbours.search(queries, opened, 2, state)
+        found = neighbours.search_reference(queries, opened, 2, state)
         assert "state.safetensors" in capsys.readouterr().err
         assert np.array_equal(found.row, right.row)
         assert np.array_equal(found.score, right.score)

@@ -13,7 +13,7 @@ from allowing import allow
 from test_compose import write
 
 from aobench.cli import main
-from aobench.newset.manifests import changes, folder, read_manifest
+from aobench.newset.manifests import changed_parts, read_manifest, step_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -101,14 +101,15 @@ def test_distinct_of_other_options_is_stale(config, capsys):
 
 
 def test_weights_that_cannot_be_identified_are_taken_to_be_as_they_were():
-    assert changes({"weights": "sha256:a"}, {"weights": "unknown"}) == []
+    assert changed_parts({"weights": "sha256:a"}, {"weights": "unknown"}) == []
     assert (
-        changes({"weights": {"vlm": "sha256:a"}}, {"weights": {"vlm": "unknown"}}) == []
+        changed_parts({"weights": {"vlm": "sha256:a"}}, {"weights": {"vlm": "unknown"}})
+        == []
     )
-    assert changes({"weights": "sha256:a"}, {"weights": "sha256:b"}) == [
+    assert changed_parts({"weights": "sha256:a"}, {"weights": "sha256:b"}) == [
         "other weights of a model"
     ]
-    assert changes(
+    assert changed_parts(
         {"options": {"licence": "mit"}}, {"options": {"licence": "unknown"}}
     ) == ["other options (licence)"]
 
@@ -155,7 +156,7 @@ def test_what_cannot_be_drawn_is_found_before_captions_are_counted(config, capsy
 )
 def test_a_damaged_manifest_is_one_line(config, capsys, damage):
     assert main(["build", str(config), "--steps", "compose"]) == 0
-    path = folder(config.parent / "out", "compose") / "manifest.json"
+    path = step_folder(config.parent / "out", "compose") / "manifest.json"
     path.write_bytes(damage(path.read_bytes()))
     told = refused(config, capsys, "compose")
     assert "manifest.json" in told
@@ -168,7 +169,7 @@ def test_a_damaged_manifest_is_one_line(config, capsys, damage):
 
 def test_a_manifest_of_an_earlier_version_is_one_line_that_says_so(config, capsys):
     assert main(["build", str(config), "--steps", "compose"]) == 0
-    path = folder(config.parent / "out", "compose") / "manifest.json"
+    path = step_folder(config.parent / "out", "compose") / "manifest.json"
     path.write_text('{"made_from": {}, "files": {}, "facts": {}}')
     assert "was written by an earlier version; delete it" in refused(
         config, capsys, "compose"
@@ -178,7 +179,7 @@ def test_a_manifest_of_an_earlier_version_is_one_line_that_says_so(config, capsy
 @pytest.mark.parametrize("kind", ["a folder", "a link to itself", "a pipe"])
 def test_what_is_no_file_in_a_manifests_place_is_one_line(config, capsys, kind):
     assert main(["build", str(config), "--steps", "compose"]) == 0
-    path = folder(config.parent / "out", "compose") / "manifest.json"
+    path = step_folder(config.parent / "out", "compose") / "manifest.json"
     path.unlink()
     make = {"a folder": path.mkdir, "a link to itself": lambda: path.symlink_to(path)}
     make.get(kind, lambda: os.mkfifo(path))()

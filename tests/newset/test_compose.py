@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from aobench.cli import main
-from aobench.newset.compose import TABLE, balanced
+from aobench.newset.compose import TABLE, balanced_choice
 from aobench.newset.exclusions import SAME_WORD, SHADOWED
-from aobench.newset.manifests import folder, read_manifest, read_rows
+from aobench.newset.manifests import read_manifest, read_rows, step_folder
 
 
 def write(where, captions, **compose):
@@ -36,7 +36,7 @@ def write(where, captions, **compose):
 def composed(path):
     """The reason why each composition fell, "" where it is kept."""
     assert main(["build", str(path), "--steps", "compose"]) == 0
-    rows = read_rows(folder(path.parent / "out", "compose") / TABLE)
+    rows = read_rows(step_folder(path.parent / "out", "compose") / TABLE)
     return {(row["attribute"], row["object"]): row["reason"] for row in rows}
 
 
@@ -204,14 +204,14 @@ def test_no_choice_under_the_caps_holds_more():
             0.2, 0.6
         )
         caps = int(rng.integers(1, 4)), int(rng.integers(1, 3))
-        kept = balanced(free, None, *caps, seed)
+        kept = balanced_choice(free, None, *caps, seed)
         assert not (kept & ~free).any()
         assert kept.sum(1).max() <= caps[0]
         assert kept.sum(0).max() <= caps[1]
         assert kept.sum() == most(free, *caps), (
             f"case {seed}: more compositions fit under the caps {caps}"
         )
-        assert (kept == balanced(free, None, *caps, seed)).all()
+        assert (kept == balanced_choice(free, None, *caps, seed)).all()
 
 
 def test_a_change_in_the_middle_of_a_long_file_is_seen(tmp_path):
@@ -228,7 +228,7 @@ def test_a_change_in_the_middle_of_a_long_file_is_seen(tmp_path):
 def test_captions_that_only_got_another_time_are_not_composed_again(tmp_path):
     path = write(tmp_path, ["the sky"])
     composed(path)
-    manifest = folder(tmp_path / "out", "compose") / "manifest.json"
+    manifest = step_folder(tmp_path / "out", "compose") / "manifest.json"
     before = manifest.stat().st_mtime_ns
     (tmp_path / "captions.txt").touch()
     composed(path)

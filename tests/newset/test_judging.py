@@ -20,15 +20,15 @@ from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers.models import BPE, WordLevel
 from transformers import PreTrainedTokenizerFast
 
-from aobench.annotation.images import read_images
-from aobench.annotation.verdict_store import open_store
+from aobench.annotation.images import read_images_to_judge
+from aobench.annotation.verdict_file import open_store
 from aobench.cli import main
 from aobench.errors import UserError
 from aobench.newset.generators import Renderer
-from aobench.newset.manifests import folder, read_manifest, read_rows
-from aobench.newset.validate.calibration import halves
+from aobench.newset.manifests import read_manifest, read_rows, step_folder
+from aobench.newset.validate.calibration import calibration_half
 from aobench.newset.validate.judges import make_judge
-from aobench.newset.validate.vlm import answers
+from aobench.newset.validate.vlm import answer_tokens
 
 # Which tokens say yes
 
@@ -63,7 +63,7 @@ def test_a_tokenizer_that_puts_a_mark_before_every_text_is_no_reason_to_refuse_a
     assert len(begins) == 1, (
         "this tokenizer shows nothing: ' yes' and ' no' begin with different tokens"
     )
-    yes, no = answers(tokenizer, "llama-like")
+    yes, no = answer_tokens(tokenizer, "llama-like")
     told = tokenizer.convert_ids_to_tokens
     assert (set(told(yes)), set(told(no))) == ({"▁yes", "▁Yes"}, {"▁no", "▁No"}), (
         "not the words of the vocabulary"
@@ -89,7 +89,7 @@ def test_every_spelling_of_the_vocabulary_counts_and_no_longer_word_does():
             WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]")
         )
     )
-    yes, no = answers(tokenizer, "x")
+    yes, no = answer_tokens(tokenizer, "x")
     assert [words[i] for i in yes] == ["yes", "Yes", "YES", "Ġyes"]
     assert [words[i] for i in no] == ["▁No", "no", "Ġno"]
 
@@ -98,7 +98,9 @@ def test_where_the_words_are_none_of_the_vocabulary_their_first_tokens_stand_for
     letters = sorted(set("yesnoYNĠ"))
     tokenizer = Tokenizer(BPE({letter: i for i, letter in enumerate(letters)}, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    yes, no = answers(PreTrainedTokenizerFast(tokenizer_object=tokenizer), "byte-like")
+    yes, no = answer_tokens(
+        PreTrainedTokenizerFast(tokenizer_object=tokenizer), "byte-like"
+    )
     assert ({letters[i] for i in yes}, {letters[i] for i in no}) == (
         {"y", "Y"},
         {"n", "N"},
@@ -111,7 +113,7 @@ def test_a_tokenizer_that_cannot_tell_yes_from_no_is_refused():
         unk_token="[UNK]",
     )
     with pytest.raises(UserError, match="can't tell them apart"):
-        answers(tokenizer, "x")
+        answer_tokens(tokenizer, "x")
 
 
 # Which models can be asked
@@ -400,7 +402,7 @@ def test_labels_that_all_fall_into_the_measuring_half_are_not_called_unknown(
     ids = [row["image_id"] for row in rows]
     measuring = [
         tuple(row.values())
-        for row, choosing in zip(rows, halves(ids), strict=True)
+        for row, choosing in zip(rows, calibration_half(ids), strict=True)
         if not choosing
     ][:5]
     label(tmp_path, measuring)
@@ -418,7 +420,9 @@ def test_labels_that_all_fall_into_the_measuring_half_are_not_called_unknown(
 def judge_all(
     path, table, name="ann", catch_rate=0.0, answer=lambda trial: ("yes", "yes")
 ):
-    with open_store(path, read_images(table), seed=0, catch_rate=catch_rate) as store:
+    with open_store(
+        path, read_images_to_judge(table), seed=0, catch_rate=catch_rate
+    ) as store:
         standing = store.enrol(name)
         while standing.trial is not None:
             standing = store.record(
@@ -469,7 +473,7 @@ def people(tmp_path, generator="renderer", **validate_):
     assert (
         main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     )
-    return path, folder(tmp_path / "out", "generate") / "images.parquet"
+    return path, step_folder(tmp_path / "out", "generate") / "images.parquet"
 
 
 def test_verdicts_on_other_pictures_under_the_same_ids_are_refused(tmp_path, capsys):
@@ -491,7 +495,7 @@ def test_verdicts_on_other_pictures_under_the_same_ids_are_refused(tmp_path, cap
     assert "into a new file" in err
     assert len(err.strip().splitlines()) == 1
     with pytest.raises(UserError, match="other pictures than those of"):
-        open_store(tmp_path / "people.sqlite", read_images(table))
+        open_store(tmp_path / "people.sqlite", read_images_to_judge(table))
 
 
 def test_a_file_of_verdicts_from_before_pictures_were_kept_is_still_read(tmp_path):
@@ -499,7 +503,7 @@ def test_a_file_of_verdicts_from_before_pictures_were_kept_is_still_read(tmp_pat
     judge_all(tmp_path / "people.sqlite", table)
     with sqlite3.connect(tmp_path / "people.sqlite") as old:
         old.execute("DROP TABLE pictures")
-    with open_store(tmp_path / "people.sqlite", read_images(table)) as store:
+    with open_store(tmp_path / "people.sqlite", read_images_to_judge(table)) as store:
         assert store.pictures() == {}
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
     assert (
@@ -573,7 +577,7 @@ def test_an_image_that_was_flagged_is_nobodys_decision(tmp_path):
 
 def test_a_picture_of_a_table_with_digests_is_known_by_them(tmp_path):
     _, table = people(tmp_path)
-    images = read_images(table)
+    images = read_images_to_judge(table)
     assert images.pictures == {
         row["image_id"]: row["sha256"] for row in read_rows(table)
     }
@@ -587,4 +591,4 @@ def test_a_picture_of_a_table_with_digests_is_known_by_them(tmp_path):
         "file": ["x.png"],
     }
     pq.write_table(pa.table(columns), plain / "images.parquet")
-    assert read_images(plain / "images.parquet").pictures == {}
+    assert read_images_to_judge(plain / "images.parquet").pictures == {}

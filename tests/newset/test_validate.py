@@ -10,10 +10,14 @@ from tiny_pipelines import lies, save_llava
 
 from aobench.cli import main
 from aobench.errors import UserError
-from aobench.newset.generators import Renderer, Task
-from aobench.newset.manifests import folder, read_manifest, read_rows, write_table
-from aobench.newset.validate.calibration import choose, halves, measure
-from aobench.newset.validate.judges import Asked, make_judge
+from aobench.newset.generators import ImageTask, Renderer
+from aobench.newset.manifests import read_manifest, read_rows, step_folder, write_table
+from aobench.newset.validate.calibration import (
+    calibration_half,
+    choose_threshold,
+    measure_threshold,
+)
+from aobench.newset.validate.judges import ClaimedImage, make_judge
 
 PAIRS = [
     (a, o)
@@ -47,7 +51,7 @@ def configuration(tmp_path, **validate):
 
 def labels_of(out):
     rows = []
-    for row in read_rows(folder(out, "generate") / "images.parquet"):
+    for row in read_rows(step_folder(out, "generate") / "images.parquet"):
         wrong = lies(row["index"], row["image_id"])
         rows.append(
             {
@@ -77,7 +81,7 @@ def verdicts(path):
     return {
         row["image_id"]: row
         for row in read_rows(
-            folder(path.parent / "out", "validate") / "verdicts.parquet"
+            step_folder(path.parent / "out", "validate") / "verdicts.parquet"
         )
     }
 
@@ -127,7 +131,7 @@ def test_a_calibrated_dual_encoder_finds_most_planted_errors(tmp_path):
     ]["questions"]["object"]
     assert told["how"] == "chosen for 0.99"
     ids = sorted(rows)
-    assert told["measured"]["n"] == int((~halves(ids)).sum()), (
+    assert told["measured"]["n"] == int((~calibration_half(ids)).sum()), (
         "measured on the half that it was not chosen on"
     )
 
@@ -160,8 +164,8 @@ def test_a_sieve_spares_the_next_judge_what_it_rejected(tmp_path):
 
 
 def test_people_overrule_the_judges(tmp_path):
-    from aobench.annotation.images import read_images
-    from aobench.annotation.verdict_store import open_store
+    from aobench.annotation.images import read_images_to_judge
+    from aobench.annotation.verdict_file import open_store
 
     path = configuration(
         tmp_path, judges=[{"kind": "redraw"}], human="people.sqlite", minimum=1
@@ -169,14 +173,14 @@ def test_people_overrule_the_judges(tmp_path):
     assert (
         main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     )
-    table = folder(tmp_path / "out", "generate") / "images.parquet"
+    table = step_folder(tmp_path / "out", "generate") / "images.parquet"
     said = {
         "striped__banana/3": ("yes", "yes"),
         "striped__banana/4": ("yes", "no"),
         "striped__banana/5": ("unsure", "yes"),
     }
     with open_store(
-        tmp_path / "people.sqlite", read_images(table), seed=0, catch_rate=0.0
+        tmp_path / "people.sqlite", read_images_to_judge(table), seed=0, catch_rate=0.0
     ) as store:
         standing = store.enrol("ann")
         while standing.trial is not None:
@@ -201,8 +205,8 @@ def test_people_overrule_the_judges(tmp_path):
 
 
 def test_people_who_judged_another_set_are_refused(tmp_path, capsys):
-    from aobench.annotation.images import read_images
-    from aobench.annotation.verdict_store import open_store
+    from aobench.annotation.images import read_images_to_judge
+    from aobench.annotation.verdict_file import open_store
 
     path = configuration(
         tmp_path, judges=[{"kind": "redraw"}], human="people.sqlite", minimum=1
@@ -210,9 +214,9 @@ def test_people_who_judged_another_set_are_refused(tmp_path, capsys):
     assert (
         main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     )
-    table = folder(tmp_path / "out", "generate") / "images.parquet"
+    table = step_folder(tmp_path / "out", "generate") / "images.parquet"
     with open_store(
-        tmp_path / "people.sqlite", read_images(table), seed=0, catch_rate=0.0
+        tmp_path / "people.sqlite", read_images_to_judge(table), seed=0, catch_rate=0.0
     ) as store:
         standing = store.enrol("ann")
         while standing.trial is not None:
@@ -234,10 +238,10 @@ def llava(tmp_path_factory):
 
 
 def drawings(pairs=PAIRS):
-    tasks = [Task(f"x/{i}", a, o, i, i, "") for i, (a, o) in enumerate(pairs)]
+    tasks = [ImageTask(f"x/{i}", a, o, i, i, "") for i, (a, o) in enumerate(pairs)]
     made = Renderer("", {})(tasks)
     return [
-        Asked(one.image, t.attribute, t.object, t.seed)
+        ClaimedImage(one.image, t.attribute, t.object, t.seed)
         for one, t in zip(made, tasks, strict=True)
     ]
 
@@ -311,19 +315,19 @@ def test_zero_shot_leads_are_differences_of_cosines():
 def test_a_threshold_is_the_lowest_that_is_precise_enough():
     scores = np.array([0.9, 0.8, 0.7, 0.7, 0.6, 0.5])
     right = np.array([True, True, True, False, True, False])
-    assert choose(scores, right, 1.0, "x") == 0.8
-    assert choose(scores, right, 0.75, "x") == 0.6
-    assert choose(scores, right, 0.6, "x") == 0.5
+    assert choose_threshold(scores, right, 1.0, "x") == 0.8
+    assert choose_threshold(scores, right, 0.75, "x") == 0.6
+    assert choose_threshold(scores, right, 0.6, "x") == 0.5
     with pytest.raises(UserError, match="the best is 1"):
-        choose(scores, right, 1.01, "x")
+        choose_threshold(scores, right, 1.01, "x")
     with pytest.raises(UserError, match="is wrong; label more"):
-        choose(scores, np.ones(6, bool), 0.9, "x")
-    found = measure(scores, right, 0.65)
+        choose_threshold(scores, np.ones(6, bool), 0.9, "x")
+    found = measure_threshold(scores, right, 0.65)
     assert found["precision"]["value"] == 0.75
     assert found["recall"]["value"] == 0.75
     assert found["wrong_found"]["value"] == 0.5
     assert found["rejected_rightly"]["value"] == 0.5
-    assert measure(scores, right, 2.0)["precision"] is None
+    assert measure_threshold(scores, right, 2.0)["precision"] is None
 
 
 def test_a_number_that_is_none_is_no_verdict(tmp_path, monkeypatch, capsys):
@@ -399,7 +403,10 @@ def test_a_changed_image_is_refused(tmp_path, capsys):
         main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     )
     Image.new("RGB", (8, 8)).save(
-        folder(tmp_path / "out", "generate") / "images" / "striped__banana" / "0.png"
+        step_folder(tmp_path / "out", "generate")
+        / "images"
+        / "striped__banana"
+        / "0.png"
     )
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 2
     assert "is not the image that was generated" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from tiny_pipelines import save_llava, save_sdxl
 
 import imagenet_ao
 from aobench.cli import main
-from aobench.newset.manifests import STEPS, folder, read_manifest, read_rows
+from aobench.newset.manifests import STEPS, read_manifest, read_rows, step_folder
 
 pytest.importorskip("diffusers")
 pytest.importorskip("faiss")
@@ -142,7 +142,7 @@ def test_the_numbers_of_the_funnel_add_up(whole):
 
 
 def test_the_package_is_a_dataset_in_the_columns_of_imagenet_ao(whole, tmp_path):
-    package = folder(whole, "package") / "noise"
+    package = step_folder(whole, "package") / "noise"
     rows = datasets.load_dataset(
         str(package), "noise", cache_dir=str(tmp_path), split="ood"
     )
@@ -154,7 +154,7 @@ def test_the_package_is_a_dataset_in_the_columns_of_imagenet_ao(whole, tmp_path)
     assert all(type(kind) is type(mini[name]) for name, kind in rows.features.items())
     kept = {
         row["image_id"]
-        for row in read_rows(folder(whole, "distinct") / "decisions.parquet")
+        for row in read_rows(step_folder(whole, "distinct") / "decisions.parquet")
         if row["kept"]
     }
     assert set(rows["sample_id"]) == kept
@@ -175,14 +175,14 @@ def test_the_package_is_a_dataset_in_the_columns_of_imagenet_ao(whole, tmp_path)
     assert row["image"].size == (32, 32)
     assert (
         hashlib.sha256(
-            (folder(whole, "generate") / row["source"]).read_bytes()
+            (step_folder(whole, "generate") / row["source"]).read_bytes()
         ).hexdigest()
         == row["sha256"]
     )
 
 
 def test_the_card_tells_the_funnel_and_who_judged(whole):
-    package = folder(whole, "package") / "noise"
+    package = step_folder(whole, "package") / "noise"
     text = (package / "README.md").read_text()
     n = read_manifest(whole, "package")["facts"]["images"]
     assert f"{n} images of" in text
@@ -210,7 +210,7 @@ def test_the_card_tells_the_funnel_and_who_judged(whole):
 
 
 def test_the_runner_evaluates_the_package(whole, tmp_path):
-    package = folder(whole, "package") / "noise"
+    package = step_folder(whole, "package") / "noise"
     argv = [
         "evaluate",
         "mini",
@@ -256,7 +256,7 @@ def test_a_supervised_classifier_is_refused_where_an_object_is_no_imagenet_class
     }
     (tmp_path / "resnet" / "preprocessor_config.json").write_text(json.dumps(settings))
     AutoImageProcessor.from_pretrained(tmp_path / "resnet", backend="pil")
-    package = folder(whole, "package") / "noise"
+    package = step_folder(whole, "package") / "noise"
     argv = [
         "evaluate",
         str(tmp_path / "resnet"),
@@ -295,7 +295,7 @@ def test_killed_in_a_step_and_run_again_gives_the_same_bytes(
         f"not killed {moment} file {nth}"
     )
     out = path.parent / "out"
-    assert not (folder(out, step) / "manifest.json").exists() or moment == "after"
+    assert not (step_folder(out, step) / "manifest.json").exists() or moment == "after"
     assert files(out) != files(whole)
     assert main(["build", str(path)]) == 0
     again, first = files(out), files(whole)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aobench.newset.package.funnel import Stage, as_markdown, in_a_cell
+from aobench.newset.package.funnel import FunnelStage, as_markdown, in_a_cell
 
 HEAD = """
 # {name}
@@ -56,11 +56,11 @@ otherwise empty |
 """
 
 
-def write(
+def card_text(
     name: str,
     counts: Mapping[str, int],
     manifests: Mapping[str, Mapping[str, Any]],
-    stages: Sequence[Stage],
+    stages: Sequence[FunnelStage],
 ) -> str:
     """The text below the card's YAML head. ``counts``: of the package and its sheets;
     ``manifests``: by step.

@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Stage:
+class FunnelStage:
     """After a step: compositions left, images left (None before there are any), and what fell by
     reason.
     """
@@ -21,12 +21,12 @@ class Stage:
     unit: str  #: of what fell: "compositions" or "images"
 
 
-def funnel(
+def funnel_stages(
     compositions: Sequence[Mapping[str, Any]],
     images: Sequence[Mapping[str, Any]],
     verdicts: Sequence[Mapping[str, Any]],
     decisions: Sequence[Mapping[str, Any]],
-) -> list[Stage]:
+) -> list[FunnelStage]:
     """The stages, from the tables of the steps; the numbers of each stage add up to those of the
     one before it.
     """
@@ -39,17 +39,19 @@ def funnel(
         return len({pair[row["image_id"]] for row in rows})
 
     return [
-        Stage("all pairs", len(compositions), None, {}, "compositions"),
-        Stage("compose", len(kept), None, _count(_fell(compositions)), "compositions"),
-        Stage("generate", pairs(images), len(images), {}, "images"),
-        Stage(
+        FunnelStage("all pairs", len(compositions), None, {}, "compositions"),
+        FunnelStage(
+            "compose", len(kept), None, _count(_fell(compositions)), "compositions"
+        ),
+        FunnelStage("generate", pairs(images), len(images), {}, "images"),
+        FunnelStage(
             "validate",
             pairs(accepted),
             len(accepted),
             _count(_fell(verdicts, "accepted")),
             "images",
         ),
-        Stage(
+        FunnelStage(
             "distinct",
             pairs(distinct),
             len(distinct),
@@ -79,7 +81,7 @@ def _kind(reason: str) -> str:
     )
 
 
-def as_markdown(stages: Sequence[Stage]) -> str:
+def as_markdown(stages: Sequence[FunnelStage]) -> str:
     """The funnel as a table."""
     lines = ["| after | compositions | images | fell, and why |", "|---|---:|---:|---|"]
     for stage in stages:

@@ -17,18 +17,18 @@ from aobench.duplicates.images import ImageSet
 from aobench.errors import UserError
 from aobench.files import read_json, write_in_one_move
 from aobench.newset.compose import TABLE as COMPOSITIONS
-from aobench.newset.config import Config
+from aobench.newset.config import BuildConfig
 from aobench.newset.generate import TABLE as IMAGES
 from aobench.newset.manifests import (
-    digest,
-    folder,
     read_manifest,
     read_rows,
+    step_folder,
+    table_digest,
     write_manifest,
 )
 from aobench.newset.package import card
-from aobench.newset.package.funnel import funnel
-from aobench.newset.package.sheets import Shown, contact_sheet
+from aobench.newset.package.funnel import funnel_stages
+from aobench.newset.package.sheets import SheetPicture, contact_sheet
 from aobench.newset.validate.step import TABLE as VERDICTS
 
 DECISIONS = "decisions.parquet"
@@ -43,19 +43,19 @@ BEFORE = {
 }
 
 
-def made_from(config: Config, out: Path) -> dict[str, Any]:
+def made_from(config: BuildConfig, out: Path) -> dict[str, Any]:
     """What decides the step."""
     import dataclasses
 
     tables = {}
     for step, table in BEFORE.items():
-        path = folder(out, step) / table
+        path = step_folder(out, step) / table
         if not path.exists() or read_manifest(out, step) is None:
             raise UserError(
                 f"{path.parent} is not finished; run that step first: imagenet-ao build CONFIG "
                 f"--steps {step}"
             )
-        tables[step] = digest(path)
+        tables[step] = table_digest(path)
     _same_chain(out, tables)
     return {
         "options": dataclasses.asdict(config.package),
@@ -74,19 +74,19 @@ def _same_chain(out: Path, tables: Mapping[str, str]) -> None:
     ):
         if (read_manifest(out, step) or {})["made_from"][key] != tables[before]:
             raise UserError(
-                f"{folder(out, step)} is of an earlier {before}; run it again: --steps {step}"
+                f"{step_folder(out, step)} is of an earlier {before}; run it again: --steps {step}"
             )
     accepted = {
         row["image_id"]
-        for row in read_rows(folder(out, "validate") / VERDICTS)
+        for row in read_rows(step_folder(out, "validate") / VERDICTS)
         if row["accepted"]
     }
     compared = {
-        row["image_id"] for row in read_rows(folder(out, "distinct") / DECISIONS)
+        row["image_id"] for row in read_rows(step_folder(out, "distinct") / DECISIONS)
     }
     pictures = [
         row
-        for row in read_rows(folder(out, "generate") / IMAGES)
+        for row in read_rows(step_folder(out, "generate") / IMAGES)
         if row["image_id"] in accepted
     ]
     ids, attributes, objects, files, marks = (
@@ -94,7 +94,7 @@ def _same_chain(out: Path, tables: Mapping[str, str]) -> None:
         for key in ("image_id", "attribute", "object", "file", "sha256")
     )
     now = ImageSet(
-        ids, attributes, objects, files, folder(out, "generate"), marks
+        ids, attributes, objects, files, step_folder(out, "generate"), marks
     ).fingerprint
     then = (read_manifest(out, "distinct") or {})["set"]["fingerprint"]
     if accepted != compared or now != then:
@@ -104,25 +104,26 @@ def _same_chain(out: Path, tables: Mapping[str, str]) -> None:
             else ("other pictures under the same ids", "generate distinct")
         )
         raise UserError(
-            f"{folder(out, 'distinct')} is of {what}; run it again: --steps {steps}"
+            f"{step_folder(out, 'distinct')} is of {what}; run it again: --steps {steps}"
         )
 
 
-def run(config: Config, out: Path, made: Mapping[str, Any]) -> dict[str, Any]:
+def run(config: BuildConfig, out: Path, made: Mapping[str, Any]) -> dict[str, Any]:
     """Write the dataset to 5-package/NAME, whole: a folder that is there is a finished one.
 
     ``made``: what `made_from` gave before the work.
     """
     tables = {
-        step: read_rows(folder(out, step) / table) for step, table in BEFORE.items()
+        step: read_rows(step_folder(out, step) / table)
+        for step, table in BEFORE.items()
     }
     kept = {row["image_id"] for row in tables["distinct"] if row["kept"]}
     images = [row for row in tables["generate"] if row["image_id"] in kept]
     if not images:
         raise UserError(
-            f"no image is left to package; {folder(out, 'validate') / VERDICTS} says why each fell"
+            f"no image is left to package; {step_folder(out, 'validate') / VERDICTS} says why each fell"
         )
-    where = folder(out, "package")
+    where = step_folder(out, "package")
     name = config.package.name
     _refuse_edited(out, name)
     scratch = where / f".{name}.part"
@@ -135,13 +136,13 @@ def run(config: Config, out: Path, made: Mapping[str, Any]) -> dict[str, Any]:
         images,
         _counts(tables["compose"]),
         features,
-        folder(out, "generate"),
+        step_folder(out, "generate"),
     )
     mark, pattern = _write_facts(scratch, name)
     shown = _write_sheets(
-        scratch / "sheets", config, tables, kept, folder(out, "generate")
+        scratch / "sheets", config, tables, kept, step_folder(out, "generate")
     )
-    stages = funnel(
+    stages = funnel_stages(
         tables["compose"], tables["generate"], tables["validate"], tables["distinct"]
     )
     manifests = {step: read_manifest(out, step) or {} for step in BEFORE}
@@ -152,10 +153,12 @@ def run(config: Config, out: Path, made: Mapping[str, Any]) -> dict[str, Any]:
         "objects": len({r["object"] for r in images}),
         **shown,
     }
-    text = _card(config, features, card.write(name, counts, manifests, stages), pattern)
+    text = _card(
+        config, features, card.card_text(name, counts, manifests, stages), pattern
+    )
     write_in_one_move(scratch / README, text)
     _write_json(
-        scratch / ABOUT, {**manifests, "readme_sha256": digest(scratch / README)}
+        scratch / ABOUT, {**manifests, "readme_sha256": table_digest(scratch / README)}
     )
     done = where / name
     if done.exists():
@@ -319,7 +322,7 @@ def _write_json(path: Path, content: Any) -> None:
 
 def _write_sheets(
     out: Path,
-    config: Config,
+    config: BuildConfig,
     tables: Mapping[str, Sequence[Mapping[str, Any]]],
     kept: set[str],
     source: Path,
@@ -345,7 +348,7 @@ def _write_sheets(
         shown[f"{name}_shown"] = len(drawn)
         if drawn:
             pictures = [
-                Shown(
+                SheetPicture(
                     source / row["file"],
                     f"{row['attribute']} {row['object']}",
                     why[row["image_id"]],
@@ -356,7 +359,7 @@ def _write_sheets(
     return shown
 
 
-def _card(config: Config, features: Any, text: str, pattern: str) -> bytes:
+def _card(config: BuildConfig, features: Any, text: str, pattern: str) -> bytes:
     """README.md with a head that load_dataset and the Hub read. ``pattern``: of the names of the
     set's files.
     """
@@ -385,7 +388,7 @@ def _refuse_edited(out: Path, name: str) -> None:
     """UserError where the folder that is there holds something of the user's, which the new one
     would wipe out.
     """
-    done = folder(out, "package") / name
+    done = step_folder(out, "package") / name
     ours = (
         README,
         ABOUT,
@@ -409,7 +412,7 @@ def _refuse_edited(out: Path, name: str) -> None:
     known = about.get("readme_sha256") or (read_manifest(out, "package") or {}).get(
         "files", {}
     ).get(f"{name}/{README}")
-    if known is not None and digest(done / README) != known:
+    if known is not None and table_digest(done / README) != known:
         raise UserError(
             f"{done / README} was edited since it was written, and the step package would write it "
             "anew; move it out "

@@ -18,30 +18,34 @@ from tqdm import tqdm
 from aobench.errors import UserError
 from aobench.models.weights import placed_model, weights_mark
 from aobench.newset.compose import TABLE as COMPOSITIONS
-from aobench.newset.config import Judge as JudgeOptions
-from aobench.newset.config import Validate, located
+from aobench.newset.config import JudgeOptions as JudgeOptions
+from aobench.newset.config import ValidateOptions, located_path
 from aobench.newset.generate import TABLE as IMAGES
 from aobench.newset.manifests import (
-    digest,
-    folder,
     read_manifest,
     read_rows,
+    step_folder,
+    table_digest,
     write_manifest,
     write_table,
 )
-from aobench.newset.own_classes import naming
+from aobench.newset.own_classes import naming_class
 from aobench.newset.pictures_option import pictures_mark, with_pictures
-from aobench.newset.validate.calibration import choose, halves, measure
+from aobench.newset.validate.calibration import (
+    calibration_half,
+    choose_threshold,
+    measure_threshold,
+)
 from aobench.newset.validate.judges import (
     DUAL_ENCODERS,
-    Asked,
+    ClaimedImage,
     Judge,
     find_judge,
     make_judge,
 )
 from aobench.newset.validate.labels import (
     Labels,
-    People,
+    PeopleVerdicts,
     labels_of,
     read_people,
     refuse_others,
@@ -51,18 +55,18 @@ TABLE = "verdicts.parquet"
 CHUNK = 64  # images judged between two writes
 
 
-def made_from(options: Validate, out: Path, config_path: Path) -> dict[str, Any]:
+def made_from(options: ValidateOptions, out: Path, config_path: Path) -> dict[str, Any]:
     """What decides the step: options, the images, labels, models' weights and what people said."""
     people = read_people(options, config_path)
     made = read_manifest(out, "generate") or {}
-    if made and made["made_from"]["compositions"] != digest(
-        folder(out, "compose") / COMPOSITIONS
+    if made and made["made_from"]["compositions"] != table_digest(
+        step_folder(out, "compose") / COMPOSITIONS
     ):
         raise UserError(
-            f"{folder(out, 'generate')} is of earlier compositions; run it again: --steps generate"
+            f"{step_folder(out, 'generate')} is of earlier compositions; run it again: --steps generate"
         )
     marks = {
-        str(judge.labels): digest(_there(located(config_path, judge.labels)))
+        str(judge.labels): table_digest(_there(located_path(config_path, judge.labels)))
         for judge in options.judges
         if judge.labels
     }
@@ -76,7 +80,7 @@ def made_from(options: Validate, out: Path, config_path: Path) -> dict[str, Any]
     }
     return {
         "options": dataclasses.asdict(options),
-        "images": digest(_there(folder(out, "generate") / IMAGES)),
+        "images": table_digest(_there(step_folder(out, "generate") / IMAGES)),
         "labels": marks,
         **drawn,
         "people": people.digest if people else None,
@@ -90,7 +94,7 @@ def _revision(judge: JudgeOptions) -> str | None:
 
 
 def _pictures(
-    options: Validate, made: Mapping[str, Any], out: Path, config_path: Path
+    options: ValidateOptions, made: Mapping[str, Any], out: Path, config_path: Path
 ) -> dict[str, Any]:
     """The marks of the folders that judges draw from. UserError where the images were drawn from
     other pictures.
@@ -103,7 +107,7 @@ def _pictures(
         if drawn and mark != drawn and getattr(find(), "own_pictures", False):
             raise UserError(
                 f"the judge {judge.name or judge.kind!r} draws from other pictures than those that "
-                f"{folder(out, 'generate')} was drawn from; give both the same folder, as it was "
+                f"{step_folder(out, 'generate')} was drawn from; give both the same folder, as it was "
                 "then"
             )
         if mark is not None:
@@ -120,7 +124,7 @@ def _there(path: Path) -> Path:
 
 
 def run(
-    options: Validate,
+    options: ValidateOptions,
     out: Path,
     config_path: Path,
     accelerator: Any,
@@ -130,9 +134,9 @@ def run(
 
     ``made``: what `made_from` gave before the work.
     """
-    where = folder(out, "validate")
-    images = read_rows(folder(out, "generate") / IMAGES)
-    compositions = read_rows(folder(out, "compose") / COMPOSITIONS)
+    where = step_folder(out, "validate")
+    images = read_rows(step_folder(out, "generate") / IMAGES)
+    compositions = read_rows(step_folder(out, "compose") / COMPOSITIONS)
     pairs = [(row["attribute"], row["object"]) for row in compositions if row["kept"]]
     # the same for all, if people go on
     people = accelerator.from_main(partial(read_people, options, config_path))
@@ -209,7 +213,7 @@ def _flagged(images: Sequence[Mapping[str, Any]], out: Path) -> dict[str, str]:
 def _verdicts(
     images: Sequence[Mapping[str, Any]],
     by_judges: Mapping[str, str],
-    people: People | None,
+    people: PeopleVerdicts | None,
     flagged: Mapping[str, str],
     judged: bool,
 ) -> list[dict[str, Any]]:
@@ -261,7 +265,9 @@ def _write(
 
 
 def _facts(
-    verdicts: Sequence[Mapping[str, Any]], people: People | None, judges: dict[str, Any]
+    verdicts: Sequence[Mapping[str, Any]],
+    people: PeopleVerdicts | None,
+    judges: dict[str, Any],
 ) -> dict[str, Any]:
     accepted = [row for row in verdicts if row["accepted"]]
     seen = [row for row in verdicts if row["decided_by"] == "people"]
@@ -300,7 +306,7 @@ def _scores(
     """Every judged image's numbers; chunks that are there are read, the others dealt to the
     processes.
     """
-    where = folder(out, "validate")
+    where = step_folder(out, "validate")
     who = {
         "kind": given.kind,
         "model": given.model,
@@ -333,7 +339,7 @@ def _scores(
         mine, desc=f"validate: {given.name or given.kind}", unit="chunk", disable=None
     ):
         asked_now = [_asked(row, out) for row in rows]
-        with naming(f"the judge {given.kind!r}"):
+        with naming_class(f"the judge {given.kind!r}"):
             told = judge(asked_now)
         write_table(
             path,
@@ -385,11 +391,11 @@ def _answers(
     return made
 
 
-def _asked(row: Mapping[str, Any], out: Path) -> Asked:
+def _asked(row: Mapping[str, Any], out: Path) -> ClaimedImage:
     from aobench.images import BadImageError, read_image
 
-    path = folder(out, "generate") / row["file"]
-    if not path.exists() or digest(path) != row["sha256"]:
+    path = step_folder(out, "generate") / row["file"]
+    if not path.exists() or table_digest(path) != row["sha256"]:
         raise UserError(
             f"{path} is not the image that was generated; run the step generate again"
         )
@@ -399,7 +405,7 @@ def _asked(row: Mapping[str, Any], out: Path) -> Asked:
         raise UserError(
             f"{path} {error}; delete it and run the step generate again"
         ) from error
-    return Asked(image, row["attribute"], row["object"], row["seed"])
+    return ClaimedImage(image, row["attribute"], row["object"], row["seed"])
 
 
 def _thresholds(
@@ -431,7 +437,7 @@ def _thresholds(
                     f"{what}: precision is asked for, but no answers are known; name labels or "
                     "human"
                 )
-            half = halves(ids)
+            half = calibration_half(ids)
             if not half.any():
                 raise UserError(
                     f"{what}: all {len(ids)} known answers fall into the half that measures the "
@@ -440,7 +446,7 @@ def _thresholds(
                     "images"
                 )
             value, how = (
-                choose(values[half], right[half], given.precision, what),
+                choose_threshold(values[half], right[half], given.precision, what),
                 f"chosen for {given.precision:g}",
             )
             kept = ~half
@@ -451,6 +457,8 @@ def _thresholds(
                 f"{what} has no threshold: give one ({question}: NUMBER), or precision with labels"
             )
         thresholds[question] = value
-        known = measure(values[kept], right[kept], value) if kept.any() else None
+        known = (
+            measure_threshold(values[kept], right[kept], value) if kept.any() else None
+        )
         told[question] = {"threshold": value, "how": how, "measured": known}
     return thresholds, told
