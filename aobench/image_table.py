@@ -139,9 +139,7 @@ def _read_columns(path: Path, also: Sequence[str]) -> dict[str, list[Any]]:
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(f"{path} is no readable Parquet file ({reason})") from error
-    return {
-        name: _cells(path, name, table, text=name not in also) for name in wanted
-    }
+    return {name: _cells(path, name, table, text=name not in also) for name in wanted}
 
 
 def _cells(path: Path, name: str, table: Any, text: bool) -> list[Any]:

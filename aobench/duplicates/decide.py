@@ -13,9 +13,9 @@ near.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,15 +23,19 @@ from aobench.duplicates.hashes import (
     COLOUR,
     DISTANCE,
     ImageLooks,
-    bits_apart,
-    colours_apart,
     pairs_between,
 )
 from aobench.duplicates.images import ImageSet
 from aobench.duplicates.neighbours import Neighbours, exact_cosines
+from aobench.duplicates.reasons import (
+    NEAR_DUPLICATE,
+    NEAR_REFERENCE,
+    UNREADABLE,
+    RemovalReason,
+)
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 #: What a pair, or an image and its nearest reference, is; higher is nearer.
 APART, ALMOST, NEAR, CERTAIN = 0, 1, 2, 3
@@ -211,7 +215,7 @@ class SetDecisions:
     """
 
     kept: np.ndarray
-    reason: list[str]
+    reasons: list[RemovalReason | None]
     borderline: np.ndarray
     chosen: GreedyChoice
 
@@ -234,125 +238,17 @@ def decide_set(
     chosen = choose_greedily(
         count, left, edges_of(measured.looks, measured.vectors, thresholds)
     )
-    reason = [""] * count
+    reasons: list[RemovalReason | None] = [None] * count
     for row in np.nonzero(chosen.level >= NEAR)[0].tolist():
-        reason[row] = f"near-duplicate of {images.ids[chosen.partner[row]]}"
+        partner = images.ids[chosen.partner[row]]
+        reasons[row] = RemovalReason(NEAR_DUPLICATE, partner)
     for row in np.nonzero(reference >= NEAR)[0].tolist():
-        reason[row] = f"too near to reference {place(row)}"
+        reasons[row] = RemovalReason(NEAR_REFERENCE, place(row))
     for row, why in measured.bad.items():
-        reason[row] = f"unreadable: {why}"
+        reasons[row] = RemovalReason(UNREADABLE, why)
     doubt = np.isin(chosen.level, (ALMOST, NEAR)) | (
         (chosen.level == APART) & (reference == ALMOST)
     )
     borderline = np.where(reference >= NEAR, reference == NEAR, doubt) & readable
-    return SetDecisions(
-        np.array([not why for why in reason]), reason, borderline, chosen
-    )
-
-
-def decisions_table(
-    images: ImageSet,
-    measured: ImageMeasures,
-    verdicts: SetDecisions,
-    references: Sequence[dict[str, Any] | None],
-) -> pa.Table:
-    """The decisions, one row an image in the set's order.
-
-    ``compared_with`` is the kept image before it that decided or nearly did, with their bits,
-    colour and cosine; ``nearest_in_set`` the most alike other image by cosine (by hash without a
-    model), kept or not; ``nearest_by_hash`` and ``hash_distance`` by hash, null where none is
-    within 16 bits in like colours; ``nearest_reference`` a struct of file, row, caption, url, key
-    and path.
-    """
-    import pyarrow as pa
-
-    ids, partner = images.ids, verdicts.chosen.partner
-    near, bits = measured.by_hash
-    other = measured.in_set.row[:, 0] if measured.in_set is not None else near
-    cosine = (
-        measured.in_set.score[:, 0]
-        if measured.in_set is not None
-        else np.full(len(ids), -np.inf)
-    )
-    to_reference = (
-        measured.reference.score[:, 0]
-        if measured.reference is not None
-        else np.full(len(ids), -np.inf)
-    )
-    paired = np.nonzero(partner >= 0)[0]
-    apart = {
-        "compared_hash_distance": bits_apart(measured.looks, paired, partner[paired]),
-        "compared_colour": colours_apart(measured.looks, paired, partner[paired]),
-    }
-    if measured.vectors is not None:
-        apart["compared_cosine"] = exact_cosines(
-            measured.vectors, measured.vectors, paired, partner[paired]
-        )
-    where = {row: i for i, row in enumerate(paired.tolist())}
-    compared = {
-        name: [
-            values[where[row]].item() if row in where else None
-            for row in range(len(ids))
-        ]
-        for name, values in apart.items()
-    }
-    named = lambda rows: [ids[row] if row >= 0 else None for row in rows]  # noqa: E731
-    finite = lambda values: [float(v) if np.isfinite(v) else None for v in values]  # noqa: E731
-    columns: dict[str, Any] = {
-        "image_id": ids,
-        "attribute": images.attributes,
-        "object": images.objects,
-        "file": images.files,
-        "kept": verdicts.kept.tolist(),
-        "reason": verdicts.reason,
-        "borderline": verdicts.borderline.tolist(),
-        "compared_with": named(partner),
-        "compared_cosine": [None] * len(ids),
-        **compared,
-        "nearest_in_set": named(other),
-        "cosine_in_set": finite(cosine),
-        "nearest_by_hash": named(near),
-        "hash_distance": [int(b) if b >= 0 else None for b in bits],
-        "nearest_reference": list(references),
-        "reference_cosine": finite(to_reference),
-    }
-    schema = decisions_schema()
-    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
-
-
-def decisions_schema() -> pa.Schema:
-    """Columns and types of decisions.parquet."""
-    import pyarrow as pa
-
-    text, whole, number = pa.string(), pa.int32(), pa.float32()
-    reference = pa.struct(
-        [
-            ("file", text),
-            ("row", pa.int64()),
-            ("caption", text),
-            ("url", text),
-            ("key", text),
-            ("path", text),
-        ]
-    )
-    return pa.schema(
-        [
-            ("image_id", text),
-            ("attribute", text),
-            ("object", text),
-            ("file", text),
-            ("kept", pa.bool_()),
-            ("reason", text),
-            ("borderline", pa.bool_()),
-            ("compared_with", text),
-            ("compared_hash_distance", whole),
-            ("compared_colour", whole),
-            ("compared_cosine", number),
-            ("nearest_in_set", text),
-            ("cosine_in_set", number),
-            ("nearest_by_hash", text),
-            ("hash_distance", whole),
-            ("nearest_reference", reference),
-            ("reference_cosine", number),
-        ]
-    )
+    stays = np.array([reason is None for reason in reasons])
+    return SetDecisions(stays, reasons, borderline, chosen)

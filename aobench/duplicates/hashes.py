@@ -183,26 +183,6 @@ def bits_apart(looks: ImageLooks, row: np.ndarray, column: np.ndarray) -> np.nda
     return np.bitwise_count(looks.bits[row] ^ looks.bits[column]).astype(np.int64)
 
 
-def all_pairs(
-    looks: ImageLooks, good: np.ndarray, distance: int = DISTANCE, colour: int = COLOUR
-) -> Iterator[ImagePairs]:
-    """Every near pair among the positions ``good`` once, column before row; blocks in the order
-    of the rows.
-    """
-    step = 512
-    for start in range(0, len(good), step):
-        for pairs in pairs_between(
-            looks, good[start : start + step], good[: start + step], distance, colour
-        ):
-            first = pairs.column < pairs.row
-            yield ImagePairs(
-                *(
-                    getattr(pairs, name)[first]
-                    for name in ("row", "column", "distance", "colour")
-                )
-            )
-
-
 def nearest_by_hash(
     looks: ImageLooks, good: np.ndarray, colour: int = COLOUR
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -61,15 +61,14 @@ def check_values(config: BuildConfig, where: str) -> None:
         value = getattr(config.compose, key)
         if not isinstance(value, str | list) or value == []:
             raise UserError(
-                f"{where}: compose: {key} is {shown_value(value)}; it takes published, a list, or a text "
-                "file's name"
+                f"{where}: compose: {key} is {shown_value(value)}; it takes published, "
+                "a list, or a text file's name"
             )
         for name in value if isinstance(value, list) else []:
             if not isinstance(name, str) or not name.strip():
                 raise UserError(
-                    f"{where}: compose: {key}: {shown_value(name)} is no name; YAML reads yes, no, on "
-                    "and numbers as such: "
-                    "quote them"
+                    f"{where}: compose: {key}: {shown_value(name)} is no name; YAML reads "
+                    "yes, no, on and numbers as such: quote them"
                 )
             if len(name) > 200 or not name.isprintable():
                 raise UserError(
@@ -205,9 +204,8 @@ def _check_package(config: BuildConfig, where: str) -> None:
     name, licence = config.package.name, config.package.licence
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,95}", name):
         raise UserError(
-            f"{where}: package: name is {shown_value(name)}; it takes letters, digits, - _ and . (it "
-            "names a folder and a "
-            "config)"
+            f"{where}: package: name is {shown_value(name)}; it takes letters, "
+            "digits, - _ and . (it names a folder and a config)"
         )
     if unicodedata.normalize("NFKC", name).casefold() in OUR_NAMES:
         raise UserError(
@@ -335,10 +333,10 @@ def _check_thresholds(judge: JudgeOptions, human: bool, what: str) -> None:
 def _check_distinct(config: BuildConfig, path: Path) -> None:
     from aobench.duplicates.optional import need_extra
     from aobench.duplicates.reference import open_reference
-    from aobench.duplicates.step import placed
     from aobench.models.registry import resolve
+    from aobench.newset.distinct import located_options
 
-    options = placed(config.distinct, path)
+    options = located_options(config.distinct, path)
     need_extra("imagehash")
     open_reference(options.reference)
     if options.model is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from aobench.duplicates.step import DuplicateOptions
+from aobench.duplicates.options import DuplicateOptions
 from aobench.errors import UserError, did_you_mean
 
 

@@ -14,14 +14,8 @@ from aobench.audit.inflections import Forms
 from aobench.audit.vocabulary import Vocabulary
 from aobench.audit.words import words
 from aobench.csv_tables import read_numbered_rows
-from aobench.errors import UserError
-from aobench.models.registry import did_you_mean
+from aobench.errors import UserError, did_you_mean
 
-SAME_WORD = "untestable: a word of the attribute stands in the object's name"
-SHADOWED = (
-    "untestable: attribute and object are words of another name, to which captions of them "
-    "count"
-)
 COLUMNS = ("attribute", "object")
 #: Bytes of a folder's name; file systems take 255.
 LONGEST = 200

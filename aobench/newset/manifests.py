@@ -5,20 +5,25 @@ a changed one is.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
 from aobench.files import read_json, sha256_of, write_in_one_move
+from aobench.newset.step import STEPS, Step, StepResult
 from aobench.sealed import MANIFEST, REST_DIGEST, json_lines_of, manifest_bytes
 
-STEPS = ("compose", "generate", "validate", "distinct", "package")
+#: Counted up when the meaning of a column or key changes.
+FORMAT = 2
 #: What a change of a part of ``made_from`` is called.
 CHANGED = {
     "compositions": "an earlier compose",
     "images": "an earlier generate",
+    "verdicts": "an earlier validate",
+    "decisions": "an earlier distinct",
+    "reference": "another reference",
     "seed": "another seed",
     "weights": "other weights of a model",
     "pictures": "other pictures",
@@ -39,7 +44,7 @@ PACKAGES = (
 
 def step_folder(out: Path, step: str) -> Path:
     """``out``/1-compose and so on."""
-    return out / f"{STEPS.index(step) + 1}-{step}"
+    return out / f"{list(STEPS).index(step) + 1}-{step}"
 
 
 def table_digest(path: Path) -> str:
@@ -82,34 +87,31 @@ def read_manifest(out: Path, step: str) -> dict[str, Any] | None:
     except UserError as error:
         raise UserError(f"{error}: it is damaged; {again}") from error
     mark = content.pop(REST_DIGEST, None)
+    if mark is None:
+        raise UserError(f"{path} was written by an earlier version; {again}")
     if mark != sha256_of(json_lines_of(content)):
-        why = (
-            "was written by an earlier version"
-            if mark is None
-            else "is damaged: it is not as its step left it"
-        )
-        raise UserError(f"{path} {why}; {again}")
+        raise UserError(f"{path} is damaged: it is not as its step left it; {again}")
+    if content.get("format") != FORMAT:
+        raise UserError(f"{path} was written by an earlier version; {again}")
     return content
 
 
 def write_manifest(
-    out: Path,
-    step: str,
-    made_from: Mapping[str, Any],
-    files: Sequence[Path],
-    facts: Mapping[str, Any],
+    out: Path, step: str, made_from: Mapping[str, Any], result: StepResult
 ) -> None:
-    """The last file of a step: what it was made from, the SHA-256 of what it made, and what it
-    found.
+    """The last file of a step: what it was made from, the SHA-256 of what it wrote, and what it
+    says of itself.
     """
     where = step_folder(out, step)
     content = {
+        "format": FORMAT,
         "step": step,
         "made_from": dict(made_from),
         "files": {
-            path.relative_to(where).as_posix(): table_digest(path) for path in files
+            path.relative_to(where).as_posix(): table_digest(path)
+            for path in result.files
         },
-        "facts": dict(facts),
+        "facts": dict(result.facts),
         "versions": package_versions(),
     }
     write_in_one_move(where / MANIFEST, manifest_bytes(content))
@@ -171,36 +173,29 @@ def _settled(before: Any, after: Any) -> Any:
     return before if "unknown" in (before, after) else after
 
 
-def refuse_stale(
-    out: Path,
-    step: str,
-    made_from: Callable[[], Mapping[str, Any]],
-    options: Mapping[str, Any],
-) -> None:
+def refuse_stale(out: Path, step: Step) -> None:
     """UserError where an earlier step, which is not to be run now, isn't done as the configuration
-    has it.
+    has it, or on other tables than those that are there now.
 
-    Where its inputs are not on this machine, its ``options`` are compared.
+    What lies elsewhere is compared where it is on this machine.
     """
-    manifest = read_manifest(out, step)
-    where, again = step_folder(out, step), f"run it again: --steps {step}, or all steps"
+    name = step.name
+    manifest = read_manifest(out, name)
+    where, again = step_folder(out, name), f"run it again: --steps {name}, or all steps"
     if manifest is None:
         raise UserError(
-            f"{where} is not finished; run that step first: imagenet-ao build CONFIG --steps {step}"
+            f"{where} is not finished; run that step first: imagenet-ao build CONFIG --steps {name}"
         )
-    then = (
-        manifest["made_from"]
-        if "made_from" in manifest
-        else {"options": manifest["options"]}
-    )
+    then = manifest["made_from"]
+    now = {**step.options(), **step.earlier_tables()}
     try:
-        now = made_from()
+        now |= step.outside_inputs()
     except UserError:
-        now, then = options, {key: then.get(key) for key in options}
+        then = {key: then.get(key) for key in now}
     different = changed_parts(then, now)
     if different:
         raise UserError(f"{where} is of {' and '.join(different)}; {again}")
-    altered = _altered(out, step, manifest)
+    altered = _altered(out, name, manifest)
     if altered:
         raise UserError(f"{altered} is not as its step left it; {again}")
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from annotation_tools import answer_all, right_for, row, table
+from helpers.annotation_tools import answer_all, right_for, row, table
 
 import aobench.cli as cli
 from aobench.annotation.agreement import (

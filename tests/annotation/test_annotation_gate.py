@@ -8,8 +8,8 @@ import sqlite3
 import uuid
 
 import pytest
-from annotation_browser import Server
-from annotation_tools import make_set
+from helpers.annotation_browser import Server
+from helpers.annotation_tools import make_set
 
 from aobench.annotation.gate import RequestGate, host_name
 from aobench.annotation.images import read_images_to_judge

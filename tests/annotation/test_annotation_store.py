@@ -14,7 +14,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from annotation_tools import answer_all, check_complete, make_set, right_for, row, table
+from helpers.annotation_tools import (
+    answer_all,
+    check_complete,
+    make_set,
+    right_for,
+    row,
+    table,
+)
 
 import aobench.cli as cli
 from aobench.annotation.images import read_images_to_judge
@@ -25,10 +32,10 @@ from aobench.annotation.verdict_store import StaleTrialError
 from aobench.errors import UserError
 from aobench.image_table import rows_fingerprint
 
-HERE = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 ENVIRONMENT = {
     **os.environ,
-    "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1]), *sys.path]),
+    "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent), *sys.path]),
 }
 
 
@@ -264,7 +271,7 @@ def test_threads_that_answer_the_same_trial_write_one_verdict(store):
 
 def test_a_second_current_verdict_cannot_even_be_inserted(store):
     answer_all(store, "ann", limit=1)
-    values = store._rows(
+    values = store.query_rows(
         "SELECT annotator, trial, 'no', 'no', 1.0, 'now' FROM verdicts"
     )[0]
     columns = "annotator, trial, attribute_answer, object_answer, seconds, answered_at"
@@ -279,7 +286,7 @@ import sys
 from pathlib import Path
 from aobench.annotation.images import read_images_to_judge
 from aobench.annotation.verdict_file import open_store
-from annotation_tools import answer_all
+from helpers.annotation_tools import answer_all
 table, verdicts, *names = sys.argv[1:]
 with open_store(Path(verdicts), read_images_to_judge(Path(table))) as store:
     for name in names:
@@ -318,7 +325,7 @@ def test_a_process_killed_in_the_middle_loses_nothing_that_it_reported(
     os.kill(worker.pid, signal.SIGKILL)
     told = after + len(worker.communicate()[0].splitlines())
     with open_store(path, images) as store:
-        ((check,),) = store._rows("PRAGMA integrity_check")
+        ((check,),) = store.query_rows("PRAGMA integrity_check")
         count = store.standing("ann").done
         # One more may be on disk than was told: the kill fell between the commit and the word of
         # it.
@@ -329,9 +336,9 @@ def test_a_process_killed_in_the_middle_loses_nothing_that_it_reported(
 
 
 def test_every_commit_is_synchronous_and_ahead_of_the_file(store):
-    assert store._rows("PRAGMA journal_mode") == [("wal",)]
-    assert store._rows("PRAGMA synchronous") == [(2,)]
-    assert store._rows("PRAGMA foreign_keys") == [(1,)]
+    assert store.query_rows("PRAGMA journal_mode") == [("wal",)]
+    assert store.query_rows("PRAGMA synchronous") == [(2,)]
+    assert store.query_rows("PRAGMA foreign_keys") == [(1,)]
 
 
 def test_reading_sees_one_moment(images, store):
@@ -438,7 +445,7 @@ def test_bad_image_tables_are_refused(tmp_path):
     path.write_bytes(b"PAR1")
     with pytest.raises(UserError, match="no readable Parquet"):
         read_images_to_judge(path)
-    with pytest.raises(UserError, match="is no file"):
+    with pytest.raises(UserError, match="does not exist"):
         read_images_to_judge(tmp_path / "absent.parquet")
 
 

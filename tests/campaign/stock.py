@@ -20,7 +20,7 @@ from PIL import Image
 from .stock_build import command, make_builds
 
 HERE = Path(__file__).resolve().parent
-sys.path += [str(HERE.parent / "evaluation"), str(HERE.parent / "build")]
+sys.path += [str(HERE.parent / "evaluation"), str(HERE.parent)]
 
 NOVEL = [
     ("wooden", "banana"),
@@ -339,7 +339,7 @@ def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 def _verdicts() -> None:
     """A table of images to judge, with its pictures, and two files of verdicts by two people."""
-    from annotation_tools import make_set
+    from helpers.annotation_tools import make_set
 
     from aobench.annotation.images import read_images_to_judge
     from aobench.annotation.verdict_file import open_store

@@ -14,7 +14,8 @@ import pytest
 
 from aobench.cli import main
 from aobench.errors import UserError
-from aobench.newset.compose import TABLE, balanced_choice, image_seed
+from aobench.newset.balance import balanced_choice
+from aobench.newset.compose import TABLE, image_seed
 from aobench.newset.configuration import read_config
 from aobench.newset.generators import ImageTask, make_generator
 from aobench.newset.manifests import read_manifest, read_rows, step_folder
@@ -89,7 +90,7 @@ def test_each_composition_is_kept_or_has_its_reason(config):
         assert row["kept"] == (row["reason"] == "")
     facts = read_manifest(out, "compose")["facts"]
     assert facts["kept"] == 5
-    assert sum(facts["fell"].values()) == 4
+    assert sum(facts["removed"].values()) == 4
     assert facts["corpora"]["mine"]["captions"] == len(CAPTIONS)
 
 

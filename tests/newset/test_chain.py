@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from allowing import allow
-from test_compose import write
+from helpers.builds import allow, compose_configuration
 
 from aobench.cli import main
 from aobench.newset.manifests import changed_parts, read_manifest, step_folder
@@ -43,7 +42,7 @@ def refused(path, capsys, *steps):
 
 @pytest.fixture
 def config(tmp_path):
-    return write(tmp_path, ["the sky"], objects=["banana", "airliner"])
+    return compose_configuration(tmp_path, ["the sky"], objects=["banana", "airliner"])
 
 
 @pytest.mark.parametrize(
@@ -115,16 +114,16 @@ def test_weights_that_cannot_be_identified_are_taken_to_be_as_they_were():
 
 
 def test_what_changes_during_a_step_is_not_said_to_be_used(config, monkeypatch):
-    import aobench.newset.compose as compose
+    import aobench.newset.corpora as corpora
 
-    captions, audit = config.parent / "captions.txt", compose._audit
+    captions, audit = config.parent / "captions.txt", corpora._audit
 
     def changing(*args):
         found = audit(*args)
         captions.write_text("a red banana\na red airliner\nno\n")
         return found
 
-    monkeypatch.setattr(compose, "_audit", changing)
+    monkeypatch.setattr(corpora, "_audit", changing)
     assert main(["build", str(config), "--steps", "compose"]) == 0
     monkeypatch.undo()
     assert read_manifest(config.parent / "out", "compose")["facts"]["kept"] == 2
@@ -267,8 +266,8 @@ def test_a_reference_is_found_beside_the_configuration(
     config, monkeypatch, tmp_path_factory
 ):
     np = pytest.importorskip("numpy")
-    from aobench.duplicates.step import placed
     from aobench.newset.configuration import read_config
+    from aobench.newset.distinct import located_options
 
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     (config.parent / "laion").mkdir()
@@ -277,7 +276,7 @@ def test_a_reference_is_found_beside_the_configuration(
         config,
         distinct={"model": "mini", "reference": ["laion/*.npy"], "index": "Flat"},
     )
-    options = placed(read_config(config).distinct, config)
+    options = located_options(read_config(config).distinct, config)
     assert options.reference == (str(config.parent / "laion" / "*.npy"),)
     assert (options.model, options.index) == ("mini", "Flat")
 

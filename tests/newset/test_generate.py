@@ -8,9 +8,9 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from helpers.builds import compose_configuration
+from helpers.tiny_pipelines import save_sdxl
 from PIL import Image
-from test_compose import write
-from tiny_pipelines import save_sdxl
 
 from aobench.cli import main
 from aobench.errors import UserError
@@ -23,7 +23,7 @@ CALL = {"num_inference_steps": 1, "guidance_scale": 0.0, "height": 32, "width": 
 @pytest.fixture
 def drawn(tmp_path):
     """A build of four drawings."""
-    path = write(tmp_path, ["the sky"], objects=["banana", "airliner"])
+    path = compose_configuration(tmp_path, ["the sky"], objects=["banana", "airliner"])
     content = json.loads(path.read_text())
     content["generate"].update(images=2, batch_size=3)
     path.write_text(json.dumps(content))
@@ -156,7 +156,7 @@ def test_images_of_replaced_weights_are_not_mixed(sdxl, tmp_path, capsys):
     from safetensors.torch import load_file, save_file
 
     shutil.copytree(sdxl, tmp_path / "sdxl")
-    path = write(tmp_path, ["the sky"], objects=["banana", "airliner"])
+    path = compose_configuration(tmp_path, ["the sky"], objects=["banana", "airliner"])
     content = json.loads(path.read_text())
     content["generate"] = {"model": "sdxl", "images": 1, "options": CALL}
     path.write_text(json.dumps(content))
@@ -255,7 +255,7 @@ def test_pictures_are_those_of_the_pipeline_itself(sdxl):
 
 def test_a_picture_of_nan_is_told_and_never_accepted(sdxl, tmp_path, capsys):
     _spoiled(sdxl, tmp_path / "sdxl", decoder__conv_in__bias=(ALL, HUGE))
-    path = write(tmp_path, ["the sky"], objects=["banana", "airliner"])
+    path = compose_configuration(tmp_path, ["the sky"], objects=["banana", "airliner"])
     content = json.loads(path.read_text())
     content["generate"] = {"model": "sdxl", "images": 1, "options": CALL}
     path.write_text(json.dumps(content))

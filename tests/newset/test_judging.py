@@ -2,7 +2,6 @@
 of known answers.
 """
 
-import dataclasses
 import json
 import shutil
 import sqlite3
@@ -11,11 +10,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import tiny_vlms
-from allowing import allow
+from helpers import tiny_vlms
+from helpers.annotation_tools import honest, judge_all
+from helpers.builds import (
+    PAIRS,
+    allow,
+    drawings,
+    judging_configuration,
+    verdicts_of,
+    write_labels,
+)
+from helpers.tiny_pipelines import save_llava
 from PIL import Image
-from test_validate import PAIRS, configuration, drawings, labels_of, verdicts
-from tiny_pipelines import save_llava
 from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers.models import BPE, WordLevel
 from transformers import PreTrainedTokenizerFast
@@ -24,7 +30,6 @@ from aobench.annotation.images import read_images_to_judge
 from aobench.annotation.verdict_file import open_store
 from aobench.cli import main
 from aobench.errors import UserError
-from aobench.newset.generators import Renderer
 from aobench.newset.manifests import read_manifest, read_rows, step_folder
 from aobench.newset.validate.calibration import calibration_half
 from aobench.newset.validate.judges import make_judge
@@ -262,7 +267,7 @@ def test_weights_replaced_under_the_same_path_are_asked_anew(tmp_path):
     from safetensors.torch import load_file, save_file
 
     save_llava(tmp_path / "llava")
-    path = configuration(
+    path = judging_configuration(
         tmp_path,
         judges=[{"kind": "vlm", "model": "llava", "attribute": 0.3, "object": 0.3}],
     )
@@ -281,12 +286,12 @@ def test_weights_replaced_under_the_same_path_are_asked_anew(tmp_path):
         )
         == 0
     ), "not found"
-    before = {image: row["vlm_attribute"] for image, row in verdicts(path).items()}
+    before = {image: row["vlm_attribute"] for image, row in verdicts_of(path).items()}
     weights = tmp_path / "llava" / "model.safetensors"
     changed = {name: value * 1.5 for name, value in load_file(weights).items()}
     save_file(changed, weights, metadata={"format": "pt"})
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
-    after = {image: row["vlm_attribute"] for image, row in verdicts(path).items()}
+    after = {image: row["vlm_attribute"] for image, row in verdicts_of(path).items()}
     assert after != before, "verdicts of the former weights stand under the new ones"
 
 
@@ -335,7 +340,7 @@ A, B = "striped__banana/0", "striped__banana/1"
     ],
 )
 def test_a_label_that_is_none_is_refused_with_its_row(tmp_path, capsys, rows, told):
-    path = configuration(
+    path = judging_configuration(
         tmp_path, judges=[{"kind": "redraw", "labels": "labels.parquet"}]
     )
     assert (
@@ -352,7 +357,7 @@ def test_a_label_that_is_none_is_refused_with_its_row(tmp_path, capsys, rows, to
 
 
 def test_numbers_and_gaps_are_labels_too(tmp_path):
-    path = configuration(
+    path = judging_configuration(
         tmp_path, judges=[{"kind": "redraw", "labels": "labels.parquet"}]
     )
     assert (
@@ -371,7 +376,7 @@ def test_numbers_and_gaps_are_labels_too(tmp_path):
 
 
 def test_a_damaged_labels_file_is_the_users_own(tmp_path, capsys):
-    path = configuration(
+    path = judging_configuration(
         tmp_path, judges=[{"kind": "redraw", "labels": "labels.parquet"}]
     )
     assert (
@@ -390,14 +395,14 @@ def test_a_damaged_labels_file_is_the_users_own(tmp_path, capsys):
 def test_labels_that_all_fall_into_the_measuring_half_are_not_called_unknown(
     tmp_path, capsys
 ):
-    path = configuration(
+    path = judging_configuration(
         tmp_path,
         judges=[{"kind": "redraw", "labels": "labels.parquet", "precision": 0.9}],
     )
     assert (
         main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     )
-    labels_of(tmp_path / "out")
+    write_labels(tmp_path / "out")
     rows = pq.read_table(tmp_path / "labels.parquet").to_pylist()
     ids = [row["image_id"] for row in rows]
     measuring = [
@@ -417,46 +422,6 @@ def test_labels_that_all_fall_into_the_measuring_half_are_not_called_unknown(
 # People
 
 
-def judge_all(
-    path, table, name="ann", catch_rate=0.0, answer=lambda trial: ("yes", "yes")
-):
-    with open_store(
-        path, read_images_to_judge(table), seed=0, catch_rate=catch_rate
-    ) as store:
-        standing = store.enrol(name)
-        while standing.trial is not None:
-            standing = store.record(
-                name, standing.trial.trial, standing.turn, *answer(standing.trial), 1.0
-            )
-
-
-def honest(trial):
-    return (
-        "no" if trial.wrong == "attribute" else "yes",
-        "no" if trial.wrong == "object" else "yes",
-    )
-
-
-class Backwards(Renderer):
-    """Draws the same compositions with other seeds, under the same ids."""
-
-    def __call__(self, tasks):
-        return super().__call__(
-            [dataclasses.replace(task, seed=task.seed + 1) for task in tasks]
-        )
-
-
-class Flagging(Renderer):
-    """Marks the first image of each composition as not to be shown."""
-
-    def __call__(self, tasks):
-        made = super().__call__(tasks)
-        return [
-            dataclasses.replace(one, flagged=task.index == 0)
-            for one, task in zip(made, tasks, strict=True)
-        ]
-
-
 def people(tmp_path, generator="renderer", **validate_):
     given = {
         "judges": [{"kind": "redraw"}],
@@ -464,10 +429,10 @@ def people(tmp_path, generator="renderer", **validate_):
         "minimum": 1,
         **validate_,
     }
-    path = configuration(tmp_path, **given)
+    path = judging_configuration(tmp_path, **given)
     path.write_text(
         path.read_text()
-        .replace("tiny_pipelines:Planted", generator)
+        .replace("helpers.drawing:Planted", generator)
         .replace('"images": 20', '"images": 2')
     )
     assert (
@@ -481,7 +446,9 @@ def test_verdicts_on_other_pictures_under_the_same_ids_are_refused(tmp_path, cap
     judge_all(tmp_path / "people.sqlite", table)
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
     shutil.rmtree(table.parent)
-    path.write_text(path.read_text().replace('"renderer"', '"test_judging:Backwards"'))
+    path.write_text(
+        path.read_text().replace('"renderer"', '"helpers.drawing:Backwards"')
+    )
     assert main(["build", str(path), *allow(path), "--steps", "generate"]) == 0
     capsys.readouterr()
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 2, (
@@ -528,7 +495,7 @@ def test_annotators_below_min_catch_have_no_vote_and_the_facts_say_so(tmp_path):
     ):
         judge_all(tmp_path / "people.sqlite", table, name, 0.25, **how)
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
-    assert all(row["accepted"] for row in verdicts(path).values()), (
+    assert all(row["accepted"] for row in verdicts_of(path).values()), (
         "three who failed their catch trials decided"
     )
     said = read_manifest(tmp_path / "out", "validate")["facts"]["people"]
@@ -551,16 +518,16 @@ def test_annotators_below_min_catch_have_no_vote_and_the_facts_say_so(tmp_path):
         path.read_text().replace('"minimum": 1', '"minimum": 1, "min_catch": null')
     )
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
-    assert not any(row["accepted"] for row in verdicts(path).values()), (
+    assert not any(row["accepted"] for row in verdicts_of(path).values()), (
         "null is to leave nobody out"
     )
 
 
 def test_an_image_that_was_flagged_is_nobodys_decision(tmp_path):
-    path, table = people(tmp_path, "test_judging:Flagging", judges=[])
+    path, table = people(tmp_path, "helpers.drawing:Flagging", judges=[])
     judge_all(tmp_path / "people.sqlite", table)
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
-    rows = verdicts(path)
+    rows = verdicts_of(path)
     flagged = rows["striped__banana/0"]
     assert (flagged["accepted"], flagged["decided_by"]) == (False, "checker")
     assert flagged["reason"] == "flagged: the generator marked it as not to be shown", (

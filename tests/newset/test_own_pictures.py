@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from allowing import allow
+from helpers.builds import allow
+from helpers.drawing import lies
 from PIL import Image, ImageDraw
-from tiny_pipelines import lies
 
 from aobench.cli import main
 from aobench.errors import UserError
@@ -23,7 +23,7 @@ from aobench.newset.generators import ImageTask, make_generator
 from aobench.newset.manifests import read_manifest, read_rows, step_folder
 
 PLANTED = {
-    "generator": "tiny_pipelines:Planted",
+    "generator": "helpers.drawing:Planted",
     "images": 20,
     "batch_size": 8,
     "options": {"pictures": "mine"},

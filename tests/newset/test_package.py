@@ -9,9 +9,9 @@ import shutil
 import datasets
 import pytest
 import yaml
-from allowing import allow
+from helpers.annotation_tools import honest, judge_all
+from helpers.builds import allow
 from PIL import Image, ImageFont
-from test_judging import honest, judge_all
 
 from aobench.cli import main
 from aobench.newset.manifests import read_manifest, read_rows, step_folder
@@ -112,7 +112,7 @@ def test_a_threshold_above_zero_is_not_called_unseen(built):
 def test_the_card_tells_prompts_seed_thresholds_and_what_could_not_be_had(built):
     text = readme(built).read_text()
     assert "`a photo of a {attribute} {object}`. Seed 1;" in text
-    near = read_manifest(built.parent / "out", "distinct")["thresholds"]
+    near = read_manifest(built.parent / "out", "distinct")["facts"]["thresholds"]
     assert (
         f"at most {near['hash_distance']} of 64 bits and colours at most {near['colour']} of 255 "
         "apart" in text
@@ -295,7 +295,7 @@ def test_another_generator_under_the_same_ids_needs_the_steps_again(again, capsy
     """The whole way: the ids stay, the pictures change, and distinct has not run again."""
     again.write_text(
         again.read_text()
-        .replace('"renderer"', '"test_judging:Backwards"')
+        .replace('"renderer"', '"helpers.drawing:Backwards"')
         .replace(
             '{"kind": "redraw", "name": "a|b"}',
             '{"kind": "clip_score", "model": "mini", "composition": -1}',

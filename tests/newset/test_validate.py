@@ -1,71 +1,28 @@
 """The step validate: judges, thresholds, people; on drawings of which the truth is known."""
 
-import json
-
 import numpy as np
 import pytest
-from allowing import allow
+from helpers.builds import (
+    PAIRS,
+    allow,
+    drawings,
+    judging_configuration,
+    verdicts_of,
+    write_labels,
+)
+from helpers.drawing import lies
+from helpers.tiny_pipelines import save_llava
 from PIL import Image
-from tiny_pipelines import lies, save_llava
 
 from aobench.cli import main
 from aobench.errors import UserError
-from aobench.newset.generators import ImageTask, Renderer
-from aobench.newset.manifests import read_manifest, read_rows, step_folder, write_table
+from aobench.newset.manifests import read_manifest, step_folder
 from aobench.newset.validate.calibration import (
     calibration_half,
     choose_threshold,
     measure_threshold,
 )
-from aobench.newset.validate.judges import ClaimedImage, make_judge
-
-PAIRS = [
-    (a, o)
-    for a in ("striped", "turquoise")
-    for o in ("accordion", "banana", "airliner")
-]
-
-
-def configuration(tmp_path, **validate):
-    (tmp_path / "captions.txt").write_text("nothing of this\n")
-    content = {
-        "out": "out",
-        "seed": 1,
-        "compose": {
-            "corpora": [{"name": "mine", "captions": ["captions.txt"]}],
-            "attributes": ["striped", "turquoise"],
-            "objects": ["accordion", "banana", "airliner"],
-        },
-        "generate": {
-            "generator": "tiny_pipelines:Planted",
-            "images": 20,
-            "batch_size": 8,
-        },
-        "validate": validate,
-        "package": {"name": "drawn"},
-    }
-    path = tmp_path / "set.yaml"
-    path.write_text(json.dumps(content))
-    return path
-
-
-def labels_of(out):
-    rows = []
-    for row in read_rows(step_folder(out, "generate") / "images.parquet"):
-        wrong = lies(row["index"], row["image_id"])
-        rows.append(
-            {
-                "image_id": row["image_id"],
-                "attribute_right": wrong != "attribute",
-                "object_right": wrong != "object",
-            }
-        )
-    schema = [
-        ("image_id", "string"),
-        ("attribute_right", "bool"),
-        ("object_right", "bool"),
-    ]
-    return write_table(out.parent / "labels.parquet", rows, schema)
+from aobench.newset.validate.judges import make_judge
 
 
 def validate(path):
@@ -73,25 +30,16 @@ def validate(path):
     assert (
         main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     )
-    labels_of(path.parent / "out")
+    write_labels(path.parent / "out")
     return main(["build", str(path), *allow(path), "--steps", "validate"])
 
 
-def verdicts(path):
-    return {
-        row["image_id"]: row
-        for row in read_rows(
-            step_folder(path.parent / "out", "validate") / "verdicts.parquet"
-        )
-    }
-
-
 def test_the_redrawing_judge_finds_every_planted_error_and_no_other(tmp_path):
-    path = configuration(
+    path = judging_configuration(
         tmp_path, judges=[{"kind": "redraw", "labels": "labels.parquet"}]
     )
     assert validate(path) == 0
-    rows = verdicts(path)
+    rows = verdicts_of(path)
     assert len(rows) == 120
     for image, row in rows.items():
         wrong = lies(int(image.rpartition("/")[2]), image)
@@ -119,9 +67,9 @@ def test_a_calibrated_dual_encoder_finds_most_planted_errors(tmp_path):
         "labels": "labels.parquet",
         "precision": 0.99,
     }
-    path = configuration(tmp_path, judges=[judge], only_dual_encoders=True)
+    path = judging_configuration(tmp_path, judges=[judge], only_dual_encoders=True)
     assert validate(path) == 0
-    rows = verdicts(path)
+    rows = verdicts_of(path)
     wrong = {image for image in rows if lies(int(image.rpartition("/")[2]), image)}
     found = {image for image, row in rows.items() if not row["accepted"]}
     assert len(found & wrong) >= 8, "of the 12 planted errors"
@@ -141,9 +89,9 @@ def test_a_sieve_spares_the_next_judge_what_it_rejected(tmp_path):
         {"kind": "clip_score", "model": "mini", "composition": 0.9},
         {"kind": "redraw"},
     ]
-    path = configuration(tmp_path, judges=judges)
+    path = judging_configuration(tmp_path, judges=judges)
     assert validate(path) == 0
-    rows = verdicts(path).values()
+    rows = verdicts_of(path).values()
     sieved = [
         row
         for row in rows
@@ -167,7 +115,7 @@ def test_people_overrule_the_judges(tmp_path):
     from aobench.annotation.images import read_images_to_judge
     from aobench.annotation.verdict_file import open_store
 
-    path = configuration(
+    path = judging_configuration(
         tmp_path, judges=[{"kind": "redraw"}], human="people.sqlite", minimum=1
     )
     assert (
@@ -189,7 +137,7 @@ def test_people_overrule_the_judges(tmp_path):
                 "ann", standing.trial.trial, standing.turn, a, o, 1.0
             )
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
-    rows = verdicts(path)
+    rows = verdicts_of(path)
     assert rows["striped__banana/3"]["accepted"], (
         "planted, but people say that it is right"
     )
@@ -208,7 +156,7 @@ def test_people_who_judged_another_set_are_refused(tmp_path, capsys):
     from aobench.annotation.images import read_images_to_judge
     from aobench.annotation.verdict_file import open_store
 
-    path = configuration(
+    path = judging_configuration(
         tmp_path, judges=[{"kind": "redraw"}], human="people.sqlite", minimum=1
     )
     assert (
@@ -235,15 +183,6 @@ def llava(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "llava"
     save_llava(path)
     return path
-
-
-def drawings(pairs=PAIRS):
-    tasks = [ImageTask(f"x/{i}", a, o, i, i, "") for i, (a, o) in enumerate(pairs)]
-    made = Renderer("", {})(tasks)
-    return [
-        ClaimedImage(one.image, t.attribute, t.object, t.seed)
-        for one, t in zip(made, tasks, strict=True)
-    ]
 
 
 def test_a_vision_language_model_is_asked_each_part(llava):
@@ -334,7 +273,7 @@ def test_a_number_that_is_none_is_no_verdict(tmp_path, monkeypatch, capsys):
     from aobench.newset.validate import redraw
 
     monkeypatch.setattr(redraw.Redraw, "_one", lambda *_: (float("nan"), 1.0))
-    path = configuration(tmp_path, judges=[{"kind": "redraw"}])
+    path = judging_configuration(tmp_path, judges=[{"kind": "redraw"}])
     assert validate(path) == 2, "a judge's nan became a verdict"
     err = capsys.readouterr().err
     assert "the judge 'redraw' says nan for attribute of 'striped__accordion/0'" in err
@@ -377,7 +316,7 @@ def test_a_number_that_is_none_is_no_verdict(tmp_path, monkeypatch, capsys):
 )
 def test_bad_judges_are_one_line(tmp_path, capsys, monkeypatch, validate_, told):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    path = configuration(tmp_path, **validate_)
+    path = judging_configuration(tmp_path, **validate_)
     assert (
         main(
             [
@@ -398,7 +337,7 @@ def test_bad_judges_are_one_line(tmp_path, capsys, monkeypatch, validate_, told)
 
 
 def test_a_changed_image_is_refused(tmp_path, capsys):
-    path = configuration(tmp_path, judges=[{"kind": "redraw"}])
+    path = judging_configuration(tmp_path, judges=[{"kind": "redraw"}])
     assert (
         main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     )

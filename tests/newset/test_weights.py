@@ -3,10 +3,10 @@
 import shutil
 
 import pytest
-import tiny_vlms
 import torch
+from helpers import tiny_vlms
+from helpers.tiny_pipelines import save_sdxl
 from safetensors.torch import load_file, save_file
-from tiny_pipelines import save_sdxl
 
 from aobench.errors import UserError
 from aobench.newset.generators import Diffusion, ImageTask

@@ -14,13 +14,25 @@ from typing import Any
 import numpy as np
 
 from aobench.errors import UserError
-from aobench.newset.config import JudgeOptions as JudgeOptions
-from aobench.newset.config import ValidateOptions, located_path
+from aobench.newset.config import JudgeOptions, ValidateOptions, located_path
+from aobench.newset.reasons import Reason, reason_of
 
 Labels = dict[str, dict[str, bool]]
 """By question ("attribute", "object", "composition"): what is known of an image, by its id."""
 
 COLUMNS = ("image_id", "attribute_right", "object_right")
+
+
+@dataclass(frozen=True)
+class Majority:
+    """What the majority said of an image and of its parts: accepted, rejected or undecided; and
+    the reason where it is rejected.
+    """
+
+    decision: str
+    attribute: str
+    object: str
+    reason: Reason | None
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,7 @@ class PeopleVerdicts:
     what was judged, where the file knows.
     """
 
-    said: dict[str, dict[str, str]]
+    majorities: dict[str, Majority]
     pictures: dict[str, str]
     facts: dict[str, Any]
     digest: str
@@ -81,28 +93,28 @@ def read_people(options: ValidateOptions, config_path: Path) -> PeopleVerdicts |
     text = json.dumps(
         [sorted(every, key=str), sorted(pictures.items())], sort_keys=True
     )
-    said = _majorities(decide_images(rows, verdicts, options.minimum, left_out))
-    return PeopleVerdicts(
-        said, pictures, facts, hashlib.sha256(text.encode()).hexdigest()
-    )
+    majorities = _majorities(decide_images(rows, verdicts, options.minimum, left_out))
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return PeopleVerdicts(majorities, pictures, facts, digest)
 
 
-def _majorities(decided: Sequence[Any]) -> dict[str, dict[str, str]]:
-    found = {}
+def _majorities(decided: Sequence[Any]) -> dict[str, Majority]:
+    majorities = {}
     for one in decided:
         parts = [
-            q
-            for q in ("attribute", "object")
-            if getattr(one, f"{q}_decision") == "rejected"
+            question
+            for question in ("attribute", "object")
+            if getattr(one, f"{question}_decision") == "rejected"
         ]
         if one.attribute_decision != "undecided" or one.object_decision != "undecided":
-            found[one.image_id] = {
-                "decision": one.decision,
-                "why": f"people: not the {' nor the '.join(parts)}",
-                "attribute": one.attribute_decision,
-                "object": one.object_decision,
-            }
-    return found
+            reason = reason_of("people", parts=" nor the ".join(parts))
+            majorities[one.image_id] = Majority(
+                one.decision,
+                one.attribute_decision,
+                one.object_decision,
+                reason if one.decision == "rejected" else None,
+            )
+    return majorities
 
 
 def _agreement(counted: Sequence[Any]) -> list[dict[str, Any]]:
@@ -143,7 +155,7 @@ def refuse_others(
     from aobench.annotation.verdict_store import other_pictures
 
     now = {row["image_id"]: row["sha256"] for row in images}
-    strange = sorted(set(people.said) - set(now))
+    strange = sorted(set(people.majorities) - set(now))
     if strange:
         raise UserError(
             f"{human} judges the image {strange[0]!r} ({len(strange)} such), which this set lacks"
@@ -151,7 +163,7 @@ def refuse_others(
     others = other_pictures(
         {
             image: people.pictures[image]
-            for image in people.said
+            for image in people.majorities
             if image in people.pictures
         },
         now,
@@ -167,24 +179,24 @@ def refuse_others(
 
 
 def labels_of(
-    given: JudgeOptions,
+    judge: JudgeOptions,
     people: PeopleVerdicts | None,
     config_path: Path,
     known: Mapping[str, Any],
 ) -> Labels:
     """Known answers: of the file that the judge names, or else what people said."""
     found: Labels = {"attribute": {}, "object": {}, "composition": {}}
-    if given.labels:
-        _read_labels(located_path(config_path, given.labels), known, found)
+    if judge.labels:
+        _read_labels(located_path(config_path, judge.labels), known, found)
         return found
-    for image, said in (people.said if people else {}).items():
-        for question, key in (
-            ("attribute", "attribute"),
-            ("object", "object"),
-            ("composition", "decision"),
+    for image, majority in (people.majorities if people else {}).items():
+        for question, decision in (
+            ("attribute", majority.attribute),
+            ("object", majority.object),
+            ("composition", majority.decision),
         ):
-            if said[key] != "undecided" and image in known:
-                found[question][image] = said[key] == "accepted"
+            if decision != "undecided" and image in known:
+                found[question][image] = decision == "accepted"
     return found
 
 

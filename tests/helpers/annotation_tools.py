@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from aobench.annotation.images import read_images_to_judge
+from aobench.annotation.verdict_file import open_store
 from aobench.annotation.verdict_store import StaleTrialError, VerdictStore
 from aobench.image_table import ImageRow
 
@@ -95,3 +96,25 @@ def check_complete(store: VerdictStore, annotators, images):
 
 def table(folder: Path, count=50):
     return read_images_to_judge(make_set(folder, count))
+
+
+def judge_all(
+    path, table, name="ann", catch_rate=0.0, answer=lambda trial: ("yes", "yes")
+):
+    """Answer every trial of an annotator by ``answer``."""
+    with open_store(
+        path, read_images_to_judge(table), seed=0, catch_rate=catch_rate
+    ) as store:
+        standing = store.enrol(name)
+        while standing.trial is not None:
+            standing = store.record(
+                name, standing.trial.trial, standing.turn, *answer(standing.trial), 1.0
+            )
+
+
+def honest(trial):
+    """Yes to what is claimed rightly, no to the exchanged part of a catch trial."""
+    return (
+        "no" if trial.wrong == "attribute" else "yes",
+        "no" if trial.wrong == "object" else "yes",
+    )
