@@ -1534,6 +1534,10 @@ def prepare(
         raise DatasetError(
             f"{_shown(out)} can't be made a folder: name another"
         ) from None
+    (
+        _known_facts(out),
+        _known_card(out),
+    )  # refuses what is damaged before anything is made
     _remove_leftovers(out)
     with (
         tempfile.TemporaryDirectory(dir=out, prefix=SCRATCH) as scratch,
@@ -1678,13 +1682,80 @@ def _facts(split: datasets.Dataset) -> dict[str, Any]:
     )
 
 
+#: The most bytes of a file beside the Parquet files.
+MOST_OF_TEXT = 1 << 26
+
+
+def _kept_text(path: str) -> str | None:
+    """The text of a file that an earlier `prepare` left; None where there is none. DatasetError."""
+    if not os.path.lexists(path):
+        return None
+    mend = "mend it, or delete it and prepare each config anew"
+    try:
+        if os.stat(_regular(path)).st_size > MOST_OF_TEXT:
+            raise DatasetError(f"{_shown(path)} is larger than it can be: {mend}")
+        with open(path, encoding="utf-8-sig", newline="") as stream:
+            return stream.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(
+            f"{_shown(path)} can't be read as UTF-8 ({error}): {mend}"
+        ) from None
+
+
+def _known_facts(out: str) -> dict[str, dict[str, Any]]:
+    """What ``out``/fingerprints.json says of the configs that are there; {} where there is none."""
+    path = f"{out}/fingerprints.json"
+    text = _kept_text(path)
+    if text is None:
+        return {}
+    try:
+        table = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        why = f"is no JSON ({error})"
+    else:
+        if isinstance(table, dict) and all(isinstance(v, dict) for v in table.values()):
+            return table
+        why = "holds no table of configs"
+    raise DatasetError(
+        f"{_shown(path)} {why}: mend it, or delete it and prepare each config anew"
+    )
+
+
+def _known_card(out: str) -> Any:
+    """``out``/README.md with its YAML head; None where there is none. DatasetError for a head that
+    can't be read, or has none of the shape of a dataset's.
+    """
+    import yaml
+    from datasets.info import DatasetInfosDict
+    from datasets.utils.metadata import MetadataConfigs
+    from huggingface_hub import DatasetCard
+
+    path = f"{out}/README.md"
+    text = _kept_text(path)
+    if text is None:
+        return None
+    try:
+        card = DatasetCard(text)
+        MetadataConfigs.from_dataset_card_data(card.data)
+        DatasetInfosDict.from_dataset_card_data(card.data)
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        LookupError,
+        yaml.YAMLError,
+    ) as error:
+        why = " ".join(str(error).split())
+        raise DatasetError(
+            f"{_shown(path)}: its head can't be read ({why}): mend it, or delete it and prepare "
+            "each config anew"
+        ) from None
+    return card
+
+
 def _write_facts(out: str, config: str, facts: dict[str, dict[str, Any]]) -> None:
     """Add ``config`` to fingerprints.json, and write eval.yaml for the configs that are there."""
-    path = f"{out}/fingerprints.json"
-    table: dict[str, Any] = {}
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as stream:
-            table = json.load(stream)
+    path, table = f"{out}/fingerprints.json", _known_facts(out)
     digests = (
         {} if config == "mini" else {"sha256": "file"}
     )  # what the column sha256 is of
@@ -1715,11 +1786,8 @@ def _write_card(
     from datasets.utils.metadata import MetadataConfigs
     from huggingface_hub import DatasetCard
 
-    path = f"{out}/README.md"
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as stream:
-            card = DatasetCard(stream.read())
-    else:
+    card = _known_card(out)
+    if card is None:
         head = (
             "license: unknown\npretty_name: ImageNet-AO\ntask_categories:\n- "
             "zero-shot-image-classification"
@@ -1735,7 +1803,7 @@ def _write_card(
     }
     MetadataConfigs({config: entry}).to_dataset_card_data(card.data)
     DatasetInfosDict({config: info}).to_dataset_card_data(card.data)
-    card.save(path)
+    card.save(f"{out}/README.md")
 
 
 # --- the name

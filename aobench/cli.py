@@ -394,9 +394,11 @@ def _score(args: argparse.Namespace) -> None:
 
 def _prepare(args: argparse.Namespace) -> None:
     import imagenet_ao
+    from aobench.processes import quiet_bars
 
     options = {"data_dir": args.data_dir} if args.data_dir else {}
     _refuse_archive(args)
+    quiet_bars()
     try:
         imagenet_ao.prepare(args.out, config=args.config, **options)
     except imagenet_ao.DatasetError as error:

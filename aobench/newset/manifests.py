@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import read_json, sha256_of, write_in_one_move
+from aobench.files import read_json, regular_file, sha256_of, write_in_one_move
 from aobench.sealed import MANIFEST, REST_DIGEST, json_lines_of, manifest_bytes
 
 STEPS = ("compose", "generate", "validate", "distinct", "package")
@@ -227,7 +227,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             f"{path} is missing; run the step before it first: imagenet-ao build CONFIG"
         )
     try:
-        return pq.read_table(path).to_pylist()
+        return pq.read_table(regular_file(path)).to_pylist()
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(
             f"{path} is damaged ({str(error).splitlines()[0]}); delete it, and the step runs again"

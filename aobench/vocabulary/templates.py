@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from aobench.errors import UserError
 from aobench.files import read_text
 
 SLOT = "{}"
+#: Unicode's categories of characters that no prompt holds: controls, and separators of lines.
+NO_TEXT = ("Cc", "Zl", "Zp")
 
 _OPENAI = """
 a bad photo of a {}.
@@ -107,12 +111,20 @@ def read_templates(path: str | Path) -> tuple[str, ...]:
     """Templates from a text file, one a line, each with one ``{}``; empty and ``#`` lines are
     skipped.
 
-    Raises UserError, naming the line, where one has no ``{}`` or several, and where there are none.
+    Raises UserError, naming the line, where one has no ``{}`` or several, where one holds a control
+    character, and where there are none.
     """
-    lines = read_text(path, "the templates file").splitlines()
+    text = read_text(path, "the templates file")
     templates = []
-    for number, line in enumerate(lines, start=1):
-        line = line.strip()
+    # not splitlines, which takes control characters for ends of lines, too
+    for number, line in enumerate(re.split("\r\n|\n|\r", text), start=1):
+        line = line.strip(" \t")
+        control = next((c for c in line if unicodedata.category(c) in NO_TEXT), None)
+        if control is not None and control != "\t":
+            raise UserError(
+                f"{path}, line {number}: a template holds the control character "
+                f"U+{ord(control):04X}; is the file damaged? write text alone"
+            )
         if not line or line.startswith("#"):
             continue
         if line.count(SLOT) != 1:

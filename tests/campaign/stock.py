@@ -20,7 +20,7 @@ from PIL import Image
 from .stock_build import command, make_builds
 
 HERE = Path(__file__).resolve().parent
-sys.path += [str(HERE.parent / "evaluation"), str(HERE.parent / "build")]
+sys.path += [str(HERE.parent / "evaluation"), str(HERE.parent / "annotation")]
 
 NOVEL = [
     ("wooden", "banana"),

@@ -46,6 +46,7 @@ from aobench.newset.validate.labels import (
     read_people,
     refuse_others,
 )
+from aobench.newset.validate.parts import read_part, write_part
 
 TABLE = "verdicts.parquet"
 CHUNK = 64  # images judged between two writes
@@ -318,32 +319,29 @@ def _scores(
         / f"{(given.name or given.kind).replace('/', '_').replace(':', '_')}-{mark}"
     )
     chunks = [
-        (parts / f"{i // CHUNK:06d}.parquet", asked[i : i + CHUNK])
+        (parts / f"{i // CHUNK:06d}.json", asked[i : i + CHUNK])
         for i in range(0, len(asked), CHUNK)
     ]
-    mine = [c for c in chunks if not c[0].exists()][
+    there = {path: read_part(path, accelerator.is_main_process) for path, _ in chunks}
+    mine = [chunk for chunk in chunks if there[chunk[0]] is None][
         accelerator.process_index :: accelerator.num_processes
     ]
     accelerator.wait_for_everyone()  # all have looked before one writes
-    schema = [
-        ("image_id", "string"),
-        *((question, "double") for question in judge.questions),
-    ]
     for path, rows in tqdm(
         mine, desc=f"validate: {given.name or given.kind}", unit="chunk", disable=None
     ):
         asked_now = [_asked(row, out) for row in rows]
         with naming(f"the judge {given.kind!r}"):
             told = judge(asked_now)
-        write_table(
-            path,
-            _answers(told, rows, judge.questions, given.name or given.kind),
-            schema,
-        )
+        answers = _answers(told, rows, judge.questions, given.name or given.kind)
+        write_part(path, answers)
     accelerator.wait_for_everyone()
     found: dict[str, dict[str, float]] = {question: {} for question in judge.questions}
     for path, _ in chunks:
-        for row in read_rows(path):
+        kept = there[path] if there[path] is not None else read_part(path)
+        if kept is None:
+            raise UserError(f"{path} is gone or damaged already; run the step again")
+        for row in kept:
             for question in judge.questions:
                 found[question][row["image_id"]] = row[question]
     return found
