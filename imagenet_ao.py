@@ -396,6 +396,8 @@ def _regular(path: str) -> str:
         raise DatasetError(
             f"{_shown(path)} is not a regular file: give a file or a folder"
         )
+    if not os.access(path, os.R_OK):
+        raise DatasetError(f"{_shown(path)} can't be read: permission denied")
     return path
 
 

@@ -91,14 +91,17 @@ class _Held(logging.Handler):
 
 
 @contextlib.contextmanager
-def logs_held_back() -> Iterator[None]:
-    """Print what the libraries log inside only at the end, and not where a UserError is raised."""
+def logs_held_back(drop: bool = False) -> Iterator[None]:
+    """Print what the libraries log inside only at the end, and not where a UserError is raised.
+
+    ``drop``: not at all, for what is logged a second time later.
+    """
     held = {}
     for name in LOGGERS:
         logger = logging.getLogger(name)
         held[name] = (logger.handlers, _Held())
         logger.handlers = [held[name][1]]
-    refused = False
+    refused = drop
     try:
         yield
     except UserError:
@@ -221,7 +224,7 @@ def _check_prepared(folder: Path, config: str) -> None:
     if os.path.lexists(card):
         text = read_text(card, "the dataset's card", most=1 << 26)
         try:
-            with logs_held_back():
+            with logs_held_back(drop=True):
                 DatasetCard(text)
         except (ValueError, yaml.YAMLError) as error:
             raise UserError(
