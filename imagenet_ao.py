@@ -998,6 +998,9 @@ def _parquet_counts(path: str) -> list[dict[str, Any]]:
 
     try:
         table = read_table(path, page_checksum_verification=True)
+        table.validate(
+            full=True
+        )  # else a damaged text fails later, as a UnicodeDecodeError
         about = json.loads(
             (table.schema.metadata or {}).get(b"imagenet_ao_audit", b"{}")
         )

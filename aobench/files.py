@@ -201,3 +201,19 @@ def sha256_of(content: bytes | Path | str | Sequence[bytes]) -> str:
     for part in content:
         whole.update(part)
     return whole.hexdigest()
+
+
+def absolute_path(path: str | Path) -> Path:
+    """``path`` from the root, with links followed as far as they lead.
+
+    Not ``Path.resolve``, which raises RuntimeError for a link that leads back to itself: whoever
+    opens the file says that in one line.
+
+    Raises:
+        UserError: for NUL in the name.
+    """
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:
+        shown = ascii(str(path))[1:-1]
+        raise UserError(f"{shown} holds NUL and is no path; mend it") from None

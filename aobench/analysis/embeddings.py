@@ -154,8 +154,12 @@ def read_store(path: Path, key: dict[str, Any], splits: Sequence[Split]) -> Labe
         )
     bare = {k: v for k, v in key.items() if k not in ("count", "shard", "format")}
     store = Store(path.parent, bare, key["count"], key["shard"])
-    if store.folder != path or store.missing():
-        raise UserError(f"{path} is not complete; run the evaluation to its end first")
+    missing = [] if store.folder != path else store.missing(say=False)
+    if store.folder != path or missing:
+        which = f" ({store.path(missing[0])} is missing or damaged)" if missing else ""
+        raise UserError(
+            f"{path} is not complete{which}; run the evaluation to its end first"
+        )
     parts, bad = [], set()
     for shard in range(len(store)):
         vectors, notes = store.read(shard)

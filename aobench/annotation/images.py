@@ -112,6 +112,9 @@ def _columns(path: Path) -> dict[str, list[str]]:
             )
         wanted = [*COLUMNS, DIGEST] if DIGEST in found else list(COLUMNS)
         table = pq.read_table(path, columns=wanted)
+        table.validate(
+            full=True
+        )  # else a damaged text fails later, as a UnicodeDecodeError
     except (pa.ArrowException, OSError) as error:
         raise UserError(
             f"{path} is no readable Parquet file ({str(error).splitlines()[0][:120]})"

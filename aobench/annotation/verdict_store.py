@@ -12,6 +12,7 @@ import math
 import os
 import re
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ from types import TracebackType
 from aobench.annotation.images import Images, Row, fingerprint
 from aobench.annotation.trials import Trial, check_settings, normal_name, plan
 from aobench.errors import UserError
+from aobench.files import absolute_path
 
 ANSWERS = ("yes", "no", "unsure")
 VERSION = 1
@@ -338,6 +340,8 @@ def open_store(
         )
     if not os.path.lexists(path):
         check_settings(images.rows, 0.05 if catch_rate is None else catch_rate)
+    if path.is_file() and not path.stat().st_size:
+        print(f"Note: {path} is empty: verdicts are begun anew", file=sys.stderr)
     store = Store(path, _connect(path, "rwc"))
     try:
         _begin(
@@ -503,7 +507,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         )
     try:
         connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode={mode}",
+            f"{absolute_path(path).as_uri()}?mode={mode}",
             uri=True,
             timeout=PATIENCE,
             isolation_level=None,

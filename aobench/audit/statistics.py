@@ -150,9 +150,8 @@ def summary(audit: Audit, threshold: int = 0) -> str:
         lines.append(f"{what}, such as {shown(damaged[0])}")
     if totals["not_utf8"]:
         lines.append(
-            f"{totals['not_utf8']:,} captions hold bytes that are not UTF-8, which part words: "
-            "convert "
-            "the files to UTF-8, or names in them are missed"
+            f"{totals['not_utf8']:,} captions hold bytes that are not UTF-8 (or NUL), which part "
+            "words: convert the files to UTF-8, or names in them are missed"
         )
     for rule, matrix in audit.counts.items():
         novel = int((matrix <= threshold).sum())

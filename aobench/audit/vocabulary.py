@@ -127,8 +127,11 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     cannot be read.
     """
     lines = re.split(r"\r\n|\n|\r", read_text(path, "the list of names"))
-    return tuple(
+    names = tuple(
         line.strip()
         for line in lines
         if line.strip() and not line.lstrip().startswith("#")
     )
+    if not names:
+        raise UserError(f"the list of names {path} holds no name; write one a line")
+    return names

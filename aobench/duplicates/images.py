@@ -87,6 +87,9 @@ def _columns(table: Path) -> dict[str, list[str]]:
     regular_file(table, "the table of images")
     try:
         content = pq.ParquetFile(table).read()
+        content.validate(
+            full=True
+        )  # else a damaged text fails later, as a UnicodeDecodeError
     except (OSError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(

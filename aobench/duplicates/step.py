@@ -42,7 +42,7 @@ from aobench.duplicates.optional import need
 from aobench.duplicates.page import write_report
 from aobench.duplicates.reference import Shard, describe, open_reference
 from aobench.errors import UserError
-from aobench.files import disk_full_is_one_line, write_in_one_move
+from aobench.files import absolute_path, disk_full_is_one_line, write_in_one_move
 from aobench.models.weights import placed_model
 from aobench.sealed import MANIFEST, manifest_bytes
 
@@ -133,7 +133,7 @@ def placed(options: DistinctOptions, config_path: Path) -> DistinctOptions:
     """
 
     def beside(name: str) -> str:
-        place = config_path.parent.resolve() / Path(name).expanduser()
+        place = absolute_path(config_path.parent) / Path(name).expanduser()
         return str(place) if glob.glob(str(place)) else name  # noqa: PTH207
 
     return replace(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import read_text, regular_file
+from aobench.files import absolute_path, read_text, regular_file
 
 MEND = "prepare it with: imagenet-ao prepare"
 #: Libraries whose log is held back.
@@ -140,8 +140,10 @@ def load_splits(
             return _rows(source, source.path, source.config)[0], {}
         extra = dict(source.options)
         if source.data_dir:
-            # not Path.resolve, which raises RuntimeError for a link that leads to itself
-            extra["data_dir"] = os.path.realpath(source.data_dir)
+            with bad_data_is_one_line(
+                f"the dataset {source.place} could not be opened"
+            ):
+                extra["data_dir"] = str(absolute_path(source.data_dir))
         if source.config == "mini":
             parts = {
                 split: _rows(source, "imagenet_ao", "mini", split, only=split, **extra)[

@@ -228,6 +228,11 @@ def _seen(
         searched.append(vocabulary_of(found.attributes, found.objects, synonyms))
         counts[corpus.name] = matrix = _aligned(found, corpus, vocabulary, searched[-1])
         corpora[corpus.name] = _corpus_facts(found, corpus)
+        if found.manifest["totals"].get("not_utf8"):
+            print(
+                f"Note: of the corpus {corpus.name!r} {found.manifest['totals']['not_utf8']:,} "
+                "captions hold bytes that are not UTF-8 (or NUL): names in them may be missed"
+            )
         why = f"seen: more than {corpus.threshold} captions of {corpus.name} by {corpus.rule}"
         _mark(reasons, matrix > corpus.threshold, why)
     _mark(reasons, shadowed(vocabulary, searched), SHADOWED)

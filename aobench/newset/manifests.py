@@ -227,7 +227,11 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             f"{path} is missing; run the step before it first: imagenet-ao build CONFIG"
         )
     try:
-        return pq.read_table(regular_file(path)).to_pylist()
+        table = pq.read_table(regular_file(path))
+        table.validate(
+            full=True
+        )  # else a damaged text fails later, as a UnicodeDecodeError
+        return table.to_pylist()
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(
             f"{path} is damaged ({str(error).splitlines()[0]}); delete it, and the step runs again"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
+from aobench.files import read_text
 from aobench.publish.hub_entries import (
     TASKS,
     beyond,
@@ -248,7 +250,7 @@ def write_card(
     """
     (out / ".eval_results").mkdir(parents=True, exist_ok=True)
     card = out / "README.md"
-    existing = card.read_text(encoding="utf-8") if card.exists() else None
+    existing = read_text(card, "the card") if os.path.lexists(card) else None
     text = extend(existing, result, dataset, revision, baseline)
     picture = io.BytesIO()
     figure(result).savefig(picture, format="png", dpi=120)

@@ -9,6 +9,7 @@ from typing import Any
 
 from aobench.csv_tables import read_numbered_rows
 from aobench.errors import UserError
+from aobench.files import absolute_path
 
 
 def add_parser(verbs: Any) -> None:
@@ -96,12 +97,12 @@ def card(args: argparse.Namespace) -> None:
 
     repository(args.dataset, "--dataset")
     result = read_result(args.results)
-    out = args.out or Path("model_cards") / result.folder.resolve().name
+    out = args.out or Path("model_cards") / absolute_path(result.folder).name
     written = write_card(
         result, out, args.dataset, args.revision, None, read_results(args.baseline)
     )
     # what `submit` sends, beside the card that tells of it
-    if out.resolve() != result.folder.resolve():
+    if absolute_path(out) != absolute_path(result.folder):
         for name in (RESULTS, TABLE):
             shutil.copyfile(result.folder / name, out / name)
             written.append(out / name)

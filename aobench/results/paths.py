@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import read_json, sha256_of
+from aobench.files import absolute_path, read_json, sha256_of
 from aobench.results.results_json import read_results_json, unlike_settings
 
 RESULTS, TABLE = "results.json", "predictions.parquet"
@@ -75,7 +75,7 @@ def result_names(models: Sequence[str]) -> list[str]:
     """
     names: list[str] = []
     for model in models:
-        own = Path(model).resolve().name if Path(model).is_dir() else ""
+        own = absolute_path(model).name if Path(model).is_dir() else ""
         base = name = own or model.strip("/").replace("/", "--").replace(":", "--")
         number = 2
         while name in names:

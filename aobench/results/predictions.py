@@ -83,6 +83,7 @@ def read(path: str | Path) -> Predictions:
     check_own_table(path)
     try:
         table = pq.read_table(path)
+        table.validate(full=True)  # else a damaged text fails later, as a UnicodeDecodeError
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise UserError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from error
     missing = [name for name in SCHEMA.names if name not in table.column_names]

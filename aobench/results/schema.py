@@ -12,7 +12,7 @@ from typing import Any
 from aobench.columns import columns
 from aobench.results.results_json import chosen_settings
 from aobench.results.predictions import Predictions
-from aobench.files import write_in_one_move
+from aobench.files import absolute_path, write_in_one_move
 from aobench.layouts.report import REASONS
 from aobench.vocabulary.templates import texts_hash
 
@@ -68,7 +68,7 @@ def provenance(
         "model": asdict(model.info),
         "dataset": {
             # the place is nobody else's
-            "name": Path(dataset).resolve().name if Path(dataset).is_dir() else dataset,
+            "name": absolute_path(dataset).name if Path(dataset).is_dir() else dataset,
             "config": config,
             **short,
             **({"left_out": splits[0].not_read} if splits and splits[0].not_read else {}),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aobench.columns import columns
 from aobench.errors import UserError
+from aobench.files import absolute_path
 
 if TYPE_CHECKING:
     from aobench.study.summary import Study
@@ -80,7 +81,7 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
                 f"--from-bundled trains nothing, and {named[0]} is of the training: leave one of "
                 "them out"
             )
-    elif args.runs is not None and args.runs.resolve() == args.out.resolve():
+    elif args.runs is not None and absolute_path(args.runs) == absolute_path(args.out):
         raise UserError("--runs and --out name one folder; give each its own")
 
 

@@ -285,7 +285,7 @@ def _whole(value: Any, name: str, what: str) -> None:
 
 def _ids(values: Any, name: str, low: int, high: int | None) -> np.ndarray:
     """``values`` as int64, refusing what a silent cast would change; ``high`` is exclusive."""
-    if not hasattr(values, "__len__") or isinstance(values, str):
+    if not hasattr(values, "__len__") or isinstance(values, (str, bytes, dict, set)):
         raise ValueError(
             f"{name} must be a list with an entry an image or candidate; got {values!r}"
         )
@@ -636,7 +636,7 @@ def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def _baseline(given: Any, transform: str) -> tuple[np.ndarray, np.ndarray]:
-    if transform not in TRANSFORMS:
+    if not isinstance(transform, str) or transform not in TRANSFORMS:
         raise ValueError(
             f"unknown transform {transform!r}; choose one of {', '.join(TRANSFORMS)}"
         )

@@ -19,7 +19,7 @@ LONGEST = 700  #: characters of a refusal
 TROUBLE = re.compile(
     r"unreadable|damaged|skipped|left out|anew|computed again|can't|cannot|could not|no readable|"
     r"missing|broken|ignored|differs|warning|altered|changed|not listed|unknown|of no known|"
-    r"not read|no file",
+    r"not read|no file|not UTF-8",
     re.IGNORECASE,
 )
 #: Endings of pictures.

@@ -178,13 +178,16 @@ def test_what_libraries_log_is_printed_where_loading_succeeds(
         logging.getLogger(name).warning("heed this")
         assert not printed
     assert printed == ["heed this"]
-    with pytest.raises(UserError), logs_held_back():
-        logging.getLogger(name).warning("the refusal says it")
-        raise UserError("no")
-    with pytest.raises(KeyError), logs_held_back():
-        logging.getLogger(name).warning("before a bug")
-        raise KeyError("a bug")
-    assert printed == ["heed this", "before a bug"]
+    for error in (UserError("the refusal says it"), KeyError("a bug")):
+        with pytest.raises(type(error)):
+            _log_and_raise(name, error)
+    assert printed == ["heed this", repr(KeyError("a bug"))]
+
+
+def _log_and_raise(name: str, error: Exception) -> None:
+    with logs_held_back():
+        logging.getLogger(name).warning(repr(error))
+        raise error
 
 
 def left_out_of(result: Path) -> Any:
