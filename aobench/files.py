@@ -12,7 +12,9 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
+import unicodedata
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -119,6 +121,35 @@ def read_text(path: str | Path, what: str = "the file", most: int = 1 << 30) -> 
         as such.
     """
     return decode_text(read_file(path, what, most), f"{what} {path}")
+
+
+#: Unicode's categories of characters that no line of text holds: controls, and separators of
+#: lines.
+NO_TEXT = ("Cc", "Zl", "Zp")
+
+
+def read_lines(path: str | Path, what: str = "the file") -> list[tuple[int, str]]:
+    """Number, from 1, and text of each line of a list that people write; empty lines and those that
+    begin with ``#`` are passed over, and so are spaces around.
+
+    Raises:
+        UserError: as `read_text`; for a control character, with the line: the file is damaged, or
+            of another kind.
+    """
+    lines = []
+    # not splitlines, which takes control characters for ends of lines, too
+    for number, line in enumerate(re.split("\r\n|\n|\r", read_text(path, what)), 1):
+        text = line.strip(" \t")
+        if not text or text.startswith("#"):
+            continue
+        wrong = next((c for c in text if unicodedata.category(c) in NO_TEXT), "\t")
+        if wrong != "\t":
+            raise UserError(
+                f"{what} {path}, line {number:,} holds the control character "
+                f"U+{ord(wrong):04X}; is the file damaged? write text alone"
+            )
+        lines.append((number, text.strip()))
+    return lines
 
 
 def decode_text(data: bytes, where: str) -> str:

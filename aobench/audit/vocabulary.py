@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -14,7 +13,7 @@ from aobench.audit.inflections import SPOKEN, Forms, attribute_forms, object_for
 from aobench.audit.words import normal, words
 from aobench.csv_tables import parse_csv_rows
 from aobench.errors import UserError
-from aobench.files import read_text
+from aobench.files import read_lines
 from aobench.vocabulary.published import published_lists
 
 
@@ -126,12 +125,7 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     """Names from a text file, one a line; empty and ``#`` lines are skipped. UserError where it
     cannot be read.
     """
-    lines = re.split(r"\r\n|\n|\r", read_text(path, "the list of names"))
-    names = tuple(
-        line.strip()
-        for line in lines
-        if line.strip() and not line.lstrip().startswith("#")
-    )
+    names = tuple(name for _, name in read_lines(path, "the list of names"))
     if not names:
         raise UserError(f"the list of names {path} holds no name; write one a line")
     return names

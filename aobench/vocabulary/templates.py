@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
 from aobench.errors import UserError
-from aobench.files import read_text
+from aobench.files import read_lines
 
 SLOT = "{}"
-#: Unicode's categories of characters that no prompt holds: controls, and separators of lines.
-NO_TEXT = ("Cc", "Zl", "Zp")
 
 _OPENAI = """
 a bad photo of a {}.
@@ -114,19 +110,8 @@ def read_templates(path: str | Path) -> tuple[str, ...]:
     Raises UserError, naming the line, where one has no ``{}`` or several, where one holds a control
     character, and where there are none.
     """
-    text = read_text(path, "the templates file")
     templates = []
-    # not splitlines, which takes control characters for ends of lines, too
-    for number, line in enumerate(re.split("\r\n|\n|\r", text), start=1):
-        line = line.strip(" \t")
-        control = next((c for c in line if unicodedata.category(c) in NO_TEXT), None)
-        if control is not None and control != "\t":
-            raise UserError(
-                f"{path}, line {number}: a template holds the control character "
-                f"U+{ord(control):04X}; is the file damaged? write text alone"
-            )
-        if not line or line.startswith("#"):
-            continue
+    for number, line in read_lines(path, "the templates file"):
         if line.count(SLOT) != 1:
             raise UserError(
                 f"{path}, line {number}: a template holds {SLOT} exactly once, where the name "
