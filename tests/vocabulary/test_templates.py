@@ -35,7 +35,7 @@ def test_every_end_of_line_parts_templates(end: str, tmp_path: Path) -> None:
 def test_a_list_of_names_without_a_name_is_named(content: str, tmp_path: Path) -> None:
     path = tmp_path / "objects.txt"
     path.write_text(content)
-    with pytest.raises(UserError, match="objects.txt holds no name"):
+    with pytest.raises(UserError, match=r"objects\.txt holds no name"):
         read_names(path)
 
 
