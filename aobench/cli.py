@@ -61,13 +61,10 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         """Print it and end."""
-        from importlib import metadata
+        from aobench.files import package_version
 
-        try:
-            number = metadata.version("imagenet-ao")
-        except metadata.PackageNotFoundError:  # run from its sources
-            number = "(not installed)"
-        print(f"imagenet-ao {number}")
+        # without a version where it is run from its sources
+        print(f"imagenet-ao {package_version('imagenet-ao') or '(not installed)'}")
         parser.exit()
 
 

@@ -8,7 +8,6 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,11 @@ from aobench.audit.rules import check_rules
 from aobench.audit.scan import Outcome, Source, scan
 from aobench.audit.vocabulary import Vocabulary, published
 from aobench.errors import UserError
+from aobench.files import package_versions
 
 ENGINES = ("polars", "ray")
+#: Whose versions the manifest names.
+PACKAGES = ("imagenet-ao", "polars", "pyarrow", "numpy", "numba", "ray")
 MOST_EXAMPLES, MOST_SKETCH, MOST_WORKERS = 1000, 1 << 16, 4096
 
 
@@ -169,13 +171,6 @@ def _engine(name: str) -> Any:
     raise UserError(f"unknown engine {name!r}; the engines are: {', '.join(ENGINES)}")
 
 
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
 def _manifest(
     plan: Plan,
     source: Source,
@@ -190,10 +185,9 @@ def _manifest(
     rows = sum(r["rows"] for r in read)
     return {
         "made_by": {
-            p: _version(p)
-            for p in ("imagenet-ao", "polars", "pyarrow", "numpy", "numba", "ray")
-        }
-        | {"python": platform.python_version()},
+            **package_versions(PACKAGES),
+            "python": platform.python_version(),
+        },
         "engine": engine,
         "workers": workers,
         "vocabulary": {

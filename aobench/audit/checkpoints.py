@@ -24,7 +24,13 @@ from aobench.audit.files import is_remote
 from aobench.audit.rules import VERSIONS
 from aobench.audit.tally import Sparse, Totals
 from aobench.errors import UserError
-from aobench.files import read_file, read_json, sha256_of
+from aobench.files import (
+    read_file,
+    read_json,
+    scratch_file,
+    sha256_of,
+    write_in_one_move,
+)
 
 #: Raised when the files of a part change their meaning.
 FORMAT = 4
@@ -90,13 +96,11 @@ def write_part(folder: Path, key: str, part: Part, record: Mapping[str, Any]) ->
         "object_counts": part.object_counts.tolist(),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    scratch = folder / f"{key}.{os.getpid()}.tmp"
-    pq.write_table(pa.concat_tables(tables), scratch, compression="zstd")
-    content |= {"key": key, "counts_sha256": sha256_of(scratch)}
+    with scratch_file(folder / f"{key}.parquet") as scratch:
+        pq.write_table(pa.concat_tables(tables), scratch, compression="zstd")
+        content |= {"key": key, "counts_sha256": sha256_of(scratch)}
     content["sha256"] = own_digest(content)
-    scratch.replace(folder / f"{key}.parquet")
-    scratch.write_text(json.dumps(content), encoding="utf-8")
-    scratch.replace(folder / f"{key}.json")
+    write_in_one_move(folder / f"{key}.json", json.dumps(content).encode())
 
 
 def own_digest(content: Mapping[str, Any]) -> str:
@@ -149,12 +153,6 @@ def known_record(
     except DamagedPartError as error:
         facts["damaged_part"] = str(error)
         return None
-
-
-def sweep(folder: Path) -> None:
-    """Remove what killed scans were writing when they died."""
-    for path in folder.glob("*.tmp"):
-        path.unlink(missing_ok=True)
 
 
 def read_part(folder: Path, key: str) -> Part:

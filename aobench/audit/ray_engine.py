@@ -19,7 +19,6 @@ from aobench.audit.checkpoints import (
     part_key,
     plan_hash,
     read_record,
-    sweep,
     write_part,
 )
 from aobench.audit.counter import Plan
@@ -27,6 +26,7 @@ from aobench.audit.files import BadFileError
 from aobench.audit.layouts import ColumnError
 from aobench.audit.scan import Counters, Outcome, Source, bad_file, facts_of, scan_file
 from aobench.errors import UserError
+from aobench.files import remove_scratch_files
 
 
 class _Scanner:
@@ -90,7 +90,7 @@ def scan_with_ray(
     digest = plan_hash(plan, source.column, source.layout)
     facts = [facts_of(path, source) for path in paths]
     keys = [part_key(fact, digest) for fact in facts]
-    sweep(parts)
+    remove_scratch_files(parts)
     known = {i for i, key in enumerate(keys) if known_record(parts, key, facts[i])}
     todo = [i for i in range(len(paths)) if i not in known and "error" not in facts[i]]
     if todo:

@@ -19,7 +19,6 @@ from aobench.audit.checkpoints import (
     known_record,
     part_key,
     plan_hash,
-    sweep,
     write_part,
 )
 from aobench.audit.counter import Chunk, Counter, Part, Plan, merge_parts
@@ -27,7 +26,7 @@ from aobench.audit.files import BadFileError, file_facts, is_remote, kind_of, sh
 from aobench.audit.layouts import ColumnError
 from aobench.audit.readers import known_rows, read_chunks
 from aobench.errors import UserError
-from aobench.files import sha256_of
+from aobench.files import remove_scratch_files, sha256_of
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def scan(
     digest = plan_hash(plan, source.column, source.layout)
     outcome = Outcome([], [])
     todo = []
-    sweep(parts)
+    remove_scratch_files(parts)
     for path in paths:
         facts = facts_of(path, source)
         key = part_key(facts, digest)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import regular_file
+from aobench.files import regular_file, sha256_of
 
 COLUMNS = ("image_id", "attribute", "object", "file")
 #: What stands for the bytes of a file that cannot be opened.
@@ -132,12 +132,9 @@ def _check(table: Path, ids: Sequence[str], files: Sequence[str]) -> None:
 
 
 def _digest(path: Path) -> str:
-    if not path.is_file():  # a pipe would hang
-        return ABSENT
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
+        return sha256_of(path)
+    except (OSError, UserError):  # not there, or no regular file
         return ABSENT
 
 

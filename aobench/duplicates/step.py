@@ -20,7 +20,6 @@ import time
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +41,7 @@ from aobench.duplicates.optional import need
 from aobench.duplicates.page import write_report
 from aobench.duplicates.reference import Shard, describe, open_reference
 from aobench.errors import UserError
-from aobench.files import disk_full_is_one_line, write_in_one_move
+from aobench.files import disk_full_is_one_line, package_versions, write_in_one_move
 from aobench.models.weights import placed_model
 from aobench.sealed import MANIFEST, manifest_bytes
 
@@ -420,7 +419,7 @@ def _manifest(
         },
         "versions": {
             "python": platform.python_version(),
-            **{name: _version(name) for name in PACKAGES},
+            **package_versions(PACKAGES),
         },
     }
 
@@ -431,10 +430,3 @@ def _kind(reason: str) -> str:
         for kind in ("near-duplicate", "too near to reference", "unreadable")
         if reason.startswith(kind)
     )
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None

@@ -6,12 +6,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import read_json, sha256_of, write_in_one_move
+from aobench.files import (
+    package_versions,
+    read_json,
+    remove_scratch_files,
+    sha256_of,
+    write_in_one_move,
+)
 from aobench.sealed import MANIFEST, REST_DIGEST, json_lines_of, manifest_bytes
 
 STEPS = ("compose", "generate", "validate", "distinct", "package")
@@ -53,20 +58,12 @@ def digest(path: Path) -> str:
 
 def versions() -> dict[str, str | None]:
     """Of the packages that a step's result may depend on."""
-    found: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found
+    return package_versions(PACKAGES)
 
 
 def sweep(out: Path, step: str) -> None:
     """Remove what a killed run was writing when it died."""
-    for path in folder(out, step).rglob(".*.part"):
-        if path.is_file():
-            path.unlink()
+    remove_scratch_files(folder(out, step), below=True)
 
 
 def read_manifest(out: Path, step: str) -> dict[str, Any] | None:
