@@ -7,24 +7,13 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 
 from aobench.audit.inflections import SPOKEN, Forms, attribute_forms, object_forms
 from aobench.audit.words import normal, words
-from aobench.csv_tables import parse_csv_rows
 from aobench.errors import UserError
 from aobench.files import read_text
-from aobench.vocabulary.published import published_lists
-
-
-def lemmas() -> dict[str, tuple[str, ...]]:
-    """WordNet 3.0 lemmas of the 1,000 ImageNet classes by wnid (Miller 1995; WordNet licence,
-    see NOTICE.md).
-    """
-    text = (resources.files("aobench.audit") / "lemmas.csv").read_text(encoding="utf-8")
-    rows = parse_csv_rows(text, "lemmas.csv", ("wnid", "lemmas"))
-    return {row["wnid"]: tuple(row["lemmas"].split("|")) for row in rows}
+from aobench.vocabulary.published import published_lists, wordnet_lemmas
 
 
 @dataclass(frozen=True)
@@ -112,7 +101,7 @@ def vocabulary(
     """
     if not synonyms:
         return Vocabulary(attributes, objects)
-    known, more = lemmas(), []
+    known, more = wordnet_lemmas(), []
     for name in objects:
         wnid = published_lists().objects.get(name, ("", 0))[0]
         spoken = SPOKEN.get(name, name)
