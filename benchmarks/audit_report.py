@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 
 from aobench.audit.api import audit
-from aobench.audit.output import Audit
 from aobench.audit.plots import nmi_bars
+from aobench.audit.result import Audit
 from aobench.audit.statistics import disagreements, nmi, write_disagreements
 
 

@@ -118,13 +118,14 @@ def others(args: argparse.Namespace) -> None:
     """
     from audit_others import by_ahocorasick, by_duckdb
 
-    from aobench.audit.counter import Chunk, Counter, Plan
+    from aobench.audit.chunks import CaptionChunk
+    from aobench.audit.counter import Counter, Plan
     from aobench.audit.vocabulary import published
 
     texts, names = captions()[: args.limit], published()
     plan = Plan(names)
     counter = Counter(plan)
-    chunk = Chunk.of(texts)
+    chunk = CaptionChunk.of(texts)
     counter.count(chunk)  # compiled, and its memory touched
     counter.take()
     seconds, cpu, part = timed(lambda: (counter.count(chunk), counter.take())[1])

@@ -15,7 +15,8 @@ from aobench.audit.checkpoints import plan_hash
 from aobench.audit.counter import Plan
 from aobench.audit.files import expand
 from aobench.audit.layouts import LAYOUTS
-from aobench.audit.output import Audit, write_results
+from aobench.audit.output import write_results
+from aobench.audit.result import Audit
 from aobench.audit.rules import check_rules
 from aobench.audit.scan import Outcome, Source, scan
 from aobench.audit.vocabulary import Vocabulary, published

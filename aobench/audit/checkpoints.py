@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from aobench.audit.counter import Part, Plan
-from aobench.audit.files import is_remote
 from aobench.audit.rules import VERSIONS
+from aobench.audit.streams import is_remote
 from aobench.audit.tally import Sparse, Totals
 from aobench.errors import UserError
 from aobench.files import (

@@ -216,8 +216,8 @@ def _audit(args: argparse.Namespace) -> None:
 def _diversity(args: argparse.Namespace) -> None:
     """Load the audits, print the table, write it with its figure."""
     from aobench.audit.diversity import as_text, diversity, write_csv
-    from aobench.audit.output import load
     from aobench.audit.plots import diversity_bars
+    from aobench.audit.result import load
 
     rows = diversity(
         [load(path) for path in args.audits], args.rule, args.at, args.draws, args.seed

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from aobench.audit.chunks import CaptionChunk
 from aobench.audit.compiled import (
     AuthorTables,
     WordTables,
@@ -18,62 +19,10 @@ from aobench.audit.compiled import (
 from aobench.audit.rules import WORD_RULES
 from aobench.audit.tally import Sparse, Tally, Totals
 from aobench.audit.vocabulary import Vocabulary
-from aobench.audit.words import character_tables, lower_table, normal, unsettled
+from aobench.audit.words import character_tables, lower_table, unsettled
 
 #: An example caption is cut after so many bytes: it may stand for thousands of compositions.
 EXAMPLE_BYTES = 1000
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Captions in one buffer: ``data`` uint8, ``begins`` and ``stops`` int64 (n), nulls (empty),
-    row of the first.
-    """
-
-    data: np.ndarray
-    begins: np.ndarray
-    stops: np.ndarray
-    nulls: int
-    first_row: int
-
-    def __len__(self) -> int:
-        return len(self.begins)
-
-    def text(self, index: int, most: int | None = None) -> str:
-        """One caption, cut after ``most`` bytes; bytes that are no UTF-8 are replaced."""
-        begin, stop = int(self.begins[index]), int(self.stops[index])
-        if most is None or stop - begin <= most:
-            return bytes(self.data[begin:stop]).decode("utf-8", "replace")
-        return bytes(self.data[begin : begin + most]).decode("utf-8", "ignore") + "..."
-
-    @classmethod
-    def of(cls, captions: Iterable[str | bytes | None], first_row: int = 0) -> Chunk:
-        """A chunk of Python strings, or of bytes that should be UTF-8."""
-        coded = [
-            c.encode("utf-8", "surrogatepass") if isinstance(c, str) else c
-            for c in captions
-        ]
-        offsets = np.cumsum([0, *(len(c or b"") for c in coded)]).astype(np.int64)
-        data = np.frombuffer(b"".join(c or b"" for c in coded), np.uint8)
-        return cls(
-            data, offsets[:-1], offsets[1:], sum(c is None for c in coded), first_row
-        )
-
-    def settled(self, rows: np.ndarray) -> Chunk:
-        """The chunk with the captions of these places as `normal` gives them."""
-        texts = Chunk.of(normal(self.text(row)) for row in rows.tolist())
-        begins, stops = self.begins.copy(), self.stops.copy()
-        begins[rows], stops[rows] = (
-            texts.begins + len(self.data),
-            texts.stops + len(self.data),
-        )
-        return Chunk(
-            np.concatenate([self.data, texts.data]),
-            begins,
-            stops,
-            self.nulls,
-            self.first_row,
-        )
 
 
 @dataclass(frozen=True)
@@ -171,25 +120,21 @@ class Counter:
         self.totals = Totals()
         self.texts: dict[int, str] = {}
         w = plan.words
-        self._tables = (
+        attributes = w.attribute_ids, w.attribute_written
+        objects = w.object_ids, w.object_written
+        self._vocabulary = (
             character_tables(),
             (w.word_keys, w.word_values),
             (w.edge_keys, w.edge_values, w.inner),
-            (
-                w.spans,
-                w.attribute_ids,
-                w.attribute_written,
-                w.object_ids,
-                w.object_written,
-            ),
-            (*shape, w.longest),
+            (w.spans, *attributes, *objects),
         )
+        self._shape = *shape, w.longest
 
     @property
     def _authors(self) -> bool:
         return "authors" in self.plan.rules
 
-    def count(self, chunk: Chunk, file_seed: int = 0) -> int:
+    def count(self, chunk: CaptionChunk, file_seed: int = 0) -> int:
         """Add a chunk; returns its rows."""
         from aobench.audit.kernel import count_words
         from aobench.audit.settling import mark_unsettled
@@ -205,19 +150,14 @@ class Counter:
         odd = np.flatnonzero(marks & 1)
         plain = chunk.settled(odd) if len(odd) else chunk
         words = count_words(
-            plain.data,
-            plain.begins,
-            plain.stops,
-            keep,
-            chunk.first_row,
-            *self._tables,
+            (plain.data, plain.begins, plain.stops, keep, chunk.first_row),
+            self._vocabulary,
+            self._shape,
             self.slots,
             self.tally.arrays,
             self.last,
-            self.attribute_counts,
-            self.object_counts,
-            hashes,
-            wanted,
+            (self.attribute_counts, self.object_counts),
+            (hashes, wanted),
         )
         if self.authors is not None:
             self._count_authors(chunk, keep, self.authors, hashes, wanted)
@@ -240,7 +180,7 @@ class Counter:
 
     def _count_authors(
         self,
-        chunk: Chunk,
+        chunk: CaptionChunk,
         keep: np.ndarray,
         tally: Tally,
         hashes: np.ndarray,
@@ -250,26 +190,17 @@ class Counter:
 
         a = self.plan.authors
         if not lowers_letter_by_letter(self.plan.vocabulary):
-            chunk = Chunk.of(
+            chunk = CaptionChunk.of(
                 (chunk.text(i).lower() for i in range(len(chunk))), chunk.first_row
             )
         count_authors(
-            chunk.data,
-            chunk.begins,
-            chunk.stops,
-            keep,
-            chunk.first_row,
+            (chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row),
             lower_table(),
-            a.symbols,
-            a.steps,
-            a.found_start,
-            a.found,
+            (a.symbols, a.steps, a.word_starts, a.state_words),
             a.cell_of,
-            0,
             tally.arrays,
             self.author_words,
-            hashes,
-            wanted,
+            (hashes, wanted),
         )
 
     def take(self) -> Part:

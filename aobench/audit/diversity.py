@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aobench.audit.output import Audit
+from aobench.audit.result import Audit
 from aobench.audit.statistics import Nmi, nmi
 from aobench.columns import columns
 from aobench.errors import UserError

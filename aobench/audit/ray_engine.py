@@ -22,9 +22,9 @@ from aobench.audit.checkpoints import (
     write_part,
 )
 from aobench.audit.counter import Plan
-from aobench.audit.files import BadFileError
 from aobench.audit.layouts import ColumnError
 from aobench.audit.scan import Counters, Outcome, Source, bad_file, facts_of, scan_file
+from aobench.audit.streams import BadFileError
 from aobench.errors import UserError
 from aobench.files import remove_scratch_files
 

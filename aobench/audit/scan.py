@@ -21,10 +21,11 @@ from aobench.audit.checkpoints import (
     plan_hash,
     write_part,
 )
-from aobench.audit.counter import Chunk, Counter, Part, Plan, merge_parts
-from aobench.audit.files import BadFileError, file_facts, is_remote, kind_of, shown
+from aobench.audit.chunks import CaptionChunk
+from aobench.audit.counter import Counter, Part, Plan, merge_parts
 from aobench.audit.layouts import ColumnError
-from aobench.audit.readers import known_rows, read_chunks
+from aobench.audit.readers import caption_format, known_rows, read_chunks
+from aobench.audit.streams import BadFileError, file_facts, is_remote, shown
 from aobench.errors import UserError
 from aobench.files import remove_scratch_files, sha256_of
 
@@ -62,10 +63,10 @@ class Counters:
             self.free.put(counter)
         self.threads = ThreadPoolExecutor(workers + 1, thread_name_prefix="audit")
         # Numba compiles under a lock: once here, not in all threads at a time.
-        self.all[0].count(Chunk.of(["a"]))
+        self.all[0].count(CaptionChunk.of(["a"]))
         self.all[0].take()
 
-    def run(self, chunk: Chunk, seed: int) -> int:
+    def run(self, chunk: CaptionChunk, seed: int) -> int:
         """Count a chunk with a counter that is free; returns its rows."""
         counter = self.free.get()
         try:
@@ -127,7 +128,7 @@ def scan_file(
         raise
     part = counters.take()
     record = {
-        "kind": kind_of(path),
+        "kind": caption_format(path).name,
         "sha256": digest.result() if digest else None,
         **part.totals.as_dict(),
         "seconds": round(time.perf_counter() - began, 3),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from aobench.audit.kernel import decode_character
+from aobench.audit.utf8 import decode_character
 
 
 @njit(nogil=True, cache=True)

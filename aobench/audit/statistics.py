@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from aobench.audit.files import shown
-from aobench.audit.output import Audit
+from aobench.audit.result import Audit
 from aobench.errors import UserError
 
 NORMALISERS = ("arithmetic", "geometric", "min", "max", "joint")

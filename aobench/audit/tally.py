@@ -8,7 +8,7 @@ the smallest. So threads, files and machines may be shared out in any way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -129,28 +129,10 @@ class Tally:
 
     def add(self, rule: str, more: Sparse, row_base: int = 0) -> None:
         """Merge ``more`` into ``rule``; its example rows are moved by ``row_base``."""
-        from aobench.audit.kernel import merge
+        from aobench.audit.kernel import merge_counts
 
-        merge(
-            more.cells,
-            more.counts,
-            more.hash_starts,
-            more.hashes,
-            more.example_starts,
-            more.rows,
-            more.row_hashes,
-            row_base,
-            self.rules.index(rule),
-            self.arrays,
-        )
-
-
-def merged(parts: Sequence[Sparse], cells: int, sketch: int, examples: int) -> Sparse:
-    """The sum of ``parts`` over the same cells."""
-    tally = Tally(("all",), cells, sketch, examples)
-    for part in parts:
-        tally.add("all", part)
-    return tally.sparse("all")
+        arrays = tuple(getattr(more, one.name) for one in fields(more))
+        merge_counts(arrays, row_base, self.rules.index(rule), self.arrays)
 
 
 @dataclass

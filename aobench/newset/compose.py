@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from aobench.audit.files import expand, is_remote
-from aobench.audit.output import Audit
+from aobench.audit.files import expand
+from aobench.audit.result import Audit
+from aobench.audit.streams import is_remote
 from aobench.audit.vocabulary import Vocabulary, read_names
 from aobench.audit.vocabulary import vocabulary as vocabulary_of
 from aobench.errors import UserError
@@ -246,7 +247,7 @@ def _audit(
     corpus: Corpus, vocabulary: Vocabulary, where: Path, config_path: Path
 ) -> Audit:
     from aobench.audit.api import audit
-    from aobench.audit.output import load
+    from aobench.audit.result import load
 
     if corpus.audit:
         return load(located(config_path, corpus.audit))

@@ -15,7 +15,7 @@ import pytest
 
 from aobench.audit.api import audit
 from aobench.audit.files import expand
-from aobench.audit.output import load
+from aobench.audit.result import load
 from aobench.audit.vocabulary import Vocabulary, published
 from aobench.cli import main
 from aobench.errors import UserError

@@ -21,8 +21,9 @@ from loopback_s3 import S3
 
 import imagenet_ao
 from aobench.audit.api import alone_in, audit
-from aobench.audit.files import BadFileError, expand
+from aobench.audit.files import expand
 from aobench.audit.readers import read_chunks
+from aobench.audit.streams import BadFileError
 from aobench.audit.vocabulary import Vocabulary
 from aobench.cli import main
 from aobench.errors import UserError

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from audit_oracle import one_form
 
-from aobench.audit.counter import Chunk, Counter, Plan
+from aobench.audit.chunks import CaptionChunk
+from aobench.audit.counter import Counter, Plan
 from aobench.audit.vocabulary import Vocabulary, read_names
 from aobench.audit.words import IGNORED, character_tables, normal, unsettled, words
 from aobench.errors import UserError
@@ -23,7 +24,7 @@ def shows(
     rule: str = "adjacent",
 ) -> int:
     counter = Counter(Plan(Vocabulary((attribute,), (name,)), (rule,)))
-    counter.count(Chunk.of([caption]))
+    counter.count(CaptionChunk.of([caption]))
     return int(counter.take().rules[rule].counts.sum())
 
 
@@ -116,7 +117,7 @@ def test_random_texts_are_normal_as_the_oracle_has_it():
 def test_what_is_not_utf8_is_counted_as_such():
     for text in (b"a red caf\xe9", b"red \xed\xa0\x80", b"\xff\xfered"):
         counter = Counter(Plan(Vocabulary(("red",), ("fox",))))
-        counter.count(Chunk.of([text, b"a red caf\xc3\xa9", None]))
+        counter.count(CaptionChunk.of([text, b"a red caf\xc3\xa9", None]))
         assert counter.take().totals.not_utf8 == 1, text
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from audit_oracle import by_authors, by_words
 
-from aobench.audit.counter import Chunk, Counter, Plan, merge_parts
+from aobench.audit.chunks import CaptionChunk
+from aobench.audit.counter import Counter, Plan, merge_parts
 from aobench.audit.inflections import attribute_forms, object_forms
 from aobench.audit.rules import VERSIONS, check_rules
 from aobench.audit.vocabulary import Vocabulary, published, vocabulary
@@ -21,7 +22,7 @@ def matrices(captions, names, rules=ALL, **plan):
     """Rule -> int64 (attributes, objects)."""
     plan = Plan(names, rules, **plan)
     counter = Counter(plan)
-    counter.count(Chunk.of(captions))
+    counter.count(CaptionChunk.of(captions))
     part = counter.take()
     result = {}
     for rule, sparse in part.rules.items():
@@ -324,7 +325,7 @@ def test_names_beyond_ascii_count_as_the_oracle_counts():
 def test_bytes_that_are_no_utf8_part_words():
     data = np.frombuffer(b"red\xff bus \xe2\x82 \xf4\x90\x80\x80 red\xc3", np.uint8)
     counter = Counter(Plan(Vocabulary(("red",), ("bus",)), ALL))
-    counter.count(Chunk(data, np.array([0]), np.array([len(data)]), 0, 0))
+    counter.count(CaptionChunk(data, np.array([0]), np.array([len(data)]), 0, 0))
     part = counter.take()
     assert part.rules["words"].counts.tolist() == [1]
     assert len(part.rules["adjacent"].counts) == 0
@@ -342,7 +343,7 @@ def test_distinct_captions_and_examples():
         "my red bus",
     ]
     counter = Counter(Plan(names, ("words",), sketch=8, examples=3))
-    counter.count(Chunk.of(captions))
+    counter.count(CaptionChunk.of(captions))
     part = counter.take()
     sparse = part.rules["words"]
     assert sparse.counts.tolist() == [6]
@@ -354,7 +355,7 @@ def test_distinct_captions_and_examples():
 def test_distinct_is_estimated_beyond_the_sketch():
     captions = [f"red bus number {i % 5000}" for i in range(20000)]
     counter = Counter(Plan(Vocabulary(("red",), ("bus",)), ("words",), sketch=256))
-    counter.count(Chunk.of(captions))
+    counter.count(CaptionChunk.of(captions))
     [distinct], [exact] = counter.take().rules["words"].distinct(256)
     assert not exact
     assert abs(distinct - 5000) < 5 * 5000 / 254**0.5
@@ -364,11 +365,11 @@ def test_parts_merge_in_any_order_to_the_whole():
     captions, names = random_captions(2000, 2), published()
     plan = Plan(names, ALL, sketch=4, examples=2)
     counter = Counter(plan)
-    counter.count(Chunk.of(captions))
+    counter.count(CaptionChunk.of(captions))
     whole = counter.take()
     pieces = []
     for start in range(0, 2000, 300):
-        counter.count(Chunk.of(captions[start : start + 300], start))
+        counter.count(CaptionChunk.of(captions[start : start + 300], start))
         pieces.append((0, counter.take()))
     random.Random(0).shuffle(pieces)
     together = merge_parts(plan, pieces)
@@ -385,7 +386,7 @@ def test_sampling_keeps_about_the_share_and_the_same_rows():
     for sizes in ([8000], [1000] * 8):
         counter, row = Counter(plan), 0
         for size in sizes:
-            counter.count(Chunk.of(["red bus"] * size, row), file_seed=7)
+            counter.count(CaptionChunk.of(["red bus"] * size, row), file_seed=7)
             row += size
         part = counter.take()
         assert part.totals.rows == 8000

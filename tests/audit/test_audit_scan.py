@@ -17,11 +17,12 @@ import polars as pl
 import pytest
 
 from aobench.audit.api import audit
-from aobench.audit.files import BadFileError, expand
-from aobench.audit.output import load
+from aobench.audit.files import expand
 from aobench.audit.readers import read_chunks
+from aobench.audit.result import load
 from aobench.audit.rules import VERSIONS
 from aobench.audit.statistics import disagreements
+from aobench.audit.streams import BadFileError
 from aobench.audit.vocabulary import Vocabulary
 from aobench.cli import main
 from aobench.errors import UserError
@@ -113,7 +114,7 @@ def test_every_kind_of_file_gives_the_same_captions_and_counts(tmp_path):
 
 
 def test_long_text_files_are_cut_at_lines(tmp_path, monkeypatch):
-    monkeypatch.setattr("aobench.audit.readers.CHUNK_BYTES", 7)
+    monkeypatch.setattr("aobench.audit.readers.text_lines.CHUNK_BYTES", 7)
     path = tmp_path / "c.txt"
     path.write_bytes("\r\n".join(TEXTS).encode())
     chunks = list(read_chunks(str(path)))
