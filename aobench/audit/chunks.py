@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aobench.audit.words import normal
+from aobench.audit.words import normal_form
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class CaptionChunk:
         )
 
     def settled(self, rows: np.ndarray) -> CaptionChunk:
-        """The chunk with the captions of these places as `normal` gives them."""
-        texts = CaptionChunk.of(normal(self.text(row)) for row in rows.tolist())
+        """The chunk with the captions of these places as `normal_form` gives them."""
+        texts = CaptionChunk.of(normal_form(self.text(row)) for row in rows.tolist())
         begins, stops = self.begins.copy(), self.stops.copy()
         begins[rows], stops[rows] = (
             texts.begins + len(self.data),

@@ -17,16 +17,16 @@ from aobench.audit.compiled import (
     word_tables,
 )
 from aobench.audit.rules import WORD_RULES
-from aobench.audit.tally import Sparse, Tally, Totals
+from aobench.audit.tally import DenseTally, ScanTotals, SparseCounts
 from aobench.audit.vocabulary import Vocabulary
-from aobench.audit.words import character_tables, lower_table, unsettled
+from aobench.audit.words import character_tables, lower_table, unsettled_characters
 
 #: An example caption is cut after so many bytes: it may stand for thousands of compositions.
 EXAMPLE_BYTES = 1000
 
 
 @dataclass(frozen=True)
-class Plan:
+class CountingPlan:
     """What is counted, and how much is kept of it: the same for every thread, file and machine."""
 
     vocabulary: Vocabulary
@@ -60,7 +60,7 @@ class Plan:
         return np.arange(self.cells(rule)).reshape(self.vocabulary.shape)
 
 
-def kept_rows(first_row: int, n: int, file_seed: int, sample: float) -> np.ndarray:
+def sampled_rows(first_row: int, n: int, file_seed: int, sample: float) -> np.ndarray:
     """Which rows are in the sample, bool (n); empty where all are. Depends only on the file's
     name and the row.
     """
@@ -75,22 +75,22 @@ def kept_rows(first_row: int, n: int, file_seed: int, sample: float) -> np.ndarr
 
 
 @dataclass
-class Part:
+class PartialCounts:
     """All counts of one file, or of a merger of files. ``texts``: row -> caption, of the
     examples.
     """
 
-    rules: dict[str, Sparse]
+    rules: dict[str, SparseCounts]
     attribute_counts: np.ndarray
     object_counts: np.ndarray
-    totals: Totals
+    totals: ScanTotals
     texts: dict[int, str] = field(default_factory=dict)
 
 
-class Counter:
+class CaptionCounter:
     """Counts chunks of one file after another. Not to be shared between threads."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: CountingPlan) -> None:
         self.plan = plan
         rules = tuple(rule for rule in WORD_RULES if rule in plan.rules)
         shape = plan.vocabulary.shape
@@ -98,14 +98,14 @@ class Counter:
             rules.index(rule) if rule in rules else -1 for rule in WORD_RULES
         )
         # A rule takes a slot even where none is asked for: the kernels' types stay the same.
-        self.tally = Tally(
+        self.tally = DenseTally(
             rules or ("none",),
             plan.cells("words") if rules else 1,
             plan.sketch,
             plan.examples,
         )
         self.authors = (
-            Tally(("authors",), plan.cells("authors"), plan.sketch, plan.examples)
+            DenseTally(("authors",), plan.cells("authors"), plan.sketch, plan.examples)
             if self._authors
             else None
         )
@@ -117,7 +117,7 @@ class Counter:
         self.author_words = np.zeros(
             len(plan.authors.words) if self._authors else 1, np.int64
         )
-        self.totals = Totals()
+        self.totals = ScanTotals()
         self.texts: dict[int, str] = {}
         w = plan.words
         attributes = w.attribute_ids, w.attribute_written
@@ -140,13 +140,15 @@ class Counter:
         from aobench.audit.settling import mark_unsettled
 
         n = len(chunk)
-        keep = kept_rows(chunk.first_row, n, file_seed, self.plan.sample)
+        keep = sampled_rows(chunk.first_row, n, file_seed, self.plan.sample)
         hashes, wanted, marks = (
             np.zeros(n, np.uint64),
             np.zeros(n, np.bool_),
             np.zeros(n, np.uint8),
         )
-        mark_unsettled(chunk.data, chunk.begins, chunk.stops, keep, unsettled(), marks)
+        mark_unsettled(
+            chunk.data, chunk.begins, chunk.stops, keep, unsettled_characters(), marks
+        )
         odd = np.flatnonzero(marks & 1)
         plain = chunk.settled(odd) if len(odd) else chunk
         words = count_words(
@@ -165,7 +167,7 @@ class Counter:
             self.texts[chunk.first_row + index] = chunk.text(index, EXAMPLE_BYTES)
         sizes = chunk.stops - chunk.begins
         self.totals.add(
-            Totals(
+            ScanTotals(
                 n,
                 int(keep.sum()) if len(keep) else n,
                 chunk.nulls,
@@ -182,7 +184,7 @@ class Counter:
         self,
         chunk: CaptionChunk,
         keep: np.ndarray,
-        tally: Tally,
+        tally: DenseTally,
         hashes: np.ndarray,
         wanted: np.ndarray,
     ) -> None:
@@ -203,7 +205,7 @@ class Counter:
             (hashes, wanted),
         )
 
-    def take(self) -> Part:
+    def take(self) -> PartialCounts:
         """What was counted since the last call; the counter starts anew."""
         rules = {
             rule: self.tally.sparse(rule) for rule in self.tally.rules if rule != "none"
@@ -216,7 +218,7 @@ class Counter:
         texts = {
             int(row): self.texts[int(row)] for s in rules.values() for row in s.rows
         }
-        part = Part(
+        part = PartialCounts(
             rules,
             self.attribute_counts.copy(),
             self.object_counts.copy(),
@@ -225,24 +227,26 @@ class Counter:
         )
         self.attribute_counts[:] = self.object_counts[:] = 0
         self.author_words[:] = 0
-        self.totals, self.texts = Totals(), {}
+        self.totals, self.texts = ScanTotals(), {}
         return part
 
 
-def merge_parts(plan: Plan, parts: Sequence[tuple[int, Part]]) -> Part:
+def merge_parts(
+    plan: CountingPlan, parts: Sequence[tuple[int, PartialCounts]]
+) -> PartialCounts:
     """One part of several; each comes with what its rows are moved by. Texts are not moved, and
     left out.
     """
     rules = {}
     for rule in plan.rules:
-        tally = Tally((rule,), plan.cells(rule), plan.sketch, plan.examples)
+        tally = DenseTally((rule,), plan.cells(rule), plan.sketch, plan.examples)
         for base, part in parts:
             tally.add(rule, part.rules[rule], base)
         rules[rule] = tally.sparse(rule)
-    totals = Totals()
+    totals = ScanTotals()
     attributes, objects = (np.zeros(n, np.int64) for n in plan.vocabulary.shape)
     for _, part in parts:
         totals.add(part.totals)
         attributes += part.attribute_counts
         objects += part.object_counts
-    return Part(rules, attributes, objects, totals)
+    return PartialCounts(rules, attributes, objects, totals)

@@ -15,15 +15,15 @@ from aobench.audit.streams import (
     file_system,
     is_remote,
     is_web,
+    printable_path,
     remote_is_one_line,
-    shown,
 )
 from aobench.errors import UserError
 from aobench.files import read_json
 
 
 @dataclass
-class Files:
+class CaptionFiles:
     """``paths``: the files that patterns name. ``left_out``: what lay in a folder or glob and is
     no caption file.
     """
@@ -32,7 +32,9 @@ class Files:
     left_out: list[str] = field(default_factory=list)
 
 
-def expand(patterns: Sequence[str], out: Path | None = None) -> Files:
+def find_caption_files(
+    patterns: Sequence[str], out: Path | None = None
+) -> CaptionFiles:
     """The files that paths, folders and globs name, each once, sorted within its pattern. UserError
     for none.
 
@@ -41,7 +43,7 @@ def expand(patterns: Sequence[str], out: Path | None = None) -> Files:
     same name is refused: downloaders write the captions into both.
     """
     found: dict[str, str] = {}
-    files = Files()
+    files = CaptionFiles()
     for pattern in patterns:
         named, several = (
             _remote(pattern) if is_remote(pattern) else _local(pattern, out)
@@ -51,8 +53,8 @@ def expand(patterns: Sequence[str], out: Path | None = None) -> Files:
             named = [path for path in named if _is_caption_file(path)]
         if not named:
             raise UserError(
-                f"{shown(pattern)} names no caption file; give files, folders or globs such as "
-                "'part-*.parquet'"
+                f"{printable_path(pattern)} names no caption file; give files, folders or globs "
+                "such as 'part-*.parquet'"
             )
         for path in named:
             caption_format(path)  # refuses an unknown ending

@@ -2,7 +2,7 @@
 grow with them.
 
 Numba compiles it at first use and keeps the result on disk. The functions release the interpreter's
-lock, so several threads run side by side, each with a `Tally` of its own. A caption's words are
+lock, so several threads run side by side, each with a `DenseTally` of its own. Words are
 known by 64-bit hashes: that two different words of a corpus with 10^8 different words and a
 vocabulary of 10^4 share one has a chance of 10^-7.
 """

@@ -11,11 +11,11 @@ import numpy as np
 from tqdm import tqdm
 
 from aobench.audit.checkpoints import own_digest, read_part
-from aobench.audit.counter import Part, Plan, merge_parts
+from aobench.audit.counter import CountingPlan, PartialCounts, merge_parts
 from aobench.audit.result import MANIFEST, Audit
-from aobench.audit.scan import Outcome, parts_of
-from aobench.audit.streams import shown
-from aobench.audit.tally import FILE_SHIFT, Totals
+from aobench.audit.scan import ScanOutcome, parts_of
+from aobench.audit.streams import printable_path
+from aobench.audit.tally import FILE_SHIFT, ScanTotals
 from aobench.audit.vocabulary import Vocabulary
 from aobench.errors import UserError
 from aobench.files import sha256_of, write_in_one_move
@@ -25,12 +25,12 @@ BATCH = 16
 
 
 def merge_files(
-    plan: Plan, outcome: Outcome, parts: Path
-) -> tuple[Part, dict[int, str]]:
+    plan: CountingPlan, outcome: ScanOutcome, parts: Path
+) -> tuple[PartialCounts, dict[int, str]]:
     """All files as one part, its rows as file number * 2^40 + row, and the texts of its examples
     by that key.
     """
-    whole: list[tuple[int, Part]] = []
+    whole: list[tuple[int, PartialCounts]] = []
     texts: dict[int, str] = {}
     keys = list(parts_of(outcome))
     bar = tqdm(total=len(keys), desc="merge", unit="file", disable=None, leave=False)
@@ -52,7 +52,11 @@ def merge_files(
 
 
 def write_results(
-    folder: Path, plan: Plan, outcome: Outcome, parts: Path, manifest: dict[str, Any]
+    folder: Path,
+    plan: CountingPlan,
+    outcome: ScanOutcome,
+    parts: Path,
+    manifest: dict[str, Any],
 ) -> Audit:
     """Merge the parts and write the folder; the manifest comes last, and an earlier audit's files
     go first.
@@ -153,7 +157,7 @@ def _remove_earlier(folder: Path) -> None:
             path.unlink()
 
 
-def _rule_facts(plan: Plan, counts: dict[str, np.ndarray]) -> dict[str, Any]:
+def _rule_facts(plan: CountingPlan, counts: dict[str, np.ndarray]) -> dict[str, Any]:
     from aobench.audit.rules import VERSIONS
 
     return {
@@ -167,7 +171,7 @@ def _rule_facts(plan: Plan, counts: dict[str, np.ndarray]) -> dict[str, Any]:
     }
 
 
-def _pairs(plan: Plan) -> tuple[Any, Any]:
+def _pairs(plan: CountingPlan) -> tuple[Any, Any]:
     """Columns attribute and object of the whole matrix, row by row."""
     import pyarrow as pa
 
@@ -184,8 +188,8 @@ def _pairs(plan: Plan) -> tuple[Any, Any]:
 
 def _write_matrix(
     path: Path,
-    plan: Plan,
-    totals: Totals,
+    plan: CountingPlan,
+    totals: ScanTotals,
     counts: np.ndarray,
     distinct: np.ndarray,
     exact: np.ndarray,
@@ -218,9 +222,9 @@ def _write_matrix(
 
 def _write_examples(
     path: Path,
-    plan: Plan,
+    plan: CountingPlan,
     rule: str,
-    part: Part,
+    part: PartialCounts,
     texts: dict[int, str],
     paths: Sequence[str],
 ) -> None:
@@ -255,9 +259,9 @@ def _write_examples(
             "object": pa.array(names.objects, pa.string()).take(
                 pa.array(objects[repeat])
             ),
-            "file": pa.array([shown(path) for path in paths], pa.string()).take(
-                pa.array(rows >> FILE_SHIFT)
-            ),
+            "file": pa.array(
+                [printable_path(path) for path in paths], pa.string()
+            ).take(pa.array(rows >> FILE_SHIFT)),
             "row": pa.array(rows & ((1 << FILE_SHIFT) - 1)),
             # a dictionary is written in an order of its own each time
             "caption": caption.cast(pa.string()),

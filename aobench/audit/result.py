@@ -66,7 +66,7 @@ class Audit:
         return found
 
 
-def load(folder: str | Path) -> Audit:
+def load_audit(folder: str | Path) -> Audit:
     """An audit from its folder. UserError where it is none, or isn't as it was written."""
     import pyarrow as pa
 

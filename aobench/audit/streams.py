@@ -50,7 +50,7 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
-def shown(path: str) -> str:
+def printable_path(path: str) -> str:
     """A path for messages and tables: what is no text in it, as escapes."""
     return path if path.isprintable() else ascii(path)[1:-1]
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from aobench.audit.inflections import SPOKEN, Forms, attribute_forms, object_forms
-from aobench.audit.words import normal, words
+from aobench.audit.words import normal_form, split_words
 from aobench.errors import UserError
 from aobench.files import read_text
 from aobench.vocabulary.published import published_lists, wordnet_lemmas
@@ -32,7 +32,7 @@ class Vocabulary:
                 raise UserError(f"the vocabulary holds no {what}; give at least one")
             seen: dict[str, str] = {}
             for name in names:
-                same = " ".join(normal(name).split())
+                same = " ".join(normal_form(name).split())
                 if same in seen:
                     other = (
                         f" ({seen[same]!r} is the same in another form)"
@@ -43,7 +43,7 @@ class Vocabulary:
                         f"the {what} {name!r} stands twice in the vocabulary{other}; list each once"
                     )
                 seen[same] = name
-                if not words(name):
+                if not split_words(name):
                     raise UserError(
                         f"the {what} {name!r} holds no letter or digit; take it out of the "
                         "vocabulary"
@@ -85,15 +85,15 @@ class Vocabulary:
         ).hexdigest()[:16]
 
 
-def published(synonyms: bool = False) -> Vocabulary:
+def published_vocabulary(synonyms: bool = False) -> Vocabulary:
     """The 129 published attributes and 1,000 ImageNet objects; ``synonyms`` adds the objects'
     WordNet lemmas.
     """
     lists = published_lists()
-    return vocabulary(lists.attributes, tuple(lists.objects), synonyms)
+    return make_vocabulary(lists.attributes, tuple(lists.objects), synonyms)
 
 
-def vocabulary(
+def make_vocabulary(
     attributes: tuple[str, ...], objects: tuple[str, ...], synonyms: bool = False
 ) -> Vocabulary:
     """A vocabulary of one's own; the lemmas are known for objects that bear a published ImageNet

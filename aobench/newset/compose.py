@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from aobench.audit.files import expand
+from aobench.audit.files import find_caption_files
 from aobench.audit.result import Audit
 from aobench.audit.streams import is_remote
 from aobench.audit.vocabulary import Vocabulary, read_names
-from aobench.audit.vocabulary import vocabulary as vocabulary_of
+from aobench.audit.vocabulary import make_vocabulary as vocabulary_of
 from aobench.errors import UserError
 from aobench.files import read_json, write_in_one_move
 from aobench.models.weights import placed_model, weights_mark
@@ -69,7 +69,7 @@ def made_from(
     """
     marks: dict[str, Any] = {}
     captions = {
-        corpus.name: expand(_paths(corpus, config_path)).paths
+        corpus.name: find_caption_files(_paths(corpus, config_path)).paths
         for corpus in options.corpora
         if not corpus.audit
     }
@@ -247,10 +247,10 @@ def _audit(
     corpus: Corpus, vocabulary: Vocabulary, where: Path, config_path: Path
 ) -> Audit:
     from aobench.audit.api import audit
-    from aobench.audit.result import load
+    from aobench.audit.result import load_audit
 
     if corpus.audit:
-        return load(located(config_path, corpus.audit))
+        return load_audit(located(config_path, corpus.audit))
     paths, place = _paths(corpus, config_path), where / "audits" / corpus.name
     try:
         return audit(paths, place, rules=(corpus.rule,), vocabulary=vocabulary)

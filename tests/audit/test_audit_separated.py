@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from aobench.audit.api import audit
-from aobench.audit.files import expand
+from aobench.audit.files import find_caption_files
 from aobench.audit.readers import caption_format, json_lines, read_chunks, separated
 from aobench.audit.streams import BadFileError
 from aobench.audit.vocabulary import Vocabulary
@@ -217,7 +217,7 @@ def test_a_name_that_looks_like_a_pattern_is_that_file(tmp_path, ending, pattern
     folder.mkdir()
     beside(folder, f"{pattern}.{ending}", f"p1.{ending}")
     assert texts_of(folder / f"{pattern}.{ending}") == ["a blue dog"]
-    files = expand([str(folder / f"{pattern}.{ending}"), str(folder)])
+    files = find_caption_files([str(folder / f"{pattern}.{ending}"), str(folder)])
     assert sorted(Path(path).name for path in files.paths) == sorted(
         [f"{pattern}.{ending}", f"p1.{ending}"]
     )
@@ -236,7 +236,7 @@ def test_a_name_that_looks_like_a_pattern_is_that_file(tmp_path, ending, pattern
 )
 def test_a_url_is_known_by_its_path(url, kind):
     assert caption_format(url).name == kind
-    assert expand([url]).paths == [url]
+    assert find_caption_files([url]).paths == [url]
 
 
 def test_columns_of_parquet_are_text_or_refused(tmp_path):

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from aobench.audit.chunks import CaptionChunk
-from aobench.audit.layouts import ColumnError, Layout, table_layout
+from aobench.audit.layouts import ColumnError, TableLayout, table_layout
 from aobench.audit.readers.base import CaptionFormat
 from aobench.audit.streams import UTF8_MARK, check_encoding, open_bytes
 from aobench.csv_tables import csv_records
@@ -81,7 +81,7 @@ def _first_record(block: bytes, separator: str) -> list[str]:
         raise ValueError(str(error).removeprefix("the file, ")) from error
 
 
-def _places(layout: Layout, fields: list[str], path: str) -> list[int]:
+def _places(layout: TableLayout, fields: list[str], path: str) -> list[int]:
     """The places of a layout's columns among the fields of the first row."""
     names = [field.strip() for field in fields]
     found = []
