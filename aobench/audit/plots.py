@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aobench.audit.diversity import Corpus
+from aobench.audit.diversity import CorpusDiversity
 from aobench.audit.statistics import Nmi
 
 #: Least width in inches: titles and legends fit in.
@@ -122,7 +122,9 @@ def nmi_bars(corpora: Mapping[str, Nmi], path: str | Path) -> None:
     figure.savefig(path, dpi=130)
 
 
-def diversity_bars(corpora: Sequence[Corpus], rule: str, path: str | Path) -> None:
+def diversity_bars(
+    corpora: Sequence[CorpusDiversity], rule: str, path: str | Path
+) -> None:
     """NMI of corpora at equal size with the interval of the draws; beside it each as it is, with
     its baseline.
     """
