@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from aobench.analysis import commands as analysis
 from aobench.annotation import commands as annotation
 from aobench.audit import commands as audit
+from aobench.duplicates import commands as duplicates
 from aobench.errors import UserError
 from aobench.newset import commands as build
 from aobench.publish import commands as publish
@@ -40,7 +41,7 @@ PLACE = (
 )
 
 #: Rooms with verbs of their own: ``add_parser(verbs)`` and ``run(args)``.
-ROOMS = (audit, build, annotation, analysis, study, publish)
+ROOMS = (audit, build, annotation, duplicates, analysis, study, publish)
 
 
 class _Parser(argparse.ArgumentParser):

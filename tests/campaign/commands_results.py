@@ -30,10 +30,10 @@ def study_table() -> object:
 
 def images_to_judge() -> object:
     """What annotators would be shown, and what they said so far."""
-    from aobench.annotation.images import read_images
-    from aobench.annotation.verdict_store import open_store
+    from aobench.annotation.images import read_images_to_judge
+    from aobench.annotation.verdict_file import open_store
 
-    images = read_images(Path("judged/images.parquet"))
+    images = read_images_to_judge(Path("judged/images.parquet"))
     with open_store(Path("judged/verdicts.sqlite"), images) as store:
         verdicts = [
             [v.annotator, v.trial.image_id, v.attribute_answer, v.object_answer]
