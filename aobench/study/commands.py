@@ -108,7 +108,7 @@ def _carried_out(args: argparse.Namespace) -> Path | None:
 
 def report(content: dict[str, Any], out: Path) -> None:
     """Print the tables and what they say of each statement; write tables and figures to ``out``."""
-    from aobench.analysis.commands import write_rows
+    from aobench.csv_tables import write_csv_rows
     from aobench.study.plots import draw_all
     from aobench.study.statements import statements
     from aobench.study.summary import Study
@@ -124,8 +124,8 @@ def report(content: dict[str, Any], out: Path) -> None:
     for statement in found:
         print(f"  {statement.line}")
     _print_measures(study)
-    written = [write_rows(out / "conditions.csv", rows)]
-    written.append(write_rows(out / "runs.csv", run_rows(study)))
+    written = [write_csv_rows(out / "conditions.csv", rows)]
+    written.append(write_csv_rows(out / "runs.csv", run_rows(study)))
     for path in [*written, *draw_all(study, out)]:
         print(f"Written: {path}")
 
@@ -187,7 +187,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 def _print_controls(study: Study) -> None:
     """The controls at the centre, if the table has them."""
     from aobench.study.design import CENTRE, CONTROLS
-    from aobench.study.plots import shown
+    from aobench.study.plots import percent_text
     from aobench.study.summary import over_seeds
 
     known = [c for c in CONTROLS if study.condition(*CENTRE, c)[0] in study.rows]
@@ -206,7 +206,9 @@ def _print_controls(study: Study) -> None:
             study.mean_rho(runs),
             study.mean_accuracy(runs, "ood", "composition"),
         )
-        print(f"  {control:20s} " + "   ".join(shown(e) for e in (*figures, less)))
+        print(
+            f"  {control:20s} " + "   ".join(percent_text(e) for e in (*figures, less))
+        )
 
 
 def _print_measures(study: Study) -> None:

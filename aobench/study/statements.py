@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aobench.analysis.rank_correlation import interval, rows_of_groups, spearman
+from aobench.analysis.rank_correlation import (
+    percentile_interval,
+    rows_of_groups,
+    spearman_correlation,
+)
 from aobench.study.design import (
     CENTRE,
     DIVERSITIES,
@@ -53,7 +57,10 @@ def rank_correlation(
     is constant.
     """
     rows = rows_of_groups(group, draws, np.random.default_rng(seed))
-    return Estimate(float(spearman(x, y)[0]), *interval(spearman(x[rows], y[rows])))
+    return Estimate(
+        float(spearman_correlation(x, y)[0]),
+        *percentile_interval(spearman_correlation(x[rows], y[rows])),
+    )
 
 
 def nmi_correlation(study: Study, draws: int = DRAWS, seed: int = 0) -> Estimate:
@@ -69,8 +76,11 @@ def nmi_correlation(study: Study, draws: int = DRAWS, seed: int = 0) -> Estimate
     rng = np.random.default_rng(seed)
     rows = rng.integers(len(x), size=(draws, len(x), 1))
     seeds = rng.integers(x.shape[1], size=(draws, *x.shape))
-    drawn = spearman(x[rows, seeds].mean(2), y[rows, seeds].mean(2))
-    return Estimate(float(spearman(x.mean(1), y.mean(1))[0]), *interval(drawn))
+    drawn = spearman_correlation(x[rows, seeds].mean(2), y[rows, seeds].mean(2))
+    return Estimate(
+        float(spearman_correlation(x.mean(1), y.mean(1))[0]),
+        *percentile_interval(drawn),
+    )
 
 
 def measure_correlation(

@@ -11,6 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+#: The project's own sets, by the names of their configs; any other set is somebody's own.
+OUR_SETS = ("v2", "mini")
+
 
 class Lists(NamedTuple):
     """``attributes``, and ``objects``: name -> (wnid, ImageNet index), in the order of

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from helpers.made_embeddings import made_embeddings
 
-from aobench.analysis.constructed import constructed
 from aobench.analysis.disentanglement import (
     EXPLAINED,
     dcimig,
@@ -19,7 +19,7 @@ from aobench.errors import UserError
 @pytest.fixture(scope="module")
 def found():
     return {
-        case: measures(*constructed(case))
+        case: measures(*made_embeddings(case))
         for case in ("factored", "one_number", "entangled", "random")
     }
 
@@ -67,7 +67,7 @@ def test_dcimig_is_one_where_one_dimension_holds_a_factor(found):
     assert found["one_number"]["dcimig"] == pytest.approx(1, abs=1e-9)
     assert found["random"]["dcimig"] < 0.03
     # A one-hot dimension holds H(1/8) of log 8: the best of each factor, over both entropies.
-    z, factors = constructed("factored", noise=0)
+    z, factors = made_embeddings("factored", noise=0)
     bit = -(1 / 8 * np.log(1 / 8) + 7 / 8 * np.log(7 / 8))
     assert dcimig(z, factors) == pytest.approx(bit / np.log(8), abs=0.01)
 
@@ -82,7 +82,7 @@ def test_soft_rank_counts_dimensions(found):
 
 
 def test_no_composition_is_on_both_sides_and_every_value_is_fitted_on():
-    _, factors = constructed("random")
+    _, factors = made_embeddings("random")
     parts = split(factors)
     sides = [
         {tuple(row) for row in factors[rows].tolist()}
@@ -94,7 +94,7 @@ def test_no_composition_is_on_both_sides_and_every_value_is_fitted_on():
 
 
 def test_the_factor_fit_recovers_the_vectors():
-    z, factors = constructed("factored", noise=0)
+    z, factors = made_embeddings("factored", noise=0)
     fitted = factor_fit(z, factors)
     assert fitted.predict(factors) == pytest.approx(z)
     assert fitted.vectors[0].sum(0) == pytest.approx(np.zeros(16), abs=1e-9)
@@ -103,7 +103,7 @@ def test_the_factor_fit_recovers_the_vectors():
 
 
 def test_retrieval_takes_directions_that_are_given():
-    z, factors = constructed("factored")
+    z, factors = made_embeddings("factored")
     parts = split(factors)
     right = np.pad(np.eye(8), ((0, 0), (0, 8)))
     assert retrieval(z, factors, parts, right)[0] == 1
@@ -112,7 +112,7 @@ def test_retrieval_takes_directions_that_are_given():
 
 def test_labels_at_random_score_at_chance():
     """Held-out scoring: shuffled labels of a perfect embedding are told at chance."""
-    z, factors = constructed("factored")
+    z, factors = made_embeddings("factored")
     mixed = np.random.default_rng(0).permutation(factors)
     parts = split(mixed)
     assert abs(explicitness(z, mixed[:, 0], parts)) < 0.2
@@ -120,7 +120,7 @@ def test_labels_at_random_score_at_chance():
 
 
 def test_of_many_images_whole_compositions_are_sampled():
-    z, factors = constructed("factored")
+    z, factors = made_embeddings("factored")
     found = measures(z, factors, most=400)
     assert 380 <= found["n"] <= 400
     assert found["n"] % 16 == 0
@@ -128,7 +128,7 @@ def test_of_many_images_whole_compositions_are_sampled():
 
 
 def test_a_dead_dimension_harms_nothing():
-    z, factors = constructed("factored")
+    z, factors = made_embeddings("factored")
     wide = np.column_stack([z, np.full(len(z), 3.0)])
     assert measures(wide, factors)["explicitness_object"] > 0.99
 

@@ -8,19 +8,23 @@ PARTS = {"attributes": [0, 0, 1, 1], "objects": [0, 1, 0, 1]}
 
 
 def _line(count=12, slope=0.9, intercept=-0.5, transform="logit"):
-    there, back = TRANSFORMS[transform]
+    scale = TRANSFORMS[transform]
     known = np.linspace(0.2, 0.8, count)
     return {
         "id": known.tolist(),
-        "ood": np.asarray(back(slope * there(known) + intercept)).tolist(),
+        "ood": np.asarray(
+            scale.inverse(slope * scale.forward(known) + intercept)
+        ).tolist(),
     }
 
 
 @pytest.mark.parametrize("transform", list(TRANSFORMS))
 def test_a_model_on_the_line_has_none_and_one_above_it_has_its_lead(transform):
     baseline = _line(slope=0.9, intercept=-0.05, transform=transform)
-    there, back = TRANSFORMS[transform]
-    expected = float(back(np.asarray(0.9 * there(np.asarray(0.5)) - 0.05)))
+    scale = TRANSFORMS[transform]
+    expected = float(
+        scale.inverse(np.asarray(0.9 * scale.forward(np.asarray(0.5)) - 0.05))
+    )
     result = effective(
         (5000, round(10_000 * expected)), (10_000, 10_000), baseline, transform
     )

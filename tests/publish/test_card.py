@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard, parse_eval_result_entries
 from PIL import Image
 
 import aobench.cli as cli
-from aobench.publish.card import BEGIN, END, section
+from aobench.publish.card import BEGIN, END, card_section
 from aobench.publish.known_data import read_result
 
 DATASET = "org/imagenet-ao"
@@ -115,11 +115,11 @@ def test_a_dataset_that_is_no_repository_is_refused(result, tmp_path, name, caps
 
 
 def test_extremes_need_ten_images_and_ties_are_counted(result):
-    few = section(read_result(result))
+    few = card_section(read_result(result))
     assert "fare worst" not in few, (
         "twelve images, three of a kind, tell no best and worst"
     )
-    supervised = section(read_result(MODEL_CARDS / "efficientnet-lite0"))
+    supervised = card_section(read_result(MODEL_CARDS / "efficientnet-lite0"))
     assert (
         "of those with at least 10 images: african elephant 0 % (n = 40)" in supervised
     )
@@ -129,7 +129,7 @@ def test_extremes_need_ten_images_and_ties_are_counted(result):
 
 
 def test_the_card_has_intervals_of_the_gap_and_says_what_is_independent():
-    text = section(read_result(MODEL_CARDS / "mini"))
+    text = card_section(read_result(MODEL_CARDS / "mini"))
     assert re.search(
         r"ID less OoD: -1\.1 points \[-2\.\d, \+0\.\d\]; harmonic mean 93\.6 % \[92\.\d, 94\.\d\]",
         text,
