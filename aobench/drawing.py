@@ -40,7 +40,7 @@ GRID = "#DDDDDD"
 DOTS_PER_INCH = 160
 
 
-def group_style(number: int) -> dict[str, str]:
+def group_style(number: int) -> dict[str, Any]:
     """Colour and marker of the ``number``-th group; no two of the first 56 agree in both."""
     return {
         "color": COLOURS[number % len(COLOURS)],
@@ -77,8 +77,8 @@ def put_legend(
     figure: Figure, axes: Axes, place: str = "outside lower center", **style: Any
 ) -> None:
     """The legend of ``axes`` beside the plot, so that it hides nothing."""
-    look = {"fontsize": 8, "frameon": False} | style
-    figure.legend(*axes.get_legend_handles_labels(), loc=place, **look)
+    look: dict[str, Any] = {"fontsize": 8, "frameon": False, "loc": place} | style
+    figure.legend(*axes.get_legend_handles_labels(), **look)
 
 
 def save_plot(
@@ -96,8 +96,10 @@ def save_plot(
         path.parent.mkdir(parents=True, exist_ok=True)
         for file in paths:
             svg = file.suffix == ".svg"
-            options = {"metadata": {"Date": None}} if svg else {"dpi": DOTS_PER_INCH}
-            fixed = {"svg.hashsalt": path.name, "svg.fonttype": "none"}
+            options: dict[str, Any] = (
+                {"metadata": {"Date": None}} if svg else {"dpi": DOTS_PER_INCH}
+            )
+            fixed: dict[Any, Any] = {"svg.hashsalt": path.name, "svg.fonttype": "none"}
             with matplotlib.rc_context(fixed):
                 figure.savefig(file, **options)
     except OSError as error:

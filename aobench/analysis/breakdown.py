@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from compositional_ood.compositional_ood import (
@@ -74,7 +74,7 @@ def _draw_cells(
     names = [f"{cells.objects[o]} {per_object[o]:.0f}" for o in columns]
     axes.set_xticks(range(len(columns)), names, rotation=90, fontsize=6)
     axes.set_yticks(range(len(rows)), [cells.attributes[a] for a in rows], fontsize=7)
-    look = {"location": "top", "shrink": 0.4, "aspect": 40}
+    look: dict[str, Any] = {"location": "top", "shrink": 0.4, "aspect": 40}
     axes.figure.colorbar(image, ax=axes, label="accuracy, %", **look)
 
 
@@ -155,7 +155,7 @@ def _draw_counts(
     panel: Axes, counts: np.ndarray, right: np.ndarray, n: np.ndarray
 ) -> None:
     """Classes as dots; fifths of them by count as squares with their intervals."""
-    dots = {"markersize": 3, "alpha": 0.7, "markeredgewidth": 0}
+    dots: dict[str, Any] = {"markersize": 3, "alpha": 0.7, "markeredgewidth": 0}
     panel.plot(counts + 1, 100 * right / n, "o", color=COLOURS[4], **dots)
     for fifth in np.array_split(np.argsort(counts, kind="stable"), 5):
         low, high, _ = cluster_interval(right[fifth], n[fifth])

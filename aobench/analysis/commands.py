@@ -298,7 +298,7 @@ def _breakdown(args: argparse.Namespace) -> None:
 def _disentangle(args: argparse.Namespace) -> None:
     from aobench.analysis import embeddings as source
     from aobench.analysis.disentanglement import EXPLAINED
-    from aobench.analysis.factor_fit import measures
+    from aobench.analysis.factor_fit import all_measures
 
     if args.images < 10:
         raise UserError("--images takes a number of at least 10")
@@ -318,7 +318,7 @@ def _disentangle(args: argparse.Namespace) -> None:
         splits = open_splits(Source(args.config, args.data_dir), (args.split,))
         tables = [source.read_store(path, key, splits) for path, key in stores]
     for table in tables:
-        found = measures(table.z, table.factors, args.seed, args.images)
+        found = all_measures(table.z, table.factors, args.seed, args.images)
         lost = (
             f", {table.left_out} left out (unreadable or unlabelled)"
             if table.left_out

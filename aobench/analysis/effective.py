@@ -165,8 +165,8 @@ def effective_generalization(
         "odds_ratio": _odds(safe_q) / _odds(safe_e),
         "accuracy_ratio": safe_q / safe_e,
     }
-    draws = effective_draws(line, models, confidence, seed)
-    ends = _intervals(*draws, models.n_ood, confidence)
+    drawn, again = effective_draws(line, models, confidence, seed)
+    ends = _intervals(drawn, again, models.n_ood, confidence)
     ends["scatter"] = _scatter(line, models, confidence)
     for name, (low, high) in ends.items():
         columns |= {f"{name}_low": low, f"{name}_high": high}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from compositional_ood.compositional_ood import (
@@ -89,7 +90,11 @@ def _draw_fit(axes: Axes, line: FittedLine, low: float, high: float) -> None:
     inner = (x >= first - 1e-9) & (x <= last + 1e-9)
     band = "95 % band of the fit"
     axes.fill_between(x, lower, upper, color="#999999", alpha=0.3, lw=0, label=band)
-    dots = {"color": "#444444", "linewidth": 1, "linestyle": (0, (2, 2))}
+    dots: dict[str, Any] = {
+        "color": "#444444",
+        "linewidth": 1,
+        "linestyle": (0, (2, 2)),
+    }
     axes.plot(x, middle, **dots, label="the fit beyond the baseline")
     label = f"fit, {len(line.models)} baseline models"
     axes.plot(x[inner], middle[inner], color="#222222", linewidth=1.6, label=label)
@@ -189,7 +194,11 @@ def models_plot(scores: Sequence[EffectiveScore], title: str) -> Figure:
     """
     ordered = sorted(scores, key=lambda score: score.rho)
     figure, axes = new_plot(7.2, 1.2 + 0.17 * len(ordered))
-    grey = {"color": "#CCCCCC", "linewidth": 4, "solid_capstyle": "butt"}
+    grey: dict[str, Any] = {
+        "color": "#CCCCCC",
+        "linewidth": 4,
+        "solid_capstyle": "butt",
+    }
     for row, e in enumerate(ordered):
         axes.plot([100 * e.scatter_low, 100 * e.scatter_high], [row, row], **grey)
         ends = [100 * e.rho_low, 100 * e.rho_high]

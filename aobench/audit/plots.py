@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def _bar_plot(bars: int, width: float) -> tuple[Figure, Axes]:
 
 def _above(axes: Axes, x: float, top: float, value: float) -> None:
     """The ``value`` in print above a bar that ends at ``top``."""
-    look = {"ha": "center", "va": "bottom", "fontsize": 7.5}
+    look: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 7.5}
     axes.annotate(f"{value:.3f}", (x, top), (0, 2), textcoords="offset points", **look)
 
 

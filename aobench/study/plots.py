@@ -27,10 +27,17 @@ from aobench.drawing import (
     save_plot,
 )
 from aobench.mini.render import ATTRIBUTES
-from aobench.study.design import CENTRE, DIVERSITIES, SCALES, SUPERVISIONS, Run, points
+from aobench.study.design import (
+    CENTRE,
+    DIVERSITIES,
+    SCALES,
+    SUPERVISIONS,
+    Run,
+    design_points,
+)
 from aobench.study.statements import measure_correlation, nmi_correlation
 from aobench.study.summary import Estimate, Study
-from aobench.study.world import N_OBJECTS, novel_pairs, objects
+from aobench.study.world import N_OBJECTS, novel_pairs, object_names
 
 LOOKS = {
     name: group_style(number) for number, name in enumerate(sorted(SUPERVISIONS))
@@ -207,7 +214,7 @@ def object_cells(study: Study, supervision: str, kind: str) -> CellCounts:
         for (a, o), c in zip(novel_pairs(), counts, strict=True):
             right[a, o] += c
             n[a, o] += study.images["ood"]
-    return CellCounts(right, n, ATTRIBUTES, objects())
+    return CellCounts(right, n, ATTRIBUTES, object_names())
 
 
 def draw_all(study: Study, out: Path) -> list[Path]:
@@ -215,7 +222,7 @@ def draw_all(study: Study, out: Path) -> list[Path]:
     runs = [
         Run(s, n, d, v)
         for v in SUPERVISIONS
-        for n, d in points()
+        for n, d in design_points()
         for s in sorted({r.seed for r in study.rows})
     ]
     records = [study.record(r, "object") for r in runs]

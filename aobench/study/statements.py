@@ -19,7 +19,7 @@ from aobench.study.design import (
     SEEDS,
     SUPERVISIONS,
     Run,
-    points,
+    design_points,
 )
 from aobench.study.summary import Estimate, Study, over_seeds
 
@@ -68,7 +68,7 @@ def nmi_correlation(study: Study, draws: int = DRAWS, seed: int = 0) -> Estimate
 
     Bootstrap of points and, within a point, of seeds.
     """
-    runs = [[Run(s, n, d, "contrastive") for s in SEEDS] for n, d in points()]
+    runs = [[Run(s, n, d, "contrastive") for s in SEEDS] for n, d in design_points()]
     x = np.array([[study.rows[r]["nmi"] for r in row] for row in runs])
     y = np.array(
         [[study.accuracy(r, "ood", "composition") for r in row] for row in runs]
@@ -96,7 +96,7 @@ def measure_correlation(
     return rank_correlation(x, y, names)
 
 
-def statements(study: Study) -> list[Statement]:
+def all_statements(study: Study) -> list[Statement]:
     """All statements of docs/study_design.md, each part on its own."""
     centre = {s: study.condition(*CENTRE, s) for s in SUPERVISIONS}
     more = over_seeds(

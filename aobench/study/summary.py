@@ -20,8 +20,8 @@ from aobench.analysis.effective import (
     fit_baseline,
 )
 from aobench.analysis.model_accuracies import ModelAccuracies
-from aobench.study.collecting import unpacked
-from aobench.study.design import CENTRE, SEEDS, SUPERVISIONS, Run, points
+from aobench.study.collecting import unpack_counts
+from aobench.study.design import CENTRE, SEEDS, SUPERVISIONS, Run, design_points
 
 BASELINES = {
     "object": "object",
@@ -70,7 +70,7 @@ def over_seeds(values: Iterable[float], fit_error: float = 0.0) -> Estimate:
 
 
 class Study:
-    """The runs of a table that :func:`aobench.study.collecting.collect` made."""
+    """The runs of a table that :func:`aobench.study.collecting.collect_runs` made."""
 
     def __init__(self, content: dict[str, Any]) -> None:
         self.rows = {
@@ -82,7 +82,7 @@ class Study:
     def right(self, run: Run, split: str, kind: str) -> np.ndarray | None:
         """Right answers by composition, or None where the run cannot give them."""
         text = self.rows[run]["right"][split].get(kind)
-        return None if text is None else unpacked(text)
+        return None if text is None else unpack_counts(text)
 
     def accuracy(self, run: Run, split: str, kind: str = "object") -> float:
         """Fraction right; raises KeyError for a kind that the run's supervision cannot answer."""
@@ -132,7 +132,7 @@ class Study:
         for kind, supervision in BASELINES.items():
             runs = [
                 Run(s, n, d, supervision)
-                for n, d in points()
+                for n, d in design_points()
                 if d == CENTRE[1]
                 for s in SEEDS
             ]
@@ -195,7 +195,7 @@ class Study:
         """One row a condition, with intervals; accuracies, rho and NMI as fractions."""
         return [
             self._row(scale, diversity, s)
-            for scale, diversity in points()
+            for scale, diversity in design_points()
             for s in SUPERVISIONS
         ]
 

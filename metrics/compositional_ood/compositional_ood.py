@@ -5,7 +5,7 @@ intervals and chance.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -486,7 +486,7 @@ def score(
     bootstrap: int = 0,
     seed: int = 0,
     ranks: Any = None,
-    baseline: dict[str, Sequence[float]] | None = None,
+    baseline: Mapping[str, Sequence[float]] | None = None,
     transform: str | None = None,
     groups: Any = None,
 ) -> dict[str, Any]:
@@ -919,7 +919,7 @@ def _check_baseline(
 def effective(
     successes: tuple[float, float],
     images: tuple[int, int],
-    baseline: dict[str, Sequence[float]],
+    baseline: Mapping[str, Sequence[float]],
     transform: str = "logit",
     confidence: float = 0.95,
     draws: int = DRAWS,

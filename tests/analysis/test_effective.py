@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from compositional_ood.compositional_ood import TRANSFORMS, inside_bounds, transformed
+from compositional_ood.compositional_ood import effective as metric_effective
 
 from aobench.analysis.effective import (
     by_group,
@@ -223,6 +224,28 @@ def test_intervals_cover_a_known_rho():
         assert 132 <= held <= 149, (
             f"{name}: {held} of 150 intervals of 95 % held the true rho"
         )
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("count", [3, 5, 40])
+@pytest.mark.parametrize("rates", [(0.5, 0.6), (0.0, 1.0), (0.97, 0.1)])
+def test_the_metric_and_the_verb_are_one_estimator(transform, count, rates):
+    """What a card prints by the metric is what `imagenet-ao effective` prints."""
+    models = on_a_line(transform, -0.1, 0.9, count, bend=0.05)
+    n = (200, 300)
+    e = effective_generalization(
+        fit_baseline(models, transform),
+        [ModelAccuracies("x", "f", "t", rates[0], n[0], rates[1], n[1])],
+    )[0]
+    successes = (rates[0] * n[0], rates[1] * n[1])
+    baseline = {"id": [r.id for r in models], "ood": [r.ood for r in models]}
+    result = metric_effective(successes, n, baseline, transform)
+    assert result["expected_composition_top1"] == pytest.approx(e.expected)
+    ends = [f"effective_composition_top1{end}" for end in ("", "_low", "_high")]
+    assert [result[end] for end in ends] == pytest.approx(
+        [e.rho, e.rho_low, e.rho_high], abs=1e-9
+    )
+    assert result["baseline_extrapolated"] == e.extrapolated
 
 
 def test_too_few_or_equal_baseline_models_are_refused():

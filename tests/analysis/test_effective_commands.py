@@ -231,11 +231,11 @@ def test_absent_classes_and_absent_series_are_told():
     }
     figure, _ = counts_plot(right, "title")
     assert "1 of 21 objects left out" in figure.get_suptitle()
-    from aobench.study.collecting import BUNDLED, read
+    from aobench.study.collecting import read_table
     from aobench.study.plots import correlations_plot
     from aobench.study.summary import Study
 
-    axes = correlations_plot(Study(read(BUNDLED))).axes[0]
+    axes = correlations_plot(Study(read_table())).axes[0]
     assert (
         "absent, for it is the same in all runs: z_diff of attribute + object classifier"
         in axes.get_xlabel()
