@@ -5,6 +5,7 @@ HTML too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def factors_plot(study: Study) -> Figure:
         ),
     )
     for column, (axis, levels, fixed, value, label) in enumerate(along):
-        rows = [r for r in table if r[fixed] == value and r[axis] in levels]
+        rows = sorted((r for r in table if r[fixed] == value), key=itemgetter(axis))
         for place, (key, title, chance) in enumerate(PANELS):
             panel = axes[place, column]
             _draw_levels(panel, rows, axis, key, chance)

@@ -21,6 +21,7 @@ from aobench.study.design import (
     CENTRE,
     CONTROLS,
     DIVERSITIES,
+    SCALES,
     SEEDS,
     SUPERVISIONS,
     Run,
@@ -357,6 +358,21 @@ def test_the_verb_draws_everything_from_the_bundle(tmp_path, capsys):
         ]
     rho = [100 * float(centre[f"rho_object{end}"]) for end in ("", "_low", "_high")]
     assert [round(value, 1) for value in rho] == [31.3, 26.4, 36.2]
+
+
+def test_lines_of_the_factors_run_from_left_to_right(study):
+    from aobench.study.plots import factors_plot
+
+    axes = factors_plot(study).axes
+    assert len(axes) == 6
+    for number, panel in enumerate(axes):
+        levels = DIVERSITIES if number % 2 else SCALES
+        lines = [line.get_xdata() for line in panel.lines if line.get_label()[0] != "_"]
+        drawn = [container.lines[0].get_xdata() for container in panel.containers]
+        assert len(drawn) >= 2, "a line a supervision"
+        for x in [*lines, *drawn]:
+            assert (np.diff(x) > 0).all(), f"panel {number} runs back"
+            assert len(x) == len(levels)
 
 
 def test_the_verb_says_what_it_will_take(tmp_path, capsys):
