@@ -19,9 +19,9 @@ ORDERS = (
     (
         "vocabulary",
         "layouts",
+        "models",
         "audit",
         "mini",
-        "models",
         "results",
         "evaluation",
         "analysis",

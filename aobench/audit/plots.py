@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aobench.audit.diversity import Corpus
+from aobench.audit.diversity import CorpusDiversity
 from aobench.audit.statistics import Nmi
 from aobench.drawing import (
     COLOURS,
@@ -117,7 +117,9 @@ def nmi_bars(corpora: Mapping[str, Nmi], path: str | Path) -> None:
     save_plot(figure, Path(path), ("",))
 
 
-def diversity_bars(corpora: Sequence[Corpus], rule: str, path: str | Path) -> None:
+def diversity_bars(
+    corpora: Sequence[CorpusDiversity], rule: str, path: str | Path
+) -> None:
     """NMI of corpora at equal size with the interval of the draws; beside it each as it is, with
     its baseline.
     """

@@ -7,13 +7,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from aobench.audit.kernel import decode_character
+from aobench.audit.utf8 import decode_character
 
 
 @njit(nogil=True, cache=True)
 def mark_unsettled(data, begins, stops, keep, unsettled, marks):
-    """Set bits of ``marks`` uint8 (n): 1 where a caption must go through `normal`, 2 where it isn't
-    UTF-8.
+    """Set bits of ``marks`` uint8 (n): 1 where a caption must go through `normal_form`, 2 where it
+    isn't UTF-8.
 
     ``unsettled`` bool by code point. Captions in ASCII without an ampersand, which most are, are
     left after one pass without a branch.

@@ -9,16 +9,14 @@ damaged, swapped or brought from another model's folder is missing, and is compu
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import disk_full_is_one_line, write_in_one_move
+from aobench.files import disk_full_is_one_line, remove_scratch_files, write_in_one_move
 from aobench.sealed import (
     DamagedError,
     read_sealed_tensors,
@@ -48,16 +46,8 @@ class Store:
         told = self.folder / "key.json"
         if not told.is_file() or told.read_bytes() != text.encode():
             write_in_one_move(told, text.encode())
-        self._sweep()
-
-    def _sweep(self) -> None:
-        """Remove what killed runs left half-written, a day later: a run beside this one may be
-        writing.
-        """
-        for part in self.folder.glob(".*.part"):
-            with contextlib.suppress(OSError):
-                if time.time() - part.stat().st_mtime > 86_400:
-                    part.unlink()
+        # a day old, since a run beside this one may be writing
+        remove_scratch_files(self.folder, older_than=86_400)
 
     def __len__(self) -> int:
         """Number of shards."""

@@ -73,15 +73,10 @@ def weights_mark(model: str, revision: str | None = None) -> str:
 @lru_cache(maxsize=64)
 def _digest(folder: Path, stats: tuple[tuple[str, int, int], ...]) -> str:
     """Contents are read once in a process while sizes and times stay as they are."""
-    import hashlib
+    from aobench.models.revision import digest_of_named_files
 
-    whole = hashlib.sha256()
-    for name, _, _ in stats:
-        with (folder / name).open("rb") as stream:
-            whole.update(
-                f"{name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode()
-            )
-    return f"sha256:{whole.hexdigest()[:16]}"
+    files = [(name, folder / name) for name, _, _ in stats]
+    return f"sha256:{digest_of_named_files(files)}"
 
 
 @lru_cache(maxsize=64)

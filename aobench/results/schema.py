@@ -12,7 +12,7 @@ from typing import Any
 from aobench.columns import columns
 from aobench.results.results_json import chosen_settings
 from aobench.results.predictions import Predictions
-from aobench.files import write_in_one_move
+from aobench.files import package_version, package_versions, write_in_one_move
 from aobench.vocabulary.templates import texts_hash
 
 STACK = ("torch", "transformers", "datasets", "evaluate", "accelerate", "huggingface_hub", "pillow", "numpy")
@@ -74,7 +74,7 @@ def provenance(
         "templates": {"hash": texts_hash(templates), "n": len(templates)} if model.info.names_attributes else None,
         "settings": {name: value for name, value in (settings or {}).items() if value},
         "code": version(),
-        "stack": {name: metadata.version(name) for name in STACK} | {"python": platform.python_version()},
+        "stack": package_versions(STACK) | {"python": platform.python_version()},
     }
 
 
@@ -85,10 +85,7 @@ def _split_facts(split: Any) -> dict[str, Any]:
 
 def version() -> str:
     """Version of imagenet-ao, or ``unknown`` where it is not installed."""
-    try:
-        return metadata.version("imagenet-ao")
-    except metadata.PackageNotFoundError:
-        return "unknown"
+    return package_version("imagenet-ao") or "unknown"
 
 
 def results(

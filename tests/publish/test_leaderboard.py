@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from browser import Page
+from helpers.browser import Page
 
 import aobench.cli as cli
 from aobench.mini.render import ATTRIBUTES
