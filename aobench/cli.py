@@ -62,13 +62,10 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         """Print it and end."""
-        from importlib import metadata
+        from aobench.files import package_version
 
-        try:
-            number = metadata.version("imagenet-ao")
-        except metadata.PackageNotFoundError:  # run from its sources
-            number = "(not installed)"
-        print(f"imagenet-ao {number}")
+        # without a version where it is run from its sources
+        print(f"imagenet-ao {package_version('imagenet-ao') or '(not installed)'}")
         parser.exit()
 
 
@@ -395,9 +392,11 @@ def _score(args: argparse.Namespace) -> None:
 
 def _prepare(args: argparse.Namespace) -> None:
     import imagenet_ao
+    from aobench.processes import quiet_bars
 
     options = {"data_dir": args.data_dir} if args.data_dir else {}
     _refuse_archive(args)
+    quiet_bars()
     try:
         imagenet_ao.prepare(args.out, config=args.config, **options)
     except imagenet_ao.DatasetError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from aobench.annotation.decisions import ImageDecision
 from aobench.annotation.verdict_store import VerdictStore
 from aobench.errors import UserError
+from aobench.files import scratch_file
 
 #: Key of the Parquet file's metadata: what the verdicts are bound to.
 KEY = b"imagenet_ao_verdicts"
@@ -89,16 +89,13 @@ def write_table(
         metadata={KEY: json.dumps(facts).encode()},
     )
     table = pa.Table.from_pylist(list(rows), schema=schema)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        if path.suffix.lower() == ".csv":
-            pyarrow.csv.write_csv(table, part)
-        else:
-            pq.write_table(table, part)
-        part.replace(path)
+        with scratch_file(path) as scratch:
+            if path.suffix.lower() == ".csv":
+                pyarrow.csv.write_csv(table, scratch)
+            else:
+                pq.write_table(table, scratch)
     except OSError as error:
         raise UserError(
             f"{path} cannot be written ({error.strerror or error}); give another name"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)

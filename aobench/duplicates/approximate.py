@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from aobench.duplicates.neighbours import Neighbours, TopK, search_reference
 from aobench.duplicates.optional import need_extra
 from aobench.duplicates.reference import ReferenceShard
 from aobench.errors import UserError
-from aobench.files import disk_full_is_one_line, sha256_of
+from aobench.files import scratch_file, sha256_of
 from aobench.sealed import DamagedError, read_sealed_json, say_again, write_sealed_json
 
 #: Rows that an index is trained on; faiss asks for 39 to 256 a list.
@@ -131,15 +130,10 @@ def _make(spec: str, shards: Sequence[ReferenceShard], kept: Path) -> Any:
             for _, raw, length in shard.blocks():
                 index.add(raw / length)
                 bar.update(len(raw))
-    part = kept.with_name(f".{kept.name}.{uuid.uuid4().hex}.part")
-    with disk_full_is_one_line(kept):
-        try:
-            faiss.write_index(index, str(part))
-            digest = sha256_of(part)
-            part.replace(kept)
-            write_sealed_json(kept.with_suffix(".json"), kept.name, {"sha256": digest})
-        finally:
-            part.unlink(missing_ok=True)
+    with scratch_file(kept) as scratch:
+        faiss.write_index(index, str(scratch))
+        digest = sha256_of(scratch)
+    write_sealed_json(kept.with_suffix(".json"), kept.name, {"sha256": digest})
     return index
 
 

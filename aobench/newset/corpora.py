@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from aobench.audit.files import expand, is_remote
-from aobench.audit.output import Audit
+from aobench.audit.files import find_caption_files
+from aobench.audit.result import Audit
+from aobench.audit.streams import is_remote
 from aobench.audit.vocabulary import Vocabulary
-from aobench.audit.vocabulary import vocabulary as vocabulary_of
+from aobench.audit.vocabulary import make_vocabulary as vocabulary_of
 from aobench.errors import UserError
 from aobench.files import read_json, write_in_one_move
 from aobench.newset.config import ComposeOptions, CorpusOptions, located_path
@@ -35,7 +36,7 @@ def corpus_marks(
         config_path: the configuration.
     """
     captions = {
-        corpus.name: expand(_caption_paths(corpus, config_path)).paths
+        corpus.name: find_caption_files(_caption_paths(corpus, config_path)).paths
         for corpus in corpora
         if not corpus.audit
     }
@@ -115,6 +116,11 @@ def count_corpora(
         matrix = _aligned(audit, corpus, vocabulary, searched[-1])
         counts[corpus.name] = matrix
         facts[corpus.name] = _corpus_facts(audit, corpus)
+        if not_text := audit.manifest["totals"].get("not_utf8"):
+            print(
+                f"Note: {not_text:,} captions of the corpus {corpus.name!r} hold bytes that are "
+                "not UTF-8 (or NUL): names in them may be missed"
+            )
         seen = reason_of(
             "seen", threshold=corpus.threshold, corpus=corpus.name, rule=corpus.rule
         )
@@ -127,10 +133,10 @@ def _audit(
     corpus: CorpusOptions, vocabulary: Vocabulary, where: Path, config_path: Path
 ) -> Audit:
     from aobench.audit.api import audit
-    from aobench.audit.output import load
+    from aobench.audit.result import load_audit
 
     if corpus.audit:
-        return load(located_path(config_path, corpus.audit))
+        return load_audit(located_path(config_path, corpus.audit))
     paths, place = _caption_paths(corpus, config_path), where / "audits" / corpus.name
     try:
         return audit(paths, place, rules=(corpus.rule,), vocabulary=vocabulary)

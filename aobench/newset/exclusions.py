@@ -12,7 +12,7 @@ import numpy as np
 
 from aobench.audit.inflections import Forms
 from aobench.audit.vocabulary import Vocabulary
-from aobench.audit.words import words
+from aobench.audit.words import split_words
 from aobench.csv_tables import read_numbered_rows
 from aobench.errors import UserError, did_you_mean
 
@@ -58,8 +58,8 @@ def same_words(vocabulary: Vocabulary) -> np.ndarray:
     """Compositions whose object's name holds a word of the attribute: a red red fox can't be
     asked for.
     """
-    first = [set(words(name)) for name in vocabulary.attributes]
-    second = [set(words(name)) for name in vocabulary.objects]
+    first = [set(split_words(name)) for name in vocabulary.attributes]
+    second = [set(split_words(name)) for name in vocabulary.objects]
     return np.array([[bool(a & o) for o in second] for a in first])
 
 

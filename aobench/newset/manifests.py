@@ -6,12 +6,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import read_json, sha256_of, write_in_one_move
+from aobench.files import (
+    package_versions,
+    read_json,
+    regular_file,
+    remove_scratch_files,
+    sha256_of,
+    write_in_one_move,
+)
 from aobench.newset.step import STEPS, Step, StepResult
 from aobench.sealed import MANIFEST, REST_DIGEST, json_lines_of, manifest_bytes
 
@@ -56,22 +62,9 @@ def table_digest(path: Path) -> str:
     return sha256_of(path)
 
 
-def package_versions() -> dict[str, str | None]:
-    """Of the packages that a step's result may depend on."""
-    found: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found
-
-
 def remove_partial_files(out: Path, step: str) -> None:
     """Remove what a killed run was writing when it died."""
-    for path in step_folder(out, step).rglob(".*.part"):
-        if path.is_file():
-            path.unlink()
+    remove_scratch_files(step_folder(out, step), below=True)
 
 
 def read_manifest(out: Path, step: str) -> dict[str, Any] | None:
@@ -112,7 +105,7 @@ def write_manifest(
             for path in result.files
         },
         "facts": dict(result.facts),
-        "versions": package_versions(),
+        "versions": package_versions(PACKAGES),
     }
     write_in_one_move(where / MANIFEST, manifest_bytes(content))
 
@@ -228,7 +221,11 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             f"{path} is missing; run the step before it first: imagenet-ao build CONFIG"
         )
     try:
-        return pq.read_table(path).to_pylist()
+        table = pq.read_table(regular_file(path))
+        table.validate(
+            full=True
+        )  # else a damaged text fails later, as a UnicodeDecodeError
+        return table.to_pylist()
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(
             f"{path} is damaged ({str(error).splitlines()[0]}); delete it, and the step runs again"

@@ -235,6 +235,9 @@ def _label_rows(path: Path) -> list[dict[str, Any]]:
     need = f"give a Parquet file with the columns {', '.join(COLUMNS)} as labels"
     try:
         table = pq.ParquetFile(path).read()
+        table.validate(
+            full=True
+        )  # else a damaged text fails later, as a UnicodeDecodeError
     except (pa.ArrowException, OSError) as error:
         raise UserError(
             f"the labels {path} can't be read as Parquet: {str(error).splitlines()[0]}; {need}"
