@@ -1658,14 +1658,15 @@ def mark_files(folder: str | os.PathLike[str], split: str, mark: str) -> str:
     return f"{split}-{mark}-*.parquet"
 
 
-#: Tasks of the benchmark, one a figure, in percent; mini's have the prefix ``mini_``.
-TASKS = (
-    "composition_top1",
-    "attribute_top1",
-    "object_top1",
-    "harmonic_mean",
-    "effective_generalization",
-)
+#: Tasks of the benchmark, one a score, and what each says; all are percent, more is better. mini's
+#: have the prefix ``mini_``.
+TASKS = {
+    "composition_top1": "novel compositions named right",
+    "attribute_top1": "attribute of a novel composition named right",
+    "object_top1": "object of a novel composition named right",
+    "harmonic_mean": "harmonic mean of ID and OoD accuracy",
+    "effective_generalization": "OoD accuracy beyond what a baseline's line expects, in points",
+}
 EVAL_HEAD = """\
 name: ImageNet-AO
 description: >-
@@ -1675,6 +1676,11 @@ description: >-
   Tasks that begin with mini_ are on drawn pictures and are not the published benchmark.
 tasks:
 """
+
+
+def task_id(task: str, config: str) -> str:
+    """The benchmark's id of one of TASKS on a config."""
+    return f"mini_{task}" if config == "mini" else task
 
 
 def _facts(split: datasets.Dataset) -> dict[str, Any]:
@@ -1768,7 +1774,7 @@ def _write_facts(out: str, config: str, facts: dict[str, dict[str, Any]]) -> Non
     with open(path, "w", encoding="utf-8") as stream:
         stream.write(json.dumps(table, indent=2, sort_keys=True) + "\n")
     lines = [
-        f"- id: {'mini_' if name == 'mini' else ''}{task}\n  config: {name}\n  split: ood\n"
+        f"- id: {task_id(task, name)}\n  config: {name}\n  split: ood\n"
         for name in sorted(table, reverse=True)
         if name != "folder"  # somebody's own pictures are no benchmark of the Hub's
         for task in TASKS

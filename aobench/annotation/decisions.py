@@ -26,6 +26,7 @@ class CatchResult:
 
     @property
     def share(self) -> float | None:
+        """Passed among those that were decided; None where none was."""
         return (
             self.passed / (self.passed + self.failed)
             if self.passed + self.failed

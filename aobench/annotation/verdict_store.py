@@ -117,6 +117,7 @@ class VerdictStore:
                 raise
 
     def query_rows(self, query: str, *values: object) -> list[tuple]:
+        """The rows that a query of the file gives."""
         with self._lock:
             return self._connection.execute(query, values).fetchall()
 
