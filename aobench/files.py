@@ -281,6 +281,17 @@ def sha256_of(content: bytes | Path | str | Sequence[bytes]) -> str:
     return whole.hexdigest()
 
 
+def parquet_errors() -> tuple[type[Exception], ...]:
+    """What pyarrow raises for a file that is not, or no longer, whole Parquet.
+
+    UnicodeDecodeError comes from a damaged name of a column, in whatever reads the footer; of a
+    table's texts, from ``Table.validate(full=True)`` as an ArrowException.
+    """
+    import pyarrow
+
+    return (pyarrow.ArrowException, OSError, UnicodeDecodeError)
+
+
 def absolute_path(path: str | Path) -> Path:
     """``path`` from the root, with links followed as far as they lead.
 

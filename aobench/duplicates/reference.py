@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from aobench.errors import UserError
-from aobench.files import regular_file
+from aobench.files import parquet_errors, regular_file
 from aobench.sealed import NPZ_DAMAGED
 
 #: Rows of a block: 16 MiB of float32 at 512 dimensions. Larger blocks made faiss slower where
@@ -199,13 +199,12 @@ def _metadata(path: Path) -> Path | None:
 
 
 def _rows_of(metadata: Path) -> int:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     regular_file(metadata, "the reference's metadata")
     try:
         return int(pq.ParquetFile(metadata).metadata.num_rows)
-    except (OSError, pa.ArrowException) as error:
+    except parquet_errors() as error:
         raise UserError(
             f"{metadata} could not be read as Parquet: {' '.join(str(error).split())[:160]}"
         ) from error

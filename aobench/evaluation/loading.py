@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import absolute_path, read_text, regular_file
+from aobench.files import absolute_path, parquet_errors, read_text, regular_file
 
 MEND = "prepare it with: imagenet-ao prepare"
 #: Libraries whose log is held back.
@@ -215,7 +215,6 @@ def _check_prepared(folder: Path, config: str) -> None:
     """UserError where a local folder's card or Parquet files are none: before `datasets` reads
     them, which hangs on a pipe and names no file.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
     import yaml
     from huggingface_hub import DatasetCard
@@ -237,7 +236,7 @@ def _check_prepared(folder: Path, config: str) -> None:
         regular_file(path, "the dataset's file")
         try:
             pq.read_metadata(path)
-        except (pa.ArrowException, OSError) as error:
+        except parquet_errors() as error:
             raise UserError(_damaged(path, error)) from error
 
 
@@ -248,7 +247,6 @@ def _damaged(path: Path, error: BaseException) -> str:
 
 def _name_damaged_file(paths: list[Path], error: BaseException) -> None:
     """Raise a UserError that names the first of ``paths`` that can't be read to its end, if any."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     for path in paths:
@@ -257,7 +255,7 @@ def _name_damaged_file(paths: list[Path], error: BaseException) -> None:
                 path, page_checksum_verification=True
             ).iter_batches():
                 pass
-        except (pa.ArrowException, OSError, ValueError) as damage:
+        except parquet_errors() as damage:
             raise UserError(_damaged(path, damage)) from error
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from aobench.errors import UserError
 from aobench.files import (
     package_versions,
+    parquet_errors,
     read_json,
     regular_file,
     remove_scratch_files,
@@ -213,7 +214,6 @@ def write_table(
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a step's table. UserError where the step hasn't run, or the file is damaged."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not path.exists():
@@ -226,7 +226,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             full=True
         )  # else a damaged text fails later, as a UnicodeDecodeError
         return table.to_pylist()
-    except (pa.ArrowInvalid, OSError) as error:
+    except parquet_errors() as error:
         raise UserError(
             f"{path} is damaged ({str(error).splitlines()[0]}); delete it, and the step runs again"
         ) from error

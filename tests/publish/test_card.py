@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import os
 import re
 import shutil
 from pathlib import Path
@@ -157,6 +158,32 @@ def test_a_baseline_needs_three_models_with_both_splits(
     ]
     assert _card(result, tmp_path, "--baseline", *copies) == 2
     assert "has no object_top1 on both id and ood" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["pipe", "device", "loop", "junk", "UTF-16"])
+def test_a_card_of_ones_own_that_is_no_text_is_one_line(
+    damage, result, tmp_path, capsys
+):
+    card = tmp_path / "README.md"
+    if damage == "pipe":
+        os.mkfifo(card)
+    elif damage in ("device", "loop"):
+        card.symlink_to("/dev/zero" if damage == "device" else card.name)
+    else:
+        card.write_bytes(b"\xe3\xa9" if damage == "junk" else "# Mine".encode("utf-16"))
+    assert _card(result, tmp_path) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert str(card) in said
+
+
+def test_the_head_of_a_card_with_a_byte_order_mark_is_kept(result, tmp_path):
+    card = tmp_path / "README.md"
+    card.write_text("\ufeff---\nlicense: mit\n---\n\nOwn words.\n", encoding="utf-8")
+    assert _card(result, tmp_path) == 0
+    text = card.read_text(encoding="utf-8")
+    assert ModelCard(text).data.license == "mit"
+    assert "Own words." in text
 
 
 def test_a_card_has_the_interval_that_the_screen_has(tmp_path):
