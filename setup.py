@@ -25,7 +25,7 @@ setup(
         "imagenet_ao_cards": "model_cards",
     },
     package_data={
-        "aobench.audit": ["*.csv", "*.md"],
+        "aobench.vocabulary": ["*.csv", "*.txt", "*.md"],
         "aobench.annotation": ["page.*", "schema.sql"],
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
         "aobench.analysis": ["published/*"],

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from aobench.analysis import commands as analysis
 from aobench.annotation import commands as annotation
 from aobench.audit import commands as audit
+from aobench.duplicates import commands as duplicates
 from aobench.errors import UserError
 from aobench.newset import commands as build
 from aobench.publish import commands as publish
@@ -40,7 +41,7 @@ PLACE = (
 )
 
 #: Rooms with verbs of their own: ``add_parser(verbs)`` and ``run(args)``.
-ROOMS = (audit, build, annotation, analysis, study, publish)
+ROOMS = (audit, build, annotation, duplicates, analysis, study, publish)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -61,13 +62,10 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         """Print it and end."""
-        from importlib import metadata
+        from aobench.files import package_version
 
-        try:
-            number = metadata.version("imagenet-ao")
-        except metadata.PackageNotFoundError:  # run from its sources
-            number = "(not installed)"
-        print(f"imagenet-ao {number}")
+        # without a version where it is run from its sources
+        print(f"imagenet-ao {package_version('imagenet-ao') or '(not installed)'}")
         parser.exit()
 
 
@@ -396,9 +394,11 @@ def _prepare(args: argparse.Namespace) -> None:
     from datasets.exceptions import DatasetGenerationError
 
     import imagenet_ao
+    from aobench.processes import quiet_bars
 
     options = {"data_dir": args.data_dir} if args.data_dir else {}
     _refuse_archive(args)
+    quiet_bars()
     try:
         imagenet_ao.prepare(args.out, config=args.config, **options)
     except imagenet_ao.DatasetError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import FULL, read_json
+from aobench.evaluation.loading import MEND, Source, load_splits
+from aobench.files import read_json
 
 #: Columns of text, in which nothing may be null.
 TEXTS = ("sample_id", "composition", "sha256")
 COLUMNS = ("image", "attribute", "object", "imagenet_label", *TEXTS)
 #: Rows by which `_digests_of` sees what a column of digests is of.
 TRIED = 16
-MEND = "prepare it with: imagenet-ao prepare"
 
 
 @dataclass
@@ -43,8 +42,9 @@ class Split:
     #: digest of the images' bytes, where the column sha256 is not of them, so that the fingerprint
     #: doesn't tell one set's images from another's
     content: str | None = None
-    #: images that the dataset leaves out, by reason: how many
-    not_read: dict[str, int] = field(default_factory=dict)
+    not_read: dict[str, Any] = field(
+        default_factory=dict
+    )  #: what of the source is in no split, by reason; see `load_splits`
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -55,139 +55,27 @@ class Split:
         return list(zip(self.attributes, self.objects, strict=True))
 
 
-@dataclass(frozen=True)
-class Source:
-    """Which dataset: a config of ``imagenet_ao``, its ``data_dir``, or ``path``: a prepared
-    folder or Hub id.
-    """
-
-    config: str = "v2"
-    data_dir: str | None = None
-    path: str | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-
-
 def open_splits(
     source: Source, wanted: tuple[str, ...] = ("id", "ood"), limit: int | None = None
 ) -> list[Split]:
     """The splits of ``wanted`` that the dataset has. Raises UserError where it cannot be opened."""
     import imagenet_ao
 
-    with bad_data_is_one_line("the dataset could not be opened"):
-        loaded = _load(source, wanted)
+    loaded, not_read = load_splits(source, wanted)
     splits = [
         _split(name, loaded[name], imagenet_ao, limit)
         for name in wanted
         if name in loaded
     ]
+    for split in splits:
+        split.not_read = not_read
     if source.path:
         _check_facts(Path(source.path), source.config, splits, whole=limit is None)
-    else:
-        not_read = _not_read(source)
-        for split in splits:
-            split.not_read = not_read
     if not splits:
         raise UserError(
             f"the dataset has none of the splits {', '.join(wanted)}; it has {', '.join(loaded)}"
         )
     return splits
-
-
-def _not_read(source: Source) -> dict[str, int]:
-    """How many images and files of one's own the dataset leaves out, by reason.
-
-    Asked of the files, since the warning comes only where the dataset is not in the cache yet.
-    """
-    import imagenet_ao
-
-    if not source.data_dir:
-        return {}
-    if source.config == "folder":
-        from aobench.layouts.report import REASONS
-        from aobench.layouts.table import read_layout
-
-        names = ("layout", "attributes", "objects", "with_train")
-        options = {
-            name: source.options[name] for name in names if name in source.options
-        }
-        left_out = read_layout(source.data_dir, **options).report.left_out
-        return {REASONS[reason]: facts["count"] for reason, facts in left_out.items()}
-    report = imagenet_ao.label_report(source.data_dir)
-    unknown = sum(report["unknown_labels"].values())
-    return {
-        **({"images under unknown labels": unknown} if unknown else {}),
-        **{
-            imagenet_ao.LEFT_OUT[why]: len(names)
-            for why, names in report["left_out"].items()
-        },
-    }
-
-
-@contextlib.contextmanager
-def bad_data_is_one_line(what: str) -> Iterator[None]:
-    """Turn what `datasets` raises for data that can't be used into a UserError; a bug stays what it
-    is.
-
-    ``what``: what could not be done, such as ``the dataset could not be opened``.
-    """
-    import datasets
-    import pyarrow as pa
-    import yaml
-    from huggingface_hub.errors import HfHubHTTPError
-
-    bad_data = (
-        *(OSError, ValueError, EOFError, pa.ArrowException, yaml.YAMLError),
-        *(datasets.exceptions.DatasetsError, HfHubHTTPError),
-    )
-    try:
-        yield
-    except Exception as error:
-        cause: BaseException = error
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
-        script = isinstance(
-            cause, RuntimeError
-        ) and "scripts are no longer supported" in str(cause)
-        # by the Hub's version
-        connection = type(cause).__module__.partition(".")[0] in ("httpx", "httpx2")
-        if not (isinstance(cause, bad_data) or script or connection):
-            raise
-        message = " ".join(str(cause).split()) or type(cause).__name__
-        message = message if message.isprintable() else ascii(message)[1:-1]
-        raise UserError(f"{what}: {message}{_mend_of(cause)}") from error
-
-
-def _mend_of(error: BaseException) -> str:
-    """What helps against a disk that is full, or a cache that can't be written."""
-    import datasets
-
-    cache = str(datasets.config.HF_DATASETS_CACHE)
-    if not isinstance(error, OSError):
-        return ""
-    if error.errno in FULL:
-        return (
-            f"; free some space there and in {cache}, or set HF_HOME to another folder"
-        )
-    if error.filename and f"{cache}/".startswith(f"{error.filename}/"):
-        return f"; the cache {cache} can't be written: set HF_HOME to another folder"
-    return ""
-
-
-def _load(source: Source, wanted: tuple[str, ...]) -> dict[str, Any]:
-    """The dataset's splits by name; of mini only the wanted ones are drawn."""
-    import datasets
-
-    if source.path:
-        return dict(datasets.load_dataset(source.path, source.config))
-    extra = dict(source.options)
-    if source.data_dir:
-        extra["data_dir"] = str(Path(source.data_dir).resolve())
-    if source.config == "mini":
-        return {
-            s: datasets.load_dataset("imagenet_ao", "mini", only=s, split=s, **extra)
-            for s in wanted
-        }
-    return dict(datasets.load_dataset("imagenet_ao", source.config, **extra))
 
 
 def _check_facts(folder: Path, config: str, splits: list[Split], whole: bool) -> None:
@@ -260,6 +148,10 @@ def _split(name: str, rows: Any, marks: Any, limit: int | None) -> Split:
     }
     for column in TEXTS:
         _check_texts(name, column, table[column])
+    if (
+        "recipe" in rows.column_names
+    ):  # by which a drawn set is known, in place of sha256
+        _check_texts(name, "recipe", _column(name, rows, "recipe"))
     ids = table["sample_id"]
     twice, times = Counter(ids).most_common(1)[0] if ids else ("", 1)
     if times > 1:

@@ -4,8 +4,8 @@ Rules: names below the root are NFC and parted by ``/``; two that differ only in
 refused, since a Mac can't hold both. Hidden files (``.x``, ``__MACOSX``) are passed over, and
 hidden pictures are counted. Links are followed; one that leads back into a folder above it is
 refused. What is no regular file (a pipe, a device, a dead link) is refused where it is used. A zip
-that could write outside its folder is refused (`imagenet_ao`). Beside a list that is named itself only the files that it names are looked
-at.
+that could write outside its folder is refused (`imagenet_ao`). Beside a list that is named itself
+only the files that it names are looked at.
 """
 
 from __future__ import annotations

@@ -128,3 +128,16 @@ def test_ids_of_other_names_than_the_compositions_text_are_refused(
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert "image image 0" in line, line
     assert "its ids are of other names" in line, line
+
+
+@pytest.mark.parametrize("value", [None, 1])
+def test_a_recipe_that_is_no_text_is_one_line(
+    value: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = write_set(tmp_path / "set")
+    rows = datasets.Dataset.from_parquet(str(place / "ood.parquet"))
+    rows.add_column("recipe", [value] * 6).to_parquet(place / "ood.parquet")
+    words = ["evaluate", "mini", "--dataset", str(place), "--config", "v2", "--cpu"]
+    assert cli.main([*words, "--out", str(tmp_path / "out")]) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert f"recipe is {value!r} in row 1; it takes a text" in line, line
