@@ -23,7 +23,7 @@ from aobench.publish import commands as publish
 from aobench.study import commands as study
 
 if TYPE_CHECKING:
-    from aobench.models.registry import Resolved
+    from aobench.models.registry import ResolvedModel
 
 #: Errors of the place that is read or written, not of the program.
 PLACE = (
@@ -307,7 +307,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _evaluate_one(
-    found: Resolved,
+    found: ResolvedModel,
     folder: Path,
     splits: list[Any],
     settings: Any,
