@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from aobench.analysis.model_accuracies import Record
 
 SMALLEST = 1e-300  #: p values below it are told as less than it: floats end there
-VERBS = ("effective", "compare", "breakdown", "disentangle")
 
 
 def add_parser(verbs: Any) -> None:
@@ -60,6 +59,7 @@ def add_parser(verbs: Any) -> None:
     e.add_argument(
         "--out", type=Path, help="folder for models.csv, groups.csv and the figures"
     )
+    e.set_defaults(run=_effective)
 
     c = verbs.add_parser(
         "compare",
@@ -75,6 +75,7 @@ def add_parser(verbs: Any) -> None:
     c.add_argument(
         "--kind", default="composition", choices=("composition", "attribute", "object")
     )
+    c.set_defaults(run=_compare)
 
     b = verbs.add_parser(
         "breakdown",
@@ -93,6 +94,7 @@ def add_parser(verbs: Any) -> None:
         default=Path("breakdown"),
         help="folder for the figures (default: breakdown)",
     )
+    b.set_defaults(run=_breakdown)
 
     d = verbs.add_parser(
         "disentangle",
@@ -123,16 +125,7 @@ def add_parser(verbs: Any) -> None:
         default=0,
         help="of the held-out compositions and the sample",
     )
-
-
-def run(args: argparse.Namespace) -> None:
-    """Carry out the verb of ``args``. Raises UserError for bad input."""
-    {
-        "effective": _effective,
-        "compare": _compare,
-        "breakdown": _breakdown,
-        "disentangle": _disentangle,
-    }[args.verb](args)
+    d.set_defaults(run=_disentangle)
 
 
 def _records(args: argparse.Namespace) -> tuple[list[Record], str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from aobench.audit.checkpoints import own_digest, read_part
 from aobench.audit.counter import Part, Plan, merge_parts

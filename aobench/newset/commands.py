@@ -40,6 +40,7 @@ def add_parser(verbs: Any) -> None:
         "be repeated",
     )
     p.add_argument("--cpu", action="store_true", help="do not use a GPU")
+    p.set_defaults(run=run)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from aobench.errors import UserError
 from aobench.models.weights import placed_model, weights_mark
