@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 CODE = """
 {first}
@@ -42,39 +44,68 @@ def _run(code: str, folder, home, *words) -> subprocess.CompletedProcess:
     )
 
 
-#: What `evaluate` imports is imported once, then each order runs in a fork of its own.
+#: Then, without an import: before the metric is installed, its installation, and after it.
+INSTALL = "from aobench.cli import main; assert main(['install']) == 0"
+#: What `evaluate` imports is imported once, then each code runs in a fork of its own.
 FORKS = """
 import json, os, sys
 import datasets, pandas, transformers.pipelines
-for name, code in json.loads(sys.argv[1]).items():
+for name, folder, code in json.loads(sys.argv[1]):
     assert "evaluate" not in sys.modules
     child = os.fork()
     if child == 0:
-        exec(code, {})
+        print(name, end=": ")
+        os.chdir(folder)
+        try:
+            exec(code, {})
+        except BaseException as error:
+            print(type(error).__name__)
         sys.stdout.flush()
         os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0, name
+    os.waitpid(child, 0)
 """
 
 
-def test_after_import_in_any_order(tmp_path):
-    codes = {name: CODE.format(first=first) for name, first in ORDERS.items()}
-    done = _run(FORKS, tmp_path, tmp_path / "home", json.dumps(codes))
-    assert done.stdout.split() == ["1.0"] * len(ORDERS), done.stderr
-
-
-def test_a_folder_of_that_name_is_not_taken_for_it(tmp_path):
-    """Results of either name lie where one works; the metric and the dataset are still found."""
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    """What each code printed, by its name; and what stood on stderr."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    taken = tmp_path_factory.mktemp("taken")
     for name in ("compositional_ood", "imagenet_ao"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "results.json").write_text("{}")
-    first = (
+        (taken / name).mkdir()
+        (taken / name / "results.json").write_text("{}")
+    both = (
         "import imagenet_ao, datasets, evaluate\n"
-        "datasets.load_dataset_builder('imagenet_ao', 'mini').config.name == 'mini' or 1 / 0"
+        "assert datasets.load_dataset_builder('imagenet_ao', 'mini').config.name == 'mini'"
     )
-    done = _run(CODE.format(first=first), tmp_path, tmp_path / "home")
-    assert done.stdout.strip() == "1.0", done.stderr
-    assert "write './imagenet_ao'" in done.stderr, "nothing says that it is passed over"
+    codes = [(name, folder, CODE.format(first=first)) for name, first in ORDERS.items()]
+    codes += [
+        ("folders of both names", taken, CODE.format(first=both)),
+        ("nothing", folder, CODE.format(first="import evaluate")),
+        ("install", folder, INSTALL),
+        ("installed", folder, CODE.format(first="import evaluate")),
+    ]
+    words = json.dumps([(name, str(place), code) for name, place, code in codes])
+    done = _run(FORKS, folder, folder / "home", words)
+    lines = [line.split(": ", 1) for line in done.stdout.splitlines()]
+    return dict(lines), done.stderr
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_after_import(printed, order):
+    assert printed[0].get(order) == "1.0", printed
+
+
+def test_a_folder_of_that_name_is_not_taken_for_it(printed):
+    """Results of either name lie where one works; the metric and the dataset are still found."""
+    assert printed[0].get("folders of both names") == "1.0", printed
+    assert "write './imagenet_ao'" in printed[1], "nothing says that it is passed over"
+
+
+def test_from_the_cache_without_import(printed):
+    assert printed[0].get("nothing") == "FileNotFoundError", "it was found already"
+    assert printed[0].get("install", "").startswith("compositional_ood: /"), printed
+    assert printed[0].get("installed") == "1.0", printed
 
 
 def test_the_dataset_alone_does_without_the_metric(tmp_path):
@@ -97,11 +128,3 @@ def test_the_dataset_does_not_import_evaluate(tmp_path):
     code = "import sys, imagenet_ao; print([m for m in ('evaluate', 'torch', 'aobench') if m in sys.modules])"
     done = _run(code, tmp_path, tmp_path / "home")
     assert done.stdout.strip() == "[]", done.stderr
-
-
-def test_from_the_cache_without_import(tmp_path):
-    """In one process: the cache is written by what never tells `evaluate` of the name."""
-    code = "from aobench.cli import main; assert main(['install']) == 0; import evaluate"
-    done = _run(CODE.format(first=code), tmp_path, tmp_path / "home")
-    assert done.stdout.split()[-1] == "1.0", done.stderr
-    assert len(list((tmp_path / "home").rglob("compositional_ood.py"))) == 1
