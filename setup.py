@@ -26,7 +26,7 @@ setup(
     },
     package_data={
         "aobench": ["py.typed"],
-        "aobench.audit": ["*.csv", "*.md"],
+        "aobench.vocabulary": ["*.csv", "*.txt", "*.md"],
         "aobench.annotation": ["page.*", "schema.sql"],
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
         "aobench.analysis": ["published/*"],

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import aobench.cli as cli
+from aobench import arguments
 from aobench.cli import main
 from aobench.errors import UserError
 from aobench.processes import Together
@@ -51,8 +52,8 @@ def test_the_module_and_the_script_are_the_command():
 
 
 def test_every_verb_has_a_function_and_a_group():
-    shown = [name for names in cli.GROUPS.values() for name in names]
-    verbs = cli._verbs_of(cli.command_parser()).choices
+    shown = [name for names in arguments.GROUPS.values() for name in names]
+    verbs = arguments.verbs_of(cli.command_parser()).choices
     assert sorted(shown) == sorted(verbs), "name a new verb in GROUPS"
     for name, parser in verbs.items():
         assert callable(parser.get_default("run")), (
@@ -63,8 +64,8 @@ def test_every_verb_has_a_function_and_a_group():
 def test_help_has_the_verbs_in_groups_and_those_of_no_group_too(monkeypatch):
     text = cli.command_parser().format_help()
     titles = [s for s in text.splitlines() if s.endswith(":") and s[0] != " "]
-    assert titles == [*(f"{title}:" for title in cli.GROUPS), "options:"]
-    monkeypatch.delitem(cli.GROUPS, "publish")
+    assert titles == [*(f"{title}:" for title in arguments.GROUPS), "options:"]
+    monkeypatch.delitem(arguments.GROUPS, "publish")
     rest = cli.command_parser().format_help().split("\nmore:\n")[1]
     assert rest.lstrip().startswith("card"), "a verb is lost"
 

@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from aobench.analysis.effective import Effective, Group, Line
-    from aobench.analysis.paired import Paired
+    from aobench.analysis.effective_report import EffectiveReport
+    from aobench.analysis.model_accuracies import ModelAccuracies
+    from aobench.analysis.paired import PairedComparison
     from aobench.results.predictions import Predictions
     from aobench.results.result import Result
-
-
-@dataclass(frozen=True)
-class EffectiveReport:
-    """How far models lie from what a baseline's line expects of them.
-
-    Attributes:
-        line: the fitted baseline.
-        models: one `Effective` a model, in their order.
-        groups: the mean of each training set, or family.
-        warnings: why the results don't compare as they stand; empty where they do.
-    """
-
-    line: Line
-    models: list[Effective]
-    groups: list[Group]
-    warnings: list[str]
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a model; accuracies and ``rho`` as fractions from 0 to 1, each with its 95 %
-        interval.
-        """
-        import pandas as pd
-
-        return pd.DataFrame([one.row() for one in self.models])
 
 
 def effective(
@@ -48,59 +21,110 @@ def effective(
     baseline: str | None = None,
     *,
     transform: str = "logit",
+    id_sets: Sequence[str] = ("id",),
     figure: str | None = None,
     by: str = "training_set",
+    leave_out: bool = False,
 ) -> EffectiveReport:
     """Effective generalization: novel accuracy beyond what seen accuracy predicts in a baseline.
 
     Args:
-        results: folders of results, or one CSV of accuracies (docs/effective.md); None: the
-            published table of 68 models.
+        results: folders of results, or CSVs of accuracies (docs/effective.md); None: the published
+            table of 68 models.
         baseline: which of the models the line is fitted over: ``all``, ``family=NAME``,
             ``training_set=NAME[,NAME]`` or ``model=NAME``. Default for the published table:
             ``family=CLIP``.
         transform: the scale of the line: ``logit``, ``probit`` or ``linear``.
+        id_sets: the seen sets to fit over: columns of the CSV.
         figure: which accuracy of results, such as ``object_top1`` (default: the first that all
             have).
         by: the groups: ``training_set`` or ``family``.
+        leave_out: fit each group's line without the group itself.
 
     Returns:
-        The line, and each model's and group's distance from it with intervals.
+        The line, and each model's and group's distance from it with intervals; ``text()``,
+        ``to_frame()``, ``write(folder)``.
 
     Raises:
-        UserError: for files that hold no accuracies, and a baseline of fewer than three independent
-            models.
+        UserError: for files that hold no accuracies, and a baseline of too few independent models.
 
     Example:
         >>> import aobench
         >>> report = aobench.effective()
-        >>> len(report.models), round(float(report.line.r2), 3)
+        >>> len(report.scores), round(float(report.line.r2), 3)
         (68, 0.976)
     """
-    from aobench.analysis import model_accuracies as source
-    from aobench.analysis.effective import by_group, fit
-    from aobench.analysis.effective import effective as distances
+    from aobench.analysis.effective import (
+        by_group,
+        by_group_left_out,
+        effective_generalization,
+        fit_baseline,
+    )
+    from aobench.analysis.effective_report import EffectiveReport
+    from aobench.analysis.model_accuracies import select_models
 
     if by not in ("training_set", "family"):
         raise UserError(f"by is {by!r}; choose training_set or family")
-    warnings: list[str] = []
-    if results is None:
-        records, baseline = source.published(), baseline or "family=CLIP"
-    else:
-        paths = [results] if isinstance(results, str | Path) else list(results)
-        places = [Path(path) for path in paths]
-        if [place.suffix.lower() for place in places] == [".csv"]:
-            records = source.read_csv(places[0])
-        else:
-            records, warnings, _ = source.read_results(places, figure)
-    if baseline is None:
+    paths = [results] if isinstance(results, str | Path) else list(results or ())
+    if results is not None and not paths:
         raise UserError(
-            "name the baseline: all, family=NAME, or training_set=NAME[,NAME]"
+            "there are no results; name some, or give None for the published table"
         )
-    line = fit(source.select(records, baseline), transform)
-    return EffectiveReport(
-        line, distances(line, records), by_group(line, records, by), warnings
+    records, accuracy, notes = _accuracies([Path(path) for path in paths], figure)
+    rule = baseline or (None if paths else "family=CLIP")
+    if not rule:
+        families = ", ".join(sorted({f"family={r.family}" for r in records}))
+        raise UserError(
+            f"name the baseline models (--baseline): all, {families}, or training_set=NAME"
+        )
+    fitted = select_models(records, rule)
+    options: dict[str, Any] = {"transform": transform, "id_sets": tuple(id_sets)}
+    line = fit_baseline(fitted, **options)
+    groups = (
+        by_group_left_out(fitted, records, by, **options)
+        if leave_out
+        else by_group(line, records, by)
     )
+    return EffectiveReport(
+        line=line,
+        records=records,
+        scores=effective_generalization(line, records),
+        groups=groups,
+        rule=rule,
+        column=by,
+        left_out=leave_out,
+        accuracy=accuracy,
+        notes=notes,
+    )
+
+
+def _accuracies(
+    paths: list[Path], figure: str | None
+) -> tuple[list[ModelAccuracies], str, list[str]]:
+    """The models' accuracies, what they are called, and why they may not compare."""
+    from aobench.analysis import model_accuracies as source
+
+    tables = [path for path in paths if path.suffix.lower() == ".csv"]
+    results = [path for path in paths if path not in tables]
+    if figure and not results:
+        raise UserError(
+            "--figure names an accuracy of results; a CSV holds one only: leave it out, or name "
+            "results"
+        )
+    if not paths:
+        return source.published_models(), "object accuracy", []
+    records = [record for path in tables for record in source.read_csv(path)]
+    if not results:
+        source.check_names(records)
+        return records, "accuracy", []
+    more, notes, name = source.read_results(results, figure)
+    records += more
+    if tables:
+        notes.append(
+            "results.json and CSV are put on one line: see to it that both asked the same"
+        )
+    source.check_names(records)
+    return records, f"{name.replace('_', ' ')} accuracy", notes
 
 
 def compare(
@@ -109,7 +133,7 @@ def compare(
     *,
     split: str = "ood",
     kind: str = "composition",
-) -> Paired:
+) -> PairedComparison:
     """Compare two models on the same images.
 
     Args:

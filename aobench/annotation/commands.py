@@ -105,16 +105,16 @@ def add_parser(verbs: Any) -> None:
 
 def annotate(args: argparse.Namespace) -> None:
     """``imagenet-ao annotate``: serves until it is interrupted."""
-    from aobench.annotation.app import serve
-    from aobench.annotation.images import read_images
-    from aobench.annotation.verdict_store import open_store
+    from aobench.annotation.app import serve_annotation
+    from aobench.annotation.images import read_images_to_judge
+    from aobench.annotation.verdict_file import open_store
 
     if not 0 <= args.port <= 65535:
         raise UserError("--port takes a number from 0 to 65535")
     _refuse_one_file({"IMAGES": args.images, "--verdicts": args.verdicts})
-    images = read_images(args.images)
+    images = read_images_to_judge(args.images)
     with open_store(args.verdicts, images, args.seed, args.catch_rate) as store:
-        serve(store, images, args.host, args.port)
+        serve_annotation(store, images, args.host, args.port)
 
 
 def _refuse_one_file(paths: Mapping[str, Path | None]) -> None:
@@ -136,11 +136,15 @@ def agreement(args: argparse.Namespace) -> None:
     import json
     from dataclasses import asdict
 
-    from aobench.annotation.agreement_report import Options, lines, make_report
+    from aobench.annotation.agreement_report import (
+        AgreementOptions,
+        make_report,
+        report_lines,
+    )
     from aobench.annotation.export import check_name, write_decisions, write_verdicts
-    from aobench.annotation.verdict_store import existing_store
+    from aobench.annotation.verdict_file import existing_store
 
-    options = Options(
+    options = AgreementOptions(
         args.unsure, args.min_annotators, args.min_catch, args.draws, args.seed
     )
     options.check()
@@ -159,7 +163,7 @@ def agreement(args: argparse.Namespace) -> None:
         print(
             json.dumps(report.as_dict(), indent=2)
             if args.json
-            else "\n".join(lines(report))
+            else "\n".join(report_lines(report))
         )
         written = []
         if args.export:

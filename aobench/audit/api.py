@@ -8,21 +8,24 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from aobench.audit.checkpoints import plan_hash
-from aobench.audit.counter import Plan
-from aobench.audit.files import expand
+from aobench.audit.counter import CountingPlan
+from aobench.audit.files import find_caption_files
 from aobench.audit.layouts import LAYOUTS
-from aobench.audit.output import Audit, write_results
+from aobench.audit.output import write_results
+from aobench.audit.result import Audit
 from aobench.audit.rules import check_rules
-from aobench.audit.scan import Outcome, Source, scan
-from aobench.audit.vocabulary import Vocabulary, published
+from aobench.audit.scan import ReadOptions, ScanOutcome, scan_files
+from aobench.audit.vocabulary import Vocabulary, published_vocabulary
 from aobench.errors import UserError
+from aobench.files import package_versions
 
 ENGINES = ("polars", "ray")
+#: Whose versions the manifest names.
+PACKAGES = ("imagenet-ao", "polars", "pyarrow", "numpy", "numba", "ray")
 MOST_EXAMPLES, MOST_SKETCH, MOST_WORKERS = 1000, 1 << 16, 4096
 
 
@@ -103,7 +106,9 @@ def audit(
             "a sketch of 1 or 2 gives no estimate of different captions; use 0, or 3 and more"
         )
     asked = check_rules([rules] if isinstance(rules, str) else rules)
-    plan = Plan(vocabulary or published(), asked, sketch, examples, sample)
+    plan = CountingPlan(
+        vocabulary or published_vocabulary(), asked, sketch, examples, sample
+    )
     if layout is not None and layout not in LAYOUTS:
         raise UserError(
             f"unknown layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}"
@@ -115,8 +120,8 @@ def audit(
         raise UserError(f"on_bad_file is 'stop' or 'skip', not {on_bad_file!r}")
     _refuse_no_path(Path(out))
     named = [captions] if isinstance(captions, str | Path) else captions
-    files = expand([str(one) for one in named], Path(out))
-    source = Source(column, layout, hash_files, on_bad_file)
+    files = find_caption_files([str(one) for one in named], Path(out))
+    source = ReadOptions(column, layout, hash_files, on_bad_file)
     parts = Path(out) / "parts"
     run = _engine(engine)
     with alone_in(Path(out)):
@@ -128,7 +133,7 @@ def audit(
         )
 
 
-def _refuse_too_large(plan: Plan, workers: int) -> None:
+def _refuse_too_large(plan: CountingPlan, workers: int) -> None:
     """UserError where the tallies of so many workers, and the one that they are merged into,
     don't fit this machine.
     """
@@ -187,7 +192,7 @@ def alone_in(out: Path) -> Iterator[None]:
 
 def _engine(name: str) -> Any:
     if name == "polars":
-        return scan
+        return scan_files
     if name == "ray":
         from aobench.audit.ray_engine import scan_with_ray
 
@@ -195,17 +200,10 @@ def _engine(name: str) -> Any:
     raise UserError(f"unknown engine {name!r}; the engines are: {', '.join(ENGINES)}")
 
 
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
 def _manifest(
-    plan: Plan,
-    source: Source,
-    outcome: Outcome,
+    plan: CountingPlan,
+    source: ReadOptions,
+    outcome: ScanOutcome,
     engine: str,
     workers: int | None,
     seconds: float,
@@ -216,10 +214,9 @@ def _manifest(
     rows = sum(r["rows"] for r in read)
     return {
         "made_by": {
-            p: _version(p)
-            for p in ("imagenet-ao", "polars", "pyarrow", "numpy", "numba", "ray")
-        }
-        | {"python": platform.python_version()},
+            **package_versions(PACKAGES),
+            "python": platform.python_version(),
+        },
         "engine": engine,
         "workers": workers,
         "vocabulary": {

@@ -353,6 +353,7 @@ def _candidate_mode(tasks: str | Sequence[str]) -> str:
 def prompt_templates(
     templates: str | os.PathLike[str] | Sequence[str] | None,
 ) -> tuple[str, ...]:
+    """The prompt templates that ``templates`` names; see `evaluate`. Raises UserError."""
     from aobench.vocabulary.templates import OPENAI_80, SLOT, read_templates
 
     if templates is None:

@@ -221,9 +221,11 @@ def run_score(args: argparse.Namespace) -> None:
 def run_prepare(args: argparse.Namespace) -> None:
     """``imagenet-ao prepare``."""
     import imagenet_ao
+    from aobench.processes import quiet_bars
 
     options = {"data_dir": args.data_dir} if args.data_dir else {}
     _refuse_archive(args)
+    quiet_bars()
     try:
         imagenet_ao.prepare(args.out, config=args.config, **options)
     except imagenet_ao.DatasetError as error:

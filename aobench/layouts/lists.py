@@ -146,6 +146,9 @@ def _read_parquet(tree: FileTree, name: str) -> PictureList:
     paths = _path_column(schema.field(picture).type, picture)
     try:
         table = file.read(columns=[*wanted, *([paths] if paths else [])])
+        table.validate(
+            full=True
+        )  # else a damaged text fails later, as a UnicodeDecodeError
     except (pyarrow.ArrowException, OSError) as error:
         raise UserError(
             f"{where} can't be read ({' '.join(str(error).split())}); make it anew"

@@ -12,8 +12,6 @@ cairosvg python -m aobench.mini.import_pictures --fluent PACKAGE --noto PACKAGE 
 from __future__ import annotations
 
 import argparse
-import io
-import json
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -21,6 +19,8 @@ from pathlib import Path
 from PIL import Image
 
 from aobench.csv_tables import read_csv_rows
+from aobench.files import read_json
+from aobench.images import read_upright, upright
 from aobench.mini.pictures import HERE, fit
 
 #: Where a drawing is stored, by the name of the layout.
@@ -34,15 +34,13 @@ def fluent(package: Path, codepoint: str) -> Image.Image:
     for name in (codepoint, codepoint.replace("-fe0f", ""), f"{codepoint}-fe0f"):
         path = package / "assets" / f"{name}.webp"
         if path.exists():
-            return Image.open(path).convert("RGBA")
+            return read_upright(path).convert("RGBA")
     raise KeyError(codepoint)
 
 
 @cache
 def _noto_tables(package: Path) -> tuple[dict, dict]:
-    return json.loads((package / "chars.json").read_bytes()), json.loads(
-        (package / "icons.json").read_bytes()
-    )
+    return read_json(package / "chars.json"), read_json(package / "icons.json")
 
 
 def noto(package: Path, codepoint: str) -> Image.Image:
@@ -61,7 +59,7 @@ def noto(package: Path, codepoint: str) -> Image.Image:
         f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">{icon["body"]}</svg>'
     )
     drawn = cairosvg.svg2png(svg.encode(), output_width=256, output_height=256)
-    return Image.open(io.BytesIO(drawn)).convert("RGBA")
+    return upright(drawn).convert("RGBA")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from aobench.csv_tables import read_csv_rows
 from aobench.files import sha256_of
+from aobench.images import read_upright
 from aobench.mini.fixed_point import ONE, PIXEL, Lanes, Weights, lanes, pack
 from aobench.mini.resampling import resized_channels
 
@@ -127,8 +128,7 @@ def drawing_digests(name: str) -> tuple[str, ...]:
 @cache
 def picture(name: str, style: str) -> Picture:
     """The drawing of object ``name`` in ``style``."""
-    with Image.open(_drawing_path(name, style)) as image:
-        return of_drawing(image.convert("RGBA"))
+    return of_drawing(read_upright(_drawing_path(name, style)).convert("RGBA"))
 
 
 def fit(drawing: Image.Image) -> Image.Image:

@@ -32,6 +32,7 @@ from transformers import (
     CLIPTokenizer,
 )
 
+from aobench.files import scratch_file, write_in_one_move
 from aobench.mini.render import render
 from aobench.mini.splits import SEED, pairs, samples
 from aobench.vocabulary.templates import OPENAI_80, fill
@@ -295,8 +296,8 @@ def train(
                 "step": step + 1,
                 "seconds": spent + time.monotonic() - began,
             }
-            torch.save(state, out / "checkpoint.tmp")
-            (out / "checkpoint.tmp").replace(out / CHECKPOINT)
+            with scratch_file(out / CHECKPOINT) as scratch:
+                torch.save(state, scratch)
             model.eval()
             save(model, processor, out)
             model.train()
@@ -306,7 +307,9 @@ def train(
         "seconds": round(spent + time.monotonic() - began),
         "device": device.type,
     }
-    (out / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
+    write_in_one_move(
+        out / "training.json", (json.dumps(facts, indent=2) + "\n").encode()
+    )
 
 
 def save(model: CLIPModel, processor: CLIPProcessor, out: Path) -> None:

@@ -14,6 +14,7 @@ from torch.nn import functional
 from aobench.errors import UserError
 from aobench.models.base import LoadOptions, ModelInfo, TextTokens, unwrap
 from aobench.models.checkpoints import load_checked
+from aobench.models.kinds import DUAL_ENCODERS
 from aobench.models.pixels import load_processor, transform_of
 from aobench.models.revision import revision_of
 from aobench.models.text_tower import TextTower
@@ -41,7 +42,7 @@ def check_activation(name: str, config: Any) -> None:
         for part in ("text_config", "vision_config")
     )
     if (
-        config.model_type not in ("clip", "metaclip_2", "clipseg")
+        not DUAL_ENCODERS[config.model_type].one_activation
         or text is None
         or vision is None
     ):

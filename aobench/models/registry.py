@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aobench.errors import UserError
+from aobench.errors import UserError, did_you_mean
 from aobench.models.base import ADAPTERS, LoadOptions, is_bad_files
 
 if TYPE_CHECKING:
@@ -63,12 +62,6 @@ class Resolved:
 
     name: str
     load: Callable[[torch.device, LoadOptions], Model]
-
-
-def did_you_mean(name: str, known: list[str] | tuple[str, ...]) -> str:
-    """``; did you mean 'x'?``, or nothing where no known name is near."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-    return f"; did you mean {close[0]!r}?" if close and close[0] != name else ""
 
 
 def _extensions() -> dict[str, metadata.EntryPoint]:
@@ -174,7 +167,7 @@ def _config(source: str, name: str) -> Any:
             else type(error).__name__
         )
         raise UserError(
-            f"no model {name!r} was found or could be read{did_you_mean(name, WELL_KNOWN)}; name a "
+            f"no model {name!r} can be read{did_you_mean(name, WELL_KNOWN, 0.75)}; name a "
             "folder, a Hub id "
             f"such as openai/clip-vit-base-patch32, or 'mini' for the bundled model ({reason})"
         ) from error

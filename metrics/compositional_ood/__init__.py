@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    # The Space has the metric's file beside it, where this package's name is the file's.
+    from compositional_ood.compositional_ood import effective_images as effective_images
+    from compositional_ood.compositional_ood import score as score
+    from compositional_ood.compositional_ood import wilson as wilson
 
 
 def register() -> None:

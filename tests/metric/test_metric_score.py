@@ -183,7 +183,9 @@ def test_the_examples_of_the_documentation_run():
         compositional_ood._KWARGS, {}, "compositional_ood", None, 0
     )
     runner.run(example)
-    assert runner.summarize(verbose=False) == (0, 6)
+    failed, tried = runner.summarize(verbose=False)[:2]
+    assert (failed, tried) == (0, len(example.examples)), "see the output above"
+    assert tried >= 6
 
 
 def test_ids_may_be_of_any_size():

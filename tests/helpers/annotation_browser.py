@@ -11,10 +11,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from annotation_tools import right
 
-sys.path.append(str(Path(__file__).parents[1] / "publish"))
-from browser import Page
+from helpers.annotation_tools import right
+from helpers.browser import Page
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from aobench.audit.counter import Chunk
-from aobench.audit.files import UTF8_MARK, check_encoding, open_bytes
-from aobench.audit.layouts import ColumnError, Layout, table_layout
+from aobench.audit.chunks import CaptionChunk
+from aobench.audit.layouts import ColumnError, TableLayout, table_layout
+from aobench.audit.readers.base import CaptionFormat
+from aobench.audit.streams import UTF8_MARK, check_encoding, open_bytes
 from aobench.csv_tables import csv_records
 from aobench.errors import UserError
 
@@ -27,7 +28,7 @@ BLOCK_BYTES, LONGEST_RECORD = 1 << 21, 1 << 24
 
 def separated_chunks(
     path: str, separator: str, column: str | None, layout: str | None
-) -> Iterator[Chunk]:
+) -> Iterator[CaptionChunk]:
     """The captions of a CSV (``,``) or a TSV (a tab).
 
     ValueError with the line where a row isn't as it should be.
@@ -52,6 +53,20 @@ def separated_chunks(
             block = more
 
 
+def csv_chunks(
+    path: str, column: str | None, layout: str | None
+) -> Iterator[CaptionChunk]:
+    """`separated_chunks` of a CSV."""
+    return separated_chunks(path, ",", column, layout)
+
+
+def tsv_chunks(
+    path: str, column: str | None, layout: str | None
+) -> Iterator[CaptionChunk]:
+    """`separated_chunks` of a TSV."""
+    return separated_chunks(path, "\t", column, layout)
+
+
 def _first_record(block: bytes, separator: str) -> list[str]:
     """The fields of the first row; none where there is none."""
     text = block[: 1 << 20].decode("utf-8", "replace")
@@ -66,7 +81,7 @@ def _first_record(block: bytes, separator: str) -> list[str]:
         raise ValueError(str(error).removeprefix("the file, ")) from error
 
 
-def _places(layout: Layout, fields: list[str], path: str) -> list[int]:
+def _places(layout: TableLayout, fields: list[str], path: str) -> list[int]:
     """The places of a layout's columns among the fields of the first row."""
     names = [field.strip() for field in fields]
     found = []
@@ -102,7 +117,7 @@ class _Cutter:
 
     def records(self, block: bytes, is_last: bool) -> Iterator[tuple[np.ndarray, ...]]:
         """(data, begins, stops, nulls) of the records that end in the block."""
-        from aobench.audit.records import cut_records
+        from aobench.audit.readers.record_cutter import cut_records
 
         whole = self.left + block
         data = np.frombuffer(bytearray(whole), np.uint8)
@@ -123,7 +138,7 @@ class _Cutter:
             raise ValueError(f"line {self.line:,}: {self._why(fault)}")
 
     def _why(self, fault: int) -> str:
-        from aobench.audit.records import FIELDS, QUOTE
+        from aobench.audit.readers.record_cutter import FIELDS, QUOTE
 
         if fault == FIELDS:
             fields = self._fields()
@@ -147,7 +162,9 @@ class _Cutter:
         """Fields of the record that is left, which has another number of them than the first."""
         if self.separator == "\t":
             return len(re.split(rb"[\r\n]", self.left, maxsplit=1)[0].split(b"\t"))
-        text = self.left[:LONGEST_RECORD].decode("utf-8", "replace")
+        # the reader of small tables refuses NUL, and here the line is to be named
+        record = self.left[:LONGEST_RECORD].replace(b"\0", b" ")
+        text = record.decode("utf-8", "replace")
         return len(next(csv_records(text, "the file", self.separator))[1])
 
 
@@ -158,12 +175,12 @@ def _chunk(
     nulls: np.ndarray,
     row: int,
     coded: bool,
-) -> Chunk:
+) -> CaptionChunk:
     """A chunk of records: their one field as it lies there; of several, or of URL-encoded ones,
     a text made of them.
     """
     if begins.shape[1] == 1 and not coded:
-        return Chunk(
+        return CaptionChunk(
             data, begins[:, 0].copy(), stops[:, 0].copy(), int(nulls.sum()), row
         )
     captions: list[bytes | None] = []
@@ -179,4 +196,8 @@ def _chunk(
         if coded:
             joined = urllib.parse.unquote_to_bytes(joined.replace(b"+", b" "))
         captions.append(joined if parts else None)
-    return Chunk.of(captions, row)
+    return CaptionChunk.of(captions, row)
+
+
+CSV_FORMAT = CaptionFormat("csv", (".csv",), csv_chunks)
+TSV_FORMAT = CaptionFormat("tsv", (".tsv",), tsv_chunks)

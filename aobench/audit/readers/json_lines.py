@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from aobench.audit.counter import Chunk
-from aobench.audit.files import UTF8_MARK, check_encoding, lines_of, open_bytes
-from aobench.audit.frames import series_chunk
+from aobench.audit.chunks import CaptionChunk, series_chunk
 from aobench.audit.layouts import ColumnError, named_column
+from aobench.audit.readers.base import CaptionFormat
+from aobench.audit.streams import UTF8_MARK, check_encoding, lines_of, open_bytes
 
 #: Lines among which the caption field is looked for.
 FIRST_LINES = 100
@@ -33,7 +33,7 @@ _KINDS: dict[type, str] = {
 
 def json_line_chunks(
     path: str, column: str | None, layout: str | None
-) -> Iterator[Chunk]:
+) -> Iterator[CaptionChunk]:
     """The captions of a file of JSON objects. ValueError with the line where one is none."""
     with open_bytes(path) as stream:
         start = stream.read(4096)
@@ -59,11 +59,11 @@ def json_line_chunks(
     for line, one in _objects(path, mark, name, skip=objects):
         captions += captions_in(one.get(name), f"{path}, line {line:,}: {name!r}")
         if len(captions) >= CHUNK_ROWS:
-            yield Chunk.of(captions, row)
+            yield CaptionChunk.of(captions, row)
             row += len(captions)
             captions = []
     if captions:
-        yield Chunk.of(captions, row)
+        yield CaptionChunk.of(captions, row)
 
 
 def _parsed(path: str, mark: int, name: str, lists: bool) -> Iterator[Any]:
@@ -142,3 +142,6 @@ def captions_in(value: Any, where: str) -> list[str | bytes | None]:
         else:
             found.append(str(one))
     return found
+
+
+FORMAT = CaptionFormat("jsonl", (".jsonl", ".ndjson"), json_line_chunks)

@@ -3,10 +3,10 @@ them.
 """
 
 import torch
-from tiny_pipelines import save_llava
 from transformers import AutoTokenizer
 
 from aobench.models.registry import BUNDLED
+from helpers.tiny_pipelines import save_llava
 
 #: What a class' chat template says; IMG is where the class marks the image.
 TEMPLATE = (

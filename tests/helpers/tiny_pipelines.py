@@ -1,14 +1,9 @@
-"""A tiny random SD-XL and a tiny random LLaVA, saved as their authors would save them; and a
-renderer that lies.
-"""
-
-import dataclasses
+"""A tiny random SD-XL and a tiny random LLaVA, saved as their authors would save them."""
 
 import torch
 from transformers import AutoTokenizer
 
 from aobench.models.registry import BUNDLED
-from aobench.newset.generators import Renderer
 
 
 def save_sdxl(path):
@@ -137,47 +132,3 @@ def save_llava(path, template=None):
         num_additional_image_tokens=1,
         chat_template=template,
     ).save_pretrained(path)
-
-
-#: What a lie shows instead.
-ANOTHER = {
-    "striped": "turquoise",
-    "turquoise": "striped",
-    "neon": "plaid",
-    "plaid": "neon",
-    "accordion": "banana",
-    "banana": "airliner",
-    "airliner": "accordion",
-    "disc": "tall box",
-    "tall box": "wedge",
-    "wedge": "disc",
-}
-
-
-def lies(index, image_id):
-    """Every tenth image of a composition's twenty is wrong: by turns in its attribute and its
-    object.
-    """
-    return {3: "attribute", 13: "object"}.get(index)
-
-
-class Planted:
-    """The renderer; two of twenty images are drawn with another attribute or object than they
-    claim.
-    """
-
-    own_pictures = True
-
-    def __init__(self, model, options):
-        self.renderer = Renderer(model, options)
-        self.facts = {"generator": "planted"}
-
-    def __call__(self, tasks):
-        """Drawings by the tasks' own seeds."""
-        drawn = []
-        for task in tasks:
-            part = lies(task.index, task.image_id)
-            if part:
-                task = dataclasses.replace(task, **{part: ANOTHER[getattr(task, part)]})
-            drawn.append(task)
-        return self.renderer(drawn)

@@ -20,10 +20,11 @@ import tarfile
 from collections.abc import Iterator
 from typing import Any
 
-from aobench.audit.counter import Chunk
-from aobench.audit.files import UTF8_MARK, check_encoding, open_bytes
-from aobench.audit.json_lines import captions_in
+from aobench.audit.chunks import CaptionChunk
 from aobench.audit.layouts import ColumnError, named_column
+from aobench.audit.readers.base import CaptionFormat
+from aobench.audit.readers.json_lines import captions_in
+from aobench.audit.streams import UTF8_MARK, check_encoding, open_bytes
 
 CHUNK_ROWS = 65_536
 #: Bytes of a caption member; more is no caption.
@@ -49,7 +50,9 @@ class _Header(tarfile.TarInfo):
             raise
 
 
-def tar_chunks(path: str, column: str | None, layout: str | None) -> Iterator[Chunk]:
+def tar_chunks(
+    path: str, column: str | None, layout: str | None
+) -> Iterator[CaptionChunk]:
     """The captions of a tar's samples.
 
     ValueError, tarfile.TarError or ColumnError where it isn't as it should be.
@@ -59,11 +62,11 @@ def tar_chunks(path: str, column: str | None, layout: str | None) -> Iterator[Ch
     for found in _samples(path, column, layout):
         captions += found
         if len(captions) >= CHUNK_ROWS:
-            yield Chunk.of(captions, row)
+            yield CaptionChunk.of(captions, row)
             row += len(captions)
             captions = []
     if captions:
-        yield Chunk.of(captions, row)
+        yield CaptionChunk.of(captions, row)
 
 
 def _samples(
@@ -190,3 +193,6 @@ def _json_captions(
             raise
         return [None]
     return captions_in(fields.get(name), f"{where}: {name!r}")
+
+
+FORMAT = CaptionFormat("tar", (".tar", ".tgz"), tar_chunks)

@@ -7,8 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from aobench.annotation.images import Row, read_images
-from aobench.annotation.verdict_store import StaleTrialError, Store
+from aobench.annotation.images import read_images_to_judge
+from aobench.annotation.verdict_file import open_store
+from aobench.annotation.verdict_store import StaleTrialError, VerdictStore
+from aobench.image_table import ImageRow
 
 ATTRIBUTES = ("striped", "golden", "wooden", "furry", "transparent")
 OBJECTS = ("ambulance", "teapot", "lion", "African grey parrot")
@@ -16,7 +18,9 @@ OBJECTS = ("ambulance", "teapot", "lion", "African grey parrot")
 
 def row(index):
     name = f"img-{index:03}"
-    return Row(name, ATTRIBUTES[index % 5], OBJECTS[index % 4], f"pictures/{name}.png")
+    return ImageRow(
+        name, ATTRIBUTES[index % 5], OBJECTS[index % 4], f"pictures/{name}.png"
+    )
 
 
 def make_set(folder, count=50):
@@ -49,7 +53,7 @@ def right_for(trial):
     return right(int(trial.image_id[4:]), trial.attribute, trial.object)
 
 
-def answer_all(store: Store, annotator, limit=10**9, note=lambda now: None):
+def answer_all(store: VerdictStore, annotator, limit=10**9, note=lambda now: None):
     """Answer rightly until nothing is left, also where another process answers for the same
     annotator.
     """
@@ -65,7 +69,7 @@ def answer_all(store: Store, annotator, limit=10**9, note=lambda now: None):
             now = store.standing(annotator)
 
 
-def check_complete(store: Store, annotators, images):
+def check_complete(store: VerdictStore, annotators, images):
     """Every image and catch trial of every annotator has exactly one verdict that stands, and it
     is the right one.
     """
@@ -91,4 +95,26 @@ def check_complete(store: Store, annotators, images):
 
 
 def table(folder: Path, count=50):
-    return read_images(make_set(folder, count))
+    return read_images_to_judge(make_set(folder, count))
+
+
+def judge_all(
+    path, table, name="ann", catch_rate=0.0, answer=lambda trial: ("yes", "yes")
+):
+    """Answer every trial of an annotator by ``answer``."""
+    with open_store(
+        path, read_images_to_judge(table), seed=0, catch_rate=catch_rate
+    ) as store:
+        standing = store.enrol(name)
+        while standing.trial is not None:
+            standing = store.record(
+                name, standing.trial.trial, standing.turn, *answer(standing.trial), 1.0
+            )
+
+
+def honest(trial):
+    """Yes to what is claimed rightly, no to the exchanged part of a catch trial."""
+    return (
+        "no" if trial.wrong == "attribute" else "yes",
+        "no" if trial.wrong == "object" else "yes",
+    )
