@@ -23,6 +23,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
+import importlib.util
 import io
 import json
 import lzma
@@ -31,6 +32,7 @@ import re
 import shutil
 import stat
 import struct
+import sys
 import tempfile
 import unicodedata
 import warnings
@@ -71,6 +73,7 @@ LITTER = (".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini")  # of file man
 MAX_PIXELS = 178_956_970  #: Pillow's own bound against decompression bombs
 MAX_BYTES = 1 << 28  #: of one image file
 MAX_SHARDS = 64
+FACTS = "fingerprints.json"  #: what `prepare` tells of a folder that it wrote
 
 
 class DatasetError(ValueError):
@@ -1722,7 +1725,7 @@ def _kept_text(path: str) -> str | None:
 
 def _known_facts(out: str) -> dict[str, dict[str, Any]]:
     """What ``out``/fingerprints.json says of the configs that are there; {} where there is none."""
-    path = f"{out}/fingerprints.json"
+    path = f"{out}/{FACTS}"
     text = _kept_text(path)
     if text is None:
         return {}
@@ -1773,7 +1776,7 @@ def _known_card(out: str) -> Any:
 
 def _write_facts(out: str, config: str, facts: dict[str, dict[str, Any]]) -> None:
     """Add ``config`` to fingerprints.json, and write eval.yaml for the configs that are there."""
-    path, table = f"{out}/fingerprints.json", _known_facts(out)
+    path, table = f"{out}/{FACTS}", _known_facts(out)
     digests = (
         {} if config == "mini" else {"sha256": "file"}
     )  # what the column sha256 is of
@@ -1829,9 +1832,17 @@ def _write_card(
 
 
 def register() -> None:
-    """Make ``load_dataset("imagenet_ao")`` find this module, unless a local folder has that
-    name. May be repeated.
+    """Make ``load_dataset("imagenet_ao")`` find this module, and
+    ``evaluate.load("compositional_ood")`` the metric where it is installed beside it.
+
+    Libraries may be imported before or after. A folder named ``imagenet_ao`` comes first where
+    `prepare` wrote it; any other folder is meant by ``./imagenet_ao``. May be repeated.
     """
+    _register_dataset()
+    _register_metric()
+
+
+def _register_dataset() -> None:
     with open(__file__, "rb") as stream:
         code = hashlib.sha256(stream.read()).hexdigest()[:16]
     modules = [
@@ -1845,7 +1856,7 @@ def register() -> None:
         def factory(
             path: str, *args: Any, _original: Any = original, **kwargs: Any
         ) -> Any:
-            if path == "imagenet_ao" and not os.path.isdir(path):
+            if path == "imagenet_ao" and not _is_prepared(path):
                 return modules[0].DatasetModule(
                     "imagenet_ao", code, {"dataset_name": "imagenet_ao"}
                 )
@@ -1853,6 +1864,55 @@ def register() -> None:
 
         factory.knows_imagenet_ao = True  # type: ignore[attr-defined]
         module.dataset_module_factory = factory  # type: ignore[attr-defined]
+
+
+def _is_prepared(folder: str) -> bool:
+    """Whether `prepare` wrote it; a line on a folder that has the name and is passed over."""
+    if os.path.exists(f"{folder}/{FACTS}"):
+        return True
+    if os.path.isdir(folder):
+        logger.warning(
+            f"there is a folder {folder!r} here, and the dataset of that name is loaded; for the "
+            f"folder write './{folder}'"
+        )
+    return False
+
+
+def _register_metric() -> None:
+    """Now where `evaluate` is there already, which takes seconds to import; else once it is."""
+    if "evaluate.loading" in sys.modules:
+        _tell_evaluate()
+    elif not any(type(finder).__name__ == "_Awaited" for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Awaited())
+
+
+class _Awaited:
+    """A finder of modules that waits for ``evaluate.loading``, and then tells it of the metric."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """None but for that module, which is imported as ever."""
+        if name != "evaluate.loading":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def then_tell(module: Any) -> None:
+            execute(module)
+            _tell_evaluate()
+
+        spec.loader.exec_module = then_tell  # type: ignore[method-assign]
+        return spec
+
+
+def _tell_evaluate() -> None:
+    """Let the metric's package tell `evaluate` of its name. This file alone comes without it."""
+    if importlib.util.find_spec("compositional_ood") is not None:
+        metric = importlib.import_module("compositional_ood")
+        # a folder of that name has none
+        getattr(metric, "register", lambda: None)()
 
 
 if __name__ == "imagenet_ao":  # not as a loading script, whose module has another name

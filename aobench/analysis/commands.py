@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aobench.errors import UserError
 from aobench.vocabulary.published import OUR_SETS
 
-if TYPE_CHECKING:
-    from aobench.analysis.model_accuracies import ModelAccuracies
-
 SMALLEST = 1e-300  #: p values below it are told as less than it: floats end there
-VERBS = ("effective", "compare", "breakdown", "disentangle")
 
 
 def add_parser(verbs: Any) -> None:
@@ -60,6 +56,7 @@ def add_parser(verbs: Any) -> None:
     e.add_argument(
         "--out", type=Path, help="folder for models.csv, groups.csv and the figures"
     )
+    e.set_defaults(run=_effective)
 
     c = verbs.add_parser(
         "compare",
@@ -75,6 +72,7 @@ def add_parser(verbs: Any) -> None:
     c.add_argument(
         "--kind", default="composition", choices=("composition", "attribute", "object")
     )
+    c.set_defaults(run=_compare)
 
     b = verbs.add_parser(
         "breakdown",
@@ -93,6 +91,7 @@ def add_parser(verbs: Any) -> None:
         default=Path("breakdown"),
         help="folder for the figures (default: breakdown)",
     )
+    b.set_defaults(run=_breakdown)
 
     d = verbs.add_parser(
         "disentangle",
@@ -123,90 +122,23 @@ def add_parser(verbs: Any) -> None:
         default=0,
         help="of the held-out compositions and the sample",
     )
-
-
-def run(args: argparse.Namespace) -> None:
-    """Carry out the verb of ``args``. Raises UserError for bad input."""
-    {
-        "effective": _effective,
-        "compare": _compare,
-        "breakdown": _breakdown,
-        "disentangle": _disentangle,
-    }[args.verb](args)
-
-
-def _records(args: argparse.Namespace) -> tuple[list[ModelAccuracies], str, str]:
-    """The records that the files hold, the rule of the baseline, and which accuracy it is."""
-    from aobench.analysis import model_accuracies as source
-
-    if args.figure and all(path.suffix.lower() == ".csv" for path in args.files):
-        raise UserError(
-            "--figure names an accuracy of results; a CSV holds one only: leave it out, or name "
-            "results"
-        )
-    if not args.files:
-        return (
-            source.published_models(),
-            args.baseline or "family=CLIP",
-            "object accuracy",
-        )
-    tables = [path for path in args.files if path.suffix.lower() == ".csv"]
-    results = [path for path in args.files if path not in tables]
-    found = [record for path in tables for record in source.read_csv(path)]
-    figure = args.figure
-    if results:
-        more, warnings, figure = source.read_results(results, args.figure)
-        found += more
-        for warning in warnings:
-            print(f"Note: {warning}.")
-        if tables:
-            print(
-                "Note: results.json and CSV are put on one line: see to it that both asked the "
-                "same."
-            )
-    if not args.baseline:
-        families = ", ".join(sorted({f"family={r.family}" for r in found}))
-        raise UserError(
-            f"name the baseline models with --baseline: all, {families}, or training_set=NAME"
-        )
-    source.check_names(found)
-    return (
-        found,
-        args.baseline,
-        f"{figure.replace('_', ' ')} accuracy" if results else "accuracy",
-    )
+    d.set_defaults(run=_disentangle)
 
 
 def _effective(args: argparse.Namespace) -> None:
-    from aobench.analysis.effective import (
-        by_group,
-        by_group_left_out,
-        effective_generalization,
-        fit_baseline,
-    )
-    from aobench.analysis.effective_report import EffectiveReport
-    from aobench.analysis.model_accuracies import select_models
+    from aobench.analysis.api import effective
 
-    records, rule, what = _records(args)
-    id_sets = tuple(args.id_sets.split(","))
-    options: dict[str, Any] = {"transform": args.transform, "id_sets": id_sets}
-    baseline = select_models(records, rule)
-    line = fit_baseline(baseline, **options)
-    groups = (
-        by_group_left_out(baseline, records, args.by, **options)
-        if args.leave_out
-        else by_group(line, records, args.by)
+    report = effective(
+        args.files or None,
+        args.baseline,
+        transform=args.transform,
+        id_sets=args.id_sets.split(","),
+        figure=args.figure,
+        by=args.by,
+        leave_out=args.leave_out,
     )
-    report = EffectiveReport(
-        line=line,
-        records=records,
-        scores=effective_generalization(line, records),
-        groups=groups,
-        rule=rule,
-        column=args.by,
-        left_out=args.leave_out,
-        accuracy=what,
-    )
+    for note in report.notes:
+        print(f"Note: {note}.")
     print(report.text())
     if args.out:
         for path in report.write(args.out):

@@ -7,10 +7,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aobench.analysis.effective import FEW, EffectiveScore, FittedLine, GroupScore
 from aobench.analysis.model_accuracies import ModelAccuracies, images_shown
 from aobench.csv_tables import write_csv_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def in_points(low: float, value: float, high: float) -> str:
@@ -23,7 +27,7 @@ class EffectiveReport:
     """``scores`` and ``groups`` of ``records`` over ``line``, which ``rule`` chose the models of.
 
     ``column`` groups them; ``left_out``: each group by a line without it; ``accuracy`` names what
-    was measured, such as object accuracy.
+    was measured, such as object accuracy; ``notes``: why the results may not compare.
     """
 
     line: FittedLine
@@ -34,6 +38,15 @@ class EffectiveReport:
     column: str
     left_out: bool
     accuracy: str
+    notes: Sequence[str] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a model; accuracies and ``rho`` as fractions from 0 to 1, each with its 95 %
+        interval.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([score.row() for score in self.scores])
 
     def text(self) -> str:
         """All of it, as it is printed."""

@@ -47,6 +47,7 @@ def add_parser(verbs: Any) -> None:
     )
     d.add_argument("--index", help="faiss factory string or index file, to search them")
     _add_thresholds(d)
+    d.set_defaults(run=run)
 
 
 def _add_thresholds(d: argparse.ArgumentParser) -> None:

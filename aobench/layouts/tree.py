@@ -171,8 +171,8 @@ def _folder_tree(path: str) -> FileTree:
     tree = FileTree(path)
     for member, state, fault in _walk(path):
         name = unicodedata.normalize("NFC", member)
-        if any(hidden(part) for part in name.split("/")):
-            if hidden_picture(name):
+        if any(is_hidden(part) for part in name.split("/")):
+            if is_hidden_picture(name):
                 tree.hidden.append(name)
         elif state is not None and stat.S_ISDIR(state.st_mode):
             _refuse_twins(tree, name, member, tree.folders)
@@ -207,12 +207,12 @@ def _take_up(tree: FileTree, name: str, member: str, state: os.stat_result) -> N
         tree.faults[name] = f"is {kind}, not a regular file"
 
 
-def hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
     """Whether a file or folder of that name is passed over."""
     return name.startswith(".") or name == "__MACOSX"
 
 
-def hidden_picture(name: str) -> bool:
+def is_hidden_picture(name: str) -> bool:
     """Whether a hidden file is a picture that may be missed: not what a Mac writes beside it."""
     from imagenet_ao import ENDINGS
 
@@ -238,7 +238,7 @@ def _walk(root: str) -> Iterator[tuple[str, os.stat_result | None, str | None]]:
             ) from None
         for entry in entries:
             path = inside + entry.name
-            out_of_sight = any(hidden(part) for part in path.split("/"))
+            out_of_sight = any(is_hidden(part) for part in path.split("/"))
             if entry.name == "__MACOSX":
                 continue
             if not out_of_sight:
@@ -304,8 +304,8 @@ def _zip_tree(path: str) -> FileTree:
             "NFC", info.filename.replace("\\", "/").rstrip("/")
         )
         parts = name.split("/")
-        if any(hidden(part) for part in parts):
-            if not info.is_dir() and hidden_picture(name):
+        if any(is_hidden(part) for part in parts):
+            if not info.is_dir() and is_hidden_picture(name):
                 tree.hidden.append(name)
             continue
         tree.folders |= {

@@ -14,7 +14,7 @@ from PIL import Image
 
 from aobench.errors import UserError, did_you_mean
 from aobench.files import sha256_of
-from aobench.images import BadImageError, upright
+from aobench.images import BadImageError, upright_image
 from aobench.mini import pictures
 from aobench.mini.render import draw, render
 
@@ -156,7 +156,7 @@ def _decoded(file: PictureFile) -> Image.Image:
             f"pictures: {file.path} changed while the step ran; run it again"
         )
     try:
-        return upright(data, formats=("PNG", "WEBP")).convert("RGBA")
+        return upright_image(data, formats=("PNG", "WEBP")).convert("RGBA")
     except BadImageError as error:
         png_or_webp = data.startswith(b"\x89PNG") or (data[:4], data[8:12]) == (
             b"RIFF",
@@ -181,7 +181,9 @@ def load(file: PictureFile) -> pictures.Picture:
         raise UserError(
             f"pictures: {file.path} has no transparent background; cut the object out"
         )
-    fitted = pictures.fit(drawing) if alpha.max() > pictures.FAINTEST else drawing
+    fitted = (
+        pictures.fit_drawing(drawing) if alpha.max() > pictures.FAINTEST else drawing
+    )
     if np.asarray(fitted)[..., 3].max() < 128:
         raise UserError(f"pictures: {file.path} is transparent all over, or almost")
     return pictures.of_drawing(fitted)

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from aobench.errors import UserError
-from aobench.models.base import LoadOptions, ModelInfo, TextTokens, unwrap
+from aobench.models.base import LoadOptions, ModelInfo, TextTokens, unwrap_output
 from aobench.models.checkpoints import load_checked
 from aobench.models.kinds import DUAL_ENCODERS
 from aobench.models.pixels import load_processor, transform_of
@@ -155,7 +155,7 @@ class TransformersDualEncoder:
     def image_features(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """float32 N x D of any length, on the model's device."""
         inputs = self.transform.inputs(batch, self.device, self.model.dtype)
-        return unwrap(self._image_features(**inputs)).float()
+        return unwrap_output(self._image_features(**inputs)).float()
 
     def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
         """Unit-length float32 embeddings, N x D, on the model's device."""

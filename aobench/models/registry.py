@@ -57,7 +57,7 @@ WELL_KNOWN = (
 
 
 @dataclass(frozen=True)
-class Resolved:
+class ResolvedModel:
     """A model that exists and is of a kind we know; ``load(device, options)`` reads its weights."""
 
     name: str
@@ -73,7 +73,7 @@ def _from_path(path: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def resolve(name: str) -> Resolved:
+def resolve(name: str) -> ResolvedModel:
     """Find out what ``name`` is: a prefix and what it takes, the bundled model, a folder, or a Hub
     id.
 
@@ -85,11 +85,11 @@ def resolve(name: str) -> Resolved:
     if colon and not Path(name).exists():
         if prefix in extensions:
             point = extensions[prefix]
-            return Resolved(
+            return ResolvedModel(
                 name, lambda device, options: point.load()(rest, device, options)
             )
         if prefix in PREFIXES:
-            return Resolved(
+            return ResolvedModel(
                 name,
                 lambda device, options: _loaded(
                     PREFIXES[prefix], name, rest, device, options
@@ -103,20 +103,22 @@ def resolve(name: str) -> Resolved:
     lite = re.fullmatch(r"efficientnet-lite([0-2])", name)
     if lite:
         path = "aobench.models.efficientnet_lite:EfficientNetLite"
-        return Resolved(
+        return ResolvedModel(
             name,
             lambda device, options: _loaded(path, name, lite.group(1), device, options),
         )
     return _transformers(name, extensions)
 
 
-def _transformers(name: str, extensions: dict[str, metadata.EntryPoint]) -> Resolved:
+def _transformers(
+    name: str, extensions: dict[str, metadata.EntryPoint]
+) -> ResolvedModel:
     source = str(BUNDLED) if name == "mini" else name
     config = _config(source, name)
     architectures = list(getattr(config, "architectures", None) or [])
     if config.model_type in extensions:
         point = extensions[config.model_type]
-        return Resolved(
+        return ResolvedModel(
             name, lambda device, options: point.load()(source, device, options)
         )
     from aobench.models.kinds import DUAL_ENCODERS
@@ -133,7 +135,7 @@ def _transformers(name: str, extensions: dict[str, metadata.EntryPoint]) -> Reso
             f"{', '.join(DUAL_ENCODERS)}, and kinds that a package adds by an entry point in the "
             f"group {GROUP}"
         )
-    return Resolved(
+    return ResolvedModel(
         name,
         lambda device, options: _loaded(
             path, name, source, name, config, device, options

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from aobench.errors import UserError
-from aobench.models.base import unwrap
+from aobench.models.base import unwrap_output
 from aobench.models.halving import Halving
 from aobench.models.kinds import DUAL_ENCODERS
 from aobench.models.prefix_tree import WIDTH, rows_of
@@ -141,7 +141,7 @@ class TextTower:
 
     def _forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         inputs = {name: value.to(self.device) for name, value in batch.items()}
-        return unwrap(self.model.get_text_features(**inputs)).float()
+        return unwrap_output(self.model.get_text_features(**inputs)).float()
 
     def _by_length(self, sequences: list[list[int]]) -> torch.Tensor:
         """Batches of like length, padded to their longest, or all to the rule's length."""

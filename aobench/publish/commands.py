@@ -30,6 +30,7 @@ def add_parser(verbs: Any) -> None:
         "and the result copied (default: model_cards/MODEL)",
     )
     _common(c)
+    c.set_defaults(run=card)
     s = verbs.add_parser(
         "submit", help="show the pull request of a result; --push opens it"
     )
@@ -51,6 +52,7 @@ def add_parser(verbs: Any) -> None:
         "--push", action="store_true", help="open the pull request (else only show it)"
     )
     _common(s)
+    s.set_defaults(run=submit)
     b = verbs.add_parser(
         "leaderboard", help="write the leaderboard of results as static pages"
     )
@@ -69,6 +71,7 @@ def add_parser(verbs: Any) -> None:
     b.add_argument(
         "--models", type=Path, help="CSV with the columns model, family, training_set"
     )
+    b.set_defaults(run=leaderboard)
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -166,8 +169,3 @@ def _facts(path: Path | None) -> dict[str, dict[str, str]]:
             )
         known[model] = {"family": family, "training": training}
     return known
-
-
-def run(args: argparse.Namespace) -> None:
-    """Run the verb that ``args`` names."""
-    {"card": card, "submit": submit, "leaderboard": leaderboard}[args.verb](args)

@@ -51,6 +51,7 @@ def add_parser(verbs: Any) -> None:
         action="store_true",
         help="say what is left to do and how long it takes, and stop",
     )
+    s.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -23,7 +23,9 @@ def register() -> None:
         return
 
     def factory(path: str, *args: Any, **kwargs: Any) -> Any:
-        if path == "compositional_ood" and not Path(path).exists():
+        # a folder of that name without it, such as one of results, is not meant
+        here = Path(path, "compositional_ood.py").exists()
+        if path == "compositional_ood" and not here:
             path = str(Path(__file__).with_name("compositional_ood.py"))
         return original(path, *args, **kwargs)
 

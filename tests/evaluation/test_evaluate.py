@@ -384,7 +384,7 @@ def test_options_that_change_numbers_are_in_the_result_and_a_replacement_is_said
             ["prepare", "out", "--config", "mini", "--data-dir", "x"],
             "and mini is drawn",
         ),
-        (["install", "--data-dir", "x"], "and mini is drawn"),
+        (["install", "--data-dir", "x"], "give --config v2 with it"),
         (
             ["disentangle", "x.npz", "--data-dir", "y", "--config", "v2"],
             "--data-dir is of the published archive",
