@@ -12,8 +12,10 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 import time
+import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -168,6 +170,35 @@ def read_text(path: str | Path, what: str = "the file", most: int = 1 << 30) -> 
     return decode_text(read_file(path, what, most), f"{what} {path}")
 
 
+#: Unicode's categories of characters that no line of text holds: controls, and separators of
+#: lines.
+NO_TEXT = ("Cc", "Zl", "Zp")
+
+
+def read_lines(path: str | Path, what: str = "the file") -> list[tuple[int, str]]:
+    """Number, from 1, and text of each line of a list that people write; empty lines and those that
+    begin with ``#`` are passed over, and so are spaces around.
+
+    Raises:
+        UserError: as `read_text`; for a control character, with the line: the file is damaged, or
+            of another kind.
+    """
+    lines = []
+    # not splitlines, which takes control characters for ends of lines, too
+    for number, line in enumerate(re.split("\r\n|\n|\r", read_text(path, what)), 1):
+        text = line.strip(" \t")
+        if not text or text.startswith("#"):
+            continue
+        wrong = next((c for c in text if unicodedata.category(c) in NO_TEXT), "\t")
+        if wrong != "\t":
+            raise UserError(
+                f"{what} {path}, line {number:,} holds the control character "
+                f"U+{ord(wrong):04X}; is the file damaged? write text alone"
+            )
+        lines.append((number, text.strip()))
+    return lines
+
+
 def decode_text(data: bytes, where: str) -> str:
     """The text of UTF-8 bytes, as `read_text`; ``where`` names them in messages."""
     if data.startswith(UTF16_MARKS):
@@ -248,6 +279,33 @@ def sha256_of(content: bytes | Path | str | Sequence[bytes]) -> str:
     for part in content:
         whole.update(part)
     return whole.hexdigest()
+
+
+def parquet_errors() -> tuple[type[Exception], ...]:
+    """What pyarrow raises for a file that is not, or no longer, whole Parquet.
+
+    UnicodeDecodeError comes from a damaged name of a column, in whatever reads the footer; of a
+    table's texts, from ``Table.validate(full=True)`` as an ArrowException.
+    """
+    import pyarrow
+
+    return (pyarrow.ArrowException, OSError, UnicodeDecodeError)
+
+
+def absolute_path(path: str | Path) -> Path:
+    """``path`` from the root, with links followed as far as they lead.
+
+    Not ``Path.resolve``, which raises RuntimeError for a link that leads back to itself: whoever
+    opens the file says that in one line.
+
+    Raises:
+        UserError: for NUL in the name.
+    """
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:
+        shown = ascii(str(path))[1:-1]
+        raise UserError(f"{shown} holds NUL and is no path; mend it") from None
 
 
 def package_version(name: str) -> str | None:

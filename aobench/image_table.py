@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import regular_file
+from aobench.files import parquet_errors, regular_file
 
 COLUMNS = ("image_id", "attribute", "object", "file")
 #: A column that a table may have: of the picture's file, hexadecimal.
@@ -120,7 +120,6 @@ def read_image_table(path: Path, also: Sequence[str] = ()) -> ImageTable:
 
 
 def _read_columns(path: Path, also: Sequence[str]) -> dict[str, list[Any]]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     needs = f"it needs {', '.join((*COLUMNS, *also))}"
@@ -136,7 +135,7 @@ def _read_columns(path: Path, also: Sequence[str]) -> dict[str, list[Any]]:
         if doubled:
             raise UserError(f"{path} has the column {doubled[0]} twice; keep one")
         table = stored.read(columns=wanted)
-    except (pa.ArrowException, OSError) as error:
+    except parquet_errors() as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(f"{path} is no readable Parquet file ({reason})") from error
     return {name: _cells(path, name, table, text=name not in also) for name in wanted}

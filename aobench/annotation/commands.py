@@ -50,6 +50,8 @@ def add_parser(verbs: Any) -> None:
         help="seed of the annotators' orders and catch trials (default: 0)",
     )
 
+    a.set_defaults(run=annotate)
+
     g = verbs.add_parser(
         "agreement",
         help="how far annotators agree, their catch trials, decisions; exports verdicts",
@@ -98,6 +100,7 @@ def add_parser(verbs: Any) -> None:
     g.add_argument(
         "--seed", type=int, default=0, help="seed of the bootstrap (default: 0)"
     )
+    g.set_defaults(run=agreement)
 
 
 def annotate(args: argparse.Namespace) -> None:
@@ -177,8 +180,3 @@ def agreement(args: argparse.Namespace) -> None:
             written.append(f"{len(report.decided)} decisions to {args.decisions}")
     if written and not args.json:
         print("\nWritten: " + ", ".join(written))
-
-
-def run(args: argparse.Namespace) -> None:
-    """Carry out the verb. Raises UserError for bad input."""
-    {"annotate": annotate, "agreement": agreement}[args.verb](args)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import sys
 import time
 from dataclasses import astuple
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from aobench.annotation.trials import check_settings
 from aobench.annotation.verdict_store import VerdictStore, other_pictures, utc_now
 from aobench.errors import UserError
+from aobench.files import absolute_path
 from aobench.image_table import ImageTable, rows_fingerprint
 
 VERSION = 1
@@ -55,6 +57,8 @@ def open_store(
     first_rate = DEFAULT_CATCH_RATE if catch_rate is None else catch_rate
     if not os.path.lexists(path):
         check_settings(images.rows, first_rate)
+    if path.is_file() and not path.stat().st_size:
+        print(f"Note: {path} is empty: verdicts are begun anew", file=sys.stderr)
     store = VerdictStore(path, _connect(path, "rwc"))
     try:
         _begin(store, images, first_seed, first_rate)
@@ -217,7 +221,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         )
     try:
         connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode={mode}",
+            f"{absolute_path(path).as_uri()}?mode={mode}",
             uri=True,
             timeout=PATIENCE,
             isolation_level=None,

@@ -46,14 +46,40 @@ def audit(
     hash_files: bool = True,
 ) -> Audit:
     """Count the compositions that captions show, and write matrices, marginals, examples and a
-    manifest to ``out``.
+    manifest.
 
-    ``captions``: files, folders, globs or URLs. ``sketch``: different captions counted exactly per
-    composition; beyond, they are estimated (0: not counted). ``examples``: captions kept per
-    composition. ``sample``: the share of rows counted, drawn by file name and row. ``workers``:
-    threads, or Ray's tasks; default: one a core. A second call with the same ``out`` reads only
-    files that are new or were changed. Raises UserError for bad input, for captions of which none
-    is left to count, and for a broken file unless ``on_bad_file`` is ``skip``.
+    A second call with the same ``out`` reads only files that are new or were changed.
+
+    Args:
+        captions: files, folders, globs or URLs.
+        out: the folder that is written.
+        rules: what counts as showing a composition; see `aobench.audit.rules`.
+        vocabulary: the attributes and objects (default: the published 129 and 1,000).
+        column: the caption column (default: found by name).
+        layout: how the files hold captions, such as ``laion`` (default: found).
+        engine: ``polars``, or ``ray`` for several machines.
+        workers: threads, or Ray's tasks (default: one a core).
+        examples: captions kept per composition.
+        sketch: different captions counted exactly per composition; beyond, they are estimated (0:
+            not counted).
+        sample: the share of rows counted, drawn by file name and row.
+        on_bad_file: ``stop`` or ``skip``.
+        hash_files: whether the manifest tells the files' SHA-256.
+
+    Returns:
+        The counts: ``matrix(rule)``, ``novel(rule, threshold)``.
+
+    Raises:
+        UserError: for bad input, for captions of which none is left to count, and for a broken file
+            unless it is skipped.
+
+    Example:
+        >>> import aobench
+        >>> from pathlib import Path
+        >>> _ = Path("captions.txt").write_text("a red wooden banana\\na photo of a lion\\n")
+        >>> counts = aobench.audit("captions.txt", out="audit")
+        >>> int(counts.matrix("words").sum())
+        2
     """
     began = time.perf_counter()
     if (

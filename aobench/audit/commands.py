@@ -108,6 +108,7 @@ def add_parser(verbs: Any) -> None:
         action="store_true",
         help="draw a heat map of each matrix, and the NMI of each rule",
     )
+    p.set_defaults(run=_audit)
     d = verbs.add_parser(
         "diversity",
         help="how freely several audited corpora combine attributes and objects, side by side",
@@ -144,11 +145,7 @@ def add_parser(verbs: Any) -> None:
         default=Path("diversity"),
         help="folder (default: diversity)",
     )
-
-
-def run(args: argparse.Namespace) -> None:
-    """Carry out the verb of ``args``. Raises UserError for bad input."""
-    {"audit": _audit, "diversity": _diversity}[args.verb](args)
+    d.set_defaults(run=_diversity)
 
 
 def _audit(args: argparse.Namespace) -> None:

@@ -49,8 +49,9 @@ def find_caption_files(
             _remote(pattern) if is_remote(pattern) else _local(pattern, out)
         )
         if several:
-            files.left_out += [path for path in named if not _is_caption_file(path)]
-            named = [path for path in named if _is_caption_file(path)]
+            readable = {path: _is_readable_caption_file(path) for path in named}
+            files.left_out += [path for path in named if not readable[path]]
+            named = [path for path in named if readable[path]]
         if not named:
             raise UserError(
                 f"{printable_path(pattern)} names no caption file; give files, folders or globs "
@@ -91,7 +92,7 @@ def _local(pattern: str, out: Path | None) -> tuple[list[str], bool]:
     named = sorted(
         path
         for path in glob.glob(pattern, recursive=True)  # noqa: PTH207
-        if _may_be_read(Path(path))
+        if _may_be_read(Path(path)) or _only_bears_the_name(Path(path))
     )
     if own is not None:
         named = [
@@ -124,9 +125,9 @@ def _below(folder: Path) -> Iterator[Path]:
                 fresh[name] = real
         seen |= set(fresh.values())
         folders[:] = fresh
-        yield from (
-            path for path in (Path(place, name) for name in names) if _may_be_read(path)
-        )
+        yield from (Path(place, name) for name in names)
+        if _only_bears_the_name(Path(place)):
+            yield Path(place)
 
 
 def _may_be_read(path: Path) -> bool:
@@ -134,6 +135,17 @@ def _may_be_read(path: Path) -> bool:
     no novelty.
     """
     return path.is_file() or (path.is_symlink() and not path.is_dir())
+
+
+def _only_bears_the_name(path: Path) -> bool:
+    """Something named as captions are that can't hold any: a pipe, a device, an empty folder."""
+    if _may_be_read(path) or not _is_caption_file(str(path)):
+        return False
+    return not path.is_dir() or not any(path.iterdir())
+
+
+def _is_readable_caption_file(path: str) -> bool:
+    return _is_caption_file(path) and (is_remote(path) or _may_be_read(Path(path)))
 
 
 def _is_audit(manifest: Path) -> bool:

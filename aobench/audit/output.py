@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from aobench.audit.checkpoints import own_digest, read_part
 from aobench.audit.counter import CountingPlan, PartialCounts, merge_parts

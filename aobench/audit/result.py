@@ -10,7 +10,7 @@ import numpy as np
 
 from aobench.audit.checkpoints import own_digest
 from aobench.errors import UserError
-from aobench.files import read_file, read_json, sha256_of
+from aobench.files import parquet_errors, read_file, read_json, sha256_of
 
 MANIFEST = "manifest.json"
 
@@ -54,12 +54,13 @@ class Audit:
     def examples(
         self, rule: str | None = None
     ) -> dict[tuple[str, str], list[tuple[str, int, str]]]:
-        """(attribute, object) -> its first different captions, as (file, row from 0, caption)."""
-        import pyarrow.parquet as pq
-
+        """(attribute, object) -> its first different captions, as (file, row from 0, caption).
+        UserError where their table isn't as the audit wrote it.
+        """
         rule = rule or next(iter(self.counts))
         found: dict[tuple[str, str], list[tuple[str, int, str]]] = {}
-        for row in pq.read_table(self.folder / f"examples-{rule}.parquet").to_pylist():
+        name = f"examples-{rule}.parquet"
+        for row in _table(self.folder, self.manifest, name, {}).to_pylist():
             found.setdefault((row["attribute"], row["object"]), []).append(
                 (row["file"], row["row"], row["caption"])
             )
@@ -169,7 +170,7 @@ def _table(
         raise _not_as_written(folder, name)
     try:
         table = pq.read_table(pa.BufferReader(content))
-    except (pa.ArrowException, OSError) as error:
+    except parquet_errors() as error:
         raise _not_as_written(folder, name) from error
     for column, kind in types.items():
         known = column in table.column_names

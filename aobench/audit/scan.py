@@ -236,7 +236,7 @@ class _Progress:
     """
 
     def __init__(self, paths: Sequence[str]) -> None:
-        from tqdm import tqdm
+        from tqdm.auto import tqdm
 
         seen = os.isatty(2)  # a bar that nobody sees needs no look into every file
         self.rows_of = {path: known_rows(path) if seen else None for path in paths}

@@ -66,9 +66,11 @@ def _entropy(counts: np.ndarray) -> float:
     return float(-(p * np.log(p)).sum())
 
 
-def _nmi(matrix: np.ndarray, normaliser: str) -> tuple[float, float, float, float]:
-    """(NMI, mutual information, H(attribute), H(object)) in nats; NMI 0 where the normaliser is
-    0.
+def normalised_information(
+    matrix: np.ndarray, normaliser: str = "arithmetic"
+) -> tuple[float, float, float, float]:
+    """(NMI, mutual information, H(attribute), H(object)) of a matrix of counts, in nats; NMI 0
+    where the normaliser is 0.
     """
     h_a, h_o, h_joint = (
         _entropy(matrix.sum(1)),
@@ -108,7 +110,7 @@ def matrix_nmi(
         raise UserError(
             "no composition was seen, so there is no mutual information to measure"
         )
-    value, information, h_a, h_o = _nmi(matrix, normaliser)
+    value, information, h_a, h_o = normalised_information(matrix, normaliser)
     kept = matrix[matrix.sum(1) > 0][:, matrix.sum(0) > 0]
     from scipy.stats import random_table
 
@@ -118,9 +120,8 @@ def matrix_nmi(
     if total < 1_000_000_000 and shuffles:
         tables = random_table(kept.sum(1), kept.sum(0))
         state = np.random.default_rng(seed)
-        drawn = [
-            _nmi(tables.rvs(random_state=state), normaliser)[0] for _ in range(shuffles)
-        ]
+        shuffled = (tables.rvs(random_state=state) for _ in range(shuffles))
+        drawn = [normalised_information(table, normaliser)[0] for table in shuffled]
     mean, sd = (float(np.mean(drawn)), float(np.std(drawn))) if drawn else (0.0, 0.0)
     return Nmi(value, total, normaliser, information, h_a, h_o, mean, sd, len(drawn))
 
@@ -152,9 +153,8 @@ def audit_summary(audit: Audit, threshold: int = 0) -> str:
         lines.append(f"{what}, such as {printable_path(damaged[0])}")
     if totals["not_utf8"]:
         lines.append(
-            f"{totals['not_utf8']:,} captions hold bytes that are not UTF-8, which part words: "
-            "convert "
-            "the files to UTF-8, or names in them are missed"
+            f"{totals['not_utf8']:,} captions hold bytes that are not UTF-8 (or NUL), which part "
+            "words: convert the files to UTF-8, or names in them are missed"
         )
     for rule, matrix in audit.counts.items():
         novel = int((matrix <= threshold).sum())

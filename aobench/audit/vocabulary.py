@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from aobench.audit.inflections import SPOKEN, Forms, attribute_forms, object_forms
 from aobench.audit.words import normal_form, split_words
 from aobench.errors import UserError
-from aobench.files import read_text
+from aobench.files import read_lines
 from aobench.vocabulary.published import published_lists, wordnet_lemmas
 
 
@@ -115,9 +114,7 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     """Names from a text file, one a line; empty and ``#`` lines are skipped. UserError where it
     cannot be read.
     """
-    lines = re.split(r"\r\n|\n|\r", read_text(path, "the list of names"))
-    return tuple(
-        line.strip()
-        for line in lines
-        if line.strip() and not line.lstrip().startswith("#")
-    )
+    names = tuple(name for _, name in read_lines(path, "the list of names"))
+    if not names:
+        raise UserError(f"the list of names {path} holds no name; write one a line")
+    return names

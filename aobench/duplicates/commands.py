@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
+from aobench.files import absolute_path
 
 SUMMARY = "summary.json"
 
@@ -46,6 +47,7 @@ def add_parser(verbs: Any) -> None:
     )
     d.add_argument("--index", help="faiss factory string or index file, to search them")
     _add_thresholds(d)
+    d.set_defaults(run=run)
 
 
 def _add_thresholds(d: argparse.ArgumentParser) -> None:
@@ -139,11 +141,11 @@ def _refuse_folder_of_pictures(args: argparse.Namespace) -> None:
     """UserError where the results would be written into a folder whose pictures are compared, or
     where ``--out`` is a file.
     """
-    out = args.out.resolve()
+    out = absolute_path(args.out)
     if args.out.exists() and not args.out.is_dir():
         raise UserError(f"--out: {args.out} is a file; name a folder")
     for source in args.images:
-        if source.is_dir() and out == source.resolve():
+        if source.is_dir() and out == absolute_path(source):
             raise UserError(
                 f"--out {args.out} is the folder of the pictures; name another folder"
             )

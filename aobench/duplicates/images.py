@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import sha256_of
+from aobench.files import absolute_path, sha256_of
 from aobench.image_table import read_image_table
 
 #: What stands for the bytes of a file that cannot be opened.
@@ -95,7 +95,7 @@ def open_sources(sources: Sequence[Path]) -> ImageSet:
     """
     images: list[_Image] = []
     for source in sources:
-        prefix = f"{source.resolve().name}/" if len(sources) > 1 else ""
+        prefix = f"{absolute_path(source).name}/" if len(sources) > 1 else ""
         if source.is_dir():
             images += _images_of_folder(source, prefix)
         else:

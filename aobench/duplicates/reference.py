@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from aobench.errors import UserError
+from aobench.files import parquet_errors, regular_file
+from aobench.sealed import NPZ_DAMAGED
 
 #: Rows of a block: 16 MiB of float32 at 512 dimensions. Larger blocks made faiss slower where
 #: queries are few.
@@ -71,9 +73,13 @@ class ReferenceShard:
 
 
 def _map(path: Path) -> np.ndarray:
+    regular_file(path, "the reference shard")
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        content = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(content, np.ndarray):
+            raise ValueError("it is an .npz under this name")
+        return content
+    except NPZ_DAMAGED as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(
             f"the reference shard {path} can't be mapped as a plain .npy array of numbers "
@@ -193,12 +199,12 @@ def _metadata(path: Path) -> Path | None:
 
 
 def _rows_of(metadata: Path) -> int:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    regular_file(metadata, "the reference's metadata")
     try:
         return int(pq.ParquetFile(metadata).metadata.num_rows)
-    except (OSError, pa.ArrowException) as error:
+    except parquet_errors() as error:
         raise UserError(
             f"{metadata} could not be read as Parquet: {' '.join(str(error).split())[:160]}"
         ) from error

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,8 @@ class Store:
 
     def _arrays(self, shard: int) -> tuple[Any, dict[str, str]]:
         """float32 n x D and the notes by item of a shard. Raises DamagedError."""
+        if not os.path.lexists(self.path(shard)):
+            raise DamagedError("is gone")
         arrays, notes = read_sealed_tensors(self.path(shard), self._name(shard))
         if len(arrays.get(VECTORS, ())) != len(self.items(shard)):
             raise DamagedError("holds other items")
@@ -111,13 +114,28 @@ class Store:
         arrays = {VECTORS: vectors.float().cpu().numpy()}
         write_sealed_tensors(self.path(shard), self._name(shard), arrays, said)
 
-    def read(self, shard: int) -> tuple[Any, dict[int, str]]:
-        """Vectors and notes of a shard. Raises UserError where the file is gone or damaged."""
+    def read(
+        self, shard: int, compute: Callable[[int], object] | None = None
+    ) -> tuple[Any, dict[int, str]]:
+        """Vectors and notes of a shard.
+
+        Args:
+            shard: its number.
+            compute: writes the shard again where the file is damaged or gone by now, which is told.
+
+        Raises:
+            UserError: where it is damaged or gone and there is no ``compute``, or not even what
+                that wrote can be read.
+        """
         import torch
 
         try:
             vectors, notes = self._arrays(shard)
         except DamagedError as error:
+            if compute is not None:
+                say_again(self.path(shard), error)
+                compute(shard)
+                return self.read(shard)
             raise UserError(
                 f"{self.path(shard)} {error}; run again: what is damaged is computed anew"
             ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -87,7 +87,12 @@ def run_split(
     """
     from accelerate.utils import gather_object
 
-    from aobench.evaluation.embedding import embed_images, embed_names, image_store
+    from aobench.evaluation.embedding import (
+        embed_images,
+        embed_names,
+        embed_shards,
+        image_store,
+    )
     from aobench.evaluation.image_loader import workers_for
     from aobench.evaluation.prompts import count_cut_prompts
 
@@ -115,21 +120,18 @@ def run_split(
     store = image_store(
         model, split, settings.embeddings, settings.shard, settings.draft
     )
-    embed_images(
-        model,
-        split,
-        store,
-        accelerator,
-        batch,
-        workers,
-        settings.draft,
-        stop_on_bad=settings.on_bad_image == "stop",
-    )
+    stop = settings.on_bad_image == "stop"
+    how = (batch, workers, settings.draft, stop)
+    embed_images(model, split, store, accelerator, *how)
     clock.append(time.perf_counter())
-    part = _rank(store, split, listed, gold, classifier, accelerator)
+
+    def embed_again(shard: int) -> None:
+        embed_shards(model, split, store, [shard], *how)
+
+    part = _rank(store, split, listed, gold, classifier, accelerator, embed_again)
     parts: list[Part] = gather_object([part])
     rows = _rows(split, gold, store, parts)
-    if settings.on_bad_image == "stop" and any(p.bad for p in parts):
+    if stop and any(p.bad for p in parts):
         position, reason = min(
             (position, reason) for p in parts for position, reason in p.bad.items()
         )
@@ -149,8 +151,12 @@ def _rank(
     gold: list[int],
     classifier: torch.Tensor | None,
     accelerator: Accelerator,
+    embed_again: Callable[[int], object],
 ) -> Part:
-    """Ranks of every n-th shard, of which this process has the n-th."""
+    """Ranks of every n-th shard, of which this process has the n-th.
+
+    ``embed_again`` writes a shard that was damaged since it was looked through.
+    """
     import torch
 
     label_of = dict(zip(split.objects, split.labels, strict=True))
@@ -164,7 +170,7 @@ def _rank(
         accelerator.process_index :: accelerator.num_processes
     ]:
         items = store.items(shard)
-        vectors, notes = store.read(shard)
+        vectors, notes = store.read(shard, embed_again)
         part.bad.update({items[0] + offset: reason for offset, reason in notes.items()})
         right = torch.tensor([gold[i] for i in items])
         if len(notes) == len(items):

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from aobench.errors import UserError
+from aobench.files import absolute_path
 
 #: What libraries raise on a model that is missing, damaged or of another shape.
 KNOWN = (
@@ -43,7 +44,7 @@ def placed_model(config_path: Path, name: str) -> str:
     """A model's name for loading: a folder beside the configuration as its absolute path, any
     other name as it is.
     """
-    place = (config_path.parent / Path(name).expanduser()).resolve()
+    place = absolute_path(config_path.parent / Path(name).expanduser())
     return str(place) if name and name != "mini" and place.is_dir() else name
 
 

@@ -20,6 +20,7 @@ from aobench.newset.config import (
     only_dual_encoders,
     shown_value,
 )
+from aobench.vocabulary.published import OUR_SETS
 
 #: What a package writes beside its folder of Parquet, or its step does.
 TAKEN = (
@@ -31,10 +32,6 @@ TAKEN = (
     "manifest.json",
 )
 
-
-#: The sets of the project itself: a set is known by its fingerprint, and by a name that no other
-#: has.
-OUR_NAMES = ("v2", "mini")
 
 #: The most of each number that means a size: beyond it stands a slip of the hand.
 MOST = {
@@ -207,7 +204,7 @@ def _check_package(config: BuildConfig, where: str) -> None:
             f"{where}: package: name is {shown_value(name)}; it takes letters, "
             "digits, - _ and . (it names a folder and a config)"
         )
-    if unicodedata.normalize("NFKC", name).casefold() in OUR_NAMES:
+    if unicodedata.normalize("NFKC", name).casefold() in OUR_SETS:
         raise UserError(
             f"{where}: package: the name {name!r} is that of a published set, whose results yours "
             "would be taken for; "

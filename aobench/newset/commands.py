@@ -36,6 +36,7 @@ def add_parser(verbs: Any) -> None:
         "be repeated",
     )
     p.add_argument("--cpu", action="store_true", help="do not use a GPU")
+    p.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:

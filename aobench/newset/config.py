@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from aobench.duplicates.options import DuplicateOptions
 from aobench.errors import UserError, did_you_mean
+from aobench.files import absolute_path
 
 
 @dataclass(frozen=True)
@@ -259,4 +260,4 @@ def only_dual_encoders(options: ValidateOptions) -> bool:
 
 def located_path(config_path: Path, name: str) -> Path:
     """A file named in the configuration: relative to the configuration's folder."""
-    return (config_path.parent / Path(name).expanduser()).resolve()
+    return absolute_path(config_path.parent / Path(name).expanduser())

@@ -116,6 +116,11 @@ def count_corpora(
         matrix = _aligned(audit, corpus, vocabulary, searched[-1])
         counts[corpus.name] = matrix
         facts[corpus.name] = _corpus_facts(audit, corpus)
+        if not_text := audit.manifest["totals"].get("not_utf8"):
+            print(
+                f"Note: {not_text:,} captions of the corpus {corpus.name!r} hold bytes that are "
+                "not UTF-8 (or NUL): names in them may be missed"
+            )
         seen = reason_of(
             "seen", threshold=corpus.threshold, corpus=corpus.name, rule=corpus.rule
         )

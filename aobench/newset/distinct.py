@@ -17,7 +17,7 @@ from aobench.duplicates.options import DuplicateOptions
 from aobench.duplicates.reasons import summary_lines
 from aobench.duplicates.reference import open_reference
 from aobench.errors import UserError
-from aobench.files import sha256_of
+from aobench.files import absolute_path, sha256_of
 from aobench.models.weights import placed_model, weights_mark
 from aobench.newset.generate import TABLE as IMAGES
 from aobench.newset.generate import altered_image, refuse_altered
@@ -108,7 +108,7 @@ def located_options(options: DuplicateOptions, config_path: Path) -> DuplicateOp
     """
 
     def beside(name: str) -> str:
-        place = str(config_path.parent.resolve() / Path(name).expanduser())
+        place = str(absolute_path(config_path.parent) / Path(name).expanduser())
         return place if glob.glob(place) else name  # noqa: PTH207
 
     return replace(

@@ -12,7 +12,9 @@ from typing import Any
 from aobench.errors import UserError
 from aobench.files import (
     package_versions,
+    parquet_errors,
     read_json,
+    regular_file,
     remove_scratch_files,
     sha256_of,
     write_in_one_move,
@@ -212,7 +214,6 @@ def write_table(
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a step's table. UserError where the step hasn't run, or the file is damaged."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not path.exists():
@@ -220,8 +221,12 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             f"{path} is missing; run the step before it first: imagenet-ao build CONFIG"
         )
     try:
-        return pq.read_table(path).to_pylist()
-    except (pa.ArrowInvalid, OSError) as error:
+        table = pq.read_table(regular_file(path))
+        table.validate(
+            full=True
+        )  # else a damaged text fails later, as a UnicodeDecodeError
+        return table.to_pylist()
+    except parquet_errors() as error:
         raise UserError(
             f"{path} is damaged ({str(error).splitlines()[0]}); delete it, and the step runs again"
         ) from error

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from aobench.errors import UserError
 from aobench.results.verified import Result, read_result, read_results
 
-__all__ = ["KNOWN", "Result", "check", "read_result", "read_results"]
+__all__ = ["KNOWN", "Result", "check_fingerprints", "read_result", "read_results"]
 
 #: Fingerprints of datasets that are the same for everyone: config -> split -> fingerprint. The
 #: published archive's are read from the dataset repository (fingerprints.json, which ``imagenet-ao
@@ -19,7 +19,7 @@ KNOWN: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def check(result: Result, fingerprints: Mapping[str, str]) -> None:
+def check_fingerprints(result: Result, fingerprints: Mapping[str, str]) -> None:
     """Raise UserError unless ``result`` was made on a dataset with the known ``fingerprints``
     (by split).
     """

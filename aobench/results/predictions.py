@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from aobench.errors import UserError
 from aobench.results.candidates import Candidates
-from aobench.results.paths import TABLE, result_file
-from aobench.files import write_in_one_move
+from aobench.results.paths import TABLE, check_own_table, result_file
+from aobench.files import parquet_errors, write_in_one_move
 
 KEY = b"imagenet_ao"
 
@@ -80,9 +80,11 @@ def read(path: str | Path) -> Predictions:
     from aobench.results.validation import facts_of, sound
 
     path = result_file(path, TABLE)
+    check_own_table(path)
     try:
         table = pq.read_table(path)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        table.validate(full=True)  # else a damaged text fails later, as a UnicodeDecodeError
+    except parquet_errors() as error:
         raise UserError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from error
     missing = [name for name in SCHEMA.names if name not in table.column_names]
     if missing:

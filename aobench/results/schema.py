@@ -12,7 +12,8 @@ from typing import Any
 from aobench.columns import columns
 from aobench.results.results_json import chosen_settings
 from aobench.results.predictions import Predictions
-from aobench.files import package_version, package_versions, write_in_one_move
+from aobench.files import absolute_path, package_version, package_versions, write_in_one_move
+from aobench.layouts.report import REASONS
 from aobench.vocabulary.templates import texts_hash
 
 STACK = ("torch", "transformers", "datasets", "evaluate", "accelerate", "huggingface_hub", "pillow", "numpy")
@@ -28,7 +29,8 @@ RESULT_KEYS = {
     "model": "* id, kind, revision, processor, dtype, device of the model",
     "dataset": "* name, config, limit (where --limit left images out) and, by split, fingerprint "
                "and number of images; "
-    "of a drawn set a digest of its pixels, too, which is noted and need not be the same",
+    "of a drawn set a digest of its pixels, too, which is noted and need not be the same; left_out, "
+    "where files of one's own data are in no split: by reason the count and examples",
     "templates": "* SHA-256 (16 digits) and number of the prompt templates",
     "candidates": "* by split: mode, SHA-256 (16 digits) and number of the candidates",
     "settings": "* options that change numbers: draft, attention, compile; of each what the user "
@@ -66,9 +68,10 @@ def provenance(
         "model": asdict(model.info),
         "dataset": {
             # the place is nobody else's
-            "name": Path(dataset).resolve().name if Path(dataset).is_dir() else dataset,
+            "name": absolute_path(dataset).name if Path(dataset).is_dir() else dataset,
             "config": config,
             **short,
+            **({"left_out": splits[0].not_read} if splits and splits[0].not_read else {}),
             "splits": {s.name: _split_facts(s) for s in splits},
         },
         "templates": {"hash": texts_hash(templates), "n": len(templates)} if model.info.names_attributes else None,
@@ -157,6 +160,9 @@ def _notes(name: str, predictions: Predictions, figures: dict[str, Any]) -> list
     made, notes = predictions.provenance, []
     if trial(made):
         notes.append(f"{name}: a {trial(made)}: not a result on the whole set.")
+    if left_out := made["dataset"].get("left_out"):
+        said = ", ".join(f"{one['count']:,} {REASONS[why]}" for why, one in left_out.items())
+        notes.append(f"{name}: left out of the dataset: {said} (results.json names some).")
     if chosen := chosen_settings(made):
         notes.append(f"{name} ran with {chosen}: it compares with results of the same options "
                      "only.")

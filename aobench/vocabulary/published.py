@@ -16,6 +16,9 @@ from aobench.files import read_text
 
 HERE = Path(__file__).parent
 
+#: The project's own sets, by the names of their configs; any other set is somebody's own.
+OUR_SETS = ("v2", "mini")
+
 
 class PublishedLists(NamedTuple):
     """``attributes``, and ``objects``: name -> (wnid, ImageNet index), in the order of

@@ -450,3 +450,14 @@ def test_bad_commands_are_one_line(judged, tmp_path, capsys, monkeypatch):
     assert "pip install 'imagenet-ao[annotate]'" in capsys.readouterr().err
     assert cli.main(["agreement", str(tmp_path / "absent.sqlite")]) == 2
     assert "is no file" in capsys.readouterr().err
+
+
+def test_a_file_of_verdicts_that_was_emptied_is_said_to_begin_anew(tmp_path, capsys):
+    path, images = tmp_path / "v.sqlite", table(tmp_path / "set", 4)
+    open_store(path, images).close()
+    assert "anew" not in capsys.readouterr().err
+    path.write_bytes(b"")
+    open_store(path, images).close()
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"{path} is empty: verdicts are begun anew" in said

@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import tarfile
@@ -447,3 +448,33 @@ def test_the_hub_offline_is_one_line(tmp_path, store):
     done = remote(tmp_path, store, "hf://datasets/foo/bar/data/*.parquet")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "cannot be reached" in done.stderr
+
+
+@pytest.mark.parametrize("several", ["", "/*", "/**"])
+@pytest.mark.parametrize("name", ["b.parquet", "b.txt", "b.tar.gz"])
+@pytest.mark.parametrize("kind", ["pipe", "empty folder", "socket"])
+def test_what_only_bears_the_name_of_a_caption_file_is_left_out_and_said_to_be(
+    kind, name, several, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("set").mkdir()
+    Path("set/a.txt").write_text("a red fox\n")
+    if kind == "pipe":
+        os.mkfifo(f"set/{name}")
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(f"set/{name}")
+    else:
+        Path(f"set/{name}").mkdir()
+    files = find_caption_files([f"set{several}"])
+    assert files.paths == ["set/a.txt"]
+    assert files.left_out == [f"set/{name}"]
+
+
+def test_a_folder_of_part_files_is_read_whatever_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("set/all.parquet").mkdir(parents=True)
+    Path("set/all.parquet/part-0.txt").write_text("a red fox\n")
+    files = find_caption_files(["set"])
+    assert files.paths == ["set/all.parquet/part-0.txt"]
+    assert files.left_out == []

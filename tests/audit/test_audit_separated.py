@@ -391,3 +391,11 @@ def test_a_folder_that_links_lead_to_is_read_once(tmp_path):
         (tmp_path / "in" / name).symlink_to(target)
     found = audit(tmp_path / "in", tmp_path / "out", vocabulary=FOXES)
     assert found.matrix().tolist() == [[1, 0], [0, 1]]
+
+
+@pytest.mark.parametrize("kept", [b"b\0", b'"b\0"', b"\0\0\0\0"])
+def test_a_row_with_nul_and_too_few_fields_names_file_and_line(kept, tmp_path):
+    path = tmp_path / "c.csv"
+    path.write_bytes(b"url,caption\n1,red\n" + kept + b"\n")
+    with pytest.raises(BadFileError, match="line 3: 1 fields"):
+        list(read_chunks(str(path)))

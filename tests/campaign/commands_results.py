@@ -20,10 +20,10 @@ ALL = [f"results/m{number}" for number in range(4)]
 
 def study_table() -> object:
     """The rows of the study's table, from a file of its results."""
-    from aobench.study.collecting import read
+    from aobench.study.collecting import read_table
     from aobench.study.summary import Study
 
-    study = Study(read(Path("study.json")))
+    study = Study(read_table(Path("study.json")))
     runs = list(study.rows)
     return [[study.mean_accuracy(runs, split) for split in ("id", "ood")], len(runs)]
 

@@ -1,5 +1,6 @@
 """References that don't fit are refused in one line."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -94,3 +95,17 @@ def test_a_missing_extra_is_named(monkeypatch):
         UserError, match=re.escape("pip install 'imagenet-ao[distinct]'")
     ):
         extra.need_extra("faiss")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "npz", "loop"])
+def test_what_is_no_array_under_a_shards_name_is_one_line(kind, tmp_path):
+    path = tmp_path / "img_emb_0000.npy"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "loop":
+        path.symlink_to(path.name)
+    else:
+        np.savez(tmp_path / "a.npz", a=np.ones((3, 4)))
+        (tmp_path / "a.npz").rename(path)
+    with pytest.raises(UserError, match=r"img_emb_0000\.npy"):
+        reference.open_reference([str(tmp_path)], 4)

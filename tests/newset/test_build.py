@@ -109,6 +109,7 @@ def test_an_attribute_in_the_objects_name_is_untestable(config):
         ("red fox", False),
         ("banana", True),
     ]
+    assert rows[0]["reason_code"] == "same-word"
     assert rows[0]["reason"].startswith("untestable")
 
 
@@ -310,7 +311,10 @@ def test_a_package_of_stale_steps_is_refused(config, capsys):
     )
     assert main(["build", str(config), "--steps", "validate"]) == 0
     assert main(["build", str(config), "--steps", "package"]) == 2
-    assert "4-distinct is of an earlier validate" in capsys.readouterr().err
+    assert (
+        "4-distinct is of an earlier generate and an earlier validate"
+        in capsys.readouterr().err
+    )
     assert main(["build", str(config)]) == 0
     assert "package: 15 images of 5 compositions" in capsys.readouterr().out
 

@@ -119,9 +119,11 @@ def test_an_exclusion_list_is_read_as_people_write_it(tmp_path):
         tmp_path, ["the sky"], objects=["banana", "airliner"], exclude="out.csv"
     )
     assert composed(path) == {
-        ("red", "banana"): "listed: they exist",
+        ("red", "banana"): "excluded",
         ("red", "airliner"): "",
     }
+    rows = read_rows(step_folder(path.parent / "out", "compose") / TABLE)
+    assert [row["reason"] for row in rows] == ["listed: they exist", ""]
 
 
 @pytest.mark.parametrize(

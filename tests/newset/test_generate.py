@@ -94,7 +94,7 @@ def sdxl(tmp_path_factory):
     [
         (
             {"guidance_scal": 1.0},
-            "has no option 'guidance_scal'; did you mean 'guidance_scale'?",
+            "has no option 'guidance_scal' (did you mean 'guidance_scale'?)",
         ),
         ({"nonsense": 1}, "has no option 'nonsense'; there are dtype, revision"),
         ({"num_images_per_prompt": 2}, "num_images_per_prompt is set by the build"),
@@ -274,6 +274,7 @@ def test_a_picture_of_nan_is_told_and_never_accepted(sdxl, tmp_path, capsys):
     from aobench.newset.validate.step import _flagged
 
     rows = read_rows(step_folder(tmp_path / "out", "generate") / "images.parquet")
-    assert set(_flagged(rows, tmp_path / "out").values()) == {
-        "flagged: its pixels are not numbers"
-    }
+    reasons = set(_flagged(rows, tmp_path / "out").values())
+    assert [(reason.code, reason.text) for reason in reasons] == [
+        ("flagged", "flagged: its pixels are not numbers")
+    ]

@@ -279,14 +279,14 @@ def test_a_long_reason_takes_the_free_lines(tmp_path):
 def test_decisions_on_other_pictures_under_the_same_ids_are_not_packaged(again, capsys):
     path = step_folder(again.parent / "out", "distinct") / "manifest.json"
     content = read_manifest(again.parent / "out", "distinct")
-    content["set"]["fingerprint"] = "0" * 64
+    content["made_from"]["images"] = "0" * 64
     path.write_bytes(manifest_bytes(content))
     shutil.rmtree(readme(again).parent)
     assert build(again, "package") == 2, (
         "near-duplicates of other pictures were left out of this set"
     )
     assert (
-        "is of other pictures under the same ids; run it again: --steps generate distinct"
+        "4-distinct is of an earlier generate; run it again: --steps distinct"
         in capsys.readouterr().err
     )
 
@@ -317,7 +317,7 @@ def test_another_generator_under_the_same_ids_needs_the_steps_again(again, capsy
         )
     }
     assert build(again, "package") == 2, "decisions on the former pictures are packaged"
-    assert "other pictures under the same ids" in capsys.readouterr().err
+    assert "4-distinct is of an earlier generate" in capsys.readouterr().err
     assert build(again) == 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import imagenet_ao
 from aobench.vocabulary import published
-from aobench.vocabulary.published import published_lists, wordnet_lemmas
+from aobench.vocabulary.published import OUR_SETS, published_lists, wordnet_lemmas
 
 CODE = """
 import sys
@@ -21,6 +21,11 @@ def test_the_data_files_hold_the_lists_of_the_module_in_its_order():
     attributes, objects = published_lists()
     assert attributes == imagenet_ao.ATTRIBUTES
     assert list(objects.items()) == list(imagenet_ao.OBJECTS.items())
+
+
+def test_the_projects_own_sets_are_the_modules_configs():
+    configs = {config.name for config in imagenet_ao.ImageNetAO.BUILDER_CONFIGS}
+    assert configs - {"folder"} == set(OUR_SETS), "folder is somebody's own pictures"
 
 
 def test_the_lists_are_read_without_the_library_datasets():

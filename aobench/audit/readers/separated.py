@@ -162,7 +162,9 @@ class _Cutter:
         """Fields of the record that is left, which has another number of them than the first."""
         if self.separator == "\t":
             return len(re.split(rb"[\r\n]", self.left, maxsplit=1)[0].split(b"\t"))
-        text = self.left[:LONGEST_RECORD].decode("utf-8", "replace")
+        # the reader of small tables refuses NUL, and here the line is to be named
+        record = self.left[:LONGEST_RECORD].replace(b"\0", b" ")
+        text = record.decode("utf-8", "replace")
         return len(next(csv_records(text, "the file", self.separator))[1])
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from aobench.errors import UserError
+from aobench.files import parquet_errors
 from aobench.newset.config import JudgeOptions, ValidateOptions, located_path
 from aobench.newset.reasons import Reason, reason_of
 
@@ -229,13 +230,15 @@ def _read_labels(path: Path, known: Mapping[str, Any], found: Labels) -> None:
 
 
 def _label_rows(path: Path) -> list[dict[str, Any]]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     need = f"give a Parquet file with the columns {', '.join(COLUMNS)} as labels"
     try:
         table = pq.ParquetFile(path).read()
-    except (pa.ArrowException, OSError) as error:
+        table.validate(
+            full=True
+        )  # else a damaged text fails later, as a UnicodeDecodeError
+    except parquet_errors() as error:
         raise UserError(
             f"the labels {path} can't be read as Parquet: {str(error).splitlines()[0]}; {need}"
         ) from error

@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from aobench.errors import UserError
 from aobench.images import BadImageError, read_image
 from aobench.newset.config import JudgeOptions
-from aobench.newset.manifests import read_rows, step_folder, table_digest, write_table
+from aobench.newset.manifests import step_folder, table_digest
 from aobench.newset.own_classes import naming_class
 from aobench.newset.validate.judges import ClaimedImage, Judge
+from aobench.newset.validate.parts import read_part, write_part
 
 CHUNK = 64  # images judged between two writes
 
@@ -36,26 +37,26 @@ def judge_scores(
     """Every image's numbers; chunks that are there are read, the others dealt to the processes."""
     parts = _parts_folder(judge, options, images, out)
     chunks = [
-        (parts / f"{i // CHUNK:06d}.parquet", images[i : i + CHUNK])
+        (parts / f"{i // CHUNK:06d}.json", images[i : i + CHUNK])
         for i in range(0, len(images), CHUNK)
     ]
-    waiting = [chunk for chunk in chunks if not chunk[0].exists()]
+    there = {path: read_part(path, processes.is_main_process) for path, _ in chunks}
+    waiting = [chunk for chunk in chunks if there[chunk[0]] is None]
     mine = waiting[processes.process_index :: processes.num_processes]
     processes.wait_for_everyone()  # all have looked before one writes
-    schema = [
-        ("image_id", "string"),
-        *((question, "double") for question in judge.questions),
-    ]
     name = judge_name(options)
     for path, rows in tqdm(mine, desc=f"validate: {name}", unit="chunk", disable=None):
         claimed = [_claimed_image(row, out) for row in rows]
         with naming_class(f"the judge {options.kind!r}"):
             answers = judge(claimed)
-        write_table(path, _answers(answers, rows, judge.questions, name), schema)
+        write_part(path, _answers(answers, rows, judge.questions, name))
     processes.wait_for_everyone()
     scores: Scores = {question: {} for question in judge.questions}
     for path, _ in chunks:
-        for row in read_rows(path):
+        kept = there[path] if there[path] is not None else read_part(path)
+        if kept is None:
+            raise UserError(f"{path} is gone or damaged already; run the step again")
+        for row in kept:
             for question in judge.questions:
                 scores[question][row["image_id"]] = row[question]
     return scores

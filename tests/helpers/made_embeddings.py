@@ -16,7 +16,7 @@ CASES = {
 }
 
 
-def constructed(
+def made_embeddings(
     case: str,
     attributes: int = 8,
     objects: int = 8,
