@@ -271,7 +271,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     from aobench.evaluation.data import Source, open_splits
     from aobench.evaluation.runner import Settings
     from aobench.processes import end_processes, quiet_bars, start_processes
-    from aobench.results.schema import print_table
+    from aobench.results.printing import print_table
 
     quiet_bars()
     accelerator = start_processes(args.cpu)
@@ -325,8 +325,9 @@ def _evaluate_one(
     from aobench.models.base import LoadOptions
     from aobench.results.paths import check_same_model, say_what_is_replaced
     from aobench.results.predictions import write
-    from aobench.results.schema import provenance, results, write_results
-    from aobench.results.scores import all_figures
+    from aobench.results.provenance import provenance
+    from aobench.results.scores import all_scores
+    from aobench.results.writing import result_content, write_results
 
     began = time.perf_counter()
     with hub_in_one_line(f"the model {found.name!r} could not be loaded"):
@@ -348,10 +349,10 @@ def _evaluate_one(
     predictions, seconds = run(model, splits, settings, accelerator, facts)
     if not accelerator.is_main_process:
         return None
-    figures = all_figures(predictions)
+    figures = all_scores(predictions)
     folder.mkdir(parents=True, exist_ok=True)
     table = write(predictions, folder / "predictions.parquet")
-    content = results(
+    content = result_content(
         predictions,
         figures,
         {"load": load, **seconds},
@@ -368,8 +369,8 @@ def _score(args: argparse.Namespace) -> None:
 
     from aobench.results.paths import check_given_once
     from aobench.results.predictions import read
-    from aobench.results.schema import print_table
-    from aobench.results.scores import all_figures
+    from aobench.results.printing import print_table
+    from aobench.results.scores import all_scores
 
     check_given_once(args.tables)
     rows = []
@@ -379,7 +380,7 @@ def _score(args: argparse.Namespace) -> None:
             (
                 predictions.provenance["model"]["id"],
                 predictions,
-                all_figures(predictions),
+                all_scores(predictions),
             )
         )
     if args.json:

@@ -227,9 +227,9 @@ def from_table(predictions: Predictions, split: str, kind: str) -> Cells:
     """Right answers and images by attribute and object. Raises UserError where images have no
     attribute.
     """
-    from aobench.analysis.paired import hits
+    from aobench.results.hits import right_answers
 
-    _, right, _ = hits(predictions, split, kind)
+    _, right, _ = right_answers(predictions, split, kind)
     rows = predictions.split(split)
     a, o = np.array(rows["attribute"]), np.array(rows["object"])
     if (a < 0).any() or (o < 0).any():

@@ -323,10 +323,9 @@ def _write_effective(
 
 def _compare(args: argparse.Namespace) -> None:
     from aobench.analysis.paired import compare_tables
+    from aobench.results.comparability import unlike_settings
     from aobench.results.predictions import read
-    from aobench.results.results_json import unlike_settings
-    from aobench.results.schema import chance
-    from aobench.results.scores import split_figures
+    from aobench.results.scores import chance, split_scores
 
     tables = [read(path) for path in (args.first, args.second)]
     if tables[0].table.equals(tables[1].table):
@@ -337,7 +336,7 @@ def _compare(args: argparse.Namespace) -> None:
     )
     for table, rate in zip(tables, (r.first, r.second), strict=True):
         listed = table.candidates[args.split]
-        f = split_figures(table.split(args.split), listed)
+        f = split_scores(table.split(args.split), listed)
         low, high, by_chance = (
             f[f"{args.kind}_top1_low"],
             f[f"{args.kind}_top1_high"],

@@ -11,6 +11,7 @@ from typing import Any
 
 from aobench.csv_tables import finite_number, read_numbered_rows, whole_number
 from aobench.errors import UserError
+from aobench.results.comparability import model_family, unlike_settings
 from aobench.results.paths import (
     RESULTS,
     TABLE,
@@ -18,11 +19,7 @@ from aobench.results.paths import (
     only_results,
     result_file,
 )
-from aobench.results.results_json import (
-    model_family,
-    read_results_json,
-    unlike_settings,
-)
+from aobench.results.results_json import read_results_json
 from aobench.results.verified import read_result
 
 PUBLISHED = Path(__file__).with_name("published")

@@ -10,9 +10,8 @@ import numpy as np
 from scipy.stats import binomtest
 
 from aobench.errors import UserError
+from aobench.results.hits import right_answers
 from aobench.results.predictions import Predictions
-from aobench.results.schema import KINDS
-from aobench.results.scores import composition_numbers
 
 
 @dataclass(frozen=True)
@@ -87,40 +86,6 @@ def compare(
     )
 
 
-def hits(
-    predictions: Predictions, split: str, kind: str = "composition"
-) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """(sample ids, bool right, int composition of each image) of a split, in the table's order.
-
-    An unreadable image is wrong. Raises UserError for an absent split or what the candidates cannot
-    name.
-    """
-    if kind not in KINDS:
-        raise UserError(f"unknown kind {kind!r}; choose one of {', '.join(KINDS)}")
-    if split not in predictions.candidates:
-        raise UserError(
-            f"the table has no split {split!r}; it has {', '.join(predictions.candidates)}"
-        )
-    rows, listed = predictions.split(split), predictions.candidates[split]
-    attribute, thing = np.array(listed.attributes), np.array(listed.objects)
-    if (kind != "object" and (attribute < 0).all()) or (
-        kind != "attribute" and (thing < 0).all()
-    ):
-        raise UserError(
-            f"the candidates ({listed.mode}) cannot tell which {kind} was answered; compare by "
-            "object or attribute"
-        )
-    answered = np.array([bool(top) for top in rows["top"]])
-    best = np.array([top[0] if top else 0 for top in rows["top"]], dtype=int)
-    label = np.array(rows["label"], dtype=int)
-    same = {
-        "composition": best == label,
-        "attribute": attribute[best] == attribute[label],
-        "object": thing[best] == thing[label],
-    }
-    return rows["sample_id"], answered & same[kind], composition_numbers(rows)
-
-
 def compare_tables(
     first: Predictions,
     second: Predictions,
@@ -132,8 +97,8 @@ def compare_tables(
 
     The candidate lists must agree, too, unless only objects are compared.
     """
-    ids, one, group = hits(first, split, kind)
-    others, two, _ = hits(second, split, kind)
+    ids, one, group = right_answers(first, split, kind)
+    others, two, _ = right_answers(second, split, kind)
     if sorted(ids) != sorted(others):
         raise UserError(
             f"the tables do not hold the same images of {split}: {len(set(ids) ^ set(others))} are "

@@ -17,10 +17,10 @@ from aobench.publish.hub_entries import (
     entries_yaml,
     model_index,
 )
-from aobench.publish.known_data import Result
 from aobench.results.by_part import by_part
-from aobench.results.results_json import chosen_settings
-from aobench.results.schema import KINDS, chance, trial, unlike_tasks
+from aobench.results.comparability import chosen_settings, trial
+from aobench.results.scores import KINDS, chance, unlike_tasks
+from aobench.results.verified import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -91,8 +91,8 @@ def card(args: argparse.Namespace) -> None:
     """``imagenet-ao card``."""
     from aobench.publish.card import write_card
     from aobench.publish.hub_entries import repository
-    from aobench.publish.known_data import read_result, read_results
     from aobench.results.paths import RESULTS, TABLE
+    from aobench.results.verified import read_result, read_results
 
     repository(args.dataset, "--dataset")
     result = read_result(args.results)
@@ -111,8 +111,8 @@ def card(args: argparse.Namespace) -> None:
 def submit(args: argparse.Namespace) -> None:
     """``imagenet-ao submit``: a dry run unless ``--push``."""
     from aobench.publish.hub_entries import repository
-    from aobench.publish.known_data import read_result, read_results
     from aobench.publish.submit import known_fingerprints, push, show, submission
+    from aobench.results.verified import read_result, read_results
 
     repository(args.dataset, "--dataset")
     result = read_result(args.results)
@@ -138,8 +138,8 @@ def submit(args: argparse.Namespace) -> None:
 
 def leaderboard(args: argparse.Namespace) -> None:
     """``imagenet-ao leaderboard``."""
-    from aobench.publish.known_data import read_results
     from aobench.publish.leaderboard import build
+    from aobench.results.verified import read_results
 
     pages = build(read_results(args.results), args.out, _facts(args.models))
     print(f"Written: {len(pages)} pages; open {pages[0]}")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from aobench.errors import UserError
-from aobench.publish.known_data import Result
-from aobench.results.results_json import chosen_settings
+from aobench.results.comparability import chosen_settings
+from aobench.results.verified import Result
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, EvalResultEntry

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.publish.known_data import Result
 from aobench.results.by_part import by_part
-from aobench.results.results_json import (
+from aobench.results.comparability import (
     chosen_settings,
     comparable_settings,
     model_family,
+    trial,
 )
-from aobench.results.schema import KINDS, chance, trial, unlike_tasks
+from aobench.results.scores import KINDS, chance, unlike_tasks
+from aobench.results.verified import Result
 
 
 def comparable(result: Result) -> tuple[str, ...]:

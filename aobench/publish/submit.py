@@ -11,7 +11,8 @@ from aobench.errors import UserError
 from aobench.files import read_json
 from aobench.hub import hub_in_one_line
 from aobench.publish.hub_entries import PATH, entries, entries_yaml, repository
-from aobench.publish.known_data import KNOWN, Result, check
+from aobench.publish.known_data import KNOWN, check
+from aobench.results.verified import Result
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

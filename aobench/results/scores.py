@@ -9,6 +9,9 @@ import numpy as np
 from aobench.results.candidates import Candidates
 from aobench.results.predictions import Predictions
 
+#: Accuracies, in the order of every table.
+KINDS = ("composition", "attribute", "object")
+
 NO_PREDICTION = -1
 
 
@@ -35,7 +38,9 @@ def composition_numbers(rows: dict[str, list[Any]]) -> np.ndarray:
     return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
 
 
-def split_figures(rows: dict[str, list[Any]], listed: Candidates, confidence: float = 0.95) -> dict[str, Any]:
+def split_scores(
+    rows: dict[str, list[Any]], listed: Candidates, confidence: float = 0.95
+) -> dict[str, Any]:
     """The figures of one split, fractions 0..1; those that the candidates cannot give are left out.
 
     Intervals take compositions as independent, not images.
@@ -43,20 +48,29 @@ def split_figures(rows: dict[str, list[Any]], listed: Candidates, confidence: fl
     from compositional_ood.compositional_ood import score
 
     figures = score(**_inputs(rows, listed), confidence=confidence)
-    without = {"objects": ("composition", "attribute"), "attributes": ("composition", "object")}.get(listed.mode, ())
+    without = {
+        "objects": ("composition", "attribute"),
+        "attributes": ("composition", "object"),
+    }.get(listed.mode, ())
     if not without and all(a < 0 for a in listed.attributes):
         without = ("composition", "attribute")
     if without:
         # The metric's compositions are then single names: its top-5 and balance are of those names.
         named = "object" if "attribute" in without else "attribute"
-        for key in [k for k in figures if k.startswith(("composition_top5", "balanced_composition"))]:
+        for key in [
+            k
+            for k in figures
+            if k.startswith(("composition_top5", "balanced_composition"))
+        ]:
             figures[key.replace("composition", named)] = figures[key]
         dropped = tuple(f"{kind}_" for kind in without)
         figures = {
             k: v
             for k, v in figures.items()
             if not k.startswith(dropped)
-            and not any(f"_{kind}_" in k or k.endswith(f"{kind}_chance") for kind in without)
+            and not any(
+                f"_{kind}_" in k or k.endswith(f"{kind}_chance") for kind in without
+            )
         }
     figures["n_unreadable"] = sum(e is not None for e in rows["error"])
     figures["candidates"] = listed.mode
@@ -64,7 +78,7 @@ def split_figures(rows: dict[str, list[Any]], listed: Candidates, confidence: fl
     return figures
 
 
-def all_figures(predictions: Predictions, confidence: float = 0.95) -> dict[str, Any]:
+def all_scores(predictions: Predictions, confidence: float = 0.95) -> dict[str, Any]:
     """Figures by split and, where both ID and OoD are there, their gap and harmonic mean.
 
     ``gap`` is ID less OoD in the split's main accuracy; ``harmonic_mean`` is 2 a b / (a + b), 0 if
@@ -73,21 +87,50 @@ def all_figures(predictions: Predictions, confidence: float = 0.95) -> dict[str,
     from compositional_ood.compositional_ood import seen_and_novel
 
     splits = {
-        name: split_figures(predictions.split(name), listed, confidence)
+        name: split_scores(predictions.split(name), listed, confidence)
         for name, listed in predictions.candidates.items()
     }
     result: dict[str, Any] = {"splits": splits}
     if {"id", "ood"} <= splits.keys():
-        main = main_figure(predictions)
+        main = main_accuracy(predictions)
         if main in splits["id"] and main in splits["ood"]:
-            known, novel = ([splits[s][f"{main}{end}"] for end in ("", "_low", "_high")] for s in ("id", "ood"))
+            known, novel = (
+                [splits[s][f"{main}{end}"] for end in ("", "_low", "_high")]
+                for s in ("id", "ood")
+            )
             result |= seen_and_novel(known, novel) | {"main": main}
     return result
 
 
-def main_figure(predictions: Predictions) -> str:
+def main_accuracy(predictions: Predictions) -> str:
     """The accuracy that the candidates ask for: of compositions, objects or attributes."""
     modes = {listed.mode for listed in predictions.candidates.values()}
     if "objects" in modes:
         return "object_top1"
     return "attribute_top1" if "attributes" in modes else "composition_top1"
+
+
+def chance(figures: dict[str, Any], kind: str) -> float | None:
+    """Accuracy of a random choice, 0..1, of ``kind`` (composition, attribute, object) in a split's
+    ``figures``.
+
+    None where the candidates cannot give that accuracy.
+    """
+    if f"{kind}_top1" not in figures:
+        return None
+    return figures["chance"] if kind == "composition" else figures[f"{kind}_chance"]
+
+
+def unlike_tasks(figures: dict[str, Any]) -> str:
+    """A sentence for results whose ID and OoD images are named among unlike numbers of
+    candidates, else ''.
+    """
+    a, b = (figures["splits"][split]["n_candidates"] for split in ("id", "ood"))
+    return (
+        ("")
+        if a == b
+        else (
+            f"ID has {a:,} candidates and OoD {b:,}: the gap is between tasks "
+            "of unlike difficulty."
+        )
+    )

@@ -10,13 +10,13 @@ import pytest
 
 import aobench.cli as cli
 from aobench.errors import UserError
-from aobench.results.results_json import (
+from aobench.results.comparability import (
     chosen_settings,
     comparable_settings,
     model_family,
-    read_results_json,
     unlike_settings,
 )
+from aobench.results.results_json import read_results_json
 
 CARDS = Path(__file__).parents[2] / "model_cards"
 

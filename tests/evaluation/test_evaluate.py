@@ -93,8 +93,8 @@ def test_a_folders_results_are_in_a_folder_of_its_name_and_a_limit_shows(
 ):
     from aobench.models.registry import BUNDLED
     from aobench.publish.card import section
-    from aobench.publish.known_data import read_result
     from aobench.publish.leaderboard import build
+    from aobench.results.verified import read_result
 
     for place in ("tinyclip", "sub/tinyclip"):
         shutil.copytree(BUNDLED, tmp_path / place)
@@ -320,8 +320,8 @@ def test_options_that_change_numbers_are_in_the_result_and_a_replacement_is_said
 ):
     from aobench.publish.card import section
     from aobench.publish.hub_entries import notes
-    from aobench.publish.known_data import read_result
-    from aobench.results.results_json import unlike_settings
+    from aobench.results.comparability import unlike_settings
+    from aobench.results.verified import read_result
 
     assert _evaluated("mini", published, templates, tmp_path) == 0
     plain = read_result(tmp_path / "mini")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from aobench.errors import UserError
-from aobench.publish.known_data import KNOWN, check, read_result
+from aobench.publish.known_data import KNOWN, check
 from aobench.publish.submit import submission
+from aobench.results.verified import read_result
 
 FOLDER = Path(__file__).parents[2] / "model_cards" / "mini"
 

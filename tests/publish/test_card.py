@@ -11,7 +11,7 @@ from PIL import Image
 
 import aobench.cli as cli
 from aobench.publish.card import BEGIN, END, section
-from aobench.publish.known_data import read_result
+from aobench.results.verified import read_result
 
 DATASET = "org/imagenet-ao"
 MODEL_CARDS = Path(__file__).parents[2] / "model_cards"

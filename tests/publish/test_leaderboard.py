@@ -12,8 +12,8 @@ from browser import Page
 
 import aobench.cli as cli
 from aobench.mini.render import ATTRIBUTES
-from aobench.publish.known_data import read_result
 from aobench.publish.leaderboard import build, groups
+from aobench.results.verified import read_result
 
 sys.path.append(str(Path(__file__).parents[1] / "evaluation"))
 from tiny_models import save

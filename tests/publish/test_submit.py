@@ -15,8 +15,8 @@ from huggingface_hub import parse_eval_result_entries
 from loopback_hub import TOKEN
 
 from aobench.errors import UserError
-from aobench.publish.known_data import read_result
 from aobench.publish.submit import submission
+from aobench.results.verified import read_result
 
 ROOT = Path(__file__).parents[2]
 DATASET, MODEL = "org/imagenet-ao", "someone/their-clip"
