@@ -105,9 +105,11 @@ def _parser() -> argparse.ArgumentParser:
     e.add_argument("--data-dir", help="folder or zip of the published archive")
     e.add_argument("--dataset", help="a prepared folder or Hub dataset id instead")
     e.add_argument(
-        "--candidates",
-        default="closed",
-        choices=("closed", "open", "objects", "attributes"),
+        "--tasks",
+        nargs="+",
+        metavar="TASK",
+        help="what is asked: composition, composition-own, composition-open, object, attribute, "
+        "choice (default: all but composition-open, as the model can answer)",
     )
     e.add_argument(
         "--templates",
@@ -174,12 +176,12 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     s = verbs.add_parser(
-        "score", help="recompute every figure from predictions.parquet, without a model"
+        "score", help="recompute every score from predictions.parquet, without a model"
     )
     s.add_argument(
         "tables", nargs="+", help="predictions.parquet files, or folders that hold one"
     )
-    s.add_argument("--json", action="store_true", help="print all figures as JSON")
+    s.add_argument("--json", action="store_true", help="print all scores as JSON")
 
     p = verbs.add_parser(
         "prepare", help="write the dataset in the Hub's form: Parquet and a card"
@@ -258,8 +260,10 @@ def _evaluate(args: argparse.Namespace) -> None:
         )
     from aobench.hub import hub_in_one_line
     from aobench.results.paths import check_folders, result_names
+    from aobench.results.tasks import DEFAULT_TASKS, choose_tasks
     from aobench.vocabulary.templates import OPENAI_80, read_templates
 
+    choose_tasks(args.tasks or DEFAULT_TASKS)
     templates = read_templates(args.templates) if args.templates else OPENAI_80
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     from aobench.models.registry import resolve
@@ -289,7 +293,7 @@ def _evaluate(args: argparse.Namespace) -> None:
         )
     settings = Settings(
         args.embeddings or args.out / "embeddings",
-        args.candidates,
+        choose_tasks(args.tasks or DEFAULT_TASKS),
         templates,
         args.batch_size,
         args.workers,
@@ -349,19 +353,19 @@ def _evaluate_one(
     predictions, seconds = run(model, splits, settings, accelerator, facts)
     if not accelerator.is_main_process:
         return None
-    figures = all_scores(predictions)
+    scores = all_scores(predictions)
     folder.mkdir(parents=True, exist_ok=True)
     table = write(predictions, folder / "predictions.parquet")
     content = result_content(
         predictions,
-        figures,
+        scores,
         {"load": load, **seconds},
         accelerator.num_processes,
         table,
     )
     say_what_is_replaced(folder, content)
     write_results(content, folder / "results.json")
-    return found.name, predictions, figures
+    return found.name, predictions, scores
 
 
 def _score(args: argparse.Namespace) -> None:
@@ -385,8 +389,7 @@ def _score(args: argparse.Namespace) -> None:
         )
     if args.json:
         by_path = {
-            path: figures
-            for path, (_, _, figures) in zip(args.tables, rows, strict=True)
+            path: scores for path, (_, _, scores) in zip(args.tables, rows, strict=True)
         }
         print(json.dumps(by_path, indent=2, sort_keys=True, allow_nan=False))
     else:

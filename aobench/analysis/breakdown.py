@@ -227,7 +227,7 @@ def from_table(predictions: Predictions, split: str, kind: str) -> Cells:
     """Right answers and images by attribute and object. Raises UserError where images have no
     attribute.
     """
-    from aobench.results.hits import right_answers
+    from aobench.results.hits import right_answers, task_of_kind
 
     _, right, _ = right_answers(predictions, split, kind)
     rows = predictions.split(split)
@@ -236,7 +236,7 @@ def from_table(predictions: Predictions, split: str, kind: str) -> Cells:
         raise UserError(
             f"images of {split} have no attribute or object; there is nothing to break down"
         )
-    listed = predictions.candidates[split]
+    listed = predictions.lists[task_of_kind(predictions, split, kind)][split]
     named = [part_names(listed, part) for part in ("attribute", "object")]
     ids = (np.unique(a), np.unique(o))
     shape = (len(ids[0]), len(ids[1]))

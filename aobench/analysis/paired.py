@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from aobench.errors import UserError
-from aobench.results.hits import right_answers
+from aobench.results.hits import right_answers, tasks_of_kind
 from aobench.results.predictions import Predictions
 
 
@@ -91,24 +91,44 @@ def compare_tables(
     second: Predictions,
     split: str = "ood",
     kind: str = "composition",
+    task: str | None = None,
 ) -> Paired:
     """Compare two tables of the runner on one split. Raises UserError unless they hold the same
     images.
 
-    The candidate lists must agree, too, unless only objects are compared.
+    The candidate lists must agree, too, unless only objects are compared. ``task``: among whose
+    candidates; None for the first that asks both the same.
     """
-    ids, one, group = right_answers(first, split, kind)
-    others, two, _ = right_answers(second, split, kind)
+    tasks = (task, task) if task else shared_tasks(first, second, split, kind)
+    ids, one, group = right_answers(first, split, kind, tasks[0])
+    others, two, _ = right_answers(second, split, kind, tasks[1])
     if sorted(ids) != sorted(others):
         raise UserError(
             f"the tables do not hold the same images of {split}: {len(set(ids) ^ set(others))} are "
             "in one only"
         )
-    lists = {p.candidates[split].hash for p in (first, second)}
+    lists = {
+        p.lists[t][split].hash for p, t in zip((first, second), tasks, strict=True)
+    }
     if len(lists) > 1 and kind != "object":
         raise UserError(
-            "the models chose among different candidates; run both with the same --candidates, or "
+            "the models chose among different candidates; run both with the same --tasks, or "
             "compare by object"
         )
     order = {sample: place for place, sample in enumerate(others)}
     return compare(one, two[[order[sample] for sample in ids]], group)
+
+
+def shared_tasks(
+    first: Predictions, second: Predictions, split: str, kind: str
+) -> tuple[str, str]:
+    """The task of each table in which ``kind`` is compared: the first that asks both the same, or
+    else the first of each.
+    """
+    tasks = tasks_of_kind(first, split, kind), tasks_of_kind(second, split, kind)
+    for task in tasks[0]:
+        if task in tasks[1] and (
+            first.lists[task][split].hash == second.lists[task][split].hash
+        ):
+            return task, task
+    return tasks[0][0], tasks[1][0]

@@ -66,8 +66,8 @@ def values(result: Result, baseline: Sequence[Result] = ()) -> dict[str, float]:
     ood = result.splits.get("ood", {})
     single = ("composition_top1", "attribute_top1", "object_top1")
     found: dict[str, float] = {task: 100 * ood[task] for task in single if task in ood}
-    if "harmonic_mean" in result.content["figures"]:
-        found["harmonic_mean"] = 100 * result.content["figures"]["harmonic_mean"]
+    if "harmonic_mean" in result.headline:
+        found["harmonic_mean"] = 100 * result.headline["harmonic_mean"]
     if baseline:
         found["effective_generalization"] = (
             100 * beyond(result, baseline)["effective_composition_top1"]
@@ -89,7 +89,7 @@ def beyond(result: Result, baseline: Sequence[Result]) -> dict[str, Any]:
                 f"{one.folder} has no {key} on both id and ood: effective generalization needs them"
             ) from error
 
-    key = result.content["figures"].get("main", "object_top1")
+    key = result.headline.get("main", "object_top1")
     pairs = [pair(one, key) for one in baseline]
     rates = pair(result, key)
     # independent ones
@@ -109,14 +109,15 @@ def beyond(result: Result, baseline: Sequence[Result]) -> dict[str, Any]:
 
 def notes(result: Result) -> str:
     """Prompts, candidates, dtype and options in a line: rows that differ in these don't compare."""
-    listed, prompts = result.content["candidates"]["ood"], result.content["templates"]
+    listed = result.content["tasks"][result.task]["candidates"]["ood"]
+    prompts = result.content["templates"]
     texts = (
         f"{prompts['n']} prompts ({prompts['hash']})"
         if prompts
         else "supervised classifier, objects only"
     )
     model = result.content["model"]
-    candidates = f"{listed['n']} {listed['mode']} candidates ({listed['hash']})"
+    candidates = f"{result.task} of {listed['n']} candidates ({listed['hash']})"
     chosen = chosen_settings(result.content)
     parts = [texts, candidates, model["dtype"], *([chosen] if chosen else [])]
     return "; ".join([*parts, f"imagenet-ao {result.content['code']}"])

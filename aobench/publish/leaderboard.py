@@ -76,7 +76,7 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
         split: {kind: _figure(f, kind) for kind in KINDS}
         for split, f in result.splits.items()
     }
-    main = content["figures"].get(
+    main = result.headline.get(
         "main",
         "object_top1"
         if not result.predictions.names_attributes
@@ -89,8 +89,9 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
         "training": facts.get("training", "not stated"),
         "figures": figures,
         "main": main.split("_")[0],
-        "harmonic": _harmonic(content["figures"]),
+        "harmonic": _harmonic(result.headline),
         "content": content,
+        "task": result.task,
         "trial": trial(content),
         "n": {split: f["n"] for split, f in result.splits.items()},
         "chance": {split: _chances(f) for split, f in result.splits.items()},
@@ -98,7 +99,7 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
             s: 100 * (chance(f, main.split("_")[0]) or 0)
             for s, f in result.splits.items()
         },
-        "unlike": unlike_tasks(content["figures"]) if len(result.splits) > 1 else "",
+        "unlike": unlike_tasks(result.headline),
     }
 
 
@@ -131,7 +132,8 @@ def groups(
             )
         )
         content = rows[0]["content"]
-        prompts, listed = content["templates"], content["candidates"].items()
+        prompts, task = content["templates"], rows[0]["task"]
+        listed = content["tasks"][task]["candidates"].items()
         said = (
             f"{prompts['n']} prompt{'s' * (prompts['n'] > 1)} ({prompts['hash']})"
             if prompts
@@ -150,7 +152,7 @@ def groups(
                 "unlike": rows[0]["unlike"],
                 "prompts": said,
                 "candidates": ", ".join(
-                    f"{s}: {c['n']:,} {c['mode']} ({c['hash']})" for s, c in listed
+                    f"{s}: {c['n']:,} {task} ({c['hash']})" for s, c in listed
                 ),
                 "fingerprints": ", ".join(
                     f"{s}: {d['fingerprint']}"

@@ -1,8 +1,8 @@
 """The one reader of results.json, which checks its shape.
 
 A file that someone edited, merged or wrote with another program is refused in one line: numbers
-that are no numbers, percent in place of fractions, NaN, figures without their images. Whether the
-figures are those of the table beside it is for `aobench.results.verified` to tell.
+that are no numbers, percent in place of fractions, NaN, scores without their images. Whether the
+scores are those of the table beside it is for `aobench.results.verified` to tell.
 """
 
 from __future__ import annotations
@@ -14,34 +14,91 @@ from typing import Any
 
 from aobench.errors import UserError
 from aobench.files import read_json
+from aobench.results.schema import RESULT_FORMAT
+from aobench.results.tasks import MODE_TASKS, find_task
 
-#: Figures of a split that count something.
+#: Scores of a split that count something.
 COUNTS = ("n", "n_classes", "n_candidates", "n_unreadable")
 
 
 def read_results_json(path: str | Path) -> dict[str, Any]:
-    """The content of a results.json, found to be of the right shape.
+    """The content of a results.json, found to be of the right shape; one of format 1 as format 2.
 
-    It has at least ``model`` (``id`` and ``kind``), ``dataset`` and ``figures`` by split, with
-    accuracies that are fractions from 0 to 1. Raises UserError, which names the file and the place.
+    It has at least ``model`` (``id`` and ``kind``), ``dataset`` and ``scores`` by task and split,
+    with accuracies that are fractions from 0 to 1. ``format`` stays that of the file. Raises
+    UserError, which names the file and the place.
     """
     content = read_json(path, "the result")
-    _check_facts(content, path)
-    splits = _dict(content["figures"].get("splits"), path, "figures.splits")
+    number = content.get("format", 1)
+    if number not in (1, RESULT_FORMAT) or isinstance(number, bool):
+        raise UserError(
+            f"the result {path} is of format {_short(number)}, and this version reads 1 and "
+            f"{RESULT_FORMAT}; take the version that wrote it, or evaluate the model anew"
+        )
+    earlier = number == 1
+    _check_facts(content, path, earlier)
+    if earlier:
+        content = _from_format_1(content, path)
+    scores = content["scores"]
+    if not scores:
+        raise UserError(
+            f"the result {path} has no scores of any task; evaluate the model anew"
+        )
+    for task, its in scores.items():
+        where = "figures" if earlier else f"scores.{task}"
+        _check_task(
+            _dict(its, path, where), path, where, "figures" if earlier else "scores"
+        )
+    return content
+
+
+def _from_format_1(content: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    """The same content with the one task that its mode was."""
+    figures = content["figures"]
+    splits = _dict(figures.get("splits"), path, "figures.splits")
+    listed = content.get("candidates", {})
+    modes = {
+        facts.get("mode")
+        for facts in listed.values()
+        if isinstance(facts.get("mode"), str)
+    }
+    mode = modes.pop() if len(modes) == 1 else "closed"
+    if modes or mode not in MODE_TASKS:
+        raise _refuse(path, "candidates", "has an unknown mode, or several")
+    task = find_task(MODE_TASKS[mode])
+    scores = {
+        name: {k: v for k, v in mine.items() if k != "candidates"}
+        if isinstance(mine, dict)
+        else mine
+        for name, mine in splits.items()
+    }
+    candidates = {
+        name: {key: facts.get(key) for key in ("n", "hash")}
+        for name, facts in listed.items()
+    }
+    rest = {k: v for k, v in content.items() if k not in ("figures", "candidates")}
+    told = {"kind": task.kind, "scope": task.scope, "candidates": candidates}
+    return {
+        **rest,
+        "format": 1,
+        "tasks": {task.name: told},
+        "scores": {task.name: {**figures, "splits": scores}},
+    }
+
+
+def _check_task(
+    scores: dict[str, Any], path: str | Path, where: str, word: str
+) -> None:
+    splits = _dict(scores.get("splits"), path, f"{where}.splits")
     if not splits:
         raise UserError(
-            f"the result {path} has no figures of any split; evaluate the model anew"
+            f"the result {path} has no {word} of any split; evaluate the model anew"
         )
-    for name, figures in splits.items():
-        where = f"figures.splits.{name}"
-        _check_figures(_dict(figures, path, where), path, where)
-    pair = {
-        key: value
-        for key, value in content["figures"].items()
-        if key not in ("splits", "main")
-    }
-    _check_figures(pair, path, "figures", images=False)
-    return content
+    for name, mine in splits.items():
+        place = f"{where}.splits.{name}"
+        _check_scores(_dict(mine, path, place), path, place)
+    pair = {k: v for k, v in scores.items() if k not in ("splits", "main")}
+    _check_scores(pair, path, where, images=False)
 
 
 def _refuse(path: str | Path, where: str, fault: str) -> UserError:
@@ -63,9 +120,9 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def _check_facts(content: dict[str, Any], path: str | Path) -> None:
+def _check_facts(content: dict[str, Any], path: str | Path, earlier: bool) -> None:
     """The model and the dataset, and what else later steps read by name."""
-    for key in ("model", "dataset", "figures"):
+    for key in ("model", "dataset", "figures" if earlier else "scores"):
         _dict(content.get(key), path, key)
     for key in ("id", "kind"):
         if (
@@ -90,8 +147,16 @@ def _check_facts(content: dict[str, Any], path: str | Path) -> None:
             _count(facts["n"], path, f"{where}.n")
     if content.get("templates") is not None:
         _dict(content["templates"], path, "templates")
-    for name, facts in _dict(content.get("candidates", {}), path, "candidates").items():
+    listed = content.get("candidates", {}) if earlier else {}
+    for name, facts in _dict(listed, path, "candidates").items():
         _dict(facts, path, f"candidates.{name}")
+    for name, facts in _dict(content.get("tasks", {}), path, "tasks").items():
+        where = f"tasks.{name}"
+        its = _dict(
+            _dict(facts, path, where).get("candidates"), path, f"{where}.candidates"
+        )
+        for split, told in its.items():
+            _dict(told, path, f"{where}.candidates.{split}")
     _dict(content.get("settings", {}), path, "settings")
 
 
@@ -102,15 +167,13 @@ def _count(value: Any, path: str | Path, where: str, least: int = 0) -> None:
         )
 
 
-def _check_figures(
-    figures: Mapping[str, Any], path: str | Path, where: str, images: bool = True
+def _check_scores(
+    scores: Mapping[str, Any], path: str | Path, where: str, images: bool = True
 ) -> None:
     if images:
-        _count(figures.get("n"), path, f"{where}.n", 1)
-    for key, value in figures.items():
+        _count(scores.get("n"), path, f"{where}.n", 1)
+    for key, value in scores.items():
         place = f"{where}.{key}"
-        if key == "candidates" and isinstance(value, str):
-            continue
         if (
             key in COUNTS
             or (key.endswith("_n") and not key.endswith("_effective_n"))
