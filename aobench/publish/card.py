@@ -110,6 +110,7 @@ def section(result: Result, baseline: Sequence[Result] = ()) -> str:
     text = template.render(
         r=result.content,
         scores=result.headline,
+        task=result.task,
         rows=_rows(result),
         extremes=extremes,
         figure=FIGURE,

@@ -118,9 +118,9 @@ def _one_run(result: Result) -> None:
         result.content["scores"],
     )
     if not _same(again, told):
-        older = _names(again) - _names(told)
+        older = _paths(again) - _paths(told)
         if older:
-            lacks = f"results.json lacks scores of this version, such as {min(older)}"
+            lacks = f"results.json lacks scores of this version, such as {'.'.join(min(older))}"
             raise UserError(
                 f"{result.folder}: {lacks}; evaluate the model anew (its embeddings "
                 "are used again)"
@@ -130,11 +130,11 @@ def _one_run(result: Result) -> None:
         )
 
 
-def _names(scores: Any) -> set[str]:
-    """All keys at any depth."""
+def _paths(scores: Any, above: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    """All keys at any depth, each with those above it."""
     if not isinstance(scores, dict):
-        return set()
-    return set(scores).union(*(_names(value) for value in scores.values()))
+        return {above}
+    return set().union(*(_paths(value, (*above, key)) for key, value in scores.items()))
 
 
 def _same(a: Any, b: Any) -> bool:
