@@ -23,6 +23,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
+import importlib.util
 import io
 import json
 import lzma
@@ -31,6 +32,7 @@ import re
 import shutil
 import stat
 import struct
+import sys
 import tempfile
 import unicodedata
 import warnings
@@ -71,6 +73,7 @@ LITTER = (".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini")  # of file man
 MAX_PIXELS = 178_956_970  #: Pillow's own bound against decompression bombs
 MAX_BYTES = 1 << 28  #: of one image file
 MAX_SHARDS = 64
+FACTS = "fingerprints.json"  #: what `prepare` tells of a folder that it wrote
 
 
 class DatasetError(ValueError):
@@ -396,6 +399,8 @@ def _regular(path: str) -> str:
         raise DatasetError(
             f"{_shown(path)} is not a regular file: give a file or a folder"
         )
+    if not os.access(path, os.R_OK):
+        raise DatasetError(f"{_shown(path)} can't be read: permission denied")
     return path
 
 
@@ -996,6 +1001,9 @@ def _parquet_counts(path: str) -> list[dict[str, Any]]:
 
     try:
         table = read_table(path, page_checksum_verification=True)
+        table.validate(
+            full=True
+        )  # else a damaged text fails later, as a UnicodeDecodeError
         about = json.loads(
             (table.schema.metadata or {}).get(b"imagenet_ao_audit", b"{}")
         )
@@ -1534,6 +1542,10 @@ def prepare(
         raise DatasetError(
             f"{_shown(out)} can't be made a folder: name another"
         ) from None
+    (
+        _known_facts(out),
+        _known_card(out),
+    )  # refuses what is damaged before anything is made
     _remove_leftovers(out)
     with (
         tempfile.TemporaryDirectory(dir=out, prefix=SCRATCH) as scratch,
@@ -1649,14 +1661,15 @@ def mark_files(folder: str | os.PathLike[str], split: str, mark: str) -> str:
     return f"{split}-{mark}-*.parquet"
 
 
-#: Tasks of the benchmark, one a figure, in percent; mini's have the prefix ``mini_``.
-TASKS = (
-    "composition_top1",
-    "attribute_top1",
-    "object_top1",
-    "harmonic_mean",
-    "effective_generalization",
-)
+#: Tasks of the benchmark, one a score, and what each says; all are percent, more is better. mini's
+#: have the prefix ``mini_``.
+TASKS = {
+    "composition_top1": "novel compositions named right",
+    "attribute_top1": "attribute of a novel composition named right",
+    "object_top1": "object of a novel composition named right",
+    "harmonic_mean": "harmonic mean of ID and OoD accuracy",
+    "effective_generalization": "OoD accuracy beyond what a baseline's line expects, in points",
+}
 EVAL_HEAD = """\
 name: ImageNet-AO
 description: >-
@@ -1666,6 +1679,11 @@ description: >-
   Tasks that begin with mini_ are on drawn pictures and are not the published benchmark.
 tasks:
 """
+
+
+def task_id(task: str, config: str) -> str:
+    """The benchmark's id of one of TASKS on a config."""
+    return f"mini_{task}" if config == "mini" else task
 
 
 def _facts(split: datasets.Dataset) -> dict[str, Any]:
@@ -1678,13 +1696,80 @@ def _facts(split: datasets.Dataset) -> dict[str, Any]:
     )
 
 
+#: The most bytes of a file beside the Parquet files.
+MOST_OF_TEXT = 1 << 26
+
+
+def _kept_text(path: str) -> str | None:
+    """The text of a file that an earlier `prepare` left; None where there is none. DatasetError."""
+    if not os.path.lexists(path):
+        return None
+    mend = "mend it, or delete it and prepare each config anew"
+    try:
+        if os.stat(_regular(path)).st_size > MOST_OF_TEXT:
+            raise DatasetError(f"{_shown(path)} is larger than it can be: {mend}")
+        with open(path, encoding="utf-8-sig", newline="") as stream:
+            return stream.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(
+            f"{_shown(path)} can't be read as UTF-8 ({error}): {mend}"
+        ) from None
+
+
+def _known_facts(out: str) -> dict[str, dict[str, Any]]:
+    """What ``out``/fingerprints.json says of the configs that are there; {} where there is none."""
+    path = f"{out}/{FACTS}"
+    text = _kept_text(path)
+    if text is None:
+        return {}
+    try:
+        table = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        why = f"is no JSON ({error})"
+    else:
+        if isinstance(table, dict) and all(isinstance(v, dict) for v in table.values()):
+            return table
+        why = "holds no table of configs"
+    raise DatasetError(
+        f"{_shown(path)} {why}: mend it, or delete it and prepare each config anew"
+    )
+
+
+def _known_card(out: str) -> Any:
+    """``out``/README.md with its YAML head; None where there is none. DatasetError for a head that
+    can't be read, or has none of the shape of a dataset's.
+    """
+    import yaml
+    from datasets.info import DatasetInfosDict
+    from datasets.utils.metadata import MetadataConfigs
+    from huggingface_hub import DatasetCard
+
+    path = f"{out}/README.md"
+    text = _kept_text(path)
+    if text is None:
+        return None
+    try:
+        card = DatasetCard(text)
+        MetadataConfigs.from_dataset_card_data(card.data)
+        DatasetInfosDict.from_dataset_card_data(card.data)
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        LookupError,
+        yaml.YAMLError,
+    ) as error:
+        why = " ".join(str(error).split())
+        raise DatasetError(
+            f"{_shown(path)}: its head can't be read ({why}): mend it, or delete it and prepare "
+            "each config anew"
+        ) from None
+    return card
+
+
 def _write_facts(out: str, config: str, facts: dict[str, dict[str, Any]]) -> None:
     """Add ``config`` to fingerprints.json, and write eval.yaml for the configs that are there."""
-    path = f"{out}/fingerprints.json"
-    table: dict[str, Any] = {}
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as stream:
-            table = json.load(stream)
+    path, table = f"{out}/{FACTS}", _known_facts(out)
     digests = (
         {} if config == "mini" else {"sha256": "file"}
     )  # what the column sha256 is of
@@ -1692,7 +1777,7 @@ def _write_facts(out: str, config: str, facts: dict[str, dict[str, Any]]) -> Non
     with open(path, "w", encoding="utf-8") as stream:
         stream.write(json.dumps(table, indent=2, sort_keys=True) + "\n")
     lines = [
-        f"- id: {'mini_' if name == 'mini' else ''}{task}\n  config: {name}\n  split: ood\n"
+        f"- id: {task_id(task, name)}\n  config: {name}\n  split: ood\n"
         for name in sorted(table, reverse=True)
         if name != "folder"  # somebody's own pictures are no benchmark of the Hub's
         for task in TASKS
@@ -1715,11 +1800,8 @@ def _write_card(
     from datasets.utils.metadata import MetadataConfigs
     from huggingface_hub import DatasetCard
 
-    path = f"{out}/README.md"
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as stream:
-            card = DatasetCard(stream.read())
-    else:
+    card = _known_card(out)
+    if card is None:
         head = (
             "license: unknown\npretty_name: ImageNet-AO\ntask_categories:\n- "
             "zero-shot-image-classification"
@@ -1735,7 +1817,7 @@ def _write_card(
     }
     MetadataConfigs({config: entry}).to_dataset_card_data(card.data)
     DatasetInfosDict({config: info}).to_dataset_card_data(card.data)
-    card.save(path)
+    card.save(f"{out}/README.md")
 
 
 # --- the name
@@ -1743,9 +1825,17 @@ def _write_card(
 
 
 def register() -> None:
-    """Make ``load_dataset("imagenet_ao")`` find this module, unless a local folder has that
-    name. May be repeated.
+    """Make ``load_dataset("imagenet_ao")`` find this module, and
+    ``evaluate.load("compositional_ood")`` the metric where it is installed beside it.
+
+    Libraries may be imported before or after. A folder named ``imagenet_ao`` comes first where
+    `prepare` wrote it; any other folder is meant by ``./imagenet_ao``. May be repeated.
     """
+    _register_dataset()
+    _register_metric()
+
+
+def _register_dataset() -> None:
     with open(__file__, "rb") as stream:
         code = hashlib.sha256(stream.read()).hexdigest()[:16]
     modules = [
@@ -1759,7 +1849,7 @@ def register() -> None:
         def factory(
             path: str, *args: Any, _original: Any = original, **kwargs: Any
         ) -> Any:
-            if path == "imagenet_ao" and not os.path.isdir(path):
+            if path == "imagenet_ao" and not _is_prepared(path):
                 return modules[0].DatasetModule(
                     "imagenet_ao", code, {"dataset_name": "imagenet_ao"}
                 )
@@ -1767,6 +1857,55 @@ def register() -> None:
 
         factory.knows_imagenet_ao = True  # type: ignore[attr-defined]
         module.dataset_module_factory = factory  # type: ignore[attr-defined]
+
+
+def _is_prepared(folder: str) -> bool:
+    """Whether `prepare` wrote it; a line on a folder that has the name and is passed over."""
+    if os.path.exists(f"{folder}/{FACTS}"):
+        return True
+    if os.path.isdir(folder):
+        logger.warning(
+            f"there is a folder {folder!r} here, and the dataset of that name is loaded; for the "
+            f"folder write './{folder}'"
+        )
+    return False
+
+
+def _register_metric() -> None:
+    """Now where `evaluate` is there already, which takes seconds to import; else once it is."""
+    if "evaluate.loading" in sys.modules:
+        _tell_evaluate()
+    elif not any(type(finder).__name__ == "_Awaited" for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Awaited())
+
+
+class _Awaited:
+    """A finder of modules that waits for ``evaluate.loading``, and then tells it of the metric."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """None but for that module, which is imported as ever."""
+        if name != "evaluate.loading":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def then_tell(module: Any) -> None:
+            execute(module)
+            _tell_evaluate()
+
+        spec.loader.exec_module = then_tell  # type: ignore[method-assign]
+        return spec
+
+
+def _tell_evaluate() -> None:
+    """Let the metric's package tell `evaluate` of its name. This file alone comes without it."""
+    if importlib.util.find_spec("compositional_ood") is not None:
+        metric = importlib.import_module("compositional_ood")
+        # a folder of that name has none
+        getattr(metric, "register", lambda: None)()
 
 
 if __name__ == "imagenet_ao":  # not as a loading script, whose module has another name

@@ -25,7 +25,8 @@ setup(
         "imagenet_ao_cards": "model_cards",
     },
     package_data={
-        "aobench.audit": ["*.csv", "*.md"],
+        "aobench": ["py.typed"],
+        "aobench.vocabulary": ["*.csv", "*.txt", "*.md"],
         "aobench.annotation": ["page.*", "schema.sql"],
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
         "aobench.analysis": ["published/*"],
@@ -47,6 +48,7 @@ setup(
         "scipy>=1.13",
         "pyarrow>=24",
         "tqdm>=4.66",
+        "pandas>=2.2",
         "safetensors>=0.5",
         "psutil>=6",
         "jinja2>=3.1",
@@ -64,6 +66,7 @@ setup(
         "distinct": ["faiss-cpu>=1.11", "ImageHash>=4.3"],
         "annotate": ["gradio>=6,<7", "krippendorff>=0.8"],
         "ray": ["ray[data]>=2.40"],
+        "completion": ["shtab>=1.13"],
         "bench": ["duckdb>=1.1", "pyahocorasick>=2.1"],
         "dev": [
             "plotly>=6",
@@ -74,6 +77,7 @@ setup(
             "gradio>=6,<7",
             "ray[data]>=2.40",
             "websocket-client>=1.8",
+            "shtab>=1.13",
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.14",

@@ -1,5 +1,5 @@
-"""The one reader of CSV and TSV tables of the project: RFC 4180 to the letter, or one line that
-says where it is not.
+"""The one reader and writer of CSV and TSV tables of the project: RFC 4180 to the letter, or one
+line that says where it is not.
 
 A row with too many or too few fields, a quote that never ends, a column that is named twice: each
 is refused with its line, since guessing moves values into other columns in silence. A byte-order
@@ -9,13 +9,16 @@ in ``audit/readers.py`` under the same rules.
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import read_text
+from aobench.files import read_text, write_in_one_move
 
 
 def read_csv_rows(
@@ -164,3 +167,24 @@ def finite_number(text: str, where: str) -> float:
             f"{where} is {text!r}, not a number; write it with a point and no separators"
         )
     return value
+
+
+def write_csv_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write ``rows``, all of the first one's columns, with floats of six digits; returns ``path``.
+
+    Raises:
+        UserError: where the file cannot be written.
+    """
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    for row in rows:
+        table.writerow(
+            {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_in_one_move(path, text.getvalue().encode())
+    except OSError as error:
+        raise UserError(f"{path} could not be written: {error}") from error
+    return path

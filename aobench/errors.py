@@ -12,8 +12,13 @@ class UserError(Exception):
     """
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], nearness: float = 0.6) -> str:
     """`` (did you mean 'x'?)`` with the likeliest of the known names, or nothing.
+
+    Args:
+        name: what was typed.
+        known: the names that there are.
+        nearness: how much of the letters must agree, from 0 to 1.
 
     Example:
         >>> did_you_mean("compositoin", ["composition", "object"])
@@ -21,5 +26,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     import difflib
 
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=nearness)
+    return f" (did you mean {close[0]!r}?)" if close and close[0] != name else ""

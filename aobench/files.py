@@ -12,9 +12,12 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
+import time
+import unicodedata
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,9 @@ from aobench.errors import UserError
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+#: How the name of a file ends that is being written.
+SCRATCH_ENDING = ".part"
 
 
 @contextlib.contextmanager
@@ -40,18 +46,61 @@ def disk_full_is_one_line(path: Path) -> Iterator[None]:
         ) from error
 
 
-def write_in_one_move(path: Path, content: bytes) -> None:
-    """``content`` at ``path``, whole or not at all, also when two processes write it at once."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    with disk_full_is_one_line(path):
+@contextlib.contextmanager
+def scratch_file(path: str | Path) -> Iterator[Path]:
+    """A file beside ``path`` to write to; it takes the place of ``path`` when the block ends.
+
+    Whoever reads ``path`` meanwhile sees the file of before, or the whole new one, also when two
+    processes write it at once. Where the block raises, nothing is left.
+
+    Args:
+        path: where the file belongs; its folder exists.
+
+    Raises:
+        UserError: where the disk is full.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> table = Path(mkdtemp()) / "table.txt"
+        >>> with scratch_file(table) as scratch:
+        ...     _ = scratch.write_text("all of it")
+        >>> table.read_text(), [one.name for one in table.parent.iterdir()]
+        ('all of it', ['table.txt'])
+    """
+    target = Path(path)
+    scratch = target.with_name(f".{target.name}.{uuid.uuid4().hex}{SCRATCH_ENDING}")
+    with disk_full_is_one_line(target):
         try:
-            with part.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
+            yield scratch
+            with scratch.open("rb+") as stream:
                 os.fsync(stream.fileno())
-            part.replace(path)
+            scratch.replace(target)
         finally:
-            part.unlink(missing_ok=True)
+            scratch.unlink(missing_ok=True)
+
+
+def write_in_one_move(path: Path, content: bytes) -> None:
+    """``content`` at ``path``, whole or not at all, as by `scratch_file`."""
+    with scratch_file(path) as scratch:
+        scratch.write_bytes(content)
+
+
+def remove_scratch_files(
+    folder: Path, older_than: float = 0.0, below: bool = False
+) -> None:
+    """Remove what processes were writing to ``folder`` when they were killed.
+
+    Args:
+        folder: where `scratch_file` was used.
+        older_than: seconds; younger ones stay, since a process may be at work on them.
+        below: in its folders, too.
+    """
+    pattern = f".*{SCRATCH_ENDING}"
+    for path in folder.rglob(pattern) if below else folder.glob(pattern):
+        # another process may remove it, too; a folder, or what is not ours to remove, stays
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime >= older_than:
+                path.unlink()
 
 
 def regular_file(path: str | Path, what: str = "the file") -> Path:
@@ -119,6 +168,35 @@ def read_text(path: str | Path, what: str = "the file", most: int = 1 << 30) -> 
         as such.
     """
     return decode_text(read_file(path, what, most), f"{what} {path}")
+
+
+#: Unicode's categories of characters that no line of text holds: controls, and separators of
+#: lines.
+NO_TEXT = ("Cc", "Zl", "Zp")
+
+
+def read_lines(path: str | Path, what: str = "the file") -> list[tuple[int, str]]:
+    """Number, from 1, and text of each line of a list that people write; empty lines and those that
+    begin with ``#`` are passed over, and so are spaces around.
+
+    Raises:
+        UserError: as `read_text`; for a control character, with the line: the file is damaged, or
+            of another kind.
+    """
+    lines = []
+    # not splitlines, which takes control characters for ends of lines, too
+    for number, line in enumerate(re.split("\r\n|\n|\r", read_text(path, what)), 1):
+        text = line.strip(" \t")
+        if not text or text.startswith("#"):
+            continue
+        wrong = next((c for c in text if unicodedata.category(c) in NO_TEXT), "\t")
+        if wrong != "\t":
+            raise UserError(
+                f"{what} {path}, line {number:,} holds the control character "
+                f"U+{ord(wrong):04X}; is the file damaged? write text alone"
+            )
+        lines.append((number, text.strip()))
+    return lines
 
 
 def decode_text(data: bytes, where: str) -> str:
@@ -201,3 +279,50 @@ def sha256_of(content: bytes | Path | str | Sequence[bytes]) -> str:
     for part in content:
         whole.update(part)
     return whole.hexdigest()
+
+
+def parquet_errors() -> tuple[type[Exception], ...]:
+    """What pyarrow raises for a file that is not, or no longer, whole Parquet.
+
+    UnicodeDecodeError comes from a damaged name of a column, in whatever reads the footer; of a
+    table's texts, from ``Table.validate(full=True)`` as an ArrowException.
+    """
+    import pyarrow
+
+    return (pyarrow.ArrowException, OSError, UnicodeDecodeError)
+
+
+def absolute_path(path: str | Path) -> Path:
+    """``path`` from the root, with links followed as far as they lead.
+
+    Not ``Path.resolve``, which raises RuntimeError for a link that leads back to itself: whoever
+    opens the file says that in one line.
+
+    Raises:
+        UserError: for NUL in the name.
+    """
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:
+        shown = ascii(str(path))[1:-1]
+        raise UserError(f"{shown} holds NUL and is no path; mend it") from None
+
+
+def package_version(name: str) -> str | None:
+    """The version of an installed package; None where it is not installed.
+
+    Example:
+        >>> package_version("no-such-package") is None
+        True
+    """
+    from importlib import metadata
+
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def package_versions(names: Iterable[str]) -> dict[str, str | None]:
+    """`package_version` of each, in their order."""
+    return {name: package_version(name) for name in names}

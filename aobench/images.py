@@ -80,10 +80,10 @@ def read_upright(path: Path, formats: tuple[str, ...] | None = None) -> Image.Im
     Raises:
         BadImageError: where it can't be read.
     """
-    return upright(image_data({"path": str(path)}), formats)
+    return upright_image(image_data({"path": str(path)}), formats)
 
 
-def upright(data: bytes, formats: tuple[str, ...] | None = None) -> Image.Image:
+def upright_image(data: bytes, formats: tuple[str, ...] | None = None) -> Image.Image:
     """As `read_upright`, of a file's bytes."""
     import imagenet_ao
 

@@ -67,6 +67,62 @@ def start_processes(cpu: bool, hours: float = 2) -> Any:
     return accelerator
 
 
+@contextlib.contextmanager
+def process_group(cpu: bool) -> Iterator[Any]:
+    """`start_processes`, for a call from Python: what it set up is gone afterwards.
+
+    With several processes the group stays, for the next call and for the caller's own use. Raises
+    UserError where the caller already runs accelerate on another device.
+    """
+    from accelerate.state import AcceleratorState, PartialState
+
+    before = PartialState().device.type if PartialState._shared_state else None
+    if cpu and before not in (None, "cpu"):
+        raise UserError(
+            f"this process already uses the {before} by accelerate: leave cpu out, or start anew"
+        )
+    accelerator = start_processes(cpu)
+    try:
+        yield accelerator
+    finally:
+        if before is None and accelerator.num_processes == 1:
+            AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def value_of_main(accelerator: Any, find: Callable[[], T]) -> T:
+    """What ``find`` gives in the main process, in all of them.
+
+    Where it fails there it fails everywhere, so nobody waits: a UserError is one in all processes.
+    """
+    if accelerator.num_processes == 1:
+        return find()
+    from accelerate.utils import broadcast_object_list
+
+    failure: Exception | None = None
+    message: list[Any] = ["", None]
+    if accelerator.is_main_process:
+        try:
+            message = ["", find()]
+        except Exception as error:
+            failure = error
+            known = isinstance(error, UserError | OSError)
+            message = ["UserError" if known else "RuntimeError", str(error)]
+    kind, value = broadcast_object_list(message)
+    if failure is not None:
+        raise failure
+    if kind:
+        error_class = UserError if kind == "UserError" else RuntimeError
+        raise error_class(f"the main process stopped: {value}")
+    return value
+
+
+def work_main_first(accelerator: Any, work: Callable[[], T]) -> T:
+    """What ``work`` gives in each process; the main one goes first, as it may fill a cache."""
+    mine: list[T] = []
+    value_of_main(accelerator, lambda: mine.append(work()))
+    return mine[0] if accelerator.is_main_process else work()
+
+
 class Alone:
     """What the library asks of an accelerator, for work that one process does while the others
     wait.
@@ -156,11 +212,11 @@ def end_processes(accelerator: Any) -> None:
 
 
 def quiet_bars() -> None:
-    """No progress bars where nobody watches: standard error is no terminal.
+    """No progress bars where nobody watches: standard error is not a terminal nor a notebook's.
 
     Of diffusers only once it is imported; who imports it calls this again.
     """
-    if not sys.stderr.isatty():
+    if not (sys.stderr.isatty() or "ipykernel" in sys.modules):
         import datasets
         import transformers
 

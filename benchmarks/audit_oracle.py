@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "audit"))
 from audit_oracle import by_authors, by_words
 
 from aobench.audit.api import audit
-from aobench.audit.files import expand
+from aobench.audit.files import find_caption_files
 from aobench.audit.readers import read_chunks
 from aobench.audit.rules import VERSIONS
-from aobench.audit.vocabulary import published
+from aobench.audit.vocabulary import published_vocabulary
 
 
 def main() -> None:
@@ -34,14 +34,14 @@ def main() -> None:
     )
     parser.add_argument("--limit", type=int)
     limit = parser.parse_args().limit
-    paths = expand([os.environ["IMAGENET_AO_CAPTIONS"]]).paths
+    paths = find_caption_files([os.environ["IMAGENET_AO_CAPTIONS"]]).paths
     captions = [
         chunk.text(i)
         for path in paths
         for chunk in read_chunks(path)
         for i in range(len(chunk))
     ][:limit]
-    names = published()
+    names = published_vocabulary()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "captions.txt"
         path.write_text("".join(c + "\n" for c in captions), encoding="utf-8")

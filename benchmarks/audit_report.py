@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 
 from aobench.audit.api import audit
-from aobench.audit.output import Audit
 from aobench.audit.plots import nmi_bars
-from aobench.audit.statistics import disagreements, nmi, write_disagreements
+from aobench.audit.result import Audit
+from aobench.audit.statistics import matrix_nmi, rule_disagreements, write_disagreements
 
 
 def mini_captions(path: Path) -> Path:
@@ -73,7 +73,7 @@ def main() -> None:
         str(mini_captions(args.out / "mini.txt")), args.out / "mini", rules=rules[:2]
     )
     bars = {
-        f"{corpus},\n{rule}": nmi(found.matrix(rule))
+        f"{corpus},\n{rule}": matrix_nmi(found.matrix(rule))
         for corpus, found in (("real", real), ("mini train", mini))
         for rule in ("words", "adjacent")
     }
@@ -83,7 +83,7 @@ def main() -> None:
     nmi_bars(bars, args.out / "nmi.png")
     write_disagreements(real, args.out / "disagreements.csv")
     for rule, (title, pairs) in zip(
-        ("authors", "words"), disagreements(real).items(), strict=True
+        ("authors", "words"), rule_disagreements(real).items(), strict=True
     ):
         print(f"\n{title}: {len(pairs):,} compositions")
         table(real, rule, [(int(a), int(o)) for a, o in pairs])

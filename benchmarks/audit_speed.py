@@ -44,10 +44,10 @@ print(result.manifest["totals"]["rows"], result.manifest["seconds"], time.perf_c
 
 def captions() -> list[str]:
     """The captions of the folder that IMAGENET_AO_CAPTIONS names."""
-    from aobench.audit.files import expand
+    from aobench.audit.files import find_caption_files
     from aobench.audit.readers import read_chunks
 
-    paths = expand([os.environ["IMAGENET_AO_CAPTIONS"]]).paths
+    paths = find_caption_files([os.environ["IMAGENET_AO_CAPTIONS"]]).paths
     return [
         chunk.text(i)
         for path in paths
@@ -118,13 +118,14 @@ def others(args: argparse.Namespace) -> None:
     """
     from audit_others import by_ahocorasick, by_duckdb
 
-    from aobench.audit.counter import Chunk, Counter, Plan
-    from aobench.audit.vocabulary import published
+    from aobench.audit.chunks import CaptionChunk
+    from aobench.audit.counter import CaptionCounter, CountingPlan
+    from aobench.audit.vocabulary import published_vocabulary
 
-    texts, names = captions()[: args.limit], published()
-    plan = Plan(names)
-    counter = Counter(plan)
-    chunk = Chunk.of(texts)
+    texts, names = captions()[: args.limit], published_vocabulary()
+    plan = CountingPlan(names)
+    counter = CaptionCounter(plan)
+    chunk = CaptionChunk.of(texts)
     counter.count(chunk)  # compiled, and its memory touched
     counter.take()
     seconds, cpu, part = timed(lambda: (counter.count(chunk), counter.take())[1])
@@ -150,9 +151,9 @@ def loop(args: argparse.Namespace) -> None:
     """The authors' loop, pair by pair over all captions, with its early exit; on a sample of
     pairs.
     """
-    from aobench.audit.vocabulary import published
+    from aobench.audit.vocabulary import published_vocabulary
 
-    names, texts = published(), [c.lower() for c in captions()][: args.limit]
+    names, texts = published_vocabulary(), [c.lower() for c in captions()][: args.limit]
     every = [f"{a} {o}" for a in names.attributes for o in names.objects]
     pairs = random.Random(0).sample(every, args.pairs)
 

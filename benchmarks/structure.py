@@ -19,9 +19,9 @@ ORDERS = (
     (
         "vocabulary",
         "layouts",
+        "models",
         "audit",
         "mini",
-        "models",
         "results",
         "evaluation",
         "analysis",
@@ -45,13 +45,13 @@ ORDERS = (
 )
 CONCEPTS = {
     "effective generalization": r"^def effective\(|^def _?(rho|beyond)\(.*baseline",
-    "transforms T": r"^(TRANSFORMS|SCALES)\b",
+    "transforms T": r"^(TRANSFORMS|SCALES)\b.*\{",
     "which answer is right": r"^def _?hits\(|rank\"?\]? == 0|top\[0\] ==",
     "accuracy by part": r"^def (by_part|_by_part|_by_attribute|_parts|_split)\(",
     "reading results.json": r"def (_load_json|read_result)\(",
     "comparable": r"^(RESULT_KEYS|COMPARED)\b|^def (comparable|setting)\(",
     "tasks of the benchmark": r"^TASKS\b",
-    "NMI": r"^def \w*(nmi|mutual_information)\w*\(",
+    "NMI": r"^def _?(nmi|mutual_information|normalised_information)\(",
     "SHA-256 of a file": r"file_digest\(",
     "atomic write": r"\.part\"|\.replace\(path\)|os\.replace\(",
     "did you mean": r"get_close_matches\(",

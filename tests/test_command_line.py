@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import aobench.cli as cli
+from aobench import arguments
 from aobench.cli import main
 from aobench.errors import UserError
 from aobench.processes import Together
@@ -48,6 +49,66 @@ def test_the_module_and_the_script_are_the_command():
             cwd=ROOT,
         )
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+
+
+def test_every_verb_has_a_function_and_a_group():
+    shown = [name for names in arguments.GROUPS.values() for name in names]
+    verbs = arguments.verbs_of(cli.command_parser()).choices
+    assert sorted(shown) == sorted(verbs), "name a new verb in GROUPS"
+    for name, parser in verbs.items():
+        assert callable(parser.get_default("run")), (
+            f"{name} has no set_defaults(run=...)"
+        )
+
+
+def test_help_has_the_verbs_in_groups_and_those_of_no_group_too(monkeypatch):
+    text = cli.command_parser().format_help()
+    titles = [s for s in text.splitlines() if s.endswith(":") and s[0] != " "]
+    assert titles == [*(f"{title}:" for title in arguments.GROUPS), "options:"]
+    monkeypatch.delitem(arguments.GROUPS, "publish")
+    rest = cli.command_parser().format_help().split("\nmore:\n")[1]
+    assert rest.lstrip().startswith("card"), "a verb is lost"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_completes_verbs_options_and_files(capsys, shell):
+    pytest.importorskip("shtab", reason="shtab is absent")
+    with pytest.raises(SystemExit) as end:
+        main(["--print-completion", shell])
+    script = capsys.readouterr().out
+    assert end.value.code == 0
+    for word in ("disentangle", "candidates", "objects"):
+        assert word in script
+
+
+def test_bash_itself_completes(tmp_path):
+    pytest.importorskip("shtab", reason="shtab is absent")
+    (tmp_path / "some.parquet").touch()
+    script = (
+        f"source <({sys.executable} -m aobench --print-completion bash)\n"
+        'try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()\n'
+        "  _shtab_imagenet_ao; echo ${COMPREPLY[@]}; }\n"
+        "try imagenet-ao lead; try imagenet-ao score som\n"
+        "try imagenet-ao evaluate mini --candidates ob"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["leaderboard", "some.parquet", "objects"], (
+        done.stderr
+    )
+
+
+def test_without_the_library_of_completion_it_says_what_to_install(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    status, lines = said(capsys, "--print-completion", "bash")
+    assert (status, len(lines)) == (2, 1), lines
+    assert "pip install 'imagenet-ao[completion]'" in lines[0]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +156,7 @@ def test_a_bug_is_no_user_error(monkeypatch, tmp_path, verb, error):
         main(
             ["prepare", str(tmp_path / "x"), "--config", "mini"]
             if verb == "prepare"
-            else ["install"]
+            else ["install", "--config", "mini"]
         )
 
 
@@ -157,7 +218,8 @@ def test_only_the_command_ends_a_process_of_several(monkeypatch):
         ),
         (["evaluate", "mini", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
         (["prepare", "out", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
-        (["install", "--data-dir", "e"], "mini is drawn"),
+        (["install", "--data-dir", "e"], "give --config v2 with it"),
+        (["install", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
         (
             ["agreement", "v", "--export", "a.csv", "--decisions", "a.csv"],
             "--export and --decisions name one file",

@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[1]
 ROOMS = (
     "vocabulary",
     "layouts",
+    "models",
     "audit",
     "mini",
-    "models",
     "results",
     "evaluation",
     "analysis",

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from compositional_ood.compositional_ood import (
@@ -14,25 +14,25 @@ from compositional_ood.compositional_ood import (
     effective_images,
     wilson,
 )
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aobench.analysis.model_accuracies import PUBLISHED
-from aobench.analysis.plots import COLOURS, new
-from aobench.analysis.rank_correlation import interval, spearman
+from aobench.analysis.rank_correlation import percentile_interval, spearman_correlation
 from aobench.csv_tables import read_csv_rows, whole_number
+from aobench.drawing import COLOURS, GRID, new_figure, new_plot, put_title
 from aobench.errors import UserError
 from aobench.results.by_part import part_names
 
 if TYPE_CHECKING:
     from aobench.results.predictions import Predictions
 
-MOST_COLUMNS = (
-    60  #: objects a heat map shows; of more, as many evenly from the worst to the best
-)
+#: Objects that a heat map shows; of more, as many evenly from the worst to the best.
+MOST_COLUMNS = 60
 
 
 @dataclass(frozen=True)
-class Cells:
+class CellCounts:
     """``right`` and ``n``: counts, attributes x objects; n = 0 where a composition was not
     tested.
     """
@@ -52,70 +52,63 @@ class Cells:
         return np.where(n > 0, right / np.maximum(n, 1), np.nan)
 
 
-def heat_map(cells: Cells, title: str) -> Figure:
-    """Attributes down and objects across, both from worst to best; at the side attributes, with
-    95 % intervals.
-    """
+def _shown(cells: CellCounts) -> tuple[np.ndarray, np.ndarray, int]:
+    """Attributes and objects from worst to best, and how many objects are left out of many."""
     rows, columns = np.argsort(cells.rate(1)), np.argsort(cells.rate(0))
     rows = rows[cells.n.sum(1)[rows] > 0]
     columns = columns[cells.n.sum(0)[columns] > 0]
-    left_out = max(0, len(columns) - MOST_COLUMNS)
-    columns = columns[
-        np.linspace(0, len(columns) - 1, min(len(columns), MOST_COLUMNS))
-        .round()
-        .astype(int)
-    ]
-    figure = Figure(
-        figsize=(2.6 + 0.17 * len(columns), 2.4 + 0.17 * len(rows)),
-        layout="constrained",
+    count = min(len(columns), MOST_COLUMNS)
+    evenly = np.linspace(0, len(columns) - 1, count).round().astype(int)
+    return rows, columns[evenly], len(columns) - count
+
+
+def _draw_cells(
+    axes: Axes, cells: CellCounts, rows: np.ndarray, columns: np.ndarray
+) -> None:
+    """The heat map itself, each object's name with its accuracy, and the colours' scale."""
+    rates, per_object = 100 * cells.rate(), 100 * cells.rate(0)
+    image = axes.imshow(
+        rates[np.ix_(rows, columns)], cmap="cividis", vmin=0, vmax=100, aspect="auto"
     )
-    grid = figure.add_gridspec(1, 2, width_ratios=(max(3.0, 0.17 * len(columns)), 1.3))
-    main, side = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
-    shown = main.imshow(
-        100 * cells.rate()[np.ix_(rows, columns)],
-        cmap="cividis",
-        vmin=0,
-        vmax=100,
-        aspect="auto",
-    )
-    main.set_facecolor("#EEEEEE")
-    per_object = 100 * cells.rate(0)[columns]
-    main.set_xticks(
-        range(len(columns)),
-        [
-            f"{cells.objects[o]} {v:.0f}"
-            for o, v in zip(columns, per_object, strict=True)
-        ],
-        rotation=90,
-        fontsize=6,
-    )
-    main.set_yticks(range(len(rows)), [cells.attributes[a] for a in rows], fontsize=7)
-    figure.colorbar(
-        shown, ax=main, label="accuracy, %", location="top", shrink=0.4, aspect=40
-    )
+    axes.set_facecolor("#EEEEEE")
+    names = [f"{cells.objects[o]} {per_object[o]:.0f}" for o in columns]
+    axes.set_xticks(range(len(columns)), names, rotation=90, fontsize=6)
+    axes.set_yticks(range(len(rows)), [cells.attributes[a] for a in rows], fontsize=7)
+    look: dict[str, Any] = {"location": "top", "shrink": 0.4, "aspect": 40}
+    axes.figure.colorbar(image, ax=axes, label="accuracy, %", **look)
+
+
+def _draw_attributes(axes: Axes, cells: CellCounts, rows: np.ndarray) -> None:
+    """Accuracy by attribute, with 95 % intervals."""
     # One design effect for all: an attribute has too few compositions to tell its own.
     share = effective_images(cells.right, cells.n) / cells.n.sum()
     for place, a in enumerate(rows):
         right, n = int(cells.right[a].sum()), int(cells.n[a].sum())
-        low, high = wilson(share * right, share * n)
-        side.plot(
-            [100 * low, 100 * high], [place, place], color=COLOURS[0], linewidth=1.4
-        )
-        side.plot(100 * right / n, place, "o", color=COLOURS[0], markersize=3.5)
+        ends = [100 * end for end in wilson(share * right, share * n)]
+        axes.plot(ends, [place, place], color=COLOURS[0], linewidth=1.4)
+        axes.plot(100 * right / n, place, "o", color=COLOURS[0], markersize=3.5)
+    axes.set_yticks(range(len(rows)), [])
+    axes.set_xlim(0, 100)
+    axes.grid(True, color=GRID, linewidth=0.6)
+    axes.set_xlabel("attribute, %", fontsize=8)
+
+
+def heat_map(cells: CellCounts, title: str) -> Figure:
+    """Attributes down and objects across, both from worst to best; at the side attributes, with
+    95 % intervals.
+    """
+    rows, columns, left_out = _shown(cells)
+    width = 0.17 * len(columns)
+    figure = new_figure(2.6 + width, 2.4 + 0.17 * len(rows))
+    grid = figure.add_gridspec(1, 2, width_ratios=(max(3.0, width), 1.3))
+    main, side = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+    _draw_cells(main, cells, rows, columns)
+    _draw_attributes(side, cells, rows)
     side.set_ylim(main.get_ylim())
-    side.set_yticks(range(len(rows)), [])
-    side.set_xlim(0, 100)
-    side.grid(True, color="#DDDDDD", linewidth=0.6)
-    side.set_xlabel("attribute, %", fontsize=8)
     more = (
         f"; {left_out} objects left out, evenly from worst to best" if left_out else ""
     )
-    figure.suptitle(
-        f"{title}\ngrey: not tested; by an object its accuracy{more}",
-        x=0.01,
-        ha="left",
-        fontsize=9,
-    )
+    put_title(figure, f"{title}\ngrey: not tested; by an object its accuracy{more}")
     return figure
 
 
@@ -152,11 +145,29 @@ def against_counts(
             "needed"
         )
     rows = np.random.default_rng(seed).integers(len(counts), size=(draws, len(counts)))
-    low, high = interval(spearman(counts[rows], rates[rows]))
-    return CountsFit(float(spearman(counts, rates)[0]), low, high, len(counts))
+    low, high = percentile_interval(spearman_correlation(counts[rows], rates[rows]))
+    return CountsFit(
+        float(spearman_correlation(counts, rates)[0]), low, high, len(counts)
+    )
 
 
-def counts_figure(
+def _draw_counts(
+    panel: Axes, counts: np.ndarray, right: np.ndarray, n: np.ndarray
+) -> None:
+    """Classes as dots; fifths of them by count as squares with their intervals."""
+    dots: dict[str, Any] = {"markersize": 3, "alpha": 0.7, "markeredgewidth": 0}
+    panel.plot(counts + 1, 100 * right / n, "o", color=COLOURS[4], **dots)
+    for fifth in np.array_split(np.argsort(counts, kind="stable"), 5):
+        low, high, _ = cluster_interval(right[fifth], n[fifth])
+        at = np.exp(np.log(counts[fifth] + 1).mean())
+        middle = 100 * right[fifth].sum() / n[fifth].sum()
+        panel.plot([at, at], [100 * low, 100 * high], color="#000000", linewidth=1.6)
+        panel.plot(at, middle, "s", color="#000000", markersize=4)
+    panel.set_xscale("log")
+    panel.set_xlabel("captions naming the class, + 1", fontsize=8)
+
+
+def counts_plot(
     right: dict[str, tuple[int, int]], title: str
 ) -> tuple[Figure, dict[str, CountsFit]]:
     """``right``: class name -> (right answers, images). A panel a training set: captions naming a
@@ -165,65 +176,35 @@ def counts_figure(
     Dots are classes; squares the pooled accuracy of fifths of the classes by count, with 95 % bars
     that take classes as independent. The title says how many classes the published counts lack.
     """
-    listed = caption_counts()
+    by_set = caption_counts()
     fits: dict[str, CountsFit] = {}
-    figure, axes = new(9.6, 3.2, 1, len(listed), sharey=True)
-    for panel, (name, by_class) in zip(np.ravel(axes), listed.items(), strict=True):
+    figure, axes = new_plot(9.6, 3.2, 1, len(by_set), sharey=True)
+    for panel, (name, by_class) in zip(axes.flat, by_set.items(), strict=True):
         known = [c for c in right if c in by_class]
         counts = np.array([by_class[c] for c in known])
-        good, n = (
-            (np.array(v) for v in zip(*(right[c] for c in known), strict=True))
-            if known
-            else (np.empty(0), np.empty(0))
-        )
-        fits[name] = found = against_counts(counts, good / np.maximum(n, 1))
-        panel.plot(
-            counts + 1,
-            100 * good / n,
-            "o",
-            color=COLOURS[4],
-            markersize=3,
-            alpha=0.7,
-            markeredgewidth=0,
-        )
-        for fifth in np.array_split(np.argsort(counts, kind="stable"), 5):
-            low, high, _ = cluster_interval(good[fifth], n[fifth])
-            at = np.exp(np.log(counts[fifth] + 1).mean())
-            panel.plot(
-                [at, at], [100 * low, 100 * high], color="#000000", linewidth=1.6
-            )
-            panel.plot(
-                at,
-                100 * good[fifth].sum() / n[fifth].sum(),
-                "s",
-                color="#000000",
-                markersize=4,
-            )
-        panel.set_xscale("log")
+        good, n = np.array([right[c] for c in known]).reshape(-1, 2).T
+        fit = against_counts(counts, good / np.maximum(n, 1))
+        fits[name] = fit
+        _draw_counts(panel, counts, good, n)
         panel.set_title(
-            f"{name}: rank corr. {found.spearman:+.2f}\n[{found.low:+.2f}, {found.high:+.2f}], "
-            f"{found.n} classes",
+            f"{name}: rank corr. {fit.spearman:+.2f}\n[{fit.low:+.2f}, {fit.high:+.2f}], "
+            f"{fit.n} classes",
             fontsize=8,
         )
-        panel.set_xlabel("captions naming the class, + 1", fontsize=8)
-    np.ravel(axes)[0].set_ylabel("accuracy on the class, %")
+    axes[0, 0].set_ylabel("accuracy on the class, %")
     absent = [
-        c for c in right if all(c not in by_class for by_class in listed.values())
+        c for c in right if not any(c in by_class for by_class in by_set.values())
     ]
-    more = (
-        f"\n{len(absent)} of {len(right)} objects left out: no class of the published caption "
-        "counts has their name"
-    )
-    figure.suptitle(
-        title + (f"{more}, such as {absent[0]}" if absent else ""),
-        x=0.01,
-        ha="left",
-        fontsize=9,
-    )
+    if absent:
+        title += (
+            f"\n{len(absent)} of {len(right)} objects left out: no class of the published "
+            f"caption counts has their name, such as {absent[0]}"
+        )
+    put_title(figure, title)
     return figure, fits
 
 
-def from_table(predictions: Predictions, split: str, kind: str) -> Cells:
+def cell_counts(predictions: Predictions, split: str, kind: str) -> CellCounts:
     """Right answers and images by attribute and object. Raises UserError where images have no
     attribute.
     """
@@ -245,12 +226,12 @@ def from_table(predictions: Predictions, split: str, kind: str) -> Cells:
     np.add.at(n, where, 1)
     np.add.at(good, where, right.astype(int))
     attributes = [named[0].get(int(i), f"attribute {i}") for i in ids[0]]
-    return Cells(
+    return CellCounts(
         good, n, attributes, [named[1].get(int(i), f"object {i}") for i in ids[1]]
     )
 
 
-def per_class(cells: Cells) -> dict[str, tuple[int, int]]:
+def by_class_name(cells: CellCounts) -> dict[str, tuple[int, int]]:
     """Object name -> (right answers, images)."""
     sums = zip(cells.right.sum(0).tolist(), cells.n.sum(0).tolist(), strict=True)
     return dict(zip(cells.objects, sums, strict=True))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aobench.audit.statistics import normalised_information
 from aobench.errors import UserError
 
 BINS = 20  #: quantile bins of a dimension (Zaidi et al. 2020, section 3)
@@ -44,26 +45,26 @@ EXPLAINED = {
 
 
 @dataclass(frozen=True)
-class Split:
+class HeldOut:
     """Row numbers to fit on and to score on; no composition is in both."""
 
     fit: np.ndarray
     score: np.ndarray
 
 
-def compositions(factors: np.ndarray) -> np.ndarray:
+def number_compositions(factors: np.ndarray) -> np.ndarray:
     """A number 0.. for the composition of each row, int N."""
     return np.unique(factors, axis=0, return_inverse=True)[1].reshape(-1)
 
 
-def split(factors: np.ndarray, seed: int = 0, share: float = 0.4) -> Split:
+def hold_out(factors: np.ndarray, seed: int = 0, share: float = 0.4) -> HeldOut:
     """Hold out about ``share`` of the compositions, so that every attribute and object stays among
     those fitted on.
 
     Raises UserError where that cannot be: an attribute or object that occurs in one composition
     only is kept to fit on.
     """
-    number = compositions(factors)
+    number = number_compositions(factors)
     first = np.unique(number, return_index=True)[1]
     pairs = factors[first]
     rng = np.random.default_rng(seed)
@@ -84,7 +85,7 @@ def split(factors: np.ndarray, seed: int = 0, share: float = 0.4) -> Split:
             "too few compositions share an attribute or object: none can be held out"
         )
     out = np.isin(number, held)
-    return Split(np.flatnonzero(~out), np.flatnonzero(out))
+    return HeldOut(np.flatnonzero(~out), np.flatnonzero(out))
 
 
 def _standard(z: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -96,7 +97,7 @@ def _standard(z: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def z_diff(
     z: np.ndarray,
     factors: np.ndarray,
-    parts: Split,
+    parts: HeldOut,
     seed: int = 0,
     points: int = 400,
     batch: int = 32,
@@ -156,7 +157,7 @@ def _pairs(
 
 
 def dci(
-    z: np.ndarray, factors: np.ndarray, parts: Split, seed: int = 0
+    z: np.ndarray, factors: np.ndarray, parts: HeldOut, seed: int = 0
 ) -> dict[str, float]:
     """DCI (Eastwood and Williams 2018) with random forests, importances by decrease in impurity.
 
@@ -184,7 +185,7 @@ def dci(
     }
 
 
-def explicitness(z: np.ndarray, values: np.ndarray, parts: Split) -> float:
+def explicitness(z: np.ndarray, values: np.ndarray, parts: HeldOut) -> float:
     """Mean over classes of 2 AUC - 1, held out (Ridgeway and Mozer 2018, section 2), of one linear
     classifier a class.
 
@@ -224,12 +225,9 @@ def _information(codes: np.ndarray, values: np.ndarray) -> float:
     )
     table = np.zeros((a.max() + 1, b.max() + 1))
     np.add.at(table, (a, b), 1)
-    p = table / table.sum()
-    outer = p.sum(1, keepdims=True) * p.sum(0, keepdims=True)
-    seen = p > 0
-    found = float((p[seen] * np.log(p[seen] / outer[seen])).sum())
-    cells = int(seen.sum()) - table.shape[0] - table.shape[1] + 1
-    return max(0.0, found - max(0, cells) / (2 * table.sum()))
+    information = normalised_information(table)[1]
+    cells = int((table > 0).sum()) - table.shape[0] - table.shape[1] + 1
+    return max(0.0, information - max(0, cells) / (2 * table.sum()))
 
 
 def _codes(column: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ ARRAYS = ("embeddings", "attributes", "objects")
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledEmbeddings:
     """``z`` float N x D, ``factors`` int N x 2 (attribute, object); ``left_out``: unreadable or
     unlabelled images.
     """
@@ -35,7 +35,7 @@ class Labelled:
     left_out: int = 0
 
 
-def read_npz(path: Path) -> Labelled:
+def read_npz(path: Path) -> LabelledEmbeddings:
     """An .npz with ``embeddings`` N x D and the numbers ``attributes`` and ``objects``, int N.
     Raises UserError.
     """
@@ -77,7 +77,7 @@ def read_npz(path: Path) -> Labelled:
         _labels(attributes, f"{path}: attributes"),
         _labels(objects, f"{path}: objects"),
     ]
-    return Labelled(path.stem, z.astype(float), np.column_stack(factors))
+    return LabelledEmbeddings(path.stem, z.astype(float), np.column_stack(factors))
 
 
 def _labels(values: np.ndarray, where: str) -> np.ndarray:
@@ -130,7 +130,9 @@ def _sound_key(key: dict[str, Any], path: Path) -> dict[str, Any]:
     return key
 
 
-def read_store(path: Path, key: dict[str, Any], splits: Sequence[Split]) -> Labelled:
+def read_store(
+    path: Path, key: dict[str, Any], splits: Sequence[Split]
+) -> LabelledEmbeddings:
     """A store's vectors with the attribute and object of each image, from the split of the same
     fingerprint.
 
@@ -154,8 +156,12 @@ def read_store(path: Path, key: dict[str, Any], splits: Sequence[Split]) -> Labe
         )
     bare = {k: v for k, v in key.items() if k not in ("count", "shard", "format")}
     store = Store(path.parent, bare, key["count"], key["shard"])
-    if store.folder != path or store.missing():
-        raise UserError(f"{path} is not complete; run the evaluation to its end first")
+    missing = [] if store.folder != path else store.missing(say=False)
+    if store.folder != path or missing:
+        which = f" ({store.path(missing[0])} is missing or damaged)" if missing else ""
+        raise UserError(
+            f"{path} is not complete{which}; run the evaluation to its end first"
+        )
     parts, bad = [], set()
     for shard in range(len(store)):
         vectors, notes = store.read(shard)
@@ -167,6 +173,6 @@ def read_store(path: Path, key: dict[str, Any], splits: Sequence[Split]) -> Labe
     ).astype(float)
     factors = np.column_stack([split.attributes, split.objects])
     kept = np.array([i not in bad for i in range(len(z))]) & (factors >= 0).all(1)
-    return Labelled(
+    return LabelledEmbeddings(
         f"{key['kind']} {key['revision']}", z[kept], factors[kept], int((~kept).sum())
     )

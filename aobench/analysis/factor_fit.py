@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from aobench.analysis.disentanglement import (
-    Split,
-    compositions,
+    HeldOut,
     dci,
     dcimig,
     explicitness,
+    hold_out,
+    number_compositions,
     soft_rank,
-    split,
     z_diff,
 )
 from aobench.errors import UserError
@@ -52,9 +52,11 @@ class FactorFit:
         return out
 
 
-def means(z: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def composition_means(
+    z: np.ndarray, factors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean embedding of each composition, C x D, and its factors, C x 2."""
-    number = compositions(factors)
+    number = number_compositions(factors)
     first = np.unique(number, return_index=True)[1]
     sums = np.zeros((len(first), z.shape[1]))
     np.add.at(sums, number, z)
@@ -65,7 +67,7 @@ def factor_fit(z: np.ndarray, factors: np.ndarray) -> FactorFit:
     """Least squares (of least norm) over the compositions' means, every composition counting
     alike.
     """
-    y, pairs = means(np.asarray(z, float), factors)
+    y, pairs = composition_means(np.asarray(z, float), factors)
     values = (np.unique(pairs[:, 0]), np.unique(pairs[:, 1]))
     dummies = [(pairs[:, k : k + 1] == values[k]).astype(float) for k in range(2)]
     solved = np.linalg.lstsq(
@@ -76,12 +78,14 @@ def factor_fit(z: np.ndarray, factors: np.ndarray) -> FactorFit:
     return FactorFit(mean, (first - first.mean(0), second - second.mean(0)), values)
 
 
-def factor_r2(z: np.ndarray, factors: np.ndarray, parts: Split) -> float:
+def factor_r2(z: np.ndarray, factors: np.ndarray, parts: HeldOut) -> float:
     """1 - squared error of the held-out compositions' means / their squared distance from the
     fitted mean.
     """
     fitted = factor_fit(z[parts.fit], factors[parts.fit])
-    y, pairs = means(np.asarray(z[parts.score], float), factors[parts.score])
+    y, pairs = composition_means(
+        np.asarray(z[parts.score], float), factors[parts.score]
+    )
     error = ((y - fitted.predict(pairs)) ** 2).sum()
     total = ((y - fitted.mean) ** 2).sum()
     return float(1 - error / total) if total > 0 else 0.0
@@ -94,7 +98,7 @@ def _unit(x: np.ndarray) -> np.ndarray:
 def retrieval(
     z: np.ndarray,
     factors: np.ndarray,
-    parts: Split,
+    parts: HeldOut,
     directions: np.ndarray | None = None,
     seed: int = 0,
 ) -> tuple[float, float]:
@@ -135,17 +139,17 @@ def retrieval(
     return float(np.mean(right)), float(np.mean(chance))
 
 
-def sample(factors: np.ndarray, most: int, seed: int = 0) -> np.ndarray:
+def sample_compositions(factors: np.ndarray, most: int, seed: int = 0) -> np.ndarray:
     """Row numbers of at most about ``most`` images: all, or whole compositions drawn at random."""
     if len(factors) <= most:
         return np.arange(len(factors))
-    number = compositions(factors)
+    number = number_compositions(factors)
     order = np.random.default_rng((seed, 1)).permutation(number.max() + 1)
     kept = order[np.cumsum(np.bincount(number)[order]) <= most]
     return np.flatnonzero(np.isin(number, kept))
 
 
-def measures(
+def all_measures(
     z: np.ndarray, factors: np.ndarray, seed: int = 0, most: int = MOST
 ) -> dict[str, float]:
     """All measures of `aobench.analysis.disentanglement.EXPLAINED`, and ``retrieval_chance``, n and
@@ -160,13 +164,13 @@ def measures(
         raise UserError(
             f"embeddings must be N x D and factors N x 2; got {z.shape} and {factors.shape}"
         )
-    rows = sample(factors, most, seed)
+    rows = sample_compositions(factors, most, seed)
     z, factors = z[rows], factors[rows]
     if not np.isfinite(z).all():
         raise UserError("the embeddings hold NaN or infinite numbers")
     if any(len(np.unique(factors[:, k])) < 2 for k in range(2)):
         raise UserError("at least two attributes and two objects are needed")
-    parts = split(factors, seed)
+    parts = hold_out(factors, seed)
     rate, chance = retrieval(z, factors, parts, seed=seed)
     return {
         "z_diff": z_diff(z, factors, parts, seed),

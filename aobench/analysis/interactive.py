@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from aobench.analysis.effective import Effective, Line
-from aobench.analysis.model_accuracies import Record
-from aobench.analysis.plots import COLOURS, axis_ticks, band, place
+from aobench.analysis.effective import EffectiveScore, FittedLine
+from aobench.analysis.model_accuracies import ModelAccuracies
+from aobench.analysis.plots import axis_ticks, fit_band, with_interval
+from aobench.drawing import COLOURS
 from aobench.errors import UserError
+from aobench.files import write_in_one_move
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 760, 560, 60, 50, 14, 14
 SHAPES = (
@@ -54,7 +56,7 @@ document.querySelectorAll('[data-g="'+b.dataset.n+'"]')
 """
 
 
-def _words(e: Effective) -> str:
+def _words(e: EffectiveScore) -> str:
     lines = [
         e.model,
         f"trained on {e.training_set}; {e.family}",
@@ -69,8 +71,8 @@ def _words(e: Effective) -> str:
 
 
 def _axes(
-    line: Line,
-    records: Sequence[Record],
+    line: FittedLine,
+    records: Sequence[ModelAccuracies],
     to_x: Callable[[Any], Any],
     to_y: Callable[[Any], Any],
     what: str,
@@ -156,9 +158,9 @@ def _pad(values: np.ndarray) -> float:
     return 0.05 * float(np.ptp(values) + 0.1)
 
 
-def _line(line: Line, frame: _Frame) -> list[str]:
+def _line(line: FittedLine, frame: _Frame) -> list[str]:
     """The fit and its band, cut off at the frame."""
-    x, middle, lower, upper = band(line, *frame.x)
+    x, middle, lower, upper = fit_band(line, *frame.x)
     wide, high = WIDTH - LEFT - RIGHT, HEIGHT - BOTTOM - TOP
     across = frame.to_x(x)
     area = _path(
@@ -172,10 +174,12 @@ def _line(line: Line, frame: _Frame) -> list[str]:
     ]
 
 
-def _model(line: Line, frame: _Frame, r: Record, e: Effective, group: int) -> str:
+def _model(
+    line: FittedLine, frame: _Frame, r: ModelAccuracies, e: EffectiveScore, group: int
+) -> str:
     """One model's mark and the bars of its intervals."""
-    px, *x_ends = map(frame.to_x, place(line.transform, r.id, r.n_id))
-    py, *y_ends = map(frame.to_y, place(line.transform, r.ood, r.n_ood))
+    px, *x_ends = map(frame.to_x, with_interval(line.transform, r.id, r.n_id))
+    py, *y_ends = map(frame.to_y, with_interval(line.transform, r.ood, r.n_ood))
     colour, shape = COLOURS[group % len(COLOURS)], SHAPES[group % len(SHAPES)]
     bars = f"M{x_ends[0]:.1f},{py:.1f}H{x_ends[1]:.1f}M{px:.1f},{y_ends[0]:.1f}V{y_ends[1]:.1f}"
     return (
@@ -197,10 +201,10 @@ def _button(group: int, name: str) -> str:
     )
 
 
-def page(
-    line: Line,
-    records: Sequence[Record],
-    found: Sequence[Effective],
+def scatter_page(
+    line: FittedLine,
+    records: Sequence[ModelAccuracies],
+    found: Sequence[EffectiveScore],
     title: str,
     note: str,
     column: str = "training_set",
@@ -210,8 +214,8 @@ def page(
     them; ``what`` says which accuracy it is."""
     places = [
         (
-            place(line.transform, r.id, r.n_id)[0],
-            place(line.transform, r.ood, r.n_ood)[0],
+            with_interval(line.transform, r.id, r.n_id)[0],
+            with_interval(line.transform, r.ood, r.n_ood)[0],
         )
         for r in records
     ]
@@ -237,7 +241,7 @@ def write_page(text: str, path: Path) -> Path:
     """Write ``text``; raises UserError where that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_in_one_move(path, text.encode())
     except OSError as error:
         raise UserError(f"{path} could not be written: {error}") from error
     return path

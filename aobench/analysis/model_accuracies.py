@@ -31,7 +31,7 @@ FIGURES = ("composition_top1", "object_top1", "attribute_top1")
 
 
 @dataclass(frozen=True)
-class Record:
+class ModelAccuracies:
     """One model: accuracies 0..1 and their numbers of images, of the independent ones where those
     are known.
 
@@ -74,7 +74,7 @@ def _accuracy(text: str, where: str) -> float:
     return value
 
 
-def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> Record:
+def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> ModelAccuracies:
     def accuracy(column: str) -> float:
         return _accuracy(row[column], f"{where}: column {column}")
 
@@ -85,7 +85,7 @@ def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> Record:
     if not model:
         raise UserError(f"{where}: column model is empty; name the model")
     more = {column: (accuracy(column), images(f"n_{column}")) for column in extra}
-    return Record(
+    return ModelAccuracies(
         model,
         row["family"].strip(),
         row["training_set"].strip(),
@@ -98,7 +98,7 @@ def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> Record:
     )
 
 
-def read_csv(path: Path) -> list[Record]:
+def read_csv(path: Path) -> list[ModelAccuracies]:
     """Records of a CSV with at least COLUMNS; further ID sets are pairs of columns ``id_NAME`` and
     ``n_id_NAME``.
 
@@ -120,12 +120,12 @@ def read_csv(path: Path) -> list[Record]:
     )
 
 
-def check_names(records: Sequence[Record]) -> None:
+def check_names(records: Sequence[ModelAccuracies]) -> None:
     """Raise UserError where a model stands in two of the files that were named together."""
     _no_twins(list(records), "the list of files")
 
 
-def _no_twins(records: list[Record], where: str) -> list[Record]:
+def _no_twins(records: list[ModelAccuracies], where: str) -> list[ModelAccuracies]:
     names = [r.model for r in records]
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
@@ -135,7 +135,7 @@ def _no_twins(records: list[Record], where: str) -> list[Record]:
     return records
 
 
-def published() -> list[Record]:
+def published_models() -> list[ModelAccuracies]:
     """The published table of 68 models; see published/SOURCES.md."""
     return read_csv(PUBLISHED / "v1_object_accuracy.csv")
 
@@ -147,7 +147,9 @@ def _independent(figures: dict[str, Any], figure: str) -> int:
     return max(1, round(figures.get(f"{figure}_effective_n", figures["n"])))
 
 
-def _from_result(content: dict[str, Any], path: Path, figure: str, task: str) -> Record:
+def _from_result(
+    content: dict[str, Any], path: Path, figure: str, task: str
+) -> ModelAccuracies:
     """A record of a result that has ``figure`` on both splits."""
     model, splits = content["model"], content["scores"][task]["splits"]
     missing = [split for split in ("id", "ood") if split not in splits]
@@ -165,7 +167,7 @@ def _from_result(content: dict[str, Any], path: Path, figure: str, task: str) ->
     _accuracy(str(novel[figure]), f"{path}: {figure} of ood")
     training = str(model.get("notes", {}).get("training_set", "unknown"))
     sizes = [_independent(one, figure) for one in (known, novel)]
-    return Record(
+    return ModelAccuracies(
         model["id"],
         model_family(content),
         training,
@@ -178,7 +180,7 @@ def _from_result(content: dict[str, Any], path: Path, figure: str, task: str) ->
     )
 
 
-def images_shown(records: Sequence[Record]) -> str:
+def images_shown(records: Sequence[ModelAccuracies]) -> str:
     """How many images the records' accuracies are of: ``50,000 ID and 46,092 OoD images``, or
     ranges.
     """
@@ -192,7 +194,7 @@ def images_shown(records: Sequence[Record]) -> str:
 
 def read_results(
     paths: Sequence[Path], figure: str | None = None
-) -> tuple[list[Record], list[str], str]:
+) -> tuple[list[ModelAccuracies], list[str], str]:
     """Records of results (their folders or results.json), warnings, and the accuracy that they are
     of.
 
@@ -239,7 +241,9 @@ def _task_with(scores: dict[str, Any], figure: str) -> str:
     )
 
 
-def select(records: Sequence[Record], rule: str) -> list[Record]:
+def select_models(
+    records: Sequence[ModelAccuracies], rule: str
+) -> list[ModelAccuracies]:
     """The records that ``rule`` names: ``all``, or ``COLUMN=VALUE[,VALUE]`` of model, family or
     training_set.
 

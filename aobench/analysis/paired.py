@@ -15,7 +15,7 @@ from aobench.results.predictions import Predictions
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedComparison:
     """``difference``: accuracy of the first less that of the second, a fraction, with its 95 %
     interval.
 
@@ -35,13 +35,13 @@ class Paired:
     p: float
 
 
-def compare(
+def compare_hits(
     first: np.ndarray,
     second: np.ndarray,
     group: np.ndarray,
     draws: int = 4000,
     seed: int = 0,
-) -> Paired:
+) -> PairedComparison:
     """``first``, ``second``: bool N, right or wrong on the same images; ``group``: int N, the
     composition of each.
 
@@ -72,7 +72,7 @@ def compare(
     low, high = np.quantile((weights @ gained) / (weights @ sizes), (0.025, 0.975))
     b, c = int((first & ~second).sum()), int((second & ~first).sum())
     p = float(binomtest(b, b + c).pvalue) if b + c else 1.0
-    return Paired(
+    return PairedComparison(
         len(first),
         len(sizes),
         float(first.mean()),
@@ -92,7 +92,7 @@ def compare_tables(
     split: str = "ood",
     kind: str = "composition",
     task: str | None = None,
-) -> Paired:
+) -> PairedComparison:
     """Compare two tables of the runner on one split. Raises UserError unless they hold the same
     images.
 
@@ -116,7 +116,7 @@ def compare_tables(
             "compare by object"
         )
     order = {sample: place for place, sample in enumerate(others)}
-    return compare(one, two[[order[sample] for sample in ids]], group)
+    return compare_hits(one, two[[order[sample] for sample in ids]], group)
 
 
 def shared_tasks(

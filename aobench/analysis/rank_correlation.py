@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 
-def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def spearman_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Spearman's correlation of each row of ``x`` with that of ``y`` (draws x N, or N); NaN
     where one is constant.
     """
@@ -17,7 +17,7 @@ def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where(size > 0, (u * v).sum(1) / np.where(size > 0, size, 1), np.nan)
 
 
-def interval(drawn: np.ndarray) -> tuple[float, float]:
+def percentile_interval(drawn: np.ndarray) -> tuple[float, float]:
     """95 % percentile interval of ``drawn`` without NaN; NaN if nothing is left."""
     kept = drawn[np.isfinite(drawn)]
     low, high = np.quantile(kept, (0.025, 0.975)) if len(kept) else (np.nan, np.nan)

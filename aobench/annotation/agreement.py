@@ -26,7 +26,7 @@ Measure = Callable[[Codes, Codes], tuple[float | None, int]]
 
 
 @dataclass(frozen=True)
-class Figure:
+class AgreementScore:
     """One measure for one question. ``value`` is None where the measure is undefined, and ``why``
     says why.
 
@@ -45,7 +45,9 @@ class Figure:
     undefined_draws: int = 0
 
 
-def code(verdicts: Sequence[Verdict], question: str, unsure: str = "missing") -> Codes:
+def answer_codes(
+    verdicts: Sequence[Verdict], question: str, unsure: str = "missing"
+) -> Codes:
     """Answers to a question as an array (annotators, images), both sorted; -1 where there is no
     answer.
 
@@ -71,7 +73,7 @@ def code(verdicts: Sequence[Verdict], question: str, unsure: str = "missing") ->
     return out
 
 
-def counts(codes: Codes) -> Codes:
+def answer_counts(codes: Codes) -> Codes:
     """How many annotators gave each answer: (annotators, images) to (images, categories)."""
     width = max(int(codes.max(initial=0)) + 1, 2)
     return np.stack([(codes == c).sum(axis=0) for c in range(width)], axis=1)
@@ -155,7 +157,7 @@ def krippendorff_alpha(
 
 def _kept(codes: Codes, weights: Codes | None, at_least: int) -> tuple[Codes, Codes]:
     """Counts (images, categories) and weights of the images with so many answers."""
-    table = counts(codes)
+    table = answer_counts(codes)
     weights = np.ones(len(table), dtype=np.int64) if weights is None else weights
     keep = (table.sum(axis=1) >= at_least) & (weights > 0)
     return table[keep], weights[keep]
@@ -167,7 +169,7 @@ def _agreeing(table: Codes) -> npt.NDArray[np.float64]:
     return np.asarray(((table**2).sum(axis=1) - given) / (given * (given - 1)))
 
 
-def measures(annotators: int) -> dict[str, Measure]:
+def agreement_measures(annotators: int) -> dict[str, Measure]:
     """The measures that fit a number of annotators."""
     kappa: dict[str, Measure] = (
         {"Cohen's kappa": cohen_kappa}
@@ -181,22 +183,24 @@ def measures(annotators: int) -> dict[str, Measure]:
     }
 
 
-def agreement(
+def agreement_scores(
     verdicts: Sequence[Verdict],
     unsure: str = "missing",
     draws: int = 1000,
     seed: int = 0,
-) -> list[Figure]:
+) -> list[AgreementScore]:
     """Every measure for both questions, with 95 % intervals. ``verdicts``: those on images,
     without catch trials.
     """
     out = []
     for question in QUESTIONS:
-        codes = code(verdicts, question, unsure)
-        for name, measure in measures(len(codes)).items():
+        codes = answer_codes(verdicts, question, unsure)
+        for name, measure in agreement_measures(len(codes)).items():
             if len(codes) < 2:
                 out.append(
-                    Figure(question, name, None, None, None, 0, "needs two annotators")
+                    AgreementScore(
+                        question, name, None, None, None, 0, "needs two annotators"
+                    )
                 )
             else:
                 out.append(_figure(question, name, measure, codes, draws, seed))
@@ -205,7 +209,7 @@ def agreement(
 
 def _figure(
     question: str, name: str, measure: Measure, codes: Codes, draws: int, seed: int
-) -> Figure:
+) -> AgreementScore:
     value, n = measure(codes, np.ones(codes.shape[1], dtype=np.int64))
     if value is None:
         why = (
@@ -213,7 +217,7 @@ def _figure(
             if n
             else "no image was answered by enough annotators"
         )
-        return Figure(question, name, None, None, None, n, why)
+        return AgreementScore(question, name, None, None, None, n, why)
     patterns, weights = np.unique(codes, axis=1, return_counts=True)
     rng = np.random.default_rng(seed)
     # One draw at a time, which are the same as all at once, and need no memory.
@@ -223,6 +227,6 @@ def _figure(
     ]
     known = [d for d in drawn if d is not None]
     low, high = np.quantile(known, [0.025, 0.975]).tolist() if known else (None, None)
-    return Figure(
+    return AgreementScore(
         question, name, value, low, high, n, undefined_draws=draws - len(known)
     )

@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from aobench.annotation.agreement import UNSURE, Figure, agreement
+from aobench.annotation.agreement import UNSURE, AgreementScore, agreement_scores
 from aobench.annotation.decisions import (
     CatchResult,
-    Decision,
-    below,
+    ImageDecision,
+    annotators_below,
     catch_results,
-    decisions,
+    decide_images,
 )
 from aobench.annotation.trials import catch_count
-from aobench.annotation.verdict_store import Store, Verdict
+from aobench.annotation.verdict_store import Verdict, VerdictStore
 from aobench.columns import columns
 from aobench.errors import UserError
 
@@ -26,7 +26,7 @@ MOST_DRAWS = 100_000
 
 
 @dataclass(frozen=True)
-class Options:
+class AgreementOptions:
     """How verdicts are counted: see the verb's help. ``min_catch`` None excludes nobody."""
 
     unsure: str = "missing"
@@ -53,19 +53,19 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Report:
+class AgreementReport:
     """Settings of the file, counts and catch results by annotator, who is excluded, figures,
     decisions.
     """
 
     settings: dict[str, str]
     images: int
-    options: Options
+    options: AgreementOptions
     people: list[dict[str, Any]]
     catches: list[CatchResult]
     excluded: list[str]
-    figures: list[Figure]
-    decided: list[Decision]
+    figures: list[AgreementScore]
+    decided: list[ImageDecision]
 
     def as_dict(self) -> dict[str, Any]:
         """For --json: plain values only; what is undefined is null, with the reason beside it."""
@@ -86,7 +86,7 @@ class Report:
         }
 
 
-def make_report(store: Store, options: Options) -> Report:
+def make_report(store: VerdictStore, options: AgreementOptions) -> AgreementReport:
     """Everything at one moment, also while annotators are at work. Raises UserError for options
     out of range.
     """
@@ -101,17 +101,17 @@ def make_report(store: Store, options: Options) -> Report:
         undone += store.verdicts(catch=True, withdrawn=True)
         rows, settings = store.images(), store.settings()
     catches = catch_results(people, on_catch)
-    excluded = below(catches, options.min_catch)
+    excluded = annotators_below(catches, options.min_catch)
     counted = [v for v in images if v.annotator not in excluded]
-    return Report(
+    return AgreementReport(
         settings,
         len(rows),
         options,
         [_person(name, images, undone) for name in people],
         catches,
         excluded,
-        agreement(counted, options.unsure, options.draws, options.seed),
-        decisions(rows, images, options.min_annotators, excluded),
+        agreement_scores(counted, options.unsure, options.draws, options.seed),
+        decide_images(rows, images, options.min_annotators, excluded),
     )
 
 
@@ -137,7 +137,7 @@ def _person(
     }
 
 
-def lines(report: Report) -> Iterable[str]:
+def report_lines(report: AgreementReport) -> Iterable[str]:
     """The report as text."""
     s = report.settings
     catches = catch_count(report.images, float(s["catch_rate"]))
@@ -164,7 +164,7 @@ def lines(report: Report) -> Iterable[str]:
     yield from _decisions(report)
 
 
-def _people(report: Report) -> Iterable[str]:
+def _people(report: AgreementReport) -> Iterable[str]:
     words = ("attribute yes/no/unsure", "object yes/no/unsure")
     table = [["annotator", "images", *words, "undone", "seconds", "catch trials"]]
     for person, catch in zip(report.people, report.catches, strict=True):
@@ -207,7 +207,7 @@ def _catch(catch: CatchResult) -> str:
     return f"{catch.passed} of {catch.passed + catch.failed} passed{unsure}"
 
 
-def _figures(figures: Iterable[Figure]) -> Iterable[str]:
+def _figures(figures: Iterable[AgreementScore]) -> Iterable[str]:
     table, notes = [["question", "measure", "value", "95 % interval", "images"]], []
     for f in figures:
         if f.value is None:
@@ -233,7 +233,7 @@ def _number(value: float) -> str:
     return f"{round(value, 3) + 0.0:.3f}"  # no -0.000
 
 
-def _decisions(report: Report) -> Iterable[str]:
+def _decisions(report: AgreementReport) -> Iterable[str]:
     yield (
         f"Decisions by majority, at least {report.options.min_annotators} answers of yes or no "
         "(--min-annotators):"

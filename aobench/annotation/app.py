@@ -9,11 +9,11 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from aobench.annotation.gate import Gate, is_local
-from aobench.annotation.images import Images
-from aobench.annotation.service import Service, add_routes
-from aobench.annotation.verdict_store import Store
+from aobench.annotation.gate import RequestGate, is_local
+from aobench.annotation.service import AnnotationService, add_routes
+from aobench.annotation.verdict_store import VerdictStore
 from aobench.errors import UserError
+from aobench.image_table import ImageTable
 
 HERE = Path(__file__).parent
 
@@ -35,7 +35,7 @@ def _gradio() -> Any:
     return gradio
 
 
-def build() -> Any:
+def annotation_page() -> Any:
     """The page as Gradio Blocks: its markup; style and script come with ``application``."""
     gr = _gradio()
     with gr.Blocks(title="Judge images", analytics_enabled=False) as page:
@@ -43,7 +43,7 @@ def build() -> Any:
     return page
 
 
-def application(store: Store, images: Images, host: str) -> Any:
+def annotation_app(store: VerdictStore, images: ImageTable, host: str) -> Any:
     """The ASGI application: the Gradio page at /, our messages and pictures beside it, and
     nothing else.
     """
@@ -51,12 +51,12 @@ def application(store: Store, images: Images, host: str) -> Any:
     from fastapi import FastAPI
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    add_routes(app, Service(store, images))
+    add_routes(app, AnnotationService(store, images))
     # the default theme asks Google for its fonts
     system = ["system-ui", "Segoe UI", "Roboto", "sans-serif"]
     whole = gr.mount_gradio_app(
         app,
-        build(),
+        annotation_page(),
         path="/",
         footer_links=[],
         ssr_mode=False,
@@ -65,12 +65,14 @@ def application(store: Store, images: Images, host: str) -> Any:
         css=(HERE / "page.css").read_text(encoding="utf-8"),
         head=f"<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>",
     )
-    return Gate(whole, host)
+    return RequestGate(whole, host)
 
 
-def serve(store: Store, images: Images, host: str, port: int) -> None:
+def serve_annotation(
+    store: VerdictStore, images: ImageTable, host: str, port: int
+) -> None:
     """Serve until interrupted. Raises UserError where Gradio is absent or the port is taken."""
-    app = application(store, images, host)
+    app = annotation_app(store, images, host)
     import uvicorn
 
     listening = _listen(host, port)

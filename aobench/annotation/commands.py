@@ -50,6 +50,8 @@ def add_parser(verbs: Any) -> None:
         help="seed of the annotators' orders and catch trials (default: 0)",
     )
 
+    a.set_defaults(run=annotate)
+
     g = verbs.add_parser(
         "agreement",
         help="how far annotators agree, their catch trials, decisions; exports verdicts",
@@ -98,20 +100,21 @@ def add_parser(verbs: Any) -> None:
     g.add_argument(
         "--seed", type=int, default=0, help="seed of the bootstrap (default: 0)"
     )
+    g.set_defaults(run=agreement)
 
 
 def annotate(args: argparse.Namespace) -> None:
     """``imagenet-ao annotate``: serves until it is interrupted."""
-    from aobench.annotation.app import serve
-    from aobench.annotation.images import read_images
-    from aobench.annotation.verdict_store import open_store
+    from aobench.annotation.app import serve_annotation
+    from aobench.annotation.images import read_images_to_judge
+    from aobench.annotation.verdict_file import open_store
 
     if not 0 <= args.port <= 65535:
         raise UserError("--port takes a number from 0 to 65535")
     _refuse_one_file({"IMAGES": args.images, "--verdicts": args.verdicts})
-    images = read_images(args.images)
+    images = read_images_to_judge(args.images)
     with open_store(args.verdicts, images, args.seed, args.catch_rate) as store:
-        serve(store, images, args.host, args.port)
+        serve_annotation(store, images, args.host, args.port)
 
 
 def _refuse_one_file(paths: Mapping[str, Path | None]) -> None:
@@ -133,11 +136,15 @@ def agreement(args: argparse.Namespace) -> None:
     import json
     from dataclasses import asdict
 
-    from aobench.annotation.agreement_report import Options, lines, make_report
+    from aobench.annotation.agreement_report import (
+        AgreementOptions,
+        make_report,
+        report_lines,
+    )
     from aobench.annotation.export import check_name, write_decisions, write_verdicts
-    from aobench.annotation.verdict_store import existing_store
+    from aobench.annotation.verdict_file import existing_store
 
-    options = Options(
+    options = AgreementOptions(
         args.unsure, args.min_annotators, args.min_catch, args.draws, args.seed
     )
     options.check()
@@ -156,7 +163,7 @@ def agreement(args: argparse.Namespace) -> None:
         print(
             json.dumps(report.as_dict(), indent=2)
             if args.json
-            else "\n".join(lines(report))
+            else "\n".join(report_lines(report))
         )
         written = []
         if args.export:
@@ -173,8 +180,3 @@ def agreement(args: argparse.Namespace) -> None:
             written.append(f"{len(report.decided)} decisions to {args.decisions}")
     if written and not args.json:
         print("\nWritten: " + ", ".join(written))
-
-
-def run(args: argparse.Namespace) -> None:
-    """Carry out the verb. Raises UserError for bad input."""
-    {"annotate": annotate, "agreement": agreement}[args.verb](args)

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from aobench.annotation.images import Row
 from aobench.annotation.trials import QUESTIONS
 from aobench.annotation.verdict_store import ANSWERS, Verdict
+from aobench.image_table import ImageRow
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class CatchResult:
 
     @property
     def share(self) -> float | None:
+        """Passed among those that were decided; None where none was."""
         return (
             self.passed / (self.passed + self.failed)
             if self.passed + self.failed
@@ -34,7 +35,7 @@ class CatchResult:
 
 
 @dataclass(frozen=True)
-class Decision:
+class ImageDecision:
     """Votes on one image and what follows: "accepted", "rejected" or "undecided", for both parts
     and the image.
     """
@@ -73,7 +74,9 @@ def catch_results(
     ]
 
 
-def below(results: Iterable[CatchResult], threshold: float | None) -> list[str]:
+def annotators_below(
+    results: Iterable[CatchResult], threshold: float | None
+) -> list[str]:
     """Annotators whose share of passed catch trials is under the threshold; one without a share
     is not.
     """
@@ -86,19 +89,19 @@ def below(results: Iterable[CatchResult], threshold: float | None) -> list[str]:
     ]
 
 
-def decide(yes: int, no: int, minimum: int) -> str:
+def majority_of(yes: int, no: int, minimum: int) -> str:
     """Majority of yes and no; undecided for a tie, or with fewer than ``minimum`` of them."""
     if yes + no < minimum or yes == no:
         return "undecided"
     return "accepted" if yes > no else "rejected"
 
 
-def decisions(
-    rows: Iterable[Row],
+def decide_images(
+    rows: Iterable[ImageRow],
     verdicts: Iterable[Verdict],
     minimum: int = 2,
     excluded: Collection[str] = (),
-) -> list[Decision]:
+) -> list[ImageDecision]:
     """A decision on every image of the table, by majority; "unsure" is no vote, and ``excluded``
     annotators have none.
 
@@ -114,19 +117,21 @@ def decisions(
     return [_decision(row, votes.get(row.image_id, Counter()), minimum) for row in rows]
 
 
-def _decision(row: Row, cast: Counter[tuple[str, str]], minimum: int) -> Decision:
+def _decision(
+    row: ImageRow, cast: Counter[tuple[str, str]], minimum: int
+) -> ImageDecision:
     a, o = (
         {answer: cast[question, answer] for answer in ANSWERS} for question in QUESTIONS
     )
     attribute, thing = (
-        decide(a["yes"], a["no"], minimum),
-        decide(o["yes"], o["no"], minimum),
+        majority_of(a["yes"], a["no"], minimum),
+        majority_of(o["yes"], o["no"], minimum),
     )
     if "rejected" in (attribute, thing):
         both = "rejected"
     else:
         both = "accepted" if attribute == thing == "accepted" else "undecided"
-    return Decision(
+    return ImageDecision(
         row.image_id,
         row.attribute,
         row.object,

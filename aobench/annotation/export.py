@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from aobench.annotation.decisions import Decision
-from aobench.annotation.verdict_store import Store
+from aobench.annotation.decisions import ImageDecision
+from aobench.annotation.verdict_store import VerdictStore
 from aobench.errors import UserError
+from aobench.files import scratch_file
 
 #: Key of the Parquet file's metadata: what the verdicts are bound to.
 KEY = b"imagenet_ao_verdicts"
@@ -29,7 +29,7 @@ VERDICT_COLUMNS = (
 )
 
 
-def verdict_rows(store: Store) -> list[dict[str, Any]]:
+def verdict_rows(store: VerdictStore) -> list[dict[str, Any]]:
     """One row a verdict on an image, by image and annotator; see VERDICT_COLUMNS."""
     images = {row.image_id: row for row in store.images()}
     rows = []
@@ -39,7 +39,7 @@ def verdict_rows(store: Store) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["image_id"], row["annotator"]))
 
 
-def write_verdicts(store: Store, path: Path) -> int:
+def write_verdicts(store: VerdictStore, path: Path) -> int:
     """Write the verdicts on images; the number of rows. The kind of file follows from the name."""
     rows = verdict_rows(store)
     write_table(rows, VERDICT_COLUMNS, path, store.settings())
@@ -47,11 +47,14 @@ def write_verdicts(store: Store, path: Path) -> int:
 
 
 def write_decisions(
-    decided: Sequence[Decision], path: Path, facts: dict[str, Any]
+    decided: Sequence[ImageDecision], path: Path, facts: dict[str, Any]
 ) -> None:
     """Write one row an image; ``facts`` go into the metadata of a Parquet file."""
     write_table(
-        [asdict(d) for d in decided], [f.name for f in fields(Decision)], path, facts
+        [asdict(d) for d in decided],
+        [f.name for f in fields(ImageDecision)],
+        path,
+        facts,
     )
 
 
@@ -86,16 +89,13 @@ def write_table(
         metadata={KEY: json.dumps(facts).encode()},
     )
     table = pa.Table.from_pylist(list(rows), schema=schema)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        if path.suffix.lower() == ".csv":
-            pyarrow.csv.write_csv(table, part)
-        else:
-            pq.write_table(table, part)
-        part.replace(path)
+        with scratch_file(path) as scratch:
+            if path.suffix.lower() == ".csv":
+                pyarrow.csv.write_csv(table, scratch)
+            else:
+                pq.write_table(table, scratch)
     except OSError as error:
         raise UserError(
             f"{path} cannot be written ({error.strerror or error}); give another name"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -56,7 +56,7 @@ def host_name(header: str) -> str:
     return (found[1] or found[2]).lower() if found else ""
 
 
-class Gate:
+class RequestGate:
     """An ASGI application before another: lets through what the page asks for.
 
     Args: app: the application behind it. host: the address that is listened on. Where that is

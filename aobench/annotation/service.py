@@ -13,10 +13,14 @@ from collections.abc import Callable
 from typing import Any
 
 from aobench.annotation.gate import PREFIX
-from aobench.annotation.images import Images
-from aobench.annotation.verdict_store import StaleTrialError, Standing, Store
+from aobench.annotation.verdict_store import (
+    AnnotatorProgress,
+    StaleTrialError,
+    VerdictStore,
+)
 from aobench.errors import UserError
 from aobench.files import parse_json
+from aobench.image_table import ImageTable
 
 #: Bytes of a message at most; the longest that the page sends has some 300.
 LONGEST = 16_384
@@ -26,10 +30,10 @@ MOST_SECONDS = 10_000_000
 Answer = tuple[int, dict[str, Any]]
 
 
-class Service:
+class AnnotationService:
     """Answers to the page's messages: an HTTP status and a JSON object."""
 
-    def __init__(self, store: Store, images: Images) -> None:
+    def __init__(self, store: VerdictStore, images: ImageTable) -> None:
         self.store = store
         self.folder = images.folder
         self.files = {row.image_id: row.file for row in images.rows}
@@ -96,7 +100,7 @@ def _turn(body: dict[str, Any]) -> int:
     return turn
 
 
-def _said(now: Standing, message: str = "") -> dict[str, Any]:
+def _said(now: AnnotatorProgress, message: str = "") -> dict[str, Any]:
     """What the page may know: no word of which trials are catch trials."""
     trial = now.trial and {
         "id": now.trial.trial,
@@ -115,7 +119,7 @@ def _said(now: Standing, message: str = "") -> dict[str, Any]:
     }
 
 
-def add_routes(app: Any, service: Service) -> None:
+def add_routes(app: Any, service: AnnotationService) -> None:
     """Add the routes to a Starlette or FastAPI ``app``."""
     from starlette.concurrency import run_in_threadpool
     from starlette.requests import Request

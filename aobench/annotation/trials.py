@@ -13,8 +13,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aobench.annotation.images import Row
 from aobench.errors import UserError
+from aobench.image_table import ImageRow
 
 QUESTIONS = ("attribute", "object")
 
@@ -59,7 +59,7 @@ def catch_count(images: int, rate: float) -> int:
     return math.ceil(round(rate * images, 9))
 
 
-def check_settings(rows: Sequence[Row], catch_rate: float) -> None:
+def check_settings(rows: Sequence[ImageRow], catch_rate: float) -> None:
     """Raises UserError for a rate outside 0 to 0.5, or where no image of the set can be given a
     wrong claim.
     """
@@ -75,8 +75,8 @@ def check_settings(rows: Sequence[Row], catch_rate: float) -> None:
         )
 
 
-def plan(
-    rows: Sequence[Row], annotator: str, seed: int, catch_rate: float
+def plan_trials(
+    rows: Sequence[ImageRow], annotator: str, seed: int, catch_rate: float
 ) -> list[Trial]:
     """All trials of an annotator in order: each image once under its own claim, and the catch
     trials between them.
@@ -87,7 +87,7 @@ def plan(
     """
     check_settings(rows, catch_rate)
     order = sorted(rows, key=lambda row: _draw(seed, annotator, "order", row.image_id))
-    before: dict[int, list[tuple[Row, str, str]]] = {}
+    before: dict[int, list[tuple[ImageRow, str, str]]] = {}
     for index, image, question, claim in _catches(
         order, annotator, seed, catch_count(len(rows), catch_rate)
     ):
@@ -130,8 +130,8 @@ def _trial(
 
 
 def _catches(
-    order: Sequence[Row], annotator: str, seed: int, count: int
-) -> list[tuple[int, Row, str, str]]:
+    order: Sequence[ImageRow], annotator: str, seed: int, count: int
+) -> list[tuple[int, ImageRow, str, str]]:
     """Catch trials: index of the ordinary trial that each comes before, its image, the wrong
     question and word.
     """
@@ -170,7 +170,7 @@ def _catches(
     return out
 
 
-def _questions(rows: Sequence[Row]) -> list[str]:
+def _questions(rows: Sequence[ImageRow]) -> list[str]:
     """The questions for which the set has at least two different words."""
     return [q for q in QUESTIONS if len({_fold(getattr(row, q)) for row in rows}) > 1]
 

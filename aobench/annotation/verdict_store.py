@@ -9,11 +9,8 @@ one current verdict a trial.
 from __future__ import annotations
 
 import math
-import os
-import re
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
@@ -21,18 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from aobench.annotation.images import Images, Row, fingerprint
-from aobench.annotation.trials import Trial, check_settings, normal_name, plan
+from aobench.annotation.trials import Trial, normal_name, plan_trials
 from aobench.errors import UserError
+from aobench.image_table import ImageRow
 
 ANSWERS = ("yes", "no", "unsure")
-VERSION = 1
-
-#: "AOVD" in ASCII: how the file says whose it is.
-APPLICATION_ID = 0x414F5644
-
-#: Seconds that one process waits for another's transaction.
-PATIENCE = 30.0
 
 TRIAL = "t.trial, t.position, t.image_id, t.attribute, t.object, t.wrong"
 
@@ -44,7 +34,7 @@ class StaleTrialError(Exception):
 
 
 @dataclass(frozen=True)
-class Standing:
+class AnnotatorProgress:
     """Where an annotator stands: the trial that awaits an answer (None at the end) and the one
     after it.
 
@@ -76,7 +66,7 @@ class Verdict:
     withdrawn_at: str
 
 
-class Store:
+class VerdictStore:
     """An open database of verdicts. Make it with ``open_store`` or ``existing_store``."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -84,7 +74,7 @@ class Store:
         self._connection = connection
         self._lock = threading.RLock()  # one connection, many threads of a server
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> VerdictStore:
         return self
 
     def __exit__(
@@ -114,7 +104,7 @@ class Store:
                 self._connection.execute("ROLLBACK")
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """One transaction; what it wrote is on disk when the block is left without an exception."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -126,7 +116,8 @@ class Store:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def _rows(self, query: str, *values: object) -> list[tuple]:
+    def query_rows(self, query: str, *values: object) -> list[tuple]:
+        """The rows that a query of the file gives."""
         with self._lock:
             return self._connection.execute(query, values).fetchall()
 
@@ -134,28 +125,28 @@ class Store:
 
     def settings(self) -> dict[str, str]:
         """images_sha256, seed, catch_rate, created_at."""
-        return dict(self._rows("SELECT key, value FROM settings"))
+        return dict(self.query_rows("SELECT key, value FROM settings"))
 
-    def images(self) -> list[Row]:
+    def images(self) -> list[ImageRow]:
         """The image table that the file is bound to, by id."""
         return [
-            Row(*cells)
-            for cells in self._rows("SELECT * FROM images ORDER BY image_id")
+            ImageRow(*cells)
+            for cells in self.query_rows("SELECT * FROM images ORDER BY image_id")
         ]
 
     def pictures(self) -> dict[str, str]:
         """The SHA-256 of each picture by its image's id; empty where the image table didn't say,
         and in old files.
         """
-        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'pictures'"):
+        if not self.query_rows("SELECT 1 FROM sqlite_master WHERE name = 'pictures'"):
             return {}
-        return dict(self._rows("SELECT image_id, sha256 FROM pictures"))
+        return dict(self.query_rows("SELECT image_id, sha256 FROM pictures"))
 
     def annotators(self) -> list[str]:
         """Everyone who gave at least one verdict that stands, by name."""
         return [
             name
-            for (name,) in self._rows(
+            for (name,) in self.query_rows(
                 "SELECT DISTINCT annotator FROM verdicts WHERE withdrawn_at IS NULL ORDER BY "
                 "annotator"
             )
@@ -167,7 +158,7 @@ class Store:
         """Verdicts on images (or on catch trials) that stand (or that were undone), in the order
         they were given.
         """
-        found = self._rows(
+        found = self.query_rows(
             "SELECT v.annotator, v.attribute_answer, v.object_answer, v.seconds, v.answered_at, "
             "v.withdrawn_at,"
             f" {TRIAL}"
@@ -183,21 +174,23 @@ class Store:
 
     # One annotator's way through the trials
 
-    def enrol(self, annotator: str) -> Standing:
+    def enrol(self, annotator: str) -> AnnotatorProgress:
         """Draw the trials of an annotator who comes for the first time; where the annotator
         stands.
         """
         name = normal_name(annotator)
-        if not self._rows("SELECT 1 FROM trials WHERE annotator = ? LIMIT 1", name):
+        if not self.query_rows(
+            "SELECT 1 FROM trials WHERE annotator = ? LIMIT 1", name
+        ):
             settings = self.settings()
-            drawn = plan(
+            drawn = plan_trials(
                 self.images(),
                 name,
                 int(settings["seed"]),
                 float(settings["catch_rate"]),
             )
             with (
-                self._writing() as connection
+                self.transaction() as connection
             ):  # drawn twice at once, the same rows come twice
                 connection.executemany(
                     "INSERT OR IGNORE INTO trials (annotator, trial, position, image_id, "
@@ -207,7 +200,7 @@ class Store:
                 )
         return self.standing(name)
 
-    def standing(self, annotator: str) -> Standing:
+    def standing(self, annotator: str) -> AnnotatorProgress:
         """Where an annotator stands. Raises UserError for one who never started."""
         name = normal_name(annotator)
         with self.snapshot():
@@ -230,14 +223,14 @@ class Store:
                 (name,),
             ).fetchall()
         first, second = ([Trial(*cells) for cells in ahead] + [None, None])[:2]
-        return Standing(
+        return AnnotatorProgress(
             name, first, second, given - withdrawn, total, given + withdrawn
         )
 
     def trial(self, annotator: str, trial: str) -> Trial:
         """A trial by its id. Raises UserError where the annotator has none of that id."""
         query = f"SELECT {TRIAL} FROM trials t WHERE t.annotator = ? AND t.trial = ?"
-        found = self._rows(query, normal_name(annotator), trial)
+        found = self.query_rows(query, normal_name(annotator), trial)
         if not found:
             raise UserError(f"{annotator!r} has no trial {trial!r}; reload the page")
         return Trial(*found[0])
@@ -250,7 +243,7 @@ class Store:
         attribute_answer: str,
         object_answer: str,
         seconds: float,
-    ) -> Standing:
+    ) -> AnnotatorProgress:
         """Write a verdict on the trial that awaits one; when this returns, it is on disk. Gives the
         next standing.
 
@@ -264,7 +257,7 @@ class Store:
             )
         if not (math.isfinite(seconds) and seconds >= 0):
             raise UserError(f"{seconds!r} is no time in seconds")
-        with self._writing() as connection:
+        with self.transaction() as connection:
             now = self.standing(annotator)
             if now.trial is None or now.trial.trial != trial or now.turn != turn:
                 last = connection.execute(
@@ -291,18 +284,18 @@ class Store:
                     attribute_answer,
                     object_answer,
                     float(seconds),
-                    _now(),
+                    utc_now(),
                 ),
             )
             return self.standing(annotator)
 
-    def undo(self, annotator: str, turn: int) -> Standing:
+    def undo(self, annotator: str, turn: int) -> AnnotatorProgress:
         """Withdraw the annotator's last verdict that stands; the file keeps it, marked. Gives the
         next standing.
 
         Raises StaleTrialError where ``turn`` is past; UserError where nothing is left to undo.
         """
-        with self._writing() as connection:
+        with self.transaction() as connection:
             now = self.standing(annotator)
             if now.turn != turn:
                 raise StaleTrialError(
@@ -313,70 +306,9 @@ class Store:
             connection.execute(
                 "UPDATE verdicts SET withdrawn_at = ? WHERE id ="
                 " (SELECT MAX(id) FROM verdicts WHERE annotator = ? AND withdrawn_at IS NULL)",
-                (_now(), now.annotator),
+                (utc_now(), now.annotator),
             )
             return self.standing(annotator)
-
-
-def open_store(
-    path: Path, images: Images, seed: int | None = None, catch_rate: float | None = None
-) -> Store:
-    """Open the verdicts on an image table, or begin a new file.
-
-    A new file keeps the seed (default 0) and the catch rate (default 0.05) for good; None takes
-    what the file has. Raises UserError for a file that belongs to another table, seed, rate or
-    program, and for one that can't be written.
-    """
-    if seed is not None and not 0 <= seed < 1 << 63:
-        raise UserError(
-            f"--seed takes a whole number from 0, below 2^63, not {str(seed)[:40]}"
-        )
-    if catch_rate is not None and not 0 <= catch_rate <= 0.5:
-        raise UserError(
-            f"--catch-rate {catch_rate:g} is not between 0 and 0.5; 0.05 is one catch trial for 20 "
-            "images"
-        )
-    if not os.path.lexists(path):
-        check_settings(images.rows, 0.05 if catch_rate is None else catch_rate)
-    store = Store(path, _connect(path, "rwc"))
-    try:
-        _begin(
-            store,
-            images,
-            0 if seed is None else seed,
-            0.05 if catch_rate is None else catch_rate,
-        )
-        _check_whole(store)
-        kept = store.settings()
-        if kept["images_sha256"] != images.fingerprint:
-            raise UserError(
-                f"{path} holds verdicts on another image table (hash {kept['images_sha256'][:12]}) "
-                f"than {images.path} "
-                f"(hash {images.fingerprint[:12]}); give the table it began with, or another file "
-                "for --verdicts"
-            )
-        others = other_pictures(store.pictures(), images.pictures)
-        if others:
-            raise UserError(
-                f"{path} holds verdicts on other pictures than those of {images.path} under the "
-                "same ids (the first: "
-                f"{others[0]}); give another file for --verdicts"
-            )
-        same_seed = seed in (None, int(kept["seed"]))
-        same_rate = catch_rate in (None, float(kept["catch_rate"]))
-        for flag, key, same in (
-            ("--seed", "seed", same_seed),
-            ("--catch-rate", "catch_rate", same_rate),
-        ):
-            if not same:
-                raise UserError(
-                    f"{path} began with {flag} {kept[key]}; leave {flag} out, or give another "
-                    "--verdicts"
-                )
-    except BaseException:
-        store.close()
-        raise
-    return store
 
 
 def other_pictures(known: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -388,215 +320,6 @@ def other_pictures(known: Mapping[str, str], now: Mapping[str, str]) -> list[str
     )
 
 
-def existing_store(path: Path) -> Store:
-    """Open verdicts to read them. Raises UserError where there are none."""
-    if not _is_file(path):
-        raise UserError(
-            f"{path} is no file; give the --verdicts file of `imagenet-ao annotate`"
-        )
-    connection = _connect(path, "rw")
-    if not _ours(path, connection):
-        raise UserError(
-            f"{path} is empty; give the --verdicts file of `imagenet-ao annotate`"
-        )
-    store = Store(path, connection)
-    try:
-        _check_whole(store)
-    except BaseException:
-        store.close()
-        raise
-    return store
-
-
-#: What the file of verdicts holds, without the table ``pictures``, which old files lack.
-TABLES = {
-    "settings": ("key", "value"),
-    "images": ("image_id", "attribute", "object", "file"),
-    "trials": (
-        "annotator",
-        "trial",
-        "position",
-        "image_id",
-        "attribute",
-        "object",
-        "wrong",
-    ),
-    "verdicts": (
-        "id",
-        "annotator",
-        "trial",
-        "attribute_answer",
-        "object_answer",
-        "seconds",
-        "answered_at",
-        "withdrawn_at",
-    ),
-}
-SETTINGS = {
-    "images_sha256": r"[0-9a-f]{64}",
-    "seed": r"-?[0-9]{1,4000}",
-    "catch_rate": r"[0-9.e-]{1,30}",
-    "created_at": r".+",
-}
-
-
-def _check_whole(store: Store) -> None:
-    """UserError for a file that is damaged, lacks a table, a column or a setting, or doesn't
-    hold together.
-    """
-    whole = f"{store.path} is no whole file of verdicts"
-    mend = (
-        "give the --verdicts file as `imagenet-ao annotate` wrote it, or a copy of it"
-    )
-    try:
-        fault = _fault(store)
-    except sqlite3.DatabaseError as error:
-        raise UserError(f"{whole} ({error}); {mend}") from error
-    if fault:
-        raise UserError(f"{whole}: {fault}; {mend}")
-
-
-def _fault(store: Store) -> str:
-    ((sound,),) = store._rows("PRAGMA quick_check(1)")
-    if sound != "ok":
-        return str(sound).splitlines()[-1]
-    for table, columns in TABLES.items():
-        there = {row[1] for row in store._rows(f"PRAGMA table_info({table})")}
-        missing = [name for name in columns if name not in there]
-        if missing:
-            return f"the table {table} lacks {', '.join(missing)}"
-    kept = store.settings()
-    for key, form in SETTINGS.items():
-        if not re.fullmatch(form, str(kept.get(key, ""))):
-            return f"its setting {key} is {str(kept.get(key))[:80]!r}"
-    if fingerprint(store.images()) != kept["images_sha256"]:
-        return "its images are not those that it began with"
-    if not _is_rate(kept["catch_rate"]):
-        return f"its setting catch_rate is {kept['catch_rate']!r}"
-    alone = "verdicts LEFT JOIN trials USING (annotator, trial) WHERE image_id IS NULL"
-    strange = "trials LEFT JOIN images USING (image_id) WHERE file IS NULL"
-    for rows, what in (
-        (alone, "verdicts belong to no trial"),
-        (strange, "trials are of images that it lacks"),
-    ):
-        ((count,),) = store._rows(f"SELECT COUNT(*) FROM {rows}")
-        if count:
-            return f"{count:,} {what}"
-    return ""
-
-
-def _is_rate(text: str) -> bool:
-    try:
-        return 0 <= float(text) <= 0.5
-    except ValueError:
-        return False
-
-
-def _is_file(path: Path) -> bool:
-    return "\0" not in str(path) and path.is_file()
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    if "\0" in str(path) or (os.path.lexists(path) and not path.is_file()):
-        raise UserError(
-            f"{str(path)!r} is no file of verdicts; give another --verdicts"
-        )
-    try:
-        connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode={mode}",
-            uri=True,
-            timeout=PATIENCE,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        _ours(
-            path, connection
-        )  # before anything is changed in a file of another program
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        _write_ahead(path, connection)
-    except sqlite3.Error as error:
-        raise UserError(
-            f"{path} cannot be opened as a database of verdicts ({error}); give a --verdicts file "
-            "in a folder on a "
-            "local disk that you can write to"
-        ) from error
-    return connection
-
-
-def _ours(path: Path, connection: sqlite3.Connection) -> bool:
-    """Whether the file holds verdicts (False: it is empty). Raises UserError for anything else."""
-    ((owner,),) = connection.execute("PRAGMA application_id").fetchall()
-    ((version,),) = connection.execute("PRAGMA user_version").fetchall()
-    ((tables,),) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall()
-    if not tables and not owner:
-        return False
-    if owner != APPLICATION_ID:
-        raise UserError(
-            f"{path} is the database of another program; give another --verdicts file"
-        )
-    if version != VERSION:
-        raise UserError(
-            f"{path} has version {version} of the schema, this program knows {VERSION}; update "
-            "imagenet-ao"
-        )
-    return True
-
-
-def _write_ahead(path: Path, connection: sqlite3.Connection) -> None:
-    """Switch to the write-ahead log. SQLite does not wait by itself where two processes do this
-    at once.
-    """
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            ((mode,),) = connection.execute("PRAGMA journal_mode = WAL").fetchall()
-            break
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-    if mode != "wal":
-        raise UserError(
-            f"{path}: this file system has no write-ahead log for SQLite; put the file on a local "
-            "disk"
-        )
-
-
-def _begin(store: Store, images: Images, seed: int, catch_rate: float) -> None:
-    """Fill an empty file; a file that another process filled a moment ago is left as it is."""
-    schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
-    try:
-        with store._writing() as connection:
-            if _ours(store.path, connection):
-                return
-            for statement in schema.split(";"):
-                if statement.strip():
-                    connection.execute(statement)
-            facts = {
-                "images_sha256": images.fingerprint,
-                "seed": seed,
-                "catch_rate": catch_rate,
-                "created_at": _now(),
-            }
-            connection.executemany(
-                "INSERT INTO settings VALUES (?, ?)",
-                [(k, str(v)) for k, v in facts.items()],
-            )
-            connection.executemany(
-                "INSERT INTO images VALUES (?, ?, ?, ?)",
-                [astuple(row) for row in images.rows],
-            )
-            connection.executemany(
-                "INSERT INTO pictures VALUES (?, ?)", sorted(images.pictures.items())
-            )
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-    except sqlite3.Error as error:
-        raise UserError(
-            f"{store.path} cannot be written ({error}); give another --verdicts file"
-        ) from error
-
-
-def _now() -> str:
+def utc_now() -> str:
+    """The time as the file of verdicts has it: UTC, ISO 8601, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

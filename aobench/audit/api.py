@@ -8,21 +8,24 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from aobench.audit.checkpoints import plan_hash
-from aobench.audit.counter import Plan
-from aobench.audit.files import expand
+from aobench.audit.counter import CountingPlan
+from aobench.audit.files import find_caption_files
 from aobench.audit.layouts import LAYOUTS
-from aobench.audit.output import Audit, write_results
+from aobench.audit.output import write_results
+from aobench.audit.result import Audit
 from aobench.audit.rules import check_rules
-from aobench.audit.scan import Outcome, Source, scan
-from aobench.audit.vocabulary import Vocabulary, published
+from aobench.audit.scan import ReadOptions, ScanOutcome, scan_files
+from aobench.audit.vocabulary import Vocabulary, published_vocabulary
 from aobench.errors import UserError
+from aobench.files import package_versions
 
 ENGINES = ("polars", "ray")
+#: Whose versions the manifest names.
+PACKAGES = ("imagenet-ao", "polars", "pyarrow", "numpy", "numba", "ray")
 MOST_EXAMPLES, MOST_SKETCH, MOST_WORKERS = 1000, 1 << 16, 4096
 
 
@@ -43,14 +46,40 @@ def audit(
     hash_files: bool = True,
 ) -> Audit:
     """Count the compositions that captions show, and write matrices, marginals, examples and a
-    manifest to ``out``.
+    manifest.
 
-    ``captions``: files, folders, globs or URLs. ``sketch``: different captions counted exactly per
-    composition; beyond, they are estimated (0: not counted). ``examples``: captions kept per
-    composition. ``sample``: the share of rows counted, drawn by file name and row. ``workers``:
-    threads, or Ray's tasks; default: one a core. A second call with the same ``out`` reads only
-    files that are new or were changed. Raises UserError for bad input, for captions of which none
-    is left to count, and for a broken file unless ``on_bad_file`` is ``skip``.
+    A second call with the same ``out`` reads only files that are new or were changed.
+
+    Args:
+        captions: files, folders, globs or URLs.
+        out: the folder that is written.
+        rules: what counts as showing a composition; see `aobench.audit.rules`.
+        vocabulary: the attributes and objects (default: the published 129 and 1,000).
+        column: the caption column (default: found by name).
+        layout: how the files hold captions, such as ``laion`` (default: found).
+        engine: ``polars``, or ``ray`` for several machines.
+        workers: threads, or Ray's tasks (default: one a core).
+        examples: captions kept per composition.
+        sketch: different captions counted exactly per composition; beyond, they are estimated (0:
+            not counted).
+        sample: the share of rows counted, drawn by file name and row.
+        on_bad_file: ``stop`` or ``skip``.
+        hash_files: whether the manifest tells the files' SHA-256.
+
+    Returns:
+        The counts: ``matrix(rule)``, ``novel(rule, threshold)``.
+
+    Raises:
+        UserError: for bad input, for captions of which none is left to count, and for a broken file
+            unless it is skipped.
+
+    Example:
+        >>> import aobench
+        >>> from pathlib import Path
+        >>> _ = Path("captions.txt").write_text("a red wooden banana\\na photo of a lion\\n")
+        >>> counts = aobench.audit("captions.txt", out="audit")
+        >>> int(counts.matrix("words").sum())
+        2
     """
     began = time.perf_counter()
     if (
@@ -77,7 +106,9 @@ def audit(
             "a sketch of 1 or 2 gives no estimate of different captions; use 0, or 3 and more"
         )
     asked = check_rules([rules] if isinstance(rules, str) else rules)
-    plan = Plan(vocabulary or published(), asked, sketch, examples, sample)
+    plan = CountingPlan(
+        vocabulary or published_vocabulary(), asked, sketch, examples, sample
+    )
     if layout is not None and layout not in LAYOUTS:
         raise UserError(
             f"unknown layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}"
@@ -89,8 +120,8 @@ def audit(
         raise UserError(f"on_bad_file is 'stop' or 'skip', not {on_bad_file!r}")
     _refuse_no_path(Path(out))
     named = [captions] if isinstance(captions, str | Path) else captions
-    files = expand([str(one) for one in named], Path(out))
-    source = Source(column, layout, hash_files, on_bad_file)
+    files = find_caption_files([str(one) for one in named], Path(out))
+    source = ReadOptions(column, layout, hash_files, on_bad_file)
     parts = Path(out) / "parts"
     run = _engine(engine)
     with alone_in(Path(out)):
@@ -102,7 +133,7 @@ def audit(
         )
 
 
-def _refuse_too_large(plan: Plan, workers: int) -> None:
+def _refuse_too_large(plan: CountingPlan, workers: int) -> None:
     """UserError where the tallies of so many workers, and the one that they are merged into,
     don't fit this machine.
     """
@@ -161,7 +192,7 @@ def alone_in(out: Path) -> Iterator[None]:
 
 def _engine(name: str) -> Any:
     if name == "polars":
-        return scan
+        return scan_files
     if name == "ray":
         from aobench.audit.ray_engine import scan_with_ray
 
@@ -169,17 +200,10 @@ def _engine(name: str) -> Any:
     raise UserError(f"unknown engine {name!r}; the engines are: {', '.join(ENGINES)}")
 
 
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
 def _manifest(
-    plan: Plan,
-    source: Source,
-    outcome: Outcome,
+    plan: CountingPlan,
+    source: ReadOptions,
+    outcome: ScanOutcome,
     engine: str,
     workers: int | None,
     seconds: float,
@@ -190,10 +214,9 @@ def _manifest(
     rows = sum(r["rows"] for r in read)
     return {
         "made_by": {
-            p: _version(p)
-            for p in ("imagenet-ao", "polars", "pyarrow", "numpy", "numba", "ray")
-        }
-        | {"python": platform.python_version()},
+            **package_versions(PACKAGES),
+            "python": platform.python_version(),
+        },
         "engine": engine,
         "workers": workers,
         "vocabulary": {

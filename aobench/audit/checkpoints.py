@@ -19,18 +19,24 @@ from typing import Any
 
 import numpy as np
 
-from aobench.audit.counter import Part, Plan
-from aobench.audit.files import is_remote
+from aobench.audit.counter import CountingPlan, PartialCounts
 from aobench.audit.rules import VERSIONS
-from aobench.audit.tally import Sparse, Totals
+from aobench.audit.streams import is_remote
+from aobench.audit.tally import ScanTotals, SparseCounts
 from aobench.errors import UserError
-from aobench.files import read_file, read_json, sha256_of
+from aobench.files import (
+    read_file,
+    read_json,
+    scratch_file,
+    sha256_of,
+    write_in_one_move,
+)
 
 #: Raised when the files of a part change their meaning.
 FORMAT = 4
 
 
-def plan_hash(plan: Plan, column: str | None, layout: str | None) -> str:
+def plan_hash(plan: CountingPlan, column: str | None, layout: str | None) -> str:
     """16 hex digits of all that decides what is counted, beside the captions."""
     rules = {rule: VERSIONS[rule] for rule in plan.rules}
     content = [
@@ -57,7 +63,9 @@ def part_key(facts: Mapping[str, Any], plan_digest: str) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
 
-def write_part(folder: Path, key: str, part: Part, record: Mapping[str, Any]) -> None:
+def write_part(
+    folder: Path, key: str, part: PartialCounts, record: Mapping[str, Any]
+) -> None:
     """Write a part; whoever reads it meanwhile sees all of it or nothing."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -90,13 +98,11 @@ def write_part(folder: Path, key: str, part: Part, record: Mapping[str, Any]) ->
         "object_counts": part.object_counts.tolist(),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    scratch = folder / f"{key}.{os.getpid()}.tmp"
-    pq.write_table(pa.concat_tables(tables), scratch, compression="zstd")
-    content |= {"key": key, "counts_sha256": sha256_of(scratch)}
+    with scratch_file(folder / f"{key}.parquet") as scratch:
+        pq.write_table(pa.concat_tables(tables), scratch, compression="zstd")
+        content |= {"key": key, "counts_sha256": sha256_of(scratch)}
     content["sha256"] = own_digest(content)
-    scratch.replace(folder / f"{key}.parquet")
-    scratch.write_text(json.dumps(content), encoding="utf-8")
-    scratch.replace(folder / f"{key}.json")
+    write_in_one_move(folder / f"{key}.json", json.dumps(content).encode())
 
 
 def own_digest(content: Mapping[str, Any]) -> str:
@@ -151,13 +157,7 @@ def known_record(
         return None
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed scans were writing when they died."""
-    for path in folder.glob("*.tmp"):
-        path.unlink(missing_ok=True)
-
-
-def read_part(folder: Path, key: str) -> Part:
+def read_part(folder: Path, key: str) -> PartialCounts:
     """A part that `write_part` wrote. UserError where it is damaged."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -170,7 +170,7 @@ def read_part(folder: Path, key: str) -> Part:
             f"{folder / key} was damaged meanwhile ({error}); run it again: its file is read again"
         ) from error
     table = pq.read_table(pa.BufferReader(counts))
-    rules: dict[str, Sparse] = {}
+    rules: dict[str, SparseCounts] = {}
     texts: dict[int, str] = {}
     for number, rule in enumerate(content["rules"]):
         mine = table.filter(pc.equal(table["rule"], number)).combine_chunks()
@@ -183,7 +183,7 @@ def read_part(folder: Path, key: str) -> Part:
                 pc.list_flatten(column),
             )
         starts, rows = lists["rows"][0], _values(lists["rows"][1], np.int64)
-        rules[rule] = Sparse(
+        rules[rule] = SparseCounts(
             mine["cell"].to_numpy(),
             mine["count"].to_numpy(),
             lists["hashes"][0],
@@ -197,7 +197,9 @@ def read_part(folder: Path, key: str) -> Part:
         np.array(content[name], np.int64)
         for name in ("attribute_counts", "object_counts")
     )
-    return Part(rules, attributes, objects, Totals(**content["totals"]), texts)
+    return PartialCounts(
+        rules, attributes, objects, ScanTotals(**content["totals"]), texts
+    )
 
 
 def _values(array: Any, dtype: type) -> np.ndarray:

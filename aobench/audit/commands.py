@@ -108,6 +108,7 @@ def add_parser(verbs: Any) -> None:
         action="store_true",
         help="draw a heat map of each matrix, and the NMI of each rule",
     )
+    p.set_defaults(run=_audit)
     d = verbs.add_parser(
         "diversity",
         help="how freely several audited corpora combine attributes and objects, side by side",
@@ -144,28 +145,28 @@ def add_parser(verbs: Any) -> None:
         default=Path("diversity"),
         help="folder (default: diversity)",
     )
-
-
-def run(args: argparse.Namespace) -> None:
-    """Carry out the verb of ``args``. Raises UserError for bad input."""
-    {"audit": _audit, "diversity": _diversity}[args.verb](args)
+    d.set_defaults(run=_diversity)
 
 
 def _audit(args: argparse.Namespace) -> None:
     """Scan, print what was found, and write novel compositions and figures beside the matrices."""
     from aobench.audit.api import audit
-    from aobench.audit.statistics import nmi, summary, write_disagreements
-    from aobench.audit.vocabulary import published, read_names, vocabulary
+    from aobench.audit.statistics import audit_summary, matrix_nmi, write_disagreements
+    from aobench.audit.vocabulary import (
+        make_vocabulary,
+        published_vocabulary,
+        read_names,
+    )
 
     if not 0 <= args.threshold < 1 << 62:
         raise UserError("--threshold takes a whole number from 0 to 4e18")
-    names = published(args.synonyms)
+    names = published_vocabulary(args.synonyms)
     if args.attributes or args.objects:
         attributes = (
             read_names(args.attributes) if args.attributes else names.attributes
         )
         objects = read_names(args.objects) if args.objects else names.objects
-        names = vocabulary(attributes, objects, args.synonyms)
+        names = make_vocabulary(attributes, objects, args.synonyms)
     result = audit(
         args.captions,
         args.out,
@@ -202,12 +203,14 @@ def _audit(args: argparse.Namespace) -> None:
                 args.out / f"matrix-{rule}.png",
             )
         bars = {
-            rule: nmi(matrix) for rule, matrix in result.counts.items() if matrix.any()
+            rule: matrix_nmi(matrix)
+            for rule, matrix in result.counts.items()
+            if matrix.any()
         }
         if bars:
             nmi_bars(bars, args.out / "nmi.png")
     # Last: whoever reads it may go away at any line, and everything is written.
-    print(summary(result, args.threshold))
+    print(audit_summary(result, args.threshold))
     if both:
         print(f"Where words and authors disagree: {args.out / 'disagreements.csv'}")
     print(f"Written to {args.out}/")
@@ -215,14 +218,18 @@ def _audit(args: argparse.Namespace) -> None:
 
 def _diversity(args: argparse.Namespace) -> None:
     """Load the audits, print the table, write it with its figure."""
-    from aobench.audit.diversity import as_text, diversity, write_csv
-    from aobench.audit.output import load
+    from aobench.audit.diversity import compare_corpora, diversity_table, write_csv
     from aobench.audit.plots import diversity_bars
+    from aobench.audit.result import load_audit
 
-    rows = diversity(
-        [load(path) for path in args.audits], args.rule, args.at, args.draws, args.seed
+    rows = compare_corpora(
+        [load_audit(path) for path in args.audits],
+        args.rule,
+        args.at,
+        args.draws,
+        args.seed,
     )
-    print(as_text(rows, args.rule))
+    print(diversity_table(rows, args.rule))
     write_csv(rows, args.rule, args.out / "diversity.csv")
     diversity_bars(rows, args.rule, args.out / "diversity.png")
     print(f"Written to {args.out}/")

@@ -111,8 +111,8 @@ class AuthorTables:
 
     ``cell_of``: (first word, second word) -> cell or -1, int32. ``cells``: (attribute, object) ->
     cell, int32. ``symbols``: code point below 0x20000 -> column of ``steps`` (0: none of the words'
-    characters). ``steps``: state and column -> state. ``found_start``: where a state's words begin
-    in ``found``; its end is the next one's start.
+    characters). ``steps``: state and column -> state. ``word_starts``: where a state's words begin
+    in ``state_words``; its end is the next one's start.
     """
 
     words: tuple[str, ...]
@@ -120,8 +120,8 @@ class AuthorTables:
     cells: np.ndarray
     symbols: np.ndarray
     steps: np.ndarray
-    found_start: np.ndarray
-    found: np.ndarray
+    word_starts: np.ndarray
+    state_words: np.ndarray
 
 
 def author_tables(vocabulary: Vocabulary) -> AuthorTables:
@@ -144,10 +144,8 @@ def author_tables(vocabulary: Vocabulary) -> AuthorTables:
     symbols = np.zeros(0x20000, np.uint8 if len(letters) < 255 else np.uint16)
     for column, letter in enumerate(letters, start=1):
         symbols[ord(letter)] = column
-    steps, found_start, found = _automaton(list(numbers), letters)
-    return AuthorTables(
-        tuple(numbers), cell_of, cell, symbols, steps, found_start, found
-    )
+    steps, starts, words = _automaton(list(numbers), letters)
+    return AuthorTables(tuple(numbers), cell_of, cell, symbols, steps, starts, words)
 
 
 def _automaton(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from aobench.audit.chunks import CaptionChunk
 from aobench.audit.compiled import (
     AuthorTables,
     WordTables,
@@ -16,68 +17,16 @@ from aobench.audit.compiled import (
     word_tables,
 )
 from aobench.audit.rules import WORD_RULES
-from aobench.audit.tally import Sparse, Tally, Totals
+from aobench.audit.tally import DenseTally, ScanTotals, SparseCounts
 from aobench.audit.vocabulary import Vocabulary
-from aobench.audit.words import character_tables, lower_table, normal, unsettled
+from aobench.audit.words import character_tables, lower_table, unsettled_characters
 
 #: An example caption is cut after so many bytes: it may stand for thousands of compositions.
 EXAMPLE_BYTES = 1000
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """Captions in one buffer: ``data`` uint8, ``begins`` and ``stops`` int64 (n), nulls (empty),
-    row of the first.
-    """
-
-    data: np.ndarray
-    begins: np.ndarray
-    stops: np.ndarray
-    nulls: int
-    first_row: int
-
-    def __len__(self) -> int:
-        return len(self.begins)
-
-    def text(self, index: int, most: int | None = None) -> str:
-        """One caption, cut after ``most`` bytes; bytes that are no UTF-8 are replaced."""
-        begin, stop = int(self.begins[index]), int(self.stops[index])
-        if most is None or stop - begin <= most:
-            return bytes(self.data[begin:stop]).decode("utf-8", "replace")
-        return bytes(self.data[begin : begin + most]).decode("utf-8", "ignore") + "..."
-
-    @classmethod
-    def of(cls, captions: Iterable[str | bytes | None], first_row: int = 0) -> Chunk:
-        """A chunk of Python strings, or of bytes that should be UTF-8."""
-        coded = [
-            c.encode("utf-8", "surrogatepass") if isinstance(c, str) else c
-            for c in captions
-        ]
-        offsets = np.cumsum([0, *(len(c or b"") for c in coded)]).astype(np.int64)
-        data = np.frombuffer(b"".join(c or b"" for c in coded), np.uint8)
-        return cls(
-            data, offsets[:-1], offsets[1:], sum(c is None for c in coded), first_row
-        )
-
-    def settled(self, rows: np.ndarray) -> Chunk:
-        """The chunk with the captions of these places as `normal` gives them."""
-        texts = Chunk.of(normal(self.text(row)) for row in rows.tolist())
-        begins, stops = self.begins.copy(), self.stops.copy()
-        begins[rows], stops[rows] = (
-            texts.begins + len(self.data),
-            texts.stops + len(self.data),
-        )
-        return Chunk(
-            np.concatenate([self.data, texts.data]),
-            begins,
-            stops,
-            self.nulls,
-            self.first_row,
-        )
-
-
-@dataclass(frozen=True)
-class Plan:
+class CountingPlan:
     """What is counted, and how much is kept of it: the same for every thread, file and machine."""
 
     vocabulary: Vocabulary
@@ -111,7 +60,7 @@ class Plan:
         return np.arange(self.cells(rule)).reshape(self.vocabulary.shape)
 
 
-def kept_rows(first_row: int, n: int, file_seed: int, sample: float) -> np.ndarray:
+def sampled_rows(first_row: int, n: int, file_seed: int, sample: float) -> np.ndarray:
     """Which rows are in the sample, bool (n); empty where all are. Depends only on the file's
     name and the row.
     """
@@ -126,22 +75,22 @@ def kept_rows(first_row: int, n: int, file_seed: int, sample: float) -> np.ndarr
 
 
 @dataclass
-class Part:
+class PartialCounts:
     """All counts of one file, or of a merger of files. ``texts``: row -> caption, of the
     examples.
     """
 
-    rules: dict[str, Sparse]
+    rules: dict[str, SparseCounts]
     attribute_counts: np.ndarray
     object_counts: np.ndarray
-    totals: Totals
+    totals: ScanTotals
     texts: dict[int, str] = field(default_factory=dict)
 
 
-class Counter:
+class CaptionCounter:
     """Counts chunks of one file after another. Not to be shared between threads."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: CountingPlan) -> None:
         self.plan = plan
         rules = tuple(rule for rule in WORD_RULES if rule in plan.rules)
         shape = plan.vocabulary.shape
@@ -149,14 +98,14 @@ class Counter:
             rules.index(rule) if rule in rules else -1 for rule in WORD_RULES
         )
         # A rule takes a slot even where none is asked for: the kernels' types stay the same.
-        self.tally = Tally(
+        self.tally = DenseTally(
             rules or ("none",),
             plan.cells("words") if rules else 1,
             plan.sketch,
             plan.examples,
         )
         self.authors = (
-            Tally(("authors",), plan.cells("authors"), plan.sketch, plan.examples)
+            DenseTally(("authors",), plan.cells("authors"), plan.sketch, plan.examples)
             if self._authors
             else None
         )
@@ -168,56 +117,49 @@ class Counter:
         self.author_words = np.zeros(
             len(plan.authors.words) if self._authors else 1, np.int64
         )
-        self.totals = Totals()
+        self.totals = ScanTotals()
         self.texts: dict[int, str] = {}
         w = plan.words
-        self._tables = (
+        attributes = w.attribute_ids, w.attribute_written
+        objects = w.object_ids, w.object_written
+        self._vocabulary = (
             character_tables(),
             (w.word_keys, w.word_values),
             (w.edge_keys, w.edge_values, w.inner),
-            (
-                w.spans,
-                w.attribute_ids,
-                w.attribute_written,
-                w.object_ids,
-                w.object_written,
-            ),
-            (*shape, w.longest),
+            (w.spans, *attributes, *objects),
         )
+        self._shape = *shape, w.longest
 
     @property
     def _authors(self) -> bool:
         return "authors" in self.plan.rules
 
-    def count(self, chunk: Chunk, file_seed: int = 0) -> int:
+    def count(self, chunk: CaptionChunk, file_seed: int = 0) -> int:
         """Add a chunk; returns its rows."""
         from aobench.audit.kernel import count_words
         from aobench.audit.settling import mark_unsettled
 
         n = len(chunk)
-        keep = kept_rows(chunk.first_row, n, file_seed, self.plan.sample)
+        keep = sampled_rows(chunk.first_row, n, file_seed, self.plan.sample)
         hashes, wanted, marks = (
             np.zeros(n, np.uint64),
             np.zeros(n, np.bool_),
             np.zeros(n, np.uint8),
         )
-        mark_unsettled(chunk.data, chunk.begins, chunk.stops, keep, unsettled(), marks)
+        mark_unsettled(
+            chunk.data, chunk.begins, chunk.stops, keep, unsettled_characters(), marks
+        )
         odd = np.flatnonzero(marks & 1)
         plain = chunk.settled(odd) if len(odd) else chunk
         words = count_words(
-            plain.data,
-            plain.begins,
-            plain.stops,
-            keep,
-            chunk.first_row,
-            *self._tables,
+            (plain.data, plain.begins, plain.stops, keep, chunk.first_row),
+            self._vocabulary,
+            self._shape,
             self.slots,
             self.tally.arrays,
             self.last,
-            self.attribute_counts,
-            self.object_counts,
-            hashes,
-            wanted,
+            (self.attribute_counts, self.object_counts),
+            (hashes, wanted),
         )
         if self.authors is not None:
             self._count_authors(chunk, keep, self.authors, hashes, wanted)
@@ -225,7 +167,7 @@ class Counter:
             self.texts[chunk.first_row + index] = chunk.text(index, EXAMPLE_BYTES)
         sizes = chunk.stops - chunk.begins
         self.totals.add(
-            Totals(
+            ScanTotals(
                 n,
                 int(keep.sum()) if len(keep) else n,
                 chunk.nulls,
@@ -240,9 +182,9 @@ class Counter:
 
     def _count_authors(
         self,
-        chunk: Chunk,
+        chunk: CaptionChunk,
         keep: np.ndarray,
-        tally: Tally,
+        tally: DenseTally,
         hashes: np.ndarray,
         wanted: np.ndarray,
     ) -> None:
@@ -250,29 +192,20 @@ class Counter:
 
         a = self.plan.authors
         if not lowers_letter_by_letter(self.plan.vocabulary):
-            chunk = Chunk.of(
+            chunk = CaptionChunk.of(
                 (chunk.text(i).lower() for i in range(len(chunk))), chunk.first_row
             )
         count_authors(
-            chunk.data,
-            chunk.begins,
-            chunk.stops,
-            keep,
-            chunk.first_row,
+            (chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row),
             lower_table(),
-            a.symbols,
-            a.steps,
-            a.found_start,
-            a.found,
+            (a.symbols, a.steps, a.word_starts, a.state_words),
             a.cell_of,
-            0,
             tally.arrays,
             self.author_words,
-            hashes,
-            wanted,
+            (hashes, wanted),
         )
 
-    def take(self) -> Part:
+    def take(self) -> PartialCounts:
         """What was counted since the last call; the counter starts anew."""
         rules = {
             rule: self.tally.sparse(rule) for rule in self.tally.rules if rule != "none"
@@ -285,7 +218,7 @@ class Counter:
         texts = {
             int(row): self.texts[int(row)] for s in rules.values() for row in s.rows
         }
-        part = Part(
+        part = PartialCounts(
             rules,
             self.attribute_counts.copy(),
             self.object_counts.copy(),
@@ -294,24 +227,26 @@ class Counter:
         )
         self.attribute_counts[:] = self.object_counts[:] = 0
         self.author_words[:] = 0
-        self.totals, self.texts = Totals(), {}
+        self.totals, self.texts = ScanTotals(), {}
         return part
 
 
-def merge_parts(plan: Plan, parts: Sequence[tuple[int, Part]]) -> Part:
+def merge_parts(
+    plan: CountingPlan, parts: Sequence[tuple[int, PartialCounts]]
+) -> PartialCounts:
     """One part of several; each comes with what its rows are moved by. Texts are not moved, and
     left out.
     """
     rules = {}
     for rule in plan.rules:
-        tally = Tally((rule,), plan.cells(rule), plan.sketch, plan.examples)
+        tally = DenseTally((rule,), plan.cells(rule), plan.sketch, plan.examples)
         for base, part in parts:
             tally.add(rule, part.rules[rule], base)
         rules[rule] = tally.sparse(rule)
-    totals = Totals()
+    totals = ScanTotals()
     attributes, objects = (np.zeros(n, np.int64) for n in plan.vocabulary.shape)
     for _, part in parts:
         totals.add(part.totals)
         attributes += part.attribute_counts
         objects += part.object_counts
-    return Part(rules, attributes, objects, totals)
+    return PartialCounts(rules, attributes, objects, totals)

@@ -1,9 +1,9 @@
 """How freely corpora combine attributes and objects, side by side and at equal size.
 
 NMI falls with the number of co-occurrences N, in independent corpora too (see
-`aobench.audit.statistics.nmi`), so corpora of different size don't compare as they are. Here each
-is also thinned: N of its co-occurrences are drawn without replacement, as ecologists rarefy samples
-to compare their richness (Hurlbert 1971).
+`aobench.audit.statistics.matrix_nmi`), so corpora of different size don't compare as they are. Here
+each is also thinned: N of its co-occurrences are drawn without replacement, as ecologists rarefy
+samples to compare their richness (Hurlbert 1971).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from aobench.audit.output import Audit
-from aobench.audit.statistics import Nmi, nmi
+from aobench.audit.result import Audit
+from aobench.audit.statistics import Nmi, matrix_nmi
 from aobench.columns import columns
 from aobench.errors import UserError
 
@@ -27,7 +27,7 @@ MOST_DRAWS = 100_000
 
 
 @dataclass(frozen=True)
-class Thinned:
+class ThinnedNmi:
     """Means over draws of ``n`` co-occurrences, and the interval that holds 95 % of the draws."""
 
     n: int
@@ -39,7 +39,7 @@ class Thinned:
 
 
 @dataclass(frozen=True)
-class Corpus:
+class CorpusDiversity:
     """One corpus: captions scanned, compositions seen of ``pairs``, NMI as it is, and thinned."""
 
     name: str
@@ -47,10 +47,10 @@ class Corpus:
     seen: int
     pairs: int
     whole: Nmi
-    thinned: Thinned
+    thinned: ThinnedNmi
 
 
-def thin(matrix: np.ndarray, n: int, draws: int, seed: int = 0) -> Thinned:
+def thin_matrix(matrix: np.ndarray, n: int, draws: int, seed: int = 0) -> ThinnedNmi:
     """NMI and compositions seen when only ``n`` of the matrix's co-occurrences, drawn at random,
     are kept.
 
@@ -74,10 +74,10 @@ def thin(matrix: np.ndarray, n: int, draws: int, seed: int = 0) -> Thinned:
             drawn = rng.multivariate_hypergeometric(flat, n, method="marginals")
         else:
             drawn = rng.multinomial(n, flat / total)
-        values.append(nmi(drawn.reshape(matrix.shape), shuffles=0).nmi)
+        values.append(matrix_nmi(drawn.reshape(matrix.shape), shuffles=0).nmi)
         seen.append(int((drawn > 0).sum()))
     low, high = np.percentile(values, (2.5, 97.5))
-    return Thinned(
+    return ThinnedNmi(
         n,
         len(values),
         float(np.mean(values)),
@@ -87,13 +87,13 @@ def thin(matrix: np.ndarray, n: int, draws: int, seed: int = 0) -> Thinned:
     )
 
 
-def diversity(
+def compare_corpora(
     audits: Sequence[Audit],
     rule: str = "words",
     at: int | None = None,
     draws: int = 50,
     seed: int = 0,
-) -> list[Corpus]:
+) -> list[CorpusDiversity]:
     """Each audit's NMI, as it is and thinned to ``at`` co-occurrences (default: those of the
     smallest corpus).
 
@@ -116,13 +116,13 @@ def diversity(
                 "for less"
             )
     return [
-        Corpus(
+        CorpusDiversity(
             name,
             audit.manifest["totals"]["counted"],
             int((matrix > 0).sum()),
             matrix.size,
-            nmi(matrix, seed=seed),
-            thin(matrix, n, draws, seed),
+            matrix_nmi(matrix, seed=seed),
+            thin_matrix(matrix, n, draws, seed),
         )
         for name, audit, matrix in zip(_names(audits), audits, matrices, strict=True)
     ]
@@ -170,7 +170,7 @@ HEADER = (
 )
 
 
-def _cells(row: Corpus) -> tuple[str | int | float, ...]:
+def _cells(row: CorpusDiversity) -> tuple[str | int | float, ...]:
     t = row.thinned
     return (
         row.name,
@@ -187,7 +187,7 @@ def _cells(row: Corpus) -> tuple[str | int | float, ...]:
     )
 
 
-def as_text(rows: Sequence[Corpus], rule: str) -> str:
+def diversity_table(rows: Sequence[CorpusDiversity], rule: str) -> str:
     """A table to read, lowest NMI at equal size first."""
     n, draws = rows[0].thinned.n, max(row.thinned.draws for row in rows)
     table = [
@@ -227,7 +227,7 @@ def as_text(rows: Sequence[Corpus], rule: str) -> str:
     )
 
 
-def write_csv(rows: Sequence[Corpus], rule: str, path: Path) -> None:
+def write_csv(rows: Sequence[CorpusDiversity], rule: str, path: Path) -> None:
     """One row a corpus."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as stream:

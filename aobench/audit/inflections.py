@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from aobench.audit.words import words
+from aobench.audit.words import split_words
 
 #: Sequence of words -> whether it is as written.
 Forms = dict[tuple[str, ...], bool]
@@ -190,7 +190,7 @@ _NOUNS = {"cleaner", "dryer", "drier", "tanner", "rounder", "lighter"}
 SPOKEN = {"n02963159": "cardigan", "n03126707": "crane", "n03710721": "maillot"}
 
 
-def plurals(word: str) -> tuple[str, ...]:
+def plural_forms(word: str) -> tuple[str, ...]:
     """Plurals of an English noun by rule, or from the list of irregular ones; none where it has
     none.
     """
@@ -207,7 +207,7 @@ def plurals(word: str) -> tuple[str, ...]:
     return (word + "s",)
 
 
-def degrees(word: str) -> tuple[str, ...]:
+def degree_forms(word: str) -> tuple[str, ...]:
     """Comparative and superlative of an attribute that is listed as compared; none for others."""
     if word not in _COMPARED:
         return ()
@@ -264,7 +264,7 @@ def _possessives(name: str) -> set[tuple[str, ...]]:
         if "'s" in plain
         else (plain,)
     )
-    return {tuple(words(v)) for v in variants}
+    return {tuple(split_words(v)) for v in variants}
 
 
 def _plural_sequences(name: str, sequence: tuple[str, ...]) -> set[tuple[str, ...]]:
@@ -272,14 +272,14 @@ def _plural_sequences(name: str, sequence: tuple[str, ...]) -> set[tuple[str, ..
     elsewhere.
     """
     if name in _PLURAL_NAMES:
-        return {tuple(words(p)) for p in _PLURAL_NAMES[name]}
+        return {tuple(split_words(p)) for p in _PLURAL_NAMES[name]}
     *before, last = sequence
     if last in _PARTED_WORDS:  # hotdog: hotdogs and hot dogs
         first, second = _PARTED_WORDS[last]
-        return {(*before, p) for p in plurals(last)} | {
-            (*before, first, p) for p in plurals(second)
+        return {(*before, p) for p in plural_forms(last)} | {
+            (*before, first, p) for p in plural_forms(second)
         }
-    return {(*before, p) for p in plurals(last)}
+    return {(*before, p) for p in plural_forms(last)}
 
 
 def object_forms(name: str, synonyms: tuple[str, ...] = ()) -> Forms:
@@ -303,12 +303,12 @@ def attribute_forms(name: str) -> Forms:
     """All forms of an attribute: written, in other spellings, and compared where it is a single
     adjective.
     """
-    written = tuple(words(name))
+    written = tuple(split_words(name))
     forms: Forms = dict.fromkeys(_parted(written), True)
     for spelled in _spelled(written):
         for sequence in _parted(spelled):
             forms.setdefault(sequence, False)
         if len(spelled) == 1:
-            for degree in degrees(spelled[0]):
+            for degree in degree_forms(spelled[0]):
                 forms.setdefault((degree,), False)
     return forms

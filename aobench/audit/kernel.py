@@ -2,7 +2,7 @@
 grow with them.
 
 Numba compiles it at first use and keeps the result on disk. The functions release the interpreter's
-lock, so several threads run side by side, each with a `Tally` of its own. A caption's words are
+lock, so several threads run side by side, each with a `DenseTally` of its own. Words are
 known by 64-bit hashes: that two different words of a corpus with 10^8 different words and a
 vocabulary of 10^4 share one has a chance of 10^-7.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from aobench.audit.utf8 import decode_character
 from aobench.audit.words import BEYOND, HARD, IGNORED, WORD
 
 _START = np.uint64(0xCBF29CE484222325)
@@ -20,9 +21,6 @@ _MIX1, _MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _S27, _S30, _S31, _S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
-_HARD, _WORD, _IGNORED = HARD, WORD, IGNORED
-_BEYOND = BEYOND
-_INVALID = -1
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -30,28 +28,6 @@ def _mix(value):  # the finaliser of splitmix64
     value = (value ^ (value >> _S30)) * _MIX1
     value = (value ^ (value >> _S27)) * _MIX2
     return value ^ (value >> _S31)
-
-
-@njit(nogil=True, cache=True)
-def decode_character(data, at, end):
-    """(code point, bytes) of the UTF-8 character at ``at``; (_INVALID, 1) where there is none."""
-    first = np.int64(data[at])
-    if first < 0xC2 or first > 0xF4:
-        return _INVALID, 1
-    size = 2 if first < 0xE0 else (3 if first < 0xF0 else 4)
-    if at + size > end:
-        return _INVALID, 1
-    code = first & (0x7F >> size)
-    for i in range(1, size):
-        more = np.int64(data[at + i])
-        if more & 0xC0 != 0x80:
-            return _INVALID, 1
-        code = (code << 6) | (more & 0x3F)
-    if size == 3 and (code < 0x800 or 0xD800 <= code < 0xE000):
-        return _INVALID, 1
-    if code > 0x10FFFF or (size == 4 and code < 0x10000):
-        return _INVALID, 1
-    return code, size
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -66,43 +42,34 @@ def _look_up(keys, values, key):
 
 
 @njit(nogil=True, cache=True)
-def _cut(
-    data,
-    start,
-    end,
-    ascii_table,
-    kinds,
-    folded,
-    word_keys,
-    word_values,
-    hashes,
-    numbers,
-    hard,
-):
-    """Cut one caption into words: fills ``numbers`` (0: not in the vocabulary) and ``hard`` (the
-    gap before it).
+def _cut(data, start, end, characters, word_table, room):
+    """Cut one caption into words: fills ``room`` (hashes, numbers, hard) with each word's hash, its
+    number in the vocabulary (0: none) and whether the gap before it is hard.
 
-    ``ascii_table`` uint8 (256): a word's character in lower case, _HARD, _SOFT, or _BEYOND for
-    bytes that are not ASCII. The loop over bytes has no branch that depends on where words end,
-    which no processor could foretell: every byte writes the hash so far to the current word's
-    place. Returns the number of words, how many are in the vocabulary, and a hash of all words in
-    their order.
+    ``characters``: uint8 (256), a word's character in lower case, HARD, SOFT, or BEYOND for
+    bytes that are not ASCII; and kind and folded form by code point. The loop over bytes has no
+    branch that depends on where words end, which no processor could foretell: every byte writes the
+    hash so far to the current word's place. Returns the number of words, how many are in the
+    vocabulary, and a hash of all words in their order.
     """
+    ascii_table, kinds, folded = characters
+    word_keys, word_values = word_table
+    hashes, numbers, hard = room
     n = 0
     inside, broken, gap = False, True, True  # gap: as it was before the current word
     word = _START
     at = start
     while at < end:
         code = np.int64(ascii_table[data[np.uint64(at)]])
-        is_word, size = code > _BEYOND, 1
-        is_hard = code == _HARD
-        if code == _BEYOND:
+        is_word, size = code > BEYOND, 1
+        is_hard = code == HARD
+        if code == BEYOND:
             code, size = decode_character(data, at, end)
-            kind = kinds[code] if code >= 0 else _HARD
-            if kind == _IGNORED:
+            kind = kinds[code] if code >= 0 else HARD
+            if kind == IGNORED:
                 at += size
                 continue
-            is_word, is_hard = kind == _WORD, kind == _HARD
+            is_word, is_hard = kind == WORD, kind == HARD
             code = np.int64(folded[code]) if 0 <= code < 0x20000 else code
         at += size
         n += inside & (not is_word)
@@ -123,41 +90,38 @@ def _cut(
 
 
 @njit(nogil=True, cache=True)
-def _find(n, numbers, hard, edge_keys, edge_values, inner, spans, starts, ends, nodes):
-    """All occurrences of forms among the ``n`` words, by start, then end; returns how many."""
-    found = 0
+def _find(n, numbers, hard, tree, spans, places):
+    """All occurrences of forms among ``n`` words, by start, then end; returns how many."""
+    edge_keys, edge_values, inner = tree
+    starts, ends, nodes = places
+    count = 0
     for start in range(n):
         node, at = 0, start
         while at < n and numbers[at] and (at == start or not hard[at]):
-            node = _look_up(
-                edge_keys,
-                edge_values,
-                (np.uint64(node) << _S32) | np.uint64(numbers[at]),
-            )
+            edge = (np.uint64(node) << _S32) | np.uint64(numbers[at])
+            node = _look_up(edge_keys, edge_values, edge)
             if node == 0:
                 break
             if spans[node, 1] > spans[node, 0] or spans[node, 3] > spans[node, 2]:
-                starts[found], ends[found], nodes[found] = start, at, node
-                found += 1
+                starts[count], ends[count], nodes[count] = start, at, node
+                count += 1
             if not inner[node]:
                 break
             at += 1
-    return found
+    return count
 
 
 @njit(nogil=True, cache=True)
-def _shadow(found, starts, ends, nodes, spans, attribute_lives, object_lives):
-    """Which occurrences stand in no longer name: an object in none at all, an attribute in no
-    object.
-    """
-    any_end, object_end = (
-        -1,
-        -1,
-    )  # furthest ends among the occurrences that start further left
+def _shadow(count, places, spans, lives):
+    """Which occurrences stand in no longer name: objects in none, attributes in no object."""
+    starts, ends, nodes = places
+    attribute_lives, object_lives = lives
+    # furthest ends among the occurrences that start further left
+    any_end, object_end = -1, -1
     i = 0
-    while i < found:
+    while i < count:
         j, here_object = i, -1
-        while j < found and starts[j] == starts[i]:
+        while j < count and starts[j] == starts[i]:
             if spans[nodes[j], 3] > spans[nodes[j], 2]:
                 here_object = ends[j]
             j += 1
@@ -171,9 +135,7 @@ def _shadow(found, starts, ends, nodes, spans, attribute_lives, object_lives):
 
 @njit(nogil=True, cache=True)
 def add_hash(smallest, held, cell, value):
-    """Keep the K smallest different hashes of a cell, sorted: exact up to K captions, an
-    estimate beyond.
-    """
+    """Keep the K smallest different hashes of a cell, sorted."""
     room, n = smallest.shape[1], held[cell]
     if room == 0 or (n == room and value >= smallest[cell, room - 1]):
         return
@@ -196,9 +158,7 @@ def add_hash(smallest, held, cell, value):
 
 @njit(nogil=True, cache=True)
 def add_example(rows, hashes, held, cell, row, value):
-    """Keep the rows of the first E different captions of a cell, sorted; whether ``row`` came
-    in.
-    """
+    """Keep the rows of a cell's first E different captions, sorted; whether ``row`` is in."""
     room, n = rows.shape[1], held[cell]
     if room == 0 or (n == room and row >= rows[cell, room - 1]):
         return False
@@ -215,10 +175,8 @@ def add_example(rows, hashes, held, cell, row, value):
         else:
             place = room - 1
     while place > 0 and rows[cell, place - 1] > row:
-        rows[cell, place], hashes[cell, place] = (
-            rows[cell, place - 1],
-            hashes[cell, place - 1],
-        )
+        rows[cell, place] = rows[cell, place - 1]
+        hashes[cell, place] = hashes[cell, place - 1]
         place -= 1
     rows[cell, place], hashes[cell, place] = row, value
     return True
@@ -237,34 +195,37 @@ def _hit(slot, cell, row, value, tally):
 
 
 @njit(nogil=True, cache=True)
-def _gather(
-    found,
-    starts,
-    ends,
-    nodes,
-    lives,
-    spans,
-    side,
-    ids,
-    stamp,
-    stamps,
-    first_end,
-    last_start,
-    unique,
-    counts,
-):
-    """The different names of one kind in a caption: earliest end and latest start of each;
-    counts each once.
+def _name_room(counts):
+    """Of each name of a kind the caption that met it last, and its earliest end and latest start
+    there; then the names met in a caption, and the counts.
     """
+    n = len(counts)
+    last_caption, met = np.full(n, -1, np.int64), np.zeros(n, np.int64)
+    return last_caption, np.zeros(n, np.int64), np.zeros(n, np.int64), met, counts
+
+
+@njit(nogil=True, cache=True)
+def _place_room(n):
+    """Room for ``n`` occurrences, and for which of them live."""
+    starts, ends = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    places = starts, ends, np.zeros(n, np.int64)
+    return places, (np.zeros(n, np.bool_), np.zeros(n, np.bool_))
+
+
+@njit(nogil=True, cache=True)
+def _gather(count, places, lives, spans, side, ids, caption, names):
+    """The different names of a kind in a caption, whose ``spans`` begin at ``side``; how many."""
+    starts, ends, nodes = places
+    last_caption, first_end, last_start, met, counts = names
     n = 0
-    for k in range(found):
+    for k in range(count):
         if lives[k]:
             for i in range(spans[nodes[k], side], spans[nodes[k], side + 1]):
                 name = ids[i]
-                if stamps[name] != stamp:
-                    stamps[name] = stamp
+                if last_caption[name] != caption:
+                    last_caption[name] = caption
                     first_end[name] = ends[k]
-                    unique[n] = name
+                    met[n] = name
                     counts[name] += 1
                     n += 1
                 elif ends[k] < first_end[name]:
@@ -274,43 +235,26 @@ def _gather(
 
 
 @njit(nogil=True, cache=True)
-def _adjacent(
-    found,
-    starts,
-    ends,
-    nodes,
-    attribute_lives,
-    object_lives,
-    hard,
-    n,
-    tables,
-    slots,
-    width,
-    row,
-    value,
-    tally,
-    last,
-):
-    """Count the pairs whose object starts right after the attribute's end, no hard gap between
-    them.
+def _adjacent(count, places, lives, hard, n, tables, slots, width, where, tally):
+    """Count the pairs whose object starts right after the attribute's end, no hard gap between;
+    whether the text is wanted. ``where``: row, hash of the text, last row that counted by cell.
     """
+    row, value, last = where
+    starts, ends, nodes = places
+    attribute_lives, object_lives = lives
     spans, attribute_ids, attribute_written, object_ids, object_written = tables
     wanted = False
-    for k in range(found):
+    for k in range(count):
         after = ends[k] + 1
-        if (
-            not attribute_lives[k]
-            or after >= n
-            or hard[after]
-            or spans[nodes[k], 1] == spans[nodes[k], 0]
-        ):
+        first, stop = spans[nodes[k], 0], spans[nodes[k], 1]
+        if first == stop or not attribute_lives[k] or after >= n or hard[after]:
             continue
         other = k + 1
-        while other < found and starts[other] < after:
+        while other < count and starts[other] < after:
             other += 1
-        while other < found and starts[other] == after:
+        while other < count and starts[other] == after:
             if object_lives[other]:
-                for i in range(spans[nodes[k], 0], spans[nodes[k], 1]):
+                for i in range(first, stop):
                     for j in range(spans[nodes[other], 2], spans[nodes[other], 3]):
                         cell = attribute_ids[i] * width + object_ids[j]
                         written = attribute_written[i] and object_written[j]
@@ -325,74 +269,36 @@ def _adjacent(
 
 
 @njit(nogil=True, cache=True)
-def count_words(
-    data,
-    begins,
-    stops,
-    keep,
-    first_row,
-    characters,
-    word_table,
-    tree,
-    names,
-    shape,
-    slots,
-    tally,
-    last,
-    attribute_counts,
-    object_counts,
-    text_hashes,
-    wanted,
-):
+def count_words(captions, vocabulary, shape, slots, tally, last, marginals, texts):
     """Count a chunk of captions under the rules ``words``, ``adjacent`` and ``adjacent-forms``.
 
-    ``data`` uint8, ``begins`` and ``stops`` int64 (n), ``keep`` bool (n, or empty: all). ``shape``:
-    attributes, objects, words of the longest form. ``slots``: each rule's place in the tally, or
-    -1. ``last`` int64 (2, cells): the last row that counted, -1 at first. Fills ``text_hashes``
-    uint64 (n) and ``wanted`` bool (n): the text is to be kept as an example. Returns the number of
-    words.
+    ``captions``: data uint8, begins and stops int64 (n), keep bool (n, or empty: all), row of the
+    first. ``vocabulary``: the compiled characters, words, tree and names. ``shape``: attributes,
+    objects, words of the longest form. ``slots``: each rule's place in the tally, or -1. ``last``
+    int64 (2, cells): the last row that counted, -1 at first. ``marginals``: counts of attributes
+    and of objects. Fills ``texts``: hashes uint64 (n), and bool (n), whether the text is an
+    example. Returns the number of words.
     """
-    ascii_table, kinds, folded = characters
-    word_keys, word_values = word_table
-    edge_keys, edge_values, inner = tree
+    data, begins, stops, keep, first_row = captions
+    characters, word_table, tree, names = vocabulary
     spans, attribute_ids, _, object_ids, _ = names
+    text_hashes, wanted = texts
     longest = 0
     for i in range(len(begins)):
         longest = max(longest, stops[i] - begins[i])
-    room = longest // 2 + 2
-    hashes, numbers, hard = (
-        np.zeros(room, np.uint64),
-        np.zeros(room, np.int32),
-        np.zeros(room, np.bool_),
-    )
+    n_words = longest // 2 + 2
+    numbers, hard = np.zeros(n_words, np.int32), np.zeros(n_words, np.bool_)
+    room = np.zeros(n_words, np.uint64), numbers, hard
     most = 256
-    starts, ends, nodes = (
-        np.zeros(most, np.int64),
-        np.zeros(most, np.int64),
-        np.zeros(most, np.int64),
-    )
-    attribute_lives, object_lives = np.zeros(most, np.bool_), np.zeros(most, np.bool_)
-    a_stamp, a_end = np.full(shape[0], -1, np.int64), np.zeros(shape[0], np.int64)
-    o_stamp, o_end = np.full(shape[1], -1, np.int64), np.zeros(shape[1], np.int64)
-    a_start, a_unique = np.zeros(shape[0], np.int64), np.zeros(shape[0], np.int64)
-    o_start, o_unique = np.zeros(shape[1], np.int64), np.zeros(shape[1], np.int64)
+    places, lives = _place_room(most)
+    attributes, objects = _name_room(marginals[0]), _name_room(marginals[1])
+    _, a_end, a_start, a_met, _ = attributes
+    _, o_end, o_start, o_met, _ = objects
     total = 0
     for i in range(len(begins)):
         if len(keep) and not keep[i]:
             continue
-        n, known, value = _cut(
-            data,
-            begins[i],
-            stops[i],
-            ascii_table,
-            kinds,
-            folded,
-            word_keys,
-            word_values,
-            hashes,
-            numbers,
-            hard,
-        )
+        n, known, value = _cut(data, begins[i], stops[i], characters, word_table, room)
         value = _mix(value)
         text_hashes[i] = value
         total += n
@@ -401,116 +307,46 @@ def count_words(
         # an occurrence starts at a known word and has one of that many lengths
         if known * shape[2] > most:
             most = 2 * known * shape[2]
-            starts, ends, nodes = (
-                np.zeros(most, np.int64),
-                np.zeros(most, np.int64),
-                np.zeros(most, np.int64),
-            )
-            attribute_lives, object_lives = (
-                np.zeros(most, np.bool_),
-                np.zeros(most, np.bool_),
-            )
-        found = _find(
-            n, numbers, hard, edge_keys, edge_values, inner, spans, starts, ends, nodes
-        )
-        if found == 0:
+            places, lives = _place_room(most)
+        count = _find(n, numbers, hard, tree, spans, places)
+        if count == 0:
             continue
-        _shadow(found, starts, ends, nodes, spans, attribute_lives, object_lives)
+        _shadow(count, places, spans, lives)
         row = first_row + i
-        n_a = _gather(
-            found,
-            starts,
-            ends,
-            nodes,
-            attribute_lives,
-            spans,
-            0,
-            attribute_ids,
-            i,
-            a_stamp,
-            a_end,
-            a_start,
-            a_unique,
-            attribute_counts,
-        )
-        n_o = _gather(
-            found,
-            starts,
-            ends,
-            nodes,
-            object_lives,
-            spans,
-            2,
-            object_ids,
-            i,
-            o_stamp,
-            o_end,
-            o_start,
-            o_unique,
-            object_counts,
-        )
+        n_a = _gather(count, places, lives[0], spans, 0, attribute_ids, i, attributes)
+        n_o = _gather(count, places, lives[1], spans, 2, object_ids, i, objects)
         if n_a == 0 or n_o == 0:
             continue
-        asked = False
+        is_example = False
         if slots[0] >= 0:
             for x in range(n_a):
-                a = a_unique[x]
+                a = a_met[x]
                 for y in range(n_o):
-                    o = o_unique[y]
-                    if (
-                        a_end[a] < o_start[o] or o_end[o] < a_start[a]
-                    ):  # on different words
-                        asked |= _hit(slots[0], a * shape[1] + o, row, value, tally)
+                    o = o_met[y]
+                    # on different words
+                    if a_end[a] < o_start[o] or o_end[o] < a_start[a]:
+                        cell = a * shape[1] + o
+                        is_example |= _hit(slots[0], cell, row, value, tally)
         if slots[1] >= 0 or slots[2] >= 0:
-            asked |= _adjacent(
-                found,
-                starts,
-                ends,
-                nodes,
-                attribute_lives,
-                object_lives,
-                hard,
-                n,
-                names,
-                slots,
-                shape[1],
-                row,
-                value,
-                tally,
-                last,
+            where = row, value, last
+            is_example |= _adjacent(
+                count, places, lives, hard, n, names, slots, shape[1], where, tally
             )
-        wanted[i] |= asked
+        wanted[i] |= is_example
     return total
 
 
 @njit(nogil=True, cache=True)
-def count_authors(
-    data,
-    begins,
-    stops,
-    keep,
-    first_row,
-    folded,
-    symbols,
-    steps,
-    found_start,
-    found,
-    cell_of,
-    slot,
-    tally,
-    word_counts,
-    text_hashes,
-    wanted,
-):
+def count_authors(captions, folded, automaton, cell_of, tally, word_counts, texts):
     """Count a chunk under the authors' rule: cells are pairs of substrings of the caption in
-    lower case.
+    lower case. ``captions`` and ``texts`` as of `count_words`.
     """
-    n_words = len(cell_of)
-    stamps = np.full(n_words, -1, np.int64)
-    here = np.zeros(n_words, np.int64)
-    firsts = np.zeros(n_words, np.bool_)
-    for w in range(n_words):
-        firsts[w] = np.any(cell_of[w] >= 0)
+    data, begins, stops, keep, first_row = captions
+    symbols, steps, word_starts, words = automaton
+    text_hashes, wanted = texts
+    last_caption = np.full(len(cell_of), -1, np.int64)
+    here = np.zeros(len(cell_of), np.int64)
+    firsts = np.array([np.any(cells >= 0) for cells in cell_of])
     for i in range(len(begins)):
         if len(keep) and not keep[i]:
             continue
@@ -525,41 +361,31 @@ def count_authors(
                 dotted = code == 0x130  # its lower case is i and a combining dot
             column = symbols[folded[code]] if 0 <= code < 0x20000 else symbols[0]
             state = steps[state, column]
-            for k in range(found_start[state], found_start[state + 1]):
-                word = found[k]
-                if stamps[word] != i:
-                    stamps[word] = i
+            for k in range(word_starts[state], word_starts[state + 1]):
+                word = words[k]
+                if last_caption[word] != i:
+                    last_caption[word] = i
                     here[n] = word
                     word_counts[word] += 1
                     n += 1
             if dotted:
                 state = steps[state, symbols[0x307]]
+        row, value = first_row + i, text_hashes[i]
         for x in range(n):
             if firsts[here[x]]:
                 for y in range(n):
                     cell = cell_of[here[x], here[y]]
-                    if cell >= 0 and _hit(
-                        slot, cell, first_row + i, text_hashes[i], tally
-                    ):
+                    if cell >= 0 and _hit(0, cell, row, value, tally):
                         wanted[i] = True
 
 
 @njit(nogil=True, cache=True)
-def merge(
-    cells,
-    counts,
-    hash_starts,
-    hash_values,
-    example_starts,
-    example_rows,
-    example_hashes,
-    row_base,
-    slot,
-    tally,
-):
-    """Add a rule's sparse counts (see `aobench.audit.tally.Sparse`) to a tally, its rows moved
-    by ``row_base``.
+def merge_counts(sparse, row_base, slot, tally):
+    """Add a rule's sparse counts to a tally, its rows moved by ``row_base``; ``sparse``: the fields
+    of `aobench.audit.tally.SparseCounts`.
     """
+    cells, counts, hash_starts, hash_values = sparse[:4]
+    example_starts, example_rows, example_hashes = sparse[4:]
     into, touched, n_touched, smallest, n_smallest, rows, hashes, n_rows = tally
     for i in range(len(cells)):
         cell = cells[i]
@@ -570,11 +396,5 @@ def merge(
         for k in range(hash_starts[i], hash_starts[i + 1]):
             add_hash(smallest[slot], n_smallest[slot], cell, hash_values[k])
         for k in range(example_starts[i], example_starts[i + 1]):
-            add_example(
-                rows[slot],
-                hashes[slot],
-                n_rows[slot],
-                cell,
-                example_rows[k] + row_base,
-                example_hashes[k],
-            )
+            row, value = example_rows[k] + row_base, example_hashes[k]
+            add_example(rows[slot], hashes[slot], n_rows[slot], cell, row, value)

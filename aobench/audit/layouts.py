@@ -33,7 +33,7 @@ _LINK = re.compile(r"https?://", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Layout:
+class TableLayout:
     """``columns``: names, or positions from 0 where the file has no header; several are joined by
     ". ".
 
@@ -48,13 +48,13 @@ class Layout:
 #: The corpora's own releases. CC3M and CC12M are tables without a header: caption, link and link,
 #: caption. YFCC100M's dump has 23 columns, or 25 with a line number and a hash: title and
 #: description count together.
-LAYOUTS: dict[str, Layout] = {
-    "laion": Layout(("TEXT",)),
-    "datacomp": Layout(("text",)),
-    "cc3m": Layout((0,), header=False),
-    "cc12m": Layout((1,), header=False),
-    "yfcc": Layout((6, 7), header=False, coded=True),
-    "yfcc25": Layout((8, 9), header=False, coded=True),
+LAYOUTS: dict[str, TableLayout] = {
+    "laion": TableLayout(("TEXT",)),
+    "datacomp": TableLayout(("text",)),
+    "cc3m": TableLayout((0,), header=False),
+    "cc12m": TableLayout((1,), header=False),
+    "yfcc": TableLayout((6, 7), header=False, coded=True),
+    "yfcc25": TableLayout((8, 9), header=False, coded=True),
 }
 
 
@@ -114,7 +114,7 @@ def table_layout(
     where: str,
     column: str | None,
     layout: str | None,
-) -> Layout:
+) -> TableLayout:
     """The layout of a CSV or TSV from its first row, unless ``layout`` or ``column`` names it."""
     fields = [field.strip() for field in fields]
     if layout is not None:
@@ -131,4 +131,4 @@ def table_layout(
             return LAYOUTS["cc3m"]
         if separator == "\t" and len(fields) in (23, 25):
             return LAYOUTS["yfcc25" if len(fields) == 25 else "yfcc"]
-    return Layout((find_column(fields, where, column),))
+    return TableLayout((find_column(fields, where, column),))

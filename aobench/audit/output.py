@@ -1,88 +1,36 @@
-"""An audit's results: matrices, marginals, examples and manifest, in memory and in a folder."""
+"""An audit's folder is written: matrices, marginals, examples, and last the manifest."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from aobench.audit.checkpoints import own_digest, read_part
-from aobench.audit.counter import Part, Plan, merge_parts
-from aobench.audit.files import shown
-from aobench.audit.scan import Outcome, parts_of
-from aobench.audit.tally import FILE_SHIFT, Totals
+from aobench.audit.counter import CountingPlan, PartialCounts, merge_parts
+from aobench.audit.result import MANIFEST, Audit
+from aobench.audit.scan import ScanOutcome, parts_of
+from aobench.audit.streams import printable_path
+from aobench.audit.tally import FILE_SHIFT, ScanTotals
 from aobench.audit.vocabulary import Vocabulary
 from aobench.errors import UserError
-from aobench.files import read_file, read_json, sha256_of, write_in_one_move
+from aobench.files import sha256_of, write_in_one_move
 
-MANIFEST = "manifest.json"
 #: Parts merged at a time: bounds the memory that many files take.
 BATCH = 16
 
 
-@dataclass(frozen=True)
-class Audit:
-    """Counts by rule, int64 (attributes, objects); ``distinct`` likewise, with ``exact`` bool where
-    it's no estimate.
-
-    ``marginals``: captions that name each attribute and each object, by the forms of ``words``.
-    ``folder``: where the examples lie.
-    """
-
-    attributes: tuple[str, ...]
-    objects: tuple[str, ...]
-    counts: dict[str, np.ndarray]
-    distinct: dict[str, np.ndarray]
-    exact: dict[str, np.ndarray]
-    marginals: tuple[np.ndarray, np.ndarray]
-    manifest: dict[str, Any]
-    folder: Path
-
-    def matrix(self, rule: str | None = None) -> np.ndarray:
-        """The counts of a rule, by default the first that was counted. UserError where it
-        wasn't.
-        """
-        rule = rule or next(iter(self.counts))
-        if rule not in self.counts:
-            raise UserError(
-                f"{self.folder} has no counts of rule {rule!r}; it has: {', '.join(self.counts)}"
-            )
-        return self.counts[rule]
-
-    def novel(
-        self, rule: str | None = None, threshold: int = 0
-    ) -> list[tuple[str, str]]:
-        """The compositions that at most ``threshold`` captions show."""
-        pairs = np.argwhere(self.matrix(rule) <= threshold)
-        return [(self.attributes[a], self.objects[o]) for a, o in pairs]
-
-    def examples(
-        self, rule: str | None = None
-    ) -> dict[tuple[str, str], list[tuple[str, int, str]]]:
-        """(attribute, object) -> its first different captions, as (file, row from 0, caption)."""
-        import pyarrow.parquet as pq
-
-        rule = rule or next(iter(self.counts))
-        found: dict[tuple[str, str], list[tuple[str, int, str]]] = {}
-        for row in pq.read_table(self.folder / f"examples-{rule}.parquet").to_pylist():
-            found.setdefault((row["attribute"], row["object"]), []).append(
-                (row["file"], row["row"], row["caption"])
-            )
-        return found
-
-
 def merge_files(
-    plan: Plan, outcome: Outcome, parts: Path
-) -> tuple[Part, dict[int, str]]:
+    plan: CountingPlan, outcome: ScanOutcome, parts: Path
+) -> tuple[PartialCounts, dict[int, str]]:
     """All files as one part, its rows as file number * 2^40 + row, and the texts of its examples
     by that key.
     """
-    whole: list[tuple[int, Part]] = []
+    whole: list[tuple[int, PartialCounts]] = []
     texts: dict[int, str] = {}
     keys = list(parts_of(outcome))
     bar = tqdm(total=len(keys), desc="merge", unit="file", disable=None, leave=False)
@@ -104,7 +52,11 @@ def merge_files(
 
 
 def write_results(
-    folder: Path, plan: Plan, outcome: Outcome, parts: Path, manifest: dict[str, Any]
+    folder: Path,
+    plan: CountingPlan,
+    outcome: ScanOutcome,
+    parts: Path,
+    manifest: dict[str, Any],
 ) -> Audit:
     """Merge the parts and write the folder; the manifest comes last, and an earlier audit's files
     go first.
@@ -205,7 +157,7 @@ def _remove_earlier(folder: Path) -> None:
             path.unlink()
 
 
-def _rule_facts(plan: Plan, counts: dict[str, np.ndarray]) -> dict[str, Any]:
+def _rule_facts(plan: CountingPlan, counts: dict[str, np.ndarray]) -> dict[str, Any]:
     from aobench.audit.rules import VERSIONS
 
     return {
@@ -219,7 +171,7 @@ def _rule_facts(plan: Plan, counts: dict[str, np.ndarray]) -> dict[str, Any]:
     }
 
 
-def _pairs(plan: Plan) -> tuple[Any, Any]:
+def _pairs(plan: CountingPlan) -> tuple[Any, Any]:
     """Columns attribute and object of the whole matrix, row by row."""
     import pyarrow as pa
 
@@ -236,8 +188,8 @@ def _pairs(plan: Plan) -> tuple[Any, Any]:
 
 def _write_matrix(
     path: Path,
-    plan: Plan,
-    totals: Totals,
+    plan: CountingPlan,
+    totals: ScanTotals,
     counts: np.ndarray,
     distinct: np.ndarray,
     exact: np.ndarray,
@@ -270,9 +222,9 @@ def _write_matrix(
 
 def _write_examples(
     path: Path,
-    plan: Plan,
+    plan: CountingPlan,
     rule: str,
-    part: Part,
+    part: PartialCounts,
     texts: dict[int, str],
     paths: Sequence[str],
 ) -> None:
@@ -307,9 +259,9 @@ def _write_examples(
             "object": pa.array(names.objects, pa.string()).take(
                 pa.array(objects[repeat])
             ),
-            "file": pa.array([shown(path) for path in paths], pa.string()).take(
-                pa.array(rows >> FILE_SHIFT)
-            ),
+            "file": pa.array(
+                [printable_path(path) for path in paths], pa.string()
+            ).take(pa.array(rows >> FILE_SHIFT)),
             "row": pa.array(rows & ((1 << FILE_SHIFT) - 1)),
             # a dictionary is written in an order of its own each time
             "caption": caption.cast(pa.string()),
@@ -336,119 +288,3 @@ def _write_marginals(
     for rule, matrix in counts.items():
         columns[f"sum_{rule}"] = np.concatenate([matrix.sum(1), matrix.sum(0)])
     pq.write_table(pa.table(columns), path, compression="zstd")
-
-
-def load(folder: str | Path) -> Audit:
-    """An audit from its folder. UserError where it is none, or isn't as it was written."""
-    import pyarrow as pa
-
-    folder = Path(folder)
-    try:
-        manifest = read_json(folder / MANIFEST, "the manifest")
-    except UserError as error:
-        raise UserError(
-            f"{folder} holds no audit ({error}); give a folder that imagenet-ao audit wrote"
-        ) from error
-    _check_manifest(manifest, folder)
-    text, whole = pa.string(), pa.int64()
-    marginals = _table(
-        folder,
-        manifest,
-        "marginals.parquet",
-        {"kind": text, "name": text, "captions": whole},
-    )
-    kinds, names = marginals["kind"].to_pylist(), marginals["name"].to_pylist()
-    split = kinds.count("attribute")
-    attributes, objects = tuple(names[:split]), tuple(names[split:])
-    if kinds != ["attribute"] * split + ["object"] * len(objects) or len(
-        set(objects)
-    ) < len(objects):
-        raise _not_as_written(folder, "marginals.parquet")
-    shape = split, len(objects)
-    counts, distinct, exact = {}, {}, {}
-    for rule in manifest["rules"]:
-        name = f"counts-{rule}.parquet"
-        table = _table(
-            folder, manifest, name, {"attribute": text, "object": text, "count": whole}
-        )
-        pairs = [[n for n in attributes for _ in objects], list(objects) * split]
-        if [table[c].to_pylist() for c in ("attribute", "object")] != pairs:
-            raise _not_as_written(folder, name)
-        counts[rule] = table["count"].to_numpy().reshape(shape)
-        if (counts[rule] < 0).any():
-            raise _not_as_written(folder, name)
-        if "distinct" in table.column_names:
-            distinct[rule] = table["distinct"].to_numpy().reshape(shape)
-            exact[rule] = table["distinct_is_exact"].to_numpy().reshape(shape)
-    sums = marginals["captions"].to_numpy()
-    return Audit(
-        attributes,
-        objects,
-        counts,
-        distinct,
-        exact,
-        (sums[:split], sums[split:]),
-        manifest,
-        folder,
-    )
-
-
-def _check_manifest(manifest: dict[str, Any], folder: Path) -> None:
-    """UserError where a manifest is another file's or was changed; audits of earlier versions
-    have no digest.
-    """
-    totals, rules, names = (
-        manifest.get(key) for key in ("totals", "rules", "vocabulary")
-    )
-    right = (
-        isinstance(totals, dict)
-        and type(totals.get("counted")) is int
-        and isinstance(names, dict)
-        and isinstance(names.get("hash"), str)
-        and isinstance(rules, dict)
-        and bool(rules)
-        and all(
-            isinstance(facts, dict) and type(facts.get("version")) is int
-            for facts in rules.values()
-        )
-        and isinstance(manifest.get("tables", {}), dict)
-    )
-    if not right:
-        raise UserError(
-            f"{folder / MANIFEST} is no manifest of an audit; give a folder that imagenet-ao audit "
-            "wrote"
-        )
-    if "sha256" in manifest and manifest["sha256"] != own_digest(manifest):
-        raise _not_as_written(folder, MANIFEST)
-
-
-def _not_as_written(folder: Path, name: str) -> UserError:
-    return UserError(
-        f"{folder / name} is not as the audit wrote it: it was damaged or changed; run the audit "
-        "again"
-    )
-
-
-def _table(
-    folder: Path, manifest: dict[str, Any], name: str, types: dict[str, Any]
-) -> Any:
-    """A table of the audit, if it is as it was written and has these columns without nulls."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    content = read_file(folder / name, "the audit's table", most=1 << 40)
-    if "tables" in manifest and manifest["tables"].get(name) != sha256_of(content):
-        raise _not_as_written(folder, name)
-    try:
-        table = pq.read_table(pa.BufferReader(content))
-    except (pa.ArrowException, OSError) as error:
-        raise _not_as_written(folder, name) from error
-    for column, kind in types.items():
-        known = column in table.column_names
-        if (
-            not known
-            or table.schema.field(column).type != kind
-            or table[column].null_count
-        ):
-            raise _not_as_written(folder, name)
-    return table

@@ -1,26 +1,45 @@
-"""Figures of an audit. matplotlib draws them without a screen."""
+"""Plots of an audit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aobench.audit.diversity import Corpus
+from aobench.audit.diversity import CorpusDiversity
 from aobench.audit.statistics import Nmi
+from aobench.drawing import (
+    COLOURS,
+    new_figure,
+    new_plot,
+    put_legend,
+    put_title,
+    save_plot,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: Least width in inches: titles and legends fit in.
 WIDTH = 6.2
+#: Bars: the figure, the same of all captions, and after shuffling.
+BLUE, LIGHT_BLUE, GREY = COLOURS[0], COLOURS[4], "#BBBBBB"
 
 
-def _figure(width: float, height: float):  # type: ignore[no-untyped-def]
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def _bar_plot(bars: int, width: float) -> tuple[Figure, Axes]:
+    """Axes for ``bars`` groups of bars, each ``width`` inches."""
+    figure, axes = new_plot(max(2 + width * bars, WIDTH), 4)
+    axes.grid(False, axis="x")
+    return figure, axes
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
+
+def _above(axes: Axes, x: float, top: float, value: float) -> None:
+    """The ``value`` in print above a bar that ends at ``top``."""
+    look: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 7.5}
+    axes.annotate(f"{value:.3f}", (x, top), (0, 2), textcoords="offset points", **look)
 
 
 def heat_map(
@@ -39,9 +58,10 @@ def heat_map(
     rows = np.argsort(-matrix.sum(1), kind="stable")[:top]
     columns = np.argsort(-matrix.sum(0), kind="stable")[:top]
     part = np.ma.masked_equal(matrix[np.ix_(rows, columns)], 0)
-    figure, axes = _figure(
+    figure = new_figure(
         max(2.6 + 0.2 * len(columns), WIDTH), max(2.2 + 0.18 * len(rows), 3.4)
     )
+    axes = figure.add_subplot()
     # a decade, so that the bar has ticks to read
     highest = max(int(part.max()) if part.count() else 1, 10)
     image = axes.imshow(
@@ -58,123 +78,74 @@ def heat_map(
     axes.set_xlabel("object")
     axes.set_ylabel("attribute")
     seen = int((matrix > 0).sum())
-    axes.set_title(
+    put_title(
+        figure,
         f"{title}: {seen:,} of {matrix.size:,} compositions seen\n"
         f"shown: the {len(rows)} attributes and {len(columns)} objects with the most counts",
-        fontsize=9,
     )
     figure.colorbar(image, label="captions (log scale; white: none)")
-    figure.savefig(path, dpi=130)
+    save_plot(figure, Path(path), ("",))
 
 
 def nmi_bars(corpora: Mapping[str, Nmi], path: str | Path) -> None:
     """NMI of several corpora side by side, each with its shuffled baseline and its number of
     co-occurrences.
     """
-    figure, axes = _figure(max(1.6 + 1.5 * len(corpora), WIDTH), 4)
+    figure, axes = _bar_plot(len(corpora), 1.5)
     places = np.arange(len(corpora))
     values = list(corpora.values())
-    axes.bar(
-        places - 0.2, [v.nmi for v in values], 0.38, label="captions", color="#33638d"
-    )
+    axes.bar(places - 0.2, [v.nmi for v in values], 0.38, label="captions", color=BLUE)
     axes.bar(
         places + 0.2,
         [v.shuffled for v in values],
         0.38,
         yerr=[v.shuffled_sd for v in values],
         label="shuffled",
-        color="#bbbbbb",
+        color=GREY,
     )
     for place, value in zip(places, values, strict=True):
-        axes.annotate(
-            f"{value.nmi:.3f}",
-            (place - 0.2, value.nmi),
-            ha="center",
-            va="bottom",
-            fontsize=8,
-        )
-        top = value.shuffled + value.shuffled_sd
-        axes.annotate(
-            f"{value.shuffled:.3f}",
-            (place + 0.2, top),
-            ha="center",
-            va="bottom",
-            fontsize=8,
-        )
-    axes.set_xticks(
-        places,
-        [f"{name}\nN = {value.n:,}" for name, value in corpora.items()],
-        fontsize=8,
-    )
+        _above(axes, place - 0.2, value.nmi, value.nmi)
+        _above(axes, place + 0.2, value.shuffled + value.shuffled_sd, value.shuffled)
+    labels = [f"{name}\nN = {value.n:,}" for name, value in corpora.items()]
+    axes.set_xticks(places, labels, fontsize=8)
     axes.set_ylabel(f"NMI of attribute and object\n({values[0].normaliser} mean)")
     axes.set_ylim(0, max(max(v.nmi, v.shuffled) for v in values) * 1.15 or 1)
-    axes.set_title("Lower: attributes and objects are combined more freely", fontsize=9)
     margin = max(0.7, (3 - len(corpora)) / 2 + 0.7)  # a lone bar is no wall
     axes.set_xlim(-margin, len(corpora) - 1 + margin)
-    axes.legend(
-        frameon=False,
-        fontsize=8,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.14),
-        ncols=2,
-    )
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=130)
+    put_title(figure, "Lower: attributes and objects are combined more freely")
+    put_legend(figure, axes, ncols=2)
+    save_plot(figure, Path(path), ("",))
 
 
-def diversity_bars(corpora: Sequence[Corpus], rule: str, path: str | Path) -> None:
+def diversity_bars(
+    corpora: Sequence[CorpusDiversity], rule: str, path: str | Path
+) -> None:
     """NMI of corpora at equal size with the interval of the draws; beside it each as it is, with
     its baseline.
     """
-    figure, axes = _figure(max(2.2 + 1.7 * len(corpora), WIDTH), 4)
+    figure, axes = _bar_plot(len(corpora), 1.7)
     places = np.arange(len(corpora))
     thinned = [row.thinned for row in corpora]
-    spread = [
-        [t.nmi - t.nmi_low for t in thinned],
-        [t.nmi_high - t.nmi for t in thinned],
-    ]
+    below = [t.nmi - t.nmi_low for t in thinned]
+    above = [t.nmi_high - t.nmi for t in thinned]
+    equal = f"thinned to {thinned[0].n:,} co-occurrences"
+    whole, shuffled = "all captions", "all captions, shuffled"
     series = (
-        (
-            f"thinned to {thinned[0].n:,} co-occurrences",
-            [t.nmi for t in thinned],
-            np.maximum(spread, 0),
-            "#33638d",
-        ),
-        ("all captions", [row.whole.nmi for row in corpora], None, "#7fb3d5"),
-        (
-            "all captions, shuffled",
-            [row.whole.shuffled for row in corpora],
-            None,
-            "#bbbbbb",
-        ),
+        (equal, [t.nmi for t in thinned], np.maximum([below, above], 0), BLUE),
+        (whole, [row.whole.nmi for row in corpora], None, LIGHT_BLUE),
+        (shuffled, [row.whole.shuffled for row in corpora], None, GREY),
     )
     for number, (label, values, error, colour) in enumerate(series):
         at = places + (number - 1) * 0.27
         axes.bar(at, values, 0.26, yerr=error, label=label, color=colour, capsize=2)
         tops = values if error is None else np.add(values, error[1])
         for x, value, top in zip(at, values, tops, strict=True):
-            axes.annotate(
-                f"{value:.3f}",
-                (x, top),
-                (0, 2),
-                textcoords="offset points",
-                ha="center",
-                fontsize=7,
-            )
-    axes.set_xticks(
-        places, [f"{row.name}\nN = {row.whole.n:,}" for row in corpora], fontsize=8
-    )
+            _above(axes, x, top, value)
+    labels = [f"{row.name}\nN = {row.whole.n:,}" for row in corpora]
+    axes.set_xticks(places, labels, fontsize=8)
     axes.set_ylabel("NMI of attribute and object")
-    axes.set_title(
-        f"Rule {rule}. Lower: attributes and objects are combined more freely",
-        fontsize=9,
+    put_title(
+        figure, f"Rule {rule}. Lower: attributes and objects are combined more freely"
     )
-    axes.legend(
-        frameon=False,
-        fontsize=8,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.14),
-        ncols=3,
-    )
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=130)
+    put_legend(figure, axes, ncols=3)
+    save_plot(figure, Path(path), ("",))

@@ -19,14 +19,21 @@ from aobench.audit.checkpoints import (
     part_key,
     plan_hash,
     read_record,
-    sweep,
     write_part,
 )
-from aobench.audit.counter import Plan
-from aobench.audit.files import BadFileError
+from aobench.audit.counter import CountingPlan
 from aobench.audit.layouts import ColumnError
-from aobench.audit.scan import Counters, Outcome, Source, bad_file, facts_of, scan_file
+from aobench.audit.scan import (
+    CounterPool,
+    ReadOptions,
+    ScanOutcome,
+    bad_file,
+    facts_of,
+    scan_file,
+)
+from aobench.audit.streams import BadFileError
 from aobench.errors import UserError
+from aobench.files import remove_scratch_files
 
 
 class _Scanner:
@@ -34,8 +41,10 @@ class _Scanner:
     thread.
     """
 
-    def __init__(self, plan: Plan, source: Source, parts: str, digest: str) -> None:
-        self.counters = Counters(plan, 1)
+    def __init__(
+        self, plan: CountingPlan, source: ReadOptions, parts: str, digest: str
+    ) -> None:
+        self.counters = CounterPool(plan, 1)
         self.source, self.parts, self.digest = source, Path(parts), digest
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -68,12 +77,12 @@ _REFUSED = "\0"
 
 def scan_with_ray(
     paths: Sequence[str],
-    plan: Plan,
+    plan: CountingPlan,
     parts: Path,
-    source: Source | None = None,
+    source: ReadOptions | None = None,
     workers: int | None = None,
-) -> Outcome:
-    """As `aobench.audit.scan.scan`; ``workers``: files counted at a time, each on one core
+) -> ScanOutcome:
+    """As `aobench.audit.scan.scan_files`; ``workers``: files counted at a time, each on one core
     (default: all of them).
 
     Joins the cluster that RAY_ADDRESS names, or starts one on this machine. UserError where ray
@@ -85,12 +94,12 @@ def scan_with_ray(
         raise UserError(
             "the engine ray is not installed; install it with: pip install 'imagenet-ao[ray]'"
         ) from missing
-    source = source or Source()
+    source = source or ReadOptions()
     parts = parts.absolute()
     digest = plan_hash(plan, source.column, source.layout)
     facts = [facts_of(path, source) for path in paths]
     keys = [part_key(fact, digest) for fact in facts]
-    sweep(parts)
+    remove_scratch_files(parts)
     known = {i for i, key in enumerate(keys) if known_record(parts, key, facts[i])}
     todo = [i for i in range(len(paths)) if i not in known and "error" not in facts[i]]
     if todo:
@@ -110,7 +119,7 @@ def scan_with_ray(
                 raise UserError(error.removeprefix(_REFUSED))
             if error:
                 facts[index] |= bad_file(paths[index], error, source)
-    outcome = Outcome([], [])
+    outcome = ScanOutcome([], [])
     for i, (fact, key) in enumerate(zip(facts, keys, strict=True)):
         record = read_record(parts, key) if "error" not in fact else None
         outcome.records.append(
@@ -123,8 +132,8 @@ def scan_with_ray(
 def _run(
     places: list[str],
     todo: list[int],
-    plan: Plan,
-    source: Source,
+    plan: CountingPlan,
+    source: ReadOptions,
     parts: Path,
     digest: str,
     workers: int | None,

@@ -19,19 +19,24 @@ from aobench.audit.checkpoints import (
     known_record,
     part_key,
     plan_hash,
-    sweep,
     write_part,
 )
-from aobench.audit.counter import Chunk, Counter, Part, Plan, merge_parts
-from aobench.audit.files import BadFileError, file_facts, is_remote, kind_of, shown
+from aobench.audit.chunks import CaptionChunk
+from aobench.audit.counter import (
+    CaptionCounter,
+    CountingPlan,
+    PartialCounts,
+    merge_parts,
+)
 from aobench.audit.layouts import ColumnError
-from aobench.audit.readers import known_rows, read_chunks
+from aobench.audit.readers import caption_format, known_rows, read_chunks
+from aobench.audit.streams import BadFileError, file_facts, is_remote, printable_path
 from aobench.errors import UserError
-from aobench.files import sha256_of
+from aobench.files import remove_scratch_files, sha256_of
 
 
 @dataclass(frozen=True)
-class Source:
+class ReadOptions:
     """How files are read: column or layout of the captions, whether files are hashed, what a
     broken file does.
     """
@@ -43,7 +48,7 @@ class Source:
 
 
 @dataclass
-class Outcome:
+class ScanOutcome:
     """A scan's files: what the manifest says of each, and the parts' keys (None for a file that
     was skipped).
     """
@@ -52,21 +57,21 @@ class Outcome:
     keys: list[str | None]
 
 
-class Counters:
+class CounterPool:
     """A pool of counters, one a thread, that serves file after file."""
 
-    def __init__(self, plan: Plan, workers: int) -> None:
+    def __init__(self, plan: CountingPlan, workers: int) -> None:
         self.plan = plan
-        self.all = [Counter(plan) for _ in range(workers)]
-        self.free: queue.SimpleQueue[Counter] = queue.SimpleQueue()
+        self.all = [CaptionCounter(plan) for _ in range(workers)]
+        self.free: queue.SimpleQueue[CaptionCounter] = queue.SimpleQueue()
         for counter in self.all:
             self.free.put(counter)
         self.threads = ThreadPoolExecutor(workers + 1, thread_name_prefix="audit")
         # Numba compiles under a lock: once here, not in all threads at a time.
-        self.all[0].count(Chunk.of(["a"]))
+        self.all[0].count(CaptionChunk.of(["a"]))
         self.all[0].take()
 
-    def run(self, chunk: Chunk, seed: int) -> int:
+    def run(self, chunk: CaptionChunk, seed: int) -> int:
         """Count a chunk with a counter that is free; returns its rows."""
         counter = self.free.get()
         try:
@@ -74,7 +79,7 @@ class Counters:
         finally:
             self.free.put(counter)
 
-    def take(self) -> Part:
+    def take(self) -> PartialCounts:
         """What all counters counted together. Call it when none runs."""
         parts = [counter.take() for counter in self.all]
         if len(parts) == 1:
@@ -98,10 +103,10 @@ def file_seed(path: str) -> int:
 
 def scan_file(
     path: str,
-    counters: Counters,
-    source: Source,
+    counters: CounterPool,
+    source: ReadOptions,
     told: Callable[[int], None] = lambda rows: None,
-) -> tuple[Part, dict[str, Any]]:
+) -> tuple[PartialCounts, dict[str, Any]]:
     """Count one file. ``told`` is called with the rows of each chunk done. BadFileError where it
     is broken.
     """
@@ -128,7 +133,7 @@ def scan_file(
         raise
     part = counters.take()
     record = {
-        "kind": kind_of(path),
+        "kind": caption_format(path).name,
         "sha256": digest.result() if digest else None,
         **part.totals.as_dict(),
         "seconds": round(time.perf_counter() - began, 3),
@@ -136,24 +141,24 @@ def scan_file(
     return part, record
 
 
-def scan(
+def scan_files(
     paths: Sequence[str],
-    plan: Plan,
+    plan: CountingPlan,
     parts: Path,
-    source: Source | None = None,
+    source: ReadOptions | None = None,
     workers: int | None = None,
-) -> Outcome:
+) -> ScanOutcome:
     """Count ``paths``, each into a part under ``parts``; those that are there already are not read
     again.
 
     Raises UserError for a broken file, unless ``source.on_bad_file`` is ``skip``: then its record
     has an ``error``.
     """
-    source = source or Source()
+    source = source or ReadOptions()
     digest = plan_hash(plan, source.column, source.layout)
-    outcome = Outcome([], [])
+    outcome = ScanOutcome([], [])
     todo = []
-    sweep(parts)
+    remove_scratch_files(parts)
     for path in paths:
         facts = facts_of(path, source)
         key = part_key(facts, digest)
@@ -170,14 +175,14 @@ def scan(
         if known is None and "error" not in facts:
             todo.append((len(outcome.keys) - 1, path, key))
     if todo:
-        counters = Counters(plan, workers or os.cpu_count() or 1)
+        counters = CounterPool(plan, workers or os.cpu_count() or 1)
         with counters.threads, _Progress([path for _, path, _ in todo]) as progress:
             for index, path, key in todo:
                 _scan_one(index, path, key, counters, source, parts, outcome, progress)
     return outcome
 
 
-def facts_of(path: str, source: Source) -> dict[str, Any]:
+def facts_of(path: str, source: ReadOptions) -> dict[str, Any]:
     """`file_facts`, with an ``error`` where the file isn't there and broken files are skipped."""
     try:
         return file_facts(path)
@@ -190,7 +195,7 @@ def facts_of(path: str, source: Source) -> dict[str, Any]:
         }
 
 
-def bad_file(path: str, error: Exception | str, source: Source) -> dict[str, str]:
+def bad_file(path: str, error: Exception | str, source: ReadOptions) -> dict[str, str]:
     """The record of a file that is left out, or UserError."""
     why = str(error)
     if source.on_bad_file == "skip":
@@ -198,7 +203,8 @@ def bad_file(path: str, error: Exception | str, source: Source) -> dict[str, str
     if isinstance(error, ColumnError):
         raise error
     raise UserError(
-        f"{shown(path)} cannot be read: {why}; mend it, or leave it out with --on-bad-file skip"
+        f"{printable_path(path)} cannot be read: {why}; mend it, or leave it out "
+        "with --on-bad-file skip"
     )
 
 
@@ -206,10 +212,10 @@ def _scan_one(
     index: int,
     path: str,
     key: str,
-    counters: Counters,
-    source: Source,
+    counters: CounterPool,
+    source: ReadOptions,
     parts: Path,
-    outcome: Outcome,
+    outcome: ScanOutcome,
     progress: Any,
 ) -> None:
     facts = outcome.records[index]
@@ -230,7 +236,7 @@ class _Progress:
     """
 
     def __init__(self, paths: Sequence[str]) -> None:
-        from tqdm import tqdm
+        from tqdm.auto import tqdm
 
         seen = os.isatty(2)  # a bar that nobody sees needs no look into every file
         self.rows_of = {path: known_rows(path) if seen else None for path in paths}
@@ -287,6 +293,6 @@ class _Progress:
         self.bar.close()
 
 
-def parts_of(outcome: Outcome) -> Iterator[tuple[int, str]]:
+def parts_of(outcome: ScanOutcome) -> Iterator[tuple[int, str]]:
     """(number of the file, key) of each file that was read."""
     return ((number, key) for number, key in enumerate(outcome.keys) if key is not None)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from aobench.audit.files import shown
-from aobench.audit.output import Audit
+from aobench.audit.files import printable_path
+from aobench.audit.result import Audit
 from aobench.errors import UserError
 
 NORMALISERS = ("arithmetic", "geometric", "min", "max", "joint")
@@ -66,9 +66,11 @@ def _entropy(counts: np.ndarray) -> float:
     return float(-(p * np.log(p)).sum())
 
 
-def _nmi(matrix: np.ndarray, normaliser: str) -> tuple[float, float, float, float]:
-    """(NMI, mutual information, H(attribute), H(object)) in nats; NMI 0 where the normaliser is
-    0.
+def normalised_information(
+    matrix: np.ndarray, normaliser: str = "arithmetic"
+) -> tuple[float, float, float, float]:
+    """(NMI, mutual information, H(attribute), H(object)) of a matrix of counts, in nats; NMI 0
+    where the normaliser is 0.
     """
     h_a, h_o, h_joint = (
         _entropy(matrix.sum(1)),
@@ -86,7 +88,7 @@ def _nmi(matrix: np.ndarray, normaliser: str) -> tuple[float, float, float, floa
     return (information / by if by > 0 else 0.0), information, h_a, h_o
 
 
-def nmi(
+def matrix_nmi(
     matrix: np.ndarray,
     normaliser: str = "arithmetic",
     shuffles: int = 20,
@@ -108,7 +110,7 @@ def nmi(
         raise UserError(
             "no composition was seen, so there is no mutual information to measure"
         )
-    value, information, h_a, h_o = _nmi(matrix, normaliser)
+    value, information, h_a, h_o = normalised_information(matrix, normaliser)
     kept = matrix[matrix.sum(1) > 0][:, matrix.sum(0) > 0]
     from scipy.stats import random_table
 
@@ -118,14 +120,13 @@ def nmi(
     if total < 1_000_000_000 and shuffles:
         tables = random_table(kept.sum(1), kept.sum(0))
         state = np.random.default_rng(seed)
-        drawn = [
-            _nmi(tables.rvs(random_state=state), normaliser)[0] for _ in range(shuffles)
-        ]
+        shuffled = (tables.rvs(random_state=state) for _ in range(shuffles))
+        drawn = [normalised_information(table, normaliser)[0] for table in shuffled]
     mean, sd = (float(np.mean(drawn)), float(np.std(drawn))) if drawn else (0.0, 0.0)
     return Nmi(value, total, normaliser, information, h_a, h_o, mean, sd, len(drawn))
 
 
-def summary(audit: Audit, threshold: int = 0) -> str:
+def audit_summary(audit: Audit, threshold: int = 0) -> str:
     """A few lines to read: what was scanned, and by rule what was seen and how diversely."""
     totals, manifest = audit.manifest["totals"], audit.manifest
     files = manifest["files"]
@@ -139,7 +140,9 @@ def summary(audit: Audit, threshold: int = 0) -> str:
         )
     ]
     lines += [
-        f"SKIPPED {shown(r['path'])}: {r['error']}" for r in files if "error" in r
+        f"SKIPPED {printable_path(r['path'])}: {r['error']}"
+        for r in files
+        if "error" in r
     ]
     already = sum(bool(r.get("resumed")) for r in files)
     if already:
@@ -147,12 +150,11 @@ def summary(audit: Audit, threshold: int = 0) -> str:
     damaged = [r["path"] for r in files if r.get("damaged_part")]
     if damaged:
         what = f"{len(damaged):,} files were counted again, since their counts on disk were damaged"
-        lines.append(f"{what}, such as {shown(damaged[0])}")
+        lines.append(f"{what}, such as {printable_path(damaged[0])}")
     if totals["not_utf8"]:
         lines.append(
-            f"{totals['not_utf8']:,} captions hold bytes that are not UTF-8, which part words: "
-            "convert "
-            "the files to UTF-8, or names in them are missed"
+            f"{totals['not_utf8']:,} captions hold bytes that are not UTF-8 (or NUL), which part "
+            "words: convert the files to UTF-8, or names in them are missed"
         )
     for rule, matrix in audit.counts.items():
         novel = int((matrix <= threshold).sum())
@@ -162,7 +164,7 @@ def summary(audit: Audit, threshold: int = 0) -> str:
         )
         line += f" (at most {threshold:,} captions)" if threshold else ""
         if matrix.any():
-            found = nmi(matrix)
+            found = matrix_nmi(matrix)
             chance = (
                 f"shuffled {found.shuffled:.4f}"
                 if found.shuffles
@@ -174,7 +176,7 @@ def summary(audit: Audit, threshold: int = 0) -> str:
     if left_out:
         lines.append(
             f"{len(left_out):,} files were left out as no caption files, such as "
-            f"{shown(left_out[0])}"
+            f"{printable_path(left_out[0])}"
         )
     if manifest["sample"] < 1:
         at_most = min(threshold, totals["counted"])
@@ -189,7 +191,7 @@ def summary(audit: Audit, threshold: int = 0) -> str:
     return "\n".join(lines)
 
 
-def disagreements(
+def rule_disagreements(
     audit: Audit, a: str = "authors", b: str = "words"
 ) -> dict[str, np.ndarray]:
     """The compositions that one rule calls seen and the other novel: int (n, 2) of (attribute,
@@ -208,7 +210,7 @@ def write_disagreements(
     """All compositions that the two rules disagree on, with the first example that one of them
     took for it, as CSV.
     """
-    found = disagreements(audit, a, b)
+    found = rule_disagreements(audit, a, b)
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(

@@ -8,7 +8,7 @@ the smallest. So threads, files and machines may be shared out in any way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ FILE_SHIFT = 40
 
 
 @dataclass(frozen=True)
-class Sparse:
+class SparseCounts:
     """A rule's counts in the cells that were hit: ``cells`` int64 (n), sorted, and ``counts`` int64
     (n).
 
@@ -63,7 +63,7 @@ def _ragged(values: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.concatenate([[0], np.cumsum(held)]).astype(np.int64), values[mask]
 
 
-class Tally:
+class DenseTally:
     """Dense counts of one or several rules with ``cells`` cells each; the kernels write into
     ``arrays``.
 
@@ -108,7 +108,7 @@ class Tally:
             self.n_rows[slot, hit] = 0
         self.n_touched[:] = 0
 
-    def sparse(self, rule: str) -> Sparse:
+    def sparse(self, rule: str) -> SparseCounts:
         """The cells of ``rule`` that were hit."""
         slot = self.rules.index(rule)
         cells = np.sort(self.touched[slot, : self.n_touched[slot]])
@@ -117,7 +117,7 @@ class Tally:
         )
         example_starts, rows = _ragged(self.rows[slot, cells], self.n_rows[slot, cells])
         _, row_hashes = _ragged(self.row_hashes[slot, cells], self.n_rows[slot, cells])
-        return Sparse(
+        return SparseCounts(
             cells,
             self.counts[slot, cells],
             hash_starts,
@@ -127,34 +127,16 @@ class Tally:
             row_hashes,
         )
 
-    def add(self, rule: str, more: Sparse, row_base: int = 0) -> None:
+    def add(self, rule: str, more: SparseCounts, row_base: int = 0) -> None:
         """Merge ``more`` into ``rule``; its example rows are moved by ``row_base``."""
-        from aobench.audit.kernel import merge
+        from aobench.audit.kernel import merge_counts
 
-        merge(
-            more.cells,
-            more.counts,
-            more.hash_starts,
-            more.hashes,
-            more.example_starts,
-            more.rows,
-            more.row_hashes,
-            row_base,
-            self.rules.index(rule),
-            self.arrays,
-        )
-
-
-def merged(parts: Sequence[Sparse], cells: int, sketch: int, examples: int) -> Sparse:
-    """The sum of ``parts`` over the same cells."""
-    tally = Tally(("all",), cells, sketch, examples)
-    for part in parts:
-        tally.add("all", part)
-    return tally.sparse("all")
+        arrays = tuple(getattr(more, one.name) for one in fields(more))
+        merge_counts(arrays, row_base, self.rules.index(rule), self.arrays)
 
 
 @dataclass
-class Totals:
+class ScanTotals:
     """Plain sums of a scan: rows, rows in the sample, nulls, empty captions, bytes, words,
     captions not in UTF-8.
     """
@@ -168,7 +150,7 @@ class Totals:
     text_hash: int = 0
     not_utf8: int = 0
 
-    def add(self, other: Totals) -> None:
+    def add(self, other: ScanTotals) -> None:
         """Sum up; ``text_hash`` is a sum modulo 2^64, so it doesn't depend on the order."""
         for key, value in vars(other).items():
             setattr(self, key, getattr(self, key) + value)

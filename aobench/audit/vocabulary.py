@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 
 from aobench.audit.inflections import SPOKEN, Forms, attribute_forms, object_forms
-from aobench.audit.words import normal, words
-from aobench.csv_tables import parse_csv_rows
+from aobench.audit.words import normal_form, split_words
 from aobench.errors import UserError
-from aobench.files import read_text
-from aobench.vocabulary.published import published_lists
-
-
-def lemmas() -> dict[str, tuple[str, ...]]:
-    """WordNet 3.0 lemmas of the 1,000 ImageNet classes by wnid (Miller 1995; WordNet licence,
-    see NOTICE.md).
-    """
-    text = (resources.files("aobench.audit") / "lemmas.csv").read_text(encoding="utf-8")
-    rows = parse_csv_rows(text, "lemmas.csv", ("wnid", "lemmas"))
-    return {row["wnid"]: tuple(row["lemmas"].split("|")) for row in rows}
+from aobench.files import read_lines
+from aobench.vocabulary.published import published_lists, wordnet_lemmas
 
 
 @dataclass(frozen=True)
@@ -43,7 +31,7 @@ class Vocabulary:
                 raise UserError(f"the vocabulary holds no {what}; give at least one")
             seen: dict[str, str] = {}
             for name in names:
-                same = " ".join(normal(name).split())
+                same = " ".join(normal_form(name).split())
                 if same in seen:
                     other = (
                         f" ({seen[same]!r} is the same in another form)"
@@ -54,7 +42,7 @@ class Vocabulary:
                         f"the {what} {name!r} stands twice in the vocabulary{other}; list each once"
                     )
                 seen[same] = name
-                if not words(name):
+                if not split_words(name):
                     raise UserError(
                         f"the {what} {name!r} holds no letter or digit; take it out of the "
                         "vocabulary"
@@ -96,15 +84,15 @@ class Vocabulary:
         ).hexdigest()[:16]
 
 
-def published(synonyms: bool = False) -> Vocabulary:
+def published_vocabulary(synonyms: bool = False) -> Vocabulary:
     """The 129 published attributes and 1,000 ImageNet objects; ``synonyms`` adds the objects'
     WordNet lemmas.
     """
     lists = published_lists()
-    return vocabulary(lists.attributes, tuple(lists.objects), synonyms)
+    return make_vocabulary(lists.attributes, tuple(lists.objects), synonyms)
 
 
-def vocabulary(
+def make_vocabulary(
     attributes: tuple[str, ...], objects: tuple[str, ...], synonyms: bool = False
 ) -> Vocabulary:
     """A vocabulary of one's own; the lemmas are known for objects that bear a published ImageNet
@@ -112,7 +100,7 @@ def vocabulary(
     """
     if not synonyms:
         return Vocabulary(attributes, objects)
-    known, more = lemmas(), []
+    known, more = wordnet_lemmas(), []
     for name in objects:
         wnid = published_lists().objects.get(name, ("", 0))[0]
         spoken = SPOKEN.get(name, name)
@@ -126,9 +114,7 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     """Names from a text file, one a line; empty and ``#`` lines are skipped. UserError where it
     cannot be read.
     """
-    lines = re.split(r"\r\n|\n|\r", read_text(path, "the list of names"))
-    return tuple(
-        line.strip()
-        for line in lines
-        if line.strip() and not line.lstrip().startswith("#")
-    )
+    names = tuple(name for _, name in read_lines(path, "the list of names"))
+    if not names:
+        raise UserError(f"the list of names {path} holds no name; write one a line")
+    return names

@@ -16,8 +16,8 @@ kernel walks.
    it may not.
 
 The kernel does the steps 2 to 5 letter by letter, with tables; the few captions for which that
-isn't enough, such as those with an entity or a mark of its own, are found by `unsettled` and go
-through `normal` first.
+isn't enough, such as those with an entity or a mark of its own, are found by `unsettled_characters`
+and go through `normal_form` first.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _usual_widths() -> dict[int, int]:
     return usual
 
 
-def normal(text: str) -> str:
+def normal_form(text: str) -> str:
     """A caption or a name as it is compared: entities, invisible characters, widths, marks and case
     settled.
 
@@ -100,7 +100,7 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFC", folded)
 
 
-def kind(character: str) -> int:
+def character_kind(character: str) -> int:
     """HARD, SOFT, WORD or IGNORED."""
     if ord(character) in _DROPPED:
         return IGNORED
@@ -114,7 +114,7 @@ def kind(character: str) -> int:
     )
 
 
-def fold(character: str) -> str:
+def fold_character(character: str) -> str:
     """The character with its case folded, in its usual width; as it is where that takes several
     characters.
     """
@@ -132,10 +132,12 @@ def character_tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     kinds = np.zeros(0x110000, dtype=np.uint8)
     kinds[:0x33480] = [
-        kind(chr(code)) for code in range(0x33480)
+        character_kind(chr(code)) for code in range(0x33480)
     ]  # beyond: unassigned, private use, tags
     kinds[0xE0000:0xE1000] = IGNORED
-    folded = np.array([ord(fold(chr(code))) for code in range(CASELESS)], np.uint32)
+    folded = np.array(
+        [ord(fold_character(chr(code))) for code in range(CASELESS)], np.uint32
+    )
     single = np.full(256, BEYOND, dtype=np.uint8)
     single[:128] = np.where(kinds[:128] == WORD, folded[:128], kinds[:128])
     return single, kinds, folded
@@ -150,9 +152,9 @@ def lower_table() -> np.ndarray:
 
 
 @cache
-def unsettled() -> np.ndarray:
-    """bool, of each code point: a caption that holds it must go through `normal` before its letters
-    are looked up.
+def unsettled_characters() -> np.ndarray:
+    """bool, of each code point: a caption that holds it must go through `normal_form` before
+    its letters are looked up.
 
     So it is for what composes with its neighbours or has an order among them, and for what NFC or
     case folding turns into something else than one letter.
@@ -175,14 +177,16 @@ def unsettled() -> np.ndarray:
     return found
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The words of a name. The gaps between them are not told apart."""
-    return "".join(c if kind(c) == WORD else " " for c in normal(text)).split()
+    return "".join(
+        c if character_kind(c) == WORD else " " for c in normal_form(text)
+    ).split()
 
 
 def word_hash(word: str) -> int:
-    """64-bit FNV-1a over the code points of a word that `words` gave, as the kernel computes it;
-    never 0.
+    """64-bit FNV-1a over the code points of a word that `split_words` gave, as the kernel computes
+    it; never 0.
     """
     value = _FNV_START
     for character in word:

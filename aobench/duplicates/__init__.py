@@ -1,6 +1,7 @@
-"""Near-duplicates inside a newly made image set, and its nearest neighbours in a corpus of
-embeddings.
+"""Near-duplicates inside an image set, and its nearest neighbours in a corpus of embeddings.
 
-``step.run_distinct`` is the way in; ``decide`` says what is kept and why, ``report`` shows the
-doubtful pairs.
+    imagenet-ao duplicates PICTURES/ --out duplicates
+
+`comparison.find_duplicates` is the way in; ``decide`` says what stays, ``reasons`` why the others
+don't, ``page`` shows the doubtful pairs.
 """

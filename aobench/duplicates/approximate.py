@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from aobench.duplicates.neighbours import Neighbours, TopK, search
-from aobench.duplicates.optional import need
-from aobench.duplicates.reference import Shard
+from aobench.duplicates.neighbours import Neighbours, TopK, search_reference
+from aobench.duplicates.optional import need_extra
+from aobench.duplicates.reference import ReferenceShard
 from aobench.errors import UserError
-from aobench.files import disk_full_is_one_line, sha256_of
+from aobench.files import scratch_file, sha256_of
 from aobench.sealed import DamagedError, read_sealed_json, say_again, write_sealed_json
 
 #: Rows that an index is trained on; faiss asks for 39 to 256 a list.
@@ -33,14 +32,14 @@ SAMPLE = 200
 
 
 @dataclass(frozen=True)
-class Index:
+class FaissIndex:
     """A faiss index whose ids are rows of all shards, one after the other."""
 
     index: Any
     said: dict[str, Any]
 
 
-def open_index(spec: str, shards: Sequence[Shard], folder: Path) -> Index:
+def open_index(spec: str, shards: Sequence[ReferenceShard], folder: Path) -> FaissIndex:
     """The index in the file ``spec``, or one made by the faiss factory string ``spec``
     ("IVF1024,PQ32").
 
@@ -49,7 +48,7 @@ def open_index(spec: str, shards: Sequence[Shard], folder: Path) -> Index:
     corpus, and a string that faiss doesn't know. Give only index files that you trust: faiss reads
     them without checking all they hold.
     """
-    faiss = need("faiss")
+    faiss = need_extra("faiss")
     if Path(spec).is_file():
         index = _read(Path(spec))
     else:
@@ -70,12 +69,12 @@ def open_index(spec: str, shards: Sequence[Shard], folder: Path) -> Index:
     if lists:
         index.nprobe = max(1, lists // 16)
         said |= {"nlist": lists, "nprobe": index.nprobe}
-    return Index(index, said)
+    return FaissIndex(index, said)
 
 
 def _read(path: Path) -> Any:
     try:
-        return need("faiss").read_index(str(path))
+        return need_extra("faiss").read_index(str(path))
     except RuntimeError as error:
         raise UserError(
             f"{path} is no index that faiss reads: {' '.join(str(error).split())[-160:]}"
@@ -100,10 +99,10 @@ def _kept(path: Path) -> Any:
     return _read(path)
 
 
-def _make(spec: str, shards: Sequence[Shard], kept: Path) -> Any:
+def _make(spec: str, shards: Sequence[ReferenceShard], kept: Path) -> Any:
     from tqdm.auto import tqdm
 
-    faiss = need("faiss")
+    faiss = need_extra("faiss")
     try:
         index = faiss.index_factory(shards[0].width, spec, faiss.METRIC_INNER_PRODUCT)
     except RuntimeError as error:
@@ -131,19 +130,14 @@ def _make(spec: str, shards: Sequence[Shard], kept: Path) -> Any:
             for _, raw, length in shard.blocks():
                 index.add(raw / length)
                 bar.update(len(raw))
-    part = kept.with_name(f".{kept.name}.{uuid.uuid4().hex}.part")
-    with disk_full_is_one_line(kept):
-        try:
-            faiss.write_index(index, str(part))
-            digest = sha256_of(part)
-            part.replace(kept)
-            write_sealed_json(kept.with_suffix(".json"), kept.name, {"sha256": digest})
-        finally:
-            part.unlink(missing_ok=True)
+    with scratch_file(kept) as scratch:
+        faiss.write_index(index, str(scratch))
+        digest = sha256_of(scratch)
+    write_sealed_json(kept.with_suffix(".json"), kept.name, {"sha256": digest})
     return index
 
 
-def _sample(shards: Sequence[Shard]) -> np.ndarray:
+def _sample(shards: Sequence[ReferenceShard]) -> np.ndarray:
     """Rows at even distances through the whole corpus, unit length."""
     total = sum(shard.rows for shard in shards)
     wanted = np.unique(
@@ -161,7 +155,7 @@ def _sample(shards: Sequence[Shard]) -> np.ndarray:
 
 
 def search_index(
-    queries: np.ndarray, shards: Sequence[Shard], index: Index, k: int
+    queries: np.ndarray, shards: Sequence[ReferenceShard], index: FaissIndex, k: int
 ) -> Neighbours:
     """The nearest ``k`` among what the index proposes, with exact cosines; float32 N x D queries
     of unit length.
@@ -183,8 +177,8 @@ def search_index(
     return top.result()
 
 
-def recall(
-    queries: np.ndarray, shards: Sequence[Shard], found: Neighbours
+def measure_recall(
+    queries: np.ndarray, shards: Sequence[ReferenceShard], found: Neighbours
 ) -> dict[str, float | int]:
     """Share of the exact k nearest, and of the exact nearest, that ``found`` holds; on at most
     200 queries.
@@ -193,7 +187,7 @@ def recall(
         np.linspace(0, len(queries) - 1, min(SAMPLE, len(queries))).astype(np.int64)
     )
     k = found.row.shape[1]
-    exact = search(queries[chosen], shards, k)
+    exact = search_reference(queries[chosen], shards, k)
     shard, row = found.shard[chosen][:, None], found.row[chosen][:, None]
     same = (exact.shard[:, :, None] == shard) & (exact.row[:, :, None] == row)
     there = exact.row >= 0

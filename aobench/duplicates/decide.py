@@ -13,25 +13,29 @@ near.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aobench.duplicates.hashes import (
     COLOUR,
     DISTANCE,
-    Looks,
-    bits_apart,
-    colours_apart,
+    ImageLooks,
     pairs_between,
 )
 from aobench.duplicates.images import ImageSet
 from aobench.duplicates.neighbours import Neighbours, exact_cosines
+from aobench.duplicates.reasons import (
+    NEAR_DUPLICATE,
+    NEAR_REFERENCE,
+    UNREADABLE,
+    RemovalReason,
+)
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 #: What a pair, or an image and its nearest reference, is; higher is nearer.
 APART, ALMOST, NEAR, CERTAIN = 0, 1, 2, 3
@@ -41,7 +45,7 @@ Edges = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class NearThresholds:
     """Where near begins, and how wide the doubt around it is; a cosine of None decides nothing."""
 
     hash_distance: int = DISTANCE
@@ -87,7 +91,7 @@ def _cosine_level(cosine: np.ndarray, least: float | None, width: float) -> np.n
 
 
 @dataclass(frozen=True)
-class Chosen:
+class GreedyChoice:
     """For each image: ``partner``, the kept image before it that it is nearest to (-1: none),
     and their level.
     """
@@ -96,11 +100,11 @@ class Chosen:
     level: np.ndarray
 
 
-def greedy(
+def choose_greedily(
     count: int,
     candidates: np.ndarray,
     edges: Callable[[np.ndarray, np.ndarray], Iterator[Edges]],
-) -> Chosen:
+) -> GreedyChoice:
     """Go through ``candidates`` (sorted positions below ``count``) and remove what is NEAR to one
     kept before it.
 
@@ -142,11 +146,11 @@ def greedy(
                 )
                 kept[image] = level[image] < NEAR
         before = np.concatenate([before, rows[kept[rows]]])
-    return Chosen(partner, level)
+    return GreedyChoice(partner, level)
 
 
 def edges_of(
-    looks: Looks, vectors: np.ndarray | None, thresholds: Thresholds
+    looks: ImageLooks, vectors: np.ndarray | None, thresholds: NearThresholds
 ) -> Callable[[np.ndarray, np.ndarray], Iterator[Edges]]:
     """The pairs that ``greedy`` asks for, by hash and, where its threshold is set, by cosine."""
     bits, hue = (
@@ -168,7 +172,10 @@ def edges_of(
 
 
 def _cosine_edges(
-    vectors: np.ndarray, rows: np.ndarray, columns: np.ndarray, thresholds: Thresholds
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    thresholds: NearThresholds,
 ) -> Iterator[Edges]:
     """A float32 product finds the pairs, a float64 one decides: its value doesn't hang on how
     blocks were cut.
@@ -188,12 +195,12 @@ def _cosine_edges(
 
 
 @dataclass(frozen=True)
-class Measured:
+class ImageMeasures:
     """All that the decisions rest on; ``bad`` says which images could not be read. Positions are
     rows of the set.
     """
 
-    looks: Looks
+    looks: ImageLooks
     vectors: np.ndarray | None
     by_hash: tuple[np.ndarray, np.ndarray]
     in_set: Neighbours | None
@@ -202,23 +209,23 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class SetDecisions:
     """Per image: whether it is kept, why not, whether that is borderline, and its pair in the
     set.
     """
 
     kept: np.ndarray
-    reason: list[str]
+    reasons: list[RemovalReason | None]
     borderline: np.ndarray
-    chosen: Chosen
+    chosen: GreedyChoice
 
 
-def judge(
+def decide_set(
     images: ImageSet,
-    measured: Measured,
-    thresholds: Thresholds,
+    measured: ImageMeasures,
+    thresholds: NearThresholds,
     place: Callable[[int], str],
-) -> Verdicts:
+) -> SetDecisions:
     """Decide on every image; ``place`` names the nearest reference of an image, for the reason."""
     count = len(images)
     reference = np.zeros(count, dtype=np.int64)
@@ -228,124 +235,20 @@ def judge(
     readable[list(measured.bad)] = False
     reference[~readable] = APART
     left = np.nonzero(readable & (reference < NEAR))[0]
-    chosen = greedy(count, left, edges_of(measured.looks, measured.vectors, thresholds))
-    reason = [""] * count
+    chosen = choose_greedily(
+        count, left, edges_of(measured.looks, measured.vectors, thresholds)
+    )
+    reasons: list[RemovalReason | None] = [None] * count
     for row in np.nonzero(chosen.level >= NEAR)[0].tolist():
-        reason[row] = f"near-duplicate of {images.ids[chosen.partner[row]]}"
+        partner = images.ids[chosen.partner[row]]
+        reasons[row] = RemovalReason(NEAR_DUPLICATE, partner)
     for row in np.nonzero(reference >= NEAR)[0].tolist():
-        reason[row] = f"too near to reference {place(row)}"
+        reasons[row] = RemovalReason(NEAR_REFERENCE, place(row))
     for row, why in measured.bad.items():
-        reason[row] = f"unreadable: {why}"
+        reasons[row] = RemovalReason(UNREADABLE, why)
     doubt = np.isin(chosen.level, (ALMOST, NEAR)) | (
         (chosen.level == APART) & (reference == ALMOST)
     )
     borderline = np.where(reference >= NEAR, reference == NEAR, doubt) & readable
-    return Verdicts(np.array([not why for why in reason]), reason, borderline, chosen)
-
-
-def table_of(
-    images: ImageSet,
-    measured: Measured,
-    verdicts: Verdicts,
-    references: Sequence[dict[str, Any] | None],
-) -> pa.Table:
-    """The decisions, one row an image in the set's order.
-
-    ``compared_with`` is the kept image before it that decided or nearly did, with their bits,
-    colour and cosine; ``nearest_in_set`` the most alike other image by cosine (by hash without a
-    model), kept or not; ``nearest_by_hash`` and ``hash_distance`` by hash, null where none is
-    within 16 bits in like colours; ``nearest_reference`` a struct of file, row, caption, url, key
-    and path.
-    """
-    import pyarrow as pa
-
-    ids, partner = images.ids, verdicts.chosen.partner
-    near, bits = measured.by_hash
-    other = measured.in_set.row[:, 0] if measured.in_set is not None else near
-    cosine = (
-        measured.in_set.score[:, 0]
-        if measured.in_set is not None
-        else np.full(len(ids), -np.inf)
-    )
-    to_reference = (
-        measured.reference.score[:, 0]
-        if measured.reference is not None
-        else np.full(len(ids), -np.inf)
-    )
-    paired = np.nonzero(partner >= 0)[0]
-    apart = {
-        "compared_hash_distance": bits_apart(measured.looks, paired, partner[paired]),
-        "compared_colour": colours_apart(measured.looks, paired, partner[paired]),
-    }
-    if measured.vectors is not None:
-        apart["compared_cosine"] = exact_cosines(
-            measured.vectors, measured.vectors, paired, partner[paired]
-        )
-    where = {row: i for i, row in enumerate(paired.tolist())}
-    compared = {
-        name: [
-            values[where[row]].item() if row in where else None
-            for row in range(len(ids))
-        ]
-        for name, values in apart.items()
-    }
-    named = lambda rows: [ids[row] if row >= 0 else None for row in rows]  # noqa: E731
-    finite = lambda values: [float(v) if np.isfinite(v) else None for v in values]  # noqa: E731
-    columns: dict[str, Any] = {
-        "image_id": ids,
-        "attribute": images.attributes,
-        "object": images.objects,
-        "file": images.files,
-        "kept": verdicts.kept.tolist(),
-        "reason": verdicts.reason,
-        "borderline": verdicts.borderline.tolist(),
-        "compared_with": named(partner),
-        "compared_cosine": [None] * len(ids),
-        **compared,
-        "nearest_in_set": named(other),
-        "cosine_in_set": finite(cosine),
-        "nearest_by_hash": named(near),
-        "hash_distance": [int(b) if b >= 0 else None for b in bits],
-        "nearest_reference": list(references),
-        "reference_cosine": finite(to_reference),
-    }
-    schema = schema_of()
-    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
-
-
-def schema_of() -> pa.Schema:
-    """Columns and types of decisions.parquet."""
-    import pyarrow as pa
-
-    text, whole, number = pa.string(), pa.int32(), pa.float32()
-    reference = pa.struct(
-        [
-            ("file", text),
-            ("row", pa.int64()),
-            ("caption", text),
-            ("url", text),
-            ("key", text),
-            ("path", text),
-        ]
-    )
-    return pa.schema(
-        [
-            ("image_id", text),
-            ("attribute", text),
-            ("object", text),
-            ("file", text),
-            ("kept", pa.bool_()),
-            ("reason", text),
-            ("borderline", pa.bool_()),
-            ("compared_with", text),
-            ("compared_hash_distance", whole),
-            ("compared_colour", whole),
-            ("compared_cosine", number),
-            ("nearest_in_set", text),
-            ("cosine_in_set", number),
-            ("nearest_by_hash", text),
-            ("hash_distance", whole),
-            ("nearest_reference", reference),
-            ("reference_cosine", number),
-        ]
-    )
+    stays = np.array([reason is None for reason in reasons])
+    return SetDecisions(stays, reasons, borderline, chosen)

@@ -19,7 +19,7 @@ SHARD = 1024
 
 
 @dataclass(frozen=True)
-class Embedded:
+class SetEmbeddings:
     """``vectors`` float32 N x D, unit length (zero where the image could not be read: ``bad``
     says why).
     """
@@ -57,7 +57,7 @@ def load_model(name: str) -> Model:
     return model
 
 
-def dimensions(model: Model) -> int:
+def embedding_width(model: Model) -> int:
     """How many numbers the model's embedding has, by embedding one grey picture."""
     import torch
     from PIL import Image
@@ -72,7 +72,7 @@ def dimensions(model: Model) -> int:
 
 def embed_set(
     model: Model, images: ImageSet, folder: Path, batch: int, workers: int | None = None
-) -> Embedded:
+) -> SetEmbeddings:
     """Embed every image; shards of 1,024 are kept under ``folder`` and not made again.
 
     They are found again by model, processor, dtype, and the images' ids and bytes. Raises UserError
@@ -104,10 +104,10 @@ def embed_set(
         values[shard * SHARD : shard * SHARD + len(vectors), : vectors.shape[1]] = (
             vectors.numpy()
         )
-    return Embedded(unit(values), bad)
+    return SetEmbeddings(unit_vectors(values), bad)
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
+def unit_vectors(vectors: np.ndarray) -> np.ndarray:
     """float32, each row divided by its length (computed in float64); rows of zeros stay."""
     length = np.sqrt((vectors.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
     return (vectors / np.where(length > 0, length, 1)).astype(np.float32)

@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aobench.duplicates.images import ImageSet
-from aobench.duplicates.optional import need
+from aobench.duplicates.optional import need_extra
 from aobench.evaluation.embedding_store import Store
 from aobench.images import BadImageError, read_image
 
@@ -56,7 +56,7 @@ BLOCK = 4 << 20
 
 
 @dataclass(frozen=True)
-class Looks:
+class ImageLooks:
     """``bits`` uint64 N, ``colours`` uint8 N x 48; ``bad``: why an image could not be read (its
     looks are zero).
     """
@@ -67,7 +67,7 @@ class Looks:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class ImagePairs:
     """Pairs of images that look alike: ``row`` and ``column`` (int64), bits and colour apart
     (int64).
     """
@@ -78,20 +78,20 @@ class Pairs:
     colour: np.ndarray
 
 
-def look(image: Image.Image) -> np.ndarray:
+def image_look(image: Image.Image) -> np.ndarray:
     """float32 112: the 64 bits, then 4 x 4 x 3 mean colours (0..255, whole numbers)."""
     from PIL import Image as Pillow
 
-    bits = need("imagehash").phash(image).hash.ravel()
+    bits = need_extra("imagehash").phash(image).hash.ravel()
     fields = np.asarray(image.resize((FIELDS, FIELDS), Pillow.Resampling.BOX)).ravel()
     return np.concatenate([bits, fields]).astype(np.float32)
 
 
-def look_at(images: ImageSet, folder: Path, threads: int = 4) -> Looks:
+def looks_of_set(images: ImageSet, folder: Path, threads: int = 4) -> ImageLooks:
     """Looks of every image, kept in shards under ``folder``: a run that was cut goes on with the
     next shard.
     """
-    imagehash = need("imagehash")
+    imagehash = need_extra("imagehash")
     key = {
         "what": "looks",
         "hash": f"phash {imagehash.__version__}",
@@ -108,7 +108,7 @@ def look_at(images: ImageSet, folder: Path, threads: int = 4) -> Looks:
         for item, why in notes.items()
     }
     packed = np.packbits(values[:, :64].astype(bool), axis=1)
-    return Looks(
+    return ImageLooks(
         np.ascontiguousarray(packed).view(np.uint64).ravel(),
         values[:, 64:].astype(np.uint8),
         bad,
@@ -121,7 +121,7 @@ def _fill(store: Store, images: ImageSet, threads: int) -> None:
 
     def one(row: int) -> np.ndarray | str:
         try:
-            return look(read_image(images.cell(row)))
+            return image_look(read_image(images.cell(row)))
         except BadImageError as error:
             return str(error)
 
@@ -146,8 +146,8 @@ def _fill(store: Store, images: ImageSet, threads: int) -> None:
 
 
 def pairs_between(
-    looks: Looks, rows: np.ndarray, columns: np.ndarray, distance: int, colour: int
-) -> Iterator[Pairs]:
+    looks: ImageLooks, rows: np.ndarray, columns: np.ndarray, distance: int, colour: int
+) -> Iterator[ImagePairs]:
     """Pairs (row, column) at most ``distance`` bits and ``colour`` apart, block by block, row and
     column different.
 
@@ -162,10 +162,10 @@ def pairs_between(
         row, column, bits = rows[i], part[j], apart[i, j].astype(np.int64)
         hue = colours_apart(looks, row, column)
         same = (hue <= colour) & (row != column)
-        yield Pairs(row[same], column[same], bits[same], hue[same])
+        yield ImagePairs(row[same], column[same], bits[same], hue[same])
 
 
-def colours_apart(looks: Looks, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+def colours_apart(looks: ImageLooks, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     """int64: the largest difference of any channel of any field, pair by pair, 0..255."""
     out = np.empty(len(row), dtype=np.int64)
     step = 65_536
@@ -178,33 +178,13 @@ def colours_apart(looks: Looks, row: np.ndarray, column: np.ndarray) -> np.ndarr
     return out
 
 
-def bits_apart(looks: Looks, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+def bits_apart(looks: ImageLooks, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     """int64: the Hamming distance, pair by pair, 0..64."""
     return np.bitwise_count(looks.bits[row] ^ looks.bits[column]).astype(np.int64)
 
 
-def all_pairs(
-    looks: Looks, good: np.ndarray, distance: int = DISTANCE, colour: int = COLOUR
-) -> Iterator[Pairs]:
-    """Every near pair among the positions ``good`` once, column before row; blocks in the order
-    of the rows.
-    """
-    step = 512
-    for start in range(0, len(good), step):
-        for pairs in pairs_between(
-            looks, good[start : start + step], good[: start + step], distance, colour
-        ):
-            first = pairs.column < pairs.row
-            yield Pairs(
-                *(
-                    getattr(pairs, name)[first]
-                    for name in ("row", "column", "distance", "colour")
-                )
-            )
-
-
 def nearest_by_hash(
-    looks: Looks, good: np.ndarray, colour: int = COLOUR
+    looks: ImageLooks, good: np.ndarray, colour: int = COLOUR
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each image of the set the most alike other one: positions int64 N and bits int64 N; both
     -1 for none.

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from aobench.duplicates.optional import need
-from aobench.duplicates.reference import BLOCK, Shard
+from aobench.duplicates.optional import need_extra
+from aobench.duplicates.reference import BLOCK, ReferenceShard
 from aobench.sealed import (
     DamagedError,
     read_sealed_tensors,
@@ -111,7 +111,7 @@ class TopK:
 
     def _candidates(self, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(query, row) of the block for all that may be among the k nearest."""
-        faiss = need("faiss")
+        faiss = need_extra("faiss")
         count = min(self.k + MARGIN, len(block))
         score, row = faiss.knn(
             self.queries, block, count, metric=faiss.METRIC_INNER_PRODUCT
@@ -172,7 +172,7 @@ class TopK:
         return Neighbours(self.score, self.shard, self.row)
 
 
-def _ahead(shard: Shard) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+def _ahead(shard: ReferenceShard) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """The blocks of a shard, the next one read while this one is searched."""
     with ThreadPoolExecutor(1) as pool:
         blocks = shard.blocks()
@@ -182,8 +182,11 @@ def _ahead(shard: Shard) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
             yield block
 
 
-def search(
-    queries: np.ndarray, shards: Sequence[Shard], k: int, state: Path | None = None
+def search_reference(
+    queries: np.ndarray,
+    shards: Sequence[ReferenceShard],
+    k: int,
+    state: Path | None = None,
 ) -> Neighbours:
     """The ``k`` nearest rows of all ``shards`` for each of ``queries`` (float32 N x D, unit
     length).
@@ -226,7 +229,9 @@ def search(
 STATE = "neighbours"
 
 
-def _keep(state: Path, top: TopK, key: dict[str, Any], done: Sequence[Shard]) -> None:
+def _keep(
+    state: Path, top: TopK, key: dict[str, Any], done: Sequence[ReferenceShard]
+) -> None:
     said = {**key, "shards": [shard.state for shard in done]}
     arrays: dict[str, np.ndarray] = {
         "score": top.score,
@@ -237,7 +242,7 @@ def _keep(state: Path, top: TopK, key: dict[str, Any], done: Sequence[Shard]) ->
 
 
 def _restore(
-    state: Path, key: dict[str, Any], shards: Sequence[Shard], top: TopK
+    state: Path, key: dict[str, Any], shards: Sequence[ReferenceShard], top: TopK
 ) -> int:
     """Take over what ``state`` holds; returns how many shards that covers.
 
@@ -257,7 +262,7 @@ def _restore(
     return len(done)
 
 
-def inside(vectors: np.ndarray, good: np.ndarray, k: int) -> Neighbours:
+def neighbours_in_set(vectors: np.ndarray, good: np.ndarray, k: int) -> Neighbours:
     """The ``k`` nearest others in the set for the images at the positions ``good``; the others'
     rows are -1.
 

@@ -8,7 +8,7 @@ from typing import Any
 from aobench.errors import UserError
 
 
-def need(module: str) -> Any:
+def need_extra(module: str) -> Any:
     """The module ``faiss`` or ``imagehash``. Raises UserError, in one line, where it isn't
     installed.
     """

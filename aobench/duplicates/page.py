@@ -11,15 +11,21 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aobench.duplicates.decide import Thresholds
+from aobench.duplicates.decide import NearThresholds
 from aobench.duplicates.hashes import FAR
 from aobench.duplicates.images import ImageSet
+from aobench.duplicates.reasons import (
+    NEAR_DUPLICATE,
+    NEAR_REFERENCE,
+    UNREADABLE,
+    count_codes,
+)
 from aobench.files import write_in_one_move
 from aobench.images import BadImageError, read_image
 
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
 
 SIDE = 224  #: of a picture on the page, pixels
 BINS = 40
+MOST_UNREADABLE = 100  #: listed
 #: The plot's inside, in units of the SVG.
 LEFT, RIGHT, TOP, BOTTOM = 34, 352, 26, 150
 
@@ -38,14 +45,16 @@ def write_report(
     path: Path,
     images: ImageSet,
     decisions: pa.Table,
-    thresholds: Thresholds,
-    heading: dict[str, Any],
+    thresholds: NearThresholds,
+    sources: Mapping[str, Any],
+    unreadable: Mapping[int, str],
     most: int,
 ) -> None:
     """Write the page of ``decisions`` to ``path``: at most ``most`` pairs in each part, and how
     many were left out.
 
-    ``heading``: model (its info or None), index (or None) and the reference's patterns.
+    ``sources``: model (its info or None), index (or None) and the reference's patterns.
+    ``unreadable``: why, by the image's position.
     """
     import jinja2
 
@@ -60,7 +69,6 @@ def write_report(
         }
         for part in _parts(rows)
     ]
-    unreadable = [row for row in rows if row["reason"].startswith("unreadable")]
     source = (
         resources.files("aobench.duplicates")
         .joinpath("page.html")
@@ -74,25 +82,26 @@ def write_report(
         thresholds=asdict(thresholds),
         counts=_counts(rows),
         histograms=_histograms(rows, thresholds),
-        unreadable=unreadable[:100],
+        unreadable=[
+            {"id": images.ids[row], "file": images.files[row], "why": unreadable[row]}
+            for row in sorted(unreadable)[:MOST_UNREADABLE]
+        ],
         unreadable_all=len(unreadable),
         far=FAR,
         side=SIDE,
-        **heading,
+        **sources,
     )
     write_in_one_move(path, page.encode())
 
 
 def _counts(rows: Sequence[Row]) -> dict[str, int]:
-    def removed(start: str) -> int:
-        return sum(row["reason"].startswith(start) for row in rows)
-
+    removed = count_codes(row["reason_code"] for row in rows)
     return {
         "images": len(rows),
         "kept": sum(row["kept"] for row in rows),
-        "near-duplicates removed": removed("near-duplicate"),
-        "too near to the reference": removed("too near"),
-        "unreadable": removed("unreadable"),
+        "near-duplicates removed": removed[NEAR_DUPLICATE],
+        "too near to the reference": removed[NEAR_REFERENCE],
+        "unreadable": removed[UNREADABLE],
         "borderline": sum(row["borderline"] for row in rows),
     }
 
@@ -113,7 +122,7 @@ def _parts(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "name": "duplicates",
             "title": "Removed: near-duplicates in the set",
             "rows": sorted(
-                (r for r in sure if r["reason"].startswith("near-dup")), key=_likeness
+                (r for r in sure if r["reason_code"] == NEAR_DUPLICATE), key=_likeness
             ),
             "about": "The kept image stands before the removed one in the table. The least alike "
             "pairs come first.",
@@ -122,7 +131,7 @@ def _parts(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "name": "reference",
             "title": "Removed: too near to the reference",
             "rows": sorted(
-                (r for r in sure if r["reason"].startswith("too near")), key=_likeness
+                (r for r in sure if r["reason_code"] == NEAR_REFERENCE), key=_likeness
             ),
             "about": "The nearest row of the reference, the least alike first. Nothing is fetched "
             "to show it.",
@@ -131,7 +140,7 @@ def _parts(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _with_reference(row: Row) -> bool:
-    return row["reason"].startswith("too near") or row["compared_with"] is None
+    return row["reason_code"] == NEAR_REFERENCE or row["compared_with"] is None
 
 
 def _likeness(row: Row) -> tuple[float, float, str]:
@@ -152,11 +161,11 @@ def _pair(row: Row, by_id: dict[str, int], pictures: _Pictures) -> dict[str, Any
     """What the template shows of a row and of what it was compared with."""
     one = {
         "id": row["image_id"],
-        "said": f"{row['attribute']} {row['object']}",
+        "said": pictures.images.claim(by_id[row["image_id"]]),
         "picture": pictures.of(by_id[row["image_id"]]),
     }
     decision = "kept" if row["kept"] else f"removed: {row['reason']}"
-    figures: list[tuple[str, str]] = []
+    distances: list[tuple[str, str]] = []
     if _with_reference(row):
         reference = row["nearest_reference"]
         other = {
@@ -165,24 +174,23 @@ def _pair(row: Row, by_id: dict[str, int], pictures: _Pictures) -> dict[str, Any
             "url": reference["url"],
             "picture": pictures.local(reference["path"]),
         }
-        figures.append(("cosine to the reference", f"{row['reference_cosine']:.4f}"))
+        distances.append(("cosine to the reference", f"{row['reference_cosine']:.4f}"))
     else:
         number = by_id[row["compared_with"]]
-        said = f"{pictures.images.attributes[number]} {pictures.images.objects[number]}"
         other = {
             "id": row["compared_with"],
-            "said": said,
+            "said": pictures.images.claim(number),
             "url": None,
             "picture": pictures.of(number),
         }
-        figures.append(("bits apart", f"{row['compared_hash_distance']} of 64"))
-        figures.append(("colours apart", f"{row['compared_colour']} of 255"))
+        distances.append(("bits apart", f"{row['compared_hash_distance']} of 64"))
+        distances.append(("colours apart", f"{row['compared_colour']} of 255"))
         if row["compared_cosine"] is not None:
-            figures.append(("cosine", f"{row['compared_cosine']:.4f}"))
+            distances.append(("cosine", f"{row['compared_cosine']:.4f}"))
     return {
         "one": one,
         "other": other,
-        "figures": figures,
+        "distances": distances,
         "decision": decision,
         "kept": row["kept"],
         "borderline": row["borderline"],
@@ -196,7 +204,7 @@ class _Pictures:
         self.images = images
 
     def of(self, number: int) -> str | None:
-        return self._small(self.images.path(number))
+        return self._small(self.images.paths[number])
 
     def local(self, path: str | None) -> str | None:
         return self._small(Path(path)) if path and Path(path).is_file() else None
@@ -212,9 +220,11 @@ class _Pictures:
         return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
-def _histograms(rows: Sequence[Row], thresholds: Thresholds) -> list[dict[str, Any]]:
+def _histograms(
+    rows: Sequence[Row], thresholds: NearThresholds
+) -> list[dict[str, Any]]:
     """Nearest distances of the images, one plot a measure, those that were measured."""
-    good = [row for row in rows if not row["reason"].startswith("unreadable")]
+    good = [row for row in rows if row["reason_code"] != UNREADABLE]
     bits = [
         FAR + 1 if row["hash_distance"] is None else row["hash_distance"]
         for row in good

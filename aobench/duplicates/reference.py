@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from aobench.errors import UserError
+from aobench.files import parquet_errors, regular_file
+from aobench.sealed import NPZ_DAMAGED
 
 #: Rows of a block: 16 MiB of float32 at 512 dimensions. Larger blocks made faiss slower where
 #: queries are few.
@@ -32,7 +34,7 @@ KEPT = {
 
 
 @dataclass(frozen=True)
-class Shard:
+class ReferenceShard:
     """One .npy of ``rows`` x ``width`` and its metadata, if it has any."""
 
     path: Path
@@ -67,13 +69,17 @@ class Shard:
         """
         for start in range(0, self.rows, BLOCK):
             raw = self.read(start, min(self.rows, start + BLOCK))
-            yield start, raw, lengths(raw, self.path, start)
+            yield start, raw, row_lengths(raw, self.path, start)
 
 
 def _map(path: Path) -> np.ndarray:
+    regular_file(path, "the reference shard")
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        content = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(content, np.ndarray):
+            raise ValueError("it is an .npz under this name")
+        return content
+    except NPZ_DAMAGED as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(
             f"the reference shard {path} can't be mapped as a plain .npy array of numbers "
@@ -82,7 +88,7 @@ def _map(path: Path) -> np.ndarray:
         ) from error
 
 
-def lengths(raw: np.ndarray, path: Path, first: int) -> np.ndarray:
+def row_lengths(raw: np.ndarray, path: Path, first: int) -> np.ndarray:
     """float32 n x 1, the Euclidean length of each row. Raises UserError naming file and row for
     one without any.
     """
@@ -105,7 +111,9 @@ def lengths(raw: np.ndarray, path: Path, first: int) -> np.ndarray:
     return found[:, None]
 
 
-def open_reference(patterns: Sequence[str], width: int | None = None) -> list[Shard]:
+def open_reference(
+    patterns: Sequence[str], width: int | None = None
+) -> list[ReferenceShard]:
     """The shards that ``patterns`` name (folders, globs or files), sorted within each pattern, each
     once.
 
@@ -155,7 +163,7 @@ def _expand(pattern: str) -> list[Path]:
     return found
 
 
-def _open(path: Path) -> Shard:
+def _open(path: Path) -> ReferenceShard:
     content = _map(path)
     if content.ndim != 2 or content.dtype.kind != "f" or content.shape[1] == 0:
         shape = " x ".join(map(str, content.shape))
@@ -171,7 +179,7 @@ def _open(path: Path) -> Shard:
             raise UserError(
                 f"{metadata} has {described:,} rows and {path} {rows:,}: they don't belong together"
             )
-    return Shard(path, rows, width, metadata)
+    return ReferenceShard(path, rows, width, metadata)
 
 
 def _metadata(path: Path) -> Path | None:
@@ -191,19 +199,19 @@ def _metadata(path: Path) -> Path | None:
 
 
 def _rows_of(metadata: Path) -> int:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    regular_file(metadata, "the reference's metadata")
     try:
         return int(pq.ParquetFile(metadata).metadata.num_rows)
-    except (OSError, pa.ArrowException) as error:
+    except parquet_errors() as error:
         raise UserError(
             f"{metadata} could not be read as Parquet: {' '.join(str(error).split())[:160]}"
         ) from error
 
 
-def describe(
-    shards: Sequence[Shard], wanted: Iterable[tuple[int, int]]
+def describe_rows(
+    shards: Sequence[ReferenceShard], wanted: Iterable[tuple[int, int]]
 ) -> dict[tuple[int, int], dict[str, str]]:
     """What the metadata says of each (shard, row): caption, url, key and path as texts, those that
     it has.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
+from aobench.evaluation.loading import MEND, Source, load_splits
 from aobench.files import read_json
 
 #: Columns of text, in which nothing may be null.
@@ -17,7 +17,6 @@ TEXTS = ("sample_id", "composition", "sha256")
 COLUMNS = ("image", "attribute", "object", "imagenet_label", *TEXTS)
 #: Rows by which `_digests_of` sees what a column of digests is of.
 TRIED = 16
-MEND = "prepare it with: imagenet-ao prepare"
 
 
 @dataclass
@@ -42,7 +41,7 @@ class Split:
     )
     not_read: dict[str, Any] = field(
         default_factory=dict
-    )  #: see ``imagenet_ao.label_report``
+    )  #: what of the source is in no split, by reason; see `load_splits`
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -53,99 +52,27 @@ class Split:
         return list(zip(self.attributes, self.objects, strict=True))
 
 
-@dataclass(frozen=True)
-class Source:
-    """Which dataset: a config of ``imagenet_ao``, its ``data_dir``, or ``path``: a prepared
-    folder or Hub id.
-    """
-
-    config: str = "v2"
-    data_dir: str | None = None
-    path: str | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-
-
 def open_splits(
     source: Source, wanted: tuple[str, ...] = ("id", "ood"), limit: int | None = None
 ) -> list[Split]:
     """The splits of ``wanted`` that the dataset has. Raises UserError where it cannot be opened."""
     import imagenet_ao
 
-    with bad_data_is_one_line("the dataset could not be opened"):
-        loaded = _load(source, wanted)
+    loaded, not_read = load_splits(source, wanted)
     splits = [
         _split(name, loaded[name], imagenet_ao, limit)
         for name in wanted
         if name in loaded
     ]
+    for split in splits:
+        split.not_read = not_read
     if source.path:
         _check_facts(Path(source.path), source.config, splits, whole=limit is None)
-    elif (
-        source.data_dir and source.config == "v2"
-    ):  # other layouts have reports of their own
-        report = imagenet_ao.label_report(source.data_dir)
-        for split in splits:
-            split.not_read = {
-                "unknown_labels": report["unknown_labels"],
-                "left_out": report["left_out"],
-            }
     if not splits:
         raise UserError(
             f"the dataset has none of the splits {', '.join(wanted)}; it has {', '.join(loaded)}"
         )
     return splits
-
-
-@contextlib.contextmanager
-def bad_data_is_one_line(what: str) -> Iterator[None]:
-    """Turn what `datasets` raises for data that can't be used into a UserError; a bug stays what it
-    is.
-
-    ``what``: what could not be done, such as ``the dataset could not be opened``.
-    """
-    import datasets
-    import pyarrow as pa
-    import yaml
-    from huggingface_hub.errors import HfHubHTTPError
-
-    bad_data = (
-        *(OSError, ValueError, EOFError, pa.ArrowException, yaml.YAMLError),
-        *(datasets.exceptions.DatasetsError, HfHubHTTPError),
-    )
-    try:
-        yield
-    except Exception as error:
-        cause: BaseException = error
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
-        script = isinstance(
-            cause, RuntimeError
-        ) and "scripts are no longer supported" in str(cause)
-        # by the Hub's version
-        connection = type(cause).__module__.partition(".")[0] in ("httpx", "httpx2")
-        if not (isinstance(cause, bad_data) or script or connection):
-            raise
-        message = " ".join(str(cause).split()) or type(cause).__name__
-        raise UserError(
-            f"{what}: {message if message.isprintable() else ascii(message)[1:-1]}"
-        ) from error
-
-
-def _load(source: Source, wanted: tuple[str, ...]) -> dict[str, Any]:
-    """The dataset's splits by name; of mini only the wanted ones are drawn."""
-    import datasets
-
-    if source.path:
-        return dict(datasets.load_dataset(source.path, source.config))
-    extra = dict(source.options)
-    if source.data_dir:
-        extra["data_dir"] = str(Path(source.data_dir).resolve())
-    if source.config == "mini":
-        return {
-            s: datasets.load_dataset("imagenet_ao", "mini", only=s, split=s, **extra)
-            for s in wanted
-        }
-    return dict(datasets.load_dataset("imagenet_ao", source.config, **extra))
 
 
 def _check_facts(folder: Path, config: str, splits: list[Split], whole: bool) -> None:

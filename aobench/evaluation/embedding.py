@@ -32,12 +32,16 @@ def _mine(store: Store, accelerator: Accelerator) -> list[int]:
     return missing[accelerator.process_index :: accelerator.num_processes]
 
 
-def _bar(total: int, what: str, unit: str, accelerator: Accelerator) -> Any:
+def _bar(total: int, what: str, unit: str, show: bool) -> Any:
     from tqdm.auto import tqdm
 
-    show = None if accelerator.is_main_process else True
     return tqdm(
-        total=total, desc=what, unit=unit, disable=show, leave=False, smoothing=0.1
+        total=total,
+        desc=what,
+        unit=unit,
+        disable=None if show else True,  # None: where nobody watches
+        leave=False,
+        smoothing=0.1,
     )
 
 
@@ -47,6 +51,8 @@ def _model_key(model: Model) -> dict[str, Any]:
         "kind": info.kind,
         "revision": info.revision,
         "dtype": info.dtype,
+        # vectors of a GPU are not those of a processor, to the last bit
+        "device": info.device,
         "attention": info.notes.get("attention"),
     }
     return key | ({"classes": info.notes["classes"]} if "classes" in info.notes else {})
@@ -77,22 +83,22 @@ def embed_names(
     }
     store = Store(folder, key, len(unique), NAMES)
     mine = _mine(store, accelerator)
-    with _bar(
-        sum(len(store.items(s)) for s in mine) * len(templates),
-        "texts",
-        "text",
-        accelerator,
-    ) as bar:
+
+    def embed(shard: int) -> int:
+        part = [unique[i] for i in store.items(shard)]
+        prompts = [fill(t, name) for name in part for t in templates]
+        embedded = model.encode_texts(prompts)
+        mean = embedded.view(len(part), len(templates), -1).mean(dim=1)
+        store.write(shard, functional.normalize(mean, dim=-1))
+        return len(prompts)
+
+    total = sum(len(store.items(s)) for s in mine) * len(templates)
+    with _bar(total, "texts", "text", accelerator.is_main_process) as bar:
         for shard in mine:
-            part = [unique[i] for i in store.items(shard)]
-            embedded = model.encode_texts(
-                [fill(t, name) for name in part for t in templates]
-            )
-            mean = embedded.view(len(part), len(templates), -1).mean(dim=1)
-            store.write(shard, functional.normalize(mean, dim=-1))
-            bar.update(len(part) * len(templates))
+            bar.update(embed(shard))
     accelerator.wait_for_everyone()
-    classifier = torch.cat([store.read(shard)[0] for shard in range(len(store))])
+    read = [store.read(shard, embed)[0] for shard in range(len(store))]
+    classifier = torch.cat(read)
     where = {name: i for i, name in enumerate(unique)}
     if list(names) != unique:
         classifier = classifier[torch.tensor([where[name] for name in names])]
@@ -136,16 +142,34 @@ def embed_images(
     one where ``stop_on_bad``.
     """
     mine = _mine(store, accelerator)
+    show = accelerator.is_main_process
+    embed_shards(model, split, store, mine, batch, workers, draft, stop_on_bad, show)
+    accelerator.wait_for_everyone()
+    return sum(len(store.items(shard)) for shard in mine)
+
+
+def embed_shards(
+    model: Model,
+    split: Split,
+    store: Store,
+    mine: Sequence[int],
+    batch: int,
+    workers: int,
+    draft: int | None = None,
+    stop_on_bad: bool = False,
+    show: bool = False,
+) -> None:
+    """Write the shards ``mine``, whatever other processes do; as `embed_images`.
+
+    ``show``: with a progress bar, on a terminal.
+    """
     chunks = [
         items[i : i + batch]
         for items in map(store.items, mine)
         for i in range(0, len(items), batch)
     ]
     encode = Halving(model.encode_images)
-    done = 0
-    with _bar(
-        sum(map(len, chunks)), f"images ({split.name})", "image", accelerator
-    ) as bar:
+    with _bar(sum(map(len, chunks)), f"images ({split.name})", "image", show) as bar:
         reads = read_batches(split, chunks, model.transform, workers, draft)
         for shard in mine:
             items = store.items(shard)
@@ -169,9 +193,6 @@ def embed_images(
             store.write(
                 shard, torch.zeros(len(items), 1) if vectors is None else vectors, notes
             )
-            done += len(items)
-    accelerator.wait_for_everyone()
-    return done
 
 
 def _until(reads: Iterator[Read], last: int) -> Iterator[Read]:

@@ -9,16 +9,15 @@ damaged, swapped or brought from another model's folder is missing, and is compu
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import time
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import disk_full_is_one_line, write_in_one_move
+from aobench.files import disk_full_is_one_line, remove_scratch_files, write_in_one_move
 from aobench.sealed import (
     DamagedError,
     read_sealed_tensors,
@@ -48,16 +47,8 @@ class Store:
         told = self.folder / "key.json"
         if not told.is_file() or told.read_bytes() != text.encode():
             write_in_one_move(told, text.encode())
-        self._sweep()
-
-    def _sweep(self) -> None:
-        """Remove what killed runs left half-written, a day later: a run beside this one may be
-        writing.
-        """
-        for part in self.folder.glob(".*.part"):
-            with contextlib.suppress(OSError):
-                if time.time() - part.stat().st_mtime > 86_400:
-                    part.unlink()
+        # a day old, since a run beside this one may be writing
+        remove_scratch_files(self.folder, older_than=86_400)
 
     def __len__(self) -> int:
         """Number of shards."""
@@ -97,6 +88,8 @@ class Store:
 
     def _arrays(self, shard: int) -> tuple[Any, dict[str, str]]:
         """float32 n x D and the notes by item of a shard. Raises DamagedError."""
+        if not os.path.lexists(self.path(shard)):
+            raise DamagedError("is gone")
         arrays, notes = read_sealed_tensors(self.path(shard), self._name(shard))
         if len(arrays.get(VECTORS, ())) != len(self.items(shard)):
             raise DamagedError("holds other items")
@@ -121,13 +114,28 @@ class Store:
         arrays = {VECTORS: vectors.float().cpu().numpy()}
         write_sealed_tensors(self.path(shard), self._name(shard), arrays, said)
 
-    def read(self, shard: int) -> tuple[Any, dict[int, str]]:
-        """Vectors and notes of a shard. Raises UserError where the file is gone or damaged."""
+    def read(
+        self, shard: int, compute: Callable[[int], object] | None = None
+    ) -> tuple[Any, dict[int, str]]:
+        """Vectors and notes of a shard.
+
+        Args:
+            shard: its number.
+            compute: writes the shard again where the file is damaged or gone by now, which is told.
+
+        Raises:
+            UserError: where it is damaged or gone and there is no ``compute``, or not even what
+                that wrote can be read.
+        """
         import torch
 
         try:
             vectors, notes = self._arrays(shard)
         except DamagedError as error:
+            if compute is not None:
+                say_again(self.path(shard), error)
+                compute(shard)
+                return self.read(shard)
             raise UserError(
                 f"{self.path(shard)} {error}; run again: what is damaged is computed anew"
             ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -249,7 +249,7 @@ def run_split(
     """Rows for every image of ``split`` and task of ``questions``, and seconds by phase."""
     from accelerate.utils import gather_object
 
-    from aobench.evaluation.embedding import embed_images, image_store
+    from aobench.evaluation.embedding import embed_images, embed_shards, image_store
     from aobench.evaluation.image_loader import workers_for
 
     began = time.perf_counter()
@@ -262,21 +262,18 @@ def run_split(
     store = image_store(
         model, split, settings.embeddings, settings.shard, settings.draft
     )
-    embed_images(
-        model,
-        split,
-        store,
-        accelerator,
-        min(settings.shard, batch),
-        workers,
-        settings.draft,
-        stop_on_bad=settings.on_bad_image == "stop",
-    )
+    stop = settings.on_bad_image == "stop"
+    how = (min(settings.shard, batch), workers, settings.draft, stop)
+    embed_images(model, split, store, accelerator, *how)
     embedded = time.perf_counter()
-    part = _rank(store, questions, texts, accelerator)
+
+    def embed_again(shard: int) -> None:
+        embed_shards(model, split, store, [shard], *how)
+
+    part = _rank(store, questions, texts, accelerator, embed_again)
     parts: list[Part] = gather_object([part])
     bad = {position: reason for part in parts for position, reason in part.bad.items()}
-    if settings.on_bad_image == "stop" and bad:
+    if stop and bad:
         position = min(bad)
         raise UserError(
             f"image {split.sample_ids[position]} {bad[position]}; mend or remove it, or count it "
@@ -295,9 +292,12 @@ def _rank(
     questions: Mapping[str, Question],
     texts: NamedTexts | ImageNetClasses,
     accelerator: Accelerator,
+    embed_again: Callable[[int], object],
 ) -> Part:
     """Ranks of every n-th shard, of which this process has the n-th; a task at a time, so that the
     candidates of one are in memory.
+
+    ``embed_again`` writes a shard that was damaged since it was looked through.
     """
     part = Part()
     mine = range(len(store))[accelerator.process_index :: accelerator.num_processes]
@@ -306,7 +306,7 @@ def _rank(
         part.ranked[task] = {}
         for shard in mine:
             items = store.items(shard)
-            vectors, notes = store.read(shard)
+            vectors, notes = store.read(shard, embed_again)
             part.bad.update({items[0] + place: why for place, why in notes.items()})
             if len(notes) == len(items):
                 part.ranked[task][shard] = ranker.unread(len(items))

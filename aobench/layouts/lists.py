@@ -10,7 +10,7 @@ from typing import Any
 
 from aobench.csv_tables import parse_csv_rows
 from aobench.errors import UserError
-from aobench.files import parse_json
+from aobench.files import parquet_errors, parse_json
 from aobench.layouts.tree import FileTree
 
 #: Columns that name a picture.
@@ -36,12 +36,11 @@ class PictureList:
 def list_columns(tree: FileTree, name: str) -> list[str]:
     """Names of the columns of what may be a list, none where it is not readable as one."""
     if name.lower().endswith(".parquet"):
-        from pyarrow import ArrowException
         from pyarrow.parquet import read_schema
 
         try:
             return list(read_schema(tree.file_like(name, WHAT)).names)
-        except (ArrowException, OSError):
+        except parquet_errors():
             return []
     first = (
         tree.read_bytes(name, WHAT)
@@ -122,13 +121,12 @@ def _picture_column(columns: list[str], where: str) -> str:
 
 
 def _read_parquet(tree: FileTree, name: str) -> PictureList:
-    import pyarrow
     from pyarrow.parquet import ParquetFile
 
     where = f"{WHAT} {tree.where}/{name}"
     try:
         file = ParquetFile(tree.file_like(name, WHAT))
-    except (pyarrow.ArrowException, OSError) as error:
+    except parquet_errors() as error:
         raise UserError(
             f"{where} is not a readable Parquet file ({' '.join(str(error).split())})"
         ) from error
@@ -146,7 +144,10 @@ def _read_parquet(tree: FileTree, name: str) -> PictureList:
     paths = _path_column(schema.field(picture).type, picture)
     try:
         table = file.read(columns=[*wanted, *([paths] if paths else [])])
-    except (pyarrow.ArrowException, OSError) as error:
+        table.validate(
+            full=True
+        )  # else a damaged text fails later, as a UnicodeDecodeError
+    except parquet_errors() as error:
         raise UserError(
             f"{where} can't be read ({' '.join(str(error).split())}); make it anew"
         ) from error

@@ -93,7 +93,7 @@ def read_names(path: str, what: str) -> NameList:
         UserError: for an unreadable or empty file, and for a name that stands twice.
     """
     role = f"the file of {what}"
-    lines = [line.strip() for line in read_text(path, role).splitlines()]
+    lines = [line.strip() for line in re.split("\r\n|\n|\r", read_text(path, role))]
     names = [line for line in lines if line]
     if not names:
         raise UserError(f"{role} {path} is empty; write one name a line")

@@ -19,6 +19,8 @@ REASONS = {
     "no_label_folder": "pictures that stand in no label folder",
     "other_depth": "pictures at another depth of folders",
     "empty_folder": "folders without a picture",
+    "hidden": "hidden pictures, whose name or folder begins with a dot",
+    "reached_again": "folders that a link reaches again",
     "unknown_label": "pictures whose label names no known attribute and object",
     "unknown_attribute": "pictures whose attribute is not in the file of attributes",
     "unknown_object": "pictures whose object is not in the file of objects",

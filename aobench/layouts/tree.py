@@ -201,7 +201,7 @@ def _take_up(tree: FileTree, name: str, member: str, state: os.stat_result) -> N
         tree.faults[name] = f"is {kind}, not a regular file"
 
 
-def hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
     """Whether a file or folder of that name is passed over."""
     return name.startswith(".") or name == "__MACOSX"
 
@@ -219,7 +219,7 @@ def _walk(root: str) -> Iterator[tuple[str, os.stat_result | None, str | None]]:
                 f"{root}/{inside} can't be listed ({error.strerror})"
             ) from None
         for entry in entries:
-            if hidden(entry.name):
+            if is_hidden(entry.name):
                 continue
             path = inside + entry.name
             _refuse_undecodable(root, path)
@@ -280,7 +280,7 @@ def _zip_tree(path: str) -> FileTree:
             "NFC", info.filename.replace("\\", "/").rstrip("/")
         )
         parts = name.split("/")
-        if any(hidden(part) for part in parts):
+        if any(is_hidden(part) for part in parts):
             continue
         tree.folders |= {
             "/".join(parts[:size]) for size in range(1, len(parts) + info.is_dir())

@@ -4,12 +4,12 @@
   (TURN), a length in 65,536ths of a pixel (PIXEL). Sums, products and shifts of whole numbers
   have no last bit that a processor, a library of linear algebra or a compiler could round in
   another way.
-- A random fraction is cut to its first bits as soon as it is drawn (`fraction`): NumPy makes it
-  of the generator's bits by a shift and a multiplication by a power of two, so those bits are the
-  generator's own.
+- A random fraction is cut to its first bits as soon as it is drawn (`random_fraction`): NumPy makes
+  it of the generator's bits by a shift and a multiplication by a power of two, so those bits are
+  the generator's own.
 - **Lanes**: a colour is one 64-bit number of four 16-bit lanes (red, green, blue, opacity). One
-  multiplication by a weight then works on all four, as long as no lane outgrows 65,535; `lanes`
-  shows them one by one.
+  multiplication by a weight then works on all four, as long as no lane outgrows 65,535;
+  `colour_lanes` shows them one by one.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ _EIGHT = np.uint64(8)
 # --- random fractions and functions of an angle ---------------------------------------------------
 
 
-def fraction(rng: np.random.Generator) -> int:
+def random_fraction(rng: np.random.Generator) -> int:
     """A random fraction in 65,536ths: the first 16 bits of ``rng.random()``."""
     return int(rng.random() * 65536)
 
 
-def fractions(rng: np.random.Generator, *shape: int) -> np.ndarray:
+def random_fractions(rng: np.random.Generator, *shape: int) -> np.ndarray:
     """Random fractions in 65,536ths, int64 of ``shape``: the first 16 bits of
     ``rng.random(shape)``.
     """
     return (rng.random(shape) * 65536).astype(np.int64)
 
 
-def between(rng: np.random.Generator, low: int, high: int) -> int:
+def random_integer(rng: np.random.Generator, low: int, high: int) -> int:
     """A random number from ``low`` up to ``high``, which are in thousandths; in 65,536ths."""
-    return (low * 65536 + (high - low) * fraction(rng)) // 1000
+    return (low * 65536 + (high - low) * random_fraction(rng)) // 1000
 
 
-def direction(slope: int) -> tuple[int, int]:
+def slope_direction(slope: int) -> tuple[int, int]:
     """Cosine and sine, in 65,536ths, of the angle whose tangent is ``slope`` 65,536ths."""
     norm = math.isqrt((1 << 32) + slope * slope)
     return (1 << 32) // norm, (slope << 16) // norm
@@ -99,12 +99,12 @@ def to_and_fro(phase: np.ndarray) -> np.ndarray:
     return np.abs(part_of_turn(phase) - TURN // 2) >> (TURN_BITS - 9)
 
 
-def turns(share: float) -> int:
+def turn_units(share: float) -> int:
     """``share`` of a period as a phase; for constants."""
     return round(share * TURN)
 
 
-def weight(values: np.ndarray) -> Weights:
+def clipped_weights(values: np.ndarray) -> Weights:
     """``values`` cut to 0 to ONE."""
     return np.clip(values, 0, ONE)
 
@@ -112,7 +112,7 @@ def weight(values: np.ndarray) -> Weights:
 # --- colours as lanes -----------------------------------------------------------------------------
 
 
-def pack(
+def pack_colours(
     colours: Sequence[Colour] | np.ndarray, opacity: int | np.ndarray = 0
 ) -> Lanes:
     """Colours N x 3 of whole numbers as N lanes."""
@@ -123,12 +123,12 @@ def pack(
     return red | green | blue | (np.asarray(opacity, dtype=np.uint64) << np.uint64(48))
 
 
-def flat(colour: Colour) -> Lanes:
+def flat_colour(colour: Colour) -> Lanes:
     """One colour, as an array of one that goes with any number of pixels."""
-    return pack([colour])
+    return pack_colours([colour])
 
 
-def lanes(colours: Lanes) -> np.ndarray:
+def colour_lanes(colours: Lanes) -> np.ndarray:
     """The lanes of ``colours``, uint16 N x 4: red, green, blue, opacity. What is written to them
     is written there.
     """
@@ -136,7 +136,7 @@ def lanes(colours: Lanes) -> np.ndarray:
     return each if sys.byteorder == "little" else each[..., ::-1]
 
 
-def mix(one: Lanes, other: Lanes, share: Weights) -> Lanes:
+def mix_colours(one: Lanes, other: Lanes, share: Weights) -> Lanes:
     """``one`` where ``share`` is 0, ``other`` where it is ONE, and between; of lanes up to 255."""
     # Lanes may borrow from each other in the difference: the sum that follows is whole again.
     mixed = (other - one) * share.astype(np.uint64)
@@ -146,12 +146,12 @@ def mix(one: Lanes, other: Lanes, share: Weights) -> Lanes:
     return mixed
 
 
-def choose(where: np.ndarray, one: Lanes, other: Lanes) -> Lanes:
+def choose_colours(where: np.ndarray, one: Lanes, other: Lanes) -> Lanes:
     """``one`` where ``where`` is true, else ``other``."""
     return np.where(where, one, other)
 
 
-def shine(colours: Lanes, light: np.ndarray, bits: int) -> Lanes:
+def shine_colours(colours: Lanes, light: np.ndarray, bits: int) -> Lanes:
     """``colours`` times ``light`` (in parts of 2 ** bits); no product may be above 65,000."""
     lit = colours * light.astype(np.uint64)
     each = lit.view(np.uint16)
@@ -160,7 +160,7 @@ def shine(colours: Lanes, light: np.ndarray, bits: int) -> Lanes:
     return lit
 
 
-def ramp(*stops: tuple[int, Colour]) -> Lanes:
+def colour_ramp(*stops: tuple[int, Colour]) -> Lanes:
     """A table of ONE + 1 colours: straight lines between ``stops``, which are (thousandths,
     colour) from 0 to 1,000.
     """
@@ -172,4 +172,4 @@ def ramp(*stops: tuple[int, Colour]) -> Lanes:
                 table[place, channel] = (2 * (a * whole + (b - a) * done) + whole) // (
                     2 * whole
                 )
-    return pack(table)
+    return pack_colours(table)

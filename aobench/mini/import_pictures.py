@@ -12,8 +12,6 @@ cairosvg python -m aobench.mini.import_pictures --fluent PACKAGE --noto PACKAGE 
 from __future__ import annotations
 
 import argparse
-import io
-import json
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -21,31 +19,31 @@ from pathlib import Path
 from PIL import Image
 
 from aobench.csv_tables import read_csv_rows
-from aobench.mini.pictures import HERE, fit
+from aobench.files import read_json
+from aobench.images import read_upright, upright_image
+from aobench.mini.pictures import HERE, fit_drawing
 
 #: Where a drawing is stored, by the name of the layout.
 LAYOUTS = {"style": "{style}/{name}.webp", "object": "{name}/{style}.webp"}
 
 
-def fluent(package: Path, codepoint: str) -> Image.Image:
+def fluent_drawing(package: Path, codepoint: str) -> Image.Image:
     """The 3D drawing of ``codepoint`` (hexadecimal, joined by ``-``). Raises KeyError where
     there is none.
     """
     for name in (codepoint, codepoint.replace("-fe0f", ""), f"{codepoint}-fe0f"):
         path = package / "assets" / f"{name}.webp"
         if path.exists():
-            return Image.open(path).convert("RGBA")
+            return read_upright(path).convert("RGBA")
     raise KeyError(codepoint)
 
 
 @cache
 def _noto_tables(package: Path) -> tuple[dict, dict]:
-    return json.loads((package / "chars.json").read_bytes()), json.loads(
-        (package / "icons.json").read_bytes()
-    )
+    return read_json(package / "chars.json"), read_json(package / "icons.json")
 
 
-def noto(package: Path, codepoint: str) -> Image.Image:
+def noto_drawing(package: Path, codepoint: str) -> Image.Image:
     """The drawing of ``codepoint``, 256 pixels, from its SVG. Raises KeyError where there is
     none.
     """
@@ -61,7 +59,7 @@ def noto(package: Path, codepoint: str) -> Image.Image:
         f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">{icon["body"]}</svg>'
     )
     drawn = cairosvg.svg2png(svg.encode(), output_width=256, output_height=256)
-    return Image.open(io.BytesIO(drawn)).convert("RGBA")
+    return upright_image(drawn).convert("RGBA")
 
 
 def main() -> None:
@@ -90,8 +88,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "pictures")
     args = parser.parse_args()
     styles: dict[str, Callable[[str], Image.Image]] = {
-        "fluent": partial(fluent, args.fluent),
-        "noto": partial(noto, args.noto),
+        "fluent": partial(fluent_drawing, args.fluent),
+        "noto": partial(noto_drawing, args.noto),
     }
     rows = read_csv_rows(args.objects, ("object", "codepoint"), "the objects")
     for style, draw in styles.items():
@@ -100,7 +98,9 @@ def main() -> None:
                 style=style, name=row["object"].replace(" ", "_")
             )
             path.parent.mkdir(parents=True, exist_ok=True)
-            fit(draw(row["codepoint"])).save(path, lossless=True, quality=100, method=6)
+            fit_drawing(draw(row["codepoint"])).save(
+                path, lossless=True, quality=100, method=6
+            )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ _B8, _B16, _B32, _B48 = np.uint64(8), np.uint64(16), np.uint64(32), np.uint64(48
 
 
 @njit(cache=True, nogil=True)
-def resample(
+def resample_channels(
     pixels: np.ndarray,
     across: np.ndarray,
     across_weights: np.ndarray,
@@ -101,7 +101,7 @@ def _ground_lane(value: Any, lift: int) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def compose(
+def compose_image(
     sprite: np.ndarray,
     wide: int,
     x_right: np.ndarray,
@@ -156,7 +156,7 @@ def compose(
 
 
 @njit(cache=True, nogil=True)
-def stamp(
+def stamp_sheet(
     sheet: np.ndarray, mark: np.ndarray, left: int, top: int, values: np.ndarray
 ) -> None:
     """Put ``values[mark]`` on the sheet where ``mark`` is not 0, its upper left corner at (left,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import hashlib
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,8 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from aobench.errors import UserError
-from aobench.images import BadImageError, upright
+from aobench.errors import UserError, did_you_mean
+from aobench.files import sha256_of
+from aobench.images import BadImageError, upright_image
 from aobench.mini import pictures
 from aobench.mini.render import draw, render
 
@@ -87,10 +86,7 @@ def read_folder(where: Path) -> PictureFolder:
     if not found:
         raise UserError(f"pictures: {where} holds no PNG or WebP picture")
     files = {
-        name: tuple(
-            PictureFile(p, hashlib.sha256(_bytes(p)).hexdigest())
-            for p in found[name][1]
-        )
+        name: tuple(PictureFile(p, sha256_of(_bytes(p))) for p in found[name][1])
         for name in sorted(found)
     }
     text = "".join(
@@ -98,7 +94,7 @@ def read_folder(where: Path) -> PictureFolder:
         for name, every in files.items()
         for one in every
     )
-    return PictureFolder(where, files, hashlib.sha256(text.encode()).hexdigest())
+    return PictureFolder(where, files, sha256_of(text.encode()))
 
 
 def _name(text: str) -> str:
@@ -155,12 +151,12 @@ def _bytes(path: Path) -> bytes:
 def _decoded(file: PictureFile) -> Image.Image:
     """The file's picture as RGBA; the first one of an animation."""
     data = _bytes(file.path)
-    if hashlib.sha256(data).hexdigest() != file.sha256:
+    if sha256_of(data) != file.sha256:
         raise UserError(
             f"pictures: {file.path} changed while the step ran; run it again"
         )
     try:
-        return upright(data, formats=("PNG", "WEBP")).convert("RGBA")
+        return upright_image(data, formats=("PNG", "WEBP")).convert("RGBA")
     except BadImageError as error:
         png_or_webp = data.startswith(b"\x89PNG") or (data[:4], data[8:12]) == (
             b"RIFF",
@@ -185,7 +181,9 @@ def load(file: PictureFile) -> pictures.Picture:
         raise UserError(
             f"pictures: {file.path} has no transparent background; cut the object out"
         )
-    fitted = pictures.fit(drawing) if alpha.max() > pictures.FAINTEST else drawing
+    fitted = (
+        pictures.fit_drawing(drawing) if alpha.max() > pictures.FAINTEST else drawing
+    )
     if np.asarray(fitted)[..., 3].max() < 128:
         raise UserError(f"pictures: {file.path} is transparent all over, or almost")
     return pictures.of_drawing(fitted)
@@ -222,8 +220,7 @@ class Objects:
 
     def unknown(self, name: str) -> str:
         """What to tell of an object that can't be drawn."""
-        close = difflib.get_close_matches(name, self.names, n=1, cutoff=0.75)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(name, self.names, 0.75)
         if self.folder is None:
             return (
                 "the renderer can't draw "

@@ -11,7 +11,15 @@ from PIL import Image
 
 from aobench.csv_tables import read_csv_rows
 from aobench.files import sha256_of
-from aobench.mini.fixed_point import ONE, PIXEL, Lanes, Weights, lanes, pack
+from aobench.images import read_upright
+from aobench.mini.fixed_point import (
+    ONE,
+    PIXEL,
+    Lanes,
+    Weights,
+    colour_lanes,
+    pack_colours,
+)
 from aobench.mini.resampling import resized_channels
 
 HERE = Path(__file__).parent
@@ -37,30 +45,30 @@ class Picture:
     lines: np.ndarray
 
     @cached_property
-    def seen(self) -> Seen:
+    def seen(self) -> VisiblePixels:
         """The pixels that are not wholly transparent: all that is ever painted."""
         where = np.flatnonzero(self.alpha)
         y, x = np.divmod(where, SIDE)
         alpha = self.alpha.ravel()[where].astype(np.uint64)
         parts = (self.shade, self.snow, self.lines)
         shade, snow, lines = (part.ravel()[where].astype(np.int32) for part in parts)
-        return Seen(
+        return VisiblePixels(
             where=where,
             x=x.astype(np.int32),
             y=y.astype(np.int32),
-            colour=pack(self.rgb.reshape(-1, 3)[where]),
+            colour=pack_colours(self.rgb.reshape(-1, 3)[where]),
             alpha=alpha,
             shade=shade,
             snow=snow,
             lines=lines,
-            light=light(shade, lines, 36, 78).astype(np.uint64),
+            light=light_factors(shade, lines, 36, 78).astype(np.uint64),
             padded=(y + 1) * (SIDE + 2) + x + 1,
             frame=_frame(x, y),
         )
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class VisiblePixels:
     """A picture's pixels in a row: ``where`` they are, flat, and their ``x`` and ``y``; each
     array is as long.
 
@@ -87,8 +95,10 @@ class Seen:
     @cached_property
     def dull(self) -> Lanes:
         """The colours, greyed: 0.55 of each, 0.27 of their mean and 18."""
-        colours = lanes(self.colour)[:, :3].astype(np.int64)
-        return pack((55 * colours + 9 * colours.sum(1, keepdims=True) + 1850) // 100)
+        colours = colour_lanes(self.colour)[:, :3].astype(np.int64)
+        return pack_colours(
+            (55 * colours + 9 * colours.sum(1, keepdims=True) + 1850) // 100
+        )
 
 
 def _frame(x: np.ndarray, y: np.ndarray) -> tuple[int, int, int, int]:
@@ -100,7 +110,7 @@ def _frame(x: np.ndarray, y: np.ndarray) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def light(shade: Weights, lines: Weights, least: int, more: int) -> np.ndarray:
+def light_factors(shade: Weights, lines: Weights, least: int, more: int) -> np.ndarray:
     """How bright shading makes a surface, in 128ths: ``least + more * shade`` hundredths, darker
     on the contours.
     """
@@ -127,11 +137,10 @@ def drawing_digests(name: str) -> tuple[str, ...]:
 @cache
 def picture(name: str, style: str) -> Picture:
     """The drawing of object ``name`` in ``style``."""
-    with Image.open(_drawing_path(name, style)) as image:
-        return of_drawing(image.convert("RGBA"))
+    return of_drawing(read_upright(_drawing_path(name, style)).convert("RGBA"))
 
 
-def fit(drawing: Image.Image) -> Image.Image:
+def fit_drawing(drawing: Image.Image) -> Image.Image:
     """An RGBA drawing cropped to what is visible, scaled to SIDE in the longer direction, centred.
 
     Raises ValueError where nothing is visible.

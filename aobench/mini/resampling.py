@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from aobench.mini.kernel import resample
+from aobench.mini.kernel import resample_channels
 
 BITS = 22  #: of a weight's fraction, as in Pillow
 
@@ -71,7 +71,7 @@ def box_weights(length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     return np.clip(index, 0, length - 1).astype(np.int32), weights.astype(np.int32)
 
 
-#: Filters of `resized`: the weights of each.
+#: Filters of `resized_channel`: the weights of each.
 FILTERS = {"cubic": cubic_weights, "box": box_weights}
 
 
@@ -84,7 +84,7 @@ def _taps(filter_name: str, length: int, size: int) -> tuple[np.ndarray, np.ndar
     return index, weights
 
 
-def resized(
+def resized_channel(
     pixels: np.ndarray, height: int, width: int, filter_name: str = "cubic"
 ) -> np.ndarray:
     """``pixels`` (whole numbers 0..255, height x width) in another size.
@@ -97,15 +97,17 @@ def resized(
     """
     across = _taps(filter_name, pixels.shape[1], width)
     down = _taps(filter_name, pixels.shape[0], height)
-    return resample(np.ascontiguousarray(pixels, dtype=np.int32), *across, *down, BITS)
+    return resample_channels(
+        np.ascontiguousarray(pixels, dtype=np.int32), *across, *down, BITS
+    )
 
 
 def resized_channels(
     pixels: np.ndarray, height: int, width: int, filter_name: str = "cubic"
 ) -> np.ndarray:
-    """`resized` for each channel of ``pixels``, uint8 height x width x channels."""
+    """`resized_channel` for each channel of ``pixels``, uint8 height x width x channels."""
     channels = [
-        resized(channel, height, width, filter_name)
+        resized_channel(channel, height, width, filter_name)
         for channel in np.moveaxis(pixels, 2, 0)
     ]
     return np.stack(channels, axis=-1).astype(np.uint8)

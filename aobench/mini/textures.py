@@ -18,25 +18,25 @@ from aobench.mini.fixed_point import (
     TURN,
     TURN_BITS,
     Lanes,
-    between,
-    choose,
-    direction,
-    flat,
-    fraction,
-    fractions,
-    mix,
-    pack,
+    choose_colours,
+    clipped_weights,
+    colour_ramp,
+    flat_colour,
+    mix_colours,
+    pack_colours,
     part_of_turn,
-    ramp,
+    random_fraction,
+    random_fractions,
+    random_integer,
+    slope_direction,
     square_roots,
     to_and_fro,
-    turns,
-    weight,
+    turn_units,
 )
-from aobench.mini.pictures import SIDE, Seen
-from aobench.mini.resampling import resized
+from aobench.mini.pictures import SIDE, VisiblePixels
+from aobench.mini.resampling import resized_channel
 
-Surface = Callable[[np.random.Generator, Seen], Lanes]
+Surface = Callable[[np.random.Generator, VisiblePixels], Lanes]
 
 #: Flat colours: (dark, middle, light) RGB, met at shade 0, 0.6 and 1.
 COLOURS: dict[
@@ -58,12 +58,12 @@ COLOURS: dict[
 
 #: The colours of each flat colour by shade, as a table.
 SHADES: dict[str, Lanes] = {
-    name: ramp((0, dark), (600, middle), (1000, light))
+    name: colour_ramp((0, dark), (600, middle), (1000, light))
     for name, (dark, middle, light) in COLOURS.items()
 }
 
 #: Strong hues that patterns are drawn in.
-HUES = pack(
+HUES = pack_colours(
     [
         (200, 30, 35),
         (225, 120, 10),
@@ -78,30 +78,32 @@ HUES = pack(
 )
 
 
-PALE = flat((245, 245, 240))
+PALE = flat_colour((245, 245, 240))
 
 
 # --- what surfaces are made of --------------------------------------------------------------------
 
 
-def noise(
+def smooth_noise(
     rng: np.random.Generator, cells_y: int, cells_x: int, size: int = SIDE
 ) -> np.ndarray:
     """Smooth value noise, 0..255, ``size`` x ``size``, with the given number of cells each way."""
     grid = (rng.random((cells_y + 1, cells_x + 1)) * (1 << 32)).astype(
         np.int64
     ) * 255 >> 32
-    return resized(grid, size, size)
+    return resized_channel(grid, size, size)
 
 
 def noise_on(
-    seen: Seen, rng: np.random.Generator, cells_y: int, cells_x: int
+    seen: VisiblePixels, rng: np.random.Generator, cells_y: int, cells_x: int
 ) -> np.ndarray:
-    """`noise` at the pixels that are seen."""
-    return noise(rng, cells_y, cells_x).ravel().take(seen.where)
+    """`smooth_noise` at the pixels that are seen."""
+    return smooth_noise(rng, cells_y, cells_x).ravel().take(seen.where)
 
 
-def phases(seen: Seen, across: int, down: int, period: int, start: int) -> np.ndarray:
+def stripe_phases(
+    seen: VisiblePixels, across: int, down: int, period: int, start: int
+) -> np.ndarray:
     """A pattern's phase, in TURN: of ``x * across + y * down`` (65,536ths) over ``period``, and
     ``start`` (both, too).
     """
@@ -113,7 +115,7 @@ def phases(seen: Seen, across: int, down: int, period: int, start: int) -> np.nd
 
 
 def _below(phase: np.ndarray, share: float) -> np.ndarray:
-    return part_of_turn(phase) < turns(share)
+    return part_of_turn(phase) < turn_units(share)
 
 
 def _hue(rng: np.random.Generator) -> Lanes:
@@ -124,37 +126,37 @@ def _hue(rng: np.random.Generator) -> Lanes:
 # --- the surfaces ---------------------------------------------------------------------------------
 
 
-def striped(rng: np.random.Generator, seen: Seen) -> Lanes:
+def paint_striped(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     """Two-coloured straight stripes, a hue and near-white."""
-    cosine, sine = direction(between(rng, -1200, 1200))
-    period = between(rng, 20_000, 30_000)
-    phase = phases(seen, cosine, sine, period, fraction(rng))
-    return choose(_below(phase, 0.5), _hue(rng), PALE)
+    cosine, sine = slope_direction(random_integer(rng, -1200, 1200))
+    period = random_integer(rng, 20_000, 30_000)
+    phase = stripe_phases(seen, cosine, sine, period, random_fraction(rng))
+    return choose_colours(_below(phase, 0.5), _hue(rng), PALE)
 
 
-def checkered(rng: np.random.Generator, seen: Seen) -> Lanes:
+def paint_checkered(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     """A chessboard of a hue and near-white."""
-    cosine, sine = direction(between(rng, -150, 150))
-    cell = between(rng, 15_000, 21_000)
-    u = phases(seen, cosine, sine, cell, fraction(rng))
-    v = phases(seen, -sine, cosine, cell, fraction(rng))
-    return choose(((u ^ v) & TURN) != 0, _hue(rng), PALE)
+    cosine, sine = slope_direction(random_integer(rng, -150, 150))
+    cell = random_integer(rng, 15_000, 21_000)
+    u = stripe_phases(seen, cosine, sine, cell, random_fraction(rng))
+    v = stripe_phases(seen, -sine, cosine, cell, random_fraction(rng))
+    return choose_colours(((u ^ v) & TURN) != 0, _hue(rng), PALE)
 
 
-def dotted(rng: np.random.Generator, seen: Seen) -> Lanes:
+def paint_dotted(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     """White dots on a hue, or the other way round, on a staggered lattice."""
-    cosine, sine = direction(between(rng, -300, 300))
-    period = between(rng, 22_000, 30_000)
-    u = phases(seen, cosine, sine, period, fraction(rng))
-    v = phases(seen, -sine, cosine, period, fraction(rng))
+    cosine, sine = slope_direction(random_integer(rng, -300, 300))
+    period = random_integer(rng, 22_000, 30_000)
+    u = stripe_phases(seen, cosine, sine, period, random_fraction(rng))
+    v = stripe_phases(seen, -sine, cosine, period, random_fraction(rng))
     u += (v & TURN) >> 1  # every other row half a period on
     du, dv = ((part_of_turn(part) - TURN // 2) >> (TURN_BITS - 12) for part in (u, v))
     on = du * du + dv * dv < int(0.09 * (1 << 24))
-    hue, white = _hue(rng), flat((250, 250, 245))
+    hue, white = _hue(rng), flat_colour((250, 250, 245))
     return (
-        choose(on, white, hue)
-        if fraction(rng) < int(0.7 * 65536)
-        else choose(on, hue, white)
+        choose_colours(on, white, hue)
+        if random_fraction(rng) < int(0.7 * 65536)
+        else choose_colours(on, hue, white)
     )
 
 
@@ -162,7 +164,7 @@ def dotted(rng: np.random.Generator, seen: Seen) -> Lanes:
 FIFTHS = ((0, -1000), (951, -309), (588, 809), (-588, 809), (-951, -309))
 
 
-def on_sheet(sheet: np.ndarray, seen: Seen) -> np.ndarray:
+def on_sheet(sheet: np.ndarray, seen: VisiblePixels) -> np.ndarray:
     """What stands on a sheet, SIDE x SIDE, at the pixels that are seen."""
     return sheet.ravel().take(seen.where)
 
@@ -191,10 +193,10 @@ def _flower(part_x: int, part_y: int, radius: int) -> np.ndarray:
 _FLOWERS = [np.array((0, number, 5), dtype=np.uint8) for number in range(1, 5)]
 
 
-def floral(rng: np.random.Generator, seen: Seen) -> Lanes:
+def paint_floral(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     """Five-petalled flowers with yellow hearts on a pale or a dark green ground."""
-    ground = (232, 240, 214) if fraction(rng) < 32768 else (46, 84, 60)
-    palette = pack(
+    ground = (232, 240, 214) if random_fraction(rng) < 32768 else (46, 84, 60)
+    palette = pack_colours(
         [
             ground,
             (225, 45, 85),
@@ -206,15 +208,19 @@ def floral(rng: np.random.Generator, seen: Seen) -> Lanes:
     )
     sheet = np.zeros((SIDE, SIDE), dtype=np.uint8)
     step = 31
-    off_x, off_y = step * fraction(rng), step * fraction(rng)
+    off_x, off_y = step * random_fraction(rng), step * random_fraction(rng)
     for row in range(-1, 6):
         for col in range(-1, 6):
-            x = (2 * col + row % 2) * step * (PIXEL // 2) + off_x + 6 * fraction(rng)
-            y = row * step * 87 * PIXEL // 100 + off_y + 6 * fraction(rng)
-            radius = (11 * PIXEL + 3 * fraction(rng)) >> 13  # 5.5 to 7 pixels
+            x = (
+                (2 * col + row % 2) * step * (PIXEL // 2)
+                + off_x
+                + 6 * random_fraction(rng)
+            )
+            y = row * step * 87 * PIXEL // 100 + off_y + 6 * random_fraction(rng)
+            radius = (11 * PIXEL + 3 * random_fraction(rng)) >> 13  # 5.5 to 7 pixels
             kind = _FLOWERS[int(rng.integers(4))]
             (whole_x, part_x), (whole_y, part_y) = eighths(x), eighths(y)
-            kernel.stamp(
+            kernel.stamp_sheet(
                 sheet, _flower(part_x, part_y, radius), whole_x - 14, whole_y - 14, kind
             )
     return palette.take(on_sheet(sheet, seen))
@@ -228,77 +234,82 @@ def _rainbow() -> Lanes:
         np.clip(np.abs((place + shift * ONE) % 1536 - 768) - ONE, 0, ONE)
         for shift in (0, 4, 2)
     ]
-    return pack((np.stack(channels, axis=-1) * 450 + 25 * 2 * ONE + ONE) // (2 * ONE))
+    return pack_colours(
+        (np.stack(channels, axis=-1) * 450 + 25 * 2 * ONE + ONE) // (2 * ONE)
+    )
 
 
-def colorful(rng: np.random.Generator, seen: Seen) -> Lanes:
+def paint_colorful(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     """Soft bands that run through the whole rainbow."""
-    cosine, sine = direction(between(rng, -1200, 1200))
-    period = between(rng, 70_000, 95_000)
+    cosine, sine = slope_direction(random_integer(rng, -1200, 1200))
+    period = random_integer(rng, 70_000, 95_000)
     blotches = noise_on(seen, rng, 3, 3) * np.int32(TURN // (4 * 255))
-    phase = phases(seen, cosine, sine, period, fraction(rng)) + blotches
+    phase = stripe_phases(seen, cosine, sine, period, random_fraction(rng)) + blotches
     return _rainbow().take((part_of_turn(phase) >> 4) * 1536 >> (TURN_BITS - 4))
 
 
-WOOD = ramp((0, (120, 70, 30)), (1000, (222, 170, 105)))
+WOOD = colour_ramp((0, (120, 70, 30)), (1000, (222, 170, 105)))
 
 
-def wooden(rng: np.random.Generator, seen: Seen) -> Lanes:
+def paint_wooden(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     """Long grain with a few darker lines, in a light brown."""
-    cosine, sine = direction(between(rng, -150, 150))
-    wave = noise_on(seen, rng, 5, 2) * np.int32(turns(22 / 9 / 255))
-    ring = phases(seen, -sine, cosine, 9 * PIXEL, fraction(rng)) + wave
+    cosine, sine = slope_direction(random_integer(rng, -150, 150))
+    wave = noise_on(seen, rng, 5, 2) * np.int32(turn_units(22 / 9 / 255))
+    ring = stripe_phases(seen, -sine, cosine, 9 * PIXEL, random_fraction(rng)) + wave
     # 1.25 * (0.55 * ring + 0.45 * noise) - 0.12
     grain = to_and_fro(ring) * 45056 + noise_on(seen, rng, 60, 4) * 37009 - 2013266
-    wood = WOOD.take(weight(grain >> 16))
-    plank = _below(phases(seen, -sine, cosine, 40 * PIXEL, PIXEL // 5), 1.8 / 40)
-    return mix(wood, flat((70, 38, 14)), plank * np.int32(230))
+    wood = WOOD.take(clipped_weights(grain >> 16))
+    plank = _below(stripe_phases(seen, -sine, cosine, 40 * PIXEL, PIXEL // 5), 1.8 / 40)
+    return mix_colours(wood, flat_colour((70, 38, 14)), plank * np.int32(230))
 
 
-STONE = ramp((0, (246, 245, 242)), (1000, (205, 206, 210)))
+STONE = colour_ramp((0, (246, 245, 242)), (1000, (205, 206, 210)))
 
 
-def marble(rng: np.random.Generator, seen: Seen) -> Lanes:
+def paint_marble(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     """White stone with branching dark grey veins."""
-    cosine, sine = direction(between(rng, -1000, 1000))
+    cosine, sine = slope_direction(random_integer(rng, -1000, 1000))
     turbulence = (
         noise_on(seen, rng, 4, 4) * 42
         + noise_on(seen, rng, 9, 9) * 18
         + noise_on(seen, rng, 20, 20) * 6
     )
-    u = phases(seen, cosine, sine, 46 * PIXEL, fraction(rng)) + (
-        turbulence * np.int32(turns(256 / 255 / 46)) >> 8
+    u = stripe_phases(seen, cosine, sine, 46 * PIXEL, random_fraction(rng)) + (
+        turbulence * np.int32(turn_units(256 / 255 / 46)) >> 8
     )
-    v = phases(seen, -sine, cosine, 38 * PIXEL, fraction(rng)) + (
-        turbulence * np.int32(turns(1.4 * 256 / 255 / 38)) >> 8
+    v = stripe_phases(seen, -sine, cosine, 38 * PIXEL, random_fraction(rng)) + (
+        turbulence * np.int32(turn_units(1.4 * 256 / 255 / 38)) >> 8
     )
-    main = weight(
+    main = clipped_weights(
         ONE - (to_and_fro(u) * 100 >> 4)
     )  # falls to nothing over 0.16 of a half period
-    fine = weight(ONE - to_and_fro(v) * 10) * 154 >> 8
+    fine = clipped_weights(ONE - to_and_fro(v) * 10) * 154 >> 8
     cloud = STONE.take(noise_on(seen, rng, 6, 6))
-    return mix(cloud, flat((66, 68, 78)), np.maximum(main, fine))
+    return mix_colours(cloud, flat_colour((66, 68, 78)), np.maximum(main, fine))
 
 
-CLAY = ramp((0, (138, 52, 36)), (1000, (196, 88, 62)))
+CLAY = colour_ramp((0, (138, 52, 36)), (1000, (196, 88, 62)))
 
 
-def brick(rng: np.random.Generator, seen: Seen) -> Lanes:
+def paint_brick(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     """Courses of red brick with light mortar."""
-    height, width = between(rng, 13_000, 16_000), between(rng, 30_000, 36_000)
-    down = phases(seen, 0, PIXEL, height, fraction(rng))
+    height, width = (
+        random_integer(rng, 13_000, 16_000),
+        random_integer(rng, 30_000, 36_000),
+    )
+    down = stripe_phases(seen, 0, PIXEL, height, random_fraction(rng))
     row = down >> TURN_BITS
-    across = phases(seen, PIXEL, 0, width, fraction(rng)) + (
+    across = stripe_phases(seen, PIXEL, 0, width, random_fraction(rng)) + (
         (row & 1) << (TURN_BITS - 1)
     )
-    tones = (fractions(rng, 64, 16) >> 8).astype(np.int32)
+    tones = (random_fractions(rng, 64, 16) >> 8).astype(np.int32)
     tone = tones.ravel().take((row & 63) * 16 + (across >> TURN_BITS & 15))
     clay = CLAY.take((tone * 205 + noise_on(seen, rng, 30, 30) * 51) >> 8)
     thick = (12 * PIXEL << TURN_BITS) // 5  # 2.4 pixels of mortar
     mortar = (part_of_turn(down) < thick // height) | (
         part_of_turn(across) < thick // width
     )
-    return choose(mortar, flat((222, 214, 202)), clay)
+    return choose_colours(mortar, flat_colour((222, 214, 202)), clay)
 
 
 _ROOTS = square_roots(1 << 20)
@@ -338,16 +349,18 @@ def _half_grid() -> tuple[np.ndarray, np.ndarray]:
     return x.ravel(), y.ravel()
 
 
-STONES = pack([(grey, grey * 985 // 1000, grey * 95 // 100) for grey in range(ONE)])
+STONES = pack_colours(
+    [(grey, grey * 985 // 1000, grey * 95 // 100) for grey in range(ONE)]
+)
 
 
-def cobblestone(rng: np.random.Generator, seen: Seen) -> Lanes:
+def paint_cobblestone(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     """Rounded grey stones with dark gaps (the two nearest of jittered lattice points)."""
     cell = 19 * 16
-    jitter = fractions(rng, 2, 9, 9) * 62 // 100
+    jitter = random_fractions(rng, 2, 9, 9) * 62 // 100
     near, far, nearest = two_nearest(*_half_grid(), jitter, cell, cell * 6 // 5)
-    edge = weight((far - near) * 2)  # a gap of 8 pixels is whole
-    tone = (fractions(rng, 81) * 70 + 150 * 65536) >> 8  # in 256ths
+    edge = clipped_weights((far - near) * 2)  # a gap of 8 pixels is whole
+    tone = (random_fractions(rng, 81) * 70 + 150 * 65536) >> 8  # in 256ths
     grey = (tone[nearest] * (64 + (edge * 3 >> 2)) >> 16).take(
         (seen.y >> 1) * (SIDE // 2) + (seen.x >> 1)
     )
@@ -356,13 +369,13 @@ def cobblestone(rng: np.random.Generator, seen: Seen) -> Lanes:
 
 #: Attributes painted as a surface over the whole object; the object's shading is kept on top.
 SURFACES: dict[str, Surface] = {
-    "striped": striped,
-    "checkered": checkered,
-    "dotted": dotted,
-    "floral": floral,
-    "colorful": colorful,
-    "wooden": wooden,
-    "marble": marble,
-    "brick": brick,
-    "cobblestone": cobblestone,
+    "striped": paint_striped,
+    "checkered": paint_checkered,
+    "dotted": paint_dotted,
+    "floral": paint_floral,
+    "colorful": paint_colorful,
+    "wooden": paint_wooden,
+    "marble": paint_marble,
+    "brick": paint_brick,
+    "cobblestone": paint_cobblestone,
 }

@@ -32,6 +32,7 @@ from transformers import (
     CLIPTokenizer,
 )
 
+from aobench.files import scratch_file, write_in_one_move
 from aobench.mini.render import render
 from aobench.mini.splits import SEED, pairs, samples
 from aobench.vocabulary.templates import OPENAI_80, fill
@@ -109,7 +110,7 @@ def build_processor(tokenizer: CLIPTokenizer) -> CLIPProcessor:
     return CLIPProcessor(image_processor=image_processor, tokenizer=tokenizer)
 
 
-def shrink(image: np.ndarray) -> np.ndarray:
+def shrink_image(image: np.ndarray) -> np.ndarray:
     """A rendering as the processor would resize it: uint8, 56 x 56 x 3."""
     return np.asarray(
         Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
@@ -133,7 +134,10 @@ class FreshRenderings(IterableDataset):
             yield (
                 numbers,
                 np.stack(
-                    [shrink(render(a, o, rng)) for a, o in (seen[n] for n in numbers)]
+                    [
+                        shrink_image(render(a, o, rng))
+                        for a, o in (seen[n] for n in numbers)
+                    ]
                 ),
             )
             step += 1
@@ -143,7 +147,7 @@ def first_pool() -> tuple[torch.Tensor, torch.Tensor]:
     """Mini's train split: pair numbers, and images uint8 N x 56 x 56 x 3."""
     number = {pair: n for n, pair in enumerate(pairs(novel=False))}
     split = list(samples("train"))
-    images = np.stack([shrink(sample.image()) for sample in split])
+    images = np.stack([shrink_image(sample.image()) for sample in split])
     return torch.tensor([number[s.attribute, s.name] for s in split]), torch.from_numpy(
         images
     )
@@ -157,7 +161,7 @@ def to_pixels(images: torch.Tensor, processor: CLIPImageProcessor) -> torch.Tens
     return ((images.float() - mean) / std).permute(0, 3, 1, 2).contiguous()
 
 
-def augment(images: torch.Tensor) -> torch.Tensor:
+def augment_images(images: torch.Tensor) -> torch.Tensor:
     """The batch shifted by up to 4 pixels each way (edges repeated), one shift a batch quarter."""
     parts = []
     for part in images.chunk(4):
@@ -178,7 +182,7 @@ def contrastive_loss(logits: torch.Tensor, numbers: torch.Tensor) -> torch.Tenso
     ) / 2
 
 
-def train(
+def train_model(
     out: Path,
     steps: int,
     batch: int,
@@ -248,9 +252,9 @@ def train(
         )
         slot = (slot + fresh) % len(numbers)
         chosen = torch.randint(len(numbers), (batch,))
-        pixels = to_pixels(augment(images[chosen]), processor.image_processor).to(
-            device
-        )
+        pixels = to_pixels(
+            augment_images(images[chosen]), processor.image_processor
+        ).to(device)
         templates = torch.randint(len(OPENAI_80), (batch,)).tolist()
         captions = [
             fill(OPENAI_80[t], names[n])
@@ -295,10 +299,10 @@ def train(
                 "step": step + 1,
                 "seconds": spent + time.monotonic() - began,
             }
-            torch.save(state, out / "checkpoint.tmp")
-            (out / "checkpoint.tmp").replace(out / CHECKPOINT)
+            with scratch_file(out / CHECKPOINT) as scratch:
+                torch.save(state, scratch)
             model.eval()
-            save(model, processor, out)
+            save_model(model, processor, out)
             model.train()
     facts = {
         "steps": steps,
@@ -306,10 +310,12 @@ def train(
         "seconds": round(spent + time.monotonic() - began),
         "device": device.type,
     }
-    (out / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
+    write_in_one_move(
+        out / "training.json", (json.dumps(facts, indent=2) + "\n").encode()
+    )
 
 
-def save(model: CLIPModel, processor: CLIPProcessor, out: Path) -> None:
+def save_model(model: CLIPModel, processor: CLIPProcessor, out: Path) -> None:
     """Write the model in float16, with its processor, as ``from_pretrained`` reads it."""
     from copy import deepcopy
 
@@ -334,7 +340,7 @@ def main() -> None:
         "--compile", action="store_true", help="torch.compile the vision tower"
     )
     args = parser.parse_args()
-    train(
+    train_model(
         args.out,
         args.steps,
         args.batch,

@@ -129,7 +129,7 @@ def is_bad_files(error: Exception) -> bool:
     )
 
 
-def unwrap(output: Any) -> torch.Tensor:
+def unwrap_output(output: Any) -> torch.Tensor:
     """The embedding: transformers 5 wraps it in an object, earlier versions return it."""
     import torch
 

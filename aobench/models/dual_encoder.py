@@ -12,8 +12,9 @@ import torch
 from torch.nn import functional
 
 from aobench.errors import UserError
-from aobench.models.base import LoadOptions, ModelInfo, TextTokens, unwrap
+from aobench.models.base import LoadOptions, ModelInfo, TextTokens, unwrap_output
 from aobench.models.checkpoints import load_checked
+from aobench.models.kinds import DUAL_ENCODERS
 from aobench.models.pixels import load_processor, transform_of
 from aobench.models.revision import revision_of
 from aobench.models.text_tower import TextTower
@@ -41,7 +42,7 @@ def check_activation(name: str, config: Any) -> None:
         for part in ("text_config", "vision_config")
     )
     if (
-        config.model_type not in ("clip", "metaclip_2", "clipseg")
+        not DUAL_ENCODERS[config.model_type].one_activation
         or text is None
         or vision is None
     ):
@@ -154,7 +155,7 @@ class TransformersDualEncoder:
     def image_features(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """float32 N x D of any length, on the model's device."""
         inputs = self.transform.inputs(batch, self.device, self.model.dtype)
-        return unwrap(self._image_features(**inputs)).float()
+        return unwrap_output(self._image_features(**inputs)).float()
 
     def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
         """Unit-length float32 embeddings, N x D, on the model's device."""

@@ -176,15 +176,14 @@ def _plain(word: str) -> str:
 @cache
 def _tables() -> tuple[dict[str, int], dict[str, frozenset[int]]]:
     """ImageNet's index by wnid, and indices by name: our own, and WordNet's lemmas."""
-    from aobench.audit.vocabulary import lemmas
-    from aobench.vocabulary.published import published_lists
+    from aobench.vocabulary.published import published_lists, wordnet_lemmas
 
     objects = published_lists().objects
     by_wnid = dict(objects.values())
     words: dict[str, set[int]] = {}
     for name, (_, index) in objects.items():
         words.setdefault(_plain(name), set()).add(index)
-    for wnid, synonyms in lemmas().items():
+    for wnid, synonyms in wordnet_lemmas().items():
         for synonym in synonyms:
             words.setdefault(_plain(synonym), set()).add(by_wnid[wnid])
     return by_wnid, {word: frozenset(indices) for word, indices in words.items()}

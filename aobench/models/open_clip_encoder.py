@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from aobench.errors import UserError
+from aobench.errors import UserError, did_you_mean
 from aobench.models.base import LoadOptions, ModelInfo, TextTokens
 from aobench.models.checkpoints import library_reads, watch_loading
 from aobench.models.dual_encoder import logit_scale
@@ -34,13 +34,13 @@ def check_activation(open_clip: Any, architecture: str, tag: str) -> None:
     if config is None:
         raise UserError(
             "open_clip has no architecture "
-            f"{architecture!r}{_like(architecture, open_clip.list_models())}"
+            f"{architecture!r}{did_you_mean(architecture, open_clip.list_models())}"
         )
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     trained = open_clip.get_pretrained_cfg(architecture, tag)
     if not trained:
         raise UserError(
-            f"open_clip has no weights {tag!r} for {architecture}{_like(tag, tags)}; "
+            f"open_clip has no weights {tag!r} for {architecture}{did_you_mean(tag, tags)}; "
             f"it has: {', '.join(tags) or 'none'}"
         )
     wanted, given = bool(trained.get("quick_gelu")), bool(config.get("quick_gelu"))
@@ -56,13 +56,6 @@ def check_activation(open_clip: Any, architecture: str, tag: str) -> None:
             f"the architecture {architecture} is {'without' if wanted else 'with'} it: name "
             f"open_clip:{other}/{tag}"
         )
-
-
-def _like(name: str, known: Sequence[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 class OpenClipEncoder:

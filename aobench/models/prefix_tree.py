@@ -18,7 +18,7 @@ WIDTH = 256
 
 
 @dataclass
-class Rows:
+class TreeRows:
     """A batch of R rows of width W.
 
     ``ids``, ``positions`` int64 R x W: token and its place in the prompt; ``visible`` bool R x W x
@@ -80,7 +80,7 @@ def _starts(new: np.ndarray, lengths: np.ndarray, width: int) -> list[int]:
 
 def rows_of(
     sequences: Sequence[Sequence[int]], rows: int, width: int = WIDTH
-) -> Iterator[Rows]:
+) -> Iterator[TreeRows]:
     """The tree of ``sequences`` (no two need differ, none longer than ``width``) in batches of
     ``rows`` rows.
     """
@@ -101,7 +101,7 @@ def _batch(
     shared: np.ndarray,
     bounds: list[int],
     width: int,
-) -> Rows:
+) -> TreeRows:
     count, low, high = len(bounds) - 1, bounds[0], bounds[-1]
     tokens, size, common = matrix[low:high], lengths[low:high], shared[low:high]
     place = np.arange(tokens.shape[1])[None, :]
@@ -129,7 +129,7 @@ def _batch(
     above = place <= depth[:, None]
     which, where = np.nonzero(above)
     visible[row[who[which]], node[which], path[who[which], where]] = True
-    return Rows(
+    return TreeRows(
         ids,
         positions,
         visible,

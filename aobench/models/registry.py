@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aobench.errors import UserError
+from aobench.errors import UserError, did_you_mean
 from aobench.models.base import ADAPTERS, LoadOptions, is_bad_files
 
 if TYPE_CHECKING:
@@ -58,17 +57,11 @@ WELL_KNOWN = (
 
 
 @dataclass(frozen=True)
-class Resolved:
+class ResolvedModel:
     """A model that exists and is of a kind we know; ``load(device, options)`` reads its weights."""
 
     name: str
     load: Callable[[torch.device, LoadOptions], Model]
-
-
-def did_you_mean(name: str, known: list[str] | tuple[str, ...]) -> str:
-    """``; did you mean 'x'?``, or nothing where no known name is near."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-    return f"; did you mean {close[0]!r}?" if close and close[0] != name else ""
 
 
 def _extensions() -> dict[str, metadata.EntryPoint]:
@@ -80,7 +73,7 @@ def _from_path(path: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def resolve(name: str) -> Resolved:
+def resolve(name: str) -> ResolvedModel:
     """Find out what ``name`` is: a prefix and what it takes, the bundled model, a folder, or a Hub
     id.
 
@@ -92,11 +85,11 @@ def resolve(name: str) -> Resolved:
     if colon and not Path(name).exists():
         if prefix in extensions:
             point = extensions[prefix]
-            return Resolved(
+            return ResolvedModel(
                 name, lambda device, options: point.load()(rest, device, options)
             )
         if prefix in PREFIXES:
-            return Resolved(
+            return ResolvedModel(
                 name,
                 lambda device, options: _loaded(
                     PREFIXES[prefix], name, rest, device, options
@@ -110,20 +103,22 @@ def resolve(name: str) -> Resolved:
     lite = re.fullmatch(r"efficientnet-lite([0-2])", name)
     if lite:
         path = "aobench.models.efficientnet_lite:EfficientNetLite"
-        return Resolved(
+        return ResolvedModel(
             name,
             lambda device, options: _loaded(path, name, lite.group(1), device, options),
         )
     return _transformers(name, extensions)
 
 
-def _transformers(name: str, extensions: dict[str, metadata.EntryPoint]) -> Resolved:
+def _transformers(
+    name: str, extensions: dict[str, metadata.EntryPoint]
+) -> ResolvedModel:
     source = str(BUNDLED) if name == "mini" else name
     config = _config(source, name)
     architectures = list(getattr(config, "architectures", None) or [])
     if config.model_type in extensions:
         point = extensions[config.model_type]
-        return Resolved(
+        return ResolvedModel(
             name, lambda device, options: point.load()(source, device, options)
         )
     from aobench.models.kinds import DUAL_ENCODERS
@@ -140,7 +135,7 @@ def _transformers(name: str, extensions: dict[str, metadata.EntryPoint]) -> Reso
             f"{', '.join(DUAL_ENCODERS)}, and kinds that a package adds by an entry point in the "
             f"group {GROUP}"
         )
-    return Resolved(
+    return ResolvedModel(
         name,
         lambda device, options: _loaded(
             path, name, source, name, config, device, options
@@ -174,7 +169,7 @@ def _config(source: str, name: str) -> Any:
             else type(error).__name__
         )
         raise UserError(
-            f"no model {name!r} was found or could be read{did_you_mean(name, WELL_KNOWN)}; name a "
+            f"no model {name!r} can be read{did_you_mean(name, WELL_KNOWN, 0.75)}; name a "
             "folder, a Hub id "
             f"such as openai/clip-vit-base-patch32, or 'mini' for the bundled model ({reason})"
         ) from error

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aobench.files import sha256_of
+
 if TYPE_CHECKING:
     import torch
 
@@ -16,13 +18,15 @@ SUFFIXES = {".safetensors", ".json", ".txt", ".model", ".bin", ".pt", ".pth"}
 
 def digest_of_files(paths: Iterable[Path]) -> str:
     """SHA-256 over names and contents of files, the first 16 hexadecimal digits."""
-    whole = hashlib.sha256()
-    for path in sorted(paths, key=lambda p: p.name):
-        with path.open("rb") as stream:
-            whole.update(
-                f"{path.name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode()
-            )
-    return whole.hexdigest()[:16]
+    return digest_of_named_files(
+        (path.name, path) for path in sorted(paths, key=lambda p: p.name)
+    )
+
+
+def digest_of_named_files(files: Iterable[tuple[str, Path]]) -> str:
+    """As `digest_of_files`, of (name, file) in this order: such as a file's path in a folder."""
+    lines = [f"{name}\0{sha256_of(path)}\n".encode() for name, path in files]
+    return sha256_of(lines)[:16]
 
 
 def revision_of(source: str, config: Any) -> str:

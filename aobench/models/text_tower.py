@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from aobench.errors import UserError
-from aobench.models.base import unwrap
+from aobench.models.base import unwrap_output
 from aobench.models.halving import Halving
 from aobench.models.kinds import DUAL_ENCODERS
 from aobench.models.prefix_tree import WIDTH, rows_of
@@ -20,10 +20,10 @@ TOKENS = {"cpu": 4096, "cuda": 65536}
 
 
 def _padding_token(tokenizer: Any, config: Any, kind: str) -> int:
-    """The tokenizer's, for altclip the tower's, which counts places by it. UserError where
-    padding is seen.
+    """The tokenizer's, or the tower's where it counts places by it. UserError where the tower
+    sees padding and the tokenizer has none.
     """
-    if kind == "altclip":
+    if DUAL_ENCODERS[kind].tower_pads:
         return int(config.pad_token_id)
     if tokenizer.pad_token_id is None and not DUAL_ENCODERS[kind].mask:
         raise UserError(
@@ -60,16 +60,9 @@ class TextTower:
         config = model.config.text_config
         self.rows = config.vocab_size
         tokenizer.padding_side = tokenizer.truncation_side = "right"
-        # Not tokenizer.model_max_length: the tower's places and the rule say what it was trained
-        # with.
-        self.length = min(
-            self.rule.length or 10**9, getattr(config, "max_position_embeddings", 10**9)
-        )
-        if getattr(config, "model_type", "") == "xlm-roberta" or kind == "altclip":
-            self.length = min(
-                self.length, config.max_position_embeddings - config.pad_token_id - 1
-            )
+        self.length = self.rule.most_tokens(config)
         self.eos = config.eos_token_id if self.rule.causal else None
+        self.ends_at_highest_id = self.rule.ends_at_highest_id(config)
         self.pad = _padding_token(tokenizer, config, kind)
         self._refuse_other_frame()
         self.tokens = TOKENS.get(device.type, TOKENS["cuda"])
@@ -126,12 +119,8 @@ class TextTower:
             )
         if self.eos is None:
             return
-        legacy = self.eos == 2 and self.kind != "metaclip_2"
-        if (
-            first[-1] != second[-1]
-            or (max(first) if legacy else self.eos) != first[-1]
-            or first[-1] in first[:-1]
-        ):
+        end = max(first) if self.ends_at_highest_id else self.eos
+        if first[-1] != second[-1] or end != first[-1] or first[-1] in first[:-1]:
             ends = self.tokenizer.eos_token_id if first[-1] != second[-1] else first[-1]
             raise UserError(
                 f"{name}: by config.json a text ends with the token {self.eos} (eos_token_id), by "
@@ -143,8 +132,7 @@ class TextTower:
 
     def _end(self, ids: Sequence[int]) -> int:
         """Place of the token whose state is the text's; the rule of the kind's own pooling."""
-        # configs from before the end token's id was right
-        if self.eos == 2 and self.kind != "metaclip_2":
+        if self.ends_at_highest_id:
             return max(range(len(ids)), key=ids.__getitem__)
         return ids.index(self.eos)
 
@@ -153,7 +141,7 @@ class TextTower:
 
     def _forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         inputs = {name: value.to(self.device) for name, value in batch.items()}
-        return unwrap(self.model.get_text_features(**inputs)).float()
+        return unwrap_output(self.model.get_text_features(**inputs)).float()
 
     def _by_length(self, sequences: list[list[int]]) -> torch.Tensor:
         """Batches of like length, padded to their longest, or all to the rule's length."""

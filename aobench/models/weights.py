@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from aobench.errors import UserError
+from aobench.files import absolute_path
 
 #: What libraries raise on a model that is missing, damaged or of another shape.
 KNOWN = (
@@ -43,7 +44,7 @@ def placed_model(config_path: Path, name: str) -> str:
     """A model's name for loading: a folder beside the configuration as its absolute path, any
     other name as it is.
     """
-    place = (config_path.parent / Path(name).expanduser()).resolve()
+    place = absolute_path(config_path.parent / Path(name).expanduser())
     return str(place) if name and name != "mini" and place.is_dir() else name
 
 
@@ -73,15 +74,10 @@ def weights_mark(model: str, revision: str | None = None) -> str:
 @lru_cache(maxsize=64)
 def _digest(folder: Path, stats: tuple[tuple[str, int, int], ...]) -> str:
     """Contents are read once in a process while sizes and times stay as they are."""
-    import hashlib
+    from aobench.models.revision import digest_of_named_files
 
-    whole = hashlib.sha256()
-    for name, _, _ in stats:
-        with (folder / name).open("rb") as stream:
-            whole.update(
-                f"{name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode()
-            )
-    return f"sha256:{whole.hexdigest()[:16]}"
+    files = [(name, folder / name) for name, _, _ in stats]
+    return f"sha256:{digest_of_named_files(files)}"
 
 
 @lru_cache(maxsize=64)

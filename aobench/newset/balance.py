@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def balanced(
+def balanced_choice(
     free: np.ndarray,
     count: int | None,
     per_attribute: int | None,

@@ -13,13 +13,14 @@ from typing import Any
 from aobench.audit.rules import VERSIONS
 from aobench.errors import UserError
 from aobench.newset.config import (
-    Config,
-    Judge,
-    Validate,
-    located,
+    BuildConfig,
+    JudgeOptions,
+    ValidateOptions,
+    located_path,
     only_dual_encoders,
-    shown,
+    shown_value,
 )
+from aobench.vocabulary.published import OUR_SETS
 
 #: What a package writes beside its folder of Parquet, or its step does.
 TAKEN = (
@@ -32,10 +33,6 @@ TAKEN = (
 )
 
 
-#: The sets of the project itself: a set is known by its fingerprint, and by a name that no other
-#: has.
-OUR_NAMES = ("v2", "mini")
-
 #: The most of each number that means a size: beyond it stands a slip of the hand.
 MOST = {
     ("generate", "images"): 1_000_000,
@@ -45,7 +42,7 @@ MOST = {
 }
 
 
-def check_values(config: Config, where: str) -> None:
+def check_values(config: BuildConfig, where: str) -> None:
     """UserError for a value that no step can work with."""
     for (part, key), most in MOST.items():
         value = getattr(getattr(config, part), key)
@@ -61,19 +58,18 @@ def check_values(config: Config, where: str) -> None:
         value = getattr(config.compose, key)
         if not isinstance(value, str | list) or value == []:
             raise UserError(
-                f"{where}: compose: {key} is {shown(value)}; it takes published, a list, or a text "
-                "file's name"
+                f"{where}: compose: {key} is {shown_value(value)}; it takes published, "
+                "a list, or a text file's name"
             )
         for name in value if isinstance(value, list) else []:
             if not isinstance(name, str) or not name.strip():
                 raise UserError(
-                    f"{where}: compose: {key}: {shown(name)} is no name; YAML reads yes, no, on "
-                    "and numbers as such: "
-                    "quote them"
+                    f"{where}: compose: {key}: {shown_value(name)} is no name; YAML reads "
+                    "yes, no, on and numbers as such: quote them"
                 )
             if len(name) > 200 or not name.isprintable():
                 raise UserError(
-                    f"{where}: compose: {key}: {shown(name)} is no name: up to 200 printable "
+                    f"{where}: compose: {key}: {shown_value(name)} is no name: up to 200 printable "
                     "characters"
                 )
     for corpus in config.compose.corpora:
@@ -92,7 +88,7 @@ def check_values(config: Config, where: str) -> None:
             )
         if corpus.rule not in VERSIONS:
             raise UserError(
-                f"{where}: corpus {corpus.name!r}: no rule {shown(corpus.rule)}; there are "
+                f"{where}: corpus {corpus.name!r}: no rule {shown_value(corpus.rule)}; there are "
                 f"{', '.join(VERSIONS)}"
             )
         if corpus.threshold < 0:
@@ -107,7 +103,7 @@ def check_values(config: Config, where: str) -> None:
     _check_judges(config.validate, where)
 
 
-def _check_compose_and_generate(config: Config, where: str) -> None:
+def _check_compose_and_generate(config: BuildConfig, where: str) -> None:
     """Corpora, names of corpora and judges, numbers and prompts."""
     if not config.compose.corpora:
         raise UserError(
@@ -143,12 +139,12 @@ def _check_compose_and_generate(config: Config, where: str) -> None:
     for template in config.generate.prompts:
         if "{object}" not in template or "{attribute}" not in template:
             raise UserError(
-                f"{where}: prompts: the prompt {shown(template)} must hold {{attribute}} and "
+                f"{where}: prompts: the prompt {shown_value(template)} must hold {{attribute}} and "
                 f"{{object}}"
             )
 
 
-def _check_file_names(config: Config, where: str) -> None:
+def _check_file_names(config: BuildConfig, where: str) -> None:
     """UserError for an empty name: it would mean the configuration's own folder."""
     names: list[tuple[str, str | None]] = [
         ("out", config.out),
@@ -176,7 +172,7 @@ def _check_file_names(config: Config, where: str) -> None:
             raise UserError(f"{where}: {key} is empty; give a name, or leave it out")
 
 
-def _check_judges(options: Validate, where: str) -> None:
+def _check_judges(options: ValidateOptions, where: str) -> None:
     if not options.judges and not options.human:
         raise UserError(
             f"{where}: validate names neither judges nor human; images that nobody looked at are "
@@ -201,15 +197,14 @@ def _check_judges(options: Validate, where: str) -> None:
         )
 
 
-def _check_package(config: Config, where: str) -> None:
+def _check_package(config: BuildConfig, where: str) -> None:
     name, licence = config.package.name, config.package.licence
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,95}", name):
         raise UserError(
-            f"{where}: package: name is {shown(name)}; it takes letters, digits, - _ and . (it "
-            "names a folder and a "
-            "config)"
+            f"{where}: package: name is {shown_value(name)}; it takes letters, "
+            "digits, - _ and . (it names a folder and a config)"
         )
-    if unicodedata.normalize("NFKC", name).casefold() in OUR_NAMES:
+    if unicodedata.normalize("NFKC", name).casefold() in OUR_SETS:
         raise UserError(
             f"{where}: package: the name {name!r} is that of a published set, whose results yours "
             "would be taken for; "
@@ -232,13 +227,13 @@ def _check_package(config: Config, where: str) -> None:
         )
 
 
-def check_inputs(config: Config, path: Path, steps: Collection[str]) -> None:
+def check_inputs(config: BuildConfig, path: Path, steps: Collection[str]) -> None:
     """UserError for what a step that is asked for would stumble over later: classes, thresholds,
     files, extras.
     """
     from aobench.newset.generators import find_generator
 
-    out = located(path, config.out)
+    out = located_path(path, config.out)
     blocking = next(
         (p for p in (out, *out.parents) if p.exists() and not p.is_dir()), None
     )
@@ -254,14 +249,14 @@ def check_inputs(config: Config, path: Path, steps: Collection[str]) -> None:
         _check_distinct(config, path)
 
 
-def _check_drawable(config: Config, path: Path, kind: Any) -> None:
+def _check_drawable(config: BuildConfig, path: Path, kind: Any) -> None:
     """UserError for a name that a generator with a vocabulary of its own can't draw, before
     captions are counted.
     """
     from aobench.models.weights import placed_model
     from aobench.newset.compose import names_of
     from aobench.newset.generators import make_generator
-    from aobench.newset.own_classes import naming
+    from aobench.newset.own_classes import naming_class
     from aobench.newset.pictures_option import with_pictures
     from aobench.vocabulary.published import published_lists
 
@@ -272,13 +267,13 @@ def _check_drawable(config: Config, path: Path, kind: Any) -> None:
     generator: Any = make_generator(
         options.generator, placed_model(path, options.model), given
     )
-    with naming(f"the generator {options.generator!r}"):
+    with naming_class(f"the generator {options.generator!r}"):
         generator.refuse_unknown(attributes, objects)
 
 
-def _check_validate(config: Config, path: Path) -> None:
+def _check_validate(config: BuildConfig, path: Path) -> None:
     options = config.validate
-    human = located(path, options.human) if options.human else None
+    human = located_path(path, options.human) if options.human else None
     if human and not human.is_file():
         raise UserError(
             f"{path}: validate: human: {human} is no file; make the images first (--steps compose "
@@ -289,15 +284,15 @@ def _check_validate(config: Config, path: Path) -> None:
         _check_thresholds(
             judge, bool(human), f"{path}: the judge {judge.name or judge.kind!r}"
         )
-        if judge.labels and not located(path, judge.labels).is_file():
+        if judge.labels and not located_path(path, judge.labels).is_file():
             raise UserError(
                 f"{path}: the judge {judge.name or judge.kind!r}: labels: "
-                f"{located(path, judge.labels)} is missing or "
+                f"{located_path(path, judge.labels)} is missing or "
                 "no file; leave it out until there is one"
             )
 
 
-def _check_thresholds(judge: Judge, human: bool, what: str) -> None:
+def _check_thresholds(judge: JudgeOptions, human: bool, what: str) -> None:
     """Of a judge whose class says its questions; others are asked when they judge."""
     from aobench.newset.validate.judges import find_judge
 
@@ -332,15 +327,15 @@ def _check_thresholds(judge: Judge, human: bool, what: str) -> None:
         )
 
 
-def _check_distinct(config: Config, path: Path) -> None:
-    from aobench.duplicates.optional import need
+def _check_distinct(config: BuildConfig, path: Path) -> None:
+    from aobench.duplicates.optional import need_extra
     from aobench.duplicates.reference import open_reference
-    from aobench.duplicates.step import placed
     from aobench.models.registry import resolve
+    from aobench.newset.distinct import located_options
 
-    options = placed(config.distinct, path)
-    need("imagehash")
+    options = located_options(config.distinct, path)
+    need_extra("imagehash")
     open_reference(options.reference)
     if options.model is not None:
-        need("faiss")
+        need_extra("faiss")
         resolve(options.model)

@@ -1,346 +1,201 @@
 """Step 1: which compositions the corpora don't show, balanced; every other one with the reason
-why it fell.
+why it is left out.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aobench.audit.files import expand, is_remote
-from aobench.audit.output import Audit
 from aobench.audit.vocabulary import Vocabulary, read_names
-from aobench.audit.vocabulary import vocabulary as vocabulary_of
 from aobench.errors import UserError
-from aobench.files import read_json, write_in_one_move
 from aobench.models.weights import placed_model, weights_mark
-from aobench.newset.balance import balanced
-from aobench.newset.config import Compose, Corpus, located
-from aobench.newset.exclusions import (
-    SAME_WORD,
-    SHADOWED,
-    label,
-    listed,
-    longer,
-    refuse_unfit,
-    same_words,
-    shadowed,
-)
-from aobench.newset.manifests import digest, folder, write_manifest, write_table
-
-__all__ = ["TABLE", "balanced", "image_seed", "label", "made_from", "run"]
+from aobench.newset.balance import balanced_choice
+from aobench.newset.config import ComposeOptions, located_path
+from aobench.newset.corpora import corpus_marks, count_corpora
+from aobench.newset.exclusions import excluded_pairs, refuse_unfit, same_words
+from aobench.newset.manifests import step_folder, table_digest, write_table
+from aobench.newset.reasons import ReasonGrid, reason_columns, reason_of
+from aobench.newset.step import Build, Step, StepResult, removed_lines
 
 TABLE = "compositions.parquet"
-#: Digests of caption files by size and time of change, so that they are read once; beside the
-#: audits of them.
-DIGESTS = "audits/.captions.json"
+
+
+class ComposeStep(Step):
+    """Writes compositions.parquet: one row a pair, ``kept``, its reason, and its count in each
+    corpus.
+    """
+
+    name = "compose"
+
+    def __init__(self, build: Build) -> None:
+        self.build = build
+        self._options = build.config.compose
+
+    def options(self) -> dict[str, Any]:
+        """The part ``compose`` of the configuration, and the seed."""
+        return {
+            "options": dataclasses.asdict(self._options),
+            "seed": self.build.config.seed,
+        }
+
+    def outside_inputs(self) -> dict[str, Any]:
+        """Captions or audits, lists of names, exclusions, and the language model's weights."""
+        options, config_path = self._options, self.build.config_path
+        where = step_folder(self.build.out, self.name)
+        marks = corpus_marks(options.corpora, where, config_path)
+        for name in (options.attributes, options.objects, options.exclude):
+            if isinstance(name, str) and name != "published":
+                path = located_path(config_path, name)
+                if not path.is_file():
+                    raise UserError(
+                        f"{path} is missing or no file, which the configuration names"
+                    )
+                marks[name] = table_digest(path)
+        inputs: dict[str, Any] = {"inputs": marks}
+        if options.plausibility:
+            model = placed_model(config_path, options.plausibility.model)
+            inputs["weights"] = weights_mark(model)
+        return inputs
+
+    def run(self, made_from: Mapping[str, Any]) -> StepResult:
+        """Mark what can't be taken, draw from the rest, write the table."""
+        import imagenet_ao
+
+        options, config_path = self._options, self.build.config_path
+        attributes = names_of(options.attributes, imagenet_ao.ATTRIBUTES, config_path)
+        objects = names_of(options.objects, tuple(imagenet_ao.OBJECTS), config_path)
+        vocabulary = Vocabulary(attributes, objects)
+        refuse_unfit(vocabulary)
+        where = step_folder(self.build.out, self.name)
+        reasons = ReasonGrid(vocabulary.shape)
+        reasons.mark(same_words(vocabulary), reason_of("same-word"))
+        if options.exclude is not None:
+            exclusions = located_path(config_path, options.exclude)
+            for pair, why in excluded_pairs(exclusions, vocabulary).items():
+                reasons.mark_one(pair, reason_of("excluded", why=why))
+        counts, corpora = count_corpora(
+            options, vocabulary, reasons, where, config_path
+        )
+        scores = _plausibility_scores(options, vocabulary, reasons, config_path)
+        kept = balanced_choice(
+            reasons.free,
+            options.count,
+            options.per_attribute,
+            options.per_object,
+            self.build.config.seed,
+        )
+        reasons.mark(~kept, reason_of("balance"))
+        table = _write_compositions(where / TABLE, vocabulary, reasons, counts, scores)
+        if not kept.any():
+            raise UserError(
+                f"no composition is left; {table} says why each of the {kept.size:,} is left out"
+            )
+        facts = {
+            "compositions": int(kept.size),
+            "kept": int(kept.sum()),
+            "asked": options.count,
+            "removed": reasons.counts(),
+            "corpora": corpora,
+            "per_attribute": _spread(kept.sum(1)),
+            "per_object": _spread(kept.sum(0)),
+            "vocabulary": vocabulary.hash,
+        }
+        return StepResult([table], facts)
+
+    def summary_lines(self, facts: Mapping[str, Any]) -> list[str]:
+        """How many are kept, why the others are not, and what a sample leaves open."""
+        lines = [
+            f"compose: {facts['kept']:,} of {facts['compositions']:,} compositions kept",
+            *removed_lines(facts["removed"]),
+        ]
+        if facts["asked"] and facts["kept"] < facts["asked"]:
+            lines.append(
+                f"  count asks for {facts['asked']:,}: there are no more under these exclusions "
+                "and caps"
+            )
+        for name, corpus in facts["corpora"].items():
+            if "sample" in corpus:
+                bound = corpus["unseen_share_at_most_95"]
+                lines.append(
+                    f"  {name} was audited by a sample of {corpus['sample']:g}: what it doesn't "
+                    f"show may still be in up to {bound:.2g} of the captions (95 %)"
+                )
+        return lines
 
 
 def names_of(
-    given: Any, published: tuple[str, ...], config_path: Path
+    names: Any, published: tuple[str, ...], config_path: Path
 ) -> tuple[str, ...]:
     """Names from 'published', a list or a file."""
-    if given == "published":
+    if names == "published":
         return published
-    if isinstance(given, list):
-        for name in given:
+    if isinstance(names, list):
+        for name in names:
             if not isinstance(name, str) or not name.strip():
                 raise UserError(
                     f"compose: {name!r} is no name; YAML reads yes, no, on and numbers as such: "
                     "quote them"
                 )
-        return tuple(name.strip() for name in given)
-    return read_names(located(config_path, str(given)))
+        return tuple(name.strip() for name in names)
+    return read_names(located_path(config_path, str(names)))
 
 
-def made_from(
-    options: Compose, seed: int, out: Path, config_path: Path
-) -> dict[str, Any]:
-    """What decides the step: options, the contents of what they name, and the weights of the
-    language model.
-    """
-    marks: dict[str, Any] = {}
-    captions = {
-        corpus.name: expand(_paths(corpus, config_path)).paths
-        for corpus in options.corpora
-        if not corpus.audit
-    }
-    digests = _digests(
-        [path for paths in captions.values() for path in paths],
-        folder(out, "compose") / DIGESTS,
-    )
-    for corpus in options.corpora:
-        if corpus.audit:
-            path = located(config_path, corpus.audit) / f"counts-{corpus.rule}.parquet"
-            if not path.exists():
-                raise UserError(
-                    f"corpus {corpus.name!r}: {path} is missing; make it with: imagenet-ao audit "
-                    "... --out"
-                )
-            marks[corpus.name] = digest(path)
-        else:
-            marks[corpus.name] = [
-                [path.rsplit("/", 1)[-1], digests[path]]
-                for path in captions[corpus.name]
-            ]
-    for name in (options.attributes, options.objects, options.exclude):
-        if isinstance(name, str) and name != "published":
-            path = located(config_path, name)
-            if not path.is_file():
-                raise UserError(
-                    f"{path} is missing or no file, which the configuration names"
-                )
-            marks[name] = digest(path)
-    found = {"options": dataclasses.asdict(options), "seed": seed, "inputs": marks}
-    if options.plausibility:
-        found["weights"] = weights_mark(
-            placed_model(config_path, options.plausibility.model)
-        )
-    return found
-
-
-def _digests(paths: list[str], kept_at: Path) -> dict[str, str]:
-    """SHA-256 of caption files, "" for those elsewhere; a file whose size and time are as they were
-    isn't read again.
-
-    The digest is of the whole content, so that a change anywhere in a file is seen and a copy is
-    the same; an audit reads all of it too. Size and time stay out of the manifest, which is to be
-    the same for the same captions.
-    """
-    try:
-        read = read_json(kept_at) if kept_at.exists() else {}
-    except UserError:  # damaged: the captions are read again
-        read = {}
-    known = {
-        state: mark
-        for state, mark in read.items()
-        if isinstance(mark, str) and len(mark) == 64
-    }
-    now, found = {}, {}
-    for path in paths:
-        if is_remote(path):
-            found[path] = ""
-            continue
-        stat = Path(
-            path
-        ).stat()  # a file that moved along with its folder has all of these still
-        state = f"{Path(path).name} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns}"
-        now[state] = found[path] = known.get(state) or digest(Path(path))
-    if now != known:
-        kept_at.parent.mkdir(parents=True, exist_ok=True)
-        write_in_one_move(kept_at, json.dumps(now).encode())
-    return found
-
-
-def run(
-    options: Compose, seed: int, out: Path, config_path: Path, made: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Write compositions.parquet: one row a pair, ``kept`` and ``reason``, and its count in each
-    corpus.
-
-    ``made``: what `made_from` gave before the work.
-    """
-    import imagenet_ao
-
-    attributes = names_of(options.attributes, imagenet_ao.ATTRIBUTES, config_path)
-    objects = names_of(options.objects, tuple(imagenet_ao.OBJECTS), config_path)
-    vocabulary = Vocabulary(attributes, objects)
-    refuse_unfit(vocabulary)
-    where = folder(out, "compose")
-    reasons = np.full(vocabulary.shape, "", dtype=object)
-    _mark(reasons, same_words(vocabulary), SAME_WORD)
-    if options.exclude is not None:
-        for (a, o), why in listed(
-            located(config_path, options.exclude), vocabulary
-        ).items():
-            reasons[a, o] = reasons[a, o] or f"listed: {why}"
-    counts, corpora = _seen(options, vocabulary, reasons, where, config_path)
-    scores = _plausible(options, vocabulary, reasons, config_path)
-    kept = balanced(
-        reasons == "", options.count, options.per_attribute, options.per_object, seed
-    )
-    _mark(
-        reasons,
-        ~kept,
-        "balance: its attribute or object has its share, or enough are drawn",
-    )
+def _write_compositions(
+    path: Path,
+    vocabulary: Vocabulary,
+    reasons: ReasonGrid,
+    counts: Mapping[str, np.ndarray],
+    scores: Mapping[tuple[int, int], float],
+) -> Path:
     rows = [
         {
-            "attribute": attributes[a],
-            "object": objects[o],
-            "kept": bool(kept[a, o]),
-            "reason": reasons[a, o],
-            **{f"captions_{name}": int(m[a, o]) for name, m in counts.items()},
+            "attribute": attribute,
+            "object": name,
+            "kept": reasons.at((a, o)) is None,
+            **reason_columns(reasons.at((a, o))),
+            **{
+                f"captions_{corpus}": int(count[a, o])
+                for corpus, count in counts.items()
+            },
             "plausibility": scores.get((a, o)),
         }
-        for a in range(len(attributes))
-        for o in range(len(objects))
+        for a, attribute in enumerate(vocabulary.attributes)
+        for o, name in enumerate(vocabulary.objects)
     ]
     schema = [
         ("attribute", "string"),
         ("object", "string"),
         ("kept", "bool"),
+        ("reason_code", "string"),
         ("reason", "string"),
+        *((f"captions_{corpus}", "int64") for corpus in counts),
+        ("plausibility", "double"),
     ]
-    schema += [(f"captions_{name}", "int64") for name in counts] + [
-        ("plausibility", "double")
-    ]
-    table = write_table(where / TABLE, rows, schema)
-    if not kept.any():
-        raise UserError(
-            f"no composition is left; {table} says why each of the {reasons.size:,} fell"
-        )
-    facts = {
-        "compositions": int(reasons.size),
-        "kept": int(kept.sum()),
-        "asked": options.count,
-        "fell": dict(Counter(str(why) for why in reasons[reasons != ""])),
-        "corpora": corpora,
-        "per_attribute": _spread(kept.sum(1)),
-        "per_object": _spread(kept.sum(0)),
-        "vocabulary": vocabulary.hash,
-    }
-    write_manifest(out, "compose", made, [table], facts)
-    return facts
-
-
-def _seen(
-    options: Compose,
-    vocabulary: Vocabulary,
-    reasons: np.ndarray,
-    where: Path,
-    config_path: Path,
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Each corpus' counts and facts; the reasons of what its captions show, or can't be counted
-    in.
-    """
-    counts, corpora, searched = {}, {}, [vocabulary]
-    for corpus in options.corpora:
-        found = _audit(corpus, vocabulary, where, config_path)
-        synonyms = bool(found.manifest.get("vocabulary", {}).get("synonyms"))
-        searched.append(vocabulary_of(found.attributes, found.objects, synonyms))
-        counts[corpus.name] = matrix = _aligned(found, corpus, vocabulary, searched[-1])
-        corpora[corpus.name] = _corpus_facts(found, corpus)
-        why = f"seen: more than {corpus.threshold} captions of {corpus.name} by {corpus.rule}"
-        _mark(reasons, matrix > corpus.threshold, why)
-    _mark(reasons, shadowed(vocabulary, searched), SHADOWED)
-    return counts, corpora
-
-
-def _mark(reasons: np.ndarray, where: np.ndarray, why: str) -> None:
-    reasons[where & (reasons == "")] = why
+    return write_table(path, rows, schema)
 
 
 def _spread(counts: np.ndarray) -> dict[str, int]:
     return {"least": int(counts.min()), "most": int(counts.max())}
 
 
-def _audit(
-    corpus: Corpus, vocabulary: Vocabulary, where: Path, config_path: Path
-) -> Audit:
-    from aobench.audit.api import audit
-    from aobench.audit.output import load
-
-    if corpus.audit:
-        return load(located(config_path, corpus.audit))
-    paths, place = _paths(corpus, config_path), where / "audits" / corpus.name
-    try:
-        return audit(paths, place, rules=(corpus.rule,), vocabulary=vocabulary)
-    except UserError as error:
-        raise UserError(f"the corpus {corpus.name!r}: {error}") from error
-
-
-def _paths(corpus: Corpus, config_path: Path) -> list[str]:
-    return [
-        p if is_remote(p) else str(located(config_path, p)) for p in corpus.captions
-    ]
-
-
-def _aligned(
-    found: Audit, corpus: Corpus, vocabulary: Vocabulary, looked_for: Vocabulary
-) -> np.ndarray:
-    """The corpus' matrix in the order of the vocabulary. UserError for a name that the audit didn't
-    look for.
-
-    Where an audit of more names looked for a longer name as well (sports car beside car), the
-    longer name's captions are added: an audit of the vocabulary alone would have given them to the
-    shorter one.
-    """
-    places = []
-    for what, wanted, forms, has, theirs in (
-        (
-            "attribute",
-            vocabulary.attributes,
-            vocabulary.attribute_forms,
-            found.attributes,
-            looked_for.attribute_forms,
-        ),
-        (
-            "object",
-            vocabulary.objects,
-            vocabulary.object_forms,
-            found.objects,
-            looked_for.object_forms,
-        ),
-    ):
-        at = {name: i for i, name in enumerate(has)}
-        unknown = [name for name in wanted if name not in at]
-        if unknown:
-            raise UserError(
-                f"the audit of {corpus.name!r} did not look for the {what} {unknown[0]!r} "
-                f"({len(unknown)} such); "
-                "audit again with the same lists: imagenet-ao audit --attributes ... --objects ..."
-            )
-        more = longer(wanted, forms, has, theirs)
-        places.append(
-            [[at[name], *others] for name, others in zip(wanted, more, strict=True)]
-        )
-    by_attribute = np.stack(
-        [found.matrix(corpus.rule)[rows].sum(0) for rows in places[0]]
-    )
-    return np.stack([by_attribute[:, columns].sum(1) for columns in places[1]], axis=1)
-
-
-def _corpus_facts(found: Audit, corpus: Corpus) -> dict[str, Any]:
-    """Captions scanned, and for a sample the largest share that a composition not seen may still
-    have.
-    """
-    from aobench.audit.statistics import upper_bound
-
-    totals = found.manifest["totals"]
-    if not totals["counted"]:
-        raise UserError(
-            f"the corpus {corpus.name!r} has no captions: for an empty corpus every composition is "
-            "novel"
-        )
-    facts = {
-        "captions": totals["rows"],
-        "counted": totals["counted"],
-        "rule": corpus.rule,
-        "threshold": corpus.threshold,
-    }
-    if found.manifest.get("sample", 1) < 1:
-        facts["sample"] = found.manifest["sample"]
-        facts["unseen_share_at_most_95"] = upper_bound(0, totals["counted"])
-    return facts
-
-
-def _plausible(
-    options: Compose, vocabulary: Vocabulary, reasons: np.ndarray, config_path: Path
+def _plausibility_scores(
+    options: ComposeOptions,
+    vocabulary: Vocabulary,
+    reasons: ReasonGrid,
+    config_path: Path,
 ) -> dict[tuple[int, int], float]:
     """Scores of the compositions still in, and the reason of those below the least."""
     if options.plausibility is None:
         return {}
     from aobench.newset.plausibility import mean_log_probability
 
-    pairs = [(int(a), int(o)) for a, o in np.argwhere(reasons == "")]
+    pairs = [(int(a), int(o)) for a, o in np.argwhere(reasons.free)]
     texts = [
         f"a photo of a {vocabulary.attributes[a]} {vocabulary.objects[o]}"
         for a, o in pairs
@@ -349,10 +204,12 @@ def _plausible(
     scores = dict(zip(pairs, mean_log_probability(model, texts), strict=True))
     for pair, score in scores.items():
         if score < options.plausibility.least:
-            reasons[pair] = (
-                f"implausible: {options.plausibility.model} scores it below "
-                f"{options.plausibility.least}"
+            reason = reason_of(
+                "implausible",
+                model=options.plausibility.model,
+                least=options.plausibility.least,
             )
+            reasons.mark_one(pair, reason)
     return scores
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from aobench.duplicates.step import DistinctOptions
+from aobench.duplicates.options import DuplicateOptions
 from aobench.errors import UserError, did_you_mean
+from aobench.files import absolute_path
 
 
 @dataclass(frozen=True)
-class Corpus:
+class CorpusOptions:
     """Captions to be audited (``captions``), or an audit made before (``audit``: its folder)."""
 
     name: str
@@ -25,7 +26,7 @@ class Corpus:
 
 
 @dataclass(frozen=True)
-class Plausibility:
+class PlausibilityOptions:
     """A causal language model scores "a photo of a ATTRIBUTE OBJECT": mean log-probability of a
     token, in nats.
     """
@@ -35,23 +36,23 @@ class Plausibility:
 
 
 @dataclass(frozen=True)
-class Compose:
+class ComposeOptions:
     """``attributes``, ``objects``: 'published', a list, or a text file. ``count``: compositions
     wanted (all: null).
     """
 
-    corpora: list[Corpus]
+    corpora: list[CorpusOptions]
     attributes: Any = "published"
     objects: Any = "published"
     count: int | None = None
     per_attribute: int | None = None
     per_object: int | None = None
     exclude: str | None = None
-    plausibility: Plausibility | None = None
+    plausibility: PlausibilityOptions | None = None
 
 
 @dataclass(frozen=True)
-class Generate:
+class GenerateOptions:
     """``generator``: 'diffusion', 'renderer', an entry point, or 'package.module:Class' where that
     is allowed.
 
@@ -69,7 +70,7 @@ class Generate:
 
 
 @dataclass(frozen=True)
-class Judge:
+class JudgeOptions:
     """One judge: ``kind`` as in ``validate.judges``, and a threshold for each of its questions, or
     its own.
 
@@ -89,7 +90,7 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class Validate:
+class ValidateOptions:
     """``judges``, in order: each sees what the ones before it accepted.
 
     ``human``: a file of `imagenet-ao annotate`; its majorities, of at least ``minimum`` votes,
@@ -97,7 +98,7 @@ class Validate:
     trials have no vote (null: all have one).
     """
 
-    judges: list[Judge] = field(default_factory=list)
+    judges: list[JudgeOptions] = field(default_factory=list)
     human: str | None = None
     minimum: int = 2
     min_catch: float | None = 0.8
@@ -105,7 +106,7 @@ class Validate:
 
 
 @dataclass(frozen=True)
-class Package:
+class PackageOptions:
     """``name``: of the dataset's config, and in the card's title; ``licence``: as the Hub spells
     it.
     """
@@ -116,27 +117,27 @@ class Package:
 
 
 @dataclass(frozen=True)
-class Config:
+class BuildConfig:
     """A build. ``seed`` decides which compositions are drawn and every image."""
 
     out: str
-    compose: Compose
-    generate: Generate
-    validate: Validate
-    distinct: DistinctOptions
-    package: Package
+    compose: ComposeOptions
+    generate: GenerateOptions
+    validate: ValidateOptions
+    distinct: DuplicateOptions
+    package: PackageOptions
     seed: int = 0
 
 
 NESTED: dict[str, Any] = {
-    "compose": Compose,
-    "generate": Generate,
-    "validate": Validate,
-    "distinct": DistinctOptions,
-    "package": Package,
-    "plausibility": Plausibility,
+    "compose": ComposeOptions,
+    "generate": GenerateOptions,
+    "validate": ValidateOptions,
+    "distinct": DuplicateOptions,
+    "package": PackageOptions,
+    "plausibility": PlausibilityOptions,
 }
-LISTS: dict[str, Any] = {"corpora": Corpus, "judges": Judge}
+LISTS: dict[str, Any] = {"corpora": CorpusOptions, "judges": JudgeOptions}
 
 
 #: Texts of a configuration have at most so many characters: names, prompts and frames of questions
@@ -144,9 +145,9 @@ LISTS: dict[str, Any] = {"corpora": Corpus, "judges": Judge}
 LONGEST_TEXT = 20_000
 
 
-def config_of(given: Any, where: str) -> Config:
+def config_of(given: Any, where: str) -> BuildConfig:
     """A configuration from its file's mapping; UserError for an unknown or missing key."""
-    config: Config = _make(Config, given, where)
+    config: BuildConfig = _make(BuildConfig, given, where)
     return config
 
 
@@ -163,7 +164,7 @@ def _make(kind: Any, given: Any, where: str) -> Any:
                 did_you_mean(str(key)[:80], fields)
                 or f"; the keys are: {', '.join(fields)}"
             )
-            raise UserError(f"{where} has an unknown key {shown(key)}{hint}")
+            raise UserError(f"{where} has an unknown key {shown_value(key)}{hint}")
     none = dataclasses.MISSING
     missing = [
         n
@@ -176,7 +177,7 @@ def _make(kind: Any, given: Any, where: str) -> Any:
     for key, value in given.items():
         if key in LISTS and not isinstance(value, list):
             raise UserError(
-                f"{where}: {key} is a list, each beginning with a dash; not {shown(value)}"
+                f"{where}: {key} is a list, each beginning with a dash; not {shown_value(value)}"
             )
         if key in NESTED and (value is not None or key != "plausibility"):
             values[key] = _make(NESTED[key], value, f"{where}: {key}")
@@ -185,9 +186,9 @@ def _make(kind: Any, given: Any, where: str) -> Any:
                 _make(LISTS[key], v, f"{where}: {key}[{i}]")
                 for i, v in enumerate(value)
             ]
-        elif not fits(value, hints[key]):
+        elif not value_fits(value, hints[key]):
             raise UserError(
-                f"{where}: {key} is {shown(value)}; it takes {fields[key].type}"
+                f"{where}: {key} is {shown_value(value)}; it takes {fields[key].type}"
             )
         elif isinstance(value, list) and get_origin(hints[key]) is tuple:
             values[key] = tuple(value)
@@ -196,7 +197,7 @@ def _make(kind: Any, given: Any, where: str) -> Any:
     return kind(**values)
 
 
-def shown(value: Any) -> str:
+def shown_value(value: Any) -> str:
     """A value as a message shows it: at most some 80 characters."""
     import reprlib
 
@@ -215,13 +216,13 @@ def _check_texts(value: Any, where: str) -> None:
         )
     if isinstance(value, dict):
         for key, one in value.items():
-            _check_texts(one, f"{where}: {shown(key)}")
+            _check_texts(one, f"{where}: {shown_value(key)}")
     elif isinstance(value, list):
         for one in value:
             _check_texts(one, where)
 
 
-def fits(value: Any, kind: Any) -> bool:
+def value_fits(value: Any, kind: Any) -> bool:
     """Whether a value of YAML is of a field's type; a whole number is a float, a truth value is no
     number.
 
@@ -230,10 +231,10 @@ def fits(value: Any, kind: Any) -> bool:
     if kind is Any:
         return True
     if isinstance(kind, types.UnionType):
-        return any(fits(value, one) for one in get_args(kind))
+        return any(value_fits(value, one) for one in get_args(kind))
     if get_origin(kind) in (list, tuple):
         return isinstance(value, list) and all(
-            fits(one, get_args(kind)[0]) for one in value
+            value_fits(one, get_args(kind)[0]) for one in value
         )
     if get_origin(kind) is dict:
         return isinstance(value, dict) and all(isinstance(key, str) for key in value)
@@ -248,7 +249,7 @@ def fits(value: Any, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
-def only_dual_encoders(options: Validate) -> bool:
+def only_dual_encoders(options: ValidateOptions) -> bool:
     """Whether nobody judges but models of the family under test."""
     from aobench.newset.validate.judges import DUAL_ENCODERS
 
@@ -257,6 +258,6 @@ def only_dual_encoders(options: Validate) -> bool:
     )
 
 
-def located(config_path: Path, name: str) -> Path:
+def located_path(config_path: Path, name: str) -> Path:
     """A file named in the configuration: relative to the configuration's folder."""
-    return (config_path.parent / Path(name).expanduser()).resolve()
+    return absolute_path(config_path.parent / Path(name).expanduser())

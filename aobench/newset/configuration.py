@@ -6,12 +6,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 from aobench.newset.checks import check_values
-from aobench.newset.config import Config, config_of
+from aobench.newset.config import BuildConfig, config_of
 from aobench.newset.own_classes import refuse_code
 from aobench.newset.strict_yaml import read_yaml
 
 
-def read_config(path: Path, allow_code: Collection[str] = ()) -> Config:
+def read_config(path: Path, allow_code: Collection[str] = ()) -> BuildConfig:
     """The configuration at ``path``; file names in it are relative to its folder.
 
     Args:

@@ -12,22 +12,16 @@ import numpy as np
 
 from aobench.audit.inflections import Forms
 from aobench.audit.vocabulary import Vocabulary
-from aobench.audit.words import words
+from aobench.audit.words import split_words
 from aobench.csv_tables import read_numbered_rows
-from aobench.errors import UserError
-from aobench.models.registry import did_you_mean
+from aobench.errors import UserError, did_you_mean
 
-SAME_WORD = "untestable: a word of the attribute stands in the object's name"
-SHADOWED = (
-    "untestable: attribute and object are words of another name, to which captions of them "
-    "count"
-)
 COLUMNS = ("attribute", "object")
 #: Bytes of a folder's name; file systems take 255.
 LONGEST = 200
 
 
-def label(attribute: str, name: str) -> str:
+def composition_label(attribute: str, name: str) -> str:
     """The folder of a composition's images, and the first part of their ids."""
     return f"{attribute}__{name}".replace(" ", "_")
 
@@ -39,7 +33,7 @@ def refuse_unfit(vocabulary: Vocabulary) -> None:
     seen: dict[str, tuple[str, str]] = {}
     for attribute in vocabulary.attributes:
         for name in vocabulary.objects:
-            text = label(attribute, name)
+            text = composition_label(attribute, name)
             if (
                 not text.isprintable()
                 or set(text) & {"/", "\\"}
@@ -64,12 +58,14 @@ def same_words(vocabulary: Vocabulary) -> np.ndarray:
     """Compositions whose object's name holds a word of the attribute: a red red fox can't be
     asked for.
     """
-    first = [set(words(name)) for name in vocabulary.attributes]
-    second = [set(words(name)) for name in vocabulary.objects]
+    first = [set(split_words(name)) for name in vocabulary.attributes]
+    second = [set(split_words(name)) for name in vocabulary.objects]
     return np.array([[bool(a & o) for o in second] for a in first])
 
 
-def shadowed(vocabulary: Vocabulary, searched: Iterable[Vocabulary]) -> np.ndarray:
+def shadowed_pairs(
+    vocabulary: Vocabulary, searched: Iterable[Vocabulary]
+) -> np.ndarray:
     """Compositions whose words, attribute and then object, in any of their forms, stand together in
     another name.
 
@@ -97,7 +93,7 @@ def shadowed(vocabulary: Vocabulary, searched: Iterable[Vocabulary]) -> np.ndarr
     return found
 
 
-def longer(
+def longer_names(
     names: Sequence[str],
     forms: Sequence[Forms],
     searched: Sequence[str],
@@ -133,7 +129,7 @@ def _by_form(every: Iterable[Forms]) -> dict[tuple[str, ...], list[int]]:
     return found
 
 
-def listed(path: Path, vocabulary: Vocabulary) -> dict[tuple[int, int], str]:
+def excluded_pairs(path: Path, vocabulary: Vocabulary) -> dict[tuple[int, int], str]:
     """The explicit exclusions: a CSV with the columns attribute, object, reason; an empty field
     means every one.
     """

@@ -5,33 +5,46 @@ there isn't remade.
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from aobench.errors import UserError
 from aobench.files import read_json, write_in_one_move
-from aobench.images import BadImageError, read_upright
+from aobench.image_table import read_image_table
 from aobench.models.weights import placed_model, weights_mark
 from aobench.newset.compose import TABLE as COMPOSITIONS
-from aobench.newset.compose import image_seed, label
-from aobench.newset.config import Generate
-from aobench.newset.generators import KINDS, Made, Task, find_generator, make_generator
+from aobench.newset.compose import image_seed
+from aobench.newset.config import GenerateOptions
+from aobench.newset.exclusions import composition_label
+from aobench.newset.generators import (
+    KINDS,
+    GeneratedImage,
+    Generator,
+    ImageTask,
+    find_generator,
+    make_generator,
+)
+from aobench.newset.image_files import (
+    image_record,
+    is_as_generated,
+    says_task,
+    write_images,
+)
 from aobench.newset.manifests import (
-    changes,
-    digest,
-    folder,
+    changed_parts,
     read_rows,
-    write_manifest,
+    step_folder,
+    table_digest,
     write_table,
 )
-from aobench.newset.own_classes import naming
+from aobench.newset.own_classes import naming_class
 from aobench.newset.pictures_option import pictures_mark, with_pictures
+from aobench.newset.step import Build, Step, StepResult
 
 TABLE = "images.parquet"
 #: Images that one build makes at most: their list is held in memory.
@@ -51,72 +64,178 @@ SCHEMA = [
     ("flagged", "bool"),
     ("fault", "string"),
 ]
+#: Those that a table of images needn't have.
+MORE_COLUMNS = ("index", "seed", "prompt", "width", "height", "flagged", "fault")
 
 
-def made_from(
-    options: Generate, seed: int, out: Path, config_path: Path
-) -> dict[str, Any]:
-    """What decides the step."""
-    return {
-        "options": dataclasses.asdict(options),
-        "seed": seed,
-        **_weights(options, config_path),
-        **_pictures(options, config_path),
-        "compositions": digest(folder(out, "compose") / COMPOSITIONS),
-    }
+class GenerateStep(Step):
+    """Makes what is missing, in the batches that an undisturbed run would use, and writes
+    images.parquet.
+
+    Batches are dealt to the processes of the build; its main process writes the table.
+    """
+
+    name = "generate"
+    shared = True
+
+    def __init__(self, build: Build) -> None:
+        self.build = build
+        self._options = build.config.generate
+        self._where = step_folder(build.out, self.name)
+
+    def options(self) -> dict[str, Any]:
+        """The part ``generate`` of the configuration, and the seed."""
+        return {
+            "options": dataclasses.asdict(self._options),
+            "seed": self.build.config.seed,
+        }
+
+    def earlier_tables(self) -> dict[str, str]:
+        """The compositions."""
+        path = step_folder(self.build.out, "compose") / COMPOSITIONS
+        return {"compositions": table_digest(path)}
+
+    def outside_inputs(self) -> dict[str, Any]:
+        """The model's weights, or the user's own pictures, where these are drawn."""
+        return {**self._weights(), **self._pictures()}
+
+    def _weights(self) -> dict[str, str]:
+        """The mark of the model's weights; nothing where images are drawn by program."""
+        options = self._options
+        model = placed_model(self.build.config_path, options.model)
+        own = options.generator not in KINDS and Path(model).is_dir()
+        if not own and options.generator != "diffusion":
+            return {}
+        revision = options.options.get("revision")
+        return {
+            "weights": weights_mark(
+                model, revision if isinstance(revision, str) else None
+            )
+        }
+
+    def _pictures(self) -> dict[str, str]:
+        kind = partial(find_generator, self._options.generator)
+        mark = pictures_mark(kind, self._options.options, self.build.config_path)
+        return {} if mark is None else {"pictures": mark}
+
+    def is_whole(self) -> bool:
+        """Whether every image of the table is there, as it was made."""
+        records = read_generated(self.build.out)
+        return all(is_as_generated(self._where, row) for row in records)
+
+    def run(self, made_from: Mapping[str, Any]) -> StepResult:
+        """Make the images that are missing; the main process gives the table."""
+        options, processes = self._options, self.build.processes
+        tasks = image_tasks(options, self.build.config.seed, self.build.out)
+        if not tasks:
+            compositions = step_folder(self.build.out, "compose") / COMPOSITIONS
+            raise UserError(
+                f"no composition is kept: {compositions} says why each is left out"
+            )
+        _same_recipe(made_from, self._where)
+        missing = _missing(self._where, tasks)
+        processes.wait_for_everyone()  # all have looked before one writes
+        generator = self._generator()
+        waiting = [
+            batch
+            for batch in _batches(tasks, options.batch_size)
+            if any(task.image_id in missing for task in batch)
+        ]
+        mine = waiting[processes.process_index :: processes.num_processes]
+        for batch in tqdm(mine, desc="generate", unit="batch", disable=None):
+            with naming_class(f"the generator {options.generator!r}"):
+                drawn = generator(batch)
+            write_images(
+                _one_each(drawn, batch, options.generator), missing, self._where
+            )
+        processes.wait_for_everyone()
+        if not processes.is_main_process:
+            return StepResult([])
+        rows = [image_record(self._where, task) for task in tasks]
+        table = write_table(self._where / TABLE, rows, SCHEMA)
+        return StepResult([table], self._facts(rows, generator))
+
+    def _generator(self) -> Generator:
+        options, config_path = self._options, self.build.config_path
+        kind = partial(find_generator, options.generator)
+        call = with_pictures(kind, options.options, config_path)
+        model = placed_model(config_path, options.model)
+        return make_generator(options.generator, model, call)
+
+    def _facts(
+        self, rows: Sequence[Mapping[str, Any]], generator: Generator
+    ) -> dict[str, Any]:
+        broken = sum(bool(row["fault"]) for row in rows)
+        facts = {
+            "images": len(rows),
+            "flagged": sum(row["flagged"] for row in rows) - broken,
+            **({"broken": broken} if broken else {}),
+            **generator.facts,
+        }
+        if "model" in facts:  # as the configuration names it, not where it lies
+            facts["model"] = self._options.model
+        return facts
+
+    def summary_lines(self, facts: Mapping[str, Any]) -> list[str]:
+        """How many images there are, and how many of them are not to be shown."""
+        broken = (
+            f", {facts['broken']:,} that are no pictures (see fault)"
+            if facts.get("broken")
+            else ""
+        )
+        return [
+            f"generate: {facts['images']:,} images, {facts['flagged']:,} flagged by a safety "
+            f"checker{broken}"
+        ]
 
 
-def _weights(options: Generate, config_path: Path) -> dict[str, str]:
-    """The mark of the model's weights; nothing where images are drawn by program."""
-    model, revision = (
-        placed_model(config_path, options.model),
-        options.options.get("revision"),
-    )
-    own = options.generator not in KINDS and Path(model).is_dir()
-    if not own and options.generator != "diffusion":
-        return {}
-    return {
-        "weights": weights_mark(model, revision if isinstance(revision, str) else None)
-    }
+def read_generated(out: Path) -> list[dict[str, Any]]:
+    """The rows of images.parquet, with every column of `SCHEMA`.
 
-
-def _pictures(options: Generate, config_path: Path) -> dict[str, str]:
-    """The mark of the user's own pictures, where they are drawn."""
-    mark = pictures_mark(
-        partial(find_generator, options.generator), options.options, config_path
-    )
-    return {} if mark is None else {"pictures": mark}
-
-
-def is_whole(out: Path) -> bool:
-    """Whether every image of the table is there, as it was made."""
-    where = folder(out, "generate")
-    return all(_is_as_made(where, row) for row in read_rows(where / TABLE))
+    Raises:
+        UserError: where the step hasn't run, or the file is damaged.
+    """
+    path = step_folder(out, "generate") / TABLE
+    if not path.exists():
+        raise UserError(
+            f"{path} is missing; run the step before it first: imagenet-ao build CONFIG"
+        )
+    try:
+        return read_image_table(path, MORE_COLUMNS).records()
+    except UserError as error:
+        raise UserError(f"{error}; delete it, and the step runs again") from error
 
 
 def refuse_altered(out: Path, ids: Collection[str]) -> None:
-    """UserError where an image of these ids is gone or no longer as it was made."""
-    where = folder(out, "generate")
-    for row in read_rows(where / TABLE):
-        if row["image_id"] in ids and not _is_as_made(where, row):
-            raise UserError(
-                f"{where / row['file']} is missing or not the image that was generated; run the "
-                "step generate again, "
-                "which remakes it: --steps generate"
-            )
+    """UserError where an image of these ids is gone or no longer as it was generated."""
+    path = altered_image(out, ids)
+    if path is not None:
+        raise UserError(
+            f"{path} is missing or not the image that was generated; run the step generate again, "
+            "which remakes it: --steps generate"
+        )
 
 
-def _is_as_made(where: Path, row: Mapping[str, Any]) -> bool:
-    return (where / row["file"]).is_file() and digest(where / row["file"]) == row[
-        "sha256"
-    ]
+def altered_image(out: Path, ids: Collection[str]) -> Path | None:
+    """The first image of these ids that is gone or no longer as it was generated; None if none."""
+    where = step_folder(out, "generate")
+    return next(
+        (
+            where / row["file"]
+            for row in read_generated(out)
+            if row["image_id"] in ids and not is_as_generated(where, row)
+        ),
+        None,
+    )
 
 
-def tasks_of(options: Generate, seed: int, out: Path) -> list[Task]:
+def image_tasks(options: GenerateOptions, seed: int, out: Path) -> list[ImageTask]:
     """Every image that the step makes, in order."""
     tasks = []
     kept = [
-        row for row in read_rows(folder(out, "compose") / COMPOSITIONS) if row["kept"]
+        row
+        for row in read_rows(step_folder(out, "compose") / COMPOSITIONS)
+        if row["kept"]
     ]
     if len(kept) * options.images > MOST_IMAGES:
         raise UserError(
@@ -132,8 +251,8 @@ def tasks_of(options: Generate, seed: int, out: Path) -> list[Task]:
                 "{object}", name
             )
             tasks.append(
-                Task(
-                    f"{label(attribute, name)}/{index}",
+                ImageTask(
+                    f"{composition_label(attribute, name)}/{index}",
                     attribute,
                     name,
                     index,
@@ -144,80 +263,24 @@ def tasks_of(options: Generate, seed: int, out: Path) -> list[Task]:
     return tasks
 
 
-def run(
-    options: Generate,
-    seed: int,
-    out: Path,
-    config_path: Path,
-    accelerator: Any,
-    made: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Make what is missing, in the batches that an undisturbed run would use, and write
-    images.parquet.
-
-    Batches are dealt to the processes of ``accelerator``; its main process writes the table.
-    ``made``: what `made_from` gave before the work.
-    """
-    where = folder(out, "generate")
-    tasks = tasks_of(options, seed, out)
-    if not tasks:
-        raise UserError(
-            f"no composition is kept: {folder(out, 'compose') / COMPOSITIONS} says why each fell"
-        )
-    _same_recipe(made, where)
-    size = options.batch_size
-    batches = [tasks[start : start + size] for start in range(0, len(tasks), size)]
-    missing = _missing(where, tasks)
-    waiting = [
-        batch for batch in batches if any(task.image_id in missing for task in batch)
-    ]
-    accelerator.wait_for_everyone()  # all have looked before one writes
-    call = with_pictures(
-        partial(find_generator, options.generator), options.options, config_path
-    )
-    generator = make_generator(
-        options.generator, placed_model(config_path, options.model), call
-    )
-    mine = waiting[accelerator.process_index :: accelerator.num_processes]
-    for batch in tqdm(mine, desc="generate", unit="batch", disable=None):
-        with naming(f"the generator {options.generator!r}"):
-            drawn = generator(batch)
-        _write_images(_one_each(drawn, batch, options.generator), missing, where)
-    accelerator.wait_for_everyone()
-    if not accelerator.is_main_process:
-        return generator.facts
-    rows = [_row(where, task) for task in tasks]
-    table = write_table(where / TABLE, rows, SCHEMA)
-    broken = sum(bool(row["fault"]) for row in rows)
-    flagged = sum(row["flagged"] for row in rows) - broken
-    facts = {
-        "images": len(rows),
-        "flagged": flagged,
-        **({"broken": broken} if broken else {}),
-        **generator.facts,
-    }
-    if "model" in facts:
-        facts["model"] = (
-            options.model
-        )  # as the configuration names it, not where it lies
-    write_manifest(out, "generate", made, [table], facts)
-    return facts
+def _batches(tasks: Sequence[ImageTask], size: int) -> list[list[ImageTask]]:
+    return [list(tasks[start : start + size]) for start in range(0, len(tasks), size)]
 
 
-def _same_recipe(made: Mapping[str, Any], where: Path) -> None:
+def _same_recipe(made_from: Mapping[str, Any], where: Path) -> None:
     """UserError where the images that are there were made otherwise; there may be more of them
     now, though.
     """
-    given = {key: value for key, value in made.items() if key != "compositions"}
-    given["options"] = {
-        key: value for key, value in made["options"].items() if key != "images"
+    recipe = {key: value for key, value in made_from.items() if key != "compositions"}
+    recipe["options"] = {
+        key: value for key, value in made_from["options"].items() if key != "images"
     }
     path = where / RECIPE
     where.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         write_in_one_move(
             path,
-            (json.dumps(given, indent=2, sort_keys=True, default=str) + "\n").encode(),
+            (json.dumps(recipe, indent=2, sort_keys=True, default=str) + "\n").encode(),
         )
         return
     try:
@@ -226,7 +289,7 @@ def _same_recipe(made: Mapping[str, Any], where: Path) -> None:
         raise UserError(
             f"{error}; delete {where}, whose images nobody can vouch for"
         ) from error
-    different = changes(then, given)
+    different = changed_parts(then, recipe)
     if different:
         raise UserError(
             f"{where} holds images made with {' and '.join(different)}; delete that folder, change "
@@ -235,38 +298,27 @@ def _same_recipe(made: Mapping[str, Any], where: Path) -> None:
         )
 
 
-def _missing(where: Path, tasks: Sequence[Task]) -> set[str]:
+def _missing(where: Path, tasks: Sequence[ImageTask]) -> set[str]:
     """Ids of the images that are not there as they were made: by the table's SHA-256, or else by
     what the PNG says.
     """
     try:
-        rows = {row["image_id"]: row for row in read_rows(where / TABLE)}
+        rows = {row["image_id"]: row for row in read_generated(where.parent)}
     except UserError:  # there is no table yet, or it is damaged and written anew
         rows = {}
 
-    def whole(task: Task) -> bool:
+    def whole(task: ImageTask) -> bool:
         row = rows.get(task.image_id)
         if row and (row["prompt"], row["seed"]) == (task.prompt, task.seed):
-            return _is_as_made(where, row)
-        return _says(where, task)
+            return is_as_generated(where, row)
+        return says_task(where, task)
 
     return {task.image_id for task in tasks if not whole(task)}
 
 
-def _says(where: Path, task: Task) -> bool:
-    """Whether the file is a whole PNG that says this prompt and seed."""
-    try:
-        said = read_upright(_path(where, task), ("PNG",)).info
-    except BadImageError:
-        return False
-    return said.get("prompt") == task.prompt and said.get("seed") == str(task.seed)
-
-
-def _path(where: Path, task: Task) -> Path:
-    return where / "images" / f"{task.image_id}.png"
-
-
-def _one_each(drawn: Any, batch: list[Task], name: str) -> list[tuple[Task, Made]]:
+def _one_each(
+    drawn: Any, batch: list[ImageTask], name: str
+) -> list[tuple[ImageTask, GeneratedImage]]:
     """Each task with its image. UserError where a generator of one's own gave anything else."""
     from PIL import Image
 
@@ -281,56 +333,11 @@ def _one_each(drawn: Any, batch: list[Task], name: str) -> list[tuple[Task, Made
             "a task"
         )
     for one in drawn:
-        if not isinstance(one, Made) or not isinstance(one.image, Image.Image):
+        if not isinstance(one, GeneratedImage) or not isinstance(
+            one.image, Image.Image
+        ):
             raise UserError(
-                f"the generator {name!r} gave {type(one).__name__}; it is to give Made(a PIL image)"
+                f"the generator {name!r} gave {type(one).__name__}; it is to give "
+                "GeneratedImage(a PIL image)"
             )
     return list(zip(batch, drawn, strict=True))
-
-
-def _write_images(
-    drawn: Sequence[tuple[Task, Made]], missing: Collection[str], where: Path
-) -> None:
-    for task, one in drawn:
-        path = _path(where, task)
-        if task.image_id in missing:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_in_one_move(path, _png(task, one))
-
-
-def _png(task: Task, made: Made) -> bytes:
-    """The image as PNG, which itself says its prompt, its seed, whether it was flagged, and its
-    fault.
-    """
-    from PIL.PngImagePlugin import PngInfo
-
-    about = PngInfo()
-    flagged = str(int(made.flagged or bool(made.fault)))
-    said = {"prompt": task.prompt, "seed": str(task.seed), "flagged": flagged}
-    for key, value in (said | ({"fault": made.fault} if made.fault else {})).items():
-        about.add_itxt(key, value)
-    stream = io.BytesIO()
-    made.image.convert("RGB").save(stream, format="PNG", pnginfo=about)
-    return stream.getvalue()
-
-
-def _row(where: Path, task: Task) -> dict[str, Any]:
-    path = _path(where, task)
-    try:
-        image = read_upright(path, ("PNG",))
-    except BadImageError as error:
-        raise UserError(
-            f"{path} can't be read ({error}); delete it, and the next run makes it again"
-        ) from error
-    about = {
-        "flagged": image.info.get("flagged") == "1",
-        "fault": str(image.info.get("fault", "")),
-    }
-    return {
-        **dataclasses.asdict(task),
-        "file": path.relative_to(where).as_posix(),
-        "sha256": digest(path),
-        "width": image.width,
-        "height": image.height,
-        **about,
-    }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from aobench.errors import UserError
 from aobench.models.weights import one_line
-from aobench.newset.own_classes import GENERATORS, find_class, naming, refuse_call
+from aobench.newset.own_classes import GENERATORS, find_class, naming_class, refuse_call
 from aobench.processes import quiet_bars
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Task:
+class ImageTask:
     """One image to make. ``image_id``: attribute and object, words joined by _, and the number,
     as red__red_fox/0.
     """
@@ -33,7 +33,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Made:
+class GeneratedImage:
     """An image, and whether a safety checker objected to it (it is black then).
 
     ``fault``: why it is no picture at all, such as pixels that aren't numbers; empty where it is
@@ -54,7 +54,7 @@ class Generator(Protocol):
 
     facts: dict[str, Any]
 
-    def __call__(self, tasks: Sequence[Task]) -> list[Made]:
+    def __call__(self, tasks: Sequence[ImageTask]) -> list[GeneratedImage]:
         """An image for each task, in order; the same for the same task."""
         ...
 
@@ -97,7 +97,7 @@ class Renderer:
             if name not in self.objects.names:
                 raise UserError(self.objects.unknown(name))
 
-    def __call__(self, tasks: Sequence[Task]) -> list[Made]:
+    def __call__(self, tasks: Sequence[ImageTask]) -> list[GeneratedImage]:
         """Draw each."""
         from PIL import Image
 
@@ -106,7 +106,9 @@ class Renderer:
         )
         draw = self.objects.render
         return [
-            Made(Image.fromarray(draw(task.attribute, task.object, task.seed)))
+            GeneratedImage(
+                Image.fromarray(draw(task.attribute, task.object, task.seed))
+            )
             for task in tasks
         ]
 
@@ -177,7 +179,7 @@ class Diffusion:
             "safety_checker": type(checker).__name__ if checker is not None else None,
         }
 
-    def __call__(self, tasks: Sequence[Task]) -> list[Made]:
+    def __call__(self, tasks: Sequence[ImageTask]) -> list[GeneratedImage]:
         """The noise is drawn on the CPU, so that a seed means the same on every device. Halves
         on out-of-memory.
         """
@@ -227,7 +229,7 @@ def _is_picture(output: Any) -> bool:
     return hasattr(output, "save") or (len(shape) == 3 and shape[2] in (1, 3, 4))
 
 
-def _as_made(output: Any, flagged: bool) -> Made:
+def _as_made(output: Any, flagged: bool) -> GeneratedImage:
     """A picture of a pipeline's output, numbers of 0 to 1, rounded as diffusers does; a fault is
     named.
     """
@@ -248,7 +250,7 @@ def _as_made(output: Any, flagged: bool) -> Made:
         )
     if not (fault or flagged) and all(low == high for low, high in _extrema(output)):
         fault = "it is of one colour"
-    return Made(output, flagged or bool(fault), fault)
+    return GeneratedImage(output, flagged or bool(fault), fault)
 
 
 def _extrema(image: Image.Image) -> tuple[tuple[float, float], ...]:
@@ -364,7 +366,7 @@ def make_generator(name: str, model: str, options: dict[str, Any]) -> Generator:
     """
     kind = find_generator(name)
     refuse_call(kind, (model, options), name, "generator", "(model, options)")
-    with naming(f"the generator {name!r}"):
+    with naming_class(f"the generator {name!r}"):
         generator: Generator = kind(model, options)
     if not isinstance(getattr(generator, "facts", None), dict):
         raise UserError(

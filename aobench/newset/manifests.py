@@ -5,20 +5,32 @@ a changed one is.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import read_json, sha256_of, write_in_one_move
+from aobench.files import (
+    package_versions,
+    parquet_errors,
+    read_json,
+    regular_file,
+    remove_scratch_files,
+    sha256_of,
+    write_in_one_move,
+)
+from aobench.newset.step import STEPS, Step, StepResult
 from aobench.sealed import MANIFEST, REST_DIGEST, json_lines_of, manifest_bytes
 
-STEPS = ("compose", "generate", "validate", "distinct", "package")
+#: Counted up when the meaning of a column or key changes.
+FORMAT = 2
 #: What a change of a part of ``made_from`` is called.
 CHANGED = {
     "compositions": "an earlier compose",
     "images": "an earlier generate",
+    "verdicts": "an earlier validate",
+    "decisions": "an earlier distinct",
+    "reference": "another reference",
     "seed": "another seed",
     "weights": "other weights of a model",
     "pictures": "other pictures",
@@ -37,12 +49,12 @@ PACKAGES = (
 )
 
 
-def folder(out: Path, step: str) -> Path:
+def step_folder(out: Path, step: str) -> Path:
     """``out``/1-compose and so on."""
-    return out / f"{STEPS.index(step) + 1}-{step}"
+    return out / f"{list(STEPS).index(step) + 1}-{step}"
 
 
-def digest(path: Path) -> str:
+def table_digest(path: Path) -> str:
     """SHA-256 of a file. UserError where it is missing, or no regular file that can be read."""
     if not path.exists():
         raise UserError(
@@ -51,27 +63,14 @@ def digest(path: Path) -> str:
     return sha256_of(path)
 
 
-def versions() -> dict[str, str | None]:
-    """Of the packages that a step's result may depend on."""
-    found: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found
-
-
-def sweep(out: Path, step: str) -> None:
+def remove_partial_files(out: Path, step: str) -> None:
     """Remove what a killed run was writing when it died."""
-    for path in folder(out, step).rglob(".*.part"):
-        if path.is_file():
-            path.unlink()
+    remove_scratch_files(step_folder(out, step), below=True)
 
 
 def read_manifest(out: Path, step: str) -> dict[str, Any] | None:
     """The manifest of a finished step, or None. UserError where it can't be read."""
-    path = folder(out, step) / MANIFEST
+    path = step_folder(out, step) / MANIFEST
     if not path.is_symlink() and not path.exists():
         return None
     again = (
@@ -82,33 +81,32 @@ def read_manifest(out: Path, step: str) -> dict[str, Any] | None:
     except UserError as error:
         raise UserError(f"{error}: it is damaged; {again}") from error
     mark = content.pop(REST_DIGEST, None)
+    if mark is None:
+        raise UserError(f"{path} was written by an earlier version; {again}")
     if mark != sha256_of(json_lines_of(content)):
-        why = (
-            "was written by an earlier version"
-            if mark is None
-            else "is damaged: it is not as its step left it"
-        )
-        raise UserError(f"{path} {why}; {again}")
+        raise UserError(f"{path} is damaged: it is not as its step left it; {again}")
+    if content.get("format") != FORMAT:
+        raise UserError(f"{path} was written by an earlier version; {again}")
     return content
 
 
 def write_manifest(
-    out: Path,
-    step: str,
-    made_from: Mapping[str, Any],
-    files: Sequence[Path],
-    facts: Mapping[str, Any],
+    out: Path, step: str, made_from: Mapping[str, Any], result: StepResult
 ) -> None:
-    """The last file of a step: what it was made from, the SHA-256 of what it made, and what it
-    found.
+    """The last file of a step: what it was made from, the SHA-256 of what it wrote, and what it
+    says of itself.
     """
-    where = folder(out, step)
+    where = step_folder(out, step)
     content = {
+        "format": FORMAT,
         "step": step,
         "made_from": dict(made_from),
-        "files": {path.relative_to(where).as_posix(): digest(path) for path in files},
-        "facts": dict(facts),
-        "versions": versions(),
+        "files": {
+            path.relative_to(where).as_posix(): table_digest(path)
+            for path in result.files
+        },
+        "facts": dict(result.facts),
+        "versions": package_versions(PACKAGES),
     }
     write_in_one_move(where / MANIFEST, manifest_bytes(content))
 
@@ -120,22 +118,26 @@ def is_done(out: Path, step: str, made_from: Mapping[str, Any]) -> bool:
     manifest = read_manifest(out, step)
     return (
         manifest is not None
-        and not changes(manifest["made_from"], made_from)
+        and not changed_parts(manifest["made_from"], made_from)
         and not _altered(out, step, manifest)
     )
 
 
 def _altered(out: Path, step: str, manifest: Mapping[str, Any]) -> Path | None:
     """A file of the step that is gone or no longer as the step left it."""
-    where = folder(out, step)
+    where = step_folder(out, step)
     paths = ((where / name, mark) for name, mark in manifest.get("files", {}).items())
     return next(
-        (path for path, mark in paths if not path.exists() or digest(path) != mark),
+        (
+            path
+            for path, mark in paths
+            if not path.exists() or table_digest(path) != mark
+        ),
         None,
     )
 
 
-def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def changed_parts(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What a step was made from that is otherwise now, in words.
 
     Weights that can't be identified, for instance on a machine that lacks the model, are taken to
@@ -165,36 +167,29 @@ def _settled(before: Any, after: Any) -> Any:
     return before if "unknown" in (before, after) else after
 
 
-def refuse_stale(
-    out: Path,
-    step: str,
-    made_from: Callable[[], Mapping[str, Any]],
-    options: Mapping[str, Any],
-) -> None:
+def refuse_stale(out: Path, step: Step) -> None:
     """UserError where an earlier step, which is not to be run now, isn't done as the configuration
-    has it.
+    has it, or on other tables than those that are there now.
 
-    Where its inputs are not on this machine, its ``options`` are compared.
+    What lies elsewhere is compared where it is on this machine.
     """
-    manifest = read_manifest(out, step)
-    where, again = folder(out, step), f"run it again: --steps {step}, or all steps"
+    name = step.name
+    manifest = read_manifest(out, name)
+    where, again = step_folder(out, name), f"run it again: --steps {name}, or all steps"
     if manifest is None:
         raise UserError(
-            f"{where} is not finished; run that step first: imagenet-ao build CONFIG --steps {step}"
+            f"{where} is not finished; run that step first: imagenet-ao build CONFIG --steps {name}"
         )
-    then = (
-        manifest["made_from"]
-        if "made_from" in manifest
-        else {"options": manifest["options"]}
-    )
+    then = manifest["made_from"]
+    now = {**step.options(), **step.earlier_tables()}
     try:
-        now = made_from()
+        now |= step.outside_inputs()
     except UserError:
-        now, then = options, {key: then.get(key) for key in options}
-    different = changes(then, now)
+        then = {key: then.get(key) for key in now}
+    different = changed_parts(then, now)
     if different:
         raise UserError(f"{where} is of {' and '.join(different)}; {again}")
-    altered = _altered(out, step, manifest)
+    altered = _altered(out, name, manifest)
     if altered:
         raise UserError(f"{altered} is not as its step left it; {again}")
 
@@ -219,7 +214,6 @@ def write_table(
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a step's table. UserError where the step hasn't run, or the file is damaged."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not path.exists():
@@ -227,8 +221,12 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             f"{path} is missing; run the step before it first: imagenet-ao build CONFIG"
         )
     try:
-        return pq.read_table(path).to_pylist()
-    except (pa.ArrowInvalid, OSError) as error:
+        table = pq.read_table(regular_file(path))
+        table.validate(
+            full=True
+        )  # else a damaged text fails later, as a UnicodeDecodeError
+        return table.to_pylist()
+    except parquet_errors() as error:
         raise UserError(
             f"{path} is damaged ({str(error).splitlines()[0]}); delete it, and the step runs again"
         ) from error

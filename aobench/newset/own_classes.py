@@ -141,7 +141,7 @@ def refuse_call(
 
 
 @contextlib.contextmanager
-def naming(what: str) -> Iterator[None]:
+def naming_class(what: str) -> Iterator[None]:
     """A bug in the user's own class keeps its traceback, whose last line then says which class
     it is of.
     """

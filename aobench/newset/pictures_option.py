@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.newset.config import located
+from aobench.newset.config import located_path
 
 OPTION = "pictures"
 
@@ -48,4 +48,4 @@ def _folder(
         raise UserError(
             f"options: {OPTION} is the name of a folder, not {options[OPTION]!r}"
         )
-    return located(config_path, options[OPTION])
+    return located_path(config_path, options[OPTION])

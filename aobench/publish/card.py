@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import io
+import os
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aobench.drawing import COLOURS, new_plot, put_title, save_plot
 from aobench.errors import UserError
+from aobench.files import read_text, write_in_one_move
 from aobench.publish.hub_entries import (
-    TASKS,
-    beyond,
     data_name,
-    entries,
+    effective_over,
     entries_yaml,
     model_index,
+    result_entries,
 )
 from aobench.results.by_part import by_part
 from aobench.results.comparability import chosen_settings, trial
@@ -94,7 +95,7 @@ def _whole(row: dict[str, Any]) -> str:
     return f"{100 * row['rate']:.0f}"
 
 
-def section(result: Result, baseline: Sequence[Result] = ()) -> str:
+def card_section(result: Result, baseline: Sequence[Result] = ()) -> str:
     """The Markdown about this result, between two marks."""
     import jinja2
 
@@ -119,13 +120,13 @@ def section(result: Result, baseline: Sequence[Result] = ()) -> str:
         chosen=chosen_settings(result.content),
         trial=trial(result.content),
         unlike=unlike_tasks(result.headline),
-        effective=beyond(result, baseline) if baseline else None,
+        effective=effective_over(result, baseline) if baseline else None,
         baseline=[one.content["model"]["id"] for one in baseline],
     )
     return f"{BEGIN}\n{text.strip()}\n{END}\n"
 
 
-def extend(
+def extend_card(
     existing: str | None,
     result: Result,
     dataset: str,
@@ -140,9 +141,11 @@ def extend(
     """
     from huggingface_hub import ModelCard, ModelCardData
 
+    from imagenet_ao import TASKS
+
     ours = model_index(result, dataset, revision, baseline)
     name = result.content["model"]["id"].rstrip("/").rsplit("/", 1)[-1]
-    text = section(result, baseline)
+    text = card_section(result, baseline)
     if existing is None:
         zero_shot = result.predictions.names_attributes
         data = ModelCardData(
@@ -187,63 +190,40 @@ def extend(
     return str(card)
 
 
-def figure(result: Result) -> Figure:
+def attributes_plot(result: Result) -> Figure:
     """Accuracy on novel compositions by attribute, with 95 % intervals, worst at the bottom."""
-    from matplotlib.figure import Figure
-
     split = "ood" if "ood" in result.splits else next(iter(result.splits))
-    table = by_part(
-        result.predictions,
-        split,
-        "attribute" if result.predictions.names_attributes else "object",
-    )
+    part = "attribute" if result.predictions.names_attributes else "object"
+    table = by_part(result.predictions, split, part)
     shown = table if len(table) <= 40 else [*table[:20], *table[-20:]]
     f = result.splits[split]
-    page = Figure(figsize=(7, 1.2 + 0.2 * len(shown)), layout="constrained")
-    axes = page.subplots()
+    figure, axes = new_plot(7, 1.2 + 0.2 * len(shown))
+    axes.grid(False, axis="y")
+    thick = {"color": COLOURS[4], "linewidth": 4, "solid_capstyle": "butt"}
     for place, row in enumerate(shown):
-        axes.plot(
-            [100 * row["low"], 100 * row["high"]],
-            [place, place],
-            color="#9db7d5",
-            linewidth=4,
-            solid_capstyle="butt",
-        )
-        axes.plot(
-            100 * row["rate"], place, "o", color="#1b4f8a", markersize=5, clip_on=False
-        )
-    axes.axvline(100 * f["chance"], color="#b3541e", linestyle="--", linewidth=1)
-    said = f"chance {100 * f['chance']:.2f} %"
-    axes.text(
-        100 * f["chance"] + 0.8,
-        len(shown) - 0.6,
-        said,
-        color="#b3541e",
-        fontsize=8,
-        va="bottom",
-    )
-    axes.set_yticks(
-        range(len(shown)), [f"{row['name']} ({row['n']})" for row in shown], fontsize=8
-    )
+        axes.plot([100 * row["low"], 100 * row["high"]], [place, place], **thick)
+        dot = {"color": COLOURS[0], "markersize": 5, "clip_on": False}
+        axes.plot(100 * row["rate"], place, "o", **dot)
+    by_chance, red = 100 * f["chance"], COLOURS[1]
+    axes.axvline(by_chance, color=red, linestyle="--", linewidth=1)
+    label, top = f"chance {by_chance:.2f} %", len(shown) - 0.6
+    axes.text(by_chance + 0.8, top, label, color=red, fontsize=8, va="bottom")
+    names = [f"{row['name']} ({row['n']})" for row in shown]
+    axes.set_yticks(range(len(shown)), names, fontsize=8)
     axes.set_xlim(0, 100)
     axes.set_ylim(-0.7, len(shown) + 0.2)
     axes.set_xlabel(
         "right, % (95 % interval, compositions as independent; images in brackets)"
     )
-    left = (
-        f", {len(table) - len(shown)} in the middle left out"
-        if len(shown) < len(table)
-        else ""
-    )
-    short = f", {trial(result.content)}" if trial(result.content) else ""
     title = (
-        f"{result.content['model']['id']} on {result.config}, {split}, n = "
-        f"{f['n']:,}{left}{short}"
+        f"{result.content['model']['id']} on {result.config}, {split}, n = {f['n']:,}"
     )
-    axes.set_title(title, fontsize=9, loc="left")
-    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    return page
+    if len(shown) < len(table):
+        title += f", {len(table) - len(shown)} in the middle left out"
+    if trial(result.content):
+        title += f", {trial(result.content)}"
+    put_title(figure, title)
+    return figure
 
 
 def write_card(
@@ -254,22 +234,16 @@ def write_card(
     source: str | None,
     baseline: Sequence[Result] = (),
 ) -> list[Path]:
-    """Card, figure and entries under ``out``, laid out as in the model's repository; an existing
+    """Card, plot and entries under ``out``, laid out as in the model's repository; an existing
     card is extended.
     """
     (out / ".eval_results").mkdir(parents=True, exist_ok=True)
     card = out / "README.md"
-    existing = card.read_text(encoding="utf-8") if card.exists() else None
-    text = extend(existing, result, dataset, revision, baseline)
-    picture = io.BytesIO()
-    figure(result).savefig(picture, format="png", dpi=120)
-    files = {
-        card: text.encode(),
-        out / FIGURE: picture.getvalue(),
-        out / ".eval_results" / "imagenet_ao.yaml": entries_yaml(
-            entries(result, dataset, revision, source, baseline)
-        ).encode(),
-    }
-    for path, content in files.items():
-        path.write_bytes(content)
-    return list(files)
+    existing = read_text(card, "the card") if os.path.lexists(card) else None
+    text = extend_card(existing, result, dataset, revision, baseline)
+    entries = result_entries(result, dataset, revision, source, baseline)
+    listing = out / ".eval_results" / "imagenet_ao.yaml"
+    write_in_one_move(card, text.encode())
+    write_in_one_move(listing, entries_yaml(entries).encode())
+    (picture,) = save_plot(attributes_plot(result), out / FIGURE, ("",))
+    return [card, picture, listing]

@@ -9,6 +9,8 @@ from typing import Any
 
 from aobench.csv_tables import read_numbered_rows
 from aobench.errors import UserError
+from aobench.files import absolute_path
+from aobench.vocabulary.published import OUR_SETS
 
 
 def add_parser(verbs: Any) -> None:
@@ -28,6 +30,7 @@ def add_parser(verbs: Any) -> None:
         "and the result copied (default: model_cards/MODEL)",
     )
     _common(c)
+    c.set_defaults(run=card)
     s = verbs.add_parser(
         "submit", help="show the pull request of a result; --push opens it"
     )
@@ -42,13 +45,14 @@ def add_parser(verbs: Any) -> None:
     s.add_argument(
         "--benchmark",
         default="v2",
-        choices=("v2", "mini"),
+        choices=OUR_SETS,
         help="what the target lists (default: v2)",
     )
     s.add_argument(
         "--push", action="store_true", help="open the pull request (else only show it)"
     )
     _common(s)
+    s.set_defaults(run=submit)
     b = verbs.add_parser(
         "leaderboard", help="write the leaderboard of results as static pages"
     )
@@ -67,6 +71,7 @@ def add_parser(verbs: Any) -> None:
     b.add_argument(
         "--models", type=Path, help="CSV with the columns model, family, training_set"
     )
+    b.set_defaults(run=leaderboard)
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -90,18 +95,18 @@ def _common(parser: argparse.ArgumentParser) -> None:
 def card(args: argparse.Namespace) -> None:
     """``imagenet-ao card``."""
     from aobench.publish.card import write_card
-    from aobench.publish.hub_entries import repository
+    from aobench.publish.hub_entries import check_repository
     from aobench.results.paths import RESULTS, TABLE
     from aobench.results.verified import read_result, read_results
 
-    repository(args.dataset, "--dataset")
+    check_repository(args.dataset, "--dataset")
     result = read_result(args.results)
-    out = args.out or Path("model_cards") / result.folder.resolve().name
+    out = args.out or Path("model_cards") / absolute_path(result.folder).name
     written = write_card(
         result, out, args.dataset, args.revision, None, read_results(args.baseline)
     )
     # what `submit` sends, beside the card that tells of it
-    if out.resolve() != result.folder.resolve():
+    if absolute_path(out) != absolute_path(result.folder):
         for name in (RESULTS, TABLE):
             shutil.copyfile(result.folder / name, out / name)
             written.append(out / name)
@@ -110,15 +115,20 @@ def card(args: argparse.Namespace) -> None:
 
 def submit(args: argparse.Namespace) -> None:
     """``imagenet-ao submit``: a dry run unless ``--push``."""
-    from aobench.publish.hub_entries import repository
-    from aobench.publish.submit import known_fingerprints, push, show, submission
+    from aobench.publish.hub_entries import check_repository
+    from aobench.publish.submit import (
+        known_fingerprints,
+        open_pull_request,
+        prepare_submission,
+        submission_text,
+    )
     from aobench.results.verified import read_result, read_results
 
-    repository(args.dataset, "--dataset")
+    check_repository(args.dataset, "--dataset")
     result = read_result(args.results)
     fingerprints, revision = known_fingerprints(result.config, args.dataset)
     baseline = read_results(args.baseline)
-    ready = submission(
+    ready = prepare_submission(
         result,
         args.to,
         args.dataset,
@@ -127,9 +137,9 @@ def submit(args: argparse.Namespace) -> None:
         args.revision or revision,
         baseline,
     )
-    print(show(ready))
+    print(submission_text(ready))
     if args.push:
-        print(f"Opened: {push(ready)}")
+        print(f"Opened: {open_pull_request(ready)}")
     else:
         print(
             "Nothing was sent: this is a dry run. Add --push to open the pull request."
@@ -138,10 +148,10 @@ def submit(args: argparse.Namespace) -> None:
 
 def leaderboard(args: argparse.Namespace) -> None:
     """``imagenet-ao leaderboard``."""
-    from aobench.publish.leaderboard import build
+    from aobench.publish.leaderboard import build_pages
     from aobench.results.verified import read_results
 
-    pages = build(read_results(args.results), args.out, _facts(args.models))
+    pages = build_pages(read_results(args.results), args.out, _facts(args.models))
     print(f"Written: {len(pages)} pages; open {pages[0]}")
 
 
@@ -159,8 +169,3 @@ def _facts(path: Path | None) -> dict[str, dict[str, str]]:
             )
         known[model] = {"family": family, "training": training}
     return known
-
-
-def run(args: argparse.Namespace) -> None:
-    """Run the verb that ``args`` names."""
-    {"card": card, "submit": submit, "leaderboard": leaderboard}[args.verb](args)

@@ -1,4 +1,4 @@
-"""A result's figures as the Hub takes them: tasks of the benchmark, .eval_results entries,
+"""A result's scores as the Hub takes them: tasks of the benchmark, .eval_results entries,
 model-index rows.
 """
 
@@ -13,24 +13,15 @@ import yaml
 from aobench.errors import UserError
 from aobench.results.comparability import chosen_settings
 from aobench.results.verified import Result
+from aobench.vocabulary.published import OUR_SETS
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, EvalResultEntry
 
 PATH = ".eval_results/imagenet_ao.yaml"
 
-#: Tasks, one a figure, and what each says. mini's have the prefix ``mini_``. All are percent, more
-#: is better.
-TASKS = {
-    "composition_top1": "novel compositions named right",
-    "attribute_top1": "attribute of a novel composition named right",
-    "object_top1": "object of a novel composition named right",
-    "harmonic_mean": "harmonic mean of ID and OoD accuracy",
-    "effective_generalization": "OoD accuracy beyond what a baseline's line expects, in points",
-}
 
-
-def repository(name: str, option: str) -> str:
+def check_repository(name: str, option: str) -> str:
     """``name`` if it is a Hub repository's, ORG/NAME. Raises UserError that names ``option``."""
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", name, flags=re.ASCII):
         raise UserError(
@@ -40,24 +31,14 @@ def repository(name: str, option: str) -> str:
     return name
 
 
-def task_id(task: str, config: str) -> str:
-    """The benchmark's id of a task."""
-    return f"mini_{task}" if config == "mini" else task
-
-
 def data_name(config: str) -> str:
     """What a dataset's config is called: a set of one's own, as `imagenet-ao build` makes, is
     not ImageNet-AO.
     """
-    from imagenet_ao import ImageNetAO
-
-    ours = [
-        known.name for known in ImageNetAO.BUILDER_CONFIGS if known.name != "folder"
-    ]
-    return f"ImageNet-AO ({config})" if config in ours else config
+    return f"ImageNet-AO ({config})" if config in OUR_SETS else config
 
 
-def values(result: Result, baseline: Sequence[Result] = ()) -> dict[str, float]:
+def task_values(result: Result, baseline: Sequence[Result] = ()) -> dict[str, float]:
     """Percent by task; those that the result cannot give are left out.
 
     ``effective_generalization`` takes the main accuracy and needs at least three ``baseline``
@@ -70,44 +51,44 @@ def values(result: Result, baseline: Sequence[Result] = ()) -> dict[str, float]:
         found["harmonic_mean"] = 100 * result.headline["harmonic_mean"]
     if baseline:
         found["effective_generalization"] = (
-            100 * beyond(result, baseline)["effective_composition_top1"]
+            100 * effective_over(result, baseline)["effective_composition_top1"]
         )
     return {task: round(value, 2) for task, value in found.items()}
 
 
-def beyond(result: Result, baseline: Sequence[Result]) -> dict[str, Any]:
+def effective_over(result: Result, baseline: Sequence[Result]) -> dict[str, Any]:
     """Effective generalization of the main accuracy over ``baseline``. Raises UserError where it
     cannot be had.
-    """
-    from compositional_ood.compositional_ood import effective
 
-    def pair(one: Result, key: str) -> tuple[float, float]:
-        try:
-            return one.splits["id"][key], one.splits["ood"][key]
-        except KeyError as error:
-            raise UserError(
-                f"{one.folder} has no {key} on both id and ood: effective generalization needs them"
-            ) from error
+    The same numbers as those of `imagenet-ao effective` over one ID set.
+    """
+    from compositional_ood.compositional_ood import BaselineError, effective
 
     key = result.headline.get("main", "object_top1")
-    pairs = [pair(one, key) for one in baseline]
-    rates = pair(result, key)
-    # independent ones
-    sizes = [
-        max(1, round(result.splits[s][f"{key}_effective_n"])) for s in ("id", "ood")
-    ]
-    successes = tuple(rate * n for rate, n in zip(rates, sizes, strict=True))
+    known, novel = (_accuracy(result, split, key) for split in ("id", "ood"))
+    line: dict[str, list[float]] = {}
+    for split in ("id", "ood"):
+        reached = [_accuracy(one, split, key) for one in baseline]
+        line[split] = [rate for rate, _ in reached]
+        line[f"{split}_images"] = [n for _, n in reached]
+    successes = (known[0] * known[1], novel[0] * novel[1])
     try:
-        return effective(
-            successes,
-            tuple(sizes),
-            {"id": [a for a, _ in pairs], "ood": [b for _, b in pairs]},
-        )  # type: ignore[arg-type]
-    except ValueError as error:
+        return effective(successes, (known[1], novel[1]), line)
+    except BaselineError as error:
         raise UserError(f"the baseline gives no line: {error}") from error
 
 
-def notes(result: Result) -> str:
+def _accuracy(result: Result, split: str, key: str) -> tuple[float, int]:
+    """An accuracy, and how many independent images it is worth. Raises UserError where it lacks."""
+    figures = result.splits.get(split, {})
+    if key not in figures:
+        raise UserError(
+            f"{result.folder} has no {key} on both id and ood: effective generalization needs them"
+        )
+    return figures[key], max(1, round(figures[f"{key}_effective_n"]))
+
+
+def setting_notes(result: Result) -> str:
     """Prompts, candidates, dtype and options in a line: rows that differ in these don't compare."""
     listed = result.content["tasks"][result.task]["candidates"]["ood"]
     prompts = result.content["templates"]
@@ -123,7 +104,7 @@ def notes(result: Result) -> str:
     return "; ".join([*parts, f"imagenet-ao {result.content['code']}"])
 
 
-def entries(
+def result_entries(
     result: Result,
     dataset: str,
     revision: str | None,
@@ -135,6 +116,8 @@ def entries(
     """
     from huggingface_hub import EvalResultEntry
 
+    from imagenet_ao import task_id
+
     return [
         EvalResultEntry(
             dataset_id=dataset,
@@ -144,18 +127,18 @@ def entries(
             date=result.content["date"],
             source_url=source,
             source_name="imagenet-ao" if source else None,
-            notes=notes(result),
+            notes=setting_notes(result),
         )
-        for task, value in values(result, baseline).items()
+        for task, value in task_values(result, baseline).items()
     ]
 
 
-def entries_yaml(given: Sequence[EvalResultEntry]) -> str:
+def entries_yaml(entries: Sequence[EvalResultEntry]) -> str:
     """The text of ``.eval_results/imagenet_ao.yaml``."""
     from huggingface_hub import eval_result_entries_to_yaml
 
     return yaml.safe_dump(
-        eval_result_entries_to_yaml(list(given)), sort_keys=False, allow_unicode=True
+        eval_result_entries_to_yaml(list(entries)), sort_keys=False, allow_unicode=True
     )
 
 
@@ -164,6 +147,8 @@ def model_index(
 ) -> list[EvalResult]:
     """The same figures as rows of a model card's model-index."""
     from huggingface_hub import EvalResult
+
+    from imagenet_ao import TASKS
 
     return [
         EvalResult(
@@ -177,5 +162,5 @@ def model_index(
             metric_name=TASKS[task],
             metric_value=value,
         )
-        for task, value in values(result, baseline).items()
+        for task, value in task_values(result, baseline).items()
     ]

@@ -17,7 +17,7 @@ KNOWN: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def check(result: Result, fingerprints: Mapping[str, str]) -> None:
+def check_fingerprints(result: Result, fingerprints: Mapping[str, str]) -> None:
     """Raise UserError unless ``result`` was made on a dataset with the known ``fingerprints``
     (by split).
     """

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 import re
 import shutil
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
+from aobench.publish.leaderboard_plot import scatter_html
 from aobench.results.by_part import by_part
 from aobench.results.comparability import (
     chosen_settings,
@@ -22,6 +22,9 @@ from aobench.results.comparability import (
 )
 from aobench.results.scores import KINDS, chance, unlike_tasks
 from aobench.results.verified import Result
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 def comparable(result: Result) -> tuple[str, ...]:
@@ -103,7 +106,7 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def groups(
+def comparable_groups(
     results: Sequence[Result], facts: dict[str, dict[str, str]]
 ) -> list[dict[str, Any]]:
     """Rows that compare, together: each group with its heading, splits and rows, best OoD
@@ -170,118 +173,6 @@ def groups(
     )
 
 
-def scatter(group: dict[str, Any]) -> str:
-    """The ID-OoD scatter of a group as an HTML fragment, '' where a split lacks; the page loads
-    plotly's script.
-    """
-    import plotly.graph_objects as go
-
-    points = [
-        (row, row["figures"]["id"][group["main"]], row["figures"]["ood"][group["main"]])
-        for row in group["rows"]
-        if group["splits"] == ["id", "ood"]
-        and row["figures"]["id"][group["main"]]
-        and row["figures"]["ood"][group["main"]]
-    ]
-    if not points:
-        return ""
-    marks = [
-        "circle",
-        "square",
-        "diamond",
-        "cross",
-        "x",
-        "triangle-up",
-        "star",
-        "hexagon",
-    ]
-    # Okabe and Ito
-    colours = [
-        "#0072B2",
-        "#D55E00",
-        "#009E73",
-        "#CC79A7",
-        "#E69F00",
-        "#56B4E9",
-        "#000000",
-        "#8C6D31",
-    ]
-    figure = go.Figure()
-    for place, family in enumerate(sorted({row["family"] for row, _, _ in points})):
-        mine = [(row, a, b) for row, a, b in points if row["family"] == family]
-        figure.add_scatter(
-            x=[a["value"] for _, a, _ in mine],
-            y=[b["value"] for _, _, b in mine],
-            mode="markers",
-            name=family,
-            text=[row["id"] for row, _, _ in mine],
-            error_x=_bars([a for _, a, _ in mine]),
-            error_y=_bars([b for _, _, b in mine]),
-            marker={
-                "symbol": marks[place % 8],
-                "size": 11,
-                "color": colours[place % 8],
-            },
-            hovertemplate="%{text}<br>ID %{x:.1f} %, OoD %{y:.1f} %<extra>"
-            + html.escape(family)
-            + "</extra>",
-        )
-    low = min(min(a["low"], b["low"]) for _, a, b in points)
-    figure.add_scatter(
-        x=[low, 100],
-        y=[low, 100],
-        mode="lines",
-        name="OoD = ID",
-        line={"dash": "dot", "color": "#666"},
-    )
-    if len(points) >= 3 and len({a["value"] for _, a, _ in points}) > 1:
-        _add_fit(figure, points)
-    figure.update_layout(
-        template="plotly_white",
-        height=440,
-        margin={"l": 50, "r": 10, "t": 20, "b": 50},
-        legend={"orientation": "h", "y": -0.2},
-        xaxis_title=f"ID {group['main']} top-1, %",
-        yaxis_title=f"OoD {group['main']} top-1, %",
-        font={"size": 13},
-    )
-    return figure.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        config={"displaylogo": False, "responsive": True},
-    )
-
-
-def _bars(values: list[dict[str, float]]) -> dict[str, Any]:
-    return {
-        "type": "data",
-        "symmetric": False,
-        "thickness": 1,
-        "array": [v["high"] - v["value"] for v in values],
-        "arrayminus": [v["value"] - v["low"] for v in values],
-    }
-
-
-def _add_fit(figure: Any, points: list[Any]) -> None:
-    """The least-squares line on the logit scale over all points of the group."""
-    import numpy as np
-    from compositional_ood.compositional_ood import TRANSFORMS
-
-    there, back = TRANSFORMS["logit"]
-    a, b = (
-        np.clip([p[i]["value"] / 100 for p in points], 0.001, 0.999) for i in (1, 2)
-    )
-    slope, intercept = np.polyfit(there(a), there(b), 1)
-    grid = np.linspace(a.min(), a.max(), 60)
-    figure.add_scatter(
-        x=100 * grid,
-        y=100 * back(slope * there(grid) + intercept),
-        mode="lines",
-        line={"color": "#444"},
-        name=f"logit fit over these {len(points)}: slope {slope:.2f}",
-    )
-
-
 def _chosen(rows: dict[str, list[Any]], count: int) -> dict[str, list[int]]:
     """Row numbers of at most ``count`` images named right and as many named wrong, each of another
     attribute where there are so many; the same ones each time."""
@@ -336,7 +227,7 @@ def _examples(
     return out
 
 
-def build(
+def build_pages(
     results: Sequence[Result], out: Path, facts: dict[str, dict[str, str]] | None = None
 ) -> list[Path]:
     """Write the pages: index.html and a page a model under ``models/``; returns them.
@@ -362,45 +253,53 @@ def build(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    tables = groups(results, facts or {})
+    tables = comparable_groups(results, facts or {})
     (out / "models").mkdir(parents=True, exist_ok=True)
     for name in ("style.css", "table.js"):
         shutil.copyfile(str(pages / name), out / name)
     (out / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
-    index = out / "index.html"
-    families = sorted({row["family"] for group in tables for row in group["rows"]})
-    trainings = sorted({row["training"] for group in tables for row in group["rows"]})
-    index.write_text(
-        environment.get_template("index.html").render(
-            groups=tables,
-            plots=[scatter(group) for group in tables],
-            families=families,
-            trainings=trainings,
-        ),
-        encoding="utf-8",
+    rows = [row for group in tables for row in group["rows"]]
+    index = environment.get_template("index.html").render(
+        groups=tables,
+        plots=[scatter_html(group) for group in tables],
+        families=sorted({row["family"] for row in rows}),
+        trainings=sorted({row["training"] for row in rows}),
     )
-    written = [index]
+    (out / "index.html").write_text(index, encoding="utf-8")
+    template = environment.get_template("model.html")
     by_content = {id(result.content): result for result in results}
-    for group in tables:
-        for row in group["rows"]:
-            result = by_content[id(row["content"])]
-            split = "ood" if "ood" in result.splits else next(iter(result.splits))
-            parts = {
-                part: by_part(result.predictions, split, part)
-                for part in ("attribute", "object")
-            }
-            if not result.predictions.names_attributes:
-                parts.pop("attribute")
-            page = out / "models" / f"{row['slug']}.html"
-            page.write_text(
-                environment.get_template("model.html").render(
-                    row=row,
-                    group=group,
-                    split=split,
-                    parts={k: v for k, v in parts.items() if v},
-                    examples=_examples(result, out / "models" / row["slug"]),
-                ),
-                encoding="utf-8",
-            )
-            written.append(page)
-    return written
+    return [
+        out / "index.html",
+        *(
+            _write_model(by_content[id(row["content"])], row, group, template, out)
+            for group in tables
+            for row in group["rows"]
+        ),
+    ]
+
+
+def _write_model(
+    result: Result,
+    row: dict[str, Any],
+    group: dict[str, Any],
+    template: Template,
+    out: Path,
+) -> Path:
+    """The page of one model; returns its path."""
+    split = "ood" if "ood" in result.splits else next(iter(result.splits))
+    parts = {
+        part: by_part(result.predictions, split, part)
+        for part in ("attribute", "object")
+    }
+    if not result.predictions.names_attributes:
+        parts.pop("attribute")
+    page = out / "models" / f"{row['slug']}.html"
+    text = template.render(
+        row=row,
+        group=group,
+        split=split,
+        parts={k: v for k, v in parts.items() if v},
+        examples=_examples(result, out / "models" / row["slug"]),
+    )
+    page.write_text(text, encoding="utf-8")
+    return page

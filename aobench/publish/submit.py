@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Any
 from aobench.errors import UserError
 from aobench.files import read_json
 from aobench.hub import hub_in_one_line
-from aobench.publish.hub_entries import PATH, entries, entries_yaml, repository
-from aobench.publish.known_data import KNOWN, check
+from aobench.publish.hub_entries import (
+    PATH,
+    check_repository,
+    entries_yaml,
+    result_entries,
+)
+from aobench.publish.known_data import KNOWN, check_fingerprints
 from aobench.results.verified import Result
 
 if TYPE_CHECKING:
@@ -73,7 +78,7 @@ def fingerprints_of(table: Any, where: str) -> dict[str, str]:
     return {split: facts["fingerprint"] for split, facts in table.items()}
 
 
-def submission(
+def prepare_submission(
     result: Result,
     repo: str,
     dataset: str,
@@ -87,7 +92,7 @@ def submission(
     ``benchmark`` is the config that the target lists: a result on another one is refused. Raises
     UserError.
     """
-    repository(repo, "--to")
+    check_repository(repo, "--to")
     if result.config != benchmark:
         raise UserError(
             f"this result is on {result.config}, the target lists {benchmark}: they don't compare"
@@ -97,9 +102,9 @@ def submission(
                 else ""
             )
         )
-    check(result, fingerprints)
+    check_fingerprints(result, fingerprints)
     source = f"https://huggingface.co/{repo}/blob/main/{EVIDENCE}/results.json"
-    rows = entries(result, dataset, revision, source, baseline)
+    rows = result_entries(result, dataset, revision, source, baseline)
     if not rows:
         raise UserError(
             f"{result.folder} has no figure on the split ood: there is nothing to submit"
@@ -120,16 +125,17 @@ def submission(
     return Submission(repo, files, "ImageNet-AO results", description)
 
 
-def show(given: Submission) -> str:
+def submission_text(submission: Submission) -> str:
     """The submission as text: what would go where."""
     sizes = "\n".join(
-        f"  {path}  {len(content):,} bytes" for path, content in given.files.items()
+        f"  {path}  {len(content):,} bytes"
+        for path, content in submission.files.items()
     )
-    text = given.files[PATH].decode()
-    return f"To {given.repo}, as one pull request {given.title!r}:\n{sizes}\n\n{PATH}:\n{text}"
+    head = f"To {submission.repo}, as one pull request {submission.title!r}:"
+    return f"{head}\n{sizes}\n\n{PATH}:\n{submission.files[PATH].decode()}"
 
 
-def push(given: Submission, api: HfApi | None = None) -> str:
+def open_pull_request(submission: Submission, api: HfApi | None = None) -> str:
     """Open the pull request; returns its address. The token is huggingface_hub's own (HF_TOKEN or a
     login).
 
@@ -138,20 +144,20 @@ def push(given: Submission, api: HfApi | None = None) -> str:
     from huggingface_hub import CommitOperationAdd, HfApi
 
     operations = [
-        CommitOperationAdd(path, content) for path, content in given.files.items()
+        CommitOperationAdd(path, content) for path, content in submission.files.items()
     ]
     with (
         warnings.catch_warnings(),
-        hub_in_one_line(f"the Hub did not take the pull request to {given.repo}"),
+        hub_in_one_line(f"the Hub did not take the pull request to {submission.repo}"),
     ):
         warnings.simplefilter(
             "ignore"
         )  # that a table is data: it is the evidence, and small
         done = (api or HfApi()).create_commit(
-            given.repo,
+            submission.repo,
             operations,
-            commit_message=given.title,
-            commit_description=given.description,
+            commit_message=submission.title,
+            commit_description=submission.description,
             create_pr=True,
         )
     return str(done.pr_url or done.commit_url)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from aobench.results.scores import composition_numbers
 from aobench.results.candidates import Candidates
 from aobench.results.predictions import Predictions
+from aobench.results.scores import composition_numbers
 
 
 def by_part(

@@ -116,11 +116,12 @@ def ask_task(
 
 
 def _can_ask(task: Task, pairs: Sequence[Pair]) -> bool:
-    if task.kind == "object" or task.scope == "split":
+    """Whether the images show what the task asks for; any shows an object."""
+    if task.kind == "object":
         return True
-    if task.name == "composition":
-        return any(a >= 0 for a, _ in pairs)
-    return all(a >= 0 for a, _ in pairs)
+    if task.kind == "attribute" or task.source != "occurring":
+        return all(a >= 0 for a, _ in pairs)
+    return task.scope == "split" or any(a >= 0 for a, _ in pairs)
 
 
 def _key(task: Task, pair: Pair) -> Pair:
@@ -133,8 +134,9 @@ def _listed_pairs(
     task: Task, pairs: Sequence[Pair], attributes: Sequence[str], objects: Sequence[str]
 ) -> list[Pair]:
     """The candidates in id order."""
-    if task.name == "composition-open":
-        return [(a, o) for a in range(len(attributes)) for o in range(len(objects))]
+    if task.source == "open":
+        every = ((a, o) for a in range(len(attributes)) for o in range(len(objects)))
+        return sorted({_key(task, pair) for pair in every})
     return sorted({_key(task, pair) for pair in pairs})
 
 

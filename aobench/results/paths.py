@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
+from aobench.files import absolute_path, read_json, sha256_of
 from aobench.results.comparability import unlike_settings
 from aobench.results.results_json import read_results_json
 
@@ -35,6 +36,19 @@ def result_file(path: str | Path, name: str) -> Path:
             f"wrote, or its {name}"
         )
     return meant
+
+
+def check_own_table(table: Path) -> None:
+    """Raise UserError where a results.json beside a table says that it was made from another."""
+    path = table.with_name(RESULTS)
+    if not path.is_file():
+        return  # a table that somebody brings
+    mark = read_json(path, "the result").get("predictions")
+    if isinstance(mark, str) and mark != sha256_of(table):
+        raise UserError(
+            f"{table} is not the table that {RESULTS} beside it was made from: its SHA-256 "
+            "differs; evaluate the model anew, or move the table elsewhere to score it alone"
+        )
 
 
 def only_results(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
@@ -72,7 +86,7 @@ def result_names(models: Sequence[str]) -> list[str]:
     """
     names: list[str] = []
     for model in models:
-        own = Path(model).resolve().name if Path(model).is_dir() else ""
+        own = absolute_path(model).name if Path(model).is_dir() else ""
         base = name = own or model.strip("/").replace("/", "--").replace(":", "--")
         number = 2
         while name in names:

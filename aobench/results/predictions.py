@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aobench.errors import UserError
-from aobench.files import write_in_one_move
+from aobench.files import parquet_errors, write_in_one_move
 from aobench.results.candidates import Candidates, named_candidates
-from aobench.results.paths import TABLE, result_file
+from aobench.results.paths import TABLE, check_own_table, result_file
 from aobench.results.schema import TABLE_FORMAT
 from aobench.results.tasks import (
     MODE_TASKS,
@@ -158,9 +158,13 @@ def read(path: str | Path) -> Predictions:
     from aobench.results.validation import check_tables, table_facts
 
     path = result_file(path, TABLE)
+    check_own_table(path)
     try:
         table = pq.read_table(path)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        table.validate(
+            full=True
+        )  # else a damaged text fails later, as a UnicodeDecodeError
+    except parquet_errors() as error:
         raise UserError(
             f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}"
         ) from error

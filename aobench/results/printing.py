@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aobench.columns import columns
+from aobench.layouts.report import REASONS
 from aobench.results.comparability import chosen_settings, trial
 from aobench.results.predictions import Predictions
 from aobench.results.scores import KINDS, chance, unlike_tasks
@@ -105,6 +106,13 @@ def _notes(name: str, predictions: Predictions, scores: dict[str, Any]) -> list[
     made, notes = predictions.provenance, []
     if trial(made):
         notes.append(f"{name}: a {trial(made)}: not a result on the whole set.")
+    if left_out := made["dataset"].get("left_out"):
+        said = ", ".join(
+            f"{one['count']:,} {REASONS[why]}" for why, one in left_out.items()
+        )
+        notes.append(
+            f"{name}: left out of the dataset: {said} (results.json names some)."
+        )
     if chosen := chosen_settings(made):
         notes.append(
             f"{name} ran with {chosen}: it compares with results of the same options "

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import platform
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from aobench.files import absolute_path, package_version, package_versions
 from aobench.vocabulary.templates import texts_hash
 
 STACK = (
@@ -33,39 +33,31 @@ def provenance(
     """What made a result; stored in results.json and in the predictions table.
 
     ``limit``: that of open_splits. ``settings``: the options that change numbers, by their names in
-    `aobench.results.results_json.SETTINGS`.
+    `aobench.results.comparability.SETTINGS`.
     """
     from dataclasses import asdict
 
     short = {"limit": limit} if any(s.left_out for s in splits) else {}
-
+    not_read = {"left_out": splits[0].not_read} if splits and splits[0].not_read else {}
     return {
         "model": asdict(model.info),
         "dataset": {
             # the place is nobody else's
-            "name": Path(dataset).resolve().name if Path(dataset).is_dir() else dataset,
+            "name": absolute_path(dataset).name if Path(dataset).is_dir() else dataset,
             "config": config,
             **short,
+            **not_read,
             "splits": {s.name: _split_facts(s) for s in splits},
         },
         "templates": {"hash": texts_hash(templates), "n": len(templates)}
         if model.info.names_attributes
         else None,
         "settings": {name: value for name, value in (settings or {}).items() if value},
-        "code": package_version(),
-        "stack": {name: metadata.version(name) for name in STACK}
-        | {"python": platform.python_version()},
+        "code": package_version("imagenet-ao") or "unknown",
+        "stack": package_versions(STACK) | {"python": platform.python_version()},
     }
 
 
 def _split_facts(split: Any) -> dict[str, Any]:
     pixels = {} if split.pixels is None else {"pixels": split.pixels}
     return {"fingerprint": split.fingerprint, "n": len(split), **pixels}
-
-
-def package_version() -> str:
-    """Version of imagenet-ao, or ``unknown`` where it is not installed."""
-    try:
-        return metadata.version("imagenet-ao")
-    except metadata.PackageNotFoundError:
-        return "unknown"

@@ -46,6 +46,12 @@ class DatasetFacts(TypedDict):
     ]
     config: Annotated[str, "its config: v2, mini, or a set's own"]
     limit: NotRequired[Annotated[int, "--limit, where it left images out"]]
+    left_out: NotRequired[
+        Annotated[
+            dict[str, Any],
+            "where files of one's own data are in no split: by reason the count and examples",
+        ]
+    ]
     splits: Annotated[dict[str, SplitFacts], "by split its images"]
 
 

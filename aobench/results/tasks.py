@@ -15,12 +15,16 @@ class Task:
     ``kind`` is what a candidate names: ``composition``, ``object`` or ``attribute``.
     ``scope`` is whose list it stands in: ``shared`` (one list for all splits, so that they
     compare), ``split`` (each split its own) or ``image`` (made for each image).
+    ``source`` is where its candidates come from: ``occurring`` (what the images of those splits
+    show), ``open`` (all that the dataset's vocabulary allows) or ``grid`` (the nine of
+    `aobench.results.choices`, for the scope ``image``).
     """
 
     name: str
     kind: str
     scope: str
     text: str
+    source: str = "occurring"
 
     @property
     def accuracy(self) -> str:
@@ -46,6 +50,7 @@ _ALL = (
         "composition",
         "shared",
         "among every attribute of the dataset's vocabulary with every object",
+        "open",
     ),
     Task("object", "object", "shared", "among all objects that occur in either split"),
     Task(
@@ -59,6 +64,7 @@ _ALL = (
         "composition",
         "image",
         "1 of 9: three attributes with three objects, the right pair among them",
+        "grid",
     ),
 )
 

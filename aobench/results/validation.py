@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aobench.errors import UserError
+from aobench.files import parse_json
 from aobench.results.candidates import Candidates
 from aobench.results.schema import TABLE_FORMAT
 from aobench.results.tasks import MODE_TASKS, TASKS
-from aobench.files import parse_json
 
 MEND = "evaluate the model anew"
 LISTS = ("attributes", "objects", "names")
@@ -48,8 +48,8 @@ def table_facts(raw: bytes, path: Path, earlier: bool) -> dict[str, Any]:
     number = facts.get("format")
     if not earlier and number != TABLE_FORMAT:
         raise UserError(
-            f"{path} is of format {number!r}, and this version reads 1 and {TABLE_FORMAT}: take the "
-            f"version that wrote it, or {MEND}"
+            f"{path} is of format {number!r}, and this version reads 1 and {TABLE_FORMAT}: take "
+            f"the version that wrote it, or {MEND}"
         )
     if earlier:
         _check_made(facts, facts["candidates"], path)
@@ -378,9 +378,7 @@ class _Rows:
             "has some of " + ", ".join(SIDES) + " and lacks others",
         )
         if scope != "shared":
-            self.refuse_where(
-                some, "has a seen and a novel side, and its task none"
-            )
+            self.refuse_where(some, "has a seen and a novel side, and its task none")
         best = [self.rows[name].fill_null(0).to_numpy() for name in SIDES[:2]]
         outside = np.zeros(len(self.rank), bool)
         for ids in best:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aobench.results.scores import all_scores
 from aobench.errors import UserError
+from aobench.files import sha256_of
 from aobench.results.paths import (
     RESULTS,
     TABLE,
@@ -17,10 +17,10 @@ from aobench.results.paths import (
     only_results,
     result_file,
 )
-from aobench.results.schema import RESULT_FORMAT, explain_keys
-from aobench.results.results_json import read_results_json
 from aobench.results.predictions import Predictions, read
-from aobench.files import sha256_of
+from aobench.results.results_json import read_results_json
+from aobench.results.schema import RESULT_FORMAT, explain_keys
+from aobench.results.scores import all_scores
 from aobench.results.writing import task_facts
 
 

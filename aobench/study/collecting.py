@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from aobench.analysis.disentanglement import split
-from aobench.analysis.factor_fit import measures, retrieval
+from aobench.analysis.disentanglement import hold_out
+from aobench.analysis.factor_fit import all_measures, retrieval
+from aobench.audit.statistics import normalised_information
 from aobench.errors import UserError
 from aobench.files import read_json
 from aobench.sealed import (
@@ -38,16 +39,11 @@ SHUFFLES = 20
 FORMAT = 1
 
 
-def mutual_information(pairs: np.ndarray) -> float:
+def pair_nmi(pairs: np.ndarray) -> float:
     """NMI of the columns of ``pairs``, int N x 2: 2 I(a; o) / (H(a) + H(o)), 0..1, from counts."""
     table = np.zeros(pairs.max(0) + 1)
     np.add.at(table, (pairs[:, 0], pairs[:, 1]), 1)
-    p = table / table.sum()
-    rows, columns = p.sum(1), p.sum(0)
-    entropies = [-float((m[m > 0] * np.log(m[m > 0])).sum()) for m in (rows, columns)]
-    seen = p > 0
-    told = float((p[seen] * np.log(p[seen] / (rows[:, None] * columns)[seen])).sum())
-    return 2 * told / sum(entropies)
+    return normalised_information(table)[0]
 
 
 def caption_nmi(order: Iterable[IdPair], seed: int = 0) -> tuple[float, float]:
@@ -57,10 +53,10 @@ def caption_nmi(order: Iterable[IdPair], seed: int = 0) -> tuple[float, float]:
     pairs = np.array(list(order))
     rng = np.random.default_rng(seed)
     shuffled = [
-        mutual_information(np.column_stack([rng.permutation(pairs[:, 0]), pairs[:, 1]]))
+        pair_nmi(np.column_stack([rng.permutation(pairs[:, 0]), pairs[:, 1]]))
         for _ in range(SHUFFLES)
     ]
-    return mutual_information(pairs), float(np.mean(shuffled))
+    return pair_nmi(pairs), float(np.mean(shuffled))
 
 
 def ood_factors() -> np.ndarray:
@@ -68,23 +64,23 @@ def ood_factors() -> np.ndarray:
     return np.repeat(np.array(novel_pairs()), OOD_IMAGES, axis=0)
 
 
-def disentangled(arrays: dict[str, np.ndarray]) -> dict[str, float]:
+def trunk_measures(arrays: dict[str, np.ndarray]) -> dict[str, float]:
     """The measures of a run's trunk features on the OoD pictures; of a contrastive run also
     retrieval by its texts.
     """
     factors = ood_factors()
-    found = measures(arrays["ood_features"].astype(float), factors)
+    found = all_measures(arrays["ood_features"].astype(float), factors)
     if "captions" in arrays:
         texts = arrays["captions"].astype(float).mean(1)
         z = arrays["ood_embeddings"].astype(float)
         found["retrieval_by_text"] = retrieval(
-            z, factors, split(factors), texts - texts.mean(0)
+            z, factors, hold_out(factors), texts - texts.mean(0)
         )[0]
     return {key: round(value, 5) for key, value in found.items()}
 
 
 def _measured(run: Run, folder: Path) -> dict[str, float]:
-    """:func:`disentangled`, kept beside the run: measuring resumes as training does."""
+    """:func:`trunk_measures`, kept beside the run: measuring resumes as training does."""
     path = folder / f"{run.name}.measures.json"
     if path.exists():
         try:
@@ -92,22 +88,22 @@ def _measured(run: Run, folder: Path) -> dict[str, float]:
         except DamagedError as error:
             say_again(path, error)
     stored = folder / f"{run.name}.npz"
-    found = disentangled(read_sealed_npz(stored, stored.name))
+    found = trunk_measures(read_sealed_npz(stored, stored.name))
     write_sealed_json(path, path.name, found)
     return found
 
 
-def packed(counts: list[int]) -> str:
+def pack_counts(counts: list[int]) -> str:
     """Counts 0..35 as one digit each in base 36."""
     return "".join(DIGITS[c] for c in counts)
 
 
-def unpacked(text: str) -> np.ndarray:
-    """The counts of :func:`packed`, int."""
+def unpack_counts(text: str) -> np.ndarray:
+    """The counts of :func:`pack_counts`, int."""
     return np.array([int(c, 36) for c in text])
 
 
-def collect(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
+def collect_runs(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
     """The table of all runs in ``folder``. Raises UserError where runs are missing."""
     from tqdm.auto import tqdm
 
@@ -124,7 +120,7 @@ def collect(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
         nmi, shuffled = caption_nmi(training_order(run.scale, run.diversity, run.seed))
         right = {
             name: {
-                kind: packed(counts)
+                kind: pack_counts(counts)
                 for kind, counts in raw["splits"][name].items()
                 if kind != "n"
             }
@@ -149,8 +145,8 @@ def collect(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
     }
 
 
-def read(path: Path = BUNDLED) -> dict[str, Any]:
-    """A table that :func:`collect` made. Raises UserError for another file."""
+def read_table(path: Path = BUNDLED) -> dict[str, Any]:
+    """A table that :func:`collect_runs` made. Raises UserError for another file."""
     content: dict[str, Any] = read_json(path, "the table")
     if content.get("format") != FORMAT:
         raise UserError(f"{path} is no table of the study in format {FORMAT}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aobench.columns import columns
 from aobench.errors import UserError
+from aobench.files import absolute_path
 
 if TYPE_CHECKING:
     from aobench.study.summary import Study
@@ -50,18 +51,19 @@ def add_parser(verbs: Any) -> None:
         action="store_true",
         help="say what is left to do and how long it takes, and stop",
     )
+    s.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
     """Carry out the verb. Raises UserError for bad input."""
-    from aobench.study.collecting import BUNDLED, read
+    from aobench.study.collecting import BUNDLED, read_table
 
     if args.workers is not None and not 1 <= args.workers <= 1024:
         raise UserError("--workers takes a whole number of at least 1, up to 1,024")
     _refuse_contradictions(args)
     path = BUNDLED if args.from_bundled else _carried_out(args)
     if path is not None:
-        report(read(path), args.out)
+        write_report(read_table(path), args.out)
 
 
 def _refuse_contradictions(args: argparse.Namespace) -> None:
@@ -80,7 +82,7 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
                 f"--from-bundled trains nothing, and {named[0]} is of the training: leave one of "
                 "them out"
             )
-    elif args.runs is not None and args.runs.resolve() == args.out.resolve():
+    elif args.runs is not None and absolute_path(args.runs) == absolute_path(args.out):
         raise UserError("--runs and --out name one folder; give each its own")
 
 
@@ -89,43 +91,43 @@ def _carried_out(args: argparse.Namespace) -> Path | None:
     import json
     import sys
 
-    from aobench.study.collecting import collect
-    from aobench.study.running import devices, estimate, run_all
+    from aobench.study.collecting import collect_runs
+    from aobench.study.running import device_names, run_all, time_estimate
 
     runs = args.runs or Path("study/runs")
-    names = devices()
+    names = device_names()
     workers = args.workers or (len(names) if names[0] != "cpu" else os.cpu_count() or 1)
-    print(estimate(runs, workers), flush=True)
+    print(time_estimate(runs, workers), flush=True)
     if args.dry_run:
         return None
     run_all(runs, workers)
-    content = collect(runs, quiet=not sys.stderr.isatty())
+    content = collect_runs(runs, quiet=not sys.stderr.isatty())
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "results.json"
     path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
     return path
 
 
-def report(content: dict[str, Any], out: Path) -> None:
+def write_report(content: dict[str, Any], out: Path) -> None:
     """Print the tables and what they say of each statement; write tables and figures to ``out``."""
-    from aobench.analysis.commands import write_rows
+    from aobench.csv_tables import write_csv_rows
     from aobench.study.plots import draw_all
-    from aobench.study.statements import statements
+    from aobench.study.statements import all_statements
     from aobench.study.summary import Study
 
     study = Study(content)
     rows = study.table()
     _print_table(rows)
     _print_controls(study)
-    found = statements(study)
+    found = all_statements(study)
     print(
         "\nStatements fixed before the runs (docs/study_design.md), with 95 % intervals:"
     )
     for statement in found:
         print(f"  {statement.line}")
     _print_measures(study)
-    written = [write_rows(out / "conditions.csv", rows)]
-    written.append(write_rows(out / "runs.csv", run_rows(study)))
+    written = [write_csv_rows(out / "conditions.csv", rows)]
+    written.append(write_csv_rows(out / "runs.csv", run_rows(study)))
     for path in [*written, *draw_all(study, out)]:
         print(f"Written: {path}")
 
@@ -187,7 +189,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 def _print_controls(study: Study) -> None:
     """The controls at the centre, if the table has them."""
     from aobench.study.design import CENTRE, CONTROLS
-    from aobench.study.plots import shown
+    from aobench.study.plots import percent_text
     from aobench.study.summary import over_seeds
 
     known = [c for c in CONTROLS if study.condition(*CENTRE, c)[0] in study.rows]
@@ -206,7 +208,9 @@ def _print_controls(study: Study) -> None:
             study.mean_rho(runs),
             study.mean_accuracy(runs, "ood", "composition"),
         )
-        print(f"  {control:20s} " + "   ".join(shown(e) for e in (*figures, less)))
+        print(
+            f"  {control:20s} " + "   ".join(percent_text(e) for e in (*figures, less))
+        )
 
 
 def _print_measures(study: Study) -> None:

@@ -37,7 +37,7 @@ class Run:
         return f"{self.supervision}-n{self.scale}-d{self.diversity}-s{self.seed}"
 
 
-def points() -> tuple[tuple[int, int], ...]:
+def design_points() -> tuple[tuple[int, int], ...]:
     """(scale, diversity): one factor varied at a time around the centre; 8 points."""
     along_scale = [(n, CENTRE[1]) for n in SCALES]
     return tuple(dict.fromkeys([*along_scale, *((CENTRE[0], d) for d in DIVERSITIES)]))
@@ -46,7 +46,10 @@ def points() -> tuple[tuple[int, int], ...]:
 def all_runs() -> tuple[Run, ...]:
     """The 72 runs, seed by seed, so that an unfinished study is a whole one of fewer seeds."""
     return tuple(
-        Run(seed, n, d, s) for seed in SEEDS for n, d in points() for s in SUPERVISIONS
+        Run(seed, n, d, s)
+        for seed in SEEDS
+        for n, d in design_points()
+        for s in SUPERVISIONS
     )
 
 

@@ -31,7 +31,7 @@ VOCABULARY = 1 + len(_WORDS) + len(ATTRIBUTES) + N_OBJECTS
 LONGEST = max(len(t.split()) for t in TEMPLATES) + 1
 
 
-def tokens(template: str) -> list[int]:
+def template_words(template: str) -> list[int]:
     """Words of a template; -1 and -2 stand where the attribute and the object go. A name is one
     word.
     """
@@ -41,11 +41,11 @@ def tokens(template: str) -> list[int]:
     return out + [PAD] * (LONGEST - len(out))
 
 
-def captions(templates: Tensor, attributes: Tensor, objects: Tensor) -> Tensor:
+def caption_words(templates: Tensor, attributes: Tensor, objects: Tensor) -> Tensor:
     """Token numbers N x LONGEST of template number, attribute and object (each int64 N)."""
-    table = torch.tensor([tokens(t) for t in TEMPLATES], device=templates.device)[
-        templates
-    ]
+    table = torch.tensor(
+        [template_words(t) for t in TEMPLATES], device=templates.device
+    )[templates]
     first = 1 + len(_WORDS)
     table = torch.where(table == -1, first + attributes[:, None], table)
     return torch.where(table == -2, first + len(ATTRIBUTES) + objects[:, None], table)
@@ -59,7 +59,7 @@ def _block(inputs: int, outputs: int) -> list[nn.Module]:
     ]
 
 
-def trunk() -> nn.Sequential:
+def image_trunk() -> nn.Sequential:
     """float N x 3 x 32 x 32 to N x FEATURES."""
     return nn.Sequential(
         *_block(3, 32),
@@ -113,7 +113,7 @@ class LabelTower(nn.Module):
         return (self.words(words) * named).sum(1)
 
 
-class Cosine(nn.Module):
+class CosineHead(nn.Module):
     """Scores by cosine with a vector a class, times a learned factor that starts as CLIP's here
     does.
     """
@@ -129,7 +129,7 @@ class Cosine(nn.Module):
         return self.scale.clamp(0, 4.6).exp() * unit(x) @ unit(self.weight).T
 
 
-class Network(nn.Module):
+class StudyNetwork(nn.Module):
     """A trunk with the heads of one supervision of `aobench.study.design`.
 
     The design's: ``object``, ``two_head``, ``contrastive``. Controls: ``two_head_cosine``,
@@ -142,7 +142,7 @@ class Network(nn.Module):
         self.supervision = supervision
         self.contrasts = supervision.startswith("contrastive")
         self.names_attributes = supervision != "object"
-        self.trunk = trunk()
+        self.trunk = image_trunk()
         if self.contrasts:
             self.project = nn.Linear(FEATURES, EMBEDDING)
             self.text = TextTower() if supervision == "contrastive" else LabelTower()
@@ -150,9 +150,9 @@ class Network(nn.Module):
             return
         if supervision == "two_head_cosine":
             project = nn.Linear(FEATURES, EMBEDDING)
-            self.object_head: nn.Module = nn.Sequential(project, Cosine(N_OBJECTS))
+            self.object_head: nn.Module = nn.Sequential(project, CosineHead(N_OBJECTS))
             self.attribute_head: nn.Module = nn.Sequential(
-                project, Cosine(len(ATTRIBUTES))
+                project, CosineHead(len(ATTRIBUTES))
             )
             return
         self.object_head = nn.Linear(FEATURES, N_OBJECTS)

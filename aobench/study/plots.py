@@ -1,28 +1,47 @@
-"""The study's figures, from its table of runs; each is written as SVG and PNG, the scatter as
+"""The study's plots, from its table of runs; each is written as SVG and PNG, the scatter as
 HTML too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aobench.analysis.breakdown import Cells, heat_map
+from aobench.analysis.breakdown import CellCounts, heat_map
 from aobench.analysis.disentanglement import EXPLAINED
-from aobench.analysis.effective import effective
-from aobench.analysis.interactive import page, write_page
-from aobench.analysis.plots import COLOURS, MARKERS, look, new, save, scatter
+from aobench.analysis.effective import effective_generalization
+from aobench.analysis.interactive import scatter_page, write_page
+from aobench.analysis.plots import scatter_plot
+from aobench.drawing import (
+    COLOURS,
+    MARKERS,
+    group_style,
+    new_plot,
+    put_legend,
+    put_title,
+    save_plot,
+)
 from aobench.mini.render import ATTRIBUTES
-from aobench.study.design import CENTRE, DIVERSITIES, SCALES, SUPERVISIONS, Run, points
+from aobench.study.design import (
+    CENTRE,
+    DIVERSITIES,
+    SCALES,
+    SUPERVISIONS,
+    Run,
+    design_points,
+)
 from aobench.study.statements import measure_correlation, nmi_correlation
 from aobench.study.summary import Estimate, Study
-from aobench.study.world import N_OBJECTS, novel_pairs, objects
+from aobench.study.world import N_OBJECTS, novel_pairs, object_names
 
 LOOKS = {
-    name: look(number) for number, name in enumerate(sorted(SUPERVISIONS))
+    name: group_style(number) for number, name in enumerate(sorted(SUPERVISIONS))
 }  #: as the scatter has them
 NAMES = {
     "object": "object classifier",
@@ -40,50 +59,55 @@ PANELS = (
 )
 
 
-def factors(study: Study) -> Figure:
+def _draw_levels(
+    panel: Axes, rows: list[dict[str, Any]], axis: str, key: str, chance: float
+) -> None:
+    """The figure ``key`` of the ``rows`` of a table along ``axis``, by supervision."""
+    panel.axhline(chance, color="#777777", linewidth=0.8, linestyle="--")
+    for number, supervision in enumerate(SUPERVISIONS):
+        mine = [r for r in rows if r["supervision"] == supervision]
+        if mine[0][key] is None:
+            continue
+        middle, low, high = (
+            100 * np.array([r[key + end] for r in mine])
+            for end in ("", "_low", "_high")
+        )
+        # side by side, so that intervals do not hide each other
+        x = np.array([r[axis] for r in mine]) * 1.03 ** (number - 1)
+        panel.errorbar(
+            x,
+            middle,
+            yerr=[middle - low, high - middle],
+            **LOOKS[supervision],
+            markersize=5,
+            linewidth=1.2,
+            elinewidth=1,
+            capsize=2,
+            label=NAMES[supervision],
+        )
+
+
+def factors_plot(study: Study) -> Figure:
     """Accuracies and effective generalization along scale and along diversity, by supervision,
     means over seeds.
     """
-    rows = study.table()
-    figure, axes = new(8.4, 8.6, len(PANELS), 2, sharey="row")
-    for column, (levels, label) in enumerate(
-        ((SCALES, "training images"), (DIVERSITIES, "attributes an object in training"))
-    ):
+    table = study.table()
+    figure, axes = new_plot(8.4, 8.6, len(PANELS), 2, sharey="row")
+    along = (
+        ("scale", SCALES, "diversity", CENTRE[1], "training images"),
+        (
+            "diversity",
+            DIVERSITIES,
+            "scale",
+            CENTRE[0],
+            "attributes an object in training",
+        ),
+    )
+    for column, (axis, levels, fixed, value, label) in enumerate(along):
+        rows = sorted((r for r in table if r[fixed] == value), key=itemgetter(axis))
         for place, (key, title, chance) in enumerate(PANELS):
             panel = axes[place, column]
-            panel.axhline(chance, color="#777777", linewidth=0.8, linestyle="--")
-            for number, supervision in enumerate(SUPERVISIONS):
-                at = [
-                    next(
-                        r
-                        for r in rows
-                        if (r["scale"], r["diversity"], r["supervision"])
-                        == (*condition, supervision)
-                    )
-                    for condition in (
-                        [(n, CENTRE[1]) for n in levels]
-                        if column == 0
-                        else [(CENTRE[0], d) for d in levels]
-                    )
-                ]
-                if at[0][key] is None:
-                    continue
-                middle, low, high = (
-                    100 * np.array([r[key + end] for r in at])
-                    for end in ("", "_low", "_high")
-                )
-                x = np.array(levels) * 1.03 ** (number - 1)
-                panel.errorbar(
-                    x,
-                    middle,
-                    yerr=[middle - low, high - middle],
-                    **LOOKS[supervision],
-                    markersize=5,
-                    linewidth=1.2,
-                    elinewidth=1,
-                    capsize=2,
-                    label=NAMES[supervision],
-                )
+            _draw_levels(panel, rows, axis, key, chance)
             panel.set_xscale("log")
             panel.set_xticks(levels, [f"{v:,}" for v in levels])
             panel.minorticks_off()
@@ -91,27 +115,21 @@ def factors(study: Study) -> Figure:
                 panel.set_ylabel(title, fontsize=8)
             if place == len(PANELS) - 1:
                 panel.set_xlabel(label, fontsize=8)
-    figure.legend(
-        *axes[0, 0].get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=3,
-        fontsize=8,
-        frameon=False,
-    )
-    title = (
+    put_legend(figure, axes[0, 0], ncols=3)
+    put_title(
+        figure,
         "Means of 3 seeds, 95 % intervals (rules: docs/study_design.md). Dashed: chance, or "
-        "the baseline's line"
+        "the baseline's line",
     )
-    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     return figure
 
 
-def correlations(study: Study) -> Figure:
+def correlations_plot(study: Study) -> Figure:
     """Rank correlation of each disentanglement measure with OoD object accuracy: all runs, and
     by supervision.
     """
     names, absent = list(EXPLAINED), []
-    figure, axes = new(7.2, 5.8)
+    figure, axes = new_plot(7.2, 5.8)
     sets: list[tuple[str, tuple[str, ...]]] = [
         ("all 72 runs", SUPERVISIONS),
         *((NAMES[s], (s,)) for s in SUPERVISIONS),
@@ -149,25 +167,14 @@ def correlations(study: Study) -> Figure:
         f"conditions{why}",
         fontsize=8,
     )
-    figure.suptitle(
-        "Disentanglement of the image features and OoD accuracy",
-        x=0.01,
-        ha="left",
-        fontsize=9,
-    )
-    figure.legend(
-        *axes.get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=4,
-        fontsize=8,
-        frameon=False,
-    )
+    put_title(figure, "Disentanglement of the image features and OoD accuracy")
+    put_legend(figure, axes, ncols=4)
     return figure
 
 
-def nmi(study: Study) -> Figure:
+def nmi_plot(study: Study) -> Figure:
     """NMI of the training captions against OoD composition accuracy of the contrastive models."""
-    figure, axes = new(5.6, 4.2)
+    figure, axes = new_plot(5.6, 4.2)
     rows = [r for r in study.table() if r["supervision"] == "contrastive"]
     for r in rows:
         number = 0 if r["diversity"] == CENTRE[1] else 1
@@ -193,11 +200,11 @@ def nmi(study: Study) -> Figure:
         f"Spearman {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}] over {len(rows)} points"
     )
     title = f"Contrastive models; by a point: images, attributes an object\n{found}"
-    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
+    put_title(figure, title)
     return figure
 
 
-def cells(study: Study, supervision: str, kind: str) -> Cells:
+def object_cells(study: Study, supervision: str, kind: str) -> CellCounts:
     """OoD answers at the centre by attribute and object, all seeds together."""
     shape = (len(ATTRIBUTES), N_OBJECTS)
     right, n = np.zeros(shape, int), np.zeros(shape, int)
@@ -208,7 +215,7 @@ def cells(study: Study, supervision: str, kind: str) -> Cells:
         for (a, o), c in zip(novel_pairs(), counts, strict=True):
             right[a, o] += c
             n[a, o] += study.images["ood"]
-    return Cells(right, n, ATTRIBUTES, objects())
+    return CellCounts(right, n, ATTRIBUTES, object_names())
 
 
 def draw_all(study: Study, out: Path) -> list[Path]:
@@ -216,7 +223,7 @@ def draw_all(study: Study, out: Path) -> list[Path]:
     runs = [
         Run(s, n, d, v)
         for v in SUPERVISIONS
-        for n, d in points()
+        for n, d in design_points()
         for s in sorted({r.seed for r in study.rows})
     ]
     records = [study.record(r, "object") for r in runs]
@@ -227,30 +234,40 @@ def draw_all(study: Study, out: Path) -> list[Path]:
     )
     title += "baseline: object classifiers along scale"
     pictures: dict[str, Callable[[], Figure]] = {
-        "scatter": lambda: scatter(line, records, title, "family", what),
-        "factors": lambda: factors(study),
-        "disentanglement": lambda: correlations(study),
-        "nmi": lambda: nmi(study),
+        "scatter": lambda: scatter_plot(line, records, title, "family", what),
+        "factors": lambda: factors_plot(study),
+        "disentanglement": lambda: correlations_plot(study),
+        "nmi": lambda: nmi_plot(study),
         **{
             f"heat_map_{s}": lambda s=s: heat_map(  # type: ignore[misc]
-                cells(study, s, "object"),
+                object_cells(study, s, "object"),
                 f"{NAMES[s]}, centre, OoD object accuracy, n = 5,760 answers of 3 seeds",
             )
             for s in SUPERVISIONS
         },
     }
     written = [
-        path for name, draw in pictures.items() for path in save(draw(), out / name)
+        path
+        for name, draw in pictures.items()
+        for path in save_plot(draw(), out / name)
     ]
     note = (
         "Baseline: 15 object classifiers along the scale axis. Hover or tab for figures; "
         "click a supervision to hide it."
     )
     head = f"The miniature: ID and OoD {what}"
-    html = page(line, records, effective(line, records), head, note, "family", what)
+    html = scatter_page(
+        line,
+        records,
+        effective_generalization(line, records),
+        head,
+        note,
+        "family",
+        what,
+    )
     return [*written, write_page(html, out / "scatter.html")]
 
 
-def shown(e: Estimate) -> str:
+def percent_text(e: Estimate) -> str:
     """Percent with the interval."""
     return f"{100 * e.value:.1f} [{100 * e.low:.1f}, {100 * e.high:.1f}]"

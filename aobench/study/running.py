@@ -32,19 +32,19 @@ from aobench.study.design import (
     Run,
     every_run,
 )
-from aobench.study.world import Images, test_images, training_images
+from aobench.study.world import ImageSet, test_images, training_images
 
 Say = Callable[[str], None]
 STALE_SECONDS = 3600  #: a claim older than this was left by a process that was stopped
 
 
-def _cached(path: Path, make: Callable[[], Images]) -> Images:
+def _cached(path: Path, make: Callable[[], ImageSet]) -> ImageSet:
     """Images kept at ``path``; made and written where they are not there, or not what was
     written.
     """
     if path.exists():
         try:
-            return Images(**read_sealed_npz(path, path.name))
+            return ImageSet(**read_sealed_npz(path, path.name))
         except DamagedError as error:
             say_again(path, error)
     images = make()
@@ -55,7 +55,7 @@ def _cached(path: Path, make: Callable[[], Images]) -> Images:
     return images
 
 
-def images_of(run: Run, folder: Path) -> Images:
+def images_of(run: Run, folder: Path) -> ImageSet:
     """The training pictures of ``run``, kept in ``folder``; a smaller set is the beginning of a
     larger one.
     """
@@ -111,7 +111,7 @@ def done_runs(folder: Path) -> set[Run]:
     return {run for run in every_run() if is_done(folder, run)}
 
 
-def work(
+def do_runs(
     folder: Path,
     device_name: str,
     threads: int,
@@ -162,21 +162,21 @@ def _work(folder: Path, device_name: str, say: Say, parent: int | None) -> None:
         say(f"{run.name}: {result['seconds']:.0f} s on {device_name}; {left} runs left")
 
 
-def devices() -> list[str]:
+def device_names() -> list[str]:
     """Every CUDA device, or the CPU."""
     import torch
 
     return [f"cuda:{i}" for i in range(torch.cuda.device_count())] or ["cpu"]
 
 
-def estimate(folder: Path, workers: int) -> str:
+def time_estimate(folder: Path, workers: int) -> str:
     """One line: how much is left and how long it takes."""
     left = len(every_run()) - len(done_runs(folder))
     minutes = SECONDS_ONE_CORE / 60 * left / len(every_run()) / workers
     unmeasured = sum(
         not (folder / f"{run.name}.measures.json").exists() for run in every_run()
     )
-    where = ", ".join(devices())
+    where = ", ".join(device_names())
     total = (
         f"{left} of {len(every_run())} runs left ({STEPS} steps of {BATCH} images each) on "
         f"{where}, {workers} at once"
@@ -193,10 +193,10 @@ def run_all(folder: Path, workers: int, say: Say = print) -> None:
     for claim in folder.glob("*.claim"):
         if not _alive(claim):
             claim.unlink(missing_ok=True)
-    names = devices()
+    names = device_names()
     threads = max(1, (os.cpu_count() or 1) // workers)
     if workers == 1:
-        work(folder, names[0], threads, say)
+        do_runs(folder, names[0], threads, say)
         _wait_for_others(folder, say)
         return
     context = get_context("spawn")
@@ -205,7 +205,7 @@ def run_all(folder: Path, workers: int, say: Say = print) -> None:
         (folder, names[i % len(names)], threads, print, me) for i in range(workers)
     ]
     processes = [
-        context.Process(target=work, args=share, daemon=True) for share in shares
+        context.Process(target=do_runs, args=share, daemon=True) for share in shares
     ]
     for process in processes:
         process.start()

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aobench.analysis.rank_correlation import interval, rows_of_groups, spearman
+from aobench.analysis.rank_correlation import (
+    percentile_interval,
+    rows_of_groups,
+    spearman_correlation,
+)
 from aobench.study.design import (
     CENTRE,
     DIVERSITIES,
@@ -15,7 +19,7 @@ from aobench.study.design import (
     SEEDS,
     SUPERVISIONS,
     Run,
-    points,
+    design_points,
 )
 from aobench.study.summary import Estimate, Study, over_seeds
 
@@ -53,7 +57,10 @@ def rank_correlation(
     is constant.
     """
     rows = rows_of_groups(group, draws, np.random.default_rng(seed))
-    return Estimate(float(spearman(x, y)[0]), *interval(spearman(x[rows], y[rows])))
+    return Estimate(
+        float(spearman_correlation(x, y)[0]),
+        *percentile_interval(spearman_correlation(x[rows], y[rows])),
+    )
 
 
 def nmi_correlation(study: Study, draws: int = DRAWS, seed: int = 0) -> Estimate:
@@ -61,7 +68,7 @@ def nmi_correlation(study: Study, draws: int = DRAWS, seed: int = 0) -> Estimate
 
     Bootstrap of points and, within a point, of seeds.
     """
-    runs = [[Run(s, n, d, "contrastive") for s in SEEDS] for n, d in points()]
+    runs = [[Run(s, n, d, "contrastive") for s in SEEDS] for n, d in design_points()]
     x = np.array([[study.rows[r]["nmi"] for r in row] for row in runs])
     y = np.array(
         [[study.accuracy(r, "ood", "composition") for r in row] for row in runs]
@@ -69,8 +76,11 @@ def nmi_correlation(study: Study, draws: int = DRAWS, seed: int = 0) -> Estimate
     rng = np.random.default_rng(seed)
     rows = rng.integers(len(x), size=(draws, len(x), 1))
     seeds = rng.integers(x.shape[1], size=(draws, *x.shape))
-    drawn = spearman(x[rows, seeds].mean(2), y[rows, seeds].mean(2))
-    return Estimate(float(spearman(x.mean(1), y.mean(1))[0]), *interval(drawn))
+    drawn = spearman_correlation(x[rows, seeds].mean(2), y[rows, seeds].mean(2))
+    return Estimate(
+        float(spearman_correlation(x.mean(1), y.mean(1))[0]),
+        *percentile_interval(drawn),
+    )
 
 
 def measure_correlation(
@@ -86,7 +96,7 @@ def measure_correlation(
     return rank_correlation(x, y, names)
 
 
-def statements(study: Study) -> list[Statement]:
+def all_statements(study: Study) -> list[Statement]:
     """All statements of docs/study_design.md, each part on its own."""
     centre = {s: study.condition(*CENTRE, s) for s in SUPERVISIONS}
     more = over_seeds(

@@ -13,10 +13,15 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from aobench.analysis.effective import Line, effective, expected_draws, fit
-from aobench.analysis.model_accuracies import Record
-from aobench.study.collecting import unpacked
-from aobench.study.design import CENTRE, SEEDS, SUPERVISIONS, Run, points
+from aobench.analysis.effective import (
+    FittedLine,
+    accuracies_of,
+    effective_generalization,
+    fit_baseline,
+)
+from aobench.analysis.model_accuracies import ModelAccuracies
+from aobench.study.collecting import unpack_counts
+from aobench.study.design import CENTRE, SEEDS, SUPERVISIONS, Run, design_points
 
 BASELINES = {
     "object": "object",
@@ -65,7 +70,7 @@ def over_seeds(values: Iterable[float], fit_error: float = 0.0) -> Estimate:
 
 
 class Study:
-    """The runs of a table that :func:`aobench.study.collecting.collect` made."""
+    """The runs of a table that :func:`aobench.study.collecting.collect_runs` made."""
 
     def __init__(self, content: dict[str, Any]) -> None:
         self.rows = {
@@ -77,7 +82,7 @@ class Study:
     def right(self, run: Run, split: str, kind: str) -> np.ndarray | None:
         """Right answers by composition, or None where the run cannot give them."""
         text = self.rows[run]["right"][split].get(kind)
-        return None if text is None else unpacked(text)
+        return None if text is None else unpack_counts(text)
 
     def accuracy(self, run: Run, split: str, kind: str = "object") -> float:
         """Fraction right; raises KeyError for a kind that the run's supervision cannot answer."""
@@ -99,7 +104,7 @@ class Study:
         )
         return Estimate(self.accuracy(run, split, kind), float(low), float(high))
 
-    def record(self, run: Run, kind: str) -> Record:
+    def record(self, run: Run, kind: str) -> ModelAccuracies:
         """The run as a record of effective generalization."""
         sizes = [
             len(self.right(run, s, "object")) * self.images[s]  # type: ignore[arg-type]
@@ -107,7 +112,7 @@ class Study:
         ]
         rates = [self.accuracy(run, s, kind) for s in ("id", "ood")]
         what = f"n = {run.scale}, d = {run.diversity}"
-        return Record(
+        return ModelAccuracies(
             run.name,
             run.supervision,
             what,
@@ -119,7 +124,7 @@ class Study:
         )
 
     @cached_property
-    def lines(self) -> dict[str, Line]:
+    def lines(self) -> dict[str, FittedLine]:
         """The baselines of the design: by kind the 15 runs of one supervision along the scale
         axis.
         """
@@ -127,23 +132,24 @@ class Study:
         for kind, supervision in BASELINES.items():
             runs = [
                 Run(s, n, d, supervision)
-                for n, d in points()
+                for n, d in design_points()
                 if d == CENTRE[1]
                 for s in SEEDS
             ]
-            out[kind] = fit([self.record(r, kind) for r in runs])
+            out[kind] = fit_baseline([self.record(r, kind) for r in runs])
         return out
 
     def rho(self, run: Run, kind: str = "object") -> float:
         """Effective generalization of one run."""
-        return effective(self.lines[kind], [self.record(run, kind)])[0].rho
+        return effective_generalization(self.lines[kind], [self.record(run, kind)])[
+            0
+        ].rho
 
     def expected(self, runs: list[Run], kind: str) -> np.ndarray:
         """draws x runs: bootstrap of the OoD accuracies that the baseline expects."""
-        rng = np.random.default_rng(3)
-        return expected_draws(
-            self.lines[kind], [self.record(r, kind) for r in runs], rng, 0.95
-        )
+        line = self.lines[kind]
+        models = accuracies_of([self.record(r, kind) for r in runs], line.id_sets)
+        return line.expected_draws(models, np.random.default_rng(3), 0.95)
 
     def condition(self, scale: int, diversity: int, supervision: str) -> list[Run]:
         """The runs of a condition, one a seed."""
@@ -189,7 +195,7 @@ class Study:
         """One row a condition, with intervals; accuracies, rho and NMI as fractions."""
         return [
             self._row(scale, diversity, s)
-            for scale, diversity in points()
+            for scale, diversity in design_points()
             for s in SUPERVISIONS
         ]
 
@@ -226,7 +232,9 @@ class Study:
             }
         for name in ("nmi", "nmi_shuffled"):
             row[name] = float(np.mean([self.rows[r][name] for r in runs]))
-        far = effective(self.lines["object"], [self.record(r, "object") for r in runs])
+        far = effective_generalization(
+            self.lines["object"], [self.record(r, "object") for r in runs]
+        )
         row["extrapolated_runs"] = sum(e.extrapolated for e in far)
         for name in ("dci_disentanglement", "factor_r2", "retrieval"):
             row[name] = float(

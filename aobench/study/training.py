@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from aobench.mini.render import ATTRIBUTES
 from aobench.study.design import BATCH, PEAK, STEPS, Run
-from aobench.study.networks import TEMPLATES, TEST_TEMPLATE, Network, captions
-from aobench.study.world import N_OBJECTS, SIDE, Images
+from aobench.study.networks import TEMPLATES, TEST_TEMPLATE, StudyNetwork, caption_words
+from aobench.study.world import N_OBJECTS, SIDE, ImageSet
 
 N_ATTRIBUTES = len(ATTRIBUTES)
 LARGEST_SHIFT = 3  #: pixels
@@ -51,7 +51,9 @@ def loss_of(
             )
         return loss
     images = functional.normalize(network.project(features))
-    texts = functional.normalize(network.text(captions(templates, attributes, objects)))
+    texts = functional.normalize(
+        network.text(caption_words(templates, attributes, objects))
+    )
     logits = network.scale.exp() * images @ texts.T
     pair = attributes * N_OBJECTS + objects
     target = (pair[:, None] == pair[None, :]).float()
@@ -62,14 +64,14 @@ def loss_of(
     ) / 2
 
 
-def train(
-    run: Run, images: Images, device: torch.device, steps: int = STEPS
-) -> Network:
+def train_network(
+    run: Run, images: ImageSet, device: torch.device, steps: int = STEPS
+) -> StudyNetwork:
     """The trained network, in eval mode. The batches depend on the seed alone, not on the
     supervision.
     """
     torch.manual_seed(1000 + run.seed)
-    network = Network(run.supervision).to(device)
+    network = StudyNetwork(run.supervision).to(device)
     optimizer = torch.optim.AdamW(
         network.parameters(), PEAK, weight_decay=0.05, betas=(0.9, 0.98)
     )
@@ -102,7 +104,7 @@ def train(
 
 
 @torch.no_grad()
-def features_of(network: Any, images: Images, device: torch.device) -> Tensor:
+def features_of(network: Any, images: ImageSet, device: torch.device) -> Tensor:
     """Trunk features, float32 N x FEATURES."""
     pixels = to_floats(images.pixels, device)
     return torch.cat([network.trunk(part) for part in pixels.split(512)])
@@ -116,12 +118,12 @@ def caption_embeddings(network: Any, device: torch.device) -> Tensor:
     a = torch.arange(N_ATTRIBUTES, device=device).repeat_interleave(N_OBJECTS)
     o = torch.arange(N_OBJECTS, device=device).repeat(N_ATTRIBUTES)
     t = torch.full_like(a, TEMPLATES.index(TEST_TEMPLATE))
-    texts = functional.normalize(network.text(captions(t, a, o)))
+    texts = functional.normalize(network.text(caption_words(t, a, o)))
     return texts.reshape(N_ATTRIBUTES, N_OBJECTS, -1)
 
 
 @torch.no_grad()
-def answers(network: Any, features: Tensor) -> dict[str, np.ndarray]:
+def network_answers(network: Any, features: Tensor) -> dict[str, np.ndarray]:
     """Answers, int64 N: ``object``; ``attribute`` where it can be named; ``object_prompt``
     (contrastive only).
     """
@@ -143,7 +145,7 @@ def answers(network: Any, features: Tensor) -> dict[str, np.ndarray]:
 
 
 def counts_by_pair(
-    images: Images, given: dict[str, np.ndarray]
+    images: ImageSet, given: dict[str, np.ndarray]
 ) -> dict[str, list[int]]:
     """Right answers for each composition of a test, in the test's order of compositions.
 
@@ -167,19 +169,19 @@ def counts_by_pair(
 
 
 def do_run(
-    run: Run, images: Images, tests: dict[str, Images], device: torch.device
+    run: Run, images: ImageSet, tests: dict[str, ImageSet], device: torch.device
 ) -> tuple[dict, dict]:
     """Train and score. Returns what goes to the run's JSON, and the arrays kept for
     disentanglement.
     """
     began = time.monotonic()
-    network = train(run, images, device)
+    network = train_network(run, images, device)
     spent = time.monotonic() - began
     arrays: dict[str, np.ndarray] = {}
     splits: dict[str, Any] = {}
     for name, test in tests.items():
         features = features_of(network, test, device)
-        splits[name] = counts_by_pair(test, answers(network, features))
+        splits[name] = counts_by_pair(test, network_answers(network, features))
         arrays[f"{name}_features"] = features.cpu().numpy().astype(np.float16)
         if network.contrasts:
             with torch.no_grad():

@@ -27,7 +27,7 @@ IdPair = tuple[int, int]  # (number of the attribute, number of the object)
 
 
 @cache
-def objects() -> tuple[str, ...]:
+def object_names() -> tuple[str, ...]:
     """The first 48 objects in the order in which mini dealt out its novel attributes.
 
     Mini dealt its 24 attributes in turn, five to an object, so among these 48 objects each
@@ -40,7 +40,7 @@ def objects() -> tuple[str, ...]:
 @cache
 def novel_pairs() -> tuple[IdPair, ...]:
     """The 240 novel pairs: mini's, of the study's objects."""
-    names = {name: number for number, name in enumerate(objects())}
+    names = {name: number for number, name in enumerate(object_names())}
     return tuple(
         (ATTRIBUTES.index(a), names[o]) for a, o in pairs(novel=True) if o in names
     )
@@ -86,7 +86,7 @@ def training_pairs(diversity: int, seed: int) -> tuple[IdPair, ...]:
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageSet:
     """``pixels`` uint8 N x 32 x 32 x 3; ``attributes`` and ``objects`` their numbers, int64 N."""
 
     pixels: np.ndarray
@@ -96,23 +96,23 @@ class Images:
     def __len__(self) -> int:
         return len(self.objects)
 
-    def take(self, count: int) -> Images:
+    def take(self, count: int) -> ImageSet:
         """The first ``count`` images."""
-        return Images(
+        return ImageSet(
             self.pixels[:count], self.attributes[:count], self.objects[:count]
         )
 
 
-def _render(list_of_pairs: list[IdPair], stream: tuple[int, ...]) -> Images:
+def _render(list_of_pairs: list[IdPair], stream: tuple[int, ...]) -> ImageSet:
     """One image of each pair in turn, seeded by ``stream`` and its place in the list."""
     pixels = np.empty((len(list_of_pairs), SIDE, SIDE, 3), np.uint8)
     for place, (a, o) in enumerate(list_of_pairs):
         rng = np.random.default_rng((SEED, STREAM, *stream, place))
         pixels[place] = resized_channels(
-            render(ATTRIBUTES[a], objects()[o], rng), SIDE, SIDE, "box"
+            render(ATTRIBUTES[a], object_names()[o], rng), SIDE, SIDE, "box"
         )
     numbers = np.array(list_of_pairs, np.int64)
-    return Images(pixels, numbers[:, 0], numbers[:, 1])
+    return ImageSet(pixels, numbers[:, 0], numbers[:, 1])
 
 
 def training_order(count: int, diversity: int, seed: int) -> list[IdPair]:
@@ -129,12 +129,12 @@ def training_order(count: int, diversity: int, seed: int) -> list[IdPair]:
     return order[:count]
 
 
-def training_images(count: int, diversity: int, seed: int) -> Images:
+def training_images(count: int, diversity: int, seed: int) -> ImageSet:
     """The ``count`` training images of :func:`training_order`. Fewer images are a part of more."""
     return _render(training_order(count, diversity, seed), (3, diversity, seed))
 
 
-def test_images(split: str) -> Images:
+def test_images(split: str) -> ImageSet:
     """The common tests: ``id`` (new renderings of the 96 core pairs) or ``ood`` (the 240 novel
     pairs).
     """

@@ -1,0 +1,1 @@
+"""Names: the published attributes and objects, their synonyms, and prompt templates."""

@@ -1,18 +1,26 @@
-"""The published lists as `imagenet_ao` defines them, without its import of ``datasets``, which
-takes half a second.
+"""The published lists of attributes and objects, and the objects' synonyms; data files beside this
+module hold them.
+
+`imagenet_ao` defines the lists and must stand alone; a test holds the files equal to it. They are
+read from files because importing it brings ``datasets`` along, which takes half a second.
 """
 
 from __future__ import annotations
 
-import ast
-import sys
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from aobench.csv_tables import read_csv_rows, whole_number
+from aobench.files import read_text
+
+HERE = Path(__file__).parent
+
+#: The project's own sets, by the names of their configs; any other set is somebody's own.
+OUR_SETS = ("v2", "mini")
 
 
-class Lists(NamedTuple):
+class PublishedLists(NamedTuple):
     """``attributes``, and ``objects``: name -> (wnid, ImageNet index), in the order of
     `imagenet_ao`.
     """
@@ -22,34 +30,30 @@ class Lists(NamedTuple):
 
 
 @cache
-def published_lists() -> Lists:
-    """The 129 attributes and 1,000 objects. Their assignments alone are run where the module is
-    not loaded yet.
+def published_lists() -> PublishedLists:
+    """The 129 attributes and 1,000 objects.
+
+    Example:
+        >>> published_lists().attributes[0], published_lists().objects["banana"]
+        ('cracked', ('n07753592', 954))
     """
-    found: dict[str, Any] = {}
-    if "imagenet_ao" in sys.modules:
-        found = vars(sys.modules["imagenet_ao"])
-    else:
-        spec = find_spec("imagenet_ao")
-        assert spec is not None
-        assert spec.origin is not None
-        tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-        tree.body = [
-            node
-            for node in tree.body
-            if _assigned(node) & {"_CLASSES", "ATTRIBUTES", "OBJECTS"}
-        ]
-        exec(compile(tree, spec.origin, "exec"), found)
-    return Lists(found["ATTRIBUTES"], found["OBJECTS"])
+    attributes = read_text(HERE / "attributes.txt", "the list of attributes")
+    objects = {}
+    columns = ("object", "wnid", "index")
+    for row in read_csv_rows(HERE / "objects.csv", columns, "the list of objects"):
+        index = whole_number(row["index"], f"the index of {row['object']}")
+        objects[row["object"]] = row["wnid"], index
+    return PublishedLists(tuple(attributes.splitlines()), objects)
 
 
-def _assigned(node: ast.stmt) -> set[str]:
-    """The names that a statement at a module's top assigns."""
-    targets = (
-        node.targets
-        if isinstance(node, ast.Assign)
-        else [node.target]
-        if isinstance(node, ast.AnnAssign)
-        else []
-    )
-    return {target.id for target in targets if isinstance(target, ast.Name)}
+@cache
+def wordnet_lemmas() -> dict[str, tuple[str, ...]]:
+    """WordNet 3.0 lemmas of the 1,000 ImageNet classes by wnid (Miller 1995; WordNet licence,
+    see NOTICE.md).
+
+    Example:
+        >>> wordnet_lemmas()["n01440764"]
+        ('tench', 'Tinca tinca')
+    """
+    rows = read_csv_rows(HERE / "lemmas.csv", ("wnid", "lemmas"), "the list of lemmas")
+    return {row["wnid"]: tuple(row["lemmas"].split("|")) for row in rows}

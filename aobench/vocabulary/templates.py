@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aobench.errors import UserError
-from aobench.files import read_text
+from aobench.files import read_lines
 
 SLOT = "{}"
 
@@ -107,14 +107,11 @@ def read_templates(path: str | Path) -> tuple[str, ...]:
     """Templates from a text file, one a line, each with one ``{}``; empty and ``#`` lines are
     skipped.
 
-    Raises UserError, naming the line, where one has no ``{}`` or several, and where there are none.
+    Raises UserError, naming the line, where one has no ``{}`` or several, where one holds a control
+    character, and where there are none.
     """
-    lines = read_text(path, "the templates file").splitlines()
     templates = []
-    for number, line in enumerate(lines, start=1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
+    for number, line in read_lines(path, "the templates file"):
         if line.count(SLOT) != 1:
             raise UserError(
                 f"{path}, line {number}: a template holds {SLOT} exactly once, where the name "

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    # The Space has the metric's file beside it, where this package's name is the file's.
+    from compositional_ood.compositional_ood import effective_images as effective_images
+    from compositional_ood.compositional_ood import score as score
+    from compositional_ood.compositional_ood import wilson as wilson
 
 
 def register() -> None:
@@ -17,7 +23,9 @@ def register() -> None:
         return
 
     def factory(path: str, *args: Any, **kwargs: Any) -> Any:
-        if path == "compositional_ood" and not Path(path).exists():
+        # a folder of that name without it, such as one of results, is not meant
+        here = Path(path, "compositional_ood.py").exists()
+        if path == "compositional_ood" and not here:
             path = str(Path(__file__).with_name("compositional_ood.py"))
         return original(path, *args, **kwargs)
 

@@ -85,16 +85,14 @@ def _lists(facts: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
 
 def _is_list(listed: Any) -> bool:
     """Whether it is a candidate list: as many ids of attributes as of objects, whole numbers."""
-    ids = (
-        [listed.get(part) for part in ("attributes", "objects")]
-        if isinstance(listed, dict)
-        else [None]
-    )
-    if not all(isinstance(some, list) and some for some in ids) or len(ids[0]) != len(
-        ids[1]
-    ):
+    if not isinstance(listed, dict):
         return False
-    return all(type(one) is int and one >= -1 for some in ids for one in some)
+    attributes, objects = listed.get("attributes"), listed.get("objects")
+    if not isinstance(attributes, list) or not isinstance(objects, list):
+        return False
+    if not attributes or len(attributes) != len(objects):
+        return False
+    return all(type(one) is int and one >= -1 for one in attributes + objects)
 
 
 def _split(

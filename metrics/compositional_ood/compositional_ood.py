@@ -5,7 +5,8 @@ intervals and chance.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
@@ -13,7 +14,7 @@ import datasets
 import evaluate
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import stdtrit
+from scipy.special import expit, logit, ndtr, ndtri, stdtrit
 
 NO_PREDICTION = -1
 
@@ -21,6 +22,10 @@ NO_PREDICTION = -1
 MOST_DRAWS = 1_000_000
 #: Compositions drawn at a time.
 BLOCK = 4_000_000
+#: Draws of effective generalization, and how often those that fix no line are drawn again.
+DRAWS, TRIES = 4000, 50
+#: What a baseline may hold: accuracies, and the independent images that they are of.
+BASELINE_KEYS = ({"id", "ood"}, {"id", "ood", "id_images", "ood_images"})
 
 _CITATION = """\
 @misc{abbasi2024language,
@@ -64,7 +69,7 @@ Args:
     seed: of the bootstrap.
     baseline: for effective generalization, the accuracies of baseline models on the same two sets,
         as fractions: {"id": [..], "ood": [..]} with at least 3 models, two of them with unlike ID
-        accuracy. Needs ID results.
+        accuracy; "id_images" and "ood_images" are needed where one is 0 or 1. Needs ID results.
     transform: "logit" (default), "probit" or "linear", with a baseline: the scale on which its line
         is fitted.
 Returns:
@@ -292,7 +297,7 @@ def _whole(value: Any, name: str, what: str) -> None:
 
 def _ids(values: Any, name: str, low: int, high: int | None) -> np.ndarray:
     """``values`` as int64, refusing what a silent cast would change; ``high`` is exclusive."""
-    if not hasattr(values, "__len__") or isinstance(values, str):
+    if not hasattr(values, "__len__") or isinstance(values, (str, bytes, dict, set)):
         raise ValueError(
             f"{name} must be a list with an entry an image or candidate; got {values!r}"
         )
@@ -550,7 +555,7 @@ def score(
     bootstrap: int = 0,
     seed: int = 0,
     ranks: Any = None,
-    baseline: dict[str, Sequence[float]] | None = None,
+    baseline: Mapping[str, Sequence[float]] | None = None,
     transform: str | None = None,
     groups: Any = None,
     choices: Any = None,
@@ -703,71 +708,307 @@ def _check_seen(
         )
 
 
-#: T and its inverse, by the name of the scale.
-TRANSFORMS: dict[
-    str, tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]
-] = {
-    "logit": (lambda p: np.log(p / (1 - p)), lambda z: 1 / (1 + np.exp(-z))),
-    "probit": (
-        np.vectorize(NormalDist().inv_cdf, otypes=[float]),
-        np.vectorize(NormalDist().cdf, otypes=[float]),
-    ),
-    "linear": (lambda p: p, lambda z: np.clip(z, 0, 1)),
+class BaselineError(ValueError):
+    """A baseline over which no effective generalization can be had; one line says why."""
+
+
+@dataclass(frozen=True)
+class Transform:
+    """T and its inverse, on accuracies 0..1; ``bounded`` where T sends 0 and 1 to infinity."""
+
+    forward: Callable[[np.ndarray], np.ndarray]
+    inverse: Callable[[np.ndarray], np.ndarray]
+    bounded: bool = True
+
+
+TRANSFORMS = {
+    "logit": Transform(logit, expit),
+    "probit": Transform(ndtri, ndtr),
+    "linear": Transform(lambda p: p, lambda z: np.clip(z, 0.0, 1.0), bounded=False),
 }
 
 
-def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    slope = float(((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum())
-    return slope, float(y.mean() - slope * x.mean())
-
-
-def _baseline(given: Any, transform: str) -> tuple[np.ndarray, np.ndarray]:
-    if transform not in TRANSFORMS:
-        raise ValueError(
-            f"unknown transform {transform!r}; choose one of {', '.join(TRANSFORMS)}"
+def transform_named(name: str) -> Transform:
+    """The transform called ``name``; raises BaselineError for another name."""
+    if not isinstance(name, str) or name not in TRANSFORMS:
+        raise BaselineError(
+            f"unknown transform {name!r}; choose one of {', '.join(TRANSFORMS)}"
         )
-    if not isinstance(given, dict) or set(given) != {"id", "ood"}:
-        raise ValueError(
+    return TRANSFORMS[name]
+
+
+def inside_bounds(rate: Any, n: Any) -> np.ndarray:
+    """Accuracies that every T can take: 0 and 1 become (n rate + 0.5) / (n + 1), others stay.
+
+    The half success is the mean of Jeffreys' prior; ``n`` is the number of images.
+    """
+    rate, n = np.asarray(rate, float), np.asarray(n, float)
+    return np.where((rate <= 0) | (rate >= 1), (rate * n + 0.5) / (n + 1), rate)
+
+
+def transformed(name: str, rate: Any, n: Any) -> np.ndarray:
+    """T(rate) on the scale ``name``, by :func:`inside_bounds` where T needs it."""
+    transform = transform_named(name)
+    within = inside_bounds(rate, n) if transform.bounded else np.asarray(rate, float)
+    return transform.forward(within)
+
+
+def jeffreys_draws(
+    rate: Any, n: Any, rng: np.random.Generator, draws: int
+) -> np.ndarray:
+    """``draws`` x models accuracies that the counts allow: Beta(s + 1/2, n - s + 1/2), s = n rate.
+
+    They have a width at 0 and at n successes too (Brown, Cai and DasGupta 2001, Statistical Science
+    16:101).
+    """
+    n = np.asarray(n, float)
+    successes = np.asarray(rate, float) * n
+    size = (draws, np.size(rate))
+    return rng.beta(successes + 0.5, n - successes + 0.5, size=size)
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """What M models reach on S ID sets and on the OoD set, and on how many independent images.
+
+    ``id``, ``n_id``: M x S; ``ood``, ``n_ood``: M. Accuracies are fractions.
+    """
+
+    id: np.ndarray
+    n_id: np.ndarray
+    ood: np.ndarray
+    n_ood: np.ndarray
+
+    def design(self, transform: str) -> np.ndarray:
+        """M x (1 + S): a column of ones, then T of each ID accuracy."""
+        ones = np.ones((len(self.id), 1))
+        return np.hstack([ones, transformed(transform, self.id, self.n_id)])
+
+
+@dataclass(frozen=True)
+class BaselineLine:
+    """A baseline's line. ``coefficients``: intercept, then one slope an ID set, on the scale
+    ``transform``.
+
+    ``runs``: independent baseline models. ``drawn``: bootstrap coefficients, draws x (1 + S).
+    ``sd``: residual standard deviation on the scale. ``low``, ``high``: range of the baseline's
+    accuracies on each ID set. ``gram``: inverse of X'X; ``leverage``: the largest x' gram x of the
+    baseline.
+    """
+
+    transform: str
+    runs: int
+    coefficients: np.ndarray
+    drawn: np.ndarray
+    r2: float
+    sd: float
+    low: np.ndarray
+    high: np.ndarray
+    gram: np.ndarray
+    leverage: float
+
+    @property
+    def free(self) -> int:
+        """Degrees of freedom: independent models less coefficients."""
+        return self.runs - len(self.coefficients)
+
+    def widened(
+        self, drawn: np.ndarray, point: np.ndarray, confidence: float
+    ) -> np.ndarray:
+        """Bootstrap draws moved away from ``point`` by what few baseline models call for.
+
+        A bootstrap over n models with p coefficients uses the variance of n, not of n - p, degrees
+        of freedom and the normal tail: its spread is multiplied by sqrt(n / (n - p)) t / z, t of
+        n - p degrees of freedom.
+        """
+        upper = (1 + confidence) / 2
+        tail = float(stdtrit(self.free, upper)) / NormalDist().inv_cdf(upper)
+        return point + math.sqrt(self.runs / self.free) * tail * (drawn - point)
+
+    def interval(self, confidence: float = 0.95) -> np.ndarray:
+        """2 x coefficients: bootstrap interval of each coefficient."""
+        drawn = self.widened(self.drawn, self.coefficients, confidence)
+        return np.quantile(drawn, tail_shares(confidence), axis=0)
+
+    def expected(self, models: Accuracies) -> np.ndarray:
+        """The OoD accuracy that the line expects of each model."""
+        on_scale = self.coefficients @ models.design(self.transform).T
+        return transform_named(self.transform).inverse(on_scale)
+
+    def expected_draws(
+        self, models: Accuracies, rng: np.random.Generator, confidence: float
+    ) -> np.ndarray:
+        """draws x models: expected OoD accuracies, the line and each ID accuracy drawn anew."""
+        x = models.design(self.transform)
+        by_line = self.widened(self.drawn @ x.T, self.coefficients @ x.T, confidence)
+        moved = np.zeros_like(by_line)
+        for column, slope in enumerate(self.coefficients[1:]):
+            n = models.n_id[:, column]
+            drawn = jeffreys_draws(models.id[:, column], n, rng, len(self.drawn))
+            again = transformed(self.transform, drawn, n)
+            moved += slope * (again - x[:, column + 1])
+        return transform_named(self.transform).inverse(by_line + moved)
+
+    def extrapolates(self, models: Accuracies) -> np.ndarray:
+        """Whether a model lies beyond the baseline: in range on some ID set, or by leverage where
+        there are several.
+        """
+        outside = ((models.id < self.low) | (models.id > self.high)).any(1)
+        if models.id.shape[1] > 1:
+            x = models.design(self.transform)
+            leverage = np.einsum("mi,ij,mj->m", x, self.gram, x)
+            outside |= leverage > self.leverage * (1 + 1e-9)
+        return np.asarray(outside)
+
+
+def tail_shares(confidence: float) -> tuple[float, float]:
+    """The two quantiles that hold ``confidence`` between them."""
+    return (1 - confidence) / 2, (1 + confidence) / 2
+
+
+def _drawn_lines(
+    x: np.ndarray, y: np.ndarray, run: np.ndarray, draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Coefficients over bootstrap samples of whole runs, draws x p; ``run`` numbers each model's.
+
+    Samples that fix no line are drawn again.
+    """
+    count = int(run.max()) + 1
+    outer, cross = x[:, :, None] * x[:, None, :], x * y[:, None]
+    lines = np.empty((0, x.shape[1]))
+    for _ in range(TRIES):
+        times = rng.multinomial(count, np.full(count, 1 / count), size=draws)[:, run]
+        gram = np.einsum("dm,mij->dij", times, outer)
+        enough = (times > 0).sum(1) >= x.shape[1]
+        able = (np.linalg.cond(gram) < 1e10) & enough
+        right = np.einsum("dm,mi->di", times[able], cross)[..., None]
+        lines = np.concatenate([lines, np.linalg.solve(gram[able], right)[..., 0]])
+        if len(lines) >= draws:
+            return lines[:draws]
+    raise BaselineError(
+        "the baseline's models are too alike in ID accuracy: the bootstrap finds no line"
+    )
+
+
+def fit_line(
+    baseline: Accuracies,
+    transform: str = "logit",
+    runs: Sequence[str] | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> BaselineLine:
+    """Fit T(ood) = b0 + sum_s b_s T(id_s) by least squares over the ``baseline`` models.
+
+    ``runs`` names what each model came from; the bootstrap draws whole runs (default: each its
+    own). A baseline model's binomial noise is in its distance from the line, and so in the draws.
+    Raises BaselineError for fewer independent models than coefficients + 1, or where their ID
+    accuracies do not differ.
+    """
+    x = baseline.design(transform)
+    y = transformed(transform, baseline.ood, baseline.n_ood)
+    names = [str(i) for i in range(len(y))] if runs is None else list(runs)
+    run = np.unique(names, return_inverse=True)[1].reshape(-1)
+    count, width = len(set(names)), x.shape[1]
+    if count < width + 1:
+        raise BaselineError(
+            f"the baseline has {count} independent model(s); a line over {width - 1} ID set(s) "
+            f"needs {width + 1}"
+        )
+    if np.linalg.matrix_rank(x - x.mean(0) + np.eye(1, width)) < width:
+        raise BaselineError(
+            "the baseline's models do not differ enough in ID accuracy: no line can be fitted"
+        )
+    gram = np.linalg.inv(x.T @ x)
+    coefficients = gram @ x.T @ y
+    squares = float(((y - x @ coefficients) ** 2).sum())
+    total = float(((y - y.mean()) ** 2).sum())
+    return BaselineLine(
+        transform=transform,
+        runs=count,
+        coefficients=coefficients,
+        drawn=_drawn_lines(x, y, run, draws, np.random.default_rng(seed)),
+        r2=1 - squares / total if total > 0 else 1.0,
+        sd=math.sqrt(squares / len(y) * count / (count - width)),
+        low=baseline.id.min(0),
+        high=baseline.id.max(0),
+        gram=gram,
+        leverage=float(np.einsum("mi,ij,mj->m", x, gram, x).max()),
+    )
+
+
+def effective_draws(
+    line: BaselineLine, models: Accuracies, confidence: float = 0.95, seed: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """(expected, reached) OoD accuracies, each draws x models; their difference is rho.
+
+    A draw takes one bootstrap line, widened for few baseline models
+    (:meth:`BaselineLine.widened`), and new ID and OoD accuracies from the model's counts
+    (:func:`jeffreys_draws`).
+    """
+    rng = np.random.default_rng(seed)
+    expected = line.expected_draws(models, rng, confidence)
+    return expected, jeffreys_draws(models.ood, models.n_ood, rng, len(line.drawn))
+
+
+def _baseline(baseline: Any, transform: str) -> Accuracies:
+    """The dictionary of two lists, or of four, checked."""
+    if not isinstance(baseline, dict) or set(baseline) not in BASELINE_KEYS:
+        raise BaselineError(
             "baseline is a dictionary of two lists: id and ood, the accuracies of the baseline "
-            "models"
+            "models; and, if you like, of two more: id_images and ood_images"
         )
     try:
-        known, novel = (np.asarray(given[key], dtype=float) for key in ("id", "ood"))
+        lists = {key: np.asarray(some, dtype=float) for key, some in baseline.items()}
     except (TypeError, ValueError) as error:
-        raise ValueError(
+        raise BaselineError(
             "baseline: id and ood hold accuracies, as numbers from 0 to 1"
         ) from error
-    if known.shape != novel.shape or known.ndim != 1 or len(known) < 3:
-        raise ValueError(
+    shapes = {some.shape for some in lists.values()}
+    if len(shapes) > 1 or lists["id"].ndim != 1 or len(lists["id"]) < 3:
+        raise BaselineError(
             "baseline needs id and ood of the same length, at least 3 models"
         )
-    for key, values in (("id", known), ("ood", novel)):
-        bad = (
-            ~((values > 0) & (values < 1))
-            if transform != "linear"
-            else ~((values >= 0) & (values <= 1))
+    counted = "id_images" in lists
+    for key, values in lists.items():
+        _check_baseline(key, values, transform, counted)
+    # without 0 and 1 among the accuracies the numbers of images play no part
+    unknown = np.ones_like(lists["id"])
+    known, novel = (lists.get(f"{key}_images", unknown) for key in ("id", "ood"))
+    return Accuracies(lists["id"][:, None], known[:, None], lists["ood"], novel)
+
+
+def _check_baseline(
+    key: str, values: np.ndarray, transform: str, counted: bool
+) -> None:
+    """Raise BaselineError for what no accuracy, or no number of images, can be."""
+    if key.endswith("_images"):
+        within, what = (
+            (values >= 1) & np.isfinite(values),
+            "numbers of images are 1 or more",
         )
-        if bad.any():
-            place = int(np.flatnonzero(bad)[0])
-            raise ValueError(
-                f"baseline {key}[{place}] is {values[place]}; accuracies are fractions, and "
-                f"{transform} takes none "
-                "of 0 or 1: give (successes + 0.5) / (images + 1) instead"
-            )
-    if np.ptp(known) == 0:
-        raise ValueError(
-            "the baseline models all have one ID accuracy: no line can be fitted"
+    elif counted or not transform_named(transform).bounded:
+        within, what = (
+            (values >= 0) & (values <= 1),
+            "accuracies are fractions from 0 to 1",
         )
-    return known, novel
+    else:
+        within = (values > 0) & (values < 1)
+        what = (
+            f"accuracies are fractions, and {transform} takes none of 0 or 1: give (successes + "
+            "0.5) / (images + 1) instead, or the numbers of images as id_images and ood_images"
+        )
+    if not within.all():
+        row = int(np.flatnonzero(~within)[0])
+        raise BaselineError(f"baseline {key}[{row}] is {values[row]}; {what}")
 
 
 def effective(
     successes: tuple[float, float],
     images: tuple[int, int],
-    baseline: dict[str, Sequence[float]],
+    baseline: Mapping[str, Sequence[float]],
     transform: str = "logit",
     confidence: float = 0.95,
-    draws: int = 2000,
+    draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, Any]:
     """OoD accuracy beyond what the baseline's line expects at this ID accuracy (Taori et al. 2020,
@@ -775,51 +1016,33 @@ def effective(
 
     ``successes`` and ``images`` are (ID, OoD), of independent images: where they come in
     compositions, of as many as :func:`effective_images` tells. rho = ood - T^-1(slope T(id) +
-    intercept), the line fitted by least squares over the baseline models. 0 % and 100 % of the
-    model go into T as (successes + 0.5) / (images + 1). The interval is a percentile bootstrap that
-    draws the baseline models anew and the model's successes from their binomials. Raises ValueError
-    for a baseline that gives no line.
+    intercept), the line fitted by least squares over the baseline models (:func:`fit_line`). 0 %
+    and 100 % go into T as (successes + 0.5) / (images + 1), those of a baseline model if
+    ``baseline`` has the lists ``id_images`` and ``ood_images``. The interval is of the percentiles
+    of :func:`effective_draws`. Raises BaselineError, a ValueError, for a baseline that gives no
+    line.
     """
-    known, novel = _baseline(baseline, transform)
-    there, back = TRANSFORMS[transform]
-
-    def rho(
-        a: np.ndarray, b: np.ndarray, line: tuple[Any, Any]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        smooth = np.where(
-            (a == 0) | (a == 1), (a * images[0] + 0.5) / (images[0] + 1), a
-        )
-        expected = back(np.asarray(line[0] * there(smooth) + line[1]))
-        return expected, b - expected
-
-    x, y = there(known), there(novel)
-    slope, intercept = _line(x, y)
-    rates = np.array([s / n for s, n in zip(successes, images, strict=True)])
-    expected, beyond = rho(rates[:1], rates[1:], (slope, intercept))
-    rng = np.random.default_rng(seed)
-    lines, tries = [], 0
-    while len(lines) < draws and tries < 20 * draws:
-        chosen = rng.integers(len(x), size=len(x))
-        tries += 1
-        if np.ptp(x[chosen]) > 0:
-            lines.append(_line(x[chosen], y[chosen]))
-    drawn = np.array(lines)
-    a, b = (
-        rng.binomial(n, r, size=len(drawn)) / n
-        for n, r in zip(images, rates, strict=True)
+    transform_named(transform)
+    line = fit_line(_baseline(baseline, transform), transform, draws=draws, seed=seed)
+    known, novel = (s / n for s, n in zip(successes, images, strict=True))
+    model = Accuracies(
+        np.array([[known]]),
+        np.array([[images[0]]]),
+        np.array([novel]),
+        np.array([images[1]]),
     )
-    _, spread = rho(a, b, (drawn[:, 0], drawn[:, 1]))
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(spread, (tail, 1 - tail))
+    expected = float(line.expected(model)[0])
+    drawn, reached = effective_draws(line, model, confidence, seed + 1)
+    low, high = np.quantile(reached - drawn, tail_shares(confidence))
     return {
-        "expected_composition_top1": float(expected[0]),
-        "effective_composition_top1": float(beyond[0]),
+        "expected_composition_top1": expected,
+        "effective_composition_top1": novel - expected,
         "effective_composition_top1_low": float(low),
         "effective_composition_top1_high": float(high),
-        "baseline_slope": slope,
-        "baseline_r2": float(np.corrcoef(x, y)[0, 1] ** 2) if np.ptp(y) > 0 else 1.0,
-        "baseline_n": len(known),
-        "baseline_extrapolated": bool(not known.min() <= rates[0] <= known.max()),
+        "baseline_slope": float(line.coefficients[1]),
+        "baseline_r2": line.r2,
+        "baseline_n": line.runs,
+        "baseline_extrapolated": bool(line.extrapolates(model)[0]),
     }
 
 

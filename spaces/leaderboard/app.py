@@ -5,7 +5,7 @@ repository.
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 import pandas as pd
@@ -14,7 +14,7 @@ from huggingface_hub.errors import HfHubHTTPError
 
 COLUMNS = ["model", "value, %", "verified", "pull request", "source"]
 #: Lost connections: the error of the library that speaks HTTP, from which the Hub's own comes.
-CONNECTION = HfHubHTTPError.__bases__[0]
+CONNECTION = cast(type[Exception], HfHubHTTPError.__bases__[0])
 UNSTATED = "setting not stated"
 
 

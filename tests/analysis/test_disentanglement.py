@@ -2,24 +2,24 @@
 
 import numpy as np
 import pytest
+from helpers.made_embeddings import made_embeddings
 
-from aobench.analysis.constructed import constructed
 from aobench.analysis.disentanglement import (
     EXPLAINED,
     dcimig,
     explicitness,
+    hold_out,
     soft_rank,
-    split,
     z_diff,
 )
-from aobench.analysis.factor_fit import factor_fit, measures, retrieval
+from aobench.analysis.factor_fit import all_measures, factor_fit, retrieval
 from aobench.errors import UserError
 
 
 @pytest.fixture(scope="module")
 def found():
     return {
-        case: measures(*constructed(case))
+        case: all_measures(*made_embeddings(case))
         for case in ("factored", "one_number", "entangled", "random")
     }
 
@@ -67,7 +67,7 @@ def test_dcimig_is_one_where_one_dimension_holds_a_factor(found):
     assert found["one_number"]["dcimig"] == pytest.approx(1, abs=1e-9)
     assert found["random"]["dcimig"] < 0.03
     # A one-hot dimension holds H(1/8) of log 8: the best of each factor, over both entropies.
-    z, factors = constructed("factored", noise=0)
+    z, factors = made_embeddings("factored", noise=0)
     bit = -(1 / 8 * np.log(1 / 8) + 7 / 8 * np.log(7 / 8))
     assert dcimig(z, factors) == pytest.approx(bit / np.log(8), abs=0.01)
 
@@ -82,8 +82,8 @@ def test_soft_rank_counts_dimensions(found):
 
 
 def test_no_composition_is_on_both_sides_and_every_value_is_fitted_on():
-    _, factors = constructed("random")
-    parts = split(factors)
+    _, factors = made_embeddings("random")
+    parts = hold_out(factors)
     sides = [
         {tuple(row) for row in factors[rows].tolist()}
         for rows in (parts.fit, parts.score)
@@ -94,7 +94,7 @@ def test_no_composition_is_on_both_sides_and_every_value_is_fitted_on():
 
 
 def test_the_factor_fit_recovers_the_vectors():
-    z, factors = constructed("factored", noise=0)
+    z, factors = made_embeddings("factored", noise=0)
     fitted = factor_fit(z, factors)
     assert fitted.predict(factors) == pytest.approx(z)
     assert fitted.vectors[0].sum(0) == pytest.approx(np.zeros(16), abs=1e-9)
@@ -103,8 +103,8 @@ def test_the_factor_fit_recovers_the_vectors():
 
 
 def test_retrieval_takes_directions_that_are_given():
-    z, factors = constructed("factored")
-    parts = split(factors)
+    z, factors = made_embeddings("factored")
+    parts = hold_out(factors)
     right = np.pad(np.eye(8), ((0, 0), (0, 8)))
     assert retrieval(z, factors, parts, right)[0] == 1
     assert retrieval(z, factors, parts, np.roll(right, 1, axis=0))[0] < 0.2
@@ -112,25 +112,25 @@ def test_retrieval_takes_directions_that_are_given():
 
 def test_labels_at_random_score_at_chance():
     """Held-out scoring: shuffled labels of a perfect embedding are told at chance."""
-    z, factors = constructed("factored")
+    z, factors = made_embeddings("factored")
     mixed = np.random.default_rng(0).permutation(factors)
-    parts = split(mixed)
+    parts = hold_out(mixed)
     assert abs(explicitness(z, mixed[:, 0], parts)) < 0.2
     assert 0.3 < z_diff(z, mixed, parts) < 0.7
 
 
 def test_of_many_images_whole_compositions_are_sampled():
-    z, factors = constructed("factored")
-    found = measures(z, factors, most=400)
+    z, factors = made_embeddings("factored")
+    found = all_measures(z, factors, most=400)
     assert 380 <= found["n"] <= 400
     assert found["n"] % 16 == 0
     assert found["factor_r2"] > 0.95
 
 
 def test_a_dead_dimension_harms_nothing():
-    z, factors = constructed("factored")
+    z, factors = made_embeddings("factored")
     wide = np.column_stack([z, np.full(len(z), 3.0)])
-    assert measures(wide, factors)["explicitness_object"] > 0.99
+    assert all_measures(wide, factors)["explicitness_object"] > 0.99
 
 
 @pytest.mark.parametrize(
@@ -148,4 +148,4 @@ def test_a_dead_dimension_harms_nothing():
 )
 def test_what_cannot_be_scored_is_refused(z, factors, message):
     with pytest.raises(UserError, match=message):
-        measures(z, factors)
+        all_measures(z, factors)

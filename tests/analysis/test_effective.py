@@ -7,38 +7,51 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compositional_ood.compositional_ood import TRANSFORMS, inside_bounds, transformed
+from compositional_ood.compositional_ood import effective as metric_effective
 
-from aobench.analysis.effective import by_group, effective, fit, left_out
-from aobench.analysis.model_accuracies import Record, published, read_csv, select
-from aobench.analysis.transforms import SCALES, inside, transformed
+from aobench.analysis.effective import (
+    by_group,
+    by_group_left_out,
+    effective_generalization,
+    fit_baseline,
+)
+from aobench.analysis.model_accuracies import (
+    ModelAccuracies,
+    published_models,
+    read_csv,
+    select_models,
+)
 from aobench.errors import UserError
 
 LARGE = 10**7  #: images, so many that counting noise is nothing
 
 
 def record(name, known, novel, n=LARGE, training="t", run="", more=None):
-    return Record(name, "f", training, known, n, novel, n, run or name, more or {})
+    return ModelAccuracies(
+        name, "f", training, known, n, novel, n, run or name, more or {}
+    )
 
 
 def on_a_line(transform, intercept, slope, count=12, bend=0.0, seed=0):
     """Baseline models on a line of ``transform``, with ``bend`` times normal scatter."""
     rng = np.random.default_rng(seed)
-    scale = SCALES[transform]
-    x = scale.there(np.linspace(0.2, 0.8, count))
+    scale = TRANSFORMS[transform]
+    x = scale.forward(np.linspace(0.2, 0.8, count))
     y = intercept + slope * x + bend * rng.standard_normal(count)
     return [
-        record(f"m{i}", float(scale.back(a)), float(scale.back(b)))
+        record(f"m{i}", float(scale.inverse(a)), float(scale.inverse(b)))
         for i, (a, b) in enumerate(zip(x, y, strict=True))
     ]
 
 
 @pytest.fixture(scope="module")
 def clips():
-    return select(published(), "family=CLIP")
+    return select_models(published_models(), "family=CLIP")
 
 
 def test_published_table_gives_the_published_fit(clips):
-    line = fit(clips, draws=500)
+    line = fit_baseline(clips, draws=500)
     assert len(clips) == 66
     assert line.coefficients[1] == pytest.approx(1.049, abs=5e-4)
     assert line.r2 == pytest.approx(0.976, abs=5e-4)
@@ -53,30 +66,32 @@ def test_published_table_gives_the_published_fit(clips):
 
 
 def test_published_intervals_hold_their_figures_and_the_slope_is_uncertain(clips):
-    line = fit(clips, draws=500)
+    line = fit_baseline(clips, draws=500)
     low, high = line.interval()
     assert low[1] < 1.049 < high[1]
     for g in by_group(line, clips):
         assert g.low < g.rho < g.high, g.name
-    for e in effective(line, clips):
+    for e in effective_generalization(line, clips):
         assert e.rho_low < e.rho < e.rho_high, e.model
         assert e.in_baseline, e.model
 
 
 def test_the_published_table_says_what_is_not_in_the_baseline():
-    both = [r for r in published() if r.family != "CLIP"]
-    found = effective(fit(select(published(), "family=CLIP"), draws=200), both)
+    both = [r for r in published_models() if r.family != "CLIP"]
+    found = effective_generalization(
+        fit_baseline(select_models(published_models(), "family=CLIP"), draws=200), both
+    )
     assert [e.in_baseline for e in found] == [False, False]
     # 0.84 % ID lies below every baseline model
     assert [e.extrapolated for e in found] == [True, False]
 
 
-@pytest.mark.parametrize("transform", SCALES)
+@pytest.mark.parametrize("transform", TRANSFORMS)
 def test_a_known_rho_is_found_on_every_scale(transform):
-    line = fit(on_a_line(transform, -0.1, 0.9), transform, draws=200)
-    scale = SCALES[transform]
-    expected = float(scale.back(-0.1 + 0.9 * scale.there(np.array(0.6))))
-    e = effective(line, [record("x", 0.6, expected + 0.1)])[0]
+    line = fit_baseline(on_a_line(transform, -0.1, 0.9), transform, draws=200)
+    scale = TRANSFORMS[transform]
+    expected = float(scale.inverse(-0.1 + 0.9 * scale.forward(np.array(0.6))))
+    e = effective_generalization(line, [record("x", 0.6, expected + 0.1)])[0]
     assert e.rho == pytest.approx(0.1, abs=1e-6)
     assert e.odds_ratio == pytest.approx(
         (e.ood / (1 - e.ood)) / (expected / (1 - expected)), rel=1e-5
@@ -90,7 +105,7 @@ def test_several_id_sets_take_away_what_one_hides():
     (Shi et al. 2023).
     """
     rng = np.random.default_rng(0)
-    back = SCALES["logit"].back
+    back = TRANSFORMS["logit"].inverse
     models = []
     for i in range(20):
         a, b = rng.uniform(-1.5, 1.5, 2)
@@ -101,14 +116,16 @@ def test_several_id_sets_take_away_what_one_hides():
     model = record(
         "x", 0.5, float(back(0.5)), more={"id_other": (float(back(1.0)), LARGE)}
     )
-    alone = effective(fit(models, draws=200), [model])[0]
-    both = effective(fit(models, id_sets=("id", "id_other"), draws=200), [model])[0]
+    alone = effective_generalization(fit_baseline(models, draws=200), [model])[0]
+    both = effective_generalization(
+        fit_baseline(models, id_sets=("id", "id_other"), draws=200), [model]
+    )[0]
     assert alone.rho > 0.05
     assert both.rho == pytest.approx(0, abs=1e-6)
 
 
 def test_leverage_flags_a_combination_that_no_baseline_model_has():
-    back = SCALES["logit"].back
+    back = TRANSFORMS["logit"].inverse
     values = np.linspace(-2, 2, 12)
     models = [
         record(
@@ -120,21 +137,21 @@ def test_leverage_flags_a_combination_that_no_baseline_model_has():
         for i, v in enumerate(values)
     ]
     odd = record("odd", 0.8, 0.5, more={"id_b": (0.2, LARGE)})
-    assert effective(fit(models, id_sets=("id", "id_b"), draws=100), [odd])[
-        0
-    ].extrapolated
+    assert effective_generalization(
+        fit_baseline(models, id_sets=("id", "id_b"), draws=100), [odd]
+    )[0].extrapolated
 
 
 def test_nought_and_hundred_percent_follow_the_stated_rule():
-    assert inside(np.array([0.0, 0.3, 1.0]), np.array([9, 9, 9])) == pytest.approx(
-        [0.05, 0.3, 0.95]
-    )
+    assert inside_bounds(
+        np.array([0.0, 0.3, 1.0]), np.array([9, 9, 9])
+    ) == pytest.approx([0.05, 0.3, 0.95])
     assert np.isfinite(
         transformed("probit", np.array([0.0, 1.0]), np.array([10, 10]))
     ).all()
-    line = fit(on_a_line("logit", 0, 1, bend=0.1), draws=200)
+    line = fit_baseline(on_a_line("logit", 0, 1, bend=0.1), draws=200)
     for rate in (0.0, 1.0):
-        e = effective(line, [record("end", rate, rate, n=50)])[0]
+        e = effective_generalization(line, [record("end", rate, rate, n=50)])[0]
         assert np.isfinite(
             [
                 e.rho,
@@ -150,9 +167,10 @@ def test_nought_and_hundred_percent_follow_the_stated_rule():
 
 
 def test_same_seed_same_interval_and_more_images_narrower():
-    line = fit(on_a_line("logit", 0, 1, bend=0.05), draws=500)
+    line = fit_baseline(on_a_line("logit", 0, 1, bend=0.05), draws=500)
     few, again, many = (
-        effective(line, [record("x", 0.5, 0.6, n=n)])[0] for n in (100, 100, 100_000)
+        effective_generalization(line, [record("x", 0.5, 0.6, n=n)])[0]
+        for n in (100, 100, 100_000)
     )
     assert (few.rho_low, few.rho_high) == (again.rho_low, again.rho_high)
     assert few.rho_high - few.rho_low > many.rho_high - many.rho_low
@@ -167,7 +185,9 @@ def test_twin_runs_count_once():
     others = models + [record(f"{r.model}c", r.id, r.ood) for r in models]
     widths = []
     for family in (models, twins, others):
-        e = effective(fit(family, draws=2000), [record("x", 0.5, 0.6)])[0]
+        e = effective_generalization(
+            fit_baseline(family, draws=2000), [record("x", 0.5, 0.6)]
+        )[0]
         widths.append(e.rho_high - e.rho_low)
     assert widths[1] == pytest.approx(widths[0], rel=0.1)
     assert widths[2] < 0.85 * widths[0]
@@ -180,10 +200,14 @@ def test_left_out_groups_are_judged_by_the_others():
     ]
     rest = on_a_line("logit", 0, 1, bend=0.05)
     inside_fit = next(
-        g for g in by_group(fit(rest + low, draws=200), rest + low) if g.name == "low"
+        g
+        for g in by_group(fit_baseline(rest + low, draws=200), rest + low)
+        if g.name == "low"
     )
     apart = next(
-        g for g in left_out(rest + low, rest + low, draws=200) if g.name == "low"
+        g
+        for g in by_group_left_out(rest + low, rest + low, draws=200)
+        if g.name == "low"
     )
     assert apart.rho < inside_fit.rho < 0
 
@@ -202,15 +226,37 @@ def test_intervals_cover_a_known_rho():
         )
 
 
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("count", [3, 5, 40])
+@pytest.mark.parametrize("rates", [(0.5, 0.6), (0.0, 1.0), (0.97, 0.1)])
+def test_the_metric_and_the_verb_are_one_estimator(transform, count, rates):
+    """What a card prints by the metric is what `imagenet-ao effective` prints."""
+    models = on_a_line(transform, -0.1, 0.9, count, bend=0.05)
+    n = (200, 300)
+    e = effective_generalization(
+        fit_baseline(models, transform),
+        [ModelAccuracies("x", "f", "t", rates[0], n[0], rates[1], n[1])],
+    )[0]
+    successes = (rates[0] * n[0], rates[1] * n[1])
+    baseline = {"id": [r.id for r in models], "ood": [r.ood for r in models]}
+    result = metric_effective(successes, n, baseline, transform)
+    assert result["expected_composition_top1"] == pytest.approx(e.expected)
+    ends = [f"effective_composition_top1{end}" for end in ("", "_low", "_high")]
+    assert [result[end] for end in ends] == pytest.approx(
+        [e.rho, e.rho_low, e.rho_high], abs=1e-9
+    )
+    assert result["baseline_extrapolated"] == e.extrapolated
+
+
 def test_too_few_or_equal_baseline_models_are_refused():
     with pytest.raises(UserError, match="2 independent model"):
-        fit(on_a_line("logit", 0, 1, count=2))
+        fit_baseline(on_a_line("logit", 0, 1, count=2))
     with pytest.raises(UserError, match="differ enough"):
-        fit([record(f"m{i}", 0.5, 0.1 * i + 0.1) for i in range(5)])
+        fit_baseline([record(f"m{i}", 0.5, 0.1 * i + 0.1) for i in range(5)])
     with pytest.raises(UserError, match="unknown transform 'log'"):
-        fit(on_a_line("logit", 0, 1), "log")
+        fit_baseline(on_a_line("logit", 0, 1), "log")
     with pytest.raises(UserError, match="no ID set 'id_b'"):
-        fit(on_a_line("logit", 0, 1), id_sets=("id", "id_b"))
+        fit_baseline(on_a_line("logit", 0, 1), id_sets=("id", "id_b"))
 
 
 HEAD = "model,family,training_set,id,n_id,ood,n_ood\n"
@@ -252,6 +298,6 @@ def test_a_bad_csv_is_refused_in_one_line(tmp_path, text, message):
 
 def test_unknown_baselines_are_refused(clips):
     with pytest.raises(UserError, match="no model has training_set=cc3m"):
-        select(clips, "training_set=cc3m")
+        select_models(clips, "training_set=cc3m")
     with pytest.raises(UserError, match="names no models"):
-        select(clips, "size=large")
+        select_models(clips, "size=large")

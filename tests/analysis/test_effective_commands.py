@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.made_embeddings import made_embeddings
 
 from aobench.analysis.breakdown import (
-    Cells,
+    CellCounts,
     against_counts,
     caption_counts,
-    counts_figure,
+    counts_plot,
     heat_map,
 )
-from aobench.analysis.constructed import constructed
 from aobench.cli import main
 from aobench.errors import UserError
 
@@ -229,13 +229,13 @@ def test_absent_classes_and_absent_series_are_told():
     right = dict.fromkeys(list(caption_counts()["cc3m"])[:20], (3, 9)) | {
         "no such class": (1, 9)
     }
-    figure, _ = counts_figure(right, "title")
+    figure, _ = counts_plot(right, "title")
     assert "1 of 21 objects left out" in figure.get_suptitle()
-    from aobench.study.collecting import BUNDLED, read
-    from aobench.study.plots import correlations
+    from aobench.study.collecting import read_table
+    from aobench.study.plots import correlations_plot
     from aobench.study.summary import Study
 
-    axes = correlations(Study(read(BUNDLED))).axes[0]
+    axes = correlations_plot(Study(read_table())).axes[0]
     assert (
         "absent, for it is the same in all runs: z_diff of attribute + object classifier"
         in axes.get_xlabel()
@@ -251,7 +251,7 @@ def test_disentangle_names_limit_where_the_images_are_others(tmp_path):
 
 
 def test_disentangle_reads_an_npz(tmp_path, capsys):
-    z, factors = constructed("factored", 4, 4, 8)
+    z, factors = made_embeddings("factored", 4, 4, 8)
     np.savez(
         tmp_path / "z.npz",
         embeddings=z,
@@ -305,7 +305,7 @@ def test_heat_map_says_what_it_leaves_out():
     rng = np.random.default_rng(0)
     n = rng.integers(0, 3, (4, 80))
     figure = heat_map(
-        Cells(
+        CellCounts(
             np.minimum(n, 1),
             n,
             [f"a{i}" for i in range(4)],
@@ -324,7 +324,7 @@ def test_caption_counts_are_those_of_a_thousand_classes():
         name: (min(9, int(np.log10(c + 1))), 9)
         for name, c in list(counts["laion400m"].items())[:60]
     }
-    _, fits = counts_figure(right, "title")
+    _, fits = counts_plot(right, "title")
     assert fits["laion400m"].spearman > 0.9
     assert fits["laion400m"].low > fits["cc3m"].low
     with pytest.raises(UserError, match="only 3 classes"):

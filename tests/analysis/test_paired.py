@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from scipy.stats import binomtest
 
-from aobench.analysis.paired import compare, compare_tables
+from aobench.analysis.paired import compare_hits, compare_tables
 from aobench.errors import UserError
 from aobench.results.candidates import Candidates
 from aobench.results.predictions import SCHEMA, Predictions
@@ -52,7 +52,7 @@ RIGHT = [0, 0, 1, 1, 2, 2, 3, 3]
 def test_discordant_images_are_counted_and_tested():
     rng = np.random.default_rng(0)
     first, second = rng.random(400) < 0.7, rng.random(400) < 0.5
-    found = compare(first, second, np.arange(400) // 4)
+    found = compare_hits(first, second, np.arange(400) // 4)
     assert found.difference == pytest.approx(first.mean() - second.mean())
     b, c = (first & ~second).sum(), (second & ~first).sum()
     assert (found.only_first, found.only_second) == (b, c)
@@ -62,15 +62,15 @@ def test_discordant_images_are_counted_and_tested():
 
 def test_equal_models_differ_by_nothing():
     right = np.arange(40) % 3 == 0
-    found = compare(right, right, np.arange(40) // 4)
+    found = compare_hits(right, right, np.arange(40) // 4)
     assert (found.difference, found.low, found.high, found.p) == (0, 0, 0, 1)
 
 
 def test_images_that_rise_and_fall_together_widen_the_interval():
     """The same hits, spread over compositions or all in a few of them."""
     first, second = np.arange(400) % 4 == 0, np.zeros(400, bool)
-    spread = compare(first, second, np.arange(400) // 4)
-    clustered = compare(np.sort(first), second, np.arange(400) // 4)
+    spread = compare_hits(first, second, np.arange(400) // 4)
+    clustered = compare_hits(np.sort(first), second, np.arange(400) // 4)
     assert clustered.high - clustered.low > 5 * max(spread.high - spread.low, 0.01)
 
 
@@ -104,4 +104,4 @@ def test_unlike_images_and_candidates_are_refused():
     with pytest.raises(UserError, match="unknown kind"):
         compare_tables(table(RIGHT), table(RIGHT), kind="colour")
     with pytest.raises(UserError, match="one composition only"):
-        compare(np.ones(4), np.zeros(4), np.zeros(4))
+        compare_hits(np.ones(4), np.zeros(4), np.zeros(4))

@@ -8,12 +8,12 @@ from fractions import Fraction
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from annotation_tools import answer_all, right_for, row, table
+from helpers.annotation_tools import answer_all, right_for, row, table
 
 import aobench.cli as cli
 from aobench.annotation.agreement import (
-    agreement,
-    code,
+    agreement_scores,
+    answer_codes,
     cohen_kappa,
     fleiss_kappa,
     krippendorff_alpha,
@@ -21,14 +21,15 @@ from aobench.annotation.agreement import (
 )
 from aobench.annotation.decisions import (
     CatchResult,
-    below,
+    annotators_below,
     catch_results,
-    decide,
-    decisions,
+    decide_images,
+    majority_of,
 )
 from aobench.annotation.export import KEY, VERDICT_COLUMNS, verdict_rows
 from aobench.annotation.trials import Trial
-from aobench.annotation.verdict_store import Verdict, open_store
+from aobench.annotation.verdict_file import open_store
+from aobench.annotation.verdict_store import Verdict
 
 # Two annotators, ten images: both yes 4, yes/no 1, no/yes 2, both no 3.
 #   raw    (4 + 3) / 10 = 7/10
@@ -136,18 +137,20 @@ def _verdicts(answers):
 
 def test_everyone_always_yes_is_undefined_not_perfect():
     for names in ("ab", "abc"):
-        for figure in agreement(_verdicts(dict.fromkeys(names, "yyyy")), draws=20):
+        for figure in agreement_scores(
+            _verdicts(dict.fromkeys(names, "yyyy")), draws=20
+        ):
             if figure.measure == "raw agreement":
                 assert (figure.value, figure.low, figure.high, figure.n) == (1, 1, 1, 4)
             else:
                 assert (figure.value, figure.low, figure.high) == (None, None, None)
                 assert "same" in figure.why
-    for figure in agreement(_verdicts({"a": "yyny"}), draws=20) + agreement(
-        [], draws=20
-    ):
+    for figure in agreement_scores(
+        _verdicts({"a": "yyny"}), draws=20
+    ) + agreement_scores([], draws=20):
         assert figure.value is None
         assert "two annotators" in figure.why
-    for figure in agreement(_verdicts({"a": "yy..", "b": "..yn"}), draws=20):
+    for figure in agreement_scores(_verdicts({"a": "yy..", "b": "..yn"}), draws=20):
         assert (figure.value, figure.n) == (None, 0)
         assert "enough annotators" in figure.why
 
@@ -156,16 +159,19 @@ def test_unsure_is_missing_or_a_category():
     verdicts = _verdicts({"a": "yyunn", "b": "ynuun"})
     missing = {
         f.measure: f
-        for f in agreement(verdicts, "missing", draws=50)
+        for f in agreement_scores(verdicts, "missing", draws=50)
         if f.question == "object"
     }
     category = {
         f.measure: f
-        for f in agreement(verdicts, "category", draws=50)
+        for f in agreement_scores(verdicts, "category", draws=50)
         if f.question == "object"
     }
-    assert code(verdicts, "object").tolist() == [[1, 1, -1, 0, 0], [1, 0, -1, -1, 0]]
-    assert code(verdicts, "object", "category").tolist() == [
+    assert answer_codes(verdicts, "object").tolist() == [
+        [1, 1, -1, 0, 0],
+        [1, 0, -1, -1, 0],
+    ]
+    assert answer_codes(verdicts, "object", "category").tolist() == [
         [1, 1, 2, 0, 0],
         [1, 0, 2, 2, 0],
     ]
@@ -187,7 +193,7 @@ def test_the_interval_is_a_bootstrap_over_images():
     standard errors.
     """
     line = "y" * 160 + "n" * 40
-    figures = agreement(
+    figures = agreement_scores(
         _verdicts({"a": line, "b": "y" * 140 + "n" * 40 + "y" * 20}), draws=800
     )
     raw = next(f for f in figures if f.measure == "raw agreement")
@@ -195,12 +201,12 @@ def test_the_interval_is_a_bootstrap_over_images():
     assert raw.low == pytest.approx(raw.value - spread, abs=0.015)
     assert raw.high == pytest.approx(raw.value + spread, abs=0.015)
     assert all(f.low < f.value < f.high and f.undefined_draws == 0 for f in figures)
-    assert figures == agreement(
+    assert figures == agreement_scores(
         _verdicts({"a": line, "b": "y" * 140 + "n" * 40 + "y" * 20}), draws=800
     )
     rare = next(
         f
-        for f in agreement(_verdicts({"a": "yyyyn", "b": "yyyyn"}))
+        for f in agreement_scores(_verdicts({"a": "yyyyn", "b": "yyyyn"}))
         if f.measure == "Cohen's kappa"
     )
     assert 200 < rare.undefined_draws < 450, (
@@ -213,18 +219,18 @@ def test_the_interval_is_a_bootstrap_over_images():
 
 def test_majority():
     assert [
-        decide(2, 1, 2),
-        decide(1, 2, 2),
-        decide(1, 1, 2),
-        decide(1, 0, 2),
-        decide(1, 0, 1),
-        decide(0, 0, 1),
+        majority_of(2, 1, 2),
+        majority_of(1, 2, 2),
+        majority_of(1, 1, 2),
+        majority_of(1, 0, 2),
+        majority_of(1, 0, 1),
+        majority_of(0, 0, 1),
     ] == ["accepted", "rejected", "undecided", "undecided", "accepted", "undecided"]
 
 
 def test_decisions_count_yes_and_no_of_those_who_are_in():
     verdicts = _verdicts({"a": "yyynu", "b": "ynynu", "c": "yyuyy"})
-    found = decisions([row(i) for i in range(6)], verdicts, minimum=2)
+    found = decide_images([row(i) for i in range(6)], verdicts, minimum=2)
     assert [d.decision for d in found] == [
         "accepted",
         "accepted",
@@ -238,7 +244,9 @@ def test_decisions_count_yes_and_no_of_those_who_are_in():
         found[2].attribute_no,
         found[2].attribute_unsure,
     ) == (2, 0, 1)
-    without = decisions([row(i) for i in range(6)], verdicts, minimum=2, excluded=["c"])
+    without = decide_images(
+        [row(i) for i in range(6)], verdicts, minimum=2, excluded=["c"]
+    )
     assert [d.decision for d in without] == [
         "accepted",
         "undecided",
@@ -247,7 +255,7 @@ def test_decisions_count_yes_and_no_of_those_who_are_in():
         "undecided",
         "undecided",
     ]
-    strict = decisions([row(i) for i in range(6)], verdicts, minimum=3)
+    strict = decide_images([row(i) for i in range(6)], verdicts, minimum=3)
     assert [d.decision for d in strict] == [
         "accepted",
         "accepted",
@@ -283,12 +291,16 @@ def test_catch_trials_are_counted_by_annotator_and_never_as_votes():
         CatchResult("c", 0, 0, 0),
     ]
     assert [r.share for r in results] == [0.5, None, None]
-    assert (below(results, 0.6), below(results, 0.5), below(results, None)) == (
+    assert (
+        annotators_below(results, 0.6),
+        annotators_below(results, 0.5),
+        annotators_below(results, None),
+    ) == (
         ["a"],
         [],
         [],
     )
-    assert decisions([row(0)], verdicts, minimum=1)[0].decision == "undecided"
+    assert decide_images([row(0)], verdicts, minimum=1)[0].decision == "undecided"
 
 
 # The command
@@ -438,3 +450,14 @@ def test_bad_commands_are_one_line(judged, tmp_path, capsys, monkeypatch):
     assert "pip install 'imagenet-ao[annotate]'" in capsys.readouterr().err
     assert cli.main(["agreement", str(tmp_path / "absent.sqlite")]) == 2
     assert "is no file" in capsys.readouterr().err
+
+
+def test_a_file_of_verdicts_that_was_emptied_is_said_to_begin_anew(tmp_path, capsys):
+    path, images = tmp_path / "v.sqlite", table(tmp_path / "set", 4)
+    open_store(path, images).close()
+    assert "anew" not in capsys.readouterr().err
+    path.write_bytes(b"")
+    open_store(path, images).close()
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"{path} is empty: verdicts are begun anew" in said

@@ -9,11 +9,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from annotation_browser import KEYS, Annotator, Server, together
-from annotation_tools import check_complete, make_set, right
+from helpers.annotation_browser import KEYS, Annotator, Server, together
+from helpers.annotation_tools import check_complete, make_set, right
 
 import aobench.cli as cli
-from aobench.annotation.verdict_store import existing_store
+from aobench.annotation.verdict_file import existing_store
 
 SHOTS = os.environ.get("IMAGENET_AO_SHOTS")
 

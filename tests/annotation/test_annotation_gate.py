@@ -8,13 +8,13 @@ import sqlite3
 import uuid
 
 import pytest
-from annotation_browser import Server
-from annotation_tools import make_set
+from helpers.annotation_browser import Server
+from helpers.annotation_tools import make_set
 
-from aobench.annotation.gate import Gate, host_name
-from aobench.annotation.images import read_images
-from aobench.annotation.service import Service
-from aobench.annotation.verdict_store import existing_store, open_store
+from aobench.annotation.gate import RequestGate, host_name
+from aobench.annotation.images import read_images_to_judge
+from aobench.annotation.service import AnnotationService
+from aobench.annotation.verdict_file import existing_store, open_store
 from aobench.cli import main
 from aobench.errors import UserError
 
@@ -288,7 +288,7 @@ def test_the_name_in_a_host_header_is_read_as_it_is_written():
 
 
 def test_where_anyone_may_ask_any_name_of_the_machine_will_do():
-    gate = Gate(None, "0.0.0.0")
+    gate = RequestGate(None, "0.0.0.0")
     assert gate.refusal("GET", "/", [(b"Host", b"lab.example:7860")]) is None
     assert (
         gate.refusal("GET", "/gradio_api/upload", [(b"Host", b"lab.example:7860")])[0]
@@ -304,9 +304,9 @@ def test_where_anyone_may_ask_any_name_of_the_machine_will_do():
 @pytest.fixture
 def verdicts(tmp_path):
     """A file with one verdict; and its images."""
-    images = read_images(make_set(tmp_path / "set", 4))
+    images = read_images_to_judge(make_set(tmp_path / "set", 4))
     with open_store(tmp_path / "v.sqlite", images) as store:
-        service = Service(store, images)
+        service = AnnotationService(store, images)
         trial = service.start({"annotator": "ann"})[1]["trial"]["id"]
         answer = {
             "annotator": "ann",

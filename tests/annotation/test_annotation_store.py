@@ -14,19 +14,28 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from annotation_tools import answer_all, check_complete, make_set, right_for, row, table
+from helpers.annotation_tools import (
+    answer_all,
+    check_complete,
+    make_set,
+    right_for,
+    row,
+    table,
+)
 
 import aobench.cli as cli
-from aobench.annotation.images import fingerprint, read_images
-from aobench.annotation.service import Service
-from aobench.annotation.trials import QUESTIONS, normal_name, plan
-from aobench.annotation.verdict_store import StaleTrialError, existing_store, open_store
+from aobench.annotation.images import read_images_to_judge
+from aobench.annotation.service import AnnotationService
+from aobench.annotation.trials import QUESTIONS, normal_name, plan_trials
+from aobench.annotation.verdict_file import existing_store, open_store
+from aobench.annotation.verdict_store import StaleTrialError
 from aobench.errors import UserError
+from aobench.image_table import rows_fingerprint
 
-HERE = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 ENVIRONMENT = {
     **os.environ,
-    "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1]), *sys.path]),
+    "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent), *sys.path]),
 }
 
 
@@ -48,11 +57,14 @@ DRAWN = [("1ab7dcf686dd4e00", "img-032", ""), ("c2efd73f32de1f96", "img-004", "o
 
 
 def test_the_order_follows_from_seed_and_name(images):
-    ann = plan(images.rows, "ann", 0, 0.05)
-    assert ann == plan(tuple(reversed(images.rows)), "ann", 0, 0.05), (
+    ann = plan_trials(images.rows, "ann", 0, 0.05)
+    assert ann == plan_trials(tuple(reversed(images.rows)), "ann", 0, 0.05), (
         "the order of the table must not matter"
     )
-    for other in (plan(images.rows, "bob", 0, 0.05), plan(images.rows, "ann", 1, 0.05)):
+    for other in (
+        plan_trials(images.rows, "bob", 0, 0.05),
+        plan_trials(images.rows, "ann", 1, 0.05),
+    ):
         assert [t.image_id for t in other] != [t.image_id for t in ann]
         assert not {t.trial for t in other} & {t.trial for t in ann}
     # Written down once: what a seed draws must stay so on every machine and in every later version.
@@ -61,7 +73,7 @@ def test_the_order_follows_from_seed_and_name(images):
 
 @pytest.mark.parametrize("rate", [0, 0.05, 0.3, 0.5])
 def test_catch_trials_are_wrong_in_one_question(images, rate):
-    trials = plan(images.rows, "ann", 0, rate)
+    trials = plan_trials(images.rows, "ann", 0, rate)
     own = {r.image_id: r for r in images.rows}
     catches = [t for t in trials if t.wrong]
     assert len(catches) == {0: 0, 0.05: 3, 0.3: 15, 0.5: 25}[rate]
@@ -84,16 +96,19 @@ def test_catch_trials_are_wrong_in_one_question(images, rate):
 
 def test_catch_trials_of_one_kind_and_none(images):
     same_object = [replace(r, object="lion") for r in images.rows]
-    assert {t.wrong for t in plan(same_object, "ann", 0, 0.2)} == {"", "attribute"}
+    assert {t.wrong for t in plan_trials(same_object, "ann", 0, 0.2)} == {
+        "",
+        "attribute",
+    }
     spelt = [
         replace(r, object="Lion" if i % 2 else "lion ", attribute="red")
         for i, r in enumerate(images.rows)
     ]
     with pytest.raises(UserError, match="--catch-rate 0"):
-        plan(spelt, "ann", 0, 0.2)
-    assert len(plan(spelt, "ann", 0, 0)) == 50
+        plan_trials(spelt, "ann", 0, 0.2)
+    assert len(plan_trials(spelt, "ann", 0, 0)) == 50
     with pytest.raises(UserError, match=r"--catch-rate 0\.6"):
-        plan(images.rows, "ann", 0, 0.6)
+        plan_trials(images.rows, "ann", 0, 0.6)
 
 
 def test_one_image_has_a_way_too(tmp_path):
@@ -105,7 +120,7 @@ def test_one_image_has_a_way_too(tmp_path):
 
 
 def test_what_the_page_hears_says_nothing_of_catch_trials_or_others(images, store):
-    service = Service(store, images)
+    service = AnnotationService(store, images)
     answer_all(store, "bob")
     status, said = service.start({"annotator": "ann"})
     assert status == 200
@@ -192,7 +207,7 @@ def test_bad_answers_are_refused(store):
 
 
 def test_the_service_answers_bad_messages_in_one_line(images, store):
-    service = Service(store, images)
+    service = AnnotationService(store, images)
     bad = [b"", b"\xff", b"[]", b"{}", b'{"annotator": 1}']
     full = (
         '{"annotator": "ann", "turn": 0, "seconds": NaN, "trial": "x", "attribute": "yes", '
@@ -256,7 +271,7 @@ def test_threads_that_answer_the_same_trial_write_one_verdict(store):
 
 def test_a_second_current_verdict_cannot_even_be_inserted(store):
     answer_all(store, "ann", limit=1)
-    values = store._rows(
+    values = store.query_rows(
         "SELECT annotator, trial, 'no', 'no', 1.0, 'now' FROM verdicts"
     )[0]
     columns = "annotator, trial, attribute_answer, object_answer, seconds, answered_at"
@@ -269,11 +284,11 @@ def test_a_second_current_verdict_cannot_even_be_inserted(store):
 WORKER = """
 import sys
 from pathlib import Path
-from aobench.annotation.images import read_images
-from aobench.annotation.verdict_store import open_store
-from annotation_tools import answer_all
+from aobench.annotation.images import read_images_to_judge
+from aobench.annotation.verdict_file import open_store
+from helpers.annotation_tools import answer_all
 table, verdicts, *names = sys.argv[1:]
-with open_store(Path(verdicts), read_images(Path(table))) as store:
+with open_store(Path(verdicts), read_images_to_judge(Path(table))) as store:
     for name in names:
         answer_all(store, name, note=lambda now: print(now.done, flush=True))
 """
@@ -310,7 +325,7 @@ def test_a_process_killed_in_the_middle_loses_nothing_that_it_reported(
     os.kill(worker.pid, signal.SIGKILL)
     told = after + len(worker.communicate()[0].splitlines())
     with open_store(path, images) as store:
-        ((check,),) = store._rows("PRAGMA integrity_check")
+        ((check,),) = store.query_rows("PRAGMA integrity_check")
         count = store.standing("ann").done
         # One more may be on disk than was told: the kill fell between the commit and the word of
         # it.
@@ -321,9 +336,9 @@ def test_a_process_killed_in_the_middle_loses_nothing_that_it_reported(
 
 
 def test_every_commit_is_synchronous_and_ahead_of_the_file(store):
-    assert store._rows("PRAGMA journal_mode") == [("wal",)]
-    assert store._rows("PRAGMA synchronous") == [(2,)]
-    assert store._rows("PRAGMA foreign_keys") == [(1,)]
+    assert store.query_rows("PRAGMA journal_mode") == [("wal",)]
+    assert store.query_rows("PRAGMA synchronous") == [(2,)]
+    assert store.query_rows("PRAGMA foreign_keys") == [(1,)]
 
 
 def test_reading_sees_one_moment(images, store):
@@ -342,9 +357,9 @@ def test_another_table_is_refused(images, store, tmp_path):
         images, rows=(replace(images.rows[0], attribute="plain"), *images.rows[1:])
     )
     assert (
-        fingerprint(images.rows)
-        == fingerprint(reversed(images.rows))
-        != fingerprint(changed.rows)
+        rows_fingerprint(images.rows)
+        == rows_fingerprint(reversed(images.rows))
+        != rows_fingerprint(changed.rows)
     )
     with pytest.raises(UserError, match="another image table") as refused:
         open_store(store.path, changed)
@@ -421,17 +436,17 @@ def test_bad_image_tables_are_refused(tmp_path):
     ]
     for content, words in cases:
         with pytest.raises(UserError, match=words):
-            read_images(_write(path, content))
+            read_images_to_judge(_write(path, content))
     pq.write_table(
         pa.table({name: pa.array([], pa.string()) for name in rows[0]}), path
     )
     with pytest.raises(UserError, match="no rows"):
-        read_images(path)
+        read_images_to_judge(path)
     path.write_bytes(b"PAR1")
     with pytest.raises(UserError, match="no readable Parquet"):
-        read_images(path)
-    with pytest.raises(UserError, match="is no file"):
-        read_images(tmp_path / "absent.parquet")
+        read_images_to_judge(path)
+    with pytest.raises(UserError, match="does not exist"):
+        read_images_to_judge(tmp_path / "absent.parquet")
 
 
 # The command line

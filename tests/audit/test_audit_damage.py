@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from aobench.audit.api import audit
-from aobench.audit.files import expand
-from aobench.audit.output import load
-from aobench.audit.vocabulary import Vocabulary, published
+from aobench.audit.files import find_caption_files
+from aobench.audit.result import load_audit
+from aobench.audit.vocabulary import Vocabulary, published_vocabulary
 from aobench.cli import main
 from aobench.errors import UserError
 
@@ -93,12 +93,14 @@ def test_a_damaged_part_is_counted_again_and_said(tmp_path, captions, capsys, da
         str(names[1]),
     ]
     assert main(command) == 0
-    whole = load(out).matrix()
+    whole = load_audit(out).matrix()
     DAMAGES[damage](out / "parts")
     capsys.readouterr()
     assert main(command) == 0
     said = capsys.readouterr().out
-    assert (load(out).matrix() == whole).all(), "damaged counts came into the result"
+    assert (load_audit(out).matrix() == whole).all(), (
+        "damaged counts came into the result"
+    )
     assert "counted again, since their counts on disk were damaged" in said
     assert main(command) == 0
     assert "2 files were counted before" in capsys.readouterr().out
@@ -151,7 +153,7 @@ def test_an_audit_without_digests_is_checked_by_its_shape(tmp_path, captions):
     (out / "manifest.json").write_text(
         json.dumps({k: v for k, v in content.items() if k not in ("sha256", "tables")})
     )
-    assert load(out).matrix().tolist() == [[3, 0], [0, 2]]
+    assert load_audit(out).matrix().tolist() == [[3, 0], [0, 2]]
     table = pq.read_table(out / "counts-words.parquet")
     for other in (
         table.slice(0, 3),
@@ -165,7 +167,7 @@ def test_an_audit_without_digests_is_checked_by_its_shape(tmp_path, captions):
         with pytest.raises(
             UserError, match=r"counts-words.parquet is not as the audit wrote it"
         ):
-            load(out)
+            load_audit(out)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ def test_tallies_that_no_machine_holds_are_refused_before_they_are_made(
         audit(
             captions,
             tmp_path / "out",
-            vocabulary=published(),
+            vocabulary=published_vocabulary(),
             examples=1000,
             sketch=1 << 16,
             workers=4096,
@@ -247,7 +249,7 @@ def test_links_that_lead_back_and_names_that_no_file_has_are_one_line(
     (tmp_path / "y").symlink_to(tmp_path / "x")
     for pattern in ("a\0b.txt", "a\ud800.txt", str(tmp_path / "x" / "*.txt")):
         with pytest.raises(UserError, match="names no caption file"):
-            expand([pattern])
+            find_caption_files([pattern])
     for out in ("a\0b", "a\ud800", str(tmp_path / "x")):
         with pytest.raises(UserError, match="--out"):
             audit(captions, out, vocabulary=NAMES, on_bad_file="skip")
@@ -267,15 +269,15 @@ def test_synonyms_count_and_their_names_have_a_hash(tmp_path, capsys):
         str(names[1]),
     ]
     assert main([*command, "--synonyms", "--out", str(tmp_path / "out")]) == 0
-    found = load(tmp_path / "out")
+    found = load_audit(tmp_path / "out")
     assert found.matrix().tolist() == [[1, 0]]
     assert main([*command, "--out", str(tmp_path / "plain")]) == 0
-    assert load(tmp_path / "plain").matrix().tolist() == [[0, 0]]
+    assert load_audit(tmp_path / "plain").matrix().tolist() == [[0, 0]]
     assert (
         found.manifest["vocabulary"]["hash"]
-        != load(tmp_path / "plain").manifest["vocabulary"]["hash"]
+        != load_audit(tmp_path / "plain").manifest["vocabulary"]["hash"]
     )
-    assert published(synonyms=True).hash != published().hash
+    assert published_vocabulary(synonyms=True).hash != published_vocabulary().hash
 
 
 def test_a_manifest_names_files_whose_names_are_no_text(tmp_path):
@@ -283,4 +285,4 @@ def test_a_manifest_names_files_whose_names_are_no_text(tmp_path):
     with open(path, "w") as stream:
         stream.write("a red bus\n")
     found = audit(tmp_path, tmp_path / "out", vocabulary=NAMES, on_bad_file="skip")
-    assert np.array_equal(load(tmp_path / "out").matrix(), found.matrix())
+    assert np.array_equal(load_audit(tmp_path / "out").matrix(), found.matrix())

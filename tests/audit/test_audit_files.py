@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import tarfile
@@ -21,8 +22,9 @@ from loopback_s3 import S3
 
 import imagenet_ao
 from aobench.audit.api import alone_in, audit
-from aobench.audit.files import BadFileError, expand
+from aobench.audit.files import find_caption_files
 from aobench.audit.readers import read_chunks
+from aobench.audit.streams import BadFileError
 from aobench.audit.vocabulary import Vocabulary
 from aobench.cli import main
 from aobench.errors import UserError
@@ -61,7 +63,7 @@ def test_zstandard_is_unpacked(tmp_path, name):
     packed = tmp_path / f"{name}.zst"
     packed.write_bytes(pa.compress(plain.read_bytes(), "zstd", asbytes=True))
     assert texts_of(packed) == texts_of(plain) == ["a red bus", "wooden benches"]
-    assert expand([str(tmp_path)]).paths == [str(plain), str(packed)]
+    assert find_caption_files([str(tmp_path)]).paths == [str(plain), str(packed)]
 
 
 def damaged(path: Path, how: str) -> Path:
@@ -97,11 +99,11 @@ def test_a_downloaders_folder_is_not_counted_twice(tmp_path):
     with pytest.raises(
         UserError, match=r"00000.tar and .*00000.parquet stand side by side"
     ):
-        expand([str(tmp_path)])
-    files = expand([f"{tmp_path}/*.parquet"])
+        find_caption_files([str(tmp_path)])
+    files = find_caption_files([f"{tmp_path}/*.parquet"])
     assert files.paths == [str(tmp_path / "00000.parquet")]
     (tmp_path / "00000.tar").unlink()
-    files = expand([f"{tmp_path}/*"])
+    files = find_caption_files([f"{tmp_path}/*"])
     assert files.paths == [str(tmp_path / "00000.parquet")]
     assert files.left_out == [str(tmp_path / "00000_stats.json")]
 
@@ -110,7 +112,9 @@ def test_a_tar_and_its_table_are_refused_however_they_are_named(tmp_path):
     tar_of({"0.txt": b"a red bus"}, tmp_path / "00000.tar")
     pl.DataFrame({"caption": ["a red bus"]}).write_parquet(tmp_path / "00000.parquet")
     with pytest.raises(UserError, match="stand side by side"):
-        expand([str(tmp_path / "00000.tar"), str(tmp_path / "00000.parquet")])
+        find_caption_files(
+            [str(tmp_path / "00000.tar"), str(tmp_path / "00000.parquet")]
+        )
 
 
 def test_a_link_to_nothing_is_a_missing_file(tmp_path):
@@ -125,9 +129,9 @@ def test_a_link_to_nothing_is_a_missing_file(tmp_path):
 def test_a_pipe_and_the_folder_of_results_are_no_captions(tmp_path):
     os.mkfifo(tmp_path / "p.txt")
     with pytest.raises(UserError, match="no regular file"):
-        expand([str(tmp_path / "p.txt")])
+        find_caption_files([str(tmp_path / "p.txt")])
     with pytest.raises(UserError, match="is the folder that is read"):
-        expand([str(tmp_path)], tmp_path / "x" / "..")
+        find_caption_files([str(tmp_path)], tmp_path / "x" / "..")
 
 
 def test_a_file_without_line_ends_is_refused_and_long_captions_are_cut_as_examples(
@@ -153,7 +157,7 @@ def test_a_file_counts_once_whatever_it_is_called(tmp_path, monkeypatch):
     (folder / "b.txt").symlink_to(folder / "a.txt")
     (tmp_path / "e").symlink_to(folder)
     monkeypatch.chdir(tmp_path)
-    assert expand(
+    assert find_caption_files(
         ["d", "d/a.txt", str(folder / "a.txt"), "./d/a.txt", "e/a.txt"]
     ).paths == ["d/a.txt"]
 
@@ -336,13 +340,13 @@ def test_a_part_that_lost_its_counts_is_counted_again(tmp_path, damage):
     whole = audit(captions, tmp_path / "out", vocabulary=NAMES)
     part = sorted((tmp_path / "out" / "parts").glob("*.parquet"))[0]
     part.unlink() if damage == "gone" else part.write_bytes(b"")
-    (tmp_path / "out" / "parts" / "left.123.tmp").write_bytes(
+    (tmp_path / "out" / "parts" / ".left.parquet.123.part").write_bytes(
         b"of a scan that was killed"
     )
     again = audit(captions, tmp_path / "out", vocabulary=NAMES)
     assert (again.matrix() == whole.matrix()).all()
     assert sorted(f["resumed"] for f in again.manifest["files"]) == [False, True]
-    assert not list((tmp_path / "out" / "parts").glob("*.tmp"))
+    assert not list((tmp_path / "out" / "parts").glob(".*.part"))
 
 
 def test_places_that_cannot_be_written_are_one_line(tmp_path, capsys):
@@ -444,3 +448,33 @@ def test_the_hub_offline_is_one_line(tmp_path, store):
     done = remote(tmp_path, store, "hf://datasets/foo/bar/data/*.parquet")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "cannot be reached" in done.stderr
+
+
+@pytest.mark.parametrize("several", ["", "/*", "/**"])
+@pytest.mark.parametrize("name", ["b.parquet", "b.txt", "b.tar.gz"])
+@pytest.mark.parametrize("kind", ["pipe", "empty folder", "socket"])
+def test_what_only_bears_the_name_of_a_caption_file_is_left_out_and_said_to_be(
+    kind, name, several, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("set").mkdir()
+    Path("set/a.txt").write_text("a red fox\n")
+    if kind == "pipe":
+        os.mkfifo(f"set/{name}")
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(f"set/{name}")
+    else:
+        Path(f"set/{name}").mkdir()
+    files = find_caption_files([f"set{several}"])
+    assert files.paths == ["set/a.txt"]
+    assert files.left_out == [f"set/{name}"]
+
+
+def test_a_folder_of_part_files_is_read_whatever_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("set/all.parquet").mkdir(parents=True)
+    Path("set/all.parquet/part-0.txt").write_text("a red fox\n")
+    files = find_caption_files(["set"])
+    assert files.paths == ["set/all.parquet/part-0.txt"]
+    assert files.left_out == []

@@ -10,9 +10,16 @@ import numpy as np
 import pytest
 from audit_oracle import one_form
 
-from aobench.audit.counter import Chunk, Counter, Plan
+from aobench.audit.chunks import CaptionChunk
+from aobench.audit.counter import CaptionCounter, CountingPlan
 from aobench.audit.vocabulary import Vocabulary, read_names
-from aobench.audit.words import IGNORED, character_tables, normal, unsettled, words
+from aobench.audit.words import (
+    IGNORED,
+    character_tables,
+    normal_form,
+    split_words,
+    unsettled_characters,
+)
 from aobench.errors import UserError
 
 
@@ -22,8 +29,8 @@ def shows(
     name: str = "fox",
     rule: str = "adjacent",
 ) -> int:
-    counter = Counter(Plan(Vocabulary((attribute,), (name,)), (rule,)))
-    counter.count(Chunk.of([caption]))
+    counter = CaptionCounter(CountingPlan(Vocabulary((attribute,), (name,)), (rule,)))
+    counter.count(CaptionChunk.of([caption]))
     return int(counter.take().rules[rule].counts.sum())
 
 
@@ -87,12 +94,12 @@ def test_a_caption_shows_no_name_that_it_does_not_hold(caption, attribute, name)
 
 def test_letters_are_settled_alike_by_the_tables_and_by_the_slow_way():
     _, kinds, folded = character_tables()
-    slow = unsettled()
+    slow = unsettled_characters()
     for code in range(0x110000):
         if 0xD800 <= code < 0xE000 or 0x33480 <= code < 0xE0000 or code >= 0xE1000:
             continue
-        settled = normal(chr(code))
-        assert normal(settled) == settled, f"U+{code:04X} has two normal forms"
+        settled = normal_form(chr(code))
+        assert normal_form(settled) == settled, f"U+{code:04X} has two normal forms"
         if kinds[code] == IGNORED:
             assert settled == "", f"U+{code:04X} is left out by the kernel alone"
         elif not slow[code]:
@@ -110,13 +117,13 @@ def test_random_texts_are_normal_as_the_oracle_has_it():
     for _ in range(2000):
         text = "".join(chr(codes[i]) for i in draw.integers(len(codes), size=8))
         text = text + draw.choice(["\u0301", "\u0323", "&eacute;", "\u0345", ""])
-        assert normal(text) == one_form(text), ascii(text)
+        assert normal_form(text) == one_form(text), ascii(text)
 
 
 def test_what_is_not_utf8_is_counted_as_such():
     for text in (b"a red caf\xe9", b"red \xed\xa0\x80", b"\xff\xfered"):
-        counter = Counter(Plan(Vocabulary(("red",), ("fox",))))
-        counter.count(Chunk.of([text, b"a red caf\xc3\xa9", None]))
+        counter = CaptionCounter(CountingPlan(Vocabulary(("red",), ("fox",))))
+        counter.count(CaptionChunk.of([text, b"a red caf\xc3\xa9", None]))
         assert counter.take().totals.not_utf8 == 1, text
 
 
@@ -150,4 +157,4 @@ def test_lists_of_names_are_read_with_any_mark_and_line_end(tmp_path):
 
 
 def test_words_of_an_entity_are_none():
-    assert words("R&amp;B &#39;n&#39; caf&eacute;") == ["r", "b", "n", "café"]
+    assert split_words("R&amp;B &#39;n&#39; caf&eacute;") == ["r", "b", "n", "café"]

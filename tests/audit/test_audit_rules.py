@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from audit_oracle import by_authors, by_words
 
-from aobench.audit.counter import Chunk, Counter, Plan, merge_parts
+from aobench.audit.chunks import CaptionChunk
+from aobench.audit.counter import CaptionCounter, CountingPlan, merge_parts
 from aobench.audit.inflections import attribute_forms, object_forms
 from aobench.audit.rules import VERSIONS, check_rules
-from aobench.audit.vocabulary import Vocabulary, published, vocabulary
+from aobench.audit.vocabulary import Vocabulary, make_vocabulary, published_vocabulary
 from aobench.errors import UserError
 
 ALL = tuple(VERSIONS)
@@ -19,9 +20,9 @@ ALL = tuple(VERSIONS)
 
 def matrices(captions, names, rules=ALL, **plan):
     """Rule -> int64 (attributes, objects)."""
-    plan = Plan(names, rules, **plan)
-    counter = Counter(plan)
-    counter.count(Chunk.of(captions))
+    plan = CountingPlan(names, rules, **plan)
+    counter = CaptionCounter(plan)
+    counter.count(CaptionChunk.of(captions))
     part = counter.take()
     result = {}
     for rule, sparse in part.rules.items():
@@ -180,23 +181,27 @@ def test_an_attribute_within_a_longer_attribute_counts():
 
 
 def test_a_shared_name_counts_for_each():
-    found = matrices(["a yellow crane"], published(), ("adjacent",))["adjacent"]
-    names = published()
+    found = matrices(["a yellow crane"], published_vocabulary(), ("adjacent",))[
+        "adjacent"
+    ]
+    names = published_vocabulary()
     hit = {names.objects[o] for _, o in np.argwhere(found)}
     assert hit == {"crane", "n03126707"}
 
 
 def test_synonyms_are_an_option():
-    names = published()
+    names = published_vocabulary()
     row, column = names.attributes.index("yellow"), names.objects.index("cab")
     assert matrices(["a yellow taxi"], names, ("words",))["words"][row, column] == 0
     assert (
-        matrices(["a yellow taxi"], published(synonyms=True), ("words",))["words"][
-            row, column
-        ]
+        matrices(["a yellow taxi"], published_vocabulary(synonyms=True), ("words",))[
+            "words"
+        ][row, column]
         == 1
     )
-    assert vocabulary(("red",), ("no such class",), synonyms=True).synonyms == ((),)
+    assert make_vocabulary(("red",), ("no such class",), synonyms=True).synonyms == (
+        (),
+    )
 
 
 def test_forms_are_the_listed_ones():
@@ -305,7 +310,7 @@ def random_captions(n, seed):
 
 
 def test_random_captions_count_as_the_oracle_counts():
-    captions, names = random_captions(3000, 1), published()
+    captions, names = random_captions(3000, 1), published_vocabulary()
     found, expected = matrices(captions, names), oracle_matrices(captions, names)
     for rule in ALL:
         assert expected[rule].sum() > 100, f"the captions made up don't try {rule}"
@@ -323,8 +328,8 @@ def test_names_beyond_ascii_count_as_the_oracle_counts():
 
 def test_bytes_that_are_no_utf8_part_words():
     data = np.frombuffer(b"red\xff bus \xe2\x82 \xf4\x90\x80\x80 red\xc3", np.uint8)
-    counter = Counter(Plan(Vocabulary(("red",), ("bus",)), ALL))
-    counter.count(Chunk(data, np.array([0]), np.array([len(data)]), 0, 0))
+    counter = CaptionCounter(CountingPlan(Vocabulary(("red",), ("bus",)), ALL))
+    counter.count(CaptionChunk(data, np.array([0]), np.array([len(data)]), 0, 0))
     part = counter.take()
     assert part.rules["words"].counts.tolist() == [1]
     assert len(part.rules["adjacent"].counts) == 0
@@ -341,8 +346,8 @@ def test_distinct_captions_and_examples():
         "the red bus",
         "my red bus",
     ]
-    counter = Counter(Plan(names, ("words",), sketch=8, examples=3))
-    counter.count(Chunk.of(captions))
+    counter = CaptionCounter(CountingPlan(names, ("words",), sketch=8, examples=3))
+    counter.count(CaptionChunk.of(captions))
     part = counter.take()
     sparse = part.rules["words"]
     assert sparse.counts.tolist() == [6]
@@ -353,22 +358,24 @@ def test_distinct_captions_and_examples():
 
 def test_distinct_is_estimated_beyond_the_sketch():
     captions = [f"red bus number {i % 5000}" for i in range(20000)]
-    counter = Counter(Plan(Vocabulary(("red",), ("bus",)), ("words",), sketch=256))
-    counter.count(Chunk.of(captions))
+    counter = CaptionCounter(
+        CountingPlan(Vocabulary(("red",), ("bus",)), ("words",), sketch=256)
+    )
+    counter.count(CaptionChunk.of(captions))
     [distinct], [exact] = counter.take().rules["words"].distinct(256)
     assert not exact
     assert abs(distinct - 5000) < 5 * 5000 / 254**0.5
 
 
 def test_parts_merge_in_any_order_to_the_whole():
-    captions, names = random_captions(2000, 2), published()
-    plan = Plan(names, ALL, sketch=4, examples=2)
-    counter = Counter(plan)
-    counter.count(Chunk.of(captions))
+    captions, names = random_captions(2000, 2), published_vocabulary()
+    plan = CountingPlan(names, ALL, sketch=4, examples=2)
+    counter = CaptionCounter(plan)
+    counter.count(CaptionChunk.of(captions))
     whole = counter.take()
     pieces = []
     for start in range(0, 2000, 300):
-        counter.count(Chunk.of(captions[start : start + 300], start))
+        counter.count(CaptionChunk.of(captions[start : start + 300], start))
         pieces.append((0, counter.take()))
     random.Random(0).shuffle(pieces)
     together = merge_parts(plan, pieces)
@@ -380,12 +387,14 @@ def test_parts_merge_in_any_order_to_the_whole():
 
 
 def test_sampling_keeps_about_the_share_and_the_same_rows():
-    plan = Plan(Vocabulary(("red",), ("bus",)), ("words", "authors"), sample=0.25)
+    plan = CountingPlan(
+        Vocabulary(("red",), ("bus",)), ("words", "authors"), sample=0.25
+    )
     found = []
     for sizes in ([8000], [1000] * 8):
-        counter, row = Counter(plan), 0
+        counter, row = CaptionCounter(plan), 0
         for size in sizes:
-            counter.count(Chunk.of(["red bus"] * size, row), file_seed=7)
+            counter.count(CaptionChunk.of(["red bus"] * size, row), file_seed=7)
             row += size
         part = counter.take()
         assert part.totals.rows == 8000

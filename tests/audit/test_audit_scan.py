@@ -15,13 +15,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from helpers.plots import bar_heights, coloured_share
 
 from aobench.audit.api import audit
-from aobench.audit.files import BadFileError, expand
-from aobench.audit.output import load
+from aobench.audit.files import find_caption_files
 from aobench.audit.readers import read_chunks
+from aobench.audit.result import load_audit
 from aobench.audit.rules import VERSIONS
-from aobench.audit.statistics import disagreements
+from aobench.audit.statistics import rule_disagreements
+from aobench.audit.streams import BadFileError
 from aobench.audit.vocabulary import Vocabulary
 from aobench.cli import main
 from aobench.errors import UserError
@@ -113,7 +115,7 @@ def test_every_kind_of_file_gives_the_same_captions_and_counts(tmp_path):
 
 
 def test_long_text_files_are_cut_at_lines(tmp_path, monkeypatch):
-    monkeypatch.setattr("aobench.audit.readers.CHUNK_BYTES", 7)
+    monkeypatch.setattr("aobench.audit.readers.text_lines.CHUNK_BYTES", 7)
     path = tmp_path / "c.txt"
     path.write_bytes("\r\n".join(TEXTS).encode())
     chunks = list(read_chunks(str(path)))
@@ -177,14 +179,16 @@ def test_a_column_is_found_or_asked_for(tmp_path):
 def test_paths_folders_and_globs(tmp_path):
     write_files(tmp_path)
     (tmp_path / "notes.md").write_text("x")
-    files = expand([str(tmp_path)])
+    files = find_caption_files([str(tmp_path)])
     assert (len(files.paths), files.left_out) == (9, [str(tmp_path / "notes.md")])
-    twice = expand([str(tmp_path / "*.jsonl*"), str(tmp_path / "c.jsonl")]).paths
+    twice = find_caption_files(
+        [str(tmp_path / "*.jsonl*"), str(tmp_path / "c.jsonl")]
+    ).paths
     assert [Path(p).name for p in twice] == ["c.jsonl", "c.jsonl.gz"]
     with pytest.raises(UserError, match="names no caption file"):
-        expand([str(tmp_path / "none-*.csv")])
+        find_caption_files([str(tmp_path / "none-*.csv")])
     with pytest.raises(UserError, match="no known kind"):
-        expand([str(tmp_path / "notes.md")])
+        find_caption_files([str(tmp_path / "notes.md")])
 
 
 def shards(folder: Path, n: int = 4) -> list[Path]:
@@ -274,7 +278,7 @@ def test_the_manifest_says_what_made_it(tmp_path):
     assert (file["rows"], file["nulls"], file["empty"]) == (7, 1, 1)
     assert read["rules"]["words"]["version"] == VERSIONS["words"]
     assert read["vocabulary"]["hash"] == NAMES.hash
-    again = load(tmp_path / "out")
+    again = load_audit(tmp_path / "out")
     for rule in ("words", "authors"):
         assert (again.matrix(rule) == found.matrix(rule)).all()
         assert (again.distinct[rule] == found.distinct[rule]).all()
@@ -373,9 +377,9 @@ def test_the_command_prints_and_writes(tmp_path, capsys):
         ["authors only", "red", "cart"],
         ["words only", "red", "mouse"],
     ]
-    assert all(
-        (out / name).stat().st_size > 5000 for name in ("matrix-words.png", "nmi.png")
-    )
+    assert coloured_share(out / "matrix-words.png") > 0.05, "no seen cell has a colour"
+    assert bar_heights(out / "nmi.png", "#0072B2") == [], "NMI is 0 here"
+    assert coloured_share(out / "nmi.png") > 0, "the legend names the captions' colour"
     assert main(["audit", str(tmp_path / "none.txt"), "--out", str(out)]) == 2
     assert "names no caption file" in capsys.readouterr().err
 
@@ -417,7 +421,7 @@ def test_real_captions(tmp_path):
     assert found.matrix("adjacent").tolist() == [[58, 0, 0], [21, 0, 70]]
     texts = [
         t
-        for path in expand([os.environ["IMAGENET_AO_CAPTIONS"]]).paths
+        for path in find_caption_files([os.environ["IMAGENET_AO_CAPTIONS"]]).paths
         for t in texts_of(path)
     ]
     expected = {**by_words(texts, names), "authors": by_authors(texts, names)}
@@ -429,4 +433,4 @@ def test_real_captions(tmp_path):
             for o, n in enumerate(row)
             if n
         } == counts, rule
-    assert disagreements(found)["authors only"].shape[1] == 2
+    assert rule_disagreements(found)["authors only"].shape[1] == 2

@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from aobench.audit import json_lines, separated
 from aobench.audit.api import audit
-from aobench.audit.files import BadFileError, expand, kind_of
-from aobench.audit.readers import read_chunks
+from aobench.audit.files import find_caption_files
+from aobench.audit.readers import caption_format, json_lines, read_chunks, separated
+from aobench.audit.streams import BadFileError
 from aobench.audit.vocabulary import Vocabulary
 from aobench.errors import UserError
 
@@ -160,7 +160,7 @@ def test_what_can_be_read_is_read_to_the_letter(
     if size:  # records that go over the ends of blocks
         monkeypatch.setattr(separated, "BLOCK_BYTES", 60)
         monkeypatch.setattr(json_lines, "BLOCK_BYTES", 2000)
-        monkeypatch.setattr("aobench.audit.readers.CHUNK_BYTES", size)
+        monkeypatch.setattr("aobench.audit.readers.text_lines.CHUNK_BYTES", size)
     assert texts_in(tmp_path, name, data) == expected
 
 
@@ -190,7 +190,7 @@ def test_random_tables_are_read_as_they_were_written(tmp_path, monkeypatch):
 
 def beside(folder: Path, first: str, second: str) -> None:
     for name, text in ((first, "a blue dog"), (second, "a red fox")):
-        kind = kind_of(name)
+        kind = caption_format(name).name
         if kind == "parquet":
             pq.write_table(pa.table({"caption": [text]}), folder / name)
         elif kind == "tar":
@@ -217,7 +217,7 @@ def test_a_name_that_looks_like_a_pattern_is_that_file(tmp_path, ending, pattern
     folder.mkdir()
     beside(folder, f"{pattern}.{ending}", f"p1.{ending}")
     assert texts_of(folder / f"{pattern}.{ending}") == ["a blue dog"]
-    files = expand([str(folder / f"{pattern}.{ending}"), str(folder)])
+    files = find_caption_files([str(folder / f"{pattern}.{ending}"), str(folder)])
     assert sorted(Path(path).name for path in files.paths) == sorted(
         [f"{pattern}.{ending}", f"p1.{ending}"]
     )
@@ -235,8 +235,8 @@ def test_a_name_that_looks_like_a_pattern_is_that_file(tmp_path, ending, pattern
     ],
 )
 def test_a_url_is_known_by_its_path(url, kind):
-    assert kind_of(url) == kind
-    assert expand([url]).paths == [url]
+    assert caption_format(url).name == kind
+    assert find_caption_files([url]).paths == [url]
 
 
 def test_columns_of_parquet_are_text_or_refused(tmp_path):
@@ -391,3 +391,11 @@ def test_a_folder_that_links_lead_to_is_read_once(tmp_path):
         (tmp_path / "in" / name).symlink_to(target)
     found = audit(tmp_path / "in", tmp_path / "out", vocabulary=FOXES)
     assert found.matrix().tolist() == [[1, 0], [0, 1]]
+
+
+@pytest.mark.parametrize("kept", [b"b\0", b'"b\0"', b"\0\0\0\0"])
+def test_a_row_with_nul_and_too_few_fields_names_file_and_line(kept, tmp_path):
+    path = tmp_path / "c.csv"
+    path.write_bytes(b"url,caption\n1,red\n" + kept + b"\n")
+    with pytest.raises(BadFileError, match="line 3: 1 fields"):
+        list(read_chunks(str(path)))

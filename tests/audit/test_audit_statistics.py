@@ -7,9 +7,10 @@ from math import comb
 
 import numpy as np
 import pytest
+from helpers.plots import bar_heights
 
-from aobench.audit.diversity import thin
-from aobench.audit.statistics import nmi, upper_bound
+from aobench.audit.diversity import thin_matrix
+from aobench.audit.statistics import matrix_nmi, upper_bound
 from aobench.cli import main
 from aobench.errors import UserError
 
@@ -26,22 +27,22 @@ def test_bounds():
 
 
 def test_nmi_by_hand_and_its_baseline():
-    assert nmi(np.array([[5, 0], [0, 5]])).nmi == pytest.approx(1)
-    assert nmi(np.array([[4, 4], [4, 4]])).nmi == pytest.approx(0)
+    assert matrix_nmi(np.array([[5, 0], [0, 5]])).nmi == pytest.approx(1)
+    assert matrix_nmi(np.array([[4, 4], [4, 4]])).nmi == pytest.approx(0)
     # p = [[1/2, 1/4], [0, 1/4]]: I = H(3/4) + H(1/2) - 1.5 bits
     bits = 0.8112781 + 1 - 1.5
-    found = nmi(np.array([[20, 10], [0, 10]]), "min")
+    found = matrix_nmi(np.array([[20, 10], [0, 10]]), "min")
     assert found.nmi == pytest.approx(bits / 0.8112781, rel=1e-6)
     sparse = np.zeros((30, 40), int)
     draw = np.random.default_rng(0)
     np.add.at(sparse, (draw.integers(0, 30, 300), draw.integers(0, 40, 300)), 1)
-    found = nmi(sparse)
+    found = matrix_nmi(sparse)
     assert found.nmi == pytest.approx(found.shuffled, abs=5 * found.shuffled_sd), (
         "independent draws stand out"
     )
     assert found.shuffled > 0.3, "with few counts the baseline is far above 0"
     with pytest.raises(UserError, match="no composition"):
-        nmi(np.zeros((2, 2), int))
+        matrix_nmi(np.zeros((2, 2), int))
 
 
 def test_thinning_keeps_what_does_not_depend_on_size():
@@ -50,11 +51,11 @@ def test_thinning_keeps_what_does_not_depend_on_size():
     np.add.at(matrix, (draw.integers(0, 20, 50_000), draw.integers(0, 30, 50_000)), 1)
     small = np.zeros_like(matrix)
     np.add.at(small, (draw.integers(0, 20, 1_000), draw.integers(0, 30, 1_000)), 1)
-    assert nmi(matrix).nmi < nmi(small).nmi / 5, (
+    assert matrix_nmi(matrix).nmi < matrix_nmi(small).nmi / 5, (
         "the bias of small samples should be plain here"
     )
-    thinned = thin(matrix, 1_000, draws=40)
-    assert thinned.nmi_low < nmi(small).nmi < thinned.nmi_high, (
+    thinned = thin_matrix(matrix, 1_000, draws=40)
+    assert thinned.nmi_low < matrix_nmi(small).nmi < thinned.nmi_high, (
         "two samples of one source differ at equal size"
     )
     # Hurlbert 1971: the expected number of cells seen in a draw without replacement
@@ -62,10 +63,10 @@ def test_thinning_keeps_what_does_not_depend_on_size():
         [comb(50_000 - int(c), 1_000) / comb(50_000, 1_000) for c in matrix.ravel()]
     )
     assert thinned.seen == pytest.approx((1 - left).sum(), rel=0.01)
-    whole = thin(small, 1_000, draws=40)
-    assert (whole.nmi, whole.draws) == (pytest.approx(nmi(small).nmi), 1)
+    whole = thin_matrix(small, 1_000, draws=40)
+    assert (whole.nmi, whole.draws) == (pytest.approx(matrix_nmi(small).nmi), 1)
     with pytest.raises(UserError, match="from 1 to 1,000"):
-        thin(small, 1_001, draws=1)
+        thin_matrix(small, 1_001, draws=1)
 
 
 def test_corpora_side_by_side(tmp_path, capsys):
@@ -113,7 +114,11 @@ def test_corpora_side_by_side(tmp_path, capsys):
     assert float(rows["bound"]["NMI thinned"]) == pytest.approx(1)
     assert float(rows["free"]["NMI"]) == pytest.approx(0, abs=1e-9)
     assert 0 < float(rows["free"]["NMI thinned"]) < 0.2
-    assert (out / "diversity.png").stat().st_size > 5000
+    # NMI is 1 for "bound", thinned or whole, and near 0 for "free"
+    [thinned] = bar_heights(out / "diversity.png", "#0072B2")
+    [whole] = bar_heights(out / "diversity.png", "#56B4E9")
+    assert thinned == pytest.approx(whole, abs=2), "bars as high as the table's numbers"
+    assert whole > 300
     for extra, told in (
         ([str(tmp_path / "audits" / "none")], "saw no composition"),
         (["--at", "41"], "fewer than --at 41"),

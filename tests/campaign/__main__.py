@@ -114,6 +114,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--seed", type=int, default=0, help="of the sample (default: 0)"
     )
+    parser.add_argument(
+        "--draw",
+        type=int,
+        default=0,
+        help="of what is random in a damage, such as which bit flips (default: 0)",
+    )
     parser.add_argument("--list", action="store_true", help="print the ids and stop")
     parser.add_argument("--json", type=Path, help="write the reports to this file")
     parser.add_argument(
@@ -134,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import_everything()
     from .campaign import Campaign, as_json, chosen, sample
 
-    cases = chosen(args.prefixes)
+    cases = chosen(args.prefixes, args.draw)
     cases = sample(cases, args.sample, args.seed) if args.sample else cases
     if args.list:
         print("\n".join(case.id for case in cases))

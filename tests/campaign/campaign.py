@@ -35,6 +35,7 @@ class Case:
     command: Command
     source: Input
     damage: Damage
+    draw: int = 0  #: of what is random in the damage; 0 is the draw that is tested
 
     @property
     def id(self) -> str:
@@ -43,7 +44,8 @@ class Case:
     @property
     def seed(self) -> int:
         """Of what is random in the damage: the case's own, the same every time."""
-        return int(hashlib.sha256(self.id.encode()).hexdigest()[:8], 16)
+        name = f"{self.id}#{self.draw}" if self.draw else self.id
+        return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
 
 
 @dataclass(frozen=True)
@@ -222,10 +224,10 @@ def as_json(reports: Sequence[Report], skipped: Sequence[str]) -> str:
     )
 
 
-def chosen(prefixes: Sequence[str]) -> list[Case]:
+def chosen(prefixes: Sequence[str], draw: int = 0) -> list[Case]:
     """The cases whose ids begin with one of ``prefixes``; all where there is none."""
     return [
-        case
+        dataclasses.replace(case, draw=draw)
         for case in every_case()
         if not prefixes or any(case.id.startswith(p) for p in prefixes)
     ]

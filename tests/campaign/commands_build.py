@@ -121,7 +121,7 @@ BUILDS = (
             _step("2-generate/manifest.json", text=True),
             _step("2-generate/images/striped__wedge/0.png"),
             _step("3-validate/verdicts.parquet"),
-            _step("3-validate/parts/*/000000.parquet"),
+            _step("3-validate/parts/*/000000.json", text=True),
             _step("4-distinct/decisions.parquet"),
             _step("4-distinct/manifest.json", text=True),
             _step("4-distinct/parts/*/000000.safetensors#0"),

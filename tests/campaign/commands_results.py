@@ -20,20 +20,20 @@ ALL = [f"results/m{number}" for number in range(4)]
 
 def study_table() -> object:
     """The rows of the study's table, from a file of its results."""
-    from aobench.study.collecting import read
+    from aobench.study.collecting import read_table
     from aobench.study.summary import Study
 
-    study = Study(read(Path("study.json")))
+    study = Study(read_table(Path("study.json")))
     runs = list(study.rows)
     return [[study.mean_accuracy(runs, split) for split in ("id", "ood")], len(runs)]
 
 
 def images_to_judge() -> object:
     """What annotators would be shown, and what they said so far."""
-    from aobench.annotation.images import read_images
-    from aobench.annotation.verdict_store import open_store
+    from aobench.annotation.images import read_images_to_judge
+    from aobench.annotation.verdict_file import open_store
 
-    images = read_images(Path("judged/images.parquet"))
+    images = read_images_to_judge(Path("judged/images.parquet"))
     with open_store(Path("judged/verdicts.sqlite"), images) as store:
         verdicts = [
             [v.annotator, v.trial.image_id, v.attribute_answer, v.object_answer]

@@ -73,7 +73,7 @@ def result_of(folder: Path, patterns: Sequence[str]) -> dict[str, Any]:
 
 def _add(result: dict[str, Any], name: str, path: Path) -> None:
     if path.suffix == ".json":
-        value = json.loads(path.read_text())
+        value = json.loads(path.read_text(encoding="utf-8-sig"))
     elif path.suffix == ".parquet":
         import pyarrow.parquet as pq
 

@@ -20,7 +20,7 @@ from PIL import Image
 from .stock_build import command, make_builds
 
 HERE = Path(__file__).resolve().parent
-sys.path += [str(HERE.parent / "evaluation"), str(HERE.parent / "build")]
+sys.path += [str(HERE.parent / "evaluation"), str(HERE.parent)]
 
 NOVEL = [
     ("wooden", "banana"),
@@ -339,12 +339,12 @@ def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 def _verdicts() -> None:
     """A table of images to judge, with its pictures, and two files of verdicts by two people."""
-    from annotation_tools import make_set
+    from helpers.annotation_tools import make_set
 
-    from aobench.annotation.images import read_images
-    from aobench.annotation.verdict_store import open_store
+    from aobench.annotation.images import read_images_to_judge
+    from aobench.annotation.verdict_file import open_store
 
-    images = read_images(make_set(Path("judged"), 12))
+    images = read_images_to_judge(make_set(Path("judged"), 12))
     for name, step in (("verdicts", 3), ("verdicts-other", 4)):
         with open_store(Path(f"judged/{name}.sqlite"), images, 0, 0.2) as store:
             for who, first in (("ann", 0), ("bob", 1)):

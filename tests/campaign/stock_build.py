@@ -123,10 +123,10 @@ def _judged(place: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from aobench.annotation.images import read_images
-    from aobench.annotation.verdict_store import open_store
+    from aobench.annotation.images import read_images_to_judge
+    from aobench.annotation.verdict_file import open_store
 
-    images = read_images(place / "out/2-generate/images.parquet")
+    images = read_images_to_judge(place / "out/2-generate/images.parquet")
     for name, right in (("labels", True), ("labels-other", False)):
         rows = [
             {"image_id": row.image_id, "attribute_right": right, "object_right": True}

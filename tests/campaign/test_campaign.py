@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aobench.cli import _parser
+from aobench.cli import command_parser
 
 from .campaign import COMMANDS, every_case, sample
 from .damages import DAMAGES
@@ -76,7 +76,7 @@ def test_the_sample_shows_each_command_and_each_damage():
 
 def test_the_campaign_has_every_verb_and_enough_cases():
     verbs = next(
-        action for action in _parser()._actions if action.dest == "verb"
+        action for action in command_parser()._actions if action.dest == "verb"
     ).choices
     missing = set(verbs) - {command.verb for command in COMMANDS} - NOT_TRIED
     assert not missing, f"no case tries {', '.join(sorted(missing))}"

@@ -19,9 +19,11 @@ LONGEST = 700  #: characters of a refusal
 TROUBLE = re.compile(
     r"unreadable|damaged|skipped|left out|anew|computed again|can't|cannot|could not|no readable|"
     r"missing|broken|ignored|differs|warning|altered|changed|not listed|unknown|of no known|"
-    r"not read|no file",
+    r"not read|no file|not UTF-8",
     re.IGNORECASE,
 )
+#: Endings of pictures.
+PICTURES = (".png", ".jpg", ".webp")
 NOISE = re.compile(r"object at 0x|<class '")
 
 
@@ -55,6 +57,8 @@ def _another(source: Input, damage: Damage) -> bool:
     """Whether what is left may be valid: a file of other content, a folder without a file."""
     if source.text and damage.name == "zeros-within":  # no text holds NUL
         return False
+    if damage.name == "tail" and PurePath(source.path).suffix in PICTURES:
+        return True  # a picture ends where its format says; its digest marks what stands behind
     return damage.another or (source.member and damage.name == "missing")
 
 

@@ -289,6 +289,8 @@ def test_an_evaluation_knows_what_was_not_read(tmp_path: Path) -> None:
     )
     for _ in range(2):  # from the cache, which warns no more, too
         (split,) = open_splits(Source("v2", data_dir=str(place)))
-        left = {"ending": ["red_banana/1.heic"]}
-        assert split.not_read == {"unknown_labels": {"nothing": 1}, "left_out": left}
+        assert split.not_read == {
+            "not_a_picture": {"count": 1, "examples": ["red_banana/1.heic"]},
+            "unknown_label": {"count": 1, "examples": ["nothing"]},
+        }
         assert split.digests_of == "file"

@@ -92,8 +92,8 @@ def test_a_folders_results_are_in_a_folder_of_its_name_and_a_limit_shows(
     published, templates, tmp_path, monkeypatch, capsys
 ):
     from aobench.models.registry import BUNDLED
-    from aobench.publish.card import section
-    from aobench.publish.leaderboard import build
+    from aobench.publish.card import card_section
+    from aobench.publish.leaderboard import build_pages
     from aobench.results.verified import read_result
 
     for place in ("tinyclip", "sub/tinyclip"):
@@ -134,9 +134,9 @@ def test_a_folders_results_are_in_a_folder_of_its_name_and_a_limit_shows(
     assert "a trial run, --limit 4: not a result on the whole set." in printed
     result = read_result("out/tinyclip")
     assert result.content["dataset"]["limit"] == 4
-    assert "**This is a trial run, --limit 4" in section(result)
+    assert "**This is a trial run, --limit 4" in card_section(result)
     pytest.importorskip("plotly")
-    build([result], tmp_path / "site")
+    build_pages([result], tmp_path / "site")
     for page in (tmp_path / "site").rglob("*.html"):
         assert "trial run, --limit 4" in page.read_text(), (
             f"{page.name} shows a trial run as a full one"
@@ -316,8 +316,8 @@ def test_a_revision_that_only_loading_tells_is_looked_at_too(finished, tmp_path)
 def test_options_that_change_numbers_are_in_the_result_and_a_replacement_is_said(
     published, templates, tmp_path, capsys
 ):
-    from aobench.publish.card import section
-    from aobench.publish.hub_entries import notes
+    from aobench.publish.card import card_section
+    from aobench.publish.hub_entries import setting_notes
     from aobench.results.comparability import unlike_settings
     from aobench.results.verified import read_result
 
@@ -345,8 +345,8 @@ def test_options_that_change_numbers_are_in_the_result_and_a_replacement_is_said
     assert drafted.content["settings"] == {"draft": 64, "attention": "eager"}
     assert drafted.predictions.provenance["settings"] == drafted.content["settings"]
     assert unlike_settings([plain.content, drafted.content]) == ["draft", "attention"]
-    assert "--draft 64, --attention eager" in notes(drafted)
-    assert "`--draft 64, --attention eager`" in section(drafted)
+    assert "--draft 64, --attention eager" in setting_notes(drafted)
+    assert "`--draft 64, --attention eager`" in card_section(drafted)
     assert cli.main(["score", str(tmp_path / "mini")]) == 0
     assert "ran with --draft 64" in capsys.readouterr().out
     assert (
@@ -382,7 +382,7 @@ def test_options_that_change_numbers_are_in_the_result_and_a_replacement_is_said
             ["prepare", "out", "--config", "mini", "--data-dir", "x"],
             "and mini is drawn",
         ),
-        (["install", "--data-dir", "x"], "and mini is drawn"),
+        (["install", "--data-dir", "x"], "give --config v2 with it"),
         (
             ["disentangle", "x.npz", "--data-dir", "y", "--config", "v2"],
             "--data-dir is of the published archive",

@@ -8,12 +8,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import ViTConfig, ViTForImageClassification
 
-from aobench.audit.vocabulary import lemmas
 from aobench.errors import UserError
 from aobench.models import registry
 from aobench.models.base import LoadOptions
 from aobench.models.imagenet_classes import class_order
-from aobench.vocabulary.published import published_lists
+from aobench.vocabulary.published import published_lists, wordnet_lemmas
 
 WNIDS = [
     wnid
@@ -26,7 +25,7 @@ NAMES = [
     )
 ]
 SYNONYMS = [
-    ", ".join(lemmas()[wnid]) for wnid in WNIDS
+    ", ".join(wordnet_lemmas()[wnid]) for wnid in WNIDS
 ]  # as the Hub's id2label: "tench, Tinca tinca"
 UNNAMED = [f"LABEL_{place}" for place in range(1000)]
 IN_ORDER = tuple(range(1000))

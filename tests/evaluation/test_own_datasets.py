@@ -20,8 +20,9 @@ from PIL import Image
 import imagenet_ao
 from aobench import cli
 from aobench.errors import UserError
-from aobench.evaluation.data import Source, bad_data_is_one_line, open_splits
+from aobench.evaluation.data import Source, open_splits
 from aobench.evaluation.image_loader import read_batches
+from aobench.evaluation.loading import bad_data_is_one_line
 from aobench.mini.render import render
 
 PAIRS = [("wooden", "banana"), ("red", "teapot"), ("golden", "lion")]

@@ -3,11 +3,80 @@ own candidates.
 """
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 import torch
+from PIL import Image
 
+import aobench
+import aobench.cli as cli
 from aobench.evaluation import scoring
 from aobench.evaluation.scoring import Sides, rank_choices, rank_embeddings, rank_scores
+from aobench.mini.render import render
+from aobench.results.tasks import DEFAULT_TASKS, TASKS, Task
+
+#: Columns that may differ in their last digit, as texts were embedded in other company.
+FLOATS = ["margin", "score_seen", "score_novel"]
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    return tmp_path_factory.mktemp("embeddings")
+
+
+def asked(kept, *tasks):
+    """The bundled model on a few images of mini."""
+    options = {"limit": 18, "templates": ["a {}"], "embeddings": kept}
+    return aobench.evaluate("mini", "mini", tasks=tasks or None, **options)[0]
+
+
+def test_a_task_alone_has_the_rows_that_it_has_among_others(kept):
+    every = asked(kept)
+    assert set(every.scores) == set(DEFAULT_TASKS)
+    table = every.predictions
+    for task in ("composition-own", "choice"):
+        alone = asked(kept, task).predictions.drop_columns(FLOATS)
+        rows = table.filter(pc.equal(table["task"], task)).drop_columns(FLOATS)
+        assert alone.equals(rows), f"{task} depends on what else is asked"
+    sides = np.array([table[name].is_null() for name in ("best_seen", "side_rank")])
+    assert (sides == (np.array(table["task"]) != "composition")).all()
+
+
+def test_a_task_is_added_by_a_line(kept, monkeypatch, tmp_path, capsys):
+    """As CONTRIBUTING.md says; here objects among all that the vocabulary has."""
+    added = Task("object-open", "object", "shared", "among all objects", "open")
+    monkeypatch.setitem(TASKS, added.name, added)
+    result = asked(kept, "object-open", "object")
+    scores = result.scores["object-open"]["splits"]["ood"]
+    assert scores["n_candidates"] == 110
+    assert (
+        scores["object_top1"] <= result.scores["object"]["splits"]["ood"]["object_top1"]
+    )
+    again = aobench.load_result(result.save(tmp_path / "mini"))
+    assert again.scores == result.scores
+    assert cli.main(["score", str(tmp_path / "mini")]) == 0
+    assert "object-open" in capsys.readouterr().out
+
+
+def test_what_the_data_cannot_be_asked_is_left_out_and_said(tmp_path, capsys):
+    for place, (attribute, name) in enumerate([("red", "teapot"), ("golden", "lion")]):
+        folder = tmp_path / "data" / f"{attribute}_{name}"
+        folder.mkdir(parents=True)
+        picture = render(attribute, name, np.random.default_rng(place))
+        Image.fromarray(picture).save(folder / "0.png")
+    words = ["evaluate", "mini", "--config", "v2", "--data-dir", str(tmp_path / "data")]
+    words += ["--out", str(tmp_path / "out"), "--cpu"]
+    (tmp_path / "one.txt").write_text("a {}\n")
+    words += ["--templates", str(tmp_path / "one.txt")]
+    assert cli.main(words) == 0
+    assert (
+        "The task choice is left out: it takes three attributes"
+        in capsys.readouterr().out
+    )
+    assert cli.main([*words, "--tasks", "choice"]) == 2
+    error = capsys.readouterr().err
+    assert "no task is left to ask" in error
+    assert error.count("\n") == 1
 
 
 @pytest.fixture(params=[1, 37, 10**6])

@@ -125,3 +125,49 @@ def test_a_key_that_was_changed_is_written_again(tmp_path):
     told.write_text(right.replace('"a"', '"b"'))
     Store(tmp_path, {"model": "a"}, 4, 4)
     assert told.read_text() == right
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, "gone"])
+def test_a_shard_that_is_damaged_after_it_was_looked_for_is_computed_again(
+    damage, tmp_path, capsys
+):
+    store = Store(tmp_path, {"model": "a"}, 10, 4)
+    for shard in range(3):
+        store.write(shard, torch.randn(len(store.items(shard)), 3), {1: "cut short"})
+    assert store.missing() == []
+    if damage == "gone":
+        store.path(1).unlink()
+    else:
+        store.path(1).write_bytes(DAMAGES[damage](store.path(1)))
+    again = torch.ones(4, 3)
+    vectors, notes = store.read(1, lambda shard: store.write(shard, again))
+    assert torch.equal(vectors, again)
+    assert notes == {}
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "computed again" in said
+
+
+@pytest.mark.parametrize("what", ["images", "texts"])
+def test_vectors_of_a_gpu_are_not_taken_for_those_of_a_processor(what, tmp_path):
+    from types import SimpleNamespace
+
+    from aobench.evaluation.embedding import _model_key, image_store
+    from aobench.models.base import ModelInfo
+
+    split = SimpleNamespace(fingerprint="f", name="ood", pixels=None)
+    places = set()
+    for device in ("cpu", "cuda", "mps"):
+        info = ModelInfo("a", "clip", "1", "p", "float32", device, True)
+        model = SimpleNamespace(info=info)
+        if what == "images":
+
+            class Sized(SimpleNamespace):
+                def __len__(self):
+                    return 3
+
+            sized = Sized(**vars(split))
+            places.add(image_store(model, sized, tmp_path, 4, None).folder)
+        else:
+            places.add(Store(tmp_path, _model_key(model), 3, 4).folder)
+    assert len(places) == 3

@@ -13,7 +13,7 @@ import numpy as np
 
 from aobench.mini import pictures, splits
 from aobench.mini.render import ATTRIBUTES, MORE_ATTRIBUTES, render
-from aobench.newset.generators import Renderer, Task
+from aobench.newset.generators import ImageTask, Renderer
 from aobench.study import world
 
 
@@ -64,7 +64,7 @@ def renderer(folder):
     ):
         generator = Renderer("", options)
         tasks = [
-            Task("x/0", a, o, 0, seed, "")
+            ImageTask("x/0", a, o, 0, seed, "")
             for seed, a in enumerate(attributes)
             for o in objects
         ]

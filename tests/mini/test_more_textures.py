@@ -6,8 +6,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from aobench.mini.fixed_point import lanes
-from aobench.mini.more_textures import BLOCK, form
+from aobench.mini.fixed_point import colour_lanes
+from aobench.mini.more_textures import BLOCK, drawing_form
 from aobench.mini.pictures import picture
 from aobench.mini.render import ATTRIBUTES, MORE_ATTRIBUTES, PIXELS, draw, paint, render
 
@@ -21,10 +21,10 @@ DRAWINGS = [
 
 def full(attribute, drawing, rng):
     """Colours under an attribute, 128 x 128 x 3, and the outline of what is painted."""
-    shown = form(attribute, drawing)
+    shown = drawing_form(attribute, drawing)
     colours = np.zeros((128 * 128, 3), np.int64)
     colours[shown.seen.where] = np.minimum(
-        lanes(paint(attribute, shown, rng))[:, :3], 255
+        colour_lanes(paint(attribute, shown, rng))[:, :3], 255
     )
     return colours.reshape(128, 128, 3), shown.alpha
 
@@ -96,7 +96,7 @@ def test_a_thin_drawing_keeps_an_outline():
     alpha = np.zeros((128, 128), np.uint8)
     alpha[:, 60] = 255
     thin = replace(picture("teapot", "noto"), alpha=alpha)
-    assert form("pixelated", thin).alpha.any(), (
+    assert drawing_form("pixelated", thin).alpha.any(), (
         "a line of one pixel vanishes when pixelated"
     )
 

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 
 from aobench.mini import fixed_point, pictures, splits
 from aobench.mini.png import png_bytes
-from aobench.mini.resampling import resized, resized_channels
+from aobench.mini.resampling import resized_channel, resized_channels
 from aobench.publish.known_data import KNOWN
 
 HERE = Path(__file__).parent
@@ -169,7 +169,7 @@ def test_pictures_are_resized_as_pillow_does(length, size):
     wanted = np.asarray(
         Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC)
     )
-    assert np.array_equal(resized(pixels, size, size), wanted), (
+    assert np.array_equal(resized_channel(pixels, size, size), wanted), (
         f"{length} to {size} pixels differs from Pillow"
     )
 
@@ -204,8 +204,10 @@ def test_mixed_lanes_are_rounded_each_by_itself():
     rng = np.random.default_rng(0)
     one, other = rng.integers(0, 256, (2, 500, 3))
     share = rng.integers(0, 257, 500)
-    mixed = fixed_point.lanes(
-        fixed_point.mix(fixed_point.pack(one), fixed_point.pack(other), share)
+    mixed = fixed_point.colour_lanes(
+        fixed_point.mix_colours(
+            fixed_point.pack_colours(one), fixed_point.pack_colours(other), share
+        )
     )[:, :3]
     assert np.array_equal(
         mixed, (one * (256 - share[:, None]) + other * share[:, None] + 128) >> 8

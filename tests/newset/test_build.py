@@ -14,10 +14,11 @@ import pytest
 
 from aobench.cli import main
 from aobench.errors import UserError
-from aobench.newset.compose import TABLE, balanced, image_seed
+from aobench.newset.balance import balanced_choice
+from aobench.newset.compose import TABLE, image_seed
 from aobench.newset.configuration import read_config
-from aobench.newset.generators import Task, make_generator
-from aobench.newset.manifests import folder, read_manifest, read_rows
+from aobench.newset.generators import ImageTask, make_generator
+from aobench.newset.manifests import read_manifest, read_rows, step_folder
 
 CAPTIONS = [
     "a striped banana on a plate",
@@ -70,7 +71,7 @@ def test_each_composition_is_kept_or_has_its_reason(config):
     out = config.parent / "out"
     rows = {
         (r["attribute"], r["object"]): r
-        for r in read_rows(folder(out, "compose") / "compositions.parquet")
+        for r in read_rows(step_folder(out, "compose") / "compositions.parquet")
     }
     assert len(rows) == 9
     seen = {
@@ -89,7 +90,7 @@ def test_each_composition_is_kept_or_has_its_reason(config):
         assert row["kept"] == (row["reason"] == "")
     facts = read_manifest(out, "compose")["facts"]
     assert facts["kept"] == 5
-    assert sum(facts["fell"].values()) == 4
+    assert sum(facts["removed"].values()) == 4
     assert facts["corpora"]["mine"]["captions"] == len(CAPTIONS)
 
 
@@ -101,27 +102,30 @@ def test_an_attribute_in_the_objects_name_is_untestable(config):
         .replace("  exclude: out.csv\n", "")
     )
     assert main(["build", str(config), "--steps", "compose"]) == 0
-    rows = read_rows(folder(config.parent / "out", "compose") / "compositions.parquet")
+    rows = read_rows(
+        step_folder(config.parent / "out", "compose") / "compositions.parquet"
+    )
     assert [(r["object"], r["kept"]) for r in rows] == [
         ("red fox", False),
         ("banana", True),
     ]
+    assert rows[0]["reason_code"] == "same-word"
     assert rows[0]["reason"].startswith("untestable")
 
 
 def test_balance_is_even_and_repeatable():
     free = np.random.default_rng(0).random((12, 30)) < 0.8
-    kept = balanced(free, 90, None, None, seed=1)
+    kept = balanced_choice(free, 90, None, None, seed=1)
     assert kept.sum() == 90
     assert not (kept & ~free).any()
     assert np.ptp(kept.sum(1)) <= 1, "attributes are not even"
     assert np.ptp(kept.sum(0)) <= 1, "objects are not even"
-    assert (kept == balanced(free, 90, None, None, seed=1)).all()
-    assert (kept != balanced(free, 90, None, None, seed=2)).any()
-    capped = balanced(free, None, 3, 1, seed=1)
+    assert (kept == balanced_choice(free, 90, None, None, seed=1)).all()
+    assert (kept != balanced_choice(free, 90, None, None, seed=2)).any()
+    capped = balanced_choice(free, None, 3, 1, seed=1)
     assert capped.sum(1).max() <= 3
     assert capped.sum(0).max() == 1
-    assert (balanced(free, None, None, None, seed=1) == free).all()
+    assert (balanced_choice(free, None, None, None, seed=1) == free).all()
 
 
 def test_seeds_differ_and_fit_a_torch_generator():
@@ -140,13 +144,13 @@ def test_an_image_can_be_made_again_alone(config):
     from PIL import Image
 
     assert main(["build", str(config), "--steps", "compose", "generate"]) == 0
-    where = folder(config.parent / "out", "generate")
+    where = step_folder(config.parent / "out", "generate")
     rows = read_rows(where / "images.parquet")
     assert len(rows) == 10
     assert len({row["image_id"] for row in rows}) == 10
     row = rows[7]
     again = make_generator("renderer", "", {})(
-        [Task(*(row[k] for k in Task.__dataclass_fields__))]
+        [ImageTask(*(row[k] for k in ImageTask.__dataclass_fields__))]
     )[0]
     with Image.open(where / row["file"]) as image:
         assert np.array_equal(np.asarray(image), np.asarray(again.image))
@@ -263,7 +267,7 @@ def test_changed_captions_are_audited_again(config):
     assert main(steps) == 0
     rows = {
         (r["attribute"], r["object"]): r
-        for r in read_rows(folder(config.parent / "out", "compose") / TABLE)
+        for r in read_rows(step_folder(config.parent / "out", "compose") / TABLE)
     }
     assert rows["striped", "banana"]["kept"]
     assert not rows["turquoise", "banana"]["kept"]
@@ -307,7 +311,10 @@ def test_a_package_of_stale_steps_is_refused(config, capsys):
     )
     assert main(["build", str(config), "--steps", "validate"]) == 0
     assert main(["build", str(config), "--steps", "package"]) == 2
-    assert "4-distinct is of an earlier validate" in capsys.readouterr().err
+    assert (
+        "4-distinct is of an earlier generate and an earlier validate"
+        in capsys.readouterr().err
+    )
     assert main(["build", str(config)]) == 0
     assert "package: 15 images of 5 compositions" in capsys.readouterr().out
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_whole_build import configuration, files
-from tiny_pipelines import save_llava, save_sdxl
+from helpers.builds import digests_of, whole_configuration
+from helpers.tiny_pipelines import save_llava, save_sdxl
 
 from aobench.cli import main
 
@@ -23,7 +23,7 @@ def test_two_processes_give_the_bytes_of_one(tmp_path):
     save_sdxl(tmp_path / "sdxl")
     save_llava(tmp_path / "llava")
     alone, together = (
-        configuration(tmp_path / name, tmp_path) for name in ("alone", "together")
+        whole_configuration(tmp_path / name, tmp_path) for name in ("alone", "together")
     )
     threads = torch.get_num_threads()
     torch.set_num_threads(
@@ -51,4 +51,4 @@ def test_two_processes_give_the_bytes_of_one(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("generate: 70 images") == 1, "each process says it"
-    assert files(alone.parent / "out") == files(together.parent / "out")
+    assert digests_of(alone.parent / "out") == digests_of(together.parent / "out")

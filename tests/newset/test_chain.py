@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from allowing import allow
-from test_compose import write
+from helpers.builds import allow, compose_configuration
 
 from aobench.cli import main
-from aobench.newset.manifests import changes, folder, read_manifest
+from aobench.newset.manifests import changed_parts, read_manifest, step_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +42,7 @@ def refused(path, capsys, *steps):
 
 @pytest.fixture
 def config(tmp_path):
-    return write(tmp_path, ["the sky"], objects=["banana", "airliner"])
+    return compose_configuration(tmp_path, ["the sky"], objects=["banana", "airliner"])
 
 
 @pytest.mark.parametrize(
@@ -101,29 +100,30 @@ def test_distinct_of_other_options_is_stale(config, capsys):
 
 
 def test_weights_that_cannot_be_identified_are_taken_to_be_as_they_were():
-    assert changes({"weights": "sha256:a"}, {"weights": "unknown"}) == []
+    assert changed_parts({"weights": "sha256:a"}, {"weights": "unknown"}) == []
     assert (
-        changes({"weights": {"vlm": "sha256:a"}}, {"weights": {"vlm": "unknown"}}) == []
+        changed_parts({"weights": {"vlm": "sha256:a"}}, {"weights": {"vlm": "unknown"}})
+        == []
     )
-    assert changes({"weights": "sha256:a"}, {"weights": "sha256:b"}) == [
+    assert changed_parts({"weights": "sha256:a"}, {"weights": "sha256:b"}) == [
         "other weights of a model"
     ]
-    assert changes(
+    assert changed_parts(
         {"options": {"licence": "mit"}}, {"options": {"licence": "unknown"}}
     ) == ["other options (licence)"]
 
 
 def test_what_changes_during_a_step_is_not_said_to_be_used(config, monkeypatch):
-    import aobench.newset.compose as compose
+    import aobench.newset.corpora as corpora
 
-    captions, audit = config.parent / "captions.txt", compose._audit
+    captions, audit = config.parent / "captions.txt", corpora._audit
 
     def changing(*args):
         found = audit(*args)
         captions.write_text("a red banana\na red airliner\nno\n")
         return found
 
-    monkeypatch.setattr(compose, "_audit", changing)
+    monkeypatch.setattr(corpora, "_audit", changing)
     assert main(["build", str(config), "--steps", "compose"]) == 0
     monkeypatch.undo()
     assert read_manifest(config.parent / "out", "compose")["facts"]["kept"] == 2
@@ -155,7 +155,7 @@ def test_what_cannot_be_drawn_is_found_before_captions_are_counted(config, capsy
 )
 def test_a_damaged_manifest_is_one_line(config, capsys, damage):
     assert main(["build", str(config), "--steps", "compose"]) == 0
-    path = folder(config.parent / "out", "compose") / "manifest.json"
+    path = step_folder(config.parent / "out", "compose") / "manifest.json"
     path.write_bytes(damage(path.read_bytes()))
     told = refused(config, capsys, "compose")
     assert "manifest.json" in told
@@ -168,7 +168,7 @@ def test_a_damaged_manifest_is_one_line(config, capsys, damage):
 
 def test_a_manifest_of_an_earlier_version_is_one_line_that_says_so(config, capsys):
     assert main(["build", str(config), "--steps", "compose"]) == 0
-    path = folder(config.parent / "out", "compose") / "manifest.json"
+    path = step_folder(config.parent / "out", "compose") / "manifest.json"
     path.write_text('{"made_from": {}, "files": {}, "facts": {}}')
     assert "was written by an earlier version; delete it" in refused(
         config, capsys, "compose"
@@ -178,7 +178,7 @@ def test_a_manifest_of_an_earlier_version_is_one_line_that_says_so(config, capsy
 @pytest.mark.parametrize("kind", ["a folder", "a link to itself", "a pipe"])
 def test_what_is_no_file_in_a_manifests_place_is_one_line(config, capsys, kind):
     assert main(["build", str(config), "--steps", "compose"]) == 0
-    path = folder(config.parent / "out", "compose") / "manifest.json"
+    path = step_folder(config.parent / "out", "compose") / "manifest.json"
     path.unlink()
     make = {"a folder": path.mkdir, "a link to itself": lambda: path.symlink_to(path)}
     make.get(kind, lambda: os.mkfifo(path))()
@@ -266,8 +266,8 @@ def test_a_reference_is_found_beside_the_configuration(
     config, monkeypatch, tmp_path_factory
 ):
     np = pytest.importorskip("numpy")
-    from aobench.duplicates.step import placed
     from aobench.newset.configuration import read_config
+    from aobench.newset.distinct import located_options
 
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     (config.parent / "laion").mkdir()
@@ -276,7 +276,7 @@ def test_a_reference_is_found_beside_the_configuration(
         config,
         distinct={"model": "mini", "reference": ["laion/*.npy"], "index": "Flat"},
     )
-    options = placed(read_config(config).distinct, config)
+    options = located_options(read_config(config).distinct, config)
     assert options.reference == (str(config.parent / "laion" / "*.npy"),)
     assert (options.model, options.index) == ("mini", "Flat")
 

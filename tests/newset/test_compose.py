@@ -6,38 +6,19 @@ import json
 
 import numpy as np
 import pytest
+from helpers.builds import compose_configuration
 
 from aobench.cli import main
-from aobench.newset.compose import TABLE, balanced
-from aobench.newset.exclusions import SAME_WORD, SHADOWED
-from aobench.newset.manifests import folder, read_manifest, read_rows
-
-
-def write(where, captions, **compose):
-    """A configuration that composes; ``compose``: what differs from the least."""
-    (where / "captions.txt").write_text("\n".join(captions) + "\n")
-    content = {
-        "out": "out",
-        "seed": 3,
-        "generate": {"generator": "renderer"},
-        "validate": {"judges": [{"kind": "redraw"}]},
-        "compose": {
-            "corpora": [{"name": "mine", "captions": ["captions.txt"]}],
-            "attributes": ["red"],
-            "objects": ["banana"],
-            **compose,
-        },
-        "package": {"name": "drawn"},
-    }
-    (where / "set.yaml").write_text(json.dumps(content))
-    return where / "set.yaml"
+from aobench.newset.balance import balanced_choice
+from aobench.newset.compose import TABLE
+from aobench.newset.manifests import read_manifest, read_rows, step_folder
 
 
 def composed(path):
-    """The reason why each composition fell, "" where it is kept."""
+    """The code of why each composition is left out, "" where it is kept."""
     assert main(["build", str(path), "--steps", "compose"]) == 0
-    rows = read_rows(folder(path.parent / "out", "compose") / TABLE)
-    return {(row["attribute"], row["object"]): row["reason"] for row in rows}
+    rows = read_rows(step_folder(path.parent / "out", "compose") / TABLE)
+    return {(row["attribute"], row["object"]): row["reason_code"] for row in rows}
 
 
 def refused(path, capsys):
@@ -55,22 +36,22 @@ def refused(path, capsys):
         (
             ["red"],
             ["fox", "red fox"],
-            {("red", "fox"): SHADOWED, ("red", "red fox"): SAME_WORD},
+            {("red", "fox"): "shadowed", ("red", "red fox"): "same-word"},
         ),
         (
             ["Red"],
             ["red wolf", "Wolf"],
-            {("Red", "Wolf"): SHADOWED, ("Red", "red wolf"): SAME_WORD},
+            {("Red", "Wolf"): "shadowed", ("Red", "red wolf"): "same-word"},
         ),
-        (["white"], ["shark", "great white shark"], {("white", "shark"): SHADOWED}),
-        (["hot"], ["dog", "hotdog"], {("hot", "dog"): SHADOWED}),
-        (["red", "red fox colored"], ["fox", "banana"], {("red", "fox"): SHADOWED}),
+        (["white"], ["shark", "great white shark"], {("white", "shark"): "shadowed"}),
+        (["hot"], ["dog", "hotdog"], {("hot", "dog"): "shadowed"}),
+        (["red", "red fox colored"], ["fox", "banana"], {("red", "fox"): "shadowed"}),
     ],
 )
 def test_a_composition_that_is_another_name_is_untestable(
     tmp_path, attributes, objects, fell
 ):
-    path = write(
+    path = compose_configuration(
         tmp_path,
         ["nothing of it", "the sky"],
         attributes=attributes,
@@ -88,7 +69,7 @@ def test_an_audit_of_longer_lists_does_not_hide_a_composition(tmp_path):
     (tmp_path / "objects.txt").write_text("fox\nred fox\nbanana\n")
     (tmp_path / "attributes.txt").write_text("red\nstriped\n")
     captions = ["a red fox", "the red fox sleeps", "a striped red fox"]
-    path = write(
+    path = compose_configuration(
         tmp_path, captions, attributes=["red", "striped"], objects=["fox", "banana"]
     )
     argv = ["audit", str(tmp_path / "captions.txt"), "--out", str(tmp_path / "audit")]
@@ -107,7 +88,7 @@ def test_an_audit_of_longer_lists_does_not_hide_a_composition(tmp_path):
         "captions that name it were counted for 'red fox', which the audit looked for and the "
         "set lacks"
     )
-    assert found["red", "fox"] == SHADOWED, why
+    assert found["red", "fox"] == "shadowed", why
     assert found["striped", "fox"].startswith("seen"), why
     assert (found["red", "banana"], found["striped", "banana"]) == ("", "")
 
@@ -125,20 +106,24 @@ def test_an_audit_of_longer_lists_does_not_hide_a_composition(tmp_path):
 def test_names_that_clash_as_files_are_refused_before_any_work(
     tmp_path, capsys, objects, told
 ):
-    assert told in refused(write(tmp_path, ["the sky"], objects=objects), capsys)
+    assert told in refused(
+        compose_configuration(tmp_path, ["the sky"], objects=objects), capsys
+    )
 
 
 def test_an_exclusion_list_is_read_as_people_write_it(tmp_path):
     (tmp_path / "out.csv").write_bytes(
         '\ufeffattribute,object,reason\nred, banana ,"they\nexist"\n'.encode()
     )
-    path = write(
+    path = compose_configuration(
         tmp_path, ["the sky"], objects=["banana", "airliner"], exclude="out.csv"
     )
     assert composed(path) == {
-        ("red", "banana"): "listed: they exist",
+        ("red", "banana"): "excluded",
         ("red", "airliner"): "",
     }
+    rows = read_rows(step_folder(path.parent / "out", "compose") / TABLE)
+    assert [row["reason"] for row in rows] == ["listed: they exist", ""]
 
 
 @pytest.mark.parametrize(
@@ -153,11 +138,15 @@ def test_an_exclusion_list_is_read_as_people_write_it(tmp_path):
 )
 def test_a_bad_exclusion_list_is_one_line(tmp_path, capsys, content, told):
     (tmp_path / "out.csv").write_bytes(content)
-    assert told in refused(write(tmp_path, ["the sky"], exclude="out.csv"), capsys)
+    assert told in refused(
+        compose_configuration(tmp_path, ["the sky"], exclude="out.csv"), capsys
+    )
 
 
 def test_fewer_than_asked_is_said(tmp_path, capsys):
-    path = write(tmp_path, ["the sky"], objects=["banana", "airliner"], count=500)
+    path = compose_configuration(
+        tmp_path, ["the sky"], objects=["banana", "airliner"], count=500
+    )
     composed(path)
     assert "count asks for 500: there are no more" in capsys.readouterr().out
     facts = read_manifest(tmp_path / "out", "compose")["facts"]
@@ -165,7 +154,7 @@ def test_fewer_than_asked_is_said(tmp_path, capsys):
 
 
 def test_a_sampled_audit_is_said(tmp_path, capsys):
-    path = write(tmp_path, ["the red sky"] * 200)
+    path = compose_configuration(tmp_path, ["the red sky"] * 200)
     argv = [
         "audit",
         str(tmp_path / "captions.txt"),
@@ -204,19 +193,19 @@ def test_no_choice_under_the_caps_holds_more():
             0.2, 0.6
         )
         caps = int(rng.integers(1, 4)), int(rng.integers(1, 3))
-        kept = balanced(free, None, *caps, seed)
+        kept = balanced_choice(free, None, *caps, seed)
         assert not (kept & ~free).any()
         assert kept.sum(1).max() <= caps[0]
         assert kept.sum(0).max() <= caps[1]
         assert kept.sum() == most(free, *caps), (
             f"case {seed}: more compositions fit under the caps {caps}"
         )
-        assert (kept == balanced(free, None, *caps, seed)).all()
+        assert (kept == balanced_choice(free, None, *caps, seed)).all()
 
 
 def test_a_change_in_the_middle_of_a_long_file_is_seen(tmp_path):
     lines = ["nothing here at all"] * 150_000
-    path = write(tmp_path, lines, objects=["banana", "airliner"])
+    path = compose_configuration(tmp_path, lines, objects=["banana", "airliner"])
     assert composed(path) == {("red", "banana"): "", ("red", "airliner"): ""}
     lines[75_000] = "a red banana xxxxxx"
     (tmp_path / "captions.txt").write_text("\n".join(lines) + "\n")
@@ -226,9 +215,9 @@ def test_a_change_in_the_middle_of_a_long_file_is_seen(tmp_path):
 
 
 def test_captions_that_only_got_another_time_are_not_composed_again(tmp_path):
-    path = write(tmp_path, ["the sky"])
+    path = compose_configuration(tmp_path, ["the sky"])
     composed(path)
-    manifest = folder(tmp_path / "out", "compose") / "manifest.json"
+    manifest = step_folder(tmp_path / "out", "compose") / "manifest.json"
     before = manifest.stat().st_mtime_ns
     (tmp_path / "captions.txt").touch()
     composed(path)
@@ -236,7 +225,7 @@ def test_captions_that_only_got_another_time_are_not_composed_again(tmp_path):
 
 
 def test_after_no_composition_is_left_nothing_is_generated(tmp_path, capsys):
-    path = write(tmp_path, ["the sky"])
+    path = compose_configuration(tmp_path, ["the sky"])
     composed(path)
     first = path.read_text()
     path.write_text(

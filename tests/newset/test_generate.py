@@ -8,14 +8,14 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from helpers.builds import compose_configuration
+from helpers.tiny_pipelines import save_sdxl
 from PIL import Image
-from test_compose import write
-from tiny_pipelines import save_sdxl
 
 from aobench.cli import main
 from aobench.errors import UserError
 from aobench.newset.generators import make_generator
-from aobench.newset.manifests import folder, read_manifest, read_rows
+from aobench.newset.manifests import read_manifest, read_rows, step_folder
 
 CALL = {"num_inference_steps": 1, "guidance_scale": 0.0, "height": 32, "width": 32}
 
@@ -23,7 +23,7 @@ CALL = {"num_inference_steps": 1, "guidance_scale": 0.0, "height": 32, "width": 
 @pytest.fixture
 def drawn(tmp_path):
     """A build of four drawings."""
-    path = write(tmp_path, ["the sky"], objects=["banana", "airliner"])
+    path = compose_configuration(tmp_path, ["the sky"], objects=["banana", "airliner"])
     content = json.loads(path.read_text())
     content["generate"].update(images=2, batch_size=3)
     path.write_text(json.dumps(content))
@@ -33,7 +33,7 @@ def drawn(tmp_path):
 
 def images(path):
     """Every image's bytes."""
-    where = folder(path.parent / "out", "generate") / "images"
+    where = step_folder(path.parent / "out", "generate") / "images"
     return {
         p.relative_to(where).as_posix(): p.read_bytes()
         for p in sorted(where.rglob("*.png"))
@@ -44,7 +44,7 @@ def images(path):
 @pytest.mark.parametrize("damage", ["swapped", "truncated", "empty", "another prompt"])
 def test_an_image_that_was_altered_is_made_again(drawn, damage, table, capsys):
     first = images(drawn)
-    where = folder(drawn.parent / "out", "generate")
+    where = step_folder(drawn.parent / "out", "generate")
     one, other = sorted((where / "images").rglob("*.png"))[:2]
     content = {
         "swapped": other.read_bytes(),
@@ -94,7 +94,7 @@ def sdxl(tmp_path_factory):
     [
         (
             {"guidance_scal": 1.0},
-            "has no option 'guidance_scal'; did you mean 'guidance_scale'?",
+            "has no option 'guidance_scal' (did you mean 'guidance_scale'?)",
         ),
         ({"nonsense": 1}, "has no option 'nonsense'; there are dtype, revision"),
         ({"num_images_per_prompt": 2}, "num_images_per_prompt is set by the build"),
@@ -117,11 +117,11 @@ def test_options_that_the_pipeline_does_not_take_are_one_line(sdxl, options, tol
     [{"height": 33}, {"num_inference_steps": "two"}, {"guidance_scale": "high"}],
 )
 def test_values_that_the_pipeline_refuses_are_one_line(sdxl, options):
-    from aobench.newset.generators import Task
+    from aobench.newset.generators import ImageTask
 
     generator = make_generator("diffusion", str(sdxl), {**CALL, **options})
     with pytest.raises(UserError, match="generate: ") as error:
-        generator([Task("a__b/0", "a", "b", 0, 1, "a photo of a b")])
+        generator([ImageTask("a__b/0", "a", "b", 0, 1, "a photo of a b")])
     assert "\n" not in str(error.value)
 
 
@@ -156,7 +156,7 @@ def test_images_of_replaced_weights_are_not_mixed(sdxl, tmp_path, capsys):
     from safetensors.torch import load_file, save_file
 
     shutil.copytree(sdxl, tmp_path / "sdxl")
-    path = write(tmp_path, ["the sky"], objects=["banana", "airliner"])
+    path = compose_configuration(tmp_path, ["the sky"], objects=["banana", "airliner"])
     content = json.loads(path.read_text())
     content["generate"] = {"model": "sdxl", "images": 1, "options": CALL}
     path.write_text(json.dumps(content))
@@ -174,10 +174,13 @@ def test_images_of_replaced_weights_are_not_mixed(sdxl, tmp_path, capsys):
         "an image of the new weights was put among those of the old ones"
     )
     assert "holds images made with other weights of a model" in capsys.readouterr().err
-    shutil.rmtree(folder(tmp_path / "out", "generate"))
+    shutil.rmtree(step_folder(tmp_path / "out", "generate"))
     assert main(steps) == 0
     assert images(path) != first
-    assert len(read_rows(folder(tmp_path / "out", "generate") / "images.parquet")) == 2
+    assert (
+        len(read_rows(step_folder(tmp_path / "out", "generate") / "images.parquet"))
+        == 2
+    )
 
 
 def _spoiled(sdxl, where, **weights):
@@ -213,11 +216,11 @@ HUGE = 3e38
 def test_pictures_that_are_none_are_flagged_with_their_fault(
     sdxl, tmp_path, weights, fault
 ):
-    from aobench.newset.generators import Task
+    from aobench.newset.generators import ImageTask
 
     where = _spoiled(sdxl, tmp_path / "sdxl", **weights)
     tasks = [
-        Task(f"a__b/{index}", "a", "b", index, index, "a photo of a b")
+        ImageTask(f"a__b/{index}", "a", "b", index, index, "a photo of a b")
         for index in range(2)
     ]
     for one in make_generator("diffusion", str(where), CALL)(tasks):
@@ -238,10 +241,10 @@ def test_one_number_that_is_none_spoils_a_picture(number):
 
 
 def test_pictures_are_those_of_the_pipeline_itself(sdxl):
-    from aobench.newset.generators import Task
+    from aobench.newset.generators import ImageTask
 
     generator = make_generator("diffusion", str(sdxl), CALL)
-    ours = generator([Task("a__b/0", "a", "b", 0, 5, "a photo of a b")])[0].image
+    ours = generator([ImageTask("a__b/0", "a", "b", 0, 5, "a photo of a b")])[0].image
     theirs = generator.pipe(
         prompt=["a photo of a b"],
         generator=[torch.Generator("cpu").manual_seed(5)],
@@ -252,7 +255,7 @@ def test_pictures_are_those_of_the_pipeline_itself(sdxl):
 
 def test_a_picture_of_nan_is_told_and_never_accepted(sdxl, tmp_path, capsys):
     _spoiled(sdxl, tmp_path / "sdxl", decoder__conv_in__bias=(ALL, HUGE))
-    path = write(tmp_path, ["the sky"], objects=["banana", "airliner"])
+    path = compose_configuration(tmp_path, ["the sky"], objects=["banana", "airliner"])
     content = json.loads(path.read_text())
     content["generate"] = {"model": "sdxl", "images": 1, "options": CALL}
     path.write_text(json.dumps(content))
@@ -260,17 +263,18 @@ def test_a_picture_of_nan_is_told_and_never_accepted(sdxl, tmp_path, capsys):
         assert (
             main(["build", str(path), "--cpu", "--steps", "compose", "generate"]) == 0
         )
-        rows = read_rows(folder(tmp_path / "out", "generate") / "images.parquet")
+        rows = read_rows(step_folder(tmp_path / "out", "generate") / "images.parquet")
         assert [row["fault"] for row in rows] == ["its pixels are not numbers"] * 2, (
             f"run {again}"
         )
         # the PNG itself says it, too
-        (folder(tmp_path / "out", "generate") / "images.parquet").unlink()
+        (step_folder(tmp_path / "out", "generate") / "images.parquet").unlink()
     assert main(["build", str(path), "--cpu", "--steps", "generate"]) == 0
     assert "2 that are no pictures" in capsys.readouterr().out
     from aobench.newset.validate.step import _flagged
 
-    rows = read_rows(folder(tmp_path / "out", "generate") / "images.parquet")
-    assert set(_flagged(rows, tmp_path / "out").values()) == {
-        "flagged: its pixels are not numbers"
-    }
+    rows = read_rows(step_folder(tmp_path / "out", "generate") / "images.parquet")
+    reasons = set(_flagged(rows, tmp_path / "out").values())
+    assert [(reason.code, reason.text) for reason in reasons] == [
+        ("flagged", "flagged: its pixels are not numbers")
+    ]

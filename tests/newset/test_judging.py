@@ -2,7 +2,6 @@
 of known answers.
 """
 
-import dataclasses
 import json
 import shutil
 import sqlite3
@@ -11,24 +10,30 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import tiny_vlms
-from allowing import allow
+from helpers import tiny_vlms
+from helpers.annotation_tools import honest, judge_all
+from helpers.builds import (
+    PAIRS,
+    allow,
+    drawings,
+    judging_configuration,
+    verdicts_of,
+    write_labels,
+)
+from helpers.tiny_pipelines import save_llava
 from PIL import Image
-from test_validate import PAIRS, configuration, drawings, labels_of, verdicts
-from tiny_pipelines import save_llava
 from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers.models import BPE, WordLevel
 from transformers import PreTrainedTokenizerFast
 
-from aobench.annotation.images import read_images
-from aobench.annotation.verdict_store import open_store
+from aobench.annotation.images import read_images_to_judge
+from aobench.annotation.verdict_file import open_store
 from aobench.cli import main
 from aobench.errors import UserError
-from aobench.newset.generators import Renderer
-from aobench.newset.manifests import folder, read_manifest, read_rows
-from aobench.newset.validate.calibration import halves
+from aobench.newset.manifests import read_manifest, read_rows, step_folder
+from aobench.newset.validate.calibration import calibration_half
 from aobench.newset.validate.judges import make_judge
-from aobench.newset.validate.vlm import answers
+from aobench.newset.validate.vlm import answer_tokens
 
 # Which tokens say yes
 
@@ -63,7 +68,7 @@ def test_a_tokenizer_that_puts_a_mark_before_every_text_is_no_reason_to_refuse_a
     assert len(begins) == 1, (
         "this tokenizer shows nothing: ' yes' and ' no' begin with different tokens"
     )
-    yes, no = answers(tokenizer, "llama-like")
+    yes, no = answer_tokens(tokenizer, "llama-like")
     told = tokenizer.convert_ids_to_tokens
     assert (set(told(yes)), set(told(no))) == ({"▁yes", "▁Yes"}, {"▁no", "▁No"}), (
         "not the words of the vocabulary"
@@ -89,7 +94,7 @@ def test_every_spelling_of_the_vocabulary_counts_and_no_longer_word_does():
             WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]")
         )
     )
-    yes, no = answers(tokenizer, "x")
+    yes, no = answer_tokens(tokenizer, "x")
     assert [words[i] for i in yes] == ["yes", "Yes", "YES", "Ġyes"]
     assert [words[i] for i in no] == ["▁No", "no", "Ġno"]
 
@@ -98,7 +103,9 @@ def test_where_the_words_are_none_of_the_vocabulary_their_first_tokens_stand_for
     letters = sorted(set("yesnoYNĠ"))
     tokenizer = Tokenizer(BPE({letter: i for i, letter in enumerate(letters)}, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    yes, no = answers(PreTrainedTokenizerFast(tokenizer_object=tokenizer), "byte-like")
+    yes, no = answer_tokens(
+        PreTrainedTokenizerFast(tokenizer_object=tokenizer), "byte-like"
+    )
     assert ({letters[i] for i in yes}, {letters[i] for i in no}) == (
         {"y", "Y"},
         {"n", "N"},
@@ -111,7 +118,7 @@ def test_a_tokenizer_that_cannot_tell_yes_from_no_is_refused():
         unk_token="[UNK]",
     )
     with pytest.raises(UserError, match="can't tell them apart"):
-        answers(tokenizer, "x")
+        answer_tokens(tokenizer, "x")
 
 
 # Which models can be asked
@@ -260,7 +267,7 @@ def test_weights_replaced_under_the_same_path_are_asked_anew(tmp_path):
     from safetensors.torch import load_file, save_file
 
     save_llava(tmp_path / "llava")
-    path = configuration(
+    path = judging_configuration(
         tmp_path,
         judges=[{"kind": "vlm", "model": "llava", "attribute": 0.3, "object": 0.3}],
     )
@@ -279,12 +286,12 @@ def test_weights_replaced_under_the_same_path_are_asked_anew(tmp_path):
         )
         == 0
     ), "not found"
-    before = {image: row["vlm_attribute"] for image, row in verdicts(path).items()}
+    before = {image: row["vlm_attribute"] for image, row in verdicts_of(path).items()}
     weights = tmp_path / "llava" / "model.safetensors"
     changed = {name: value * 1.5 for name, value in load_file(weights).items()}
     save_file(changed, weights, metadata={"format": "pt"})
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
-    after = {image: row["vlm_attribute"] for image, row in verdicts(path).items()}
+    after = {image: row["vlm_attribute"] for image, row in verdicts_of(path).items()}
     assert after != before, "verdicts of the former weights stand under the new ones"
 
 
@@ -333,7 +340,7 @@ A, B = "striped__banana/0", "striped__banana/1"
     ],
 )
 def test_a_label_that_is_none_is_refused_with_its_row(tmp_path, capsys, rows, told):
-    path = configuration(
+    path = judging_configuration(
         tmp_path, judges=[{"kind": "redraw", "labels": "labels.parquet"}]
     )
     assert (
@@ -350,7 +357,7 @@ def test_a_label_that_is_none_is_refused_with_its_row(tmp_path, capsys, rows, to
 
 
 def test_numbers_and_gaps_are_labels_too(tmp_path):
-    path = configuration(
+    path = judging_configuration(
         tmp_path, judges=[{"kind": "redraw", "labels": "labels.parquet"}]
     )
     assert (
@@ -369,7 +376,7 @@ def test_numbers_and_gaps_are_labels_too(tmp_path):
 
 
 def test_a_damaged_labels_file_is_the_users_own(tmp_path, capsys):
-    path = configuration(
+    path = judging_configuration(
         tmp_path, judges=[{"kind": "redraw", "labels": "labels.parquet"}]
     )
     assert (
@@ -388,19 +395,19 @@ def test_a_damaged_labels_file_is_the_users_own(tmp_path, capsys):
 def test_labels_that_all_fall_into_the_measuring_half_are_not_called_unknown(
     tmp_path, capsys
 ):
-    path = configuration(
+    path = judging_configuration(
         tmp_path,
         judges=[{"kind": "redraw", "labels": "labels.parquet", "precision": 0.9}],
     )
     assert (
         main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     )
-    labels_of(tmp_path / "out")
+    write_labels(tmp_path / "out")
     rows = pq.read_table(tmp_path / "labels.parquet").to_pylist()
     ids = [row["image_id"] for row in rows]
     measuring = [
         tuple(row.values())
-        for row, choosing in zip(rows, halves(ids), strict=True)
+        for row, choosing in zip(rows, calibration_half(ids), strict=True)
         if not choosing
     ][:5]
     label(tmp_path, measuring)
@@ -415,44 +422,6 @@ def test_labels_that_all_fall_into_the_measuring_half_are_not_called_unknown(
 # People
 
 
-def judge_all(
-    path, table, name="ann", catch_rate=0.0, answer=lambda trial: ("yes", "yes")
-):
-    with open_store(path, read_images(table), seed=0, catch_rate=catch_rate) as store:
-        standing = store.enrol(name)
-        while standing.trial is not None:
-            standing = store.record(
-                name, standing.trial.trial, standing.turn, *answer(standing.trial), 1.0
-            )
-
-
-def honest(trial):
-    return (
-        "no" if trial.wrong == "attribute" else "yes",
-        "no" if trial.wrong == "object" else "yes",
-    )
-
-
-class Backwards(Renderer):
-    """Draws the same compositions with other seeds, under the same ids."""
-
-    def __call__(self, tasks):
-        return super().__call__(
-            [dataclasses.replace(task, seed=task.seed + 1) for task in tasks]
-        )
-
-
-class Flagging(Renderer):
-    """Marks the first image of each composition as not to be shown."""
-
-    def __call__(self, tasks):
-        made = super().__call__(tasks)
-        return [
-            dataclasses.replace(one, flagged=task.index == 0)
-            for one, task in zip(made, tasks, strict=True)
-        ]
-
-
 def people(tmp_path, generator="renderer", **validate_):
     given = {
         "judges": [{"kind": "redraw"}],
@@ -460,16 +429,16 @@ def people(tmp_path, generator="renderer", **validate_):
         "minimum": 1,
         **validate_,
     }
-    path = configuration(tmp_path, **given)
+    path = judging_configuration(tmp_path, **given)
     path.write_text(
         path.read_text()
-        .replace("tiny_pipelines:Planted", generator)
+        .replace("helpers.drawing:Planted", generator)
         .replace('"images": 20', '"images": 2')
     )
     assert (
         main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     )
-    return path, folder(tmp_path / "out", "generate") / "images.parquet"
+    return path, step_folder(tmp_path / "out", "generate") / "images.parquet"
 
 
 def test_verdicts_on_other_pictures_under_the_same_ids_are_refused(tmp_path, capsys):
@@ -477,7 +446,9 @@ def test_verdicts_on_other_pictures_under_the_same_ids_are_refused(tmp_path, cap
     judge_all(tmp_path / "people.sqlite", table)
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
     shutil.rmtree(table.parent)
-    path.write_text(path.read_text().replace('"renderer"', '"test_judging:Backwards"'))
+    path.write_text(
+        path.read_text().replace('"renderer"', '"helpers.drawing:Backwards"')
+    )
     assert main(["build", str(path), *allow(path), "--steps", "generate"]) == 0
     capsys.readouterr()
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 2, (
@@ -491,7 +462,7 @@ def test_verdicts_on_other_pictures_under_the_same_ids_are_refused(tmp_path, cap
     assert "into a new file" in err
     assert len(err.strip().splitlines()) == 1
     with pytest.raises(UserError, match="other pictures than those of"):
-        open_store(tmp_path / "people.sqlite", read_images(table))
+        open_store(tmp_path / "people.sqlite", read_images_to_judge(table))
 
 
 def test_a_file_of_verdicts_from_before_pictures_were_kept_is_still_read(tmp_path):
@@ -499,7 +470,7 @@ def test_a_file_of_verdicts_from_before_pictures_were_kept_is_still_read(tmp_pat
     judge_all(tmp_path / "people.sqlite", table)
     with sqlite3.connect(tmp_path / "people.sqlite") as old:
         old.execute("DROP TABLE pictures")
-    with open_store(tmp_path / "people.sqlite", read_images(table)) as store:
+    with open_store(tmp_path / "people.sqlite", read_images_to_judge(table)) as store:
         assert store.pictures() == {}
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
     assert (
@@ -524,7 +495,7 @@ def test_annotators_below_min_catch_have_no_vote_and_the_facts_say_so(tmp_path):
     ):
         judge_all(tmp_path / "people.sqlite", table, name, 0.25, **how)
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
-    assert all(row["accepted"] for row in verdicts(path).values()), (
+    assert all(row["accepted"] for row in verdicts_of(path).values()), (
         "three who failed their catch trials decided"
     )
     said = read_manifest(tmp_path / "out", "validate")["facts"]["people"]
@@ -547,16 +518,16 @@ def test_annotators_below_min_catch_have_no_vote_and_the_facts_say_so(tmp_path):
         path.read_text().replace('"minimum": 1', '"minimum": 1, "min_catch": null')
     )
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
-    assert not any(row["accepted"] for row in verdicts(path).values()), (
+    assert not any(row["accepted"] for row in verdicts_of(path).values()), (
         "null is to leave nobody out"
     )
 
 
 def test_an_image_that_was_flagged_is_nobodys_decision(tmp_path):
-    path, table = people(tmp_path, "test_judging:Flagging", judges=[])
+    path, table = people(tmp_path, "helpers.drawing:Flagging", judges=[])
     judge_all(tmp_path / "people.sqlite", table)
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
-    rows = verdicts(path)
+    rows = verdicts_of(path)
     flagged = rows["striped__banana/0"]
     assert (flagged["accepted"], flagged["decided_by"]) == (False, "checker")
     assert flagged["reason"] == "flagged: the generator marked it as not to be shown", (
@@ -573,7 +544,7 @@ def test_an_image_that_was_flagged_is_nobodys_decision(tmp_path):
 
 def test_a_picture_of_a_table_with_digests_is_known_by_them(tmp_path):
     _, table = people(tmp_path)
-    images = read_images(table)
+    images = read_images_to_judge(table)
     assert images.pictures == {
         row["image_id"]: row["sha256"] for row in read_rows(table)
     }
@@ -587,4 +558,4 @@ def test_a_picture_of_a_table_with_digests_is_known_by_them(tmp_path):
         "file": ["x.png"],
     }
     pq.write_table(pa.table(columns), plain / "images.parquet")
-    assert read_images(plain / "images.parquet").pictures == {}
+    assert read_images_to_judge(plain / "images.parquet").pictures == {}

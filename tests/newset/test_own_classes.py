@@ -262,7 +262,7 @@ GIVES = {
     "too few": "[]",
     "a generator": "(x for x in tasks)",
     "pictures": "[t.attribute for t in tasks]",
-    "no picture": "[Made('x') for t in tasks]",
+    "no picture": "[GeneratedImage('x') for t in tasks]",
     "too many": "super().__call__([*tasks, *tasks])",
 }
 
@@ -270,7 +270,7 @@ GIVES = {
 @pytest.mark.parametrize("gives", GIVES)
 def test_what_a_generator_may_not_give_is_one_line(tmp_path, beside, capsys, gives):
     (tmp_path / "sent_along.py").write_text(
-        "from aobench.newset.generators import Made, Renderer\n"
+        "from aobench.newset.generators import GeneratedImage, Renderer\n"
         f"class Own(Renderer):\n    def __call__(self, tasks):\n        return {GIVES[gives]}\n"
     )
     path = write(tmp_path, generate={"generator": "sent_along:Own"})

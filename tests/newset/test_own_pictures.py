@@ -10,20 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from allowing import allow
+from helpers.builds import allow
+from helpers.drawing import lies
 from PIL import Image, ImageDraw
-from tiny_pipelines import lies
 
 from aobench.cli import main
 from aobench.errors import UserError
 from aobench.mini import own_pictures
 from aobench.mini.own_pictures import Objects, read_folder
 from aobench.mini.pictures import objects as mini_objects
-from aobench.newset.generators import Task, make_generator
-from aobench.newset.manifests import folder, read_manifest, read_rows
+from aobench.newset.generators import ImageTask, make_generator
+from aobench.newset.manifests import read_manifest, read_rows, step_folder
 
 PLANTED = {
-    "generator": "tiny_pipelines:Planted",
+    "generator": "helpers.drawing:Planted",
     "images": 20,
     "batch_size": 8,
     "options": {"pictures": "mine"},
@@ -113,7 +113,7 @@ def test_a_whole_set_of_ones_own_pictures(tmp_path, mine):
     pytest.importorskip("imagehash")
     path = configuration(tmp_path, objects=("disc", "tall box", "wedge"))
     assert build(path) == 0
-    rows = read_rows(folder(tmp_path / "out", "distinct") / "decisions.parquet")
+    rows = read_rows(step_folder(tmp_path / "out", "distinct") / "decisions.parquet")
     wanted = {
         "neon__disc",
         "neon__tall_box",
@@ -133,7 +133,7 @@ def test_a_whole_set_of_ones_own_pictures(tmp_path, mine):
     )
     shown = [
         Image.open(file)
-        for file in sorted((folder(tmp_path / "out", "generate")).rglob("*.png"))
+        for file in sorted((step_folder(tmp_path / "out", "generate")).rglob("*.png"))
     ]
     assert len({image.tobytes() for image in shown}) == 10
 
@@ -141,7 +141,7 @@ def test_a_whole_set_of_ones_own_pictures(tmp_path, mine):
 def test_the_redrawing_judge_finds_the_planted_errors(tmp_path, mine):
     path = configuration(tmp_path, PLANTED, objects=("disc", "tall box", "wedge"))
     assert build(path, "compose", "generate", "validate") == 0
-    rows = read_rows(folder(tmp_path / "out", "validate") / "verdicts.parquet")
+    rows = read_rows(step_folder(tmp_path / "out", "validate") / "verdicts.parquet")
     assert len(rows) == 100
     for row in rows:
         wrong = lies(int(row["image_id"].rpartition("/")[2]), row["image_id"])
@@ -152,7 +152,7 @@ def test_the_redrawing_judge_finds_the_planted_errors(tmp_path, mine):
 
 def test_the_seed_chooses_among_the_drawings_of_an_object(mine):
     render = make_generator("renderer", "", {"pictures": str(mine)})
-    tasks = [Task(f"x/{i}", "pixelated", "tall box", i, i, "") for i in range(12)]
+    tasks = [ImageTask(f"x/{i}", "pixelated", "tall box", i, i, "") for i in range(12)]
     images = [np.asarray(one.image).astype(int) for one in render(tasks)]
     again = [np.asarray(one.image) for one in render(tasks)]
     assert all(np.array_equal(a, b) for a, b in zip(images, again, strict=True))
@@ -306,20 +306,22 @@ def test_changed_pictures_are_never_mixed(tmp_path, mine, capsys):
     assert build(path, "compose", "generate", "validate") == 0, (
         "a text file is no picture"
     )
-    before = read_rows(folder(tmp_path / "out", "generate") / "images.parquet")
+    before = read_rows(step_folder(tmp_path / "out", "generate") / "images.parquet")
     paint(mine / "disc.png", "ellipse", colour=(20, 160, 60, 255))
     assert "made with other pictures" in error_of(capsys, path, "generate")
     assert (
         "2-generate is of other pictures; run it again: --steps generate"
         in error_of(capsys, path, "validate")
     )
-    shutil.rmtree(folder(tmp_path / "out", "generate"))
+    shutil.rmtree(step_folder(tmp_path / "out", "generate"))
     assert build(path, "generate", "validate") == 0
-    after = read_rows(folder(tmp_path / "out", "generate") / "images.parquet")
+    after = read_rows(step_folder(tmp_path / "out", "generate") / "images.parquet")
     assert [row["sha256"] for row in before] != [row["sha256"] for row in after]
     assert all(
         row["accepted"]
-        for row in read_rows(folder(tmp_path / "out", "validate") / "verdicts.parquet")
+        for row in read_rows(
+            step_folder(tmp_path / "out", "validate") / "verdicts.parquet"
+        )
     )
 
 

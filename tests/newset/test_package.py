@@ -9,15 +9,21 @@ import shutil
 import datasets
 import pytest
 import yaml
-from allowing import allow
+from helpers.annotation_tools import honest, judge_all
+from helpers.builds import allow
 from PIL import Image, ImageFont
-from test_judging import honest, judge_all
 
 from aobench.cli import main
-from aobench.newset.manifests import folder, read_manifest, read_rows
+from aobench.newset.manifests import read_manifest, read_rows, step_folder
 from aobench.newset.package import card
-from aobench.newset.package.funnel import Stage
-from aobench.newset.package.sheets import SIDE, SIZE, Shown, _wrapped, contact_sheet
+from aobench.newset.package.funnel import FunnelStage
+from aobench.newset.package.sheets import (
+    SIDE,
+    SIZE,
+    SheetPicture,
+    _wrapped,
+    contact_sheet,
+)
 from aobench.sealed import manifest_bytes
 
 STEPS = ["compose", "generate", "validate", "distinct", "package"]
@@ -69,7 +75,7 @@ def build(path, *steps):
 
 
 def readme(path, name="drawn"):
-    return folder(path.parent / "out", "package") / name / "README.md"
+    return step_folder(path.parent / "out", "package") / name / "README.md"
 
 
 def manifests(path):
@@ -87,8 +93,8 @@ COUNTS = {
 
 
 def text_of(given):
-    return card.write(
-        "drawn", COUNTS, given, [Stage("all pairs", 6, None, {}, "compositions")]
+    return card.card_text(
+        "drawn", COUNTS, given, [FunnelStage("all pairs", 6, None, {}, "compositions")]
     )
 
 
@@ -106,7 +112,7 @@ def test_a_threshold_above_zero_is_not_called_unseen(built):
 def test_the_card_tells_prompts_seed_thresholds_and_what_could_not_be_had(built):
     text = readme(built).read_text()
     assert "`a photo of a {attribute} {object}`. Seed 1;" in text
-    near = read_manifest(built.parent / "out", "distinct")["thresholds"]
+    near = read_manifest(built.parent / "out", "distinct")["facts"]["thresholds"]
     assert (
         f"at most {near['hash_distance']} of 64 bits and colours at most {near['colour']} of 255 "
         "apart" in text
@@ -185,7 +191,7 @@ def test_images_that_dual_encoders_alone_accepted_are_counted(built):
 def test_the_card_tells_votes_annotators_catch_trials_and_agreement(tmp_path):
     path = configuration(tmp_path, validate={"human": "people.sqlite", "judges": []})
     assert build(path, "compose", "generate") == 0
-    table = folder(tmp_path / "out", "generate") / "images.parquet"
+    table = step_folder(tmp_path / "out", "generate") / "images.parquet"
     for name in ("ann", "bob", "cyd"):
         answer = honest if name != "cyd" else (lambda trial: ("yes", "yes"))
         judge_all(tmp_path / "people.sqlite", table, name, 0.25, answer=answer)
@@ -263,7 +269,7 @@ def test_a_long_reason_takes_the_free_lines(tmp_path):
     assert cut[-1].endswith("…")
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
     assert contact_sheet(
-        [Shown(tmp_path / "x.png", "striped shark", "a: b")] * 2
+        [SheetPicture(tmp_path / "x.png", "striped shark", "a: b")] * 2
     ).startswith(b"\x89PNG")
 
 
@@ -271,16 +277,16 @@ def test_a_long_reason_takes_the_free_lines(tmp_path):
 
 
 def test_decisions_on_other_pictures_under_the_same_ids_are_not_packaged(again, capsys):
-    path = folder(again.parent / "out", "distinct") / "manifest.json"
+    path = step_folder(again.parent / "out", "distinct") / "manifest.json"
     content = read_manifest(again.parent / "out", "distinct")
-    content["set"]["fingerprint"] = "0" * 64
+    content["made_from"]["images"] = "0" * 64
     path.write_bytes(manifest_bytes(content))
     shutil.rmtree(readme(again).parent)
     assert build(again, "package") == 2, (
         "near-duplicates of other pictures were left out of this set"
     )
     assert (
-        "is of other pictures under the same ids; run it again: --steps generate distinct"
+        "4-distinct is of an earlier generate; run it again: --steps distinct"
         in capsys.readouterr().err
     )
 
@@ -289,29 +295,29 @@ def test_another_generator_under_the_same_ids_needs_the_steps_again(again, capsy
     """The whole way: the ids stay, the pictures change, and distinct has not run again."""
     again.write_text(
         again.read_text()
-        .replace('"renderer"', '"test_judging:Backwards"')
+        .replace('"renderer"', '"helpers.drawing:Backwards"')
         .replace(
             '{"kind": "redraw", "name": "a|b"}',
             '{"kind": "clip_score", "model": "mini", "composition": -1}',
         )
         .replace('"validate": {', '"validate": {"only_dual_encoders": true, ')
     )
-    shutil.rmtree(folder(again.parent / "out", "generate"))
+    shutil.rmtree(step_folder(again.parent / "out", "generate"))
     assert build(again, "generate", "validate") == 0
     ids = {
         row["image_id"]
         for row in read_rows(
-            folder(again.parent / "out", "distinct") / "decisions.parquet"
+            step_folder(again.parent / "out", "distinct") / "decisions.parquet"
         )
     }
     assert ids == {
         row["image_id"]
         for row in read_rows(
-            folder(again.parent / "out", "generate") / "images.parquet"
+            step_folder(again.parent / "out", "generate") / "images.parquet"
         )
     }
     assert build(again, "package") == 2, "decisions on the former pictures are packaged"
-    assert "other pictures under the same ids" in capsys.readouterr().err
+    assert "4-distinct is of an earlier generate" in capsys.readouterr().err
     assert build(again) == 0
 
 

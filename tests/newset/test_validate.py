@@ -1,67 +1,28 @@
 """The step validate: judges, thresholds, people; on drawings of which the truth is known."""
 
-import json
-
 import numpy as np
 import pytest
-from allowing import allow
+from helpers.builds import (
+    PAIRS,
+    allow,
+    drawings,
+    judging_configuration,
+    verdicts_of,
+    write_labels,
+)
+from helpers.drawing import lies
+from helpers.tiny_pipelines import save_llava
 from PIL import Image
-from tiny_pipelines import lies, save_llava
 
 from aobench.cli import main
 from aobench.errors import UserError
-from aobench.newset.generators import Renderer, Task
-from aobench.newset.manifests import folder, read_manifest, read_rows, write_table
-from aobench.newset.validate.calibration import choose, halves, measure
-from aobench.newset.validate.judges import Asked, make_judge
-
-PAIRS = [
-    (a, o)
-    for a in ("striped", "turquoise")
-    for o in ("accordion", "banana", "airliner")
-]
-
-
-def configuration(tmp_path, **validate):
-    (tmp_path / "captions.txt").write_text("nothing of this\n")
-    content = {
-        "out": "out",
-        "seed": 1,
-        "compose": {
-            "corpora": [{"name": "mine", "captions": ["captions.txt"]}],
-            "attributes": ["striped", "turquoise"],
-            "objects": ["accordion", "banana", "airliner"],
-        },
-        "generate": {
-            "generator": "tiny_pipelines:Planted",
-            "images": 20,
-            "batch_size": 8,
-        },
-        "validate": validate,
-        "package": {"name": "drawn"},
-    }
-    path = tmp_path / "set.yaml"
-    path.write_text(json.dumps(content))
-    return path
-
-
-def labels_of(out):
-    rows = []
-    for row in read_rows(folder(out, "generate") / "images.parquet"):
-        wrong = lies(row["index"], row["image_id"])
-        rows.append(
-            {
-                "image_id": row["image_id"],
-                "attribute_right": wrong != "attribute",
-                "object_right": wrong != "object",
-            }
-        )
-    schema = [
-        ("image_id", "string"),
-        ("attribute_right", "bool"),
-        ("object_right", "bool"),
-    ]
-    return write_table(out.parent / "labels.parquet", rows, schema)
+from aobench.newset.manifests import read_manifest, step_folder
+from aobench.newset.validate.calibration import (
+    calibration_half,
+    choose_threshold,
+    measure_threshold,
+)
+from aobench.newset.validate.judges import make_judge
 
 
 def validate(path):
@@ -69,25 +30,16 @@ def validate(path):
     assert (
         main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     )
-    labels_of(path.parent / "out")
+    write_labels(path.parent / "out")
     return main(["build", str(path), *allow(path), "--steps", "validate"])
 
 
-def verdicts(path):
-    return {
-        row["image_id"]: row
-        for row in read_rows(
-            folder(path.parent / "out", "validate") / "verdicts.parquet"
-        )
-    }
-
-
 def test_the_redrawing_judge_finds_every_planted_error_and_no_other(tmp_path):
-    path = configuration(
+    path = judging_configuration(
         tmp_path, judges=[{"kind": "redraw", "labels": "labels.parquet"}]
     )
     assert validate(path) == 0
-    rows = verdicts(path)
+    rows = verdicts_of(path)
     assert len(rows) == 120
     for image, row in rows.items():
         wrong = lies(int(image.rpartition("/")[2]), image)
@@ -115,9 +67,9 @@ def test_a_calibrated_dual_encoder_finds_most_planted_errors(tmp_path):
         "labels": "labels.parquet",
         "precision": 0.99,
     }
-    path = configuration(tmp_path, judges=[judge], only_dual_encoders=True)
+    path = judging_configuration(tmp_path, judges=[judge], only_dual_encoders=True)
     assert validate(path) == 0
-    rows = verdicts(path)
+    rows = verdicts_of(path)
     wrong = {image for image in rows if lies(int(image.rpartition("/")[2]), image)}
     found = {image for image, row in rows.items() if not row["accepted"]}
     assert len(found & wrong) >= 8, "of the 12 planted errors"
@@ -127,7 +79,7 @@ def test_a_calibrated_dual_encoder_finds_most_planted_errors(tmp_path):
     ]["questions"]["object"]
     assert told["how"] == "chosen for 0.99"
     ids = sorted(rows)
-    assert told["measured"]["n"] == int((~halves(ids)).sum()), (
+    assert told["measured"]["n"] == int((~calibration_half(ids)).sum()), (
         "measured on the half that it was not chosen on"
     )
 
@@ -137,9 +89,9 @@ def test_a_sieve_spares_the_next_judge_what_it_rejected(tmp_path):
         {"kind": "clip_score", "model": "mini", "composition": 0.9},
         {"kind": "redraw"},
     ]
-    path = configuration(tmp_path, judges=judges)
+    path = judging_configuration(tmp_path, judges=judges)
     assert validate(path) == 0
-    rows = verdicts(path).values()
+    rows = verdicts_of(path).values()
     sieved = [
         row
         for row in rows
@@ -160,23 +112,23 @@ def test_a_sieve_spares_the_next_judge_what_it_rejected(tmp_path):
 
 
 def test_people_overrule_the_judges(tmp_path):
-    from aobench.annotation.images import read_images
-    from aobench.annotation.verdict_store import open_store
+    from aobench.annotation.images import read_images_to_judge
+    from aobench.annotation.verdict_file import open_store
 
-    path = configuration(
+    path = judging_configuration(
         tmp_path, judges=[{"kind": "redraw"}], human="people.sqlite", minimum=1
     )
     assert (
         main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     )
-    table = folder(tmp_path / "out", "generate") / "images.parquet"
+    table = step_folder(tmp_path / "out", "generate") / "images.parquet"
     said = {
         "striped__banana/3": ("yes", "yes"),
         "striped__banana/4": ("yes", "no"),
         "striped__banana/5": ("unsure", "yes"),
     }
     with open_store(
-        tmp_path / "people.sqlite", read_images(table), seed=0, catch_rate=0.0
+        tmp_path / "people.sqlite", read_images_to_judge(table), seed=0, catch_rate=0.0
     ) as store:
         standing = store.enrol("ann")
         while standing.trial is not None:
@@ -185,7 +137,7 @@ def test_people_overrule_the_judges(tmp_path):
                 "ann", standing.trial.trial, standing.turn, a, o, 1.0
             )
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
-    rows = verdicts(path)
+    rows = verdicts_of(path)
     assert rows["striped__banana/3"]["accepted"], (
         "planted, but people say that it is right"
     )
@@ -201,18 +153,18 @@ def test_people_overrule_the_judges(tmp_path):
 
 
 def test_people_who_judged_another_set_are_refused(tmp_path, capsys):
-    from aobench.annotation.images import read_images
-    from aobench.annotation.verdict_store import open_store
+    from aobench.annotation.images import read_images_to_judge
+    from aobench.annotation.verdict_file import open_store
 
-    path = configuration(
+    path = judging_configuration(
         tmp_path, judges=[{"kind": "redraw"}], human="people.sqlite", minimum=1
     )
     assert (
         main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     )
-    table = folder(tmp_path / "out", "generate") / "images.parquet"
+    table = step_folder(tmp_path / "out", "generate") / "images.parquet"
     with open_store(
-        tmp_path / "people.sqlite", read_images(table), seed=0, catch_rate=0.0
+        tmp_path / "people.sqlite", read_images_to_judge(table), seed=0, catch_rate=0.0
     ) as store:
         standing = store.enrol("ann")
         while standing.trial is not None:
@@ -231,15 +183,6 @@ def llava(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "llava"
     save_llava(path)
     return path
-
-
-def drawings(pairs=PAIRS):
-    tasks = [Task(f"x/{i}", a, o, i, i, "") for i, (a, o) in enumerate(pairs)]
-    made = Renderer("", {})(tasks)
-    return [
-        Asked(one.image, t.attribute, t.object, t.seed)
-        for one, t in zip(made, tasks, strict=True)
-    ]
 
 
 def test_a_vision_language_model_is_asked_each_part(llava):
@@ -311,26 +254,26 @@ def test_zero_shot_leads_are_differences_of_cosines():
 def test_a_threshold_is_the_lowest_that_is_precise_enough():
     scores = np.array([0.9, 0.8, 0.7, 0.7, 0.6, 0.5])
     right = np.array([True, True, True, False, True, False])
-    assert choose(scores, right, 1.0, "x") == 0.8
-    assert choose(scores, right, 0.75, "x") == 0.6
-    assert choose(scores, right, 0.6, "x") == 0.5
+    assert choose_threshold(scores, right, 1.0, "x") == 0.8
+    assert choose_threshold(scores, right, 0.75, "x") == 0.6
+    assert choose_threshold(scores, right, 0.6, "x") == 0.5
     with pytest.raises(UserError, match="the best is 1"):
-        choose(scores, right, 1.01, "x")
+        choose_threshold(scores, right, 1.01, "x")
     with pytest.raises(UserError, match="is wrong; label more"):
-        choose(scores, np.ones(6, bool), 0.9, "x")
-    found = measure(scores, right, 0.65)
+        choose_threshold(scores, np.ones(6, bool), 0.9, "x")
+    found = measure_threshold(scores, right, 0.65)
     assert found["precision"]["value"] == 0.75
     assert found["recall"]["value"] == 0.75
     assert found["wrong_found"]["value"] == 0.5
     assert found["rejected_rightly"]["value"] == 0.5
-    assert measure(scores, right, 2.0)["precision"] is None
+    assert measure_threshold(scores, right, 2.0)["precision"] is None
 
 
 def test_a_number_that_is_none_is_no_verdict(tmp_path, monkeypatch, capsys):
     from aobench.newset.validate import redraw
 
     monkeypatch.setattr(redraw.Redraw, "_one", lambda *_: (float("nan"), 1.0))
-    path = configuration(tmp_path, judges=[{"kind": "redraw"}])
+    path = judging_configuration(tmp_path, judges=[{"kind": "redraw"}])
     assert validate(path) == 2, "a judge's nan became a verdict"
     err = capsys.readouterr().err
     assert "the judge 'redraw' says nan for attribute of 'striped__accordion/0'" in err
@@ -373,7 +316,7 @@ def test_a_number_that_is_none_is_no_verdict(tmp_path, monkeypatch, capsys):
 )
 def test_bad_judges_are_one_line(tmp_path, capsys, monkeypatch, validate_, told):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    path = configuration(tmp_path, **validate_)
+    path = judging_configuration(tmp_path, **validate_)
     assert (
         main(
             [
@@ -394,12 +337,15 @@ def test_bad_judges_are_one_line(tmp_path, capsys, monkeypatch, validate_, told)
 
 
 def test_a_changed_image_is_refused(tmp_path, capsys):
-    path = configuration(tmp_path, judges=[{"kind": "redraw"}])
+    path = judging_configuration(tmp_path, judges=[{"kind": "redraw"}])
     assert (
         main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
     )
     Image.new("RGB", (8, 8)).save(
-        folder(tmp_path / "out", "generate") / "images" / "striped__banana" / "0.png"
+        step_folder(tmp_path / "out", "generate")
+        / "images"
+        / "striped__banana"
+        / "0.png"
     )
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 2
     assert "is not the image that was generated" in capsys.readouterr().err

@@ -3,13 +3,13 @@
 import shutil
 
 import pytest
-import tiny_vlms
 import torch
+from helpers import tiny_vlms
+from helpers.tiny_pipelines import save_sdxl
 from safetensors.torch import load_file, save_file
-from tiny_pipelines import save_sdxl
 
 from aobench.errors import UserError
-from aobench.newset.generators import Diffusion, Task
+from aobench.newset.generators import Diffusion, ImageTask
 from aobench.newset.plausibility import mean_log_probability
 from aobench.newset.validate.vlm import YesNo
 
@@ -57,7 +57,11 @@ def test_a_whole_pipeline_draws_in_the_dtype_that_was_asked_for(sdxl):
         pipeline.pipe.text_encoder_2.dtype,
     } == {torch.bfloat16}
     assert (
-        len(pipeline([Task("red__fox/0", "red", "fox", 0, 1, "a photo of a red lion")]))
+        len(
+            pipeline(
+                [ImageTask("red__fox/0", "red", "fox", 0, 1, "a photo of a red lion")]
+            )
+        )
         == 1
     )
 

@@ -13,28 +13,29 @@ from pathlib import Path
 
 import datasets
 import pytest
-from tiny_pipelines import save_llava, save_sdxl
+from helpers.builds import digests_of, whole_configuration
+from helpers.tiny_pipelines import save_llava, save_sdxl
 
 import imagenet_ao
 from aobench.cli import main
-from aobench.newset.manifests import STEPS, folder, read_manifest, read_rows
+from aobench.newset.manifests import read_manifest, read_rows, step_folder
+from aobench.newset.step import STEPS
 
 pytest.importorskip("diffusers")
 pytest.importorskip("faiss")
 pytest.importorskip("imagehash")
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 
 #: Kills itself at the n-th file that a step moves into place, before or after the move, and counts
 #: otherwise.
 CHILD = """
 import os, signal, sys
-sys.path.insert(0, {here!r})
 import aobench.files as store
 path, step, nth, after = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "after"
 write, seen = store.write_in_one_move, []
 def watched(to, content):
-    if f"-{{step}}/" in str(to) or step == "-":
+    if f"-{step}/" in str(to) or step == "-":
         seen.append(to)
     mine = len(seen) == nth and seen and seen[-1] == to
     if mine and not after:
@@ -56,62 +57,10 @@ def models(tmp_path_factory):
     return where
 
 
-def configuration(path, models):
-    """A build by the two random models; the thresholds let some pass."""
-    path.mkdir(parents=True)
-    (path / "captions.txt").write_text(
-        "a wooden banana\na striped airliner at night\nno more\n"
-    )
-    call = {"num_inference_steps": 1, "guidance_scale": 0.0, "height": 32, "width": 32}
-    content = {
-        "out": "out",
-        "seed": 5,
-        "compose": {
-            "corpora": [{"name": "mine", "captions": ["captions.txt"]}],
-            "attributes": ["striped", "wooden", "turquoise"],
-            "objects": ["time machine", "airliner", "banana"],
-        },
-        "generate": {
-            "model": str(models / "sdxl"),
-            "images": 10,
-            "batch_size": 4,
-            "options": call,
-        },
-        "validate": {
-            "judges": [
-                {"kind": "clip_score", "model": "mini", "composition": 0.0},
-                {
-                    "kind": "vlm",
-                    "model": str(models / "llava"),
-                    "attribute": 0.05,
-                    "object": 0.05,
-                },
-            ]
-        },
-        "distinct": {"model": "mini"},
-        "package": {"name": "noise"},
-    }
-    (path / "set.yaml").write_text(json.dumps(content))
-    return path / "set.yaml"
-
-
-def files(out):
-    """Every file with its SHA-256, but those that tell seconds."""
-    found = sorted(
-        p
-        for p in out.rglob("*")
-        if p.is_file() and "audits" not in p.parts and p.name != "timings.json"
-    )
-    return {
-        p.relative_to(out).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in found
-    }
-
-
 @pytest.fixture(scope="module")
 def whole(models, tmp_path_factory):
     """An undisturbed build."""
-    path = configuration(tmp_path_factory.mktemp("whole") / "set", models)
+    path = whole_configuration(tmp_path_factory.mktemp("whole") / "set", models)
     assert main(["build", str(path)]) == 0
     return path.parent / "out"
 
@@ -132,17 +81,21 @@ def test_the_numbers_of_the_funnel_add_up(whole):
         generated["images"],
     ) == (9, 7, 70)
     assert (
-        everything["compositions"] - sum(composed["fell"].values())
+        everything["compositions"] - sum(composed["removed"].values())
         == composed["compositions"]
     )
-    assert generated["images"] - sum(validated["fell"].values()) == validated["images"]
     assert (
-        validated["images"] - sum(distinct["fell"].values()) == distinct["images"] > 0
+        generated["images"] - sum(validated["removed"].values()) == validated["images"]
+    )
+    assert (
+        validated["images"] - sum(distinct["removed"].values())
+        == distinct["images"]
+        > 0
     )
 
 
 def test_the_package_is_a_dataset_in_the_columns_of_imagenet_ao(whole, tmp_path):
-    package = folder(whole, "package") / "noise"
+    package = step_folder(whole, "package") / "noise"
     rows = datasets.load_dataset(
         str(package), "noise", cache_dir=str(tmp_path), split="ood"
     )
@@ -154,7 +107,7 @@ def test_the_package_is_a_dataset_in_the_columns_of_imagenet_ao(whole, tmp_path)
     assert all(type(kind) is type(mini[name]) for name, kind in rows.features.items())
     kept = {
         row["image_id"]
-        for row in read_rows(folder(whole, "distinct") / "decisions.parquet")
+        for row in read_rows(step_folder(whole, "distinct") / "decisions.parquet")
         if row["kept"]
     }
     assert set(rows["sample_id"]) == kept
@@ -175,14 +128,14 @@ def test_the_package_is_a_dataset_in_the_columns_of_imagenet_ao(whole, tmp_path)
     assert row["image"].size == (32, 32)
     assert (
         hashlib.sha256(
-            (folder(whole, "generate") / row["source"]).read_bytes()
+            (step_folder(whole, "generate") / row["source"]).read_bytes()
         ).hexdigest()
         == row["sha256"]
     )
 
 
 def test_the_card_tells_the_funnel_and_who_judged(whole):
-    package = folder(whole, "package") / "noise"
+    package = step_folder(whole, "package") / "noise"
     text = (package / "README.md").read_text()
     n = read_manifest(whole, "package")["facts"]["images"]
     assert f"{n} images of" in text
@@ -210,7 +163,7 @@ def test_the_card_tells_the_funnel_and_who_judged(whole):
 
 
 def test_the_runner_evaluates_the_package(whole, tmp_path):
-    package = folder(whole, "package") / "noise"
+    package = step_folder(whole, "package") / "noise"
     argv = [
         "evaluate",
         "mini",
@@ -256,7 +209,7 @@ def test_a_supervised_classifier_is_refused_where_an_object_is_no_imagenet_class
     }
     (tmp_path / "resnet" / "preprocessor_config.json").write_text(json.dumps(settings))
     AutoImageProcessor.from_pretrained(tmp_path / "resnet", backend="pil")
-    package = folder(whole, "package") / "noise"
+    package = step_folder(whole, "package") / "noise"
     argv = [
         "evaluate",
         str(tmp_path / "resnet"),
@@ -273,10 +226,10 @@ def test_a_supervised_classifier_is_refused_where_an_object_is_no_imagenet_class
 
 
 def run_child(path, step, nth, moment):
-    code = CHILD.format(here=str(HERE))
-    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [sys.executable, "-c", code, str(path), step, str(nth), moment], env=environment
+        [sys.executable, "-c", CHILD, str(path), step, str(nth), moment],
+        env=environment,
     ).returncode
 
 
@@ -290,14 +243,14 @@ def test_killed_in_a_step_and_run_again_gives_the_same_bytes(
         step
     ]
     nth, moment = draw.randint(1, most), draw.choice(["before", "after"])
-    path = configuration(tmp_path / "set", models)
+    path = whole_configuration(tmp_path / "set", models)
     assert run_child(path, step, nth, moment) == -signal.SIGKILL, (
         f"not killed {moment} file {nth}"
     )
     out = path.parent / "out"
-    assert not (folder(out, step) / "manifest.json").exists() or moment == "after"
-    assert files(out) != files(whole)
+    assert not (step_folder(out, step) / "manifest.json").exists() or moment == "after"
+    assert digests_of(out) != digests_of(whole)
     assert main(["build", str(path)]) == 0
-    again, first = files(out), files(whole)
+    again, first = digests_of(out), digests_of(whole)
     assert sorted(again) == sorted(first)
     assert [name for name in first if again[name] != first[name]] == []

@@ -1,5 +1,8 @@
 """Cards: a new one, and a section in the user's own."""
 
+import copy
+import dataclasses
+import os
 import re
 import shutil
 from pathlib import Path
@@ -10,7 +13,10 @@ from huggingface_hub import ModelCard, parse_eval_result_entries
 from PIL import Image
 
 import aobench.cli as cli
-from aobench.publish.card import BEGIN, END, section
+from aobench.analysis.effective import effective_generalization, fit_baseline
+from aobench.analysis.model_accuracies import ModelAccuracies
+from aobench.publish.card import BEGIN, END, card_section
+from aobench.publish.hub_entries import effective_over
 from aobench.results.verified import read_result
 
 DATASET = "org/imagenet-ao"
@@ -115,11 +121,11 @@ def test_a_dataset_that_is_no_repository_is_refused(result, tmp_path, name, caps
 
 
 def test_extremes_need_ten_images_and_ties_are_counted(result):
-    few = section(read_result(result))
+    few = card_section(read_result(result))
     assert "fare worst" not in few, (
         "twelve images, three of a kind, tell no best and worst"
     )
-    supervised = section(read_result(MODEL_CARDS / "efficientnet-lite0"))
+    supervised = card_section(read_result(MODEL_CARDS / "efficientnet-lite0"))
     assert (
         "of those with at least 10 images: african elephant 0 % (n = 40)" in supervised
     )
@@ -129,7 +135,7 @@ def test_extremes_need_ten_images_and_ties_are_counted(result):
 
 
 def test_the_card_has_intervals_of_the_gap_and_says_what_is_independent():
-    text = section(read_result(MODEL_CARDS / "mini"))
+    text = card_section(read_result(MODEL_CARDS / "mini"))
     assert re.search(
         r"ID less OoD, task `composition`: \+8\.6 points \[\+6\.\d, \+10\.\d\]; "
         r"harmonic mean 87\.1 % \[85\.\d, 88\.\d\]",
@@ -157,3 +163,66 @@ def test_a_baseline_needs_three_models_with_both_splits(
     ]
     assert _card(result, tmp_path, "--baseline", *copies) == 2
     assert "has no object_top1 on both id and ood" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["pipe", "device", "loop", "junk", "UTF-16"])
+def test_a_card_of_ones_own_that_is_no_text_is_one_line(
+    damage, result, tmp_path, capsys
+):
+    card = tmp_path / "README.md"
+    if damage == "pipe":
+        os.mkfifo(card)
+    elif damage in ("device", "loop"):
+        card.symlink_to("/dev/zero" if damage == "device" else card.name)
+    else:
+        card.write_bytes(b"\xe3\xa9" if damage == "junk" else "# Mine".encode("utf-16"))
+    assert _card(result, tmp_path) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert str(card) in said
+
+
+def test_the_head_of_a_card_with_a_byte_order_mark_is_kept(result, tmp_path):
+    card = tmp_path / "README.md"
+    card.write_text("\ufeff---\nlicense: mit\n---\n\nOwn words.\n", encoding="utf-8")
+    assert _card(result, tmp_path) == 0
+    text = card.read_text(encoding="utf-8")
+    assert ModelCard(text).data.license == "mit"
+    assert "Own words." in text
+
+
+def test_a_card_has_the_interval_that_the_screen_has(tmp_path):
+    """`imagenet-ao card --baseline` and `imagenet-ao effective` are one estimator."""
+    base = read_result(MODEL_CARDS / "mini")
+    rates = [(0.5, 0.3), (0.6, 0.45), (0.7, 0.5), (0.8, 0.72), (0.75, 0.4)]
+    results = [_with_rates(base, f"model {i}", *pair) for i, pair in enumerate(rates)]
+    *baseline, model = results
+    card = effective_over(model, baseline)
+    records = [_record(result) for result in results]
+    screen = effective_generalization(fit_baseline(records[:-1]), records[-1:])[0]
+    for name, value in (
+        ("", screen.rho),
+        ("_low", screen.rho_low),
+        ("_high", screen.rho_high),
+    ):
+        assert card[f"effective_composition_top1{name}"] == pytest.approx(value), name
+
+
+KEY = "composition_top1"
+
+
+def _with_rates(result, name, known, novel):
+    """``result`` of another model, with other accuracies on the two splits."""
+    content = copy.deepcopy(result.content)
+    content["model"]["id"] = name
+    changed = dataclasses.replace(result, content=content)
+    for split, rate in (("id", known), ("ood", novel)):
+        changed.splits[split] |= {KEY: rate, f"{KEY}_effective_n": 321.4}
+    return changed
+
+
+def _record(result):
+    known, novel = (result.splits[split] for split in ("id", "ood"))
+    n = [round(one[f"{KEY}_effective_n"]) for one in (known, novel)]
+    name = result.content["model"]["id"]
+    return ModelAccuracies(name, "f", "t", known[KEY], n[0], novel[KEY], n[1])

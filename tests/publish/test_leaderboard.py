@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from browser import Page
+from helpers.browser import Page
 
 import aobench.cli as cli
 from aobench.mini.render import ATTRIBUTES
-from aobench.publish.leaderboard import build, groups
+from aobench.publish.leaderboard import build_pages, comparable_groups
 from aobench.results.verified import read_result
 
 sys.path.append(str(Path(__file__).parents[1] / "evaluation"))
@@ -68,7 +68,7 @@ def site(results, tmp_path_factory):
         name: {"family": name.split("-")[0], "training": words}
         for name, words in FACTS.items()
     }
-    build([read_result(folder) for folder in results], out, facts)
+    build_pages([read_result(folder) for folder in results], out, facts)
     return out
 
 
@@ -80,7 +80,7 @@ def page(tmp_path):
 
 
 def test_rows_that_do_not_compare_are_apart(results):
-    found = groups([read_result(folder) for folder in results], {})
+    found = comparable_groups([read_result(folder) for folder in results], {})
     names = [sorted(row["id"] for row in group["rows"]) for group in found]
     assert names == [["clip-a", "mini", "siglip-b"], ["clip-a", "siglip-b"], ["mini"]]
     assert [group["config"] for group in found] == ["v2", "v2", "mini"]
@@ -100,7 +100,7 @@ def test_names_are_escaped(result, tmp_path):
     pytest.importorskip("plotly")
     bad = read_result(result)
     bad.content["model"]["id"] = "<script>alert(1)</script>"
-    build([bad], tmp_path)
+    build_pages([bad], tmp_path)
     assert "<script>alert" not in (tmp_path / "index.html").read_text()
 
 
@@ -156,7 +156,7 @@ def test_folders_without_a_result_are_skipped_unless_alone(result, tmp_path, cap
 
 def test_a_classifiers_page_says_objects_and_shows_many_attributes(tmp_path):
     pytest.importorskip("plotly")
-    build([read_result(BUNDLED.parent / "efficientnet-lite0")], tmp_path)
+    build_pages([read_result(BUNDLED.parent / "efficientnet-lite0")], tmp_path)
     text = (tmp_path / "models" / "efficientnet-lite0.html").read_text()
     assert "Novel compositions whose object was named right" in text
     assert "Novel compositions named" not in text, (
@@ -177,7 +177,7 @@ def test_a_classifiers_page_says_objects_and_shows_many_attributes(tmp_path):
 
 def test_pages_say_chance_of_each_accuracy_and_what_the_gap_is_between(tmp_path):
     pytest.importorskip("plotly")
-    build([read_result(BUNDLED)], tmp_path)
+    build_pages([read_result(BUNDLED)], tmp_path)
     text = " ".join((tmp_path / "index.html").read_text().split())
     assert "ood composition 0.04 %, attribute 4.17 %, object 0.91 %" in text
     assert "unlike difficulty" not in text, "both splits choose from one list"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from browser import Page
+from helpers.browser import Page
 
 ROOT = Path(__file__).parents[2]
 DATASET = "org/imagenet-ao"

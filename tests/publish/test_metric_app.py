@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from browser import Page
+from helpers.browser import Page
 
 ROOT = Path(__file__).parents[2]
 GOOD = ROOT / "model_cards" / "mini" / "predictions.parquet"

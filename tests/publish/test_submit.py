@@ -15,7 +15,7 @@ from huggingface_hub import parse_eval_result_entries
 from loopback_hub import TOKEN
 
 from aobench.errors import UserError
-from aobench.publish.submit import submission
+from aobench.publish.submit import prepare_submission
 from aobench.results.verified import read_result
 
 ROOT = Path(__file__).parents[2]
@@ -172,7 +172,7 @@ def test_one_altered_row_is_refused(result, prepared, tmp_path):
         copy / "predictions.parquet",
     )
     with pytest.raises(UserError, match="SHA-256 differs"):
-        submission(
+        prepare_submission(
             read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None
         )
 
@@ -201,7 +201,7 @@ def test_an_altered_rank_with_a_fitting_digest_is_refused(result, prepared, tmp_
     content["predictions"] = digest(copy / "predictions.parquet")
     (copy / "results.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="are not those of its predictions"):
-        submission(
+        prepare_submission(
             read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None
         )
 
@@ -212,7 +212,7 @@ def test_altered_figures_are_refused(result, prepared, tmp_path):
     content["scores"]["composition"]["splits"]["ood"]["composition_top1"] -= 0.01
     (copy / "results.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="are not those of its predictions"):
-        submission(
+        prepare_submission(
             read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None
         )
 
@@ -265,12 +265,12 @@ def test_figures_of_an_older_version_are_told_apart_from_altered_ones(result, tm
 )
 def test_a_wrong_or_unknown_fingerprint_is_refused(result, known, words):
     with pytest.raises(UserError, match=words):
-        submission(read_result(result), MODEL, DATASET, "v2", known, None)
+        prepare_submission(read_result(result), MODEL, DATASET, "v2", known, None)
 
 
 def test_mini_is_not_taken_for_the_benchmark():
     with pytest.raises(UserError, match="--benchmark mini"):
-        submission(
+        prepare_submission(
             read_result(ROOT / "model_cards" / "mini"), MODEL, DATASET, "v2", {}, None
         )
 

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import aobench.cli as cli
-from aobench.results.scores import all_scores
 from aobench.errors import UserError
 from aobench.results.candidates import Candidates
 from aobench.results.predictions import KEY, SCHEMA, Predictions, read, write
+from aobench.results.scores import all_scores
 
 BUNDLED = Path(__file__).parents[2] / "model_cards" / "mini"
 FIRST = "mini/id/black_accordion/0"
@@ -167,7 +167,9 @@ DAMAGES = {
         "has no candidates of the task object",
     ),
     "another scope": (
-        lambda t: _renamed(t, tasks={"object": OBJECT | {"scope": "split", "splits": {}}}),
+        lambda t: _renamed(
+            t, tasks={"object": OBJECT | {"scope": "split", "splits": {}}}
+        ),
         "another kind or scope of the task object",
     ),
     "an id without a name": (
@@ -186,7 +188,10 @@ DAMAGES = {
         lambda t: _with(t, "side_rank", _first(0)),
         "has some of best_seen",
     ),
-    "format 3": (lambda t: _renamed(t, format=3), "is of format 3, and this version reads"),
+    "format 3": (
+        lambda t: _renamed(t, format=3),
+        "is of format 3, and this version reads",
+    ),
     "metadata empty": (
         lambda t: t.replace_schema_metadata({KEY: b"{}"}),
         "lacks tasks, attribute_names, object_names, names_attributes, prove",
@@ -196,7 +201,9 @@ DAMAGES = {
         "does not tell the model",
     ),
     "a list without names": (
-        lambda t: _renamed(t, tasks={"object": OBJECT | {"splits": {"id": {"objects": [0]}}}}),
+        lambda t: _renamed(
+            t, tasks={"object": OBJECT | {"splits": {"id": {"objects": [0]}}}}
+        ),
         "candidate list of id in the task object is empty",
     ),
 }
@@ -252,8 +259,12 @@ def test_damaged_choices_and_sides_are_refused(damage, tmp_path):
 def test_tasks_that_tell_different_things_of_an_image_are_refused(tmp_path):
     table = pq.read_table(BUNDLED / "predictions.parquet")
     path = tmp_path / "damaged.parquet"
-    pq.write_table(_with(table, "attribute", lambda v: [*v[:-1], (v[-1] + 1) % 24]), path)
-    with pytest.raises(UserError, match="its tasks tell different things of the images"):
+    pq.write_table(
+        _with(table, "attribute", lambda v: [*v[:-1], (v[-1] + 1) % 24]), path
+    )
+    with pytest.raises(
+        UserError, match="its tasks tell different things of the images"
+    ):
         read(path)
 
 
@@ -281,7 +292,10 @@ def test_a_table_without_id_rows_is_scored_and_says_so(sound, tmp_path, capsys):
     pq.write_table(sound.filter(pc.equal(sound["split"], "ood")), path)
     figures = all_scores(read(path))["composition-own"]
     assert set(figures["splits"]) == {"ood"}
-    assert figures["splits"]["ood"] == all_scores(read(BUNDLED))["composition-own"]["splits"]["ood"]
+    assert (
+        figures["splits"]["ood"]
+        == all_scores(read(BUNDLED))["composition-own"]["splits"]["ood"]
+    )
     assert cli.main(["score", str(path)]) == 0
     assert "mini: the table holds no images of id" in capsys.readouterr().out
 

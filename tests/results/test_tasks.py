@@ -77,7 +77,10 @@ def test_a_split_without_attributes_is_asked_what_it_shows():
 
 
 def test_tasks_are_named_once_in_one_order_and_a_slip_is_told():
-    assert choose_tasks(["object", "composition", "object"]) == ("composition", "object")
+    assert choose_tasks(["object", "composition", "object"]) == (
+        "composition",
+        "object",
+    )
     assert headline_task(["choice", "object"]) == "object"
     assert set(DEFAULT_TASKS) <= set(TASKS)
     with pytest.raises(UserError, match="did you mean 'attribute'"):
@@ -151,7 +154,9 @@ def test_who_sees_no_picture_is_right_as_often_as_chance(data):
     error = np.sqrt(1 / 9 * 8 / 9 / len(questions))
     for name, value in guessers.items():
         rate = guess(questions, value).mean()
-        assert rate < 1 / 9 + 3 * error, f"{name} tells the right one: {100 * rate:.1f} %"
+        assert rate < 1 / 9 + 3 * error, (
+            f"{name} tells the right one: {100 * rate:.1f} %"
+        )
 
 
 def test_choices_hang_on_neither_order_nor_the_rest_of_the_run():
@@ -187,7 +192,10 @@ def test_three_by_three_is_enough_and_a_common_name_does_not_stall():
 
 
 def test_choices_of_one_text_are_never_offered_together():
-    attributes, objects = ["red", "red brick", "blue", "old"], ["brick bakery", "bakery", "hat", "cup"]
+    attributes, objects = (
+        ["red", "red brick", "blue", "old"],
+        ["brick bakery", "bakery", "hat", "cup"],
+    )
     pairs = [(a, a) for a in range(4)]
     grids = choice_grids(pairs, attributes, objects)
     for right, nine in grids.items():

@@ -2,11 +2,15 @@
 tables print.
 """
 
+import csv
 import json
+import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.plots import coloured_share
 
 from aobench.cli import main
 from aobench.errors import UserError
@@ -17,26 +21,29 @@ from aobench.study.design import (
     CENTRE,
     CONTROLS,
     DIVERSITIES,
+    SCALES,
     SEEDS,
     SUPERVISIONS,
     Run,
     all_runs,
+    design_points,
     every_run,
-    points,
 )
-from aobench.study.statements import nmi_correlation, rank_correlation, statements
+from aobench.study.statements import all_statements, nmi_correlation, rank_correlation
 from aobench.study.summary import Estimate, Study, over_seeds
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def study():
-    return Study(collecting.read())
+    return Study(collecting.read_table())
 
 
 def test_no_novel_pair_is_in_any_training_set():
     novel = set(world.novel_pairs())
     assert len(novel) == 240
-    assert {(ATTRIBUTES[a], world.objects()[o]) for a, o in novel} <= set(
+    assert {(ATTRIBUTES[a], world.object_names()[o]) for a, o in novel} <= set(
         pairs(novel=True)
     )
     for diversity in DIVERSITIES:
@@ -60,8 +67,8 @@ def test_training_sets_nest_and_hold_the_core():
 
 
 def test_the_design_is_one_factor_at_a_time():
-    assert len(points()) == 8
-    assert all(n == CENTRE[0] or d == CENTRE[1] for n, d in points())
+    assert len(design_points()) == 8
+    assert all(n == CENTRE[0] or d == CENTRE[1] for n, d in design_points())
     assert len(all_runs()) == len(set(all_runs())) == 72
     assert len(every_run()) == 72 + len(CONTROLS) * len(SEEDS)
     assert len({run.name for run in every_run()}) == len(every_run())
@@ -69,17 +76,17 @@ def test_the_design_is_one_factor_at_a_time():
 
 def test_nmi_of_known_pairings():
     same = np.repeat(np.arange(6), 10)
-    assert collecting.mutual_information(
-        np.column_stack([same, same])
-    ) == pytest.approx(1)
+    assert collecting.pair_nmi(np.column_stack([same, same])) == pytest.approx(1)
     grid = np.stack(np.meshgrid(np.arange(4), np.arange(5)), -1).reshape(-1, 2)
-    assert collecting.mutual_information(grid) == pytest.approx(0, abs=1e-12)
+    assert collecting.pair_nmi(grid) == pytest.approx(0, abs=1e-12)
     real, shuffled = collecting.caption_nmi(world.training_order(4000, 2, 0))
     assert real > 0.6 > 0.1 > shuffled
 
 
 def test_counts_survive_packing():
-    assert collecting.unpacked(collecting.packed([0, 8, 20, 35])).tolist() == [
+    assert collecting.unpack_counts(
+        collecting.pack_counts([0, 8, 20, 35])
+    ).tolist() == [
         0,
         8,
         20,
@@ -104,10 +111,10 @@ def small(tmp_path, monkeypatch):
         "test_images",
         lambda split: world._render(list(world.novel_pairs())[:24] * 2, (9,)),
     )
-    train = training.train
+    train = training.train_network
     monkeypatch.setattr(
         training,
-        "train",
+        "train_network",
         lambda run, images, device: train(run, images, device, steps=2),
     )
     monkeypatch.setattr(training, "BATCH", 16)
@@ -139,7 +146,7 @@ def test_runs_resume_where_they_stopped(small):
     assert again["splits"] == first["splits"], (
         "a repeated run must give the same answers"
     )
-    assert "0 of 3 runs left" in running.estimate(folder, 1)
+    assert "0 of 3 runs left" in running.time_estimate(folder, 1)
 
 
 def _flip(path):
@@ -154,11 +161,11 @@ def test_files_of_a_study_that_were_damaged_or_swapped_are_made_again(
     folder, runs = small
     monkeypatch.setattr(
         collecting,
-        "disentangled",
+        "trunk_measures",
         lambda arrays: {"sum": float(arrays["ood_features"].sum())},
     )
     running.run_all(folder, 1)
-    first = collecting.collect(folder, quiet=True)["runs"]
+    first = collecting.collect_runs(folder, quiet=True)["runs"]
     names = [run.name for run in runs]
     pictures = next((folder / "pictures").glob("train-*.npz"))
 
@@ -202,7 +209,7 @@ def test_files_of_a_study_that_were_damaged_or_swapped_are_made_again(
         capsys.readouterr()
         running.run_all(folder, 1, done.append)
         assert len(done) == again, damage
-        found = collecting.collect(folder, quiet=True)["runs"]
+        found = collecting.collect_runs(folder, quiet=True)["runs"]
         text = capsys.readouterr().err
         for name in said:
             assert f"{name} " in text, f"the damage to {name} was not said"
@@ -213,7 +220,7 @@ def test_files_of_a_study_that_were_damaged_or_swapped_are_made_again(
 def test_collecting_an_unfinished_study_is_refused(small):
     folder, _ = small
     with pytest.raises(UserError, match="lacks 3 runs"):
-        collecting.collect(folder)
+        collecting.collect_runs(folder)
 
 
 def test_the_bundled_table_is_whole(study):
@@ -264,7 +271,7 @@ def test_the_baseline_lies_on_its_own_line(study):
 
 
 def test_each_statement_has_a_verdict(study):
-    found = statements(study)
+    found = all_statements(study)
     assert [s.number for s in found] == [
         "1",
         "2a",
@@ -276,15 +283,48 @@ def test_each_statement_has_a_verdict(study):
         "6a",
         "6b",
     ]
+    written = written_statements()
     for s in found:
-        assert s.figure.low <= s.figure.value <= s.figure.high
         assert s.line.endswith(s.figure.verdict)
-    assert -1 <= nmi_correlation(study).value <= 1
+        numbers, verdict = written[s.number]
+        shown = re.findall(r"[+-]\d+\.\d+", s.line)
+        assert (shown, s.figure.verdict) == (numbers, verdict), (
+            f"docs/study.md says another thing of statement {s.number}"
+        )
+    fifth = next(s for s in found if s.number == "5")
+    assert nmi_correlation(study) == -fifth.figure
+
+
+def written_statements():
+    """The statements' numbers and verdicts as docs/study.md prints them, by their number."""
+    rows = re.findall(
+        r"^\| (\d\w?) \| .* \| (.*) \| (.*) \|$",
+        (ROOT / "docs" / "study.md").read_text(),
+        flags=re.MULTILINE,
+    )
+    return {
+        number: (re.findall(r"[+-]\d+\.\d+", figure), verdict)
+        for number, figure, verdict in rows
+    }
+
+
+@pytest.mark.parametrize(
+    ("supervision", "printed"),
+    [
+        ("contrastive", "31.3 points [26.4, 36.2]"),
+        ("contrastive_labels", "24.9 points [23.3, 26.6]"),
+    ],
+)
+def test_the_readme_says_what_the_table_gives(study, supervision, printed):
+    rho = study.mean_rho(study.condition(*CENTRE, supervision))
+    value, low, high = (f"{100 * v:.1f}" for v in (rho.value, rho.low, rho.high))
+    assert f"{value} points [{low}, {high}]" == printed
+    assert printed in " ".join((ROOT / "README.md").read_text().split())
 
 
 def test_the_table_has_every_condition(study):
     rows = study.table()
-    assert len(rows) == len(points()) * len(SUPERVISIONS)
+    assert len(rows) == len(design_points()) * len(SUPERVISIONS)
     for row in rows:
         assert row["seeds"] == 3
         assert row["rho_object_low"] < row["rho_object"] < row["rho_object_high"]
@@ -296,17 +336,43 @@ def test_the_verb_draws_everything_from_the_bundle(tmp_path, capsys):
     text = capsys.readouterr().out
     assert "Statements fixed before the runs" in text
     assert "Controls at the centre, added after the results: " in text
-    names = {path.name for path in tmp_path.iterdir()}
-    for stem in (
-        "scatter",
-        "factors",
-        "disentanglement",
-        "nmi",
-        "heat_map_contrastive",
-    ):
-        assert {f"{stem}.png", f"{stem}.svg"} <= names
-    assert {"conditions.csv", "runs.csv", "scatter.html"} <= names
-    assert len((tmp_path / "runs.csv").read_text().splitlines()) == 1 + len(every_run())
+    for stem, words in {
+        "scatter": ["OoD object accuracy, % (logit axis)", "two_head"],
+        "factors": ["OoD object accuracy, %", "attributes an object in training"],
+        "disentanglement": ["dci_disentanglement", "contrastive, captions"],
+        "nmi": ["4,000, 8", "OoD composition accuracy, %"],
+        "heat_map_contrastive": ["accuracy, %", *ATTRIBUTES],
+    }.items():
+        drawn = (tmp_path / f"{stem}.svg").read_text()
+        assert [word for word in words if f">{word}<" not in drawn] == [], stem
+        assert coloured_share(tmp_path / f"{stem}.png") > 0.001, f"{stem} is empty"
+    with (tmp_path / "runs.csv").open() as stream:
+        runs = {row["run"]: row for row in csv.DictReader(stream)}
+    assert set(runs) == {run.name for run in every_run()}
+    with (tmp_path / "conditions.csv").open() as stream:
+        [centre] = [
+            row
+            for row in csv.DictReader(stream)
+            if (row["scale"], row["diversity"], row["supervision"])
+            == ("4000", "8", "contrastive")
+        ]
+    rho = [100 * float(centre[f"rho_object{end}"]) for end in ("", "_low", "_high")]
+    assert [round(value, 1) for value in rho] == [31.3, 26.4, 36.2]
+
+
+def test_lines_of_the_factors_run_from_left_to_right(study):
+    from aobench.study.plots import factors_plot
+
+    axes = factors_plot(study).axes
+    assert len(axes) == 6
+    for number, panel in enumerate(axes):
+        levels = DIVERSITIES if number % 2 else SCALES
+        lines = [line.get_xdata() for line in panel.lines if line.get_label()[0] != "_"]
+        drawn = [container.lines[0].get_xdata() for container in panel.containers]
+        assert len(drawn) >= 2, "a line a supervision"
+        for x in [*lines, *drawn]:
+            assert (np.diff(x) > 0).all(), f"panel {number} runs back"
+            assert len(x) == len(levels)
 
 
 def test_the_verb_says_what_it_will_take(tmp_path, capsys):

@@ -39,7 +39,7 @@ DAMAGE = {
 
 
 def made():
-    return world.Images(np.ones((2, 2), np.uint8), np.ones(2), np.ones(2))
+    return world.ImageSet(np.ones((2, 2), np.uint8), np.ones(2), np.ones(2))
 
 
 def made_again(path, capsys):
@@ -85,19 +85,21 @@ def test_a_damaged_run_is_one_line(tmp_path, content):
     for run in every_run():
         (tmp_path / f"{run.name}.json").write_text(content)
     with pytest.raises(UserError, match=RUN.name):
-        collecting.collect(tmp_path, quiet=True)
+        collecting.collect_runs(tmp_path, quiet=True)
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 2}', "null", "[" * 10_000])
 def test_a_table_of_another_shape_is_one_line(tmp_path, content):
     (tmp_path / "results.json").write_text(content)
     with pytest.raises(UserError, match=r"results\.json"):
-        collecting.read(tmp_path / "results.json")
+        collecting.read_table(tmp_path / "results.json")
 
 
 def test_measures_of_another_shape_are_computed_again(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
-        collecting, "disentangled", lambda arrays: {"z_diff": float(arrays["z"].sum())}
+        collecting,
+        "trunk_measures",
+        lambda arrays: {"z_diff": float(arrays["z"].sum())},
     )
     write_sealed_npz(tmp_path / f"{RUN.name}.npz", f"{RUN.name}.npz", {"z": np.ones(3)})
     path = tmp_path / f"{RUN.name}.measures.json"

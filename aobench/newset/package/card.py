@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aobench.newset.package.funnel import Stage, as_markdown, in_a_cell
+from aobench.duplicates.reasons import NEAR_DUPLICATE, NEAR_REFERENCE
+from aobench.newset.package.funnel import FunnelStage, as_markdown, in_a_cell
 
 HEAD = """
 # {name}
@@ -45,7 +46,7 @@ FIELDS = """
 | `image` | the picture, as the generator's PNG |
 | `sample_id` | composition and number; stable: the same build gives the same |
 | `attribute`, `object` | ids with names |
-| `composition` | attribute and object, parted by a space |
+| `composition` | attribute and object, separated by a space |
 | `imagenet_label`, `wnid` | of an object that is an ImageNet class under its published name,
 otherwise empty |
 | `source` | the picture's file in the step `generate` |
@@ -56,11 +57,11 @@ otherwise empty |
 """
 
 
-def write(
+def card_text(
     name: str,
     counts: Mapping[str, int],
     manifests: Mapping[str, Mapping[str, Any]],
-    stages: Sequence[Stage],
+    stages: Sequence[FunnelStage],
 ) -> str:
     """The text below the card's YAML head. ``counts``: of the package and its sheets;
     ``manifests``: by step.
@@ -80,7 +81,7 @@ def write(
             _novelty(compose["facts"]),
             _making(generate),
             _judging(manifests["validate"]["facts"]),
-            _distinct(manifests["distinct"]),
+            _distinct(manifests["distinct"]["facts"]),
             FIELDS.format(
                 of_samples="; in a sample, those of the sample" if sampled else ""
             ),
@@ -306,8 +307,8 @@ def _distinct(distinct: Mapping[str, Any]) -> str:
     removed, near = distinct["counts"]["removed"], distinct["thresholds"]
     model = (distinct["model"] or {}).get("id")
     text = (
-        f"\n## Near-duplicates\n\n{removed['near-duplicate']:,} removed, "
-        f"{removed['too near to reference']:,} too near "
+        f"\n## Near-duplicates\n\n{removed[NEAR_DUPLICATE]:,} removed, "
+        f"{removed[NEAR_REFERENCE]:,} too near "
         f"to a reference of {sum(shard['rows'] for shard in distinct['reference']):,} embeddings"
     )
     text += (

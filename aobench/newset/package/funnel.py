@@ -1,4 +1,4 @@
-"""How many compositions and images are left after each step, and why the others fell."""
+"""How many compositions and images are left after each step, and why the others are left out."""
 
 from __future__ import annotations
 
@@ -7,30 +7,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aobench.duplicates.reasons import SUMMARIES
+
 
 @dataclass(frozen=True)
-class Stage:
-    """After a step: compositions left, images left (None before there are any), and what fell by
-    reason.
+class FunnelStage:
+    """After a step: compositions left, images left (None before there are any), and how many were
+    left out for each reason.
     """
 
     step: str
     compositions: int
     images: int | None
-    fell: dict[str, int]
-    unit: str  #: of what fell: "compositions" or "images"
+    removed: dict[str, int]
+    unit: str  #: of what was left out: "compositions" or "images"
 
 
-def funnel(
+def funnel_stages(
     compositions: Sequence[Mapping[str, Any]],
     images: Sequence[Mapping[str, Any]],
     verdicts: Sequence[Mapping[str, Any]],
     decisions: Sequence[Mapping[str, Any]],
-) -> list[Stage]:
+) -> list[FunnelStage]:
     """The stages, from the tables of the steps; the numbers of each stage add up to those of the
     one before it.
     """
-    kept = [row for row in compositions if row["kept"]]
+    chosen = [row for row in compositions if row["kept"]]
     accepted = [row for row in verdicts if row["accepted"]]
     distinct = [row for row in decisions if row["kept"]]
     pair = {row["image_id"]: (row["attribute"], row["object"]) for row in images}
@@ -39,27 +41,31 @@ def funnel(
         return len({pair[row["image_id"]] for row in rows})
 
     return [
-        Stage("all pairs", len(compositions), None, {}, "compositions"),
-        Stage("compose", len(kept), None, _count(_fell(compositions)), "compositions"),
-        Stage("generate", pairs(images), len(images), {}, "images"),
-        Stage(
+        FunnelStage("all pairs", len(compositions), None, {}, "compositions"),
+        FunnelStage(
+            "compose", len(chosen), None, _count(_reasons(compositions)), "compositions"
+        ),
+        FunnelStage("generate", pairs(images), len(images), {}, "images"),
+        FunnelStage(
             "validate",
             pairs(accepted),
             len(accepted),
-            _count(_fell(verdicts, "accepted")),
+            _count(_reasons(verdicts, "accepted")),
             "images",
         ),
-        Stage(
+        FunnelStage(
             "distinct",
             pairs(distinct),
             len(distinct),
-            _count(map(_kind, _fell(decisions))),
+            _count(
+                SUMMARIES[row["reason_code"]] for row in decisions if not row["kept"]
+            ),
             "images",
         ),
     ]
 
 
-def _fell(rows: Sequence[Mapping[str, Any]], stays: str = "kept") -> list[str]:
+def _reasons(rows: Sequence[Mapping[str, Any]], stays: str = "kept") -> list[str]:
     return [row["reason"] for row in rows if not row[stays]]
 
 
@@ -67,27 +73,20 @@ def _count(reasons: Any) -> dict[str, int]:
     return dict(sorted(Counter(reasons).items(), key=lambda item: (-item[1], item[0])))
 
 
-def _kind(reason: str) -> str:
-    """Without the partner's name, so that reasons can be counted."""
-    return next(
-        (
-            k
-            for k in ("near-duplicate", "too near to reference", "unreadable")
-            if reason.startswith(k)
-        ),
-        reason,
-    )
-
-
-def as_markdown(stages: Sequence[Stage]) -> str:
+def as_markdown(stages: Sequence[FunnelStage]) -> str:
     """The funnel as a table."""
-    lines = ["| after | compositions | images | fell, and why |", "|---|---:|---:|---|"]
+    lines = [
+        "| after | compositions | images | left out, and why |",
+        "|---|---:|---:|---|",
+    ]
     for stage in stages:
         why = "; ".join(
-            f"{count:,} {in_a_cell(reason)}" for reason, count in stage.fell.items()
+            f"{count:,} {in_a_cell(reason)}" for reason, count in stage.removed.items()
         )
         images = "" if stage.images is None else f"{stage.images:,}"
-        total = f"{sum(stage.fell.values()):,} {stage.unit}: " if stage.fell else ""
+        total = (
+            f"{sum(stage.removed.values()):,} {stage.unit}: " if stage.removed else ""
+        )
         lines.append(
             f"| {stage.step} | {stage.compositions:,} | {images} | {total}{why} |"
         )

@@ -19,7 +19,7 @@ GAP = 6
 
 
 @dataclass(frozen=True)
-class Shown:
+class SheetPicture:
     """A picture's file, what it should show, and why it was rejected (empty: it wasn't)."""
 
     path: Path
@@ -27,7 +27,7 @@ class Shown:
     reason: str = ""
 
 
-def contact_sheet(shown: Sequence[Shown]) -> bytes:
+def contact_sheet(shown: Sequence[SheetPicture]) -> bytes:
     """A PNG of the pictures in rows of eight; each fits its square, over its lines (the last cut
     short with dots).
     """

@@ -11,14 +11,16 @@ import numpy as np
 from aobench.errors import UserError
 
 
-def halves(ids: Sequence[str]) -> np.ndarray:
+def calibration_half(ids: Sequence[str]) -> np.ndarray:
     """bool: whether an image is in the half that a threshold is chosen on; by a hash of its id."""
     return np.array(
         [hashlib.sha256(name.encode()).digest()[0] % 2 == 0 for name in ids], dtype=bool
     )
 
 
-def choose(scores: np.ndarray, right: np.ndarray, precision: float, what: str) -> float:
+def choose_threshold(
+    scores: np.ndarray, right: np.ndarray, precision: float, what: str
+) -> float:
     """The lowest threshold at which at least ``precision`` of the accepted are right (accepted:
     score >= threshold).
 
@@ -45,7 +47,9 @@ def choose(scores: np.ndarray, right: np.ndarray, precision: float, what: str) -
     return float(ranked[good[-1]])
 
 
-def measure(scores: np.ndarray, right: np.ndarray, threshold: float) -> dict[str, Any]:
+def measure_threshold(
+    scores: np.ndarray, right: np.ndarray, threshold: float
+) -> dict[str, Any]:
     """Precision and recall of "right", and recall of "wrong" (the share of wrong images found),
     each with its 95 % Wilson interval; None where nothing is counted."""
     accepted = scores >= threshold

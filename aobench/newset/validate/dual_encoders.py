@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from aobench.newset.validate.judges import (
-    Asked,
+    ClaimedImage,
     Pair,
     count_option,
     refuse_unknown,
@@ -48,7 +48,7 @@ class _Encoder:
         self.vectors = torch.cat(parts).numpy()
         self.row = {text: i for i, text in enumerate(texts)}
 
-    def images(self, asked: Sequence[Asked]) -> np.ndarray:
+    def images(self, asked: Sequence[ClaimedImage]) -> np.ndarray:
         import torch
 
         arrays = [self.model.transform(one.image) for one in asked]
@@ -98,7 +98,7 @@ class ClipScore:
             "model": self.encoder.facts,
         }
 
-    def __call__(self, asked: Sequence[Asked]) -> dict[str, list[float]]:
+    def __call__(self, asked: Sequence[ClaimedImage]) -> dict[str, list[float]]:
         """CLIPScore of each, 0 to 2.5."""
         texts = self.encoder.texts(
             [_phrase(self.template, one.attribute, one.object) for one in asked]
@@ -154,7 +154,7 @@ class ZeroShot:
             "model": self.encoder.facts,
         }
 
-    def __call__(self, asked: Sequence[Asked]) -> dict[str, list[float]]:
+    def __call__(self, asked: Sequence[ClaimedImage]) -> dict[str, list[float]]:
         """The two leads of each image."""
         images = self.encoder.images(asked)
         found: dict[str, list[float]] = {"attribute": [], "object": []}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aobench.errors import UserError
-from aobench.newset.own_classes import JUDGES, find_class, naming, refuse_call
+from aobench.newset.own_classes import JUDGES, find_class, naming_class, refuse_call
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -34,7 +34,7 @@ DUAL_ENCODERS = ("clip_score", "zero_shot")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ClaimedImage:
     """An image (RGB), what it should show, and the seed that it was made with."""
 
     image: Image.Image
@@ -55,7 +55,7 @@ class Judge(Protocol):
     thresholds: Mapping[str, float]
     facts: dict[str, Any]
 
-    def __call__(self, asked: Sequence[Asked]) -> Mapping[str, Sequence[float]]:
+    def __call__(self, asked: Sequence[ClaimedImage]) -> Mapping[str, Sequence[float]]:
         """For each question a number an image, in order; more is better. The same for the same
         batch.
         """
@@ -81,7 +81,7 @@ def make_judge(
     refuse_call(
         found, (model, options, pairs), kind, "judge", "(model, options, pairs)"
     )
-    with naming(f"the judge {kind!r}"):
+    with naming_class(f"the judge {kind!r}"):
         judge: Judge = found(model, dict(options), pairs)
     _refuse_no_judge(judge, kind)
     return judge

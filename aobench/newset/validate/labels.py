@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from aobench.errors import UserError
-from aobench.newset.config import Judge as JudgeOptions
-from aobench.newset.config import Validate, located
+from aobench.files import parquet_errors
+from aobench.newset.config import JudgeOptions, ValidateOptions, located_path
+from aobench.newset.reasons import Reason, reason_of
 
 Labels = dict[str, dict[str, bool]]
 """By question ("attribute", "object", "composition"): what is known of an image, by its id."""
@@ -24,7 +25,19 @@ COLUMNS = ("image_id", "attribute_right", "object_right")
 
 
 @dataclass(frozen=True)
-class People:
+class Majority:
+    """What the majority said of an image and of its parts: accepted, rejected or undecided; and
+    the reason where it is rejected.
+    """
+
+    decision: str
+    attribute: str
+    object: str
+    reason: Reason | None
+
+
+@dataclass(frozen=True)
+class PeopleVerdicts:
     """What the majority said of each image that somebody judged, and of each part of it; and who
     the people were.
 
@@ -33,26 +46,33 @@ class People:
     what was judged, where the file knows.
     """
 
-    said: dict[str, dict[str, str]]
+    majorities: dict[str, Majority]
     pictures: dict[str, str]
     facts: dict[str, Any]
     digest: str
 
 
-def read_people(options: Validate, config_path: Path) -> People | None:
+def read_people(options: ValidateOptions, config_path: Path) -> PeopleVerdicts | None:
     """What the file ``human`` holds now, without the annotators below ``min_catch``; None where
     none is named.
     """
     if options.human is None:
         return None
-    from aobench.annotation.decisions import below, catch_results, decisions
-    from aobench.annotation.verdict_store import existing_store
+    from aobench.annotation.decisions import (
+        annotators_below,
+        catch_results,
+        decide_images,
+    )
+    from aobench.annotation.verdict_file import existing_store
 
-    with existing_store(located(config_path, options.human)) as store, store.snapshot():
+    with (
+        existing_store(located_path(config_path, options.human)) as store,
+        store.snapshot(),
+    ):
         people, rows, pictures = store.annotators(), store.images(), store.pictures()
         verdicts, on_catch = store.verdicts(), store.verdicts(catch=True)
     catches = catch_results(people, on_catch)
-    left_out = below(catches, options.min_catch)
+    left_out = annotators_below(catches, options.min_catch)
     counted = [v for v in verdicts if v.annotator not in left_out]
     facts = {
         "minimum": options.minimum,
@@ -74,26 +94,28 @@ def read_people(options: Validate, config_path: Path) -> People | None:
     text = json.dumps(
         [sorted(every, key=str), sorted(pictures.items())], sort_keys=True
     )
-    said = _majorities(decisions(rows, verdicts, options.minimum, left_out))
-    return People(said, pictures, facts, hashlib.sha256(text.encode()).hexdigest())
+    majorities = _majorities(decide_images(rows, verdicts, options.minimum, left_out))
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return PeopleVerdicts(majorities, pictures, facts, digest)
 
 
-def _majorities(decided: Sequence[Any]) -> dict[str, dict[str, str]]:
-    found = {}
+def _majorities(decided: Sequence[Any]) -> dict[str, Majority]:
+    majorities = {}
     for one in decided:
         parts = [
-            q
-            for q in ("attribute", "object")
-            if getattr(one, f"{q}_decision") == "rejected"
+            question
+            for question in ("attribute", "object")
+            if getattr(one, f"{question}_decision") == "rejected"
         ]
         if one.attribute_decision != "undecided" or one.object_decision != "undecided":
-            found[one.image_id] = {
-                "decision": one.decision,
-                "why": f"people: not the {' nor the '.join(parts)}",
-                "attribute": one.attribute_decision,
-                "object": one.object_decision,
-            }
-    return found
+            reason = reason_of("people", parts=" nor the ".join(parts))
+            majorities[one.image_id] = Majority(
+                one.decision,
+                one.attribute_decision,
+                one.object_decision,
+                reason if one.decision == "rejected" else None,
+            )
+    return majorities
 
 
 def _agreement(counted: Sequence[Any]) -> list[dict[str, Any]]:
@@ -102,13 +124,15 @@ def _agreement(counted: Sequence[Any]) -> list[dict[str, Any]]:
 
     Krippendorff's alpha needs a library that only annotators' machines must have.
     """
-    from aobench.annotation.agreement import code, measures
+    from aobench.annotation.agreement import agreement_measures, answer_codes
     from aobench.annotation.trials import QUESTIONS
 
     found = []
     for question in QUESTIONS:
-        codes = code(counted, question)
-        for name, measure in (measures(len(codes)) if len(codes) > 1 else {}).items():
+        codes = answer_codes(counted, question)
+        for name, measure in (
+            agreement_measures(len(codes)) if len(codes) > 1 else {}
+        ).items():
             try:
                 value, n = measure(codes, np.ones(codes.shape[1], dtype=np.int64))
             except UserError:
@@ -120,7 +144,9 @@ def _agreement(counted: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def refuse_others(
-    people: People | None, images: Sequence[Mapping[str, Any]], human: str | None
+    people: PeopleVerdicts | None,
+    images: Sequence[Mapping[str, Any]],
+    human: str | None,
 ) -> None:
     """UserError where people judged an image that the set lacks, or another picture under an id
     of the set.
@@ -130,7 +156,7 @@ def refuse_others(
     from aobench.annotation.verdict_store import other_pictures
 
     now = {row["image_id"]: row["sha256"] for row in images}
-    strange = sorted(set(people.said) - set(now))
+    strange = sorted(set(people.majorities) - set(now))
     if strange:
         raise UserError(
             f"{human} judges the image {strange[0]!r} ({len(strange)} such), which this set lacks"
@@ -138,7 +164,7 @@ def refuse_others(
     others = other_pictures(
         {
             image: people.pictures[image]
-            for image in people.said
+            for image in people.majorities
             if image in people.pictures
         },
         now,
@@ -154,24 +180,24 @@ def refuse_others(
 
 
 def labels_of(
-    given: JudgeOptions,
-    people: People | None,
+    judge: JudgeOptions,
+    people: PeopleVerdicts | None,
     config_path: Path,
     known: Mapping[str, Any],
 ) -> Labels:
     """Known answers: of the file that the judge names, or else what people said."""
     found: Labels = {"attribute": {}, "object": {}, "composition": {}}
-    if given.labels:
-        _read_labels(located(config_path, given.labels), known, found)
+    if judge.labels:
+        _read_labels(located_path(config_path, judge.labels), known, found)
         return found
-    for image, said in (people.said if people else {}).items():
-        for question, key in (
-            ("attribute", "attribute"),
-            ("object", "object"),
-            ("composition", "decision"),
+    for image, majority in (people.majorities if people else {}).items():
+        for question, decision in (
+            ("attribute", majority.attribute),
+            ("object", majority.object),
+            ("composition", majority.decision),
         ):
-            if said[key] != "undecided" and image in known:
-                found[question][image] = said[key] == "accepted"
+            if decision != "undecided" and image in known:
+                found[question][image] = decision == "accepted"
     return found
 
 
@@ -204,13 +230,15 @@ def _read_labels(path: Path, known: Mapping[str, Any], found: Labels) -> None:
 
 
 def _label_rows(path: Path) -> list[dict[str, Any]]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     need = f"give a Parquet file with the columns {', '.join(COLUMNS)} as labels"
     try:
         table = pq.ParquetFile(path).read()
-    except (pa.ArrowException, OSError) as error:
+        table.validate(
+            full=True
+        )  # else a damaged text fails later, as a UnicodeDecodeError
+    except parquet_errors() as error:
         raise UserError(
             f"the labels {path} can't be read as Parquet: {str(error).splitlines()[0]}; {need}"
         ) from error

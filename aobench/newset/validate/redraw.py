@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from aobench.newset.validate.judges import Asked, Pair, refuse_unknown
+from aobench.newset.validate.judges import ClaimedImage, Pair, refuse_unknown
 
 
 class Redraw:
@@ -42,7 +42,7 @@ class Redraw:
         }
         self.facts: dict[str, Any] = {"judge": "redraw", **own}
 
-    def __call__(self, asked: Sequence[Asked]) -> dict[str, list[float]]:
+    def __call__(self, asked: Sequence[ClaimedImage]) -> dict[str, list[float]]:
         """0 or 1 for each question and image."""
         found = [self._one(one) for one in asked]
         return {
@@ -50,7 +50,7 @@ class Redraw:
             "object": [float(o) for _, o in found],
         }
 
-    def _one(self, asked: Asked) -> tuple[bool, bool]:
+    def _one(self, asked: ClaimedImage) -> tuple[bool, bool]:
         pixels = np.asarray(asked.image)
         known = (asked.attribute in self.attributes, asked.object in self.objects.names)
         if all(known) and self._same(pixels, asked.attribute, asked.object, asked.seed):

@@ -9,7 +9,7 @@ from typing import Any
 from aobench.errors import UserError
 from aobench.models.weights import one_line, weights_mark
 from aobench.newset.validate.judges import (
-    Asked,
+    ClaimedImage,
     Pair,
     count_option,
     refuse_unknown,
@@ -73,7 +73,7 @@ class YesNo:
         if getattr(self.processor, "qformer_tokenizer", None) is not None:
             # InstructBLIP pads the Q-Former's text on the left, which moves its places
             self.size = 1
-        self.yes, self.no = answers(self.processor.tokenizer, model)
+        self.yes, self.no = answer_tokens(self.processor.tokenizer, model)
         self.facts = {
             "judge": "vlm",
             "model": model,
@@ -148,7 +148,7 @@ class YesNo:
         )
         return str(said)
 
-    def __call__(self, asked: Sequence[Asked]) -> dict[str, list[float]]:
+    def __call__(self, asked: Sequence[ClaimedImage]) -> dict[str, list[float]]:
         """Both probabilities of each image."""
         found: dict[str, list[float]] = {}
         for question, template in self.asks.items():
@@ -240,7 +240,7 @@ class YesNo:
         return torch.sigmoid(yes - no).tolist()
 
 
-def answers(tokenizer: Any, model: str) -> tuple[list[int], list[int]]:
+def answer_tokens(tokenizer: Any, model: str) -> tuple[list[int], list[int]]:
     """The tokens that say yes, and those that say no: whole words of the vocabulary, in any case,
     after a space or not.
 

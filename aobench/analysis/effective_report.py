@@ -1,0 +1,150 @@
+"""What the verb ``effective`` prints and writes: the line, the groups, the models, tables and
+plots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aobench.analysis.effective import FEW, EffectiveScore, FittedLine, GroupScore
+from aobench.analysis.model_accuracies import ModelAccuracies, images_shown
+from aobench.csv_tables import write_csv_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def in_points(low: float, value: float, high: float) -> str:
+    """A difference of fractions with its interval, in points."""
+    return f"{100 * value:+6.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectiveReport:
+    """``scores`` and ``groups`` of ``records`` over ``line``, which ``rule`` chose the models of.
+
+    ``column`` groups them; ``left_out``: each group by a line without it; ``accuracy`` names what
+    was measured, such as object accuracy; ``notes``: why the results may not compare.
+    """
+
+    line: FittedLine
+    records: Sequence[ModelAccuracies]
+    scores: Sequence[EffectiveScore]
+    groups: Sequence[GroupScore]
+    rule: str
+    column: str
+    left_out: bool
+    accuracy: str
+    notes: Sequence[str] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a model; accuracies and ``rho`` as fractions from 0 to 1, each with its 95 %
+        interval.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([score.row() for score in self.scores])
+
+    def text(self) -> str:
+        """All of it, as it is printed."""
+        what, images = self.accuracy, images_shown(self.records)
+        head = f"{what[0].upper()}{what[1:]} of {len(self.records)} models, {images}."
+        lines = [head, *self._line_text(), *self._groups_text(), *self._models_text()]
+        return "\n".join(lines)
+
+    def _line_text(self) -> list[str]:
+        line = self.line
+        names = ("intercept", *line.id_sets)
+        slopes = ", ".join(
+            f"{name} {c:.3f} [{a:.3f}, {b:.3f}]"
+            for name, c, a, b in zip(
+                names, line.coefficients, *line.interval(), strict=True
+            )
+        )
+        return [
+            f"Baseline: {self.rule}, {len(line.models)} models in {line.runs} independent runs, T "
+            f"= {line.transform}.",
+            f"T(OoD) = intercept + slope T(ID): {slopes}; R^2 {line.r2:.3f}. Intervals 95 %.",
+        ]
+
+    def _groups_text(self) -> list[str]:
+        without = ", each group by a line without it" if self.left_out else ""
+        lines = [
+            "\nEffective generalization, points (OoD accuracy less what the line expects)"
+            f"{without}:"
+        ]
+        for g in self.groups:
+            notes = f"n = {g.n}, runs = {g.runs}"
+            if g.extrapolated:
+                notes += f"; {g.extrapolated} beyond the baseline's range"
+            if g.few:
+                notes += "; few runs"
+            lines += [f"  {g.name:20s} {in_points(g.low, g.rho, g.high):26s} {notes}"]
+        if any(g.few for g in self.groups):
+            lines += [
+                f"  few runs: fewer than {FEW}; the interval says little of another run with that "
+                "training."
+            ]
+        return lines
+
+    def _models_text(self) -> list[str]:
+        lines = [
+            "\nmodel: ID %, OoD %, expected %, effective generalization, odds ratio, accuracy "
+            "ratio"
+        ]
+        for e in sorted(self.scores, key=lambda score: score.rho):
+            notes = " beyond range" if e.extrapolated else ""
+            if not e.scatter_low <= e.rho <= e.scatter_high:
+                notes += " outside the baseline's scatter"
+            lines += [
+                f"  {e.model[:48]:48s} {100 * e.id:5.1f} {100 * e.ood:5.1f} "
+                f"{100 * e.expected:5.1f} {in_points(e.rho_low, e.rho, e.rho_high):24s} "
+                f"{e.odds_ratio:5.2f} [{e.odds_ratio_low:.2f}, {e.odds_ratio_high:.2f}] "
+                f"{e.accuracy_ratio:5.2f}{notes}"
+            ]
+        return lines
+
+    def write(self, folder: Path) -> list[Path]:
+        """Tables and plots into ``folder``; returns their paths. The scatter is of one ID set
+        only.
+        """
+        from aobench.analysis.plots import groups_plot, models_plot
+        from aobench.drawing import save_plot
+
+        rows = [score.row() for score in self.scores]
+        groups = [asdict(group) for group in self.groups]
+        title = (
+            f"Effective generalization ({self.accuracy}) over {self.rule} "
+            f"({len(self.line.models)} models, {self.line.transform} fit)"
+        )
+        by = groups_plot(self.groups, f"{title}, by {self.column}")
+        return [
+            write_csv_rows(folder / "models.csv", rows),
+            write_csv_rows(folder / "groups.csv", groups),
+            *save_plot(by, folder / "by_group"),
+            *save_plot(models_plot(self.scores, title), folder / "by_model"),
+            *(self._write_scatter(folder) if len(self.line.id_sets) == 1 else []),
+        ]
+
+    def _write_scatter(self, folder: Path) -> list[Path]:
+        from aobench.analysis.interactive import scatter_page, write_page
+        from aobench.analysis.plots import scatter_plot
+        from aobench.drawing import save_plot
+
+        line, records, what = self.line, self.records, self.accuracy
+        fit = f"slope {line.coefficients[1]:.3f}, R^2 {line.r2:.3f}"
+        head, images = f"ID and OoD {what}", images_shown(records)
+        title = f"{head}, {images}\n{self.rule}: {fit}"
+        figure = scatter_plot(line, records, title, self.column, what)
+        note = (
+            f"{images}. Baseline: {self.rule}. Fit: {fit}. Hover or tab for figures; click a "
+            "training set to hide it."
+        )
+        page = scatter_page(line, records, self.scores, head, note, what=what)
+        return [
+            *save_plot(figure, folder / "scatter"),
+            write_page(page, folder / "scatter.html"),
+        ]

@@ -1,0 +1,271 @@
+"""Tiny random vision-language models of the real classes, saved as their authors would save
+them.
+"""
+
+import torch
+from transformers import AutoTokenizer
+
+from aobench.models.registry import BUNDLED
+from helpers.tiny_pipelines import save_llava
+
+#: What a class' chat template says; IMG is where the class marks the image.
+TEMPLATE = (
+    "{% for m in messages %}{{ m['role'].upper() }}: {% for c in m['content'] %}{% if "
+    "c['type']=='image' %}IMG"
+    "{% else %}{{ c['text'] }}{% endif %}{% endfor %}{% endfor %} ASSISTANT:"
+)
+VISION = {
+    "hidden_size": 32,
+    "intermediate_size": 37,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "image_size": 32,
+    "patch_size": 8,
+}
+SIZE = {"height": 32, "width": 32}
+
+
+def tokenizer_with(*marks, **named):
+    tokenizer = AutoTokenizer.from_pretrained(BUNDLED, **named)
+    if marks:
+        tokenizer.add_special_tokens({"additional_special_tokens": list(marks)})
+    # the bundled one reads short texts
+    for setting in ("max_length", "truncation", "stride", "truncation_strategy"):
+        tokenizer.init_kwargs.pop(setting, None)
+    tokenizer.model_max_length = 4096
+    return tokenizer
+
+
+def language(size, **more):
+    return {
+        "vocab_size": size,
+        "hidden_size": 32,
+        "intermediate_size": 37,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+        "max_position_embeddings": 4096,
+        "initializer_range": 0.3,
+        **more,
+    }
+
+
+def llava(path):
+    save_llava(path, "{{ bos_token }}" + TEMPLATE.replace("IMG", "<image>"))
+
+
+def idefics3(path):
+    from transformers import (
+        Idefics3Config,
+        Idefics3ForConditionalGeneration,
+        Idefics3Processor,
+    )
+    from transformers.models.idefics3 import Idefics3ImageProcessor
+
+    places = [f"<row_{i}_col_{j}>" for i in range(1, 7) for j in range(1, 7)]
+    marks = (
+        "<image>",
+        "<fake_token_around_image>",
+        "<global-img>",
+        "<end_of_utterance>",
+        *places,
+    )
+    tokenizer = tokenizer_with(*marks)
+    images = Idefics3ImageProcessor(
+        size={"longest_edge": 32},
+        max_image_size={"longest_edge": 32},
+        do_image_splitting=False,
+    )
+    config = Idefics3Config(
+        vision_config=VISION,
+        text_config={"model_type": "llama", **language(len(tokenizer))},
+        scale_factor=2,
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    Idefics3ForConditionalGeneration(config).save_pretrained(path)
+    template = TEMPLATE.replace("IMG", "<image>")
+    Idefics3Processor(
+        images, tokenizer, image_seq_len=4, chat_template=template
+    ).save_pretrained(path)
+
+
+def paligemma(path):
+    from transformers import (
+        PaliGemmaConfig,
+        PaliGemmaForConditionalGeneration,
+        PaliGemmaProcessor,
+        SiglipImageProcessor,
+    )
+
+    tokenizer = tokenizer_with("<image>")
+    images = SiglipImageProcessor(size=SIZE)
+    images.image_seq_length = 16
+    text = {"model_type": "gemma", "head_dim": 8}
+    config = PaliGemmaConfig(
+        vision_config={
+            "model_type": "siglip_vision_model",
+            "vision_use_head": False,
+            **VISION,
+        },
+        text_config={
+            **text,
+            **language(len(tokenizer) + 1100, pad_token_id=tokenizer.pad_token_id),
+        },
+        projection_dim=32,
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        hidden_size=32,
+    )
+    PaliGemmaForConditionalGeneration(config).save_pretrained(path)
+    PaliGemmaProcessor(images, tokenizer).save_pretrained(path)
+
+
+def gemma3(path):
+    from transformers import (
+        Gemma3Config,
+        Gemma3ForConditionalGeneration,
+        Gemma3ImageProcessor,
+        Gemma3Processor,
+    )
+
+    marks = {
+        "image_token": "<image_soft_token>",
+        "boi_token": "<start_of_image>",
+        "eoi_token": "<end_of_image>",
+    }
+    tokenizer = tokenizer_with(extra_special_tokens=marks)
+    number = tokenizer.convert_tokens_to_ids
+    config = Gemma3Config(
+        vision_config={"vision_use_head": False, **VISION},
+        text_config={"head_dim": 8, "sliding_window": 64, **language(len(tokenizer))},
+        mm_tokens_per_image=4,
+        boi_token_index=number("<start_of_image>"),
+        eoi_token_index=number("<end_of_image>"),
+        image_token_index=number("<image_soft_token>"),
+    )
+    Gemma3ForConditionalGeneration(config).save_pretrained(path)
+    template = "{{ bos_token }}" + TEMPLATE.replace("IMG", "<start_of_image>")
+    images = Gemma3ImageProcessor(size=SIZE)
+    Gemma3Processor(
+        images, tokenizer, image_seq_length=4, chat_template=template
+    ).save_pretrained(path)
+
+
+def mllama(path):
+    from transformers import (
+        MllamaConfig,
+        MllamaForConditionalGeneration,
+        MllamaImageProcessor,
+        MllamaProcessor,
+    )
+
+    tokenizer = tokenizer_with("<|image|>", "<|python_tag|>")
+    vision = {
+        "hidden_size": 32,
+        "attention_heads": 4,
+        "num_hidden_layers": 2,
+        "num_global_layers": 1,
+        "intermediate_size": 37,
+        "image_size": 32,
+        "patch_size": 8,
+        "vision_output_dim": 64,
+        "intermediate_layers_indices": [0],
+        "max_num_tiles": 1,
+        "supported_aspect_ratios": [[1, 1]],
+    }
+    text = {
+        "cross_attention_layers": [1],
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+        "pad_token_id": tokenizer.pad_token_id,
+        **language(len(tokenizer)),
+    }
+    config = MllamaConfig(
+        vision_config=vision,
+        text_config=text,
+        image_token_index=tokenizer.convert_tokens_to_ids("<|image|>"),
+    )
+    MllamaForConditionalGeneration(config).save_pretrained(path)
+    template = "{{ bos_token }}" + TEMPLATE.replace("IMG", "<|image|>")
+    images = MllamaImageProcessor(size=SIZE, max_image_tiles=1)
+    MllamaProcessor(images, tokenizer, chat_template=template).save_pretrained(path)
+
+
+def _blip(path, config_class, model_class, processor_class, tokenizers, **more):
+    from transformers import BlipImageProcessor
+
+    tokenizer = tokenizers[0]
+    text = {
+        "model_type": "opt",
+        "vocab_size": len(tokenizer) + 10,
+        "hidden_size": 32,
+        "ffn_dim": 37,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "max_position_embeddings": 512,
+        "word_embed_proj_dim": 32,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    former = {
+        "vocab_size": len(tokenizer) + 10,
+        "hidden_size": 32,
+        "intermediate_size": 37,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "encoder_hidden_size": 32,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    config = config_class(
+        vision_config=VISION,
+        qformer_config=former,
+        text_config=text,
+        num_query_tokens=4,
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        **more,
+    )
+    model_class(config).save_pretrained(path)
+    processor_class(
+        BlipImageProcessor(size=SIZE), *tokenizers, num_query_tokens=4
+    ).save_pretrained(path)
+
+
+def blip2(path):
+    from transformers import Blip2Config, Blip2ForConditionalGeneration, Blip2Processor
+
+    tokenizer = tokenizer_with("<image>")
+    _blip(
+        path,
+        Blip2Config,
+        Blip2ForConditionalGeneration,
+        Blip2Processor,
+        [tokenizer],
+        image_text_hidden_size=16,
+    )
+
+
+def instructblip(path):
+    from transformers import (
+        InstructBlipConfig,
+        InstructBlipForConditionalGeneration,
+        InstructBlipProcessor,
+    )
+
+    tokenizer = tokenizer_with("<image>")
+    _blip(
+        path,
+        InstructBlipConfig,
+        InstructBlipForConditionalGeneration,
+        InstructBlipProcessor,
+        [tokenizer] * 2,
+    )
+
+
+CLASSES = {
+    made.__name__: made
+    for made in (llava, idefics3, paligemma, gemma3, mllama, blip2, instructblip)
+}
+
+
+def save(name, path):
+    """The model of a class of CLASSES."""
+    torch.manual_seed(0)
+    CLASSES[name](path)

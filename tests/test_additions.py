@@ -1,0 +1,239 @@
+"""What CONTRIBUTING.md says of an addition, done exactly so from outside: copy from here."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from aobench.audit import readers
+from aobench.audit.api import audit
+from aobench.audit.chunks import CaptionChunk
+from aobench.audit.layouts import ColumnError
+from aobench.audit.readers.base import CaptionFormat
+from aobench.audit.vocabulary import Vocabulary
+from aobench.cli import main
+from aobench.errors import UserError
+from aobench.layouts import read_layout, table
+from aobench.layouts.base import LabelledPicture, LabelledSet, Layout
+from aobench.layouts.report import LeftOut
+
+NAMES = Vocabulary(("red", "wooden"), ("bus", "bench"))
+
+
+# --- a kind of model, in a package of its own --------------------------------------------------
+
+KIND = '''
+import numpy as np
+import torch
+from aobench.models.base import ModelInfo
+from torch.nn import functional
+
+
+class MeanColour:
+    """The mean colour of a picture, unchanged."""
+
+    identity = "mean-colour-1"
+
+    def __call__(self, image):
+        return {"pixels": np.asarray(image, np.float32).mean((0, 1))}
+
+    def inputs(self, batch, device, dtype):
+        return {"pixels": batch["pixels"].to(device, dtype)}
+
+
+class ColourEncoder:
+    """Pictures by their colour, texts by the colours that they name."""
+
+    def __init__(self, name, device, options):
+        self.transform = MeanColour()
+        self.info = ModelInfo(
+            f"colours:{name}", "colours", "1", "none", options.dtype, device.type, True
+        )
+
+    def encode_images(self, batch):
+        return functional.normalize(batch["pixels"].float() + 1e-3, dim=-1)
+
+    def encode_texts(self, texts):
+        rows = [[word in text for word in ("red", "green", "blue")] for text in texts]
+        return functional.normalize(torch.tensor(rows).float() + 1e-3, dim=-1)
+'''
+
+
+def install_package(folder, monkeypatch):
+    """A package as pip leaves it: a module, and metadata with an entry point."""
+    (folder / "colour_kind.py").write_text(KIND)
+    facts = folder / "colour_kind-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: colour-kind\nVersion: 1.0\n"
+    )
+    (facts / "entry_points.txt").write_text(
+        "[imagenet_ao.models]\ncolours = colour_kind:ColourEncoder\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+
+
+def test_a_kind_of_model_by_entry_point(tmp_path, monkeypatch, capsys):
+    install_package(tmp_path, monkeypatch)
+    pictures = tmp_path / "pictures"
+    for attribute, colour in (("red", "#ff0000"), ("green", "#00ff00")):
+        for name in ("bus", "bench"):
+            folder = pictures / f"{attribute}_{name}"
+            folder.mkdir(parents=True)
+            Image.new("RGB", (24, 20), colour).save(folder / "1.png")
+    words = [
+        "--config",
+        "folder",
+        "--data-dir",
+        str(pictures),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(["evaluate", "colours:plain", *words, "--cpu"]) == 0, (
+        capsys.readouterr()
+    )
+    path = next((tmp_path / "out").rglob("results.json"))
+    content = json.loads(path.read_text())
+    assert (content["model"]["id"], content["model"]["kind"]) == (
+        "colours:plain",
+        "colours",
+    )
+    assert (path.parent / "predictions.parquet").is_file()
+
+
+# --- a format of captions ----------------------------------------------------------------------
+
+
+def database_chunks(path, column, layout):
+    """The captions of a SQLite database with a table ``captions``."""
+    try:
+        with sqlite3.connect(path) as database:
+            columns = [
+                row[1] for row in database.execute("PRAGMA table_info(captions)")
+            ]
+            name = column or "text"
+            if name not in columns:
+                known = ", ".join(columns)
+                raise ColumnError(f"{path} has no column {name!r}; it has: {known}")
+            first = 0
+            rows = database.execute(f'SELECT "{name}" FROM captions ORDER BY rowid')
+            while batch := rows.fetchmany(2):
+                yield CaptionChunk.of([text for (text,) in batch], first)
+                first += len(batch)
+    except sqlite3.DatabaseError as error:
+        raise ValueError(str(error)) from error
+
+
+FORMAT = CaptionFormat("sqlite", (".sqlite", ".db"), database_chunks)
+
+
+@pytest.fixture
+def added_format(monkeypatch):
+    monkeypatch.setitem(readers.FORMATS, FORMAT.name, FORMAT)
+
+
+def write_database(path, texts):
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE captions (text TEXT)")
+        database.executemany(
+            "INSERT INTO captions VALUES (?)", [(one,) for one in texts]
+        )
+    database.close()
+
+
+def test_a_caption_format_counts_as_the_others_do(tmp_path, added_format):
+    texts = [
+        "a red bus",
+        None,
+        "a wooden bench",
+        "red buses",
+        "the red bus and the bench",
+    ]
+    (tmp_path / "corpus").mkdir()
+    write_database(tmp_path / "corpus" / "one.sqlite", texts)
+    (tmp_path / "same.txt").write_text("\n".join(text or "" for text in texts))
+    counted = audit(tmp_path / "corpus", tmp_path / "a", vocabulary=NAMES)
+    same = audit(tmp_path / "same.txt", tmp_path / "b", vocabulary=NAMES)
+    assert counted.matrix().tolist() == same.matrix().tolist() == [[3, 1], [0, 1]]
+    assert counted.manifest["totals"]["nulls"] == 1
+    assert counted.manifest["files"][0]["kind"] == "sqlite"
+
+
+def test_a_format_that_was_not_added_is_named(tmp_path):
+    write_database(tmp_path / "one.sqlite", ["a red bus"])
+    with pytest.raises(UserError, match="no known kind"):
+        audit(tmp_path / "one.sqlite", tmp_path / "a", vocabulary=NAMES)
+
+
+def test_faults_of_an_added_format_are_one_line(tmp_path, added_format):
+    path = tmp_path / "one.db"
+    write_database(path, ["a red bus"])
+    with pytest.raises(UserError, match="no column 'words'; it has: text"):
+        audit(path, tmp_path / "a", vocabulary=NAMES, column="words")
+    path.write_bytes(b"no database, but some text" * 100)
+    with pytest.raises(UserError, match=r"one.db cannot be read: .*not a database"):
+        audit(path, tmp_path / "a", vocabulary=NAMES)
+
+
+def test_every_format_has_endings_of_its_own():
+    endings = [end for one in readers.FORMATS.values() for end in one.endings]
+    assert len(endings) == len(set(endings))
+    assert all(end == end.lower() and end.startswith(".") for end in endings)
+    assert all(name == one.name for name, one in readers.FORMATS.items())
+
+
+# --- a layout of data --------------------------------------------------------------------------
+
+
+def flat_pictures(tree):
+    return {
+        name: name.removesuffix(".png").split("-")
+        for name in sorted(tree.members)
+        if name.endswith(".png") and "/" not in name and name.count("-") == 2
+    }
+
+
+def recognise_flat(tree, options):
+    return next(iter(flat_pictures(tree)), None)
+
+
+def read_flat(tree, options):
+    pictures = [
+        LabelledPicture(name, name, -1, attribute, thing, "", name)
+        for name, (attribute, thing, _) in flat_pictures(tree).items()
+    ]
+    left_out = LeftOut()
+    for name in sorted(tree.members.keys() - flat_pictures(tree).keys()):
+        left_out.add("no_label_folder", name)
+    return LabelledSet(tree, pictures, left_out)
+
+
+LAYOUT = Layout("flat-names", "ATTRIBUTE-OBJECT-NUMBER.png", recognise_flat, read_flat)
+
+
+def test_a_layout_is_recognised_read_and_evaluated_as_the_others_are(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(table, "LAYOUTS", (*table.LAYOUTS, LAYOUT))
+    for name in ("red-bus-1", "wooden-bench-1", "wooden-bench-2", "stray"):
+        Image.new("RGB", (8, 8), "red").save(tmp_path / f"{name}.png")
+    data = read_layout(str(tmp_path))
+    assert data.report.layout == "flat-names"
+    pairs = [(one.attribute, one.object) for one in data.splits["ood"]]
+    assert pairs == [("red", "bus"), *[("wooden", "bench")] * 2]
+    assert data.report.left_out["no_label_folder"]["count"] == 1, (
+        "a picture is lost unsaid"
+    )
+    with pytest.raises(UserError, match=r"not a layout \(did you mean 'flat-names'"):
+        read_layout(str(tmp_path), "flat-name")
+
+
+def test_an_added_layout_may_not_take_what_another_takes(tmp_path, monkeypatch):
+    greedy = Layout("greedy", "anything", lambda tree, options: "all of it", read_flat)
+    monkeypatch.setattr(table, "LAYOUTS", (*table.LAYOUTS, greedy))
+    Path(tmp_path, "red_bus").mkdir()
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "red_bus" / "1.png")
+    with pytest.raises(UserError, match="two layouts at once"):
+        read_layout(str(tmp_path))
