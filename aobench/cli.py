@@ -7,7 +7,6 @@ Each room adds its verbs by ``add_parser(verbs)``; a verb's parser holds what it
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -20,24 +19,10 @@ from aobench.audit import commands as audit
 from aobench.duplicates import commands as duplicates
 from aobench.errors import UserError
 from aobench.evaluation import commands as evaluation
+from aobench.files import PLACE_ERRORS
 from aobench.newset import commands as newset
 from aobench.publish import commands as publish
 from aobench.study import commands as study
-
-#: Errors of the place that is read or written, not of the program.
-PLACE = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.EEXIST,
-    errno.ENAMETOOLONG,
-    errno.ELOOP,
-)
 
 #: Rooms with verbs, each with ``add_parser(verbs)``.
 ROOMS = (evaluation, audit, newset, annotation, duplicates, analysis, study, publish)
@@ -85,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        if error.errno not in PLACE:
+        if error.errno not in PLACE_ERRORS:
             raise
         name = str(error.filename2 or error.filename or "")  # of a copy where it goes
         where = f"{name if len(name) <= 300 else name[:300] + '...'}: " if name else ""

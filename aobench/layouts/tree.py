@@ -172,7 +172,7 @@ def _folder_tree(path: str) -> FileTree:
     for member, state, fault in _walk(path):
         name = unicodedata.normalize("NFC", member)
         if any(is_hidden(part) for part in name.split("/")):
-            if is_hidden_picture(name):
+            if hidden_picture(name):
                 tree.hidden.append(name)
         elif state is not None and stat.S_ISDIR(state.st_mode):
             _refuse_twins(tree, name, member, tree.folders)
@@ -212,7 +212,7 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
-def is_hidden_picture(name: str) -> bool:
+def hidden_picture(name: str) -> bool:
     """Whether a hidden file is a picture that may be missed: not what a Mac writes beside it."""
     from imagenet_ao import ENDINGS
 
@@ -305,7 +305,7 @@ def _zip_tree(path: str) -> FileTree:
         )
         parts = name.split("/")
         if any(is_hidden(part) for part in parts):
-            if not info.is_dir() and is_hidden_picture(name):
+            if not info.is_dir() and hidden_picture(name):
                 tree.hidden.append(name)
             continue
         tree.folders |= {
