@@ -24,6 +24,20 @@ from typing import Any
 
 from aobench.errors import UserError
 
+#: Errors of the place that is read or written, not of the program.
+PLACE_ERRORS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)
 #: Errors that mean a full disk, or a file larger than the system lets one write.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from aobench.results.scores import composition_numbers
 from aobench.results.candidates import Candidates
 from aobench.results.predictions import Predictions
+from aobench.results.scores import composition_numbers
 
 
 def by_part(predictions: Predictions, split: str, part: str) -> list[dict[str, Any]]:
@@ -26,15 +26,23 @@ def by_part(predictions: Predictions, split: str, part: str) -> list[dict[str, A
     ids = np.asarray(rows[part], dtype=np.int64)
     right = np.asarray(rows["rank"], dtype=np.int64) == 0
     shown = composition_numbers(rows)
-    share = effective_images(np.bincount(shown, weights=right), np.bincount(shown)) / len(right)
+    share = effective_images(
+        np.bincount(shown, weights=right), np.bincount(shown)
+    ) / len(right)
     names = part_names(listed, part)
     table = []
     for number in np.unique(ids[ids >= 0]):
         mine = right[ids == number]
         low, high = wilson(share * mine.sum(), share * len(mine))
         table.append(
-            {"id": int(number), "name": names.get(int(number), str(number)), "n": len(mine), "rate": float(mine.mean()),
-             "low": low, "high": high}
+            {
+                "id": int(number),
+                "name": names.get(int(number), str(number)),
+                "n": len(mine),
+                "rate": float(mine.mean()),
+                "low": low,
+                "high": high,
+            }
         )
     return sorted(table, key=lambda row: (row["rate"], row["name"]))
 
@@ -43,18 +51,28 @@ def part_names(listed: Candidates, part: str) -> dict[int, str]:
     """Names of the parts by id: the table's own, or in one of an earlier version those of the
     set that it fits.
     """
-    told: tuple[str, ...] = listed.attribute_names if part == "attribute" else listed.object_names
+    told: tuple[str, ...] = (
+        listed.attribute_names if part == "attribute" else listed.object_names
+    )
     if told:
         return dict(enumerate(told))
     import imagenet_ao
 
-    mini = {"attribute": imagenet_ao._mini("render").ATTRIBUTES, "object": imagenet_ao._mini("pictures").objects()}
-    published = {"attribute": list(imagenet_ao.ATTRIBUTES), "object": list(imagenet_ao.OBJECTS)}
+    mini = {
+        "attribute": imagenet_ao._mini("render").ATTRIBUTES,
+        "object": imagenet_ao._mini("pictures").objects(),
+    }
+    published = {
+        "attribute": list(imagenet_ao.ATTRIBUTES),
+        "object": list(imagenet_ao.OBJECTS),
+    }
     numbers = {"attribute": listed.attributes, "object": listed.objects}
     for vocabulary in (mini, published):
         names = [
             " ".join(
-                vocabulary[p][numbers[p][i]] for p in ("attribute", "object") if 0 <= numbers[p][i] < len(vocabulary[p])
+                vocabulary[p][numbers[p][i]]
+                for p in ("attribute", "object")
+                if 0 <= numbers[p][i] < len(vocabulary[p])
             )
             for i in range(len(listed))
         ]

@@ -41,7 +41,10 @@ class Candidates:
 
 
 def candidates(
-    mode: str, pairs: Sequence[tuple[int, int]], attributes: Sequence[str], objects: Sequence[str]
+    mode: str,
+    pairs: Sequence[tuple[int, int]],
+    attributes: Sequence[str],
+    objects: Sequence[str],
 ) -> Candidates:
     """Candidates of ``mode`` for a split whose images have the (attribute id, object id) ``pairs``.
 
@@ -57,15 +60,23 @@ def candidates(
     elif mode == "attributes":
         chosen = [(a, -1) for a in sorted({a for a, _ in pairs})]
     else:
-        raise UserError(f"unknown candidates {mode!r}; choose one of {', '.join(MODES)}")
-    names = tuple(" ".join(([attributes[a]] if a >= 0 else []) + ([objects[o]] if o >= 0 else [])) for a, o in chosen)
+        raise UserError(
+            f"unknown candidates {mode!r}; choose one of {', '.join(MODES)}"
+        )
+    names = tuple(
+        " ".join(([attributes[a]] if a >= 0 else []) + ([objects[o]] if o >= 0 else []))
+        for a, o in chosen
+    )
     _refuse_one_text(names, chosen, attributes, objects)
     ids = (tuple(a for a, _ in chosen), tuple(o for _, o in chosen))
     return Candidates(mode, *ids, names, tuple(attributes), tuple(objects))
 
 
 def _refuse_one_text(
-    names: Sequence[str], chosen: Sequence[tuple[int, int]], attributes: Sequence[str], objects: Sequence[str]
+    names: Sequence[str],
+    chosen: Sequence[tuple[int, int]],
+    attributes: Sequence[str],
+    objects: Sequence[str],
 ) -> None:
     """Raise UserError where two candidates read alike, such as "red" + "brick bakery" and "red
     brick" + "bakery".
@@ -75,7 +86,11 @@ def _refuse_one_text(
         other = seen.setdefault(" ".join(name.split()), pair)
         if other != pair:
             first, second = (
-                " + ".join(repr(listed[i]) for listed, i in zip((attributes, objects), ids, strict=True) if i >= 0)
+                " + ".join(
+                    repr(listed[i])
+                    for listed, i in zip((attributes, objects), ids, strict=True)
+                    if i >= 0
+                )
                 for ids in (other, pair)
             )
             raise UserError(

@@ -22,10 +22,18 @@ def result_file(path: str | Path, name: str) -> Path:
     """
     path = Path(path)
     other = {RESULTS, TABLE} - {name}
-    meant = path / name if path.is_dir() else path.with_name(name) if path.name in other else path
+    meant = (
+        path / name
+        if path.is_dir()
+        else path.with_name(name)
+        if path.name in other
+        else path
+    )
     if not meant.is_file():
-        raise UserError(f"there is no {meant}; name a model's folder that `imagenet-ao evaluate` "
-                        f"wrote, or its {name}")
+        raise UserError(
+            f"there is no {meant}; name a model's folder that `imagenet-ao evaluate` "
+            f"wrote, or its {name}"
+        )
     return meant
 
 
@@ -37,7 +45,8 @@ def check_own_table(table: Path) -> None:
     mark = read_json(path, "the result").get("predictions")
     if isinstance(mark, str) and mark != sha256_of(table):
         raise UserError(
-            f"{table} is not the table that {RESULTS} beside it was made from: its SHA-256 differs; "
+            f"{table} is not the table that {RESULTS} beside it was made from: its SHA-256 "
+            "differs; "
             "evaluate the model anew, or move the table elsewhere to score it alone"
         )
 
@@ -52,7 +61,9 @@ def only_results(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
     empty = [path for path in paths if path.is_dir() and not (path / RESULTS).is_file()]
     if len(empty) == len(paths):
         return list(paths), []
-    return [path for path in paths if path not in empty], [f"Skipped: {path} holds no {RESULTS}" for path in empty]
+    return [path for path in paths if path not in empty], [
+        f"Skipped: {path} holds no {RESULTS}" for path in empty
+    ]
 
 
 def check_given_once(paths: Sequence[str | Path]) -> None:
@@ -132,6 +143,10 @@ def _another(folder: Path, held: dict[str, str], new: str = "") -> UserError:
 def say_what_is_replaced(folder: Path, content: Mapping[str, Any]) -> None:
     """Print a line where ``content`` replaces a result that was made under other settings."""
     path = folder / RESULTS
-    if path.exists() and (unlike := unlike_settings([read_results_json(path), content])):
-        print(f"Note: the result in {folder} had other settings ({', '.join(unlike)}); it is "
-              "replaced.")
+    if path.exists() and (
+        unlike := unlike_settings([read_results_json(path), content])
+    ):
+        print(
+            f"Note: the result in {folder} had other settings ({', '.join(unlike)}); it is "
+            "replaced."
+        )

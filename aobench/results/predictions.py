@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aobench.errors import UserError
+from aobench.files import parquet_errors, write_in_one_move
 from aobench.results.candidates import Candidates
 from aobench.results.paths import TABLE, check_own_table, result_file
-from aobench.files import parquet_errors, write_in_one_move
 
 KEY = b"imagenet_ao"
 
@@ -24,13 +24,22 @@ SCHEMA = pa.schema(
     [
         ("sample_id", pa.string()),  # as in the dataset
         ("split", pa.string()),  # id or ood
-        ("attribute", pa.int32()),  # the right attribute's id, -1 where the split has none
+        (
+            "attribute",
+            pa.int32(),
+        ),  # the right attribute's id, -1 where the split has none
         ("object", pa.int32()),  # the right object's id
         ("label", pa.int32()),  # the right candidate's id
-        ("rank", pa.int32()),  # its rank, 0 = first; -1 where the image could not be read
+        (
+            "rank",
+            pa.int32(),
+        ),  # its rank, 0 = first; -1 where the image could not be read
         # the best candidates' ids, best first; empty for an unreadable image
         ("top", pa.list_(pa.int32())),
-        ("margin", pa.float32()),  # score of the right candidate less that of the best other one
+        (
+            "margin",
+            pa.float32(),
+        ),  # score of the right candidate less that of the best other one
         ("error", pa.string()),  # why the image could not be read, or null
     ]
 )
@@ -57,12 +66,18 @@ def write(predictions: Predictions, path: Path) -> str:
     hexadecimal.
     """
     facts = {
-        "candidates": {name: asdict(value) for name, value in predictions.candidates.items()},
+        "candidates": {
+            name: asdict(value) for name, value in predictions.candidates.items()
+        },
         "names_attributes": predictions.names_attributes,
         "provenance": predictions.provenance,
     }
-    table = predictions.table.sort_by([("split", "ascending"), ("sample_id", "ascending")])
-    table = table.replace_schema_metadata({KEY: json.dumps(facts, sort_keys=True).encode()})
+    table = predictions.table.sort_by(
+        [("split", "ascending"), ("sample_id", "ascending")]
+    )
+    table = table.replace_schema_metadata(
+        {KEY: json.dumps(facts, sort_keys=True).encode()}
+    )
     content = pa.BufferOutputStream()
     pq.write_table(table, content, compression="zstd")
     data = content.getvalue().to_pybytes()
@@ -83,21 +98,35 @@ def read(path: str | Path) -> Predictions:
     check_own_table(path)
     try:
         table = pq.read_table(path)
-        table.validate(full=True)  # else a damaged text fails later, as a UnicodeDecodeError
+        table.validate(
+            full=True
+        )  # else a damaged text fails later, as a UnicodeDecodeError
     except parquet_errors() as error:
-        raise UserError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from error
+        raise UserError(
+            f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}"
+        ) from error
     missing = [name for name in SCHEMA.names if name not in table.column_names]
     if missing:
-        raise UserError(f"{path} lacks the column(s) {', '.join(missing)}; it was not written by "
-                        "this runner")
+        raise UserError(
+            f"{path} lacks the column(s) {', '.join(missing)}; it was not written by "
+            "this runner"
+        )
     raw = (table.schema.metadata or {}).get(KEY)
     if raw is None:
-        raise UserError(f"{path} does not say which candidates were ranked (Parquet metadata key "
-                        f"{KEY.decode()!r})")
+        raise UserError(
+            f"{path} does not say which candidates were ranked (Parquet metadata key "
+            f"{KEY.decode()!r})"
+        )
     facts = facts_of(raw, path)
     lists = {
-        name: Candidates(c["mode"], tuple(c["attributes"]), tuple(c["objects"]), tuple(c["names"]),
-                         tuple(c.get("attribute_names", ())), tuple(c.get("object_names", ())))
+        name: Candidates(
+            c["mode"],
+            tuple(c["attributes"]),
+            tuple(c["objects"]),
+            tuple(c["names"]),
+            tuple(c.get("attribute_names", ())),
+            tuple(c.get("object_names", ())),
+        )
         for name, c in facts["candidates"].items()
     }
     table = sound(table.select(SCHEMA.names), SCHEMA, lists, facts["provenance"], path)

@@ -32,18 +32,25 @@ def read_results_json(path: str | Path) -> dict[str, Any]:
     _check_facts(content, path)
     splits = _dict(content["figures"].get("splits"), path, "figures.splits")
     if not splits:
-        raise UserError(f"the result {path} has no figures of any split; evaluate the model anew")
+        raise UserError(
+            f"the result {path} has no figures of any split; evaluate the model anew"
+        )
     for name, figures in splits.items():
         where = f"figures.splits.{name}"
         _check_figures(_dict(figures, path, where), path, where)
-    pair = {key: value for key, value in content["figures"].items() if key not in ("splits", "main")}
+    pair = {
+        key: value
+        for key, value in content["figures"].items()
+        if key not in ("splits", "main")
+    }
     _check_figures(pair, path, "figures", images=False)
     return content
 
 
 def _refuse(path: str | Path, where: str, fault: str) -> UserError:
-    return UserError(f"the result {path}: {where} {fault}; evaluate the model anew, or mend the "
-                     "file")
+    return UserError(
+        f"the result {path}: {where} {fault}; evaluate the model anew, or mend the file"
+    )
 
 
 def _dict(value: Any, path: str | Path, where: str) -> dict[str, Any]:
@@ -64,13 +71,21 @@ def _check_facts(content: dict[str, Any], path: str | Path) -> None:
     for key in ("model", "dataset", "figures"):
         _dict(content.get(key), path, key)
     for key in ("id", "kind"):
-        if not isinstance(content["model"].get(key), str) or not content["model"][key].strip():
-            raise _refuse(path, f"model.{key}", f"is {_short(content['model'].get(key))}, not a "
-                                                "name")
+        if (
+            not isinstance(content["model"].get(key), str)
+            or not content["model"][key].strip()
+        ):
+            raise _refuse(
+                path,
+                f"model.{key}",
+                f"is {_short(content['model'].get(key))}, not a name",
+            )
     _dict(content["model"].get("notes", {}), path, "model.notes")
     if not isinstance(content["dataset"].get("config"), str):
         raise _refuse(path, "dataset.config", "is no name")
-    for name, facts in _dict(content["dataset"].get("splits", {}), path, "dataset.splits").items():
+    for name, facts in _dict(
+        content["dataset"].get("splits", {}), path, "dataset.splits"
+    ).items():
         where = f"dataset.splits.{name}"
         if not isinstance(_dict(facts, path, where).get("fingerprint"), str):
             raise _refuse(path, f"{where}.fingerprint", "is no text")
@@ -85,7 +100,9 @@ def _check_facts(content: dict[str, Any], path: str | Path) -> None:
 
 def _count(value: Any, path: str | Path, where: str, least: int = 0) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise _refuse(path, where, f"is {_short(value)}, not a whole number of at least {least}")
+        raise _refuse(
+            path, where, f"is {_short(value)}, not a whole number of at least {least}"
+        )
 
 
 def _check_figures(
@@ -97,7 +114,11 @@ def _check_figures(
         place = f"{where}.{key}"
         if key == "candidates" and isinstance(value, str):
             continue
-        if key in COUNTS or (key.endswith("_n") and not key.endswith("_effective_n")) or key.endswith("_id"):
+        if (
+            key in COUNTS
+            or (key.endswith("_n") and not key.endswith("_effective_n"))
+            or key.endswith("_id")
+        ):
             _count(value, path, place)
         else:
             _fraction(key, value, path, place)
@@ -114,7 +135,9 @@ def _fraction(key: str, value: Any, path: str | Path, place: str) -> None:
     low = -1 if key.startswith("gap") else 0
     if not low <= value <= 1:
         percent = " (is it in percent? divide by 100)" if 1 < value <= 100 else ""
-        raise _refuse(path, place, f"is {value}, not a fraction from {low} to 1{percent}")
+        raise _refuse(
+            path, place, f"is {value}, not a fraction from {low} to 1{percent}"
+        )
 
 
 def model_family(content: Mapping[str, Any]) -> str:
@@ -122,7 +145,9 @@ def model_family(content: Mapping[str, Any]) -> str:
     as ``clip``.
     """
     model = content["model"]
-    return "supervised" if model.get("names_attributes") is False else str(model["kind"])
+    return (
+        "supervised" if model.get("names_attributes") is False else str(model["kind"])
+    )
 
 
 def comparable_settings(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,9 +160,13 @@ def comparable_settings(content: Mapping[str, Any]) -> dict[str, Any]:
     splits = content["dataset"].get("splits") or {}
     listed = content.get("candidates") or {}
     return {
-        "dataset": {name: facts.get("fingerprint") for name, facts in sorted(splits.items())},
+        "dataset": {
+            name: facts.get("fingerprint") for name, facts in sorted(splits.items())
+        },
         "prompts": (content.get("templates") or {}).get("hash"),
-        "candidates": {name: facts.get("hash") for name, facts in sorted(listed.items())},
+        "candidates": {
+            name: facts.get("hash") for name, facts in sorted(listed.items())
+        },
         "dtype": model.get("dtype"),
         **{name: chosen.get(name) for name in SETTINGS},
     }
@@ -151,7 +180,11 @@ def unlike_settings(contents: Sequence[Mapping[str, Any]]) -> list[str]:
     found = [comparable_settings(content) for content in contents]
     unlike = []
     for name in found[0] if found else ():
-        values = {repr(one[name]) for one in found if name not in ("prompts", "dtype") or one[name] is not None}
+        values = {
+            repr(one[name])
+            for one in found
+            if name not in ("prompts", "dtype") or one[name] is not None
+        }
         if len(values) > 1:
             unlike.append(name)
     return unlike
@@ -163,4 +196,6 @@ def chosen_settings(content: Mapping[str, Any]) -> str:
     """
     chosen = content.get("settings") or {}
     said = [(name, chosen[name]) for name in SETTINGS if chosen.get(name)]
-    return ", ".join(f"--{name}" if value is True else f"--{name} {value}" for name, value in said)
+    return ", ".join(
+        f"--{name}" if value is True else f"--{name} {value}" for name, value in said
+    )

@@ -35,7 +35,9 @@ def composition_numbers(rows: dict[str, list[Any]]) -> np.ndarray:
     return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
 
 
-def split_figures(rows: dict[str, list[Any]], listed: Candidates, confidence: float = 0.95) -> dict[str, Any]:
+def split_figures(
+    rows: dict[str, list[Any]], listed: Candidates, confidence: float = 0.95
+) -> dict[str, Any]:
     """The figures of one split, fractions 0..1; those that the candidates cannot give are left out.
 
     Intervals take compositions as independent, not images.
@@ -43,20 +45,29 @@ def split_figures(rows: dict[str, list[Any]], listed: Candidates, confidence: fl
     from compositional_ood.compositional_ood import score
 
     figures = score(**_inputs(rows, listed), confidence=confidence)
-    without = {"objects": ("composition", "attribute"), "attributes": ("composition", "object")}.get(listed.mode, ())
+    without = {
+        "objects": ("composition", "attribute"),
+        "attributes": ("composition", "object"),
+    }.get(listed.mode, ())
     if not without and all(a < 0 for a in listed.attributes):
         without = ("composition", "attribute")
     if without:
         # The metric's compositions are then single names: its top-5 and balance are of those names.
         named = "object" if "attribute" in without else "attribute"
-        for key in [k for k in figures if k.startswith(("composition_top5", "balanced_composition"))]:
+        for key in [
+            k
+            for k in figures
+            if k.startswith(("composition_top5", "balanced_composition"))
+        ]:
             figures[key.replace("composition", named)] = figures[key]
         dropped = tuple(f"{kind}_" for kind in without)
         figures = {
             k: v
             for k, v in figures.items()
             if not k.startswith(dropped)
-            and not any(f"_{kind}_" in k or k.endswith(f"{kind}_chance") for kind in without)
+            and not any(
+                f"_{kind}_" in k or k.endswith(f"{kind}_chance") for kind in without
+            )
         }
     figures["n_unreadable"] = sum(e is not None for e in rows["error"])
     figures["candidates"] = listed.mode
@@ -80,7 +91,10 @@ def all_figures(predictions: Predictions, confidence: float = 0.95) -> dict[str,
     if {"id", "ood"} <= splits.keys():
         main = main_figure(predictions)
         if main in splits["id"] and main in splits["ood"]:
-            known, novel = ([splits[s][f"{main}{end}"] for end in ("", "_low", "_high")] for s in ("id", "ood"))
+            known, novel = (
+                [splits[s][f"{main}{end}"] for end in ("", "_low", "_high")]
+                for s in ("id", "ood")
+            )
             result |= seen_and_novel(known, novel) | {"main": main}
     return result
 

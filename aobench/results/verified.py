@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aobench.results.scores import all_figures
 from aobench.errors import UserError
-from aobench.results.paths import RESULTS, TABLE, check_given_once, only_results, result_file
-from aobench.results.schema import OPTIONAL_KEYS, RESULT_KEYS
-from aobench.results.results_json import read_results_json
-from aobench.results.predictions import Predictions, read
 from aobench.files import sha256_of
+from aobench.results.paths import (
+    RESULTS,
+    TABLE,
+    check_given_once,
+    only_results,
+    result_file,
+)
+from aobench.results.predictions import Predictions, read
+from aobench.results.results_json import read_results_json
+from aobench.results.schema import OPTIONAL_KEYS, RESULT_KEYS
+from aobench.results.scores import all_figures
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,14 @@ def read_result(folder: str | Path) -> Result:
     """
     path = result_file(folder, RESULTS)
     content = read_results_json(path)
-    missing = [key for key in RESULT_KEYS if key not in content and key not in OPTIONAL_KEYS]
+    missing = [
+        key for key in RESULT_KEYS if key not in content and key not in OPTIONAL_KEYS
+    ]
     if missing:
-        raise UserError(f"{path} lacks {', '.join(missing)}; evaluate the model anew with this "
-                        "version")
+        raise UserError(
+            f"{path} lacks {', '.join(missing)}; evaluate the model anew with this "
+            "version"
+        )
     result = Result(path.parent, content, read(result_file(path, TABLE)))
     _one_run(result)
     return result
@@ -71,20 +81,31 @@ def _one_run(result: Result) -> None:
     """
     table = result.folder / TABLE
     if sha256_of(table) != result.content["predictions"]:
-        raise UserError(f"{table} is not the table that results.json was made from: its SHA-256 "
-                        "differs")
+        raise UserError(
+            f"{table} is not the table that results.json was made from: its SHA-256 "
+            "differs"
+        )
     for key in ("model", "dataset", "templates", "code", "stack", "settings"):
         if result.content.get(key) != result.predictions.provenance.get(key):
-            raise UserError(f"{result.folder}: results.json and predictions.parquet tell different "
-                            f"things of {key!r}")
-    again, told = json.loads(json.dumps(all_figures(result.predictions))), result.content["figures"]
+            raise UserError(
+                f"{result.folder}: results.json and predictions.parquet tell different "
+                f"things of {key!r}"
+            )
+    again, told = (
+        json.loads(json.dumps(all_figures(result.predictions))),
+        result.content["figures"],
+    )
     if not _same(again, told):
         older = _names(again) - _names(told)
         if older:
             lacks = f"results.json lacks figures of this version, such as {min(older)}"
-            raise UserError(f"{result.folder}: {lacks}; evaluate the model anew (its embeddings "
-                            "are used again)")
-        raise UserError(f"the figures in {result.folder}/{RESULTS} are not those of its {TABLE}")
+            raise UserError(
+                f"{result.folder}: {lacks}; evaluate the model anew (its embeddings "
+                "are used again)"
+            )
+        raise UserError(
+            f"the figures in {result.folder}/{RESULTS} are not those of its {TABLE}"
+        )
 
 
 def _names(figures: Any) -> set[str]:
