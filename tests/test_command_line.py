@@ -318,8 +318,8 @@ def test_a_working_folder_that_is_gone_is_one_line(
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
 def test_a_name_that_the_terminal_cannot_show_is_no_error(encoding):
     code = (
-        "import sys; from aobench import cli; "
-        "cli._score = lambda args: print('caf\\u00e9 \\u732b'); "
+        "import sys; from aobench import cli; from aobench.evaluation import commands; "
+        "commands.run_score = lambda args: print('caf\\u00e9 \\u732b'); "
         "sys.exit(cli.command(['score', 'x']))"
     )
     done = subprocess.run(
@@ -355,7 +355,7 @@ def test_a_copy_that_fails_names_where_it_goes(capsys, monkeypatch):
     def copy(_):
         raise OSError(errno.ENOSPC, "No space left on device", "from", None, "to")
 
-    monkeypatch.setattr(cli, "_score", copy)
+    monkeypatch.setattr("aobench.evaluation.commands.run_score", copy)
     status, lines = said(capsys, "score", "x")
     assert (status, len(lines)) == (2, 1)
     assert lines[0].startswith("imagenet-ao: to: No space left")
