@@ -40,9 +40,9 @@ except aobench.UserError as error:
     print(str(error).split(";")[0])
 again = aobench.evaluate(["mini"], "mini", limit=12, templates=["a {}."])[0]
 figure.savefig(f"{__import__('os').environ.get('RANK', 'alone')}.png")
-print(frame["split"].tolist(), result.predictions.num_rows, again.predictions.num_rows)
+print(frame["split"].tolist()[:2], result.predictions.num_rows, again.predictions.num_rows)
 """
-PRINTED = "there is no dataset 'mimi' (did you mean 'mini'?)\n['id', 'ood'] 48 24\n"
+PRINTED = "there is no dataset 'mimi' (did you mean 'mini'?)\n['id', 'ood'] 240 120\n"
 
 
 def test_a_session_as_in_a_notebook(tmp_path):
@@ -161,12 +161,14 @@ def test_a_result_shows_itself(studio):
     result = aobench.load_result(studio[0] / "results/mini")
     for text in (repr(result), result._repr_html_()):
         assert "composition-own" in text
+        assert "choice" in text
         assert "trial run, --limit 24" in text
         assert "chance" in text
         assert "not the published benchmark" in text
-    assert result._repr_html_().count("<tr>") == 3
+    assert result._repr_html_().count("<tr>") == 1 + 5 * 2
     rows = result.to_frame()
     splits = result.scores["composition-own"]["splits"]
+    rows = rows[rows["task"] == "composition-own"]
     assert list(rows["composition_top1_low"]) == [
         splits[name]["composition_top1_low"] for name in ("id", "ood")
     ]
@@ -235,7 +237,8 @@ def test_a_loaded_object_is_a_model_and_its_embeddings_are_not_used_again(tmp_pa
         (object(), {}, "the object is not a model"),
         ([torch.nn.Linear(1, 1)], {}, "lacks info (a ModelInfo)"),
         ("mini", {"tasks": "compositions-own"}, "did you mean 'composition-own'"),
-        ("mini", {"tasks": ["object", "attribute"]}, "one task a run; got 2"),
+        ("mini", {"tasks": ["object", "atribute"]}, "did you mean 'attribute'"),
+        ("mini", {"tasks": []}, "name at least one task"),
         ("mini", {"limit": 0}, "limit (--limit) is 0"),
         ("mini", {"limit": 2.5}, "limit (--limit) is 2.5"),
         ("mini", {"batch_size": True}, "batch_size (--batch-size) is True"),

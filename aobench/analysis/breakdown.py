@@ -208,16 +208,16 @@ def cell_counts(predictions: Predictions, split: str, kind: str) -> CellCounts:
     """Right answers and images by attribute and object. Raises UserError where images have no
     attribute.
     """
-    from aobench.analysis.paired import hits
+    from aobench.results.hits import right_answers, task_of_kind
 
-    _, right, _ = hits(predictions, split, kind)
+    _, right, _ = right_answers(predictions, split, kind)
     rows = predictions.split(split)
     a, o = np.array(rows["attribute"]), np.array(rows["object"])
     if (a < 0).any() or (o < 0).any():
         raise UserError(
             f"images of {split} have no attribute or object; there is nothing to break down"
         )
-    listed = predictions.candidates[split]
+    listed = predictions.lists[task_of_kind(predictions, split, kind)][split]
     named = [part_names(listed, part) for part in ("attribute", "object")]
     ids = (np.unique(a), np.unique(o))
     shape = (len(ids[0]), len(ids[1]))

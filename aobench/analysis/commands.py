@@ -147,11 +147,10 @@ def _effective(args: argparse.Namespace) -> None:
 
 def _compare(args: argparse.Namespace) -> None:
     from aobench.analysis.effective_report import in_points
-    from aobench.analysis.paired import compare_tables
+    from aobench.analysis.paired import compare_tables, shared_tasks
+    from aobench.results.comparability import unlike_settings
     from aobench.results.predictions import read
-    from aobench.results.results_json import unlike_settings
-    from aobench.results.schema import chance
-    from aobench.results.scores import split_figures
+    from aobench.results.scores import chance, split_scores
 
     tables = [read(path) for path in (args.first, args.second)]
     if tables[0].table.equals(tables[1].table):
@@ -160,9 +159,12 @@ def _compare(args: argparse.Namespace) -> None:
     print(
         f"{args.kind} accuracy on {args.split}, {r.n:,} images of {r.compositions:,} compositions:"
     )
-    for table, rate in zip(tables, (r.first, r.second), strict=True):
-        listed = table.candidates[args.split]
-        f = split_figures(table.split(args.split), listed)
+    asked = shared_tasks(tables[0], tables[1], args.split, args.kind)
+    lists = []
+    for table, task, rate in zip(tables, asked, (r.first, r.second), strict=True):
+        listed = table.lists[task][args.split]
+        lists.append(listed)
+        f = split_scores(table.split(args.split, task), listed)
         low, high, by_chance = (
             f[f"{args.kind}_top1_low"],
             f[f"{args.kind}_top1_high"],
@@ -171,9 +173,9 @@ def _compare(args: argparse.Namespace) -> None:
         print(
             f"  {table.provenance['model']['id']}: {100 * rate:.2f} % [{100 * low:.2f}, "
             f"{100 * high:.2f}], "
-            f"chance {100 * by_chance:.2f} % of {len(listed):,} {listed.mode} candidates"
+            f"chance {100 * by_chance:.2f} % of {f['n_candidates']:,} candidates ({task})"
         )
-    if len({table.candidates[args.split].hash for table in tables}) > 1:
+    if len({listed.hash for listed in lists}) > 1:
         print(
             "  The candidate lists differ: the models were not asked the same, which is part of "
             "the difference."

@@ -11,6 +11,7 @@ from typing import Any
 
 from aobench.csv_tables import finite_number, read_numbered_rows, whole_number
 from aobench.errors import UserError
+from aobench.results.comparability import model_family, unlike_settings
 from aobench.results.paths import (
     RESULTS,
     TABLE,
@@ -18,11 +19,9 @@ from aobench.results.paths import (
     only_results,
     result_file,
 )
-from aobench.results.results_json import (
-    model_family,
-    read_results_json,
-    unlike_settings,
-)
+from aobench.results.results_json import read_results_json
+from aobench.results.scores import common_task
+from aobench.results.tasks import order_tasks
 from aobench.results.verified import read_result
 
 PUBLISHED = Path(__file__).with_name("published")
@@ -148,9 +147,11 @@ def _independent(figures: dict[str, Any], figure: str) -> int:
     return max(1, round(figures.get(f"{figure}_effective_n", figures["n"])))
 
 
-def _from_result(content: dict[str, Any], path: Path, figure: str) -> ModelAccuracies:
+def _from_result(
+    content: dict[str, Any], path: Path, figure: str, task: str
+) -> ModelAccuracies:
     """A record of a result that has ``figure`` on both splits."""
-    model, splits = content["model"], content["figures"]["splits"]
+    model, splits = content["model"], content["scores"][task]["splits"]
     missing = [split for split in ("id", "ood") if split not in splits]
     if missing:
         raise UserError(
@@ -206,31 +207,38 @@ def read_results(
     check_given_once(kept)
     paths = [result_file(path, RESULTS) for path in kept]
     contents = [_content(path) for path in paths]
+    scores = [content["scores"] for content in contents]
     if figure is None:
-        figure = next(
-            (one for one in FIGURES if all(_has(c, one) for c in contents)), FIGURES[0]
-        )
+        figure = next((one for one in FIGURES if common_task(scores, one)), FIGURES[0])
         if figure != FIGURES[0]:
             warnings.append(
                 f"not every model names compositions: this is of {figure}, which all have"
             )
-    records = [_from_result(c, p, figure) for c, p in zip(contents, paths, strict=True)]
+    task = common_task(scores, figure)
+    records = [
+        _from_result(c, p, figure, task or _task_with(c["scores"], figure))
+        for c, p in zip(contents, paths, strict=True)
+    ]
     warnings += [
         f"the results differ in {name}: they are not comparable as they stand"
-        for name in unlike_settings(contents)
+        for name in unlike_settings(contents, task)
     ]
     return _no_twins(records, "the list of results"), warnings, figure
 
 
 def _content(path: Path) -> dict[str, Any]:
     if path.name == RESULTS and path.with_name(TABLE).is_file():
-        return read_result(path).content
+        return read_result(path, earlier=True).content
     return read_results_json(path)
 
 
-def _has(content: dict[str, Any], figure: str) -> bool:
-    splits = content["figures"]["splits"]
-    return all(figure in splits.get(split, {}) for split in ("id", "ood"))
+def _task_with(scores: dict[str, Any], figure: str) -> str:
+    """The first task that has ``figure`` in a split; the headline where none has."""
+    tasks = order_tasks(scores)
+    return next(
+        (t for t in tasks if any(figure in s for s in scores[t]["splits"].values())),
+        tasks[0],
+    )
 
 
 def select_models(

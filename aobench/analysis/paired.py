@@ -10,9 +10,8 @@ import numpy as np
 from scipy.stats import binomtest
 
 from aobench.errors import UserError
+from aobench.results.hits import right_answers, tasks_of_kind
 from aobench.results.predictions import Predictions
-from aobench.results.schema import KINDS
-from aobench.results.scores import composition_numbers
 
 
 @dataclass(frozen=True)
@@ -87,63 +86,49 @@ def compare_hits(
     )
 
 
-def hits(
-    predictions: Predictions, split: str, kind: str = "composition"
-) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """(sample ids, bool right, int composition of each image) of a split, in the table's order.
-
-    An unreadable image is wrong. Raises UserError for an absent split or what the candidates cannot
-    name.
-    """
-    if kind not in KINDS:
-        raise UserError(f"unknown kind {kind!r}; choose one of {', '.join(KINDS)}")
-    if split not in predictions.candidates:
-        raise UserError(
-            f"the table has no split {split!r}; it has {', '.join(predictions.candidates)}"
-        )
-    rows, listed = predictions.split(split), predictions.candidates[split]
-    attribute, thing = np.array(listed.attributes), np.array(listed.objects)
-    if (kind != "object" and (attribute < 0).all()) or (
-        kind != "attribute" and (thing < 0).all()
-    ):
-        raise UserError(
-            f"the candidates ({listed.mode}) cannot tell which {kind} was answered; compare by "
-            "object or attribute"
-        )
-    answered = np.array([bool(top) for top in rows["top"]])
-    best = np.array([top[0] if top else 0 for top in rows["top"]], dtype=int)
-    label = np.array(rows["label"], dtype=int)
-    same = {
-        "composition": best == label,
-        "attribute": attribute[best] == attribute[label],
-        "object": thing[best] == thing[label],
-    }
-    return rows["sample_id"], answered & same[kind], composition_numbers(rows)
-
-
 def compare_tables(
     first: Predictions,
     second: Predictions,
     split: str = "ood",
     kind: str = "composition",
+    task: str | None = None,
 ) -> PairedComparison:
     """Compare two tables of the runner on one split. Raises UserError unless they hold the same
     images.
 
-    The candidate lists must agree, too, unless only objects are compared.
+    The candidate lists must agree, too, unless only objects are compared. ``task``: among whose
+    candidates; None for the first that asks both the same.
     """
-    ids, one, group = hits(first, split, kind)
-    others, two, _ = hits(second, split, kind)
+    tasks = (task, task) if task else shared_tasks(first, second, split, kind)
+    ids, one, group = right_answers(first, split, kind, tasks[0])
+    others, two, _ = right_answers(second, split, kind, tasks[1])
     if sorted(ids) != sorted(others):
         raise UserError(
             f"the tables do not hold the same images of {split}: {len(set(ids) ^ set(others))} are "
             "in one only"
         )
-    lists = {p.candidates[split].hash for p in (first, second)}
+    lists = {
+        p.lists[t][split].hash for p, t in zip((first, second), tasks, strict=True)
+    }
     if len(lists) > 1 and kind != "object":
         raise UserError(
-            "the models chose among different candidates; run both with the same --candidates, or "
+            "the models chose among different candidates; run both with the same --tasks, or "
             "compare by object"
         )
     order = {sample: place for place, sample in enumerate(others)}
     return compare_hits(one, two[[order[sample] for sample in ids]], group)
+
+
+def shared_tasks(
+    first: Predictions, second: Predictions, split: str, kind: str
+) -> tuple[str, str]:
+    """The task of each table in which ``kind`` is compared: the first that asks both the same, or
+    else the first of each.
+    """
+    tasks = tasks_of_kind(first, split, kind), tasks_of_kind(second, split, kind)
+    for task in tasks[0]:
+        if task in tasks[1] and (
+            first.lists[task][split].hash == second.lists[task][split].hash
+        ):
+            return task, task
+    return tasks[0][0], tasks[1][0]

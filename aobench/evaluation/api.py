@@ -39,7 +39,7 @@ def evaluate(
     *,
     config: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
-    tasks: str | Sequence[str] = "composition-own",
+    tasks: str | Sequence[str] | None = None,
     templates: str | os.PathLike[str] | Sequence[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     embeddings: str | os.PathLike[str] | None = None,
@@ -68,8 +68,11 @@ def evaluate(
         config: the dataset's config, where it has several (default: ``v2``, or the only one of a
             prepared folder).
         data_dir: the archive or pictures, where ``data`` is ``v2`` or ``folder``.
-        tasks: what is asked: ``composition-own``, ``composition-open``, ``object`` or
-            ``attribute``. A supervised classifier answers ``object`` whatever is asked.
+        tasks: what is asked, one or several of ``composition`` (all compositions of both splits),
+            ``composition-own`` (each split among its own), ``composition-open`` (every attribute
+            with every object), ``object``, ``attribute`` and ``choice`` (1 of 9); default: all but
+            ``composition-open``. What the data cannot be asked is left out and said; a supervised
+            classifier answers ``object`` whatever is asked.
         templates: prompt templates with ``{}`` for the name, or a text file of them (default:
             OpenAI's 80).
         out: folder for the results, one folder a model; None: nothing is stored.
@@ -97,7 +100,7 @@ def evaluate(
         >>> import aobench
         >>> prompts = ["a photo of a {}."]
         >>> results = aobench.evaluate("mini", "mini", limit=24, templates=prompts, out="results")
-        >>> results[0].scores["composition-own"]["splits"]["ood"]["n"]
+        >>> results[0].scores["composition"]["splits"]["ood"]["n"]
         24
     """
     check_numbers(
@@ -109,7 +112,7 @@ def evaluate(
     )
     _check_choice("dtype", dtype, ("float32", "bfloat16", "float16"))
     _check_choice("on_bad_image", on_bad_image, ("count", "stop"))
-    mode = _candidate_mode(tasks)
+    chosen = _chosen_tasks(tasks)
     prompts = prompt_templates(templates)
     source = data_source(data, config, data_dir)
     resolved = _resolve_models(models)
@@ -137,7 +140,7 @@ def evaluate(
             store = embeddings if is_object else kept
             settings = Settings(
                 Path(store or scratch / "embeddings"),
-                mode,
+                chosen,
                 prompts,
                 batch_size,
                 workers,
@@ -173,9 +176,10 @@ class _Run:
         from aobench.hub import hub_in_one_line
         from aobench.processes import value_of_main
         from aobench.results.paths import check_same_model
+        from aobench.results.provenance import provenance
         from aobench.results.result import Result
-        from aobench.results.schema import provenance, results
-        from aobench.results.scores import all_figures
+        from aobench.results.scores import all_scores
+        from aobench.results.writing import result_content
 
         began = time.perf_counter()
         with hub_in_one_line(f"the model {resolved.name!r} could not be loaded"):
@@ -201,9 +205,9 @@ class _Run:
         )
 
         def finished() -> dict[str, Any]:
-            content = results(
+            content = result_content(
                 answers,
-                all_figures(answers),
+                all_scores(answers),
                 {"load": load, **seconds},
                 self.accelerator.num_processes,
                 "",
@@ -336,18 +340,13 @@ def _resolve_model(model: Any) -> tuple[ResolvedModel, bool]:
     return ResolvedModel(info.id, tried), True
 
 
-def _candidate_mode(tasks: str | Sequence[str]) -> str:
-    """What the runner calls the candidates of the task."""
-    from aobench.results.result import CANDIDATES_OF
+def _chosen_tasks(tasks: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The tasks by name. Raises UserError for an unknown one."""
+    from aobench.results.tasks import DEFAULT_TASKS, choose_tasks
 
-    names = [tasks] if isinstance(tasks, str) else list(tasks)
-    if len(names) != 1:
-        raise UserError(f"tasks takes one task a run; got {len(names)}")
-    name = names[0]
-    if name in CANDIDATES_OF.values():
-        return name
-    _check_choice("tasks", name, tuple(CANDIDATES_OF))
-    return CANDIDATES_OF[name]
+    if tasks is None:
+        return DEFAULT_TASKS
+    return choose_tasks([tasks] if isinstance(tasks, str) else list(tasks))
 
 
 def prompt_templates(

@@ -15,12 +15,12 @@ def add_parser(verbs: Any) -> None:
     """Add the verbs to argparse's subparsers ``verbs``."""
     _add_evaluate(verbs)
     s = verbs.add_parser(
-        "score", help="recompute every figure from predictions.parquet, without a model"
+        "score", help="recompute every score from predictions.parquet, without a model"
     )
     s.add_argument(
         "tables", nargs="+", help="predictions.parquet files, or folders that hold one"
     )
-    s.add_argument("--json", action="store_true", help="print all figures as JSON")
+    s.add_argument("--json", action="store_true", help="print all scores as JSON")
     s.set_defaults(run=run_score)
 
     p = verbs.add_parser(
@@ -71,9 +71,11 @@ def _add_evaluate(verbs: Any) -> None:
     e.add_argument("--data-dir", help="folder or zip of the published archive")
     e.add_argument("--dataset", help="a prepared folder or Hub dataset id instead")
     e.add_argument(
-        "--candidates",
-        default="closed",
-        choices=("closed", "open", "objects", "attributes"),
+        "--tasks",
+        nargs="+",
+        metavar="TASK",
+        help="what is asked: composition, composition-own, composition-open, object, attribute, "
+        "choice (default: all but composition-open, as the model can answer)",
     )
     e.add_argument(
         "--templates",
@@ -155,14 +157,14 @@ def run_evaluate(args: argparse.Namespace) -> None:
     templates = prompt_templates(args.templates)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     from aobench.processes import end_processes, process_group, quiet_bars
-    from aobench.results.schema import print_table
+    from aobench.results.printing import print_table
 
     quiet_bars()
     with process_group(args.cpu) as accelerator:
         results = evaluate(
             args.models,
             _source(args),
-            tasks=args.candidates,
+            tasks=args.tasks,
             templates=templates,
             out=args.out,
             embeddings=args.embeddings,
@@ -179,7 +181,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
         )
         if accelerator.is_main_process:
             rows = zip(args.models, results, strict=True)
-            print_table([(name, r.answers, r.content["figures"]) for name, r in rows])
+            print_table([(name, r.answers, r.content["scores"]) for name, r in rows])
             for result in results:
                 print(f"Written to {result.folder}{os.sep}")
         end_processes(accelerator)
@@ -200,19 +202,18 @@ def run_score(args: argparse.Namespace) -> None:
 
     from aobench.results.paths import check_given_once
     from aobench.results.predictions import read
-    from aobench.results.schema import print_table
-    from aobench.results.scores import all_figures
+    from aobench.results.printing import print_table
+    from aobench.results.scores import all_scores
 
     check_given_once(args.tables)
     rows = []
     for path in args.tables:
         predictions = read(path)
         name = predictions.provenance["model"]["id"]
-        rows.append((name, predictions, all_figures(predictions)))
+        rows.append((name, predictions, all_scores(predictions)))
     if args.json:
         by_path = {
-            path: figures
-            for path, (_, _, figures) in zip(args.tables, rows, strict=True)
+            path: scores for path, (_, _, scores) in zip(args.tables, rows, strict=True)
         }
         print(json.dumps(by_path, indent=2, sort_keys=True, allow_nan=False))
     else:

@@ -1,11 +1,10 @@
-"""One model over one dataset: vectors on disk, ranks, the table of predictions."""
+"""One model over one dataset: vectors on disk, ranks in every task, the table of predictions."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,9 +12,17 @@ import numpy as np
 import pyarrow as pa
 
 from aobench.errors import UserError
-from aobench.evaluation.scoring import Ranked, rank_embeddings, rank_scores
-from aobench.results.candidates import Candidates, candidates
+from aobench.evaluation.scoring import (
+    TOP,
+    Ranked,
+    Sides,
+    rank_choices,
+    rank_embeddings,
+    rank_scores,
+)
+from aobench.results.candidates import Candidates, Question, ask_task
 from aobench.results.predictions import SCHEMA, Predictions
+from aobench.results.tasks import DEFAULT_TASKS, choose_tasks, find_task
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +35,9 @@ if TYPE_CHECKING:
 #: Images in a shard: what a killed run loses at most, for each process.
 SHARD = 256
 
+#: Task -> split -> what is asked.
+Questions = Mapping[str, Mapping[str, Question]]
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -36,7 +46,7 @@ class Settings:
     """
 
     embeddings: Path
-    mode: str = "closed"
+    tasks: tuple[str, ...] = DEFAULT_TASKS
     templates: tuple[str, ...] = ()
     batch: int | None = None
     workers: int | None = None
@@ -47,191 +57,106 @@ class Settings:
 
 @dataclass
 class Part:
-    """What one process ranked: by shard the rows, and the reasons of unreadable images by
+    """What one process ranked: by task and shard the rows, and the reasons of unreadable images by
     position.
     """
 
-    ranked: dict[int, Ranked] = field(default_factory=dict)
+    ranked: dict[str, dict[int, Ranked]] = field(default_factory=dict)
     bad: dict[int, str] = field(default_factory=dict)
 
 
-def _choices(model: Model, split: Split, mode: str) -> tuple[Candidates, list[int]]:
-    """The candidates for a split, and each image's right one."""
-    mode = mode if model.info.names_attributes else "objects"
-    if mode == "attributes" and all(a < 0 for a in split.attributes):
-        raise UserError(
-            f"split {split.name} has no attributes to choose from; choose other --candidates"
-        )
-    listed = candidates(mode, split.pairs, split.attribute_names, split.object_names)
-    where = {
-        pair: i
-        for i, pair in enumerate(zip(listed.attributes, listed.objects, strict=True))
-    }
-    keys = {"objects": lambda a, o: (-1, o), "attributes": lambda a, o: (a, -1)}
-    key = keys.get(mode, lambda a, o: (a, o))
-    try:
-        return listed, [where[key(a, o)] for a, o in split.pairs]
-    except KeyError as error:
-        raise UserError(
-            f"split {split.name}: {mode} candidates lack a composition of the split"
-        ) from error
+@dataclass(frozen=True)
+class NamedTexts:
+    """The texts of all candidates of a run, embedded once: float32 C x D, a row a name."""
+
+    vectors: torch.Tensor
+    place: Mapping[str, int]
+
+    def classifier(self, names: Sequence[str]) -> torch.Tensor:
+        """float32 C x D, a row for each of ``names``."""
+        import torch
+
+        rows = torch.tensor([self.place[name] for name in names])
+        return self.vectors[rows.to(self.vectors.device)]
 
 
-def run_split(
-    model: Model, split: Split, settings: Settings, accelerator: Accelerator
-) -> tuple[pa.Table, Candidates, dict[str, float], int]:
-    """Rows for every image of ``split``, the candidates, seconds by phase, and how many prompts
-    were cut.
-
-    Shards of images and of names go round the processes; each is the same whoever computes it.
+@dataclass(frozen=True)
+class ImageNetClasses:
+    """What a classifier over ImageNet-1k calls the objects: ``label_of`` an object's id its class,
+    -1 for none.
     """
-    from accelerate.utils import gather_object
 
-    from aobench.evaluation.embedding import (
-        embed_images,
-        embed_names,
-        embed_shards,
-        image_store,
-    )
-    from aobench.evaluation.image_loader import workers_for
-    from aobench.evaluation.prompts import count_cut_prompts
+    label_of: Mapping[int, int]
 
-    listed, gold = _choices(model, split, settings.mode)
-    cut = (
-        count_cut_prompts(model, listed.names, settings.templates)
-        if model.info.names_attributes
-        else 0
-    )
-    clock = [time.perf_counter()]
-    classifier = None
-    if model.info.names_attributes:
-        encoder = cast("DualEncoder", model)
-        classifier = embed_names(
-            encoder, listed.names, settings.templates, settings.embeddings, accelerator
-        )
-    clock.append(time.perf_counter())
-    batch = min(
-        settings.shard,
-        settings.batch or (32 if accelerator.device.type == "cpu" else settings.shard),
-    )
-    workers = settings.workers
-    if workers is None:
-        workers = workers_for(accelerator.num_processes, accelerator.device)
-    store = image_store(
-        model, split, settings.embeddings, settings.shard, settings.draft
-    )
-    stop = settings.on_bad_image == "stop"
-    how = (batch, workers, settings.draft, stop)
-    embed_images(model, split, store, accelerator, *how)
-    clock.append(time.perf_counter())
+    @classmethod
+    def of_splits(cls, splits: Sequence[Split]) -> ImageNetClasses:
+        """The classes that the splits tell. Raises UserError where they differ on an object."""
+        label_of: dict[int, int] = {}
+        for split in splits:
+            for thing, label in zip(split.objects, split.labels, strict=True):
+                if label_of.setdefault(thing, label) != label:
+                    raise UserError(
+                        f"the object {split.object_names[thing]!r} has the imagenet_label {label} "
+                        f"in the split {split.name} and {label_of[thing]} in another; give it one"
+                    )
+        return cls(label_of)
 
-    def embed_again(shard: int) -> None:
-        embed_shards(model, split, store, [shard], *how)
-
-    part = _rank(store, split, listed, gold, classifier, accelerator, embed_again)
-    parts: list[Part] = gather_object([part])
-    rows = _rows(split, gold, store, parts)
-    if stop and any(p.bad for p in parts):
-        position, reason = min(
-            (position, reason) for p in parts for position, reason in p.bad.items()
-        )
-        raise UserError(
-            f"image {split.sample_ids[position]} {reason}; mend or remove it, or count it as wrong"
-        )
-    clock.append(time.perf_counter())
-    spent = [round(after - before, 3) for before, after in pairwise(clock)]
-    phases = dict(zip(("texts", "images", "scoring"), spent, strict=True))
-    return rows, listed, phases, cut
-
-
-def _rank(
-    store: Store,
-    split: Split,
-    listed: Candidates,
-    gold: list[int],
-    classifier: torch.Tensor | None,
-    accelerator: Accelerator,
-    embed_again: Callable[[int], object],
-) -> Part:
-    """Ranks of every n-th shard, of which this process has the n-th.
-
-    ``embed_again`` writes a shard that was damaged since it was looked through.
-    """
-    import torch
-
-    label_of = dict(zip(split.objects, split.labels, strict=True))
-    columns = (
-        None
-        if classifier is not None
-        else torch.tensor(_columns(split, listed, label_of))
-    )
-    part = Part()
-    for shard in range(len(store))[
-        accelerator.process_index :: accelerator.num_processes
-    ]:
-        items = store.items(shard)
-        vectors, notes = store.read(shard, embed_again)
-        part.bad.update({items[0] + offset: reason for offset, reason in notes.items()})
-        right = torch.tensor([gold[i] for i in items])
-        if len(notes) == len(items):
-            width = min(5, len(listed))
-            part.ranked[shard] = Ranked(
-                np.zeros(len(items), np.int32),
-                np.zeros((len(items), width), np.int32),
-                np.zeros(len(items), np.float32),
+    def columns(self, listed: Candidates) -> list[int]:
+        """The class of each listed object. UserError for one that is none."""
+        strangers = [o for o in listed.objects if self.label_of[o] < 0]
+        if strangers:
+            raise UserError(
+                f"the dataset has {len(strangers)} objects without an ImageNet class, such as "
+                f"{listed.object_names[strangers[0]]!r}; a classifier over ImageNet-1k can't name "
+                "them: evaluate dual encoders on this dataset"
             )
-        elif classifier is None:
-            part.ranked[shard] = rank_scores(vectors[:, columns], right)
+        return [self.label_of[o] for o in listed.objects]
+
+
+def ask_splits(
+    model: Model, splits: Sequence[Split], tasks: Sequence[str]
+) -> tuple[dict[str, dict[str, Question]], list[str]]:
+    """By task and split what is asked, of ``tasks`` those that the model and the data allow, and a
+    line on each that is left out.
+
+    A model that cannot name attributes is asked for objects alone. Raises UserError where nothing
+    is left to ask, or where the splits number their names differently.
+    """
+    chosen: Sequence[str] = choose_tasks(tasks)
+    if not model.info.names_attributes:
+        chosen = ("object",)
+    attributes, objects = _common_names(splits)
+    pairs = {split.name: split.pairs for split in splits}
+    asked, left_out = {}, []
+    for name in chosen:
+        if found := ask_task(find_task(name), pairs, attributes, objects):
+            asked[name] = found
         else:
-            device = classifier.device
-            part.ranked[shard] = rank_embeddings(
-                vectors.to(device), classifier, right.to(device)
-            )
-    return part
-
-
-def _columns(split: Split, listed: Candidates, label_of: dict[int, int]) -> list[int]:
-    """The ImageNet class of each listed object. UserError for one that is none."""
-    strangers = [split.object_names[o] for o in listed.objects if label_of[o] < 0]
-    if strangers:
+            left_out.append(f"The task {name} is left out: {_why_not(name)}.")
+    if not asked:
         raise UserError(
-            f"the dataset has {len(strangers)} objects without an ImageNet class, such as "
-            f"{strangers[0]!r}; a "
-            "classifier over ImageNet-1k can't name them: evaluate dual encoders on this dataset"
+            f"no task is left to ask: {_why_not(chosen[0])}; choose other --tasks, such as object"
         )
-    return [label_of[o] for o in listed.objects]
+    return asked, left_out
 
 
-def _rows(split: Split, gold: list[int], store: Store, parts: list[Part]) -> pa.Table:
-    """One row an image; raises RuntimeError where an image is missing or came twice."""
-    shards = [shard for part in parts for shard in part.ranked]
-    if sorted(shards) != list(range(len(store))):
-        raise RuntimeError(
-            f"split {split.name}: {len(shards)} shards ranked of {len(store)}; some are missing or "
-            "double"
-        )
-    ranked = {shard: rows for part in parts for shard, rows in part.ranked.items()}
-    joined = Ranked.joined([ranked[shard] for shard in range(len(store))])
-    if len(joined.rank) != len(split):
-        raise RuntimeError(
-            f"split {split.name}: {len(joined.rank)} results for {len(split)} images"
-        )
-    bad = {position: reason for part in parts for position, reason in part.bad.items()}
-    rank, margin, top = joined.rank, joined.margin, joined.top.tolist()
-    for position in bad:
-        rank[position], margin[position], top[position] = -1, np.nan, []
-    columns = [
-        split.sample_ids,
-        [split.name] * len(split),
-        split.attributes,
-        split.objects,
-        gold,
-        rank,
-        top,
-        pa.array(margin, from_pandas=True),
-        [bad.get(i) for i in range(len(split))],
-    ]
-    return pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA)
+def _why_not(task: str) -> str:
+    if find_task(task).scope == "image":
+        return "it takes three attributes and three objects in a split, each image with both"
+    return "the images have no attributes"
+
+
+def _common_names(splits: Sequence[Split]) -> tuple[list[str], list[str]]:
+    """Names of attributes and objects, which all splits number alike. Raises UserError."""
+    first = splits[0]
+    for split in splits[1:]:
+        for part in ("attribute_names", "object_names"):
+            if getattr(split, part) != getattr(first, part):
+                raise UserError(
+                    f"the splits {first.name} and {split.name} have different {part}: one id would "
+                    "mean two names; give both the same ClassLabel, and prepare the dataset anew"
+                )
+    return list(first.attribute_names), list(first.object_names)
 
 
 def run(
@@ -240,18 +165,247 @@ def run(
     settings: Settings,
     accelerator: Accelerator,
     provenance: dict[str, Any],
-) -> tuple[Predictions, dict[str, dict[str, float]]]:
-    """All splits; returns the predictions and the seconds by split and phase."""
-    results = {
-        split.name: run_split(model, split, settings, accelerator) for split in splits
-    }
-    table = pa.concat_tables([rows for rows, _, _, _ in results.values()])
-    lists = {name: listed for name, (_, listed, _, _) in results.items()}
-    seconds = {name: spent for name, (_, _, spent, _) in results.items()}
-    if cut := {name: count for name, (_, _, _, count) in results.items() if count}:
-        made = provenance["model"]
-        provenance = {
-            **provenance,
-            "model": {**made, "notes": {**made["notes"], "prompts_cut": cut}},
+) -> tuple[Predictions, dict[str, Any]]:
+    """All tasks on all splits; returns the predictions and the seconds by phase: ``texts``, and by
+    split ``images`` and ``scoring``.
+
+    Each image and each text goes through the model once, however many tasks use it. Shards of
+    images and of names go round the processes; each is the same whoever computes it.
+    """
+    questions, left_out = ask_splits(model, splits, settings.tasks)
+    if accelerator.is_main_process:
+        for line in left_out:
+            print(line)
+    began = time.perf_counter()
+    texts, cut = _embed_candidates(model, splits, questions, settings, accelerator)
+    seconds: dict[str, Any] = {"texts": round(time.perf_counter() - began, 3)}
+    tables = []
+    for split in splits:
+        mine = {
+            task: by[split.name] for task, by in questions.items() if split.name in by
         }
+        if mine:
+            rows, seconds[split.name] = run_split(
+                model, split, mine, texts, settings, accelerator
+            )
+            tables.append(rows)
+    lists = {
+        task: {split: question.listed for split, question in by_split.items()}
+        for task, by_split in questions.items()
+    }
+    if cut:
+        made = provenance["model"]
+        notes = {**made["notes"], "prompts_cut": cut}
+        provenance = {**provenance, "model": {**made, "notes": notes}}
+    table = pa.concat_tables(tables)
     return Predictions(table, lists, model.info.names_attributes, provenance), seconds
+
+
+def _embed_candidates(
+    model: Model,
+    splits: Sequence[Split],
+    questions: Questions,
+    settings: Settings,
+    accelerator: Accelerator,
+) -> tuple[NamedTexts | ImageNetClasses, dict[str, int]]:
+    """The texts of all tasks, or the classes of a model without texts, and by task how many prompts
+    were cut.
+    """
+    from aobench.evaluation.embedding import embed_names
+    from aobench.evaluation.prompts import count_cut_prompts
+
+    if not model.info.names_attributes:
+        return ImageNetClasses.of_splits(splits), {}
+    names_of = {
+        task: sorted(
+            {name for question in by.values() for name in question.listed.names}
+        )
+        for task, by in questions.items()
+    }
+    cut = {
+        task: count
+        for task, names in names_of.items()
+        if (count := count_cut_prompts(model, names, settings.templates))
+    }
+    union = sorted(set().union(*names_of.values()))
+    vectors = embed_names(
+        cast("DualEncoder", model),
+        union,
+        settings.templates,
+        settings.embeddings,
+        accelerator,
+    )
+    return NamedTexts(vectors, {name: row for row, name in enumerate(union)}), cut
+
+
+def run_split(
+    model: Model,
+    split: Split,
+    questions: Mapping[str, Question],
+    texts: NamedTexts | ImageNetClasses,
+    settings: Settings,
+    accelerator: Accelerator,
+) -> tuple[pa.Table, dict[str, float]]:
+    """Rows for every image of ``split`` and task of ``questions``, and seconds by phase."""
+    from accelerate.utils import gather_object
+
+    from aobench.evaluation.embedding import embed_images, embed_shards, image_store
+    from aobench.evaluation.image_loader import workers_for
+
+    began = time.perf_counter()
+    batch = settings.batch or (
+        32 if accelerator.device.type == "cpu" else settings.shard
+    )
+    workers = settings.workers
+    if workers is None:
+        workers = workers_for(accelerator.num_processes, accelerator.device)
+    store = image_store(
+        model, split, settings.embeddings, settings.shard, settings.draft
+    )
+    stop = settings.on_bad_image == "stop"
+    how = (min(settings.shard, batch), workers, settings.draft, stop)
+    embed_images(model, split, store, accelerator, *how)
+    embedded = time.perf_counter()
+
+    def embed_again(shard: int) -> None:
+        embed_shards(model, split, store, [shard], *how)
+
+    part = _rank(store, questions, texts, accelerator, embed_again)
+    parts: list[Part] = gather_object([part])
+    bad = {position: reason for part in parts for position, reason in part.bad.items()}
+    if stop and bad:
+        position = min(bad)
+        raise UserError(
+            f"image {split.sample_ids[position]} {bad[position]}; mend or remove it, or count it "
+            "as wrong"
+        )
+    tables = [
+        _rows(task, split, question, store, [part.ranked[task] for part in parts], bad)
+        for task, question in questions.items()
+    ]
+    seconds = {"images": embedded - began, "scoring": time.perf_counter() - embedded}
+    return pa.concat_tables(tables), {k: round(v, 3) for k, v in seconds.items()}
+
+
+def _rank(
+    store: Store,
+    questions: Mapping[str, Question],
+    texts: NamedTexts | ImageNetClasses,
+    accelerator: Accelerator,
+    embed_again: Callable[[int], object],
+) -> Part:
+    """Ranks of every n-th shard, of which this process has the n-th; a task at a time, so that the
+    candidates of one are in memory.
+
+    ``embed_again`` writes a shard that was damaged since it was looked through.
+    """
+    part = Part()
+    mine = range(len(store))[accelerator.process_index :: accelerator.num_processes]
+    for task, question in questions.items():
+        ranker = _Ranker(question, texts)
+        part.ranked[task] = {}
+        for shard in mine:
+            items = store.items(shard)
+            vectors, notes = store.read(shard, embed_again)
+            part.bad.update({items[0] + place: why for place, why in notes.items()})
+            if len(notes) == len(items):
+                part.ranked[task][shard] = ranker.unread(len(items))
+            else:
+                part.ranked[task][shard] = ranker.rank(vectors, items)
+    return part
+
+
+class _Ranker:
+    """Ranks images of a split in one task."""
+
+    def __init__(self, question: Question, texts: NamedTexts | ImageNetClasses) -> None:
+        import torch
+
+        self.question = question
+        self.gold = torch.tensor(question.gold)
+        self.choices = (
+            None if question.choices is None else torch.tensor(question.choices)
+        )
+        self.columns: torch.Tensor | None = None
+        if isinstance(texts, ImageNetClasses):
+            self.columns = torch.tensor(texts.columns(question.listed))
+            return
+        self.classifier = texts.classifier(question.listed.names)
+        self.sides = None
+        if question.sides:
+            seen, novel = (
+                torch.tensor(
+                    [i for i, side in enumerate(question.sides) if side is wanted],
+                    device=self.classifier.device,
+                )
+                for wanted in (True, False)
+            )
+            self.sides = Sides(seen, novel)
+
+    def rank(self, vectors: torch.Tensor, items: range) -> Ranked:
+        """Ranks of the images ``items``, whose vectors are given."""
+        gold = self.gold[items.start : items.stop]
+        if self.columns is not None:
+            return rank_scores(vectors[:, self.columns], gold)
+        device = self.classifier.device
+        vectors, gold = vectors.to(device), gold.to(device)
+        if self.choices is None:
+            return rank_embeddings(vectors, self.classifier, gold, sides=self.sides)
+        offered = self.choices[items.start : items.stop].to(device)
+        return rank_choices(vectors, self.classifier, gold, offered)
+
+    def unread(self, count: int) -> Ranked:
+        """Rows of a shard in which no image could be read."""
+        width = len(self.question.listed)
+        if self.choices is not None:
+            width = self.choices.shape[1]
+        return Ranked.empty(count, min(TOP, width), bool(self.question.sides))
+
+
+def _rows(
+    task: str,
+    split: Split,
+    question: Question,
+    store: Store,
+    parts: Sequence[Mapping[int, Ranked]],
+    bad: Mapping[int, str],
+) -> pa.Table:
+    """One row an image; raises RuntimeError where an image is missing or came twice."""
+    shards = [shard for part in parts for shard in part]
+    if sorted(shards) != list(range(len(store))):
+        raise RuntimeError(
+            f"split {split.name}: {len(shards)} shards ranked of {len(store)}; some are missing or "
+            "double"
+        )
+    ranked = {shard: rows for part in parts for shard, rows in part.items()}
+    joined = Ranked.joined([ranked[shard] for shard in range(len(store))])
+    count = len(split)
+    if len(joined.rank) != count:
+        raise RuntimeError(
+            f"split {split.name}: {len(joined.rank)} results for {count} images"
+        )
+    rank, margin, top = joined.rank, joined.margin, joined.top.tolist()
+    unread = np.zeros(count, bool)
+    for position in bad:
+        rank[position], margin[position], top[position] = -1, np.nan, []
+        unread[position] = True
+    columns = {
+        "task": [task] * count,
+        "sample_id": split.sample_ids,
+        "split": [split.name] * count,
+        "attribute": split.attributes,
+        "object": split.objects,
+        "label": question.gold,
+        "rank": rank,
+        "top": top,
+        "margin": pa.array(margin, from_pandas=True),
+        "error": [bad.get(i) for i in range(count)],
+        "choices": question.choices or [None] * count,
+    }
+    for name in ("best_seen", "best_novel", "score_seen", "score_novel", "side_rank"):
+        values = getattr(joined, name)
+        if len(values):
+            columns[name] = pa.array(values, mask=unread)
+        else:
+            columns[name] = [None] * count
+    return pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)

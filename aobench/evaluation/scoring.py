@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,21 +18,37 @@ SCORES = 8 * 1024 * 1024
 
 @dataclass
 class Ranked:
-    """One row an image: ``rank`` int32 (0 = first), ``top`` int32 N x k, ``margin`` float32."""
+    """One row an image: ``rank`` int32 (0 = first), ``top`` int32 N x k, ``margin`` float32.
+
+    Where candidates are parted into seen and novel ones, also the best of each side and its score,
+    and ``side_rank``, the rank of the right one among those of its own side; else these are empty.
+    """
 
     rank: np.ndarray
     top: np.ndarray
     margin: np.ndarray
+    best_seen: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+    best_novel: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+    score_seen: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    score_novel: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    side_rank: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
 
     @classmethod
     def joined(cls, parts: list[Ranked]) -> Ranked:
         """Rows of several in order."""
         return cls(
             *(
-                np.concatenate([getattr(p, name) for p in parts])
-                for name in ("rank", "top", "margin")
+                np.concatenate([getattr(part, one.name) for part in parts])
+                for one in fields(cls)
             )
         )
+
+    @classmethod
+    def empty(cls, count: int, width: int, sides: bool) -> Ranked:
+        """Rows of images that could not be read."""
+        whole, real = np.zeros(count, np.int32), np.zeros(count, np.float32)
+        rest = (whole, whole, real, real, whole) if sides else ()
+        return cls(whole, np.zeros((count, width), np.int32), real, *rest)
 
 
 def rank_scores(scores: torch.Tensor, gold: torch.Tensor, k: int = TOP) -> Ranked:
@@ -72,18 +88,76 @@ def rank_scores(scores: torch.Tensor, gold: torch.Tensor, k: int = TOP) -> Ranke
     )
 
 
+@dataclass(frozen=True)
+class Sides:
+    """Seen and novel candidates: ``seen`` and ``novel`` are int64 ids, in order."""
+
+    seen: torch.Tensor
+    novel: torch.Tensor
+
+
 def rank_embeddings(
-    images: torch.Tensor, classifier: torch.Tensor, gold: torch.Tensor, k: int = TOP
+    images: torch.Tensor,
+    classifier: torch.Tensor,
+    gold: torch.Tensor,
+    k: int = TOP,
+    sides: Sides | None = None,
 ) -> Ranked:
     """Ranks of N x D images among the candidates C x D, by their dot product; never more than
     SCORES at once.
     """
     rows = max(1, SCORES // max(1, len(classifier)))
     transposed = classifier.T
-    parts = [
-        rank_scores(
-            images[start : start + rows] @ transposed, gold[start : start + rows], k
+    parts = []
+    for start in range(0, len(images), rows):
+        scores = images[start : start + rows] @ transposed
+        right = gold[start : start + rows]
+        ranked = rank_scores(scores, right, k)
+        parts.append(
+            ranked if sides is None else _with_sides(ranked, scores, right, sides)
         )
-        for start in range(0, len(images), rows)
-    ]
     return Ranked.joined(parts)
+
+
+def rank_choices(
+    images: torch.Tensor,
+    classifier: torch.Tensor,
+    gold: torch.Tensor,
+    choices: torch.Tensor,
+    k: int = TOP,
+) -> Ranked:
+    """Ranks of N x D images, each among its own candidates ``choices`` int64 N x K (ids of C x D,
+    ascending).
+    """
+    size = choices.shape[1] * classifier.shape[1]
+    rows = max(1, SCORES // max(1, size))
+    parts = []
+    for start in range(0, len(images), rows):
+        mine = choices[start : start + rows]
+        offered = classifier[mine]
+        scores = (offered @ images[start : start + rows, :, None])[:, :, 0]
+        place = (mine == gold[start : start + rows, None]).int().argmax(1)
+        ranked = rank_scores(scores, place, k)
+        top = np.take_along_axis(mine.cpu().numpy(), ranked.top.astype(np.int64), 1)
+        parts.append(replace(ranked, top=top.astype(np.int32)))
+    return Ranked.joined(parts)
+
+
+def _with_sides(
+    ranked: Ranked, scores: torch.Tensor, gold: torch.Tensor, sides: Sides
+) -> Ranked:
+    """``ranked`` with the best candidate of each side; of equal scores the lower id is better."""
+    import torch
+
+    right = scores.gather(1, gold[:, None])
+    found = {}
+    side_rank = torch.zeros(len(gold), dtype=torch.int64, device=gold.device)
+    for name, ids in (("seen", sides.seen), ("novel", sides.novel)):
+        among = scores[:, ids]
+        best = among.max(1, keepdim=True).values
+        found[f"best_{name}"] = ids[(among == best).int().argmax(1)].int().cpu().numpy()
+        found[f"score_{name}"] = best[:, 0].float().cpu().numpy()
+        mine = torch.isin(gold, ids)
+        before = (among > right) | ((among == right) & (ids[None, :] < gold[:, None]))
+        side_rank[mine] = before.sum(1)[mine]
+    return replace(ranked, **found, side_rank=side_rank.int().cpu().numpy())

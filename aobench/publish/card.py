@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,11 @@ from aobench.publish.hub_entries import (
     model_index,
     result_entries,
 )
-from aobench.publish.known_data import Result
 from aobench.results.by_part import by_part
-from aobench.results.results_json import chosen_settings
-from aobench.results.schema import KINDS, chance, trial, unlike_tasks
+from aobench.results.comparability import chosen_settings, trial
+from aobench.results.scores import KINDS, chance, unlike_tasks
+from aobench.results.tasks import find_task
+from aobench.results.verified import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,16 +36,26 @@ def _template(name: str) -> Path:
     return Path(str(resources.files("imagenet_ao_cards") / name))
 
 
+def _asked(
+    result: Result,
+) -> Iterator[tuple[str, str, dict[str, Any], tuple[str, ...]]]:
+    """Task, split, scores and accuracies to show: of the headline all, of others what they ask."""
+    for task in result.predictions.tasks:
+        kinds = KINDS if task == result.task else (find_task(task).kind,)
+        for split, scores in result.content["scores"][task]["splits"].items():
+            yield task, split, scores, kinds
+
+
 def _rows(result: Result) -> list[dict[str, Any]]:
     """The table: a row a split and accuracy."""
     rows = []
-    for split, f in result.splits.items():
-        for kind in KINDS:
+    for task, split, f, kinds in _asked(result):
+        for kind in kinds:
             key = f"{kind}_top1"
             if (by_chance := chance(f, kind)) is not None:
                 cells = [100 * f[k] for k in (key, f"{key}_low", f"{key}_high")]
                 value, low, high = (f"{cell:.1f}" for cell in cells)
-                listed = f"{f['n_candidates']:,} ({f['candidates']})"
+                listed = f"{f['n_candidates']:,} ({task})"
                 rows.append(
                     {
                         "split": split,
@@ -99,6 +110,8 @@ def card_section(result: Result, baseline: Sequence[Result] = ()) -> str:
     )
     text = template.render(
         r=result.content,
+        scores=result.headline,
+        task=result.task,
         rows=_rows(result),
         extremes=extremes,
         figure=FIGURE,
@@ -106,9 +119,7 @@ def card_section(result: Result, baseline: Sequence[Result] = ()) -> str:
         data=data_name(result.config),
         chosen=chosen_settings(result.content),
         trial=trial(result.content),
-        unlike=unlike_tasks(result.content["figures"])
-        if len(result.splits) > 1
-        else "",
+        unlike=unlike_tasks(result.headline),
         effective=effective_over(result, baseline) if baseline else None,
         baseline=[one.content["model"]["id"] for one in baseline],
     )

@@ -96,8 +96,8 @@ def card(args: argparse.Namespace) -> None:
     """``imagenet-ao card``."""
     from aobench.publish.card import write_card
     from aobench.publish.hub_entries import check_repository
-    from aobench.publish.known_data import read_result, read_results
     from aobench.results.paths import RESULTS, TABLE
+    from aobench.results.verified import read_result, read_results
 
     check_repository(args.dataset, "--dataset")
     result = read_result(args.results)
@@ -116,13 +116,13 @@ def card(args: argparse.Namespace) -> None:
 def submit(args: argparse.Namespace) -> None:
     """``imagenet-ao submit``: a dry run unless ``--push``."""
     from aobench.publish.hub_entries import check_repository
-    from aobench.publish.known_data import read_result, read_results
     from aobench.publish.submit import (
         known_fingerprints,
         open_pull_request,
         prepare_submission,
         submission_text,
     )
+    from aobench.results.verified import read_result, read_results
 
     check_repository(args.dataset, "--dataset")
     result = read_result(args.results)
@@ -148,8 +148,8 @@ def submit(args: argparse.Namespace) -> None:
 
 def leaderboard(args: argparse.Namespace) -> None:
     """``imagenet-ao leaderboard``."""
-    from aobench.publish.known_data import read_results
     from aobench.publish.leaderboard import build_pages
+    from aobench.results.verified import read_results
 
     pages = build_pages(read_results(args.results), args.out, _facts(args.models))
     print(f"Written: {len(pages)} pages; open {pages[0]}")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from aobench.errors import UserError
-from aobench.publish.known_data import Result
-from aobench.results.results_json import chosen_settings
+from aobench.results.comparability import chosen_settings
+from aobench.results.verified import Result
 from aobench.vocabulary.published import OUR_SETS
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def task_values(result: Result, baseline: Sequence[Result] = ()) -> dict[str, fl
     ood = result.splits.get("ood", {})
     single = ("composition_top1", "attribute_top1", "object_top1")
     found: dict[str, float] = {task: 100 * ood[task] for task in single if task in ood}
-    if "harmonic_mean" in result.content["figures"]:
-        found["harmonic_mean"] = 100 * result.content["figures"]["harmonic_mean"]
+    if "harmonic_mean" in result.headline:
+        found["harmonic_mean"] = 100 * result.headline["harmonic_mean"]
     if baseline:
         found["effective_generalization"] = (
             100 * effective_over(result, baseline)["effective_composition_top1"]
@@ -64,7 +64,7 @@ def effective_over(result: Result, baseline: Sequence[Result]) -> dict[str, Any]
     """
     from compositional_ood.compositional_ood import BaselineError, effective
 
-    key = result.content["figures"].get("main", "object_top1")
+    key = result.headline.get("main", "object_top1")
     known, novel = (_accuracy(result, split, key) for split in ("id", "ood"))
     line: dict[str, list[float]] = {}
     for split in ("id", "ood"):
@@ -90,14 +90,15 @@ def _accuracy(result: Result, split: str, key: str) -> tuple[float, int]:
 
 def setting_notes(result: Result) -> str:
     """Prompts, candidates, dtype and options in a line: rows that differ in these don't compare."""
-    listed, prompts = result.content["candidates"]["ood"], result.content["templates"]
+    listed = result.content["tasks"][result.task]["candidates"]["ood"]
+    prompts = result.content["templates"]
     texts = (
         f"{prompts['n']} prompts ({prompts['hash']})"
         if prompts
         else "supervised classifier, objects only"
     )
     model = result.content["model"]
-    candidates = f"{listed['n']} {listed['mode']} candidates ({listed['hash']})"
+    candidates = f"{result.task} of {listed['n']} candidates ({listed['hash']})"
     chosen = chosen_settings(result.content)
     parts = [texts, candidates, model["dtype"], *([chosen] if chosen else [])]
     return "; ".join([*parts, f"imagenet-ao {result.content['code']}"])

@@ -7,9 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aobench.errors import UserError
-from aobench.results.verified import Result, read_result, read_results
-
-__all__ = ["KNOWN", "Result", "check_fingerprints", "read_result", "read_results"]
+from aobench.results.verified import Result
 
 #: Fingerprints of datasets that are the same for everyone: config -> split -> fingerprint. The
 #: published archive's are read from the dataset repository (fingerprints.json, which ``imagenet-ao

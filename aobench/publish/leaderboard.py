@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
-from aobench.publish.known_data import Result
 from aobench.publish.leaderboard_plot import scatter_html
 from aobench.results.by_part import by_part
-from aobench.results.results_json import (
+from aobench.results.comparability import (
     chosen_settings,
     comparable_settings,
     model_family,
+    trial,
 )
-from aobench.results.schema import KINDS, chance, trial, unlike_tasks
+from aobench.results.scores import KINDS, chance, unlike_tasks
+from aobench.results.verified import Result
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -78,7 +79,7 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
         split: {kind: _figure(f, kind) for kind in KINDS}
         for split, f in result.splits.items()
     }
-    main = content["figures"].get(
+    main = result.headline.get(
         "main",
         "object_top1"
         if not result.predictions.names_attributes
@@ -91,8 +92,9 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
         "training": facts.get("training", "not stated"),
         "figures": figures,
         "main": main.split("_")[0],
-        "harmonic": _harmonic(content["figures"]),
+        "harmonic": _harmonic(result.headline),
         "content": content,
+        "task": result.task,
         "trial": trial(content),
         "n": {split: f["n"] for split, f in result.splits.items()},
         "chance": {split: _chances(f) for split, f in result.splits.items()},
@@ -100,7 +102,7 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
             s: 100 * (chance(f, main.split("_")[0]) or 0)
             for s, f in result.splits.items()
         },
-        "unlike": unlike_tasks(content["figures"]) if len(result.splits) > 1 else "",
+        "unlike": unlike_tasks(result.headline),
     }
 
 
@@ -133,7 +135,8 @@ def comparable_groups(
             )
         )
         content = rows[0]["content"]
-        prompts, listed = content["templates"], content["candidates"].items()
+        prompts, task = content["templates"], rows[0]["task"]
+        listed = content["tasks"][task]["candidates"].items()
         said = (
             f"{prompts['n']} prompt{'s' * (prompts['n'] > 1)} ({prompts['hash']})"
             if prompts
@@ -152,7 +155,7 @@ def comparable_groups(
                 "unlike": rows[0]["unlike"],
                 "prompts": said,
                 "candidates": ", ".join(
-                    f"{s}: {c['n']:,} {c['mode']} ({c['hash']})" for s, c in listed
+                    f"{s}: {c['n']:,} {task} ({c['hash']})" for s, c in listed
                 ),
                 "fingerprints": ", ".join(
                     f"{s}: {d['fingerprint']}"

@@ -16,7 +16,8 @@ from aobench.publish.hub_entries import (
     entries_yaml,
     result_entries,
 )
-from aobench.publish.known_data import KNOWN, Result, check_fingerprints
+from aobench.publish.known_data import KNOWN, check_fingerprints
+from aobench.results.verified import Result
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -11,9 +11,11 @@ from aobench.results.predictions import Predictions
 from aobench.results.scores import composition_numbers
 
 
-def by_part(predictions: Predictions, split: str, part: str) -> list[dict[str, Any]]:
+def by_part(
+    predictions: Predictions, split: str, part: str, task: str | None = None
+) -> list[dict[str, Any]]:
     """Top-1 accuracy of a split's images by their ``part`` ('attribute' or 'object'), the worst
-    first.
+    first; of ``task``, or the headline task.
 
     Each row: ``id``, ``name``, ``n`` images, ``rate`` 0..1 of the split's candidates named right,
     and its 95 % interval ``low``, ``high``, which takes compositions as independent: Wilson's, with
@@ -22,7 +24,8 @@ def by_part(predictions: Predictions, split: str, part: str) -> list[dict[str, A
     """
     from compositional_ood.compositional_ood import effective_images, wilson
 
-    rows, listed = predictions.split(split), predictions.candidates[split]
+    task = task or predictions.headline
+    rows, listed = predictions.split(split, task), predictions.lists[task][split]
     ids = np.asarray(rows[part], dtype=np.int64)
     right = np.asarray(rows["rank"], dtype=np.int64) == 0
     shown = composition_numbers(rows)

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aobench.errors import UserError
+from aobench.results.choices import choice_grids
+from aobench.results.tasks import TASKS, Task
 from aobench.vocabulary.templates import texts_hash
 
-MODES = {
-    "closed": "the compositions that occur in the split",
-    "open": "every attribute with every object of the dataset's vocabulary",
-    "objects": "object names alone",
-    "attributes": "attribute names alone",
-}
+Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Candidates:
     """The candidate list: for each candidate its attribute id and object id, -1 where it has none.
 
+    Of a task whose candidates are made for each image it holds all that are offered to any.
     ``attribute_names``, ``object_names``: the dataset's, by id; empty in tables of earlier
     versions.
     """
 
-    mode: str
+    task: str
     attributes: tuple[int, ...]
     objects: tuple[int, ...]
     names: tuple[str, ...]
@@ -40,61 +38,187 @@ class Candidates:
         return texts_hash(self.names)
 
 
-def candidates(
-    mode: str,
-    pairs: Sequence[tuple[int, int]],
+def named_candidates(
+    task: str,
+    pairs: Sequence[Pair],
     attributes: Sequence[str],
     objects: Sequence[str],
 ) -> Candidates:
-    """Candidates of ``mode`` for a split whose images have the (attribute id, object id) ``pairs``.
-
-    Closed lists hold what occurs in the split, in id order. Raises UserError for an unknown mode,
-    and where two candidates are one and the same text.
-    """
-    if mode == "closed":
-        chosen = sorted(set(pairs))
-    elif mode == "open":
-        chosen = [(a, o) for a in range(len(attributes)) for o in range(len(objects))]
-    elif mode == "objects":
-        chosen = [(-1, o) for o in sorted({o for _, o in pairs})]
-    elif mode == "attributes":
-        chosen = [(a, -1) for a in sorted({a for a, _ in pairs})]
-    else:
-        raise UserError(
-            f"unknown candidates {mode!r}; choose one of {', '.join(MODES)}"
-        )
+    """The list of the (attribute id, object id) ``pairs``, -1 for a part that they do not name."""
     names = tuple(
-        " ".join(([attributes[a]] if a >= 0 else []) + ([objects[o]] if o >= 0 else []))
-        for a, o in chosen
+        " ".join(
+            [
+                *([attributes[a]] if a >= 0 else []),
+                *([objects[o]] if o >= 0 else []),
+            ]
+        )
+        for a, o in pairs
     )
-    _refuse_one_text(names, chosen, attributes, objects)
-    ids = (tuple(a for a, _ in chosen), tuple(o for _, o in chosen))
-    return Candidates(mode, *ids, names, tuple(attributes), tuple(objects))
+    ids = (tuple(a for a, _ in pairs), tuple(o for _, o in pairs))
+    return Candidates(task, *ids, names, tuple(attributes), tuple(objects))
 
 
-def _refuse_one_text(
-    names: Sequence[str],
-    chosen: Sequence[tuple[int, int]],
+@dataclass(frozen=True)
+class Question:
+    """A task put to a split: the list, each image's right candidate and what is offered to it.
+
+    ``choices``: by image the ids offered, where they are made for each image; else None.
+    ``sides``: by candidate True for one that is seen and False for one that is novel, None for one
+    that occurs in neither; empty where the task does not part them.
+    """
+
+    listed: Candidates
+    gold: tuple[int, ...]
+    choices: tuple[tuple[int, ...], ...] | None = None
+    sides: tuple[bool | None, ...] = ()
+
+
+def ask_task(
+    task: Task,
+    pairs: Mapping[str, Sequence[Pair]],
     attributes: Sequence[str],
     objects: Sequence[str],
-) -> None:
+) -> dict[str, Question]:
+    """The task put to each split that it can be asked of.
+
+    A split whose images show no attributes is left out where the task needs them, and one of fewer
+    than three attributes or objects where candidates are made for each image.
+
+    Args:
+        task: of `aobench.results.tasks`.
+        pairs: by split the (attribute id, object id) of each image, -1 for no attribute.
+        attributes: the names by id.
+        objects: likewise.
+
+    Raises:
+        UserError: where two candidates are one and the same text.
+    """
+    asked = {split: mine for split, mine in pairs.items() if _can_ask(task, mine)}
+    if not asked:
+        return {}
+    if task.scope == "image":
+        return _ask_by_image(task, asked, attributes, objects)
+    everything = [pair for mine in asked.values() for pair in mine]
+    questions = {}
+    for split, mine in asked.items():
+        among = mine if task.scope == "split" else everything
+        listed = named_candidates(
+            task.name,
+            _listed_pairs(task, among, attributes, objects),
+            attributes,
+            objects,
+        )
+        _refuse_one_text(listed)
+        place = _places(listed)
+        gold = tuple(place[_key(task, pair)] for pair in mine)
+        questions[split] = Question(listed, gold, sides=_sides(task, listed, asked))
+    return questions
+
+
+def _can_ask(task: Task, pairs: Sequence[Pair]) -> bool:
+    """Whether the images show what the task asks for; any shows an object."""
+    if task.kind == "object":
+        return True
+    if task.kind == "attribute" or task.source != "occurring":
+        return all(a >= 0 for a, _ in pairs)
+    return task.scope == "split" or any(a >= 0 for a, _ in pairs)
+
+
+def _key(task: Task, pair: Pair) -> Pair:
+    """What a candidate of the task names of a pair."""
+    a, o = pair
+    return {"object": (-1, o), "attribute": (a, -1)}.get(task.kind, pair)
+
+
+def _listed_pairs(
+    task: Task, pairs: Sequence[Pair], attributes: Sequence[str], objects: Sequence[str]
+) -> list[Pair]:
+    """The candidates in id order."""
+    if task.source == "open":
+        every = ((a, o) for a in range(len(attributes)) for o in range(len(objects)))
+        return sorted({_key(task, pair) for pair in every})
+    return sorted({_key(task, pair) for pair in pairs})
+
+
+def _places(listed: Candidates) -> dict[Pair, int]:
+    pairs = zip(listed.attributes, listed.objects, strict=True)
+    return {pair: place for place, pair in enumerate(pairs)}
+
+
+def _sides(
+    task: Task, listed: Candidates, pairs: Mapping[str, Sequence[Pair]]
+) -> tuple[bool | None, ...]:
+    """Seen candidates occur in the split id, novel ones in ood alone."""
+    if (
+        task.kind != "composition"
+        or task.scope != "shared"
+        or not {"id", "ood"} <= set(pairs)
+    ):
+        return ()
+    seen, novel = set(pairs["id"]), set(pairs["ood"])
+    sides = tuple(
+        True if pair in seen else False if pair in novel else None
+        for pair in zip(listed.attributes, listed.objects, strict=True)
+    )
+    return sides if {True, False} <= set(sides) else ()
+
+
+def _ask_by_image(
+    task: Task,
+    pairs: Mapping[str, Sequence[Pair]],
+    attributes: Sequence[str],
+    objects: Sequence[str],
+) -> dict[str, Question]:
+    """One list of all that is offered in any split, and of each image its own."""
+    grids = {
+        split: choice_grids(mine, attributes, objects) for split, mine in pairs.items()
+    }
+    grids = {split: grid for split, grid in grids.items() if grid}
+    offered = {
+        pair for grid in grids.values() for nine in grid.values() for pair in nine
+    }
+    listed = named_candidates(task.name, sorted(offered), attributes, objects)
+    place = _places(listed)
+    return {
+        split: Question(
+            listed,
+            tuple(place[pair] for pair in pairs[split]),
+            tuple(tuple(place[one] for one in grid[pair]) for pair in pairs[split]),
+        )
+        for split, grid in grids.items()
+    }
+
+
+def _refuse_one_text(listed: Candidates) -> None:
     """Raise UserError where two candidates read alike, such as "red" + "brick bakery" and "red
     brick" + "bakery".
     """
-    seen: dict[str, tuple[int, int]] = {}
-    for name, pair in zip(names, chosen, strict=True):
-        other = seen.setdefault(" ".join(name.split()), pair)
+    first_of: dict[str, Pair] = {}
+    for name, pair in zip(
+        listed.names, zip(listed.attributes, listed.objects, strict=True), strict=True
+    ):
+        other = first_of.setdefault(" ".join(name.split()), pair)
         if other != pair:
-            first, second = (
-                " + ".join(
-                    repr(listed[i])
-                    for listed, i in zip((attributes, objects), ids, strict=True)
-                    if i >= 0
-                )
-                for ids in (other, pair)
-            )
+            first, second = (_quoted(listed, one) for one in (other, pair))
             raise UserError(
                 f"two candidates are one and the same text, {name!r}: {first} and {second}; no "
-                "model can tell them "
-                "apart: rename an attribute or object of the set, or take one of the two out"
+                "model can tell them apart: rename an attribute or object of the set, or take one "
+                "of the two out"
             )
+
+
+def _quoted(listed: Candidates, pair: Pair) -> str:
+    names = (listed.attribute_names, listed.object_names)
+    return " + ".join(
+        repr(part[i]) for part, i in zip(names, pair, strict=True) if i >= 0
+    )
+
+
+def can_name(listed: Candidates) -> tuple[str, ...]:
+    """What an answer from the list tells: ``composition``, ``attribute`` and ``object``, or one."""
+    kind = TASKS[listed.task].kind if listed.task in TASKS else "composition"
+    if kind != "composition":
+        return (kind,)
+    if all(a < 0 for a in listed.attributes):
+        return ("object",)
+    return ("composition", "attribute", "object")

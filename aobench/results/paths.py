@@ -9,7 +9,8 @@ from typing import Any
 
 from aobench.errors import UserError
 from aobench.files import absolute_path, read_json, sha256_of
-from aobench.results.results_json import read_results_json, unlike_settings
+from aobench.results.comparability import unlike_settings
+from aobench.results.results_json import read_results_json
 
 RESULTS, TABLE = "results.json", "predictions.parquet"
 
@@ -46,8 +47,7 @@ def check_own_table(table: Path) -> None:
     if isinstance(mark, str) and mark != sha256_of(table):
         raise UserError(
             f"{table} is not the table that {RESULTS} beside it was made from: its SHA-256 "
-            "differs; "
-            "evaluate the model anew, or move the table elsewhere to score it alone"
+            "differs; evaluate the model anew, or move the table elsewhere to score it alone"
         )
 
 

@@ -9,35 +9,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.columns import columns
+from aobench.results.comparability import trial
 from aobench.results.paths import RESULTS, TABLE, check_same_model, say_what_is_replaced
 from aobench.results.predictions import Predictions, write
-from aobench.results.schema import KINDS, chance, trial, write_results
+from aobench.results.scores import KINDS, chance
 from aobench.results.verified import read_result
+from aobench.results.writing import write_results
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     from matplotlib.figure import Figure
 
-#: What a run calls the candidates of each task.
-CANDIDATES_OF = {
-    "composition-own": "closed",
-    "composition-open": "open",
-    "object": "objects",
-    "attribute": "attributes",
-}
-
 HEAD = ("model", "task", "split", *(f"{kind} top-1" for kind in KINDS), "images")
 NOTE = (
     "In %: accuracy [95 % interval, compositions as independent] and, after 'chance', what a "
-    "random "
-    "choice gives."
+    "random choice gives."
 )
 STYLE = (
     "<style>.imagenet-ao td, .imagenet-ao th {text-align: right; padding: 0.2em 0.7em; "
     "white-space: nowrap} .imagenet-ao .text {text-align: left} "
-    ".imagenet-ao tbody td {vertical-align: top} .imagenet-ao small {opacity: 0.7} .imagenet-ao "
-    "caption {caption-side: bottom; "
+    ".imagenet-ao tbody td {vertical-align: top} .imagenet-ao small {opacity: 0.7} "
+    ".imagenet-ao caption {caption-side: bottom; "
     "text-align: left}</style>"
 )
 
@@ -68,14 +61,11 @@ class Result:
         """By task: ``splits`` with the accuracies of each split, fractions from 0 to 1 with their
         95 % intervals and chance, and the gap between seen and novel where both are there.
         """
-        scores = self.content["figures"]
-        modes = {one["candidates"] for one in scores["splits"].values()}
-        names = [task for task, mode in CANDIDATES_OF.items() if mode in modes]
-        return {names[0]: scores}
+        return self.content["scores"]
 
     @property
     def predictions(self) -> pa.Table:
-        """The table of predictions: one row an image and task, sorted by split and sample id."""
+        """The table: one row an image and task, sorted by task, split and sample id."""
         return self.answers.table
 
     def _rows(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -215,7 +205,7 @@ def load_result(path: str | Path) -> Result:
     Example:
         >>> import aobench
         >>> result = aobench.load_result("results/mini")
-        >>> result.to_frame()["split"].tolist()
+        >>> result.to_frame()["split"].tolist()[:2]
         ['id', 'ood']
     """
     checked = read_result(path)

@@ -1,50 +1,104 @@
-"""The one reader of results.json, and the one rule of which results may stand side by side.
+"""The one reader of results.json, which checks its shape.
 
 A file that someone edited, merged or wrote with another program is refused in one line: numbers
-that are no numbers, percent in place of fractions, NaN, figures without their images. Whether the
-figures are those of the table beside it is for `aobench.results.verified` to tell.
+that are no numbers, percent in place of fractions, NaN, scores without their images. Whether the
+scores are those of the table beside it is for `aobench.results.verified` to tell.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
 from aobench.files import read_json
+from aobench.results.schema import RESULT_FORMAT
+from aobench.results.tasks import MODE_TASKS, find_task
 
-#: Options of a run that change numbers, as results.json has them under ``settings``.
-SETTINGS = ("draft", "attention", "compile")
-
-#: Figures of a split that count something.
+#: Scores of a split that count something.
 COUNTS = ("n", "n_classes", "n_candidates", "n_unreadable")
 
 
 def read_results_json(path: str | Path) -> dict[str, Any]:
-    """The content of a results.json, found to be of the right shape.
+    """The content of a results.json, found to be of the right shape; one of format 1 as format 2.
 
-    It has at least ``model`` (``id`` and ``kind``), ``dataset`` and ``figures`` by split, with
-    accuracies that are fractions from 0 to 1. Raises UserError, which names the file and the place.
+    It has at least ``model`` (``id`` and ``kind``), ``dataset`` and ``scores`` by task and split,
+    with accuracies that are fractions from 0 to 1. ``format`` stays that of the file. Raises
+    UserError, which names the file and the place.
     """
     content = read_json(path, "the result")
-    _check_facts(content, path)
-    splits = _dict(content["figures"].get("splits"), path, "figures.splits")
+    number = content.get("format", 1)
+    if number not in (1, RESULT_FORMAT) or isinstance(number, bool):
+        raise UserError(
+            f"the result {path} is of format {_short(number)}, and this version reads 1 and "
+            f"{RESULT_FORMAT}; take the version that wrote it, or evaluate the model anew"
+        )
+    earlier = number == 1
+    _check_facts(content, path, earlier)
+    if earlier:
+        content = _from_format_1(content, path)
+    scores = content["scores"]
+    if not scores:
+        raise UserError(
+            f"the result {path} has no scores of any task; evaluate the model anew"
+        )
+    for task, its in scores.items():
+        where = "figures" if earlier else f"scores.{task}"
+        _check_task(
+            _dict(its, path, where), path, where, "figures" if earlier else "scores"
+        )
+    return content
+
+
+def _from_format_1(content: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    """The same content with the one task that its mode was."""
+    figures = content["figures"]
+    splits = _dict(figures.get("splits"), path, "figures.splits")
+    listed = content.get("candidates", {})
+    modes = {
+        facts.get("mode")
+        for facts in listed.values()
+        if isinstance(facts.get("mode"), str)
+    }
+    mode = modes.pop() if len(modes) == 1 else "closed"
+    if modes or mode not in MODE_TASKS:
+        raise _refuse(path, "candidates", "has an unknown mode, or several")
+    task = find_task(MODE_TASKS[mode])
+    scores = {
+        name: {k: v for k, v in mine.items() if k != "candidates"}
+        if isinstance(mine, dict)
+        else mine
+        for name, mine in splits.items()
+    }
+    candidates = {
+        name: {key: facts.get(key) for key in ("n", "hash")}
+        for name, facts in listed.items()
+    }
+    rest = {k: v for k, v in content.items() if k not in ("figures", "candidates")}
+    told = {"kind": task.kind, "scope": task.scope, "candidates": candidates}
+    return {
+        **rest,
+        "format": 1,
+        "tasks": {task.name: told},
+        "scores": {task.name: {**figures, "splits": scores}},
+    }
+
+
+def _check_task(
+    scores: dict[str, Any], path: str | Path, where: str, word: str
+) -> None:
+    splits = _dict(scores.get("splits"), path, f"{where}.splits")
     if not splits:
         raise UserError(
-            f"the result {path} has no figures of any split; evaluate the model anew"
+            f"the result {path} has no {word} of any split; evaluate the model anew"
         )
-    for name, figures in splits.items():
-        where = f"figures.splits.{name}"
-        _check_figures(_dict(figures, path, where), path, where)
-    pair = {
-        key: value
-        for key, value in content["figures"].items()
-        if key not in ("splits", "main")
-    }
-    _check_figures(pair, path, "figures", images=False)
-    return content
+    for name, mine in splits.items():
+        place = f"{where}.splits.{name}"
+        _check_scores(_dict(mine, path, place), path, place)
+    pair = {k: v for k, v in scores.items() if k not in ("splits", "main")}
+    _check_scores(pair, path, where, images=False)
 
 
 def _refuse(path: str | Path, where: str, fault: str) -> UserError:
@@ -66,9 +120,9 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def _check_facts(content: dict[str, Any], path: str | Path) -> None:
+def _check_facts(content: dict[str, Any], path: str | Path, earlier: bool) -> None:
     """The model and the dataset, and what else later steps read by name."""
-    for key in ("model", "dataset", "figures"):
+    for key in ("model", "dataset", "figures" if earlier else "scores"):
         _dict(content.get(key), path, key)
     for key in ("id", "kind"):
         if (
@@ -93,8 +147,16 @@ def _check_facts(content: dict[str, Any], path: str | Path) -> None:
             _count(facts["n"], path, f"{where}.n")
     if content.get("templates") is not None:
         _dict(content["templates"], path, "templates")
-    for name, facts in _dict(content.get("candidates", {}), path, "candidates").items():
+    listed = content.get("candidates", {}) if earlier else {}
+    for name, facts in _dict(listed, path, "candidates").items():
         _dict(facts, path, f"candidates.{name}")
+    for name, facts in _dict(content.get("tasks", {}), path, "tasks").items():
+        where = f"tasks.{name}"
+        its = _dict(
+            _dict(facts, path, where).get("candidates"), path, f"{where}.candidates"
+        )
+        for split, told in its.items():
+            _dict(told, path, f"{where}.candidates.{split}")
     _dict(content.get("settings", {}), path, "settings")
 
 
@@ -105,15 +167,13 @@ def _count(value: Any, path: str | Path, where: str, least: int = 0) -> None:
         )
 
 
-def _check_figures(
-    figures: Mapping[str, Any], path: str | Path, where: str, images: bool = True
+def _check_scores(
+    scores: Mapping[str, Any], path: str | Path, where: str, images: bool = True
 ) -> None:
     if images:
-        _count(figures.get("n"), path, f"{where}.n", 1)
-    for key, value in figures.items():
+        _count(scores.get("n"), path, f"{where}.n", 1)
+    for key, value in scores.items():
         place = f"{where}.{key}"
-        if key == "candidates" and isinstance(value, str):
-            continue
         if (
             key in COUNTS
             or (key.endswith("_n") and not key.endswith("_effective_n"))
@@ -138,64 +198,3 @@ def _fraction(key: str, value: Any, path: str | Path, place: str) -> None:
         raise _refuse(
             path, place, f"is {value}, not a fraction from {low} to 1{percent}"
         )
-
-
-def model_family(content: Mapping[str, Any]) -> str:
-    """``supervised`` for a classifier, which can't name attributes; else the model's kind, such
-    as ``clip``.
-    """
-    model = content["model"]
-    return (
-        "supervised" if model.get("names_attributes") is False else str(model["kind"])
-    )
-
-
-def comparable_settings(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What must agree for two results to stand side by side; each by its identity, not its name.
-
-    The images (their fingerprint by split, which tells a trial run with fewer from the whole), the
-    prompts, the candidates, the numbers' type, and the options of the run that change numbers.
-    """
-    model, chosen = content["model"], content.get("settings") or {}
-    splits = content["dataset"].get("splits") or {}
-    listed = content.get("candidates") or {}
-    return {
-        "dataset": {
-            name: facts.get("fingerprint") for name, facts in sorted(splits.items())
-        },
-        "prompts": (content.get("templates") or {}).get("hash"),
-        "candidates": {
-            name: facts.get("hash") for name, facts in sorted(listed.items())
-        },
-        "dtype": model.get("dtype"),
-        **{name: chosen.get(name) for name in SETTINGS},
-    }
-
-
-def unlike_settings(contents: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The names of the settings in which results differ, so that they don't compare as they stand.
-
-    A supervised model has no prompts: that alone makes no difference to what was asked.
-    """
-    found = [comparable_settings(content) for content in contents]
-    unlike = []
-    for name in found[0] if found else ():
-        values = {
-            repr(one[name])
-            for one in found
-            if name not in ("prompts", "dtype") or one[name] is not None
-        }
-        if len(values) > 1:
-            unlike.append(name)
-    return unlike
-
-
-def chosen_settings(content: Mapping[str, Any]) -> str:
-    """The options of a run that change its numbers, as text: ``--draft 64, --compile``; '' for
-    none.
-    """
-    chosen = content.get("settings") or {}
-    said = [(name, chosen[name]) for name in SETTINGS if chosen.get(name)]
-    return ", ".join(
-        f"--{name}" if value is True else f"--{name} {value}" for name, value in said
-    )

@@ -4,7 +4,7 @@ that names the row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,10 +15,14 @@ import pyarrow.compute as pc
 from aobench.errors import UserError
 from aobench.files import parse_json
 from aobench.results.candidates import Candidates
+from aobench.results.schema import TABLE_FORMAT
+from aobench.results.tasks import MODE_TASKS, TASKS
 
 MEND = "evaluate the model anew"
 LISTS = ("attributes", "objects", "names")
-REQUIRED = ("sample_id", "split", "attribute", "object", "label", "rank", "top")
+REQUIRED = ("task", "sample_id", "split", "attribute", "object", "label", "rank", "top")
+#: Columns of a task that parts seen candidates from novel ones.
+SIDES = ("best_seen", "best_novel", "score_seen", "score_novel", "side_rank")
 SAME_KIND = (pa.types.is_integer, pa.types.is_floating)
 
 
@@ -28,32 +32,46 @@ def _refuse(path: Path, fault: str) -> NoReturn:
     )
 
 
-def facts_of(raw: bytes, path: Path) -> dict[str, Any]:
-    """The table's JSON metadata: candidates by split, names_attributes and provenance. Raises
-    UserError.
-    """
+def table_facts(raw: bytes, path: Path, earlier: bool) -> dict[str, Any]:
+    """The table's JSON metadata, of format 1 where ``earlier``. Raises UserError."""
     try:
         facts = parse_json(raw, "its metadata")
     except UserError as error:
         _refuse(path, str(error))
-    missing = [
-        key
-        for key in ("candidates", "names_attributes", "provenance")
-        if key not in facts
-    ]
+    by_format = (
+        ("candidates",) if earlier else ("tasks", "attribute_names", "object_names")
+    )
+    wanted = (*by_format, "names_attributes", "provenance")
+    missing = [key for key in wanted if key not in facts]
     if missing:
         _refuse(path, f"its metadata lacks {', '.join(missing)}")
+    number = facts.get("format")
+    if not earlier and number != TABLE_FORMAT:
+        raise UserError(
+            f"{path} is of format {number!r}, and this version reads 1 and {TABLE_FORMAT}: take "
+            f"the version that wrote it, or {MEND}"
+        )
+    if earlier:
+        _check_made(facts, facts["candidates"], path)
+        if not facts["candidates"]:
+            _refuse(path, "its metadata has no candidate list of any split")
+        for split, listed in facts["candidates"].items():
+            _check_earlier_list(split, listed, path)
+        if len({listed["mode"] for listed in facts["candidates"].values()}) > 1:
+            _refuse(path, "its splits have candidates of unlike modes")
+    else:
+        _check_tasks(facts, path)
+    return facts
+
+
+def _check_made(facts: dict[str, Any], splits: Any, path: Path) -> None:
+    """The provenance tells the model, the dataset and the size of each of ``splits``."""
     made = facts["provenance"]
     try:
-        sizes = [made["dataset"]["splits"][split]["n"] for split in facts["candidates"]]
-        told = isinstance(made["model"]["id"], str) and all(
-            isinstance(n, int) for n in sizes
-        )
-        told = (
-            told
-            and isinstance(made["dataset"]["config"], str)
-            and isinstance(facts["candidates"], dict)
-        )
+        sizes = [made["dataset"]["splits"][split]["n"] for split in splits]
+        told = isinstance(made["model"]["id"], str) and isinstance(splits, dict)
+        told = told and all(isinstance(n, int) for n in sizes)
+        told = told and isinstance(made["dataset"]["config"], str)
     except (KeyError, TypeError):
         told = False
     if not told:
@@ -62,18 +80,70 @@ def facts_of(raw: bytes, path: Path) -> dict[str, Any]:
             "its metadata does not tell the model, the dataset and the images of each "
             "split",
         )
-    for split, listed in facts["candidates"].items():
-        _check_list(split, listed, path)
-    return facts
 
 
-def _check_list(split: str, listed: Any, path: Path) -> None:
+def _check_tasks(facts: dict[str, Any], path: Path) -> None:
+    """Each task is known and has, by split, a list of ids that have names."""
+    tasks = facts["tasks"]
+    if not isinstance(tasks, dict) or not tasks:
+        _refuse(path, "its metadata tells of no tasks")
+    sizes = []
+    for key in ("attribute_names", "object_names"):
+        names = facts[key]
+        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+            _refuse(path, f"its metadata's {key} are no list of names")
+        sizes.append(len(names))
+    for name, told in tasks.items():
+        if name not in TASKS:
+            _refuse(path, f"its metadata tells of an unknown task {name!r}")
+        if not isinstance(told, dict) or not isinstance(told.get("splits"), dict):
+            _refuse(path, f"its metadata has no candidates of the task {name}")
+        if any(told.get(key) != getattr(TASKS[name], key) for key in ("kind", "scope")):
+            _refuse(
+                path, f"its metadata tells another kind or scope of the task {name}"
+            )
+        _check_made(facts, told["splits"], path)
+        for split, listed in told["splits"].items():
+            _check_ids(f"{split} in the task {name}", listed, sizes, path)
+        if (
+            TASKS[name].scope != "split"
+            and len({repr(o) for o in told["splits"].values()}) > 1
+        ):
+            _refuse(
+                path,
+                f"the splits' candidates differ in the task {name}, which shares them",
+            )
+
+
+def _check_ids(where: str, listed: Any, sizes: Sequence[int], path: Path) -> None:
+    if not isinstance(listed, dict):
+        _refuse(path, f"its metadata has no candidate list of {where}")
+    both: list[Any] = [listed.get(key) for key in ("attributes", "objects")]
+    if not all(isinstance(ids, list) and ids for ids in both) or len(both[0]) != len(
+        both[1]
+    ):
+        _refuse(
+            path,
+            f"its candidate list of {where} is empty or has lists of unequal length",
+        )
+    for ids, size in zip(both, sizes, strict=True):
+        if not all(type(n) is int and -1 <= n < size for n in ids):
+            _refuse(
+                path,
+                f"its candidate list of {where} holds something else than ids of names",
+            )
+    if len(set(zip(*both, strict=True))) < len(both[0]):
+        _refuse(path, f"its candidate list of {where} holds a candidate twice")
+
+
+def _check_earlier_list(split: str, listed: Any, path: Path) -> None:
     if not isinstance(listed, dict) or not all(
         isinstance(listed.get(key), list) for key in LISTS
     ):
         _refuse(path, f"its metadata has no candidate list of {split}")
     if (
         not isinstance(listed.get("mode"), str)
+        or listed["mode"] not in MODE_TASKS
         or len({len(listed[key]) for key in LISTS}) != 1
         or not listed["names"]
     ):
@@ -98,40 +168,44 @@ def _check_list(split: str, listed: Any, path: Path) -> None:
         )
 
 
-def sound(
+def check_tables(
     table: pa.Table,
     schema: pa.Schema,
-    lists: Mapping[str, Candidates],
+    lists: Mapping[str, Mapping[str, Candidates]],
     made: Mapping[str, Any],
     path: Path,
 ) -> pa.Table:
     """``table`` with the types of ``schema``. Raises UserError where its rows contradict
-    themselves, the candidate ``lists`` or ``made``, the provenance. A split without any row is no
-    fault."""
+    themselves, the candidate ``lists`` (by task and split) or ``made``, the provenance. A split
+    without any row is no fault."""
     table = _typed(table, schema, path)
     if len(table) == 0:
         _refuse(path, "it has no rows")
-    strangers = set(table["split"].unique().to_pylist()) - set(lists)
-    if strangers:
-        _refuse(
-            path,
-            f"it has rows of the split {min(strangers)!r}, of which it lists no "
-            "candidates",
-        )
-    keys = (
-        table.select(["split", "sample_id"])
-        .group_by(["split", "sample_id"])
-        .aggregate([([], "count_all")])
-    )
+    for task, split in sorted(_combinations(table)):
+        if task not in lists:
+            _refuse(
+                path, f"it has rows of the task {task!r}, of which it tells nothing"
+            )
+        if split not in lists[task]:
+            _refuse(
+                path,
+                f"it has rows of the split {split!r}, of which it lists no candidates",
+            )
+    keys = table.select(["task", "split", "sample_id"])
+    keys = keys.group_by(keys.column_names).aggregate([([], "count_all")])
     twice = keys.filter(pc.greater(keys["count_all"], 1))
     if len(twice):
         _refuse(
             path,
             f"{twice['split'][0]} image {twice['sample_id'][0]} is in it more than once",
         )
-    for split, listed in lists.items():
-        rows = table.filter(pc.equal(table["split"], split))
-        if len(rows):
+    shown: dict[str, pa.Table] = {}
+    for task, by_split in lists.items():
+        of_task = table.filter(pc.equal(table["task"], task))
+        for split, listed in by_split.items():
+            rows = of_task.filter(pc.equal(of_task["split"], split))
+            if not len(rows):
+                continue
             wanted = made["dataset"]["splits"][split]["n"]
             if len(rows) != wanted:
                 _refuse(
@@ -140,7 +214,18 @@ def sound(
                     f"{wanted:,}",
                 )
             _Rows(rows, listed, split, path).check()
+            same = rows.select(["sample_id", "attribute", "object", "error"])
+            same = same.sort_by("sample_id").combine_chunks()
+            if not shown.setdefault(split, same).equals(same):
+                _refuse(
+                    path, f"its tasks tell different things of the images of {split}"
+                )
     return table
+
+
+def _combinations(table: pa.Table) -> set[tuple[str, str]]:
+    rows = table.select(["task", "split"]).group_by(["task", "split"]).aggregate([])
+    return {(row["task"], row["split"]) for row in rows.to_pylist()}
 
 
 def _typed(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
@@ -152,10 +237,9 @@ def _typed(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
         alike = inner[0] == inner[1] or any(
             kind(inner[0]) and kind(inner[1]) for kind in SAME_KIND
         )
-        text = pa.types.is_string(want) and (
-            pa.types.is_large_string(have) or pa.types.is_null(have)
-        )
-        if not alike and not text:
+        text = pa.types.is_string(want) and pa.types.is_large_string(have)
+        empty = pa.types.is_null(have) and field.name not in REQUIRED
+        if not (alike or text or empty):
             _refuse(path, f"column {field.name} holds {have}, not {want}")
         if field.name in REQUIRED and table[field.name].null_count:
             row = int(np.flatnonzero(np.asarray(pc.is_null(table[field.name])))[0])
@@ -226,7 +310,88 @@ class _Rows:
             "has the margin {margin}",
             margin=margin,
         )
-        self._check_top(min(5, count))
+        scope = TASKS[self.listed.task].scope
+        offered = self.rows["choices"].combine_chunks()
+        if scope == "image":
+            self._check_choices(offered)
+        else:
+            self.refuse_where(
+                np.asarray(pc.is_valid(offered)),
+                "has choices of its own, and its task has one list for all",
+            )
+        self._check_top(min(5, self._offered_count()))
+        self._check_sides(scope)
+
+    def _offered_count(self) -> int:
+        """How many candidates each image has to choose from."""
+        sizes = pc.list_value_length(self.rows["choices"])
+        return len(self.listed) if sizes.null_count == len(sizes) else sizes[0].as_py()
+
+    def _check_choices(self, offered: pa.Array) -> None:
+        """What was offered to each image holds its right candidate, each once, and what was named.
+
+        All images are offered as many: a rank then says as much of each.
+        """
+        self.refuse_where(np.asarray(pc.is_null(offered)), "has no choices")
+        sizes = np.asarray(pc.list_value_length(offered))
+        self.refuse_where(
+            (sizes < 2) | (sizes != sizes[0]),
+            f"has {{n}} choices, and others {sizes[0]}",
+            n=sizes,
+        )
+        ids = np.asarray(offered.flatten().fill_null(-1)).reshape(len(sizes), -1)
+        self.refuse_where(
+            np.any((ids < 0) | (ids >= len(self.listed)), axis=1),
+            "has a choice that is not in the list",
+        )
+        ordered = np.sort(ids, axis=1)
+        self.refuse_where(
+            np.any(ordered[:, 1:] == ordered[:, :-1], axis=1), "has a choice twice"
+        )
+        self.refuse_where(
+            ~np.any(ids == self.label[:, None], axis=1),
+            "has its right candidate not among its choices",
+        )
+        self.refuse_where(
+            self.rank >= sizes[0],
+            f"has the rank {{rank}} of {sizes[0]} choices",
+            rank=self.rank,
+        )
+        read = ~self.failed
+        if not read.any() or (self.width[read] != self.width[read][0]).any():
+            return  # for _check_top to tell
+        named = self.top.reshape(int(read.sum()), -1)
+        strange = np.zeros(len(read), bool)
+        strange[read] = ~(named[:, :, None] == ids[read][:, None, :]).any(2).all(1)
+        self.refuse_where(strange, "names a candidate that is not among its choices")
+
+    def _check_sides(self, scope: str) -> None:
+        """The best seen and novel candidates: all there or none, and no other than rank tells."""
+        there = np.column_stack(
+            [np.asarray(pc.is_valid(self.rows[name])) for name in SIDES]
+        )
+        if not there.any():
+            return
+        some, whole = np.asarray(there.any(1)), np.asarray(there.all(1))
+        self.refuse_where(
+            (whole == self.failed) | (some != whole),
+            "has some of " + ", ".join(SIDES) + " and lacks others",
+        )
+        if scope != "shared":
+            self.refuse_where(some, "has a seen and a novel side, and its task none")
+        best = [self.rows[name].fill_null(0).to_numpy() for name in SIDES[:2]]
+        outside = np.zeros(len(self.rank), bool)
+        for ids in best:
+            outside |= (ids < 0) | (ids >= len(self.listed))
+        self.refuse_where(outside, "has a best candidate that is not in the list")
+        place = self.rows["side_rank"].fill_null(-1).to_numpy()
+        first = (best[0] == self.label) | (best[1] == self.label)
+        self.refuse_where(
+            ~self.failed
+            & ((place < 0) | (place > self.rank) | ((place == 0) != first)),
+            "has the rank {place} on its side, which its other columns belie",
+            place=place,
+        )
 
     def _check_top(self, width: int) -> None:
         read = ~self.failed

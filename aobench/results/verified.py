@@ -19,8 +19,9 @@ from aobench.results.paths import (
 )
 from aobench.results.predictions import Predictions, read
 from aobench.results.results_json import read_results_json
-from aobench.results.schema import OPTIONAL_KEYS, RESULT_KEYS
-from aobench.results.scores import all_figures
+from aobench.results.schema import RESULT_FORMAT, explain_keys
+from aobench.results.scores import all_scores
+from aobench.results.writing import task_facts
 
 
 @dataclass(frozen=True)
@@ -38,22 +39,38 @@ class Result:
 
     @property
     def splits(self) -> dict[str, dict[str, Any]]:
-        """Figures by split."""
-        return self.content["figures"]["splits"]
+        """Scores of the headline task by split."""
+        return self.headline["splits"]
+
+    @property
+    def task(self) -> str:
+        """The headline task, by which the result is known."""
+        return self.predictions.headline
+
+    @property
+    def headline(self) -> dict[str, Any]:
+        """Scores of the headline task."""
+        return self.content["scores"][self.task]
 
 
-def read_result(folder: str | Path) -> Result:
-    """The result in ``folder`` (or beside the file named), with the table and the figures found to
+def read_result(folder: str | Path, earlier: bool = False) -> Result:
+    """The result in ``folder`` (or beside the file named), with the table and the scores found to
     be its own.
 
-    Raises UserError where it is not whole, or where results.json and predictions.parquet are not of
+    ``earlier``: take one of format 1, too, which holds one task. Raises UserError where it is not
+    whole, or where results.json and predictions.parquet are not of
     one run.
     """
     path = result_file(folder, RESULTS)
     content = read_results_json(path)
-    missing = [
-        key for key in RESULT_KEYS if key not in content and key not in OPTIONAL_KEYS
-    ]
+    if content["format"] != RESULT_FORMAT and not earlier:
+        raise UserError(
+            f"{path} is of format {content['format']}, which holds one task; evaluate the model "
+            "anew (its embeddings are used again)"
+        )
+    missing = [key for key in explain_keys() if key not in content]
+    if earlier and "settings" in missing:  # nothing was chosen there
+        missing.remove("settings")
     if missing:
         raise UserError(
             f"{path} lacks {', '.join(missing)}; evaluate the model anew with this "
@@ -77,7 +94,7 @@ def read_results(folders: Sequence[Path]) -> list[Result]:
 
 def _one_run(result: Result) -> None:
     """Raise UserError unless the table is the one that results.json was made from, and gives
-    every figure in it.
+    every score in it.
     """
     table = result.folder / TABLE
     if sha256_of(table) != result.content["predictions"]:
@@ -91,28 +108,33 @@ def _one_run(result: Result) -> None:
                 f"{result.folder}: results.json and predictions.parquet tell different "
                 f"things of {key!r}"
             )
+    if task_facts(result.predictions) != result.content["tasks"]:
+        raise UserError(
+            f"{result.folder}: results.json and predictions.parquet tell different tasks or "
+            "candidates"
+        )
     again, told = (
-        json.loads(json.dumps(all_figures(result.predictions))),
-        result.content["figures"],
+        json.loads(json.dumps(all_scores(result.predictions))),
+        result.content["scores"],
     )
     if not _same(again, told):
-        older = _names(again) - _names(told)
+        older = _paths(again) - _paths(told)
         if older:
-            lacks = f"results.json lacks figures of this version, such as {min(older)}"
+            lacks = f"results.json lacks scores of this version, such as {'.'.join(min(older))}"
             raise UserError(
                 f"{result.folder}: {lacks}; evaluate the model anew (its embeddings "
                 "are used again)"
             )
         raise UserError(
-            f"the figures in {result.folder}/{RESULTS} are not those of its {TABLE}"
+            f"the scores in {result.folder}/{RESULTS} are not those of its {TABLE}"
         )
 
 
-def _names(figures: Any) -> set[str]:
-    """All keys at any depth."""
-    if not isinstance(figures, dict):
-        return set()
-    return set(figures).union(*(_names(value) for value in figures.values()))
+def _paths(scores: Any, above: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    """All keys at any depth, each with those above it."""
+    if not isinstance(scores, dict):
+        return {above}
+    return set().union(*(_paths(value, (*above, key)) for key, value in scores.items()))
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -13,6 +13,9 @@ import pyarrow.parquet as pq
 from compositional_ood import effective_images, score, wilson
 
 KEY = b"imagenet_ao"
+KINDS = ("composition", "attribute", "object")
+#: The task of a table of format 1, which has no column of tasks.
+ONE_TASK = ""
 NAMES = ("split", "attribute", "object", "label", "top", "error")
 EXAMPLE = [[0, 0, 0, 0], [1, 1, 0, 1], [3, 2, 1, 0], [2, 3, 1, 1]]
 
@@ -48,17 +51,36 @@ def _read(path: str) -> tuple[Any, dict[str, Any]]:
 
 
 def _facts(raw: bytes) -> dict[str, Any]:
-    """The table's metadata, with a candidate list for each split."""
+    """The table's metadata, with the candidate lists by task and split under ``lists``."""
     try:
         facts = json.loads(raw)
     except (ValueError, RecursionError):
         facts = None
-    lists = facts.get("candidates") if isinstance(facts, dict) else None
-    if not isinstance(lists, dict) or not all(
-        _is_list(listed) for listed in lists.values()
+    lists = _lists(facts) if isinstance(facts, dict) else None
+    if not lists or not all(
+        _is_list(one) for by in lists.values() for one in by.values()
     ):
         raise TableError("its metadata is damaged; evaluate the model anew")
-    return facts
+    return {**facts, "lists": lists}  # type: ignore[dict-item]
+
+
+def _first_compositions(task: tuple[str, Any]) -> tuple[bool, str]:
+    """The order of tasks: those of compositions first, the one of a list for all before others."""
+    return not task[0].startswith("composition"), task[0]
+
+
+def _lists(facts: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
+    """Candidates by task and split; a table of format 1 has one task, which it does not name."""
+    if "tasks" not in facts:
+        lists = {ONE_TASK: facts.get("candidates")}
+    elif isinstance(facts["tasks"], dict):
+        lists = {
+            name: told.get("splits") if isinstance(told, dict) else None
+            for name, told in sorted(facts["tasks"].items(), key=_first_compositions)
+        }
+    else:
+        return None
+    return lists if all(isinstance(by, dict) for by in lists.values()) else None  # type: ignore[return-value]
 
 
 def _is_list(listed: Any) -> bool:
@@ -74,13 +96,17 @@ def _is_list(listed: Any) -> bool:
 
 
 def _split(
-    table: Any, facts: dict[str, Any], split: str
+    table: Any, listed: dict[str, Any], task: str, split: str
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Figures of one split, and accuracy by attribute (by object where there are no attributes),
-    worst first.
+    """Scores of a task in one split, and accuracy by attribute (by object where there are no
+    attributes), worst first.
     """
-    listed = facts["candidates"][split]
-    rows = table.filter(np.asarray(table["split"]) == split).to_pydict()
+    mine = np.asarray(table["split"]) == split
+    if task != ONE_TASK:
+        mine &= np.asarray(table["task"]) == task
+    rows = table.filter(mine).to_pydict()
+    if not rows["split"]:
+        raise TableError(f"it has no rows of {split} in the task {task!r}")
     width = max((len(top) for top in rows["top"]), default=1) or 1
     tops = [top or [-1] * width for top in rows["top"]]
     named = [max(a, 0) for a in listed["attributes"]]
@@ -90,8 +116,16 @@ def _split(
         axis=0,
         return_inverse=True,
     )[1].reshape(-1)
-    figures = score(tops, rows["label"], attributes=named, objects=things, groups=shown)
-    part = "object" if min(listed["attributes"]) < 0 else "attribute"
+    offered = rows.get("choices", [None])
+    scores = score(
+        tops,
+        rows["label"],
+        attributes=named,
+        objects=things,
+        groups=shown,
+        choices=None if offered[0] is None else offered,
+    )
+    part = "object" if max(listed["attributes"]) < 0 else "attribute"
     right = np.array([top[0] for top in tops]) == np.array(rows["label"])
     ids = np.array(rows[part])
     share = effective_images(
@@ -105,33 +139,41 @@ def _split(
             [int(number), 100 * mine.mean(), 100 * low, 100 * high, len(mine)]
         )
     columns = [f"{part} id", "right, %", "low", "high", "images"]
-    return figures, pd.DataFrame(table_of, columns=columns).sort_values(
+    return scores, pd.DataFrame(table_of, columns=columns).sort_values(
         "right, %"
     ).round(1)
 
 
-def _figures(name: str, figures: dict[str, Any], supervised: bool) -> list[list[Any]]:
-    kinds = ("object",) if supervised else ("composition", "attribute", "object")
+def _score_rows(
+    name: str, scores: dict[str, Any], kinds: tuple[str, ...]
+) -> list[list[Any]]:
+    """A row for each of ``kinds``; of candidates that name one part alone, that part is the
+    metric's composition.
+    """
     out = []
     for kind in kinds:
-        key = "composition_top1" if supervised else f"{kind}_top1"
-        chance = (
-            figures["chance"]
-            if supervised or kind == "composition"
-            else figures[f"{kind}_chance"]
-        )
-        values = [
-            round(100 * figures[k], 1) for k in (key, f"{key}_low", f"{key}_high")
-        ]
+        alone = len(kinds) == 1 or kind == "composition"
+        key = "composition_top1" if alone else f"{kind}_top1"
+        chance = scores["chance"] if alone else scores[f"{kind}_chance"]
+        values = [round(100 * scores[k], 1) for k in (key, f"{key}_low", f"{key}_high")]
         out.append(
-            [name, f"{kind} top-1", *values, round(100 * chance, 2), figures["n"]]
+            [name, f"{kind} top-1", *values, round(100 * chance, 2), scores["n"]]
         )
     return out
 
 
+def _kinds(listed: dict[str, Any]) -> tuple[str, ...]:
+    """What the candidates name."""
+    if max(listed["attributes"]) < 0:
+        return ("object",)
+    if max(listed["objects"]) < 0:
+        return ("attribute",)
+    return ("composition", "attribute", "object")
+
+
 HEAD = [
     "split",
-    "figure",
+    "score",
     "accuracy, %",
     "low (95 %)",
     "high (95 %)",
@@ -141,18 +183,21 @@ HEAD = [
 
 
 def score_table(path: str | None) -> tuple[str, pd.DataFrame, pd.DataFrame]:
-    """Status line, figures and breakdown of an uploaded predictions.parquet."""
+    """Status line, scores and breakdown of an uploaded predictions.parquet."""
     empty = pd.DataFrame(columns=HEAD), pd.DataFrame()
     if not path:
         return "Upload a predictions.parquet that `imagenet-ao evaluate` wrote.", *empty
     try:
         table, facts = _read(path)
         rows, breakdown = [], pd.DataFrame()
-        for split in facts["candidates"]:
-            figures, breakdown = _split(table, facts, split)
-            rows += _figures(
-                split, figures, min(facts["candidates"][split]["attributes"]) < 0
-            )
+        images = 0
+        for place, (task, by_split) in enumerate(facts["lists"].items()):
+            for split, listed in by_split.items():
+                scores, parts = _split(table, listed, task, split)
+                name = f"{task}, {split}" if task else split
+                rows += _score_rows(name, scores, _kinds(listed))
+                if place == 0:
+                    breakdown, images = parts, images + scores["n"]
     except (TableError, ValueError, KeyError, IndexError) as error:
         return f"Not scored: {error}", *empty
     model, config = (
@@ -160,12 +205,12 @@ def score_table(path: str | None) -> tuple[str, pd.DataFrame, pd.DataFrame]:
         _named(facts, "dataset", "config", ""),
     )
     mini = (
-        " These are figures on mini, not on the published benchmark."
+        " These are scores on mini, not on the published benchmark."
         if config == "mini"
         else ""
     )
     return (
-        f"{model}: {table.num_rows:,} images.{mini}",
+        f"{model}: {images:,} images.{mini}",
         pd.DataFrame(rows, columns=HEAD),
         breakdown,
     )
@@ -179,7 +224,7 @@ def _named(facts: dict[str, Any], part: str, key: str, absent: str) -> str:
 
 
 def score_rows(rows: Any) -> tuple[str, pd.DataFrame]:
-    """Figures of rows typed in: predicted and right candidate, and the right one's attribute and
+    """Scores of rows typed in: predicted and right candidate, and the right one's attribute and
     object.
     """
     try:
@@ -196,7 +241,7 @@ def score_rows(rows: Any) -> tuple[str, pd.DataFrame]:
         # A candidate that is never the right one has parts of its own: nothing is known of it.
         spare = 1 + int(max(attribute.max(), thing.max()))
         pairs = [parts.get(i, (spare + i, spare + i)) for i in range(count)]
-        figures = score(
+        scores = score(
             predicted.tolist(),
             right.tolist(),
             [int(a) for a, _ in pairs],
@@ -205,9 +250,9 @@ def score_rows(rows: Any) -> tuple[str, pd.DataFrame]:
     except (ValueError, TypeError) as error:
         return f"Not scored: {error}", pd.DataFrame(columns=HEAD[1:])
     table = pd.DataFrame(
-        [row[1:] for row in _figures("", figures, supervised=False)], columns=HEAD[1:]
+        [row[1:] for row in _score_rows("", scores, KINDS)], columns=HEAD[1:]
     )
-    return f"{figures['n']} images, {figures['n_classes']} candidates.", table
+    return f"{scores['n']} images, {scores['n_classes']} candidates.", table
 
 
 def build() -> gr.Blocks:

@@ -57,6 +57,9 @@ Args:
     objects: for each candidate its object id. Required.
     id_predictions, id_references, id_attributes, id_objects: the same for seen compositions; all
         four, the first two (the last two are then attributes and objects), or none.
+    choices: for each image the ids of the candidates that it chooses from, its right one among
+        them, where these are not all candidates; chance is then the mean over images of 1 / their
+        number. id_choices: the same of seen compositions.
     groups: for each image a number of the composition that it shows; default: references. Give it
         where the candidates are no compositions, such as object names alone. Intervals take these
         as independent, and images not.
@@ -97,6 +100,10 @@ Examples:
     (0.333, 0.667)
     >>> "object_top1" in result
     False
+    >>> result = metric.compute(predictions=[0, 3], references=[0, 2], choices=[[0, 1], [2, 3]],
+    ...                         attributes=[0, 0, 1, 1], objects=[0, 1, 0, 1])
+    >>> result["composition_top1"], result["attribute_top1"], result["chance"]
+    (0.5, 1.0, 0.5)
 """
 
 
@@ -398,6 +405,60 @@ def _check_ranks(
     return rank, right
 
 
+def _check_choices(
+    choices: Any, right: np.ndarray, candidates: int, prefix: str = ""
+) -> list[np.ndarray] | None:
+    """The ids offered to each image: whole numbers, each once, the right one among them."""
+    if choices is None:
+        return None
+    name = f"{prefix}choices"
+    if not hasattr(choices, "__len__") or isinstance(choices, str):
+        raise ValueError(
+            f"{name} must be a list of ids for each image; got {choices!r}"
+        )
+    if len(choices) != len(right):
+        raise ValueError(
+            f"{name} has {len(choices)} entries and {prefix}references {len(right)}"
+        )
+    offered = []
+    for row, (mine, one) in enumerate(zip(choices, right, strict=True)):
+        ids = _ids(mine, f"{name}[{row}]", 0, candidates)
+        if ids.ndim != 1:
+            raise ValueError(f"{name}[{row}] must be a list of ids")
+        if len(np.unique(ids)) < len(ids):
+            raise ValueError(f"{name}[{row}] offers a candidate more than once")
+        if one not in ids:
+            raise ValueError(
+                f"{name}[{row}] lacks the right candidate {one}: no answer could be right"
+            )
+        offered.append(ids)
+    return offered
+
+
+def _check_chosen(
+    offered: list[np.ndarray], predicted: np.ndarray | None, prefix: str = ""
+) -> None:
+    """Predictions are among what the image was offered, or none."""
+    if predicted is None:
+        return
+    for row, (ids, named) in enumerate(zip(offered, predicted, strict=True)):
+        strange = named[(named != NO_PREDICTION) & ~np.isin(named, ids)]
+        if len(strange):
+            raise ValueError(
+                f"{prefix}predictions[{row}] names {strange[0]}, which is not among the image's "
+                f"{prefix}choices"
+            )
+
+
+def _check_ranks_of_choices(offered: list[np.ndarray], rank: np.ndarray) -> None:
+    """A rank is below the number of the image's choices."""
+    for row, (ids, place) in enumerate(zip(offered, rank, strict=True)):
+        if place >= len(ids):
+            raise ValueError(
+                f"ranks[{row}] is {place}, and the image has {len(ids)} choices"
+            )
+
+
 def _check(
     predictions: Any, references: Any, attribute: np.ndarray, prefix: str = ""
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -460,8 +521,16 @@ def _worst(hits: np.ndarray, ids: np.ndarray, name: str) -> dict[str, Any]:
     }
 
 
-def _chance(part: np.ndarray, right: np.ndarray) -> float:
-    """Expected share of right parts of a random choice among the candidates."""
+def _chance(
+    part: np.ndarray, right: np.ndarray, offered: list[np.ndarray] | None = None
+) -> float:
+    """Expected share of right parts of a random choice among the candidates, or those offered."""
+    if offered is not None:
+        shares = [
+            np.mean(part[ids] == part[one])
+            for ids, one in zip(offered, right, strict=True)
+        ]
+        return float(np.mean(shares))
     _, number, count = np.unique(part, return_inverse=True, return_counts=True)
     return float((count[number][right] / len(part)).mean())
 
@@ -497,6 +566,8 @@ def score(
     baseline: Mapping[str, Sequence[float]] | None = None,
     transform: str | None = None,
     groups: Any = None,
+    choices: Any = None,
+    id_choices: Any = None,
 ) -> dict[str, Any]:
     """The metric as a plain function; arguments and figures as the metric's own documentation says.
 
@@ -507,9 +578,12 @@ def score(
         confidence, bootstrap, seed, (predictions, ranks), (baseline, transform)
     )
     _check_seen(id_predictions, id_references, id_attributes, id_objects, baseline)
+    if id_choices is not None and id_predictions is None:
+        raise ValueError("id_choices are of id_predictions: give these too")
     attribute, thing = _check_parts(attributes, objects)
     if ranks is not None:
         rank, right = _check_ranks(ranks, references, len(attribute))
+        predicted = None
         hits = {
             "composition_top1": rank == 0,
             "composition_top5": (rank >= 0) & (rank < 5),
@@ -517,6 +591,11 @@ def score(
     else:
         predicted, right = _check(predictions, references, attribute)
         hits = _hits(predicted, right, attribute, thing)
+    offered = _check_choices(choices, right, len(attribute))
+    if offered is not None:
+        _check_chosen(offered, predicted if ranks is None else None)
+        if ranks is not None:
+            _check_ranks_of_choices(offered, rank)
     alike = right if groups is None else _ids(groups, "groups", 0, None)
     if alike.shape != right.shape:
         raise ValueError(f"groups has {len(alike)} entries and references {len(right)}")
@@ -524,12 +603,14 @@ def score(
     result: dict[str, Any] = {
         "n": len(right),
         "n_classes": len(attribute),
-        "chance": 1 / len(attribute),
+        "chance": 1 / len(attribute)
+        if offered is None
+        else float(np.mean([1 / len(one) for one in offered])),
     }
     for name, hit in hits.items():
         result |= _rate(name, hit, alike, how)
     for name, part in (("attribute", attribute), ("object", thing)):
-        result[f"{name}_chance"] = _chance(part, right)
+        result[f"{name}_chance"] = _chance(part, right, offered)
         result |= _worst(hits["composition_top1"], part[right], name)
     n = np.bincount(right)
     good = np.bincount(right, weights=hits["composition_top1"])
@@ -542,6 +623,11 @@ def score(
         )
         seen_attribute, _ = _check_parts(*parts, "id_")
         seen, seen_right = _check(id_predictions, id_references, seen_attribute, "id_")
+        seen_offered = _check_choices(
+            id_choices, seen_right, len(seen_attribute), "id_"
+        )
+        if seen_offered is not None:
+            _check_chosen(seen_offered, seen, "id_")
         result |= _rate(
             "id_composition_top1", seen[:, 0] == seen_right, seen_right, how
         )

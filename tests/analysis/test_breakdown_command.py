@@ -2,15 +2,18 @@
 is.
 """
 
+import json
 import re
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import aobench.cli as cli
-from aobench.results.candidates import candidates
-from aobench.results.predictions import SCHEMA, Predictions, write
+from aobench.results.candidates import ask_task
+from aobench.results.predictions import KEY, SCHEMA, Predictions, write
+from aobench.results.tasks import find_task
 
 CARDS = Path(__file__).parents[2] / "model_cards"
 ATTRIBUTES = ["glossy", "matte"]
@@ -18,25 +21,18 @@ ATTRIBUTES = ["glossy", "matte"]
 OBJECTS = ["sofa", "armchair", "carpet", "tea table", "urn"]
 
 
-def own_table(path, mode="closed", names=True, made=None, settings=None):
+def own_table(path, task="composition-own", names=True, made=None, settings=None):
     """Four images of each of ten compositions of a set of one's own, all named right."""
     pairs = [(a, o) for a in range(2) for o in range(5)] * 4
-    listed = candidates(mode, pairs, ATTRIBUTES, OBJECTS)
-    place = {
-        pair: i
-        for i, pair in enumerate(zip(listed.attributes, listed.objects, strict=True))
-    }
-    label = [place[(a, o) if mode == "closed" else (-1, o)] for a, o in pairs]
+    question = ask_task(find_task(task), {"ood": pairs}, ATTRIBUTES, OBJECTS)["ood"]
+    listed, label = question.listed, question.gold
     width = min(5, len(listed))
     top = [
         [right, *(c for c in range(len(listed)) if c != right)][:width]
         for right in label
     ]
-    if not names:
-        listed = type(listed)(
-            listed.mode, listed.attributes, listed.objects, listed.names
-        )
     columns = [
+        [task] * 40,
         [f"i{n}" for n in range(40)],
         ["ood"] * 40,
         [a for a, _ in pairs],
@@ -45,24 +41,44 @@ def own_table(path, mode="closed", names=True, made=None, settings=None):
         [0] * 40,
         top,
         [1.0] * 40,
-        [None] * 40,
+        *[[None] * 40] * 7,
     ]
     table = pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA)
     dataset = {"config": "furniture", "name": "x", "splits": {"ood": {"n": 40}}} | (
         made or {}
     )
     made = {"model": {"id": "m"}, "dataset": dataset, "settings": settings or {}}
-    write(Predictions(table, {"ood": listed}, mode == "closed", made), path)
+    named = task != "object"
+    if names:
+        write(Predictions(table, {task: {"ood": listed}}, named, made), path)
+    else:
+        _write_format_1(table, listed, named, made, path)
     return path
+
+
+def _write_format_1(table, listed, named, made, path):
+    """As the first version wrote it: one task, and no names of the parts."""
+    told = {
+        "mode": "closed" if named else "objects",
+        "attributes": listed.attributes,
+        "objects": listed.objects,
+        "names": listed.names,
+    }
+    facts = {"candidates": {"ood": told}, "names_attributes": named, "provenance": made}
+    columns = SCHEMA.names[1 : SCHEMA.names.index("choices")]
+    table = table.select(columns)
+    pq.write_table(
+        table.replace_schema_metadata({KEY: json.dumps(facts).encode()}), path
+    )
 
 
 def words_of(folder):
     return set(re.findall(r">([^<>]+)</text>", (folder / "heat_map.svg").read_text()))
 
 
-@pytest.mark.parametrize("mode", ["closed", "objects"])
-def test_a_set_of_ones_own_keeps_its_names(mode, tmp_path, capsys):
-    table = own_table(tmp_path / "predictions.parquet", mode)
+@pytest.mark.parametrize("task", ["composition-own", "object"])
+def test_a_set_of_ones_own_keeps_its_names(task, tmp_path, capsys):
+    table = own_table(tmp_path / "predictions.parquet", task)
     assert cli.main(["breakdown", str(table), "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     assert "Written:" in printed

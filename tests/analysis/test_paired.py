@@ -22,6 +22,7 @@ def table(first, ids=None, names=("red cup", "red hat", "blue cup", "blue hat"))
     ids = ids or [f"image{i}" for i in range(len(first))]
     rows = [
         {
+            "task": "composition",
             "sample_id": sample,
             "split": "ood",
             "attribute": PAIRS[i // 2][0],
@@ -35,11 +36,11 @@ def table(first, ids=None, names=("red cup", "red hat", "blue cup", "blue hat"))
         for i, (sample, answer) in enumerate(zip(ids, first, strict=True))
     ]
     listed = Candidates(
-        "closed", tuple(a for a, _ in PAIRS), tuple(o for _, o in PAIRS), names
+        "composition", tuple(a for a, _ in PAIRS), tuple(o for _, o in PAIRS), names
     )
     return Predictions(
         pa.Table.from_pylist(rows, schema=SCHEMA),
-        {"ood": listed},
+        {"composition": {"ood": listed}},
         True,
         {"model": {"id": "m"}},
     )

@@ -10,13 +10,13 @@ import pytest
 
 import aobench.cli as cli
 from aobench.errors import UserError
-from aobench.results.results_json import (
+from aobench.results.comparability import (
     chosen_settings,
     comparable_settings,
     model_family,
-    read_results_json,
     unlike_settings,
 )
+from aobench.results.results_json import read_results_json
 
 CARDS = Path(__file__).parents[2] / "model_cards"
 
@@ -29,9 +29,9 @@ def _ood(**changes):
     def change(result):
         for key, value in changes.items():
             if value is KeyError:
-                del result["figures"]["splits"]["ood"][key]
+                del result["scores"]["composition"]["splits"]["ood"][key]
             else:
-                result["figures"]["splits"]["ood"][key] = value
+                result["scores"]["composition"]["splits"]["ood"][key] = value
 
     return change
 
@@ -49,7 +49,7 @@ DAMAGES = {
     "infinity": (_ood(composition_top1=-float("inf")), "-Infinity is not a number"),
     "percent": (
         _ood(composition_top1=94.09),
-        "figures.splits.ood.composition_top1 is 94.09.*in percent",
+        "scores.composition.splits.ood.composition_top1 is 94.09.*in percent",
     ),
     "below 0": (_ood(object_top1=-0.1), "object_top1 is -0.1, not a fraction"),
     "a bound above 1": (
@@ -70,11 +70,34 @@ DAMAGES = {
         _ood(composition_top1_effective_n=-3),
         "effective_n is -3, not a number of im",
     ),
-    "figures are a list": (_top(figures=[]), r"figures is \[\], not an object"),
-    "no splits": (_top(figures={"splits": {}}), "has no figures of any split"),
+    "scores are a list": (_top(scores=[]), r"scores is \[\], not an object"),
+    "no task": (_top(scores={}), "has no scores of any task"),
+    "a task is a list": (_top(scores={"object": []}), r"scores.object is \[\], not an"),
+    "no splits": (
+        _top(scores={"object": {"splits": {}}}),
+        "has no scores of any split",
+    ),
     "a split is a number": (
-        _top(figures={"splits": {"id": 0.9}}),
-        "figures.splits.id is 0.9, not an object",
+        _top(scores={"object": {"splits": {"id": 0.9}}}),
+        "scores.object.splits.id is 0.9, not an object",
+    ),
+    "format 3": (_top(format=3), "is of format 3, and this version reads 1 and 2"),
+    "format of no number": (_top(format="2"), "is of format '2', and this version"),
+    "figures of format 1 are a list": (
+        _top(format=1, figures=[]),
+        r"figures is \[\], not an object",
+    ),
+    "format 1 without splits": (
+        _top(format=1, figures={"splits": {}}),
+        "has no figures of any split",
+    ),
+    "format 1 of two modes": (
+        _top(
+            format=1,
+            figures={"splits": {"id": {"n": 1}}},
+            candidates={"id": {"mode": "open"}, "ood": {"mode": "closed"}},
+        ),
+        "has an unknown mode, or several",
     ),
     "model is a name": (_top(model="mini"), "model is 'mini', not an object"),
     "model without id": (
@@ -94,7 +117,11 @@ DAMAGES = {
         _top(dataset={"config": "mini", "splits": {"id": {"fingerprint": 3, "n": 1}}}),
         "dataset.splits.id.fingerprint is no text",
     ),
-    "candidates a list": (_top(candidates=[]), "candidates is"),
+    "tasks a list": (_top(tasks=[]), "tasks is"),
+    "candidates a list": (
+        _top(tasks={"object": {"candidates": []}}),
+        "tasks.object.candidates is",
+    ),
     "settings a text": (_top(settings="draft"), "settings is 'draft'"),
 }
 
@@ -154,7 +181,7 @@ def test_effective_refuses_figures_that_are_not_those_of_the_table_beside_them(
 ):
     copy = shutil.copytree(CARDS / "mini", tmp_path / "mini")
     result = content()
-    result["figures"]["splits"]["ood"]["composition_top1"] = 0.99
+    result["scores"]["composition"]["splits"]["ood"]["composition_top1"] = 0.99
     (copy / "results.json").write_text(json.dumps(result))
     assert cli.main(["effective", str(copy), "--baseline", "all"]) == 2
     assert "are not those of its predictions.parquet" in capsys.readouterr().err
@@ -183,7 +210,12 @@ def test_a_result_that_is_named_twice_is_refused(verb, tmp_path, capsys):
         (lambda r: r["settings"].update(compile=True), "compile"),
         (lambda r: r["model"].update(dtype="bfloat16"), "dtype"),
         (lambda r: r["templates"].update(hash="another"), "prompts"),
-        (lambda r: r["candidates"]["ood"].update(hash="another"), "candidates"),
+        (
+            lambda r: r["tasks"]["composition"]["candidates"]["ood"].update(
+                hash="another"
+            ),
+            "candidates",
+        ),
         (
             lambda r: r["dataset"]["splits"]["ood"].update(fingerprint="another"),
             "dataset",
@@ -223,9 +255,9 @@ def test_the_readmes_command_over_supervised_models_works(tmp_path, capsys):
         "supervised",
     ]
     for number, name in enumerate(("efficientnet-lite0",) * 3 + ("mini",)):
-        result = content(name)
+        result = read_results_json(CARDS / name / "results.json") | {"format": 2}
         result["model"]["id"] = f"model {number}"
-        for split in result["figures"]["splits"].values():
+        for split in result["scores"]["object"]["splits"].values():
             split["object_top1"] += 0.006 * number**2
         (tmp_path / f"{number}").mkdir()
         (tmp_path / f"{number}" / "results.json").write_text(json.dumps(result))

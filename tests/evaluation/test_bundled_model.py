@@ -25,7 +25,7 @@ def test_it_names_novel_compositions_and_the_metric_agrees(tmp_path):
     import evaluate
 
     from aobench.results.predictions import read
-    from aobench.results.scores import _inputs
+    from aobench.results.scores import metric_inputs
 
     template = tmp_path / "one.txt"
     template.write_text("a photo of a {}.\n")
@@ -41,15 +41,15 @@ def test_it_names_novel_compositions_and_the_metric_agrees(tmp_path):
         "--cpu",
     ]
     assert cli.main(arguments) == 0
-    figures = json.loads((tmp_path / "mini" / "results.json").read_text())["figures"][
-        "splits"
-    ]
+    figures = json.loads((tmp_path / "mini" / "results.json").read_text())["scores"][
+        "composition"
+    ]["splits"]
     assert figures["ood"]["composition_top1"] > 0.8
     assert figures["id"]["composition_top1"] > 0.8
     predictions = read(tmp_path / "mini" / "predictions.parquet")
     metric = evaluate.load("metrics/compositional_ood")
     again = metric.compute(
-        **_inputs(predictions.split("ood"), predictions.candidates["ood"])
+        **metric_inputs(predictions.split("ood"), predictions.candidates["ood"])
     )
     assert again["composition_top1"] == figures["ood"]["composition_top1"]
     assert again["composition_top1_low"] == pytest.approx(

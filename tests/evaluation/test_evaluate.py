@@ -67,13 +67,13 @@ def test_results_name_what_made_them(finished):
     assert results["model"]["kind"] == "clip"
     assert results["templates"]["n"] == 2
     assert results["dataset"]["splits"]["ood"]["n"] == 11
-    assert results["candidates"]["ood"]["n"] == len(PAIRS)
+    assert results["tasks"]["composition"]["candidates"]["ood"]["n"] == len(PAIRS)
 
 
 def test_an_unreadable_image_is_named_and_counts_as_wrong(finished):
     results = json.loads((finished / "results.json").read_text())
     assert [row["sample_id"] for row in results["unreadable"]] == ["red_teapot/2.png"]
-    figures = results["figures"]["splits"]["ood"]
+    figures = results["scores"]["composition"]["splits"]["ood"]
     rows = read(finished / "predictions.parquet").split("ood")
     right = sum(rank == 0 for rank in rows["rank"])
     assert figures["n"] == 11
@@ -81,11 +81,11 @@ def test_an_unreadable_image_is_named_and_counts_as_wrong(finished):
     assert right >= 8, "the bundled model should name most of these five compositions"
 
 
-def test_score_recomputes_the_same_figures(finished, capsys):
+def test_score_recomputes_the_same_scores(finished, capsys):
     path = str(finished / "predictions.parquet")
     assert cli.main(["score", path, "--json"]) == 0
     again = json.loads(capsys.readouterr().out)[path]
-    assert again == json.loads((finished / "results.json").read_text())["figures"]
+    assert again == json.loads((finished / "results.json").read_text())["scores"]
 
 
 def test_a_folders_results_are_in_a_folder_of_its_name_and_a_limit_shows(
@@ -93,8 +93,8 @@ def test_a_folders_results_are_in_a_folder_of_its_name_and_a_limit_shows(
 ):
     from aobench.models.registry import BUNDLED
     from aobench.publish.card import card_section
-    from aobench.publish.known_data import read_result
     from aobench.publish.leaderboard import build_pages
+    from aobench.results.verified import read_result
 
     for place in ("tinyclip", "sub/tinyclip"):
         shutil.copytree(BUNDLED, tmp_path / place)
@@ -223,7 +223,7 @@ def test_damaged_embeddings_are_computed_again_and_the_results_stay(
     ]
     words += ["--out", str(tmp_path), "--cpu", "--shard-size", "5"]
     assert cli.main(words) == 0
-    figures = json.loads((tmp_path / "mini/results.json").read_text())["figures"]
+    figures = json.loads((tmp_path / "mini/results.json").read_text())["scores"]
     shards = sorted((tmp_path / "embeddings").glob("*/*.safetensors"))
     kinds = {
         json.loads((path.parent / "key.json").read_text())["what"]: path
@@ -237,9 +237,7 @@ def test_damaged_embeddings_are_computed_again_and_the_results_stay(
     said = capsys.readouterr().err
     for path in kinds.values():
         assert said.count(f"{path} is not what was written here") == 1
-    assert (
-        json.loads((tmp_path / "mini/results.json").read_text())["figures"] == figures
-    )
+    assert json.loads((tmp_path / "mini/results.json").read_text())["scores"] == figures
 
 
 def _evaluated(model, published, templates, out, *more):
@@ -320,8 +318,8 @@ def test_options_that_change_numbers_are_in_the_result_and_a_replacement_is_said
 ):
     from aobench.publish.card import card_section
     from aobench.publish.hub_entries import setting_notes
-    from aobench.publish.known_data import read_result
-    from aobench.results.results_json import unlike_settings
+    from aobench.results.comparability import unlike_settings
+    from aobench.results.verified import read_result
 
     assert _evaluated("mini", published, templates, tmp_path) == 0
     plain = read_result(tmp_path / "mini")

@@ -16,7 +16,8 @@ from aobench.mini.render import render
 from aobench.models import registry
 from aobench.models.base import LoadOptions
 from aobench.models.tokenizers import check_tokenizer
-from aobench.results.candidates import candidates
+from aobench.results.candidates import ask_task
+from aobench.results.tasks import find_task
 
 CPU = torch.device("cpu")
 TEXTS = ["a photo of a red teapot.", "a golden lion", "lion"]
@@ -162,20 +163,24 @@ def test_names_that_the_tokenizer_writes_alike_are_refused(names, originals):
         count_cut_prompts(_load(originals / "siglip"), names, ("a photo of a {}.",))
 
 
-@pytest.mark.parametrize("mode", ["closed", "open"])
-def test_two_compositions_of_one_text_are_refused(mode):
+@pytest.mark.parametrize("task", ["composition", "composition-own", "composition-open"])
+def test_two_compositions_of_one_text_are_refused(task):
     attributes, objects = ["red", "red brick"], ["brick bakery", "bakery"]
     with pytest.raises(
         UserError, match=r"'red' \+ 'brick bakery' and 'red brick' \+ 'bakery'"
     ):
-        candidates(mode, [(0, 0), (1, 1)], attributes, objects)
+        ask_task(find_task(task), {"ood": [(0, 0), (1, 1)]}, attributes, objects)
 
 
-@pytest.mark.parametrize("mode", ["objects", "attributes"])
-def test_two_names_of_one_text_are_refused(mode):
+@pytest.mark.parametrize("task", ["object", "attribute"])
+def test_two_names_of_one_text_are_refused(task):
     with pytest.raises(UserError, match="one and the same text"):
-        candidates(mode, [(0, 0), (1, 1)], ["dark red", "dark  red"], ["fox", "fox "])
-    assert len(candidates("closed", [(0, 0), (0, 0)], ["red"], ["fox"])) == 1
+        ask_task(
+            find_task(task),
+            {"ood": [(0, 0), (1, 1)]},
+            ["dark red", "dark  red"],
+            ["fox", "fox "],
+        )
 
 
 def test_cut_prompts_are_told_and_noted(tmp_path, capsys):
@@ -199,6 +204,11 @@ def test_cut_prompts_are_told_and_noted(tmp_path, capsys):
     assert (
         cli.main(["evaluate", "mini", *arguments, "--out", str(tmp_path / "out")]) == 0
     )
-    assert "mini, ood: 2 prompts had more tokens" in capsys.readouterr().out
+    assert "mini, composition: 2 prompts had more tokens" in capsys.readouterr().out
     content = json.loads((tmp_path / "out" / "mini" / "results.json").read_text())
-    assert content["model"]["notes"]["prompts_cut"] == {"ood": 2}
+    assert content["model"]["notes"]["prompts_cut"] == {
+        "composition": 2,
+        "composition-own": 2,
+        "object": 2,
+        "attribute": 2,
+    }

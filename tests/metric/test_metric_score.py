@@ -324,6 +324,73 @@ def test_batches_of_two_forms_are_one_line(first):
     assert metric.compute(**PARTS)["n"] == 1
 
 
+def test_chance_among_choices_is_the_mean_of_one_over_their_number():
+    found = score([0, 1, 2], [0, 0, 2], choices=[[0, 1], [0, 1, 2, 3], [1, 2]], **PARTS)
+    assert found["chance"] == pytest.approx((1 / 2 + 1 / 4 + 1 / 2) / 3)
+    assert found["composition_top1"] == pytest.approx(2 / 3)
+    # of 0 and 1 both have attribute 0; of all four half; of 1 and 2 one has attribute 1
+    assert found["attribute_chance"] == pytest.approx((1 + 1 / 2 + 1 / 2) / 3)
+
+
+def test_choices_of_all_candidates_change_nothing():
+    every = [[3, 1, 0, 2]] * 4
+    plain = score([0, 1, 3, -1], [0, 1, 2, 3], **PARTS)
+    assert score([0, 1, 3, -1], [0, 1, 2, 3], choices=every, **PARTS) == plain
+    ranks = score(ranks=[0, 2], references=[0, 1], choices=[[0, 1, 2]] * 2, **PARTS)
+    assert ranks["chance"] == pytest.approx(1 / 3)
+
+
+def test_seen_compositions_have_choices_of_their_own():
+    found = score(
+        [0],
+        [0],
+        choices=[[0, 1]],
+        id_predictions=[1],
+        id_references=[1],
+        id_choices=[[1, 2]],
+        **PARTS,
+    )
+    assert found["id_composition_top1"] == 1
+    with pytest.raises(ValueError, match=r"id_predictions\[0\] names 3"):
+        score(
+            [0],
+            [0],
+            id_predictions=[3],
+            id_references=[1],
+            id_choices=[[1, 2]],
+            **PARTS,
+        )
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ([[0, 1]], "choices has 1 entries and references 2"),
+        ([[0, 1], [0, 0, 1]], r"choices\[1\] offers a candidate more than once"),
+        ([[0, 1], [2, 3]], r"choices\[1\] lacks the right candidate 1"),
+        ([[0, 1], [1, 4]], "no candidate id"),
+        ([[0, 1], [1.5, 1]], "whole numbers"),
+        ([[0, 1], []], "empty"),
+        ([[1, 0], [1, 2]], r"predictions\[1\] names 0"),
+        ([0, 1], "must be a list"),
+        ("01", "must be a list"),
+    ],
+)
+def test_choices_that_cannot_be_are_one_line(choices, words):
+    with pytest.raises(ValueError, match=words) as caught:
+        score([0, 0], [0, 1], choices=choices, **PARTS)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_rank_beyond_the_choices_is_refused():
+    with pytest.raises(
+        ValueError, match=r"ranks\[0\] is 2, and the image has 2 choices"
+    ):
+        score(ranks=[2], references=[0], choices=[[0, 1]], **PARTS)
+    with pytest.raises(ValueError, match="id_choices are of id_predictions"):
+        score([0], [0], id_choices=[[0, 1]], **PARTS)
+
+
 @pytest.mark.parametrize("value", [{"a": 1}, {1, 2}, b"01", {}], ids=repr)
 @pytest.mark.parametrize("name", ["predictions", "references", "attributes", "objects"])
 def test_what_is_no_list_is_refused_by_name(name, value):

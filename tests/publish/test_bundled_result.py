@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from aobench.errors import UserError
-from aobench.publish.known_data import KNOWN, check_fingerprints, read_result
+from aobench.publish.known_data import KNOWN, check_fingerprints
 from aobench.publish.submit import prepare_submission
+from aobench.results.verified import read_result
 
 FOLDER = Path(__file__).parents[2] / "model_cards" / "mini"
 

@@ -17,7 +17,7 @@ from aobench.analysis.effective import effective_generalization, fit_baseline
 from aobench.analysis.model_accuracies import ModelAccuracies
 from aobench.publish.card import BEGIN, END, card_section
 from aobench.publish.hub_entries import effective_over
-from aobench.publish.known_data import read_result
+from aobench.results.verified import read_result
 
 DATASET = "org/imagenet-ao"
 MODEL_CARDS = Path(__file__).parents[2] / "model_cards"
@@ -43,7 +43,7 @@ def test_a_new_card_has_table_metadata_figure_and_entries(result, tmp_path):
     assert {entry.task_id: entry.value for entry in entries} == rows
     assert {entry.dataset_id for entry in entries} == {DATASET}
     assert all(
-        "2 prompts" in entry.notes and "4 closed candidates" in entry.notes
+        "2 prompts" in entry.notes and "composition of 4 candidates" in entry.notes
         for entry in entries
     )
     assert Image.open(tmp_path / "imagenet_ao.png").width > 400
@@ -130,19 +130,24 @@ def test_extremes_need_ten_images_and_ties_are_counted(result):
         "of those with at least 10 images: african elephant 0 % (n = 40)" in supervised
     )
     assert re.search(
-        r"box turtle 0 % \(n = 40\) and 34 more at 0 %\. Best:", supervised
+        r"box turtle 0 % \(n = 40\) and 32 more at 0 %\. Best:", supervised
     )
 
 
 def test_the_card_has_intervals_of_the_gap_and_says_what_is_independent():
     text = card_section(read_result(MODEL_CARDS / "mini"))
     assert re.search(
-        r"ID less OoD: -1\.1 points \[-2\.\d, \+0\.\d\]; harmonic mean 93\.6 % \[92\.\d, 94\.\d\]",
+        r"ID less OoD, task `composition`: \+8\.6 points \[\+6\.\d, \+10\.\d\]; "
+        r"harmonic mean 87\.1 % \[85\.\d, 88\.\d\]",
         text,
     )
+    assert "unlike difficulty" not in text, "both splits choose from one list"
     assert (
-        "ID has 2,090 candidates and OoD 550: the gap is between tasks of unlike difficulty."
+        "| ood | composition top-1 | 94.2 | 92.9 to 95.1 | 0.18 | 550 (composition-own)"
         in text
+    )
+    assert (
+        "| ood | composition top-1 | 98.8 | 98.0 to 99.2 | 11.11 | 9 (choice)" in text
     )
     assert "compositions as independent, not images" in text
     assert "trial run" not in text

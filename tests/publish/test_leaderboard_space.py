@@ -29,8 +29,8 @@ def test_rows_with_other_settings_stand_apart_in_a_browser(hub, tmp_path):
     pytest.importorskip("gradio", minversion="5")
     hub.folder("datasets", DATASET).mkdir(parents=True)
     same, other = (
-        "80 prompts (a); 9 closed candidates (b); float32",
-        "1 prompt (c); 9 closed candidates (b); float32",
+        "80 prompts (a); composition of 9 candidates (b); float32",
+        "1 prompt (c); composition of 9 candidates (b); float32",
     )
     hub.pull_requests += [
         {"repo": "a/one", "files": _entry(31.5, f"{same}; imagenet-ao 0.1.0")},
@@ -70,7 +70,9 @@ def test_rows_with_other_settings_stand_apart_in_a_browser(hub, tmp_path):
             assert time.monotonic() < deadline, text
         assert "3 rows of org/imagenet-ao in 2 settings." in text
         assert text.index("a/two") < text.index("a/one") < text.index("a/three")
-        assert re.search(r"80 prompts \(a\); 9 closed candidates \(b\); float32", text)
+        assert re.search(
+            r"80 prompts \(a\); composition of 9 candidates \(b\); float32", text
+        )
     finally:
         if page:
             page.close()

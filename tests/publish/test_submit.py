@@ -15,8 +15,8 @@ from huggingface_hub import parse_eval_result_entries
 from loopback_hub import TOKEN
 
 from aobench.errors import UserError
-from aobench.publish.known_data import read_result
 from aobench.publish.submit import prepare_submission
+from aobench.results.verified import read_result
 
 ROOT = Path(__file__).parents[2]
 DATASET, MODEL = "org/imagenet-ao", "someone/their-clip"
@@ -97,9 +97,9 @@ def test_a_push_opens_one_pull_request_that_the_hubs_parser_reads(
     entries = parse_eval_result_entries(
         yaml.safe_load(sent["files"][".eval_results/imagenet_ao.yaml"])
     )
-    figures = json.loads((result / "results.json").read_text())["figures"]["splits"][
-        "ood"
-    ]
+    figures = json.loads((result / "results.json").read_text())["scores"][
+        "composition"
+    ]["splits"]["ood"]
     values = {entry.task_id: entry.value for entry in entries}
     assert values["composition_top1"] == round(100 * figures["composition_top1"], 2)
     assert all(entry.dataset_revision for entry in entries)
@@ -209,7 +209,7 @@ def test_an_altered_rank_with_a_fitting_digest_is_refused(result, prepared, tmp_
 def test_altered_figures_are_refused(result, prepared, tmp_path):
     copy = shutil.copytree(result, tmp_path / "copy")
     content = json.loads((copy / "results.json").read_text())
-    content["figures"]["splits"]["ood"]["composition_top1"] -= 0.01
+    content["scores"]["composition"]["splits"]["ood"]["composition_top1"] -= 0.01
     (copy / "results.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="are not those of its predictions"):
         prepare_submission(
@@ -248,11 +248,13 @@ def test_a_table_that_is_not_the_results_own_is_refused_by_every_verb(
 def test_figures_of_an_older_version_are_told_apart_from_altered_ones(result, tmp_path):
     copy = shutil.copytree(result, tmp_path / "copy")
     content = json.loads((copy / "results.json").read_text())
-    del content["figures"]["splits"]["ood"]["composition_top1_effective_n"]
+    del content["scores"]["composition"]["splits"]["ood"][
+        "composition_top1_effective_n"
+    ]
     (copy / "results.json").write_text(json.dumps(content))
     with pytest.raises(
         UserError,
-        match="lacks figures of this version, such as composition_top1_effective_n",
+        match=r"lacks scores of this version, such as composition\.splits\.ood\.composition_top1_effective_n",
     ):
         read_result(copy)
 

@@ -1,0 +1,157 @@
+"""The table that a run prints, and the sentences below it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aobench.columns import columns
+from aobench.layouts.report import REASONS
+from aobench.results.comparability import chosen_settings, trial
+from aobench.results.predictions import Predictions
+from aobench.results.scores import KINDS, chance, unlike_tasks
+
+#: What a classifier's notes say of its classes where there is nothing to tell.
+IN_ORDER = "named, in ImageNet's order"
+
+#: A model's name, its predictions and its scores by task.
+Row = tuple[str, Predictions, dict[str, Any]]
+
+HEAD = ("model", "task", "seen (id)", "novel (ood)", "gap", "chance", "candidates")
+
+
+def print_table(rows: Sequence[Row]) -> None:
+    """Accuracies in percent with 95 % intervals, one line a model and task, and notes below."""
+    lines = [
+        (name, task, *_cells(its))
+        for name, _, scores in rows
+        for task, its in scores.items()
+    ]
+    print("\n".join(columns([HEAD, *lines], rule=True)))
+    print(
+        "In %: accuracies with 95 % intervals, which take compositions as independent and not "
+        "images;"
+    )
+    print("gap: seen less novel, in points; chance, for that number of candidates.")
+    for line in _image_counts(rows):
+        print(line)
+    for row in rows:
+        for note in _notes(*row):
+            print(note)
+    if any(p.provenance["dataset"]["config"] == "mini" for _, p, _ in rows):
+        print(
+            "This is mini, the bundled set of drawn pictures: not the published ImageNet-AO "
+            "benchmark."
+        )
+
+
+def _cells(scores: dict[str, Any]) -> tuple[str, ...]:
+    """Seen, novel, gap, chance and candidates of a task."""
+    splits = [scores["splits"].get(split) for split in ("id", "ood")]
+    there = [mine for mine in splits if mine]
+    kinds = [_asked(mine) for mine in there]
+    by_chance = [
+        f"{100 * (chance(mine, kind) or 0):.2f}"
+        for mine, kind in zip(there, kinds, strict=True)
+    ]
+    return (
+        *("-" if mine is None else _interval(mine, _asked(mine)) for mine in splits),
+        _gap(scores),
+        _joined(by_chance),
+        _joined([f"{mine['n_candidates']:,}" for mine in there]),
+    )
+
+
+def _asked(scores: dict[str, Any]) -> str:
+    """What the task asked for: the first of KINDS that a split's scores tell."""
+    return next(kind for kind in KINDS if f"{kind}_top1" in scores)
+
+
+def _interval(scores: dict[str, Any], kind: str) -> str:
+    value, low, high = (
+        f"{100 * scores[f'{kind}_top1{end}']:.1f}" for end in ("", "_low", "_high")
+    )
+    return f"{value} [{low}, {high}]"
+
+
+def _gap(scores: dict[str, Any]) -> str:
+    if "gap" not in scores:
+        return "-"
+    value, low, high = (
+        f"{100 * scores[f'gap{end}']:+.1f}" for end in ("", "_low", "_high")
+    )
+    return f"{value} [{low}, {high}]"
+
+
+def _joined(values: Sequence[str]) -> str:
+    """One value, or those of id and ood where they differ."""
+    return " / ".join(dict.fromkeys(values))
+
+
+def _image_counts(rows: Sequence[Row]) -> list[str]:
+    """How many images each split has: once where all models have as many."""
+    found: dict[str, list[str]] = {}
+    for name, _, scores in rows:
+        sizes: dict[str, int] = {}
+        for its in scores.values():
+            sizes |= {split: mine["n"] for split, mine in its["splits"].items()}
+        said = " and ".join(f"{n:,} {split}" for split, n in sorted(sizes.items()))
+        found.setdefault(said, []).append(name)
+    if len(found) == 1:
+        return [f"Images: {next(iter(found))}."]
+    return [f"Images ({', '.join(names)}): {said}." for said, names in found.items()]
+
+
+def _notes(name: str, predictions: Predictions, scores: dict[str, Any]) -> list[str]:
+    made, notes = predictions.provenance, []
+    if trial(made):
+        notes.append(f"{name}: a {trial(made)}: not a result on the whole set.")
+    if left_out := made["dataset"].get("left_out"):
+        said = ", ".join(
+            f"{one['count']:,} {REASONS[why]}" for why, one in left_out.items()
+        )
+        notes.append(
+            f"{name}: left out of the dataset: {said} (results.json names some)."
+        )
+    if chosen := chosen_settings(made):
+        notes.append(
+            f"{name} ran with {chosen}: it compares with results of the same options "
+            "only."
+        )
+    told = made["model"].get("notes", {})
+    for task, cut in told.get("prompts_cut", {}).items():
+        notes.append(
+            f"{name}, {task}: {cut:,} prompts had more tokens than the text tower takes and were "
+            "cut: their names may be incomplete (use shorter --templates)."
+        )
+    if "classes" in told and told["classes"] != IN_ORDER:
+        notes.append(f"{name}: the classes of its output are {told['classes']}.")
+    notes += _image_notes(name, made, scores)
+    if not predictions.names_attributes:
+        notes.append(
+            f"{name} is a supervised classifier: it cannot name attributes, so only "
+            "objects are scored."
+        )
+    for task, its in scores.items():
+        if "gap" in its and (unlike := unlike_tasks(its)):
+            notes.append(f"{name}, {task}: {unlike}")
+    return notes
+
+
+def _image_notes(name: str, made: dict[str, Any], scores: dict[str, Any]) -> list[str]:
+    """Splits that the table lacks, and images that could not be read."""
+    notes = []
+    for split in made["dataset"]["splits"]:
+        there = [
+            its["splits"][split] for its in scores.values() if split in its["splits"]
+        ]
+        if not there:
+            notes.append(
+                f"{name}: the table holds no images of {split}, though the run had some."
+            )
+        elif unread := there[0]["n_unreadable"]:
+            notes.append(
+                f"{name}, {split}: {unread} images could not be read and count as wrong "
+                "(results.json names them)."
+            )
+    return notes

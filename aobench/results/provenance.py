@@ -1,0 +1,63 @@
+"""What made a result: model, data, prompts, options, code and its stack."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any
+
+from aobench.files import absolute_path, package_version, package_versions
+from aobench.vocabulary.templates import texts_hash
+
+STACK = (
+    "torch",
+    "transformers",
+    "datasets",
+    "evaluate",
+    "accelerate",
+    "huggingface_hub",
+    "pillow",
+    "numpy",
+)
+
+
+def provenance(
+    model: Any,
+    splits: Any,
+    dataset: str,
+    config: str,
+    templates: tuple[str, ...],
+    limit: int | None = None,
+    settings: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What made a result; stored in results.json and in the predictions table.
+
+    ``limit``: that of open_splits. ``settings``: the options that change numbers, by their names in
+    `aobench.results.comparability.SETTINGS`.
+    """
+    from dataclasses import asdict
+
+    short = {"limit": limit} if any(s.left_out for s in splits) else {}
+    not_read = {"left_out": splits[0].not_read} if splits and splits[0].not_read else {}
+    return {
+        "model": asdict(model.info),
+        "dataset": {
+            # the place is nobody else's
+            "name": absolute_path(dataset).name if Path(dataset).is_dir() else dataset,
+            "config": config,
+            **short,
+            **not_read,
+            "splits": {s.name: _split_facts(s) for s in splits},
+        },
+        "templates": {"hash": texts_hash(templates), "n": len(templates)}
+        if model.info.names_attributes
+        else None,
+        "settings": {name: value for name, value in (settings or {}).items() if value},
+        "code": package_version("imagenet-ao") or "unknown",
+        "stack": package_versions(STACK) | {"python": platform.python_version()},
+    }
+
+
+def _split_facts(split: Any) -> dict[str, Any]:
+    pixels = {} if split.pixels is None else {"pixels": split.pixels}
+    return {"fingerprint": split.fingerprint, "n": len(split), **pixels}

@@ -1,0 +1,78 @@
+"""The content of results.json, and writing it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aobench.files import write_in_one_move
+from aobench.results.predictions import Predictions
+from aobench.results.schema import RESULT_FORMAT
+from aobench.results.tasks import find_task
+from aobench.vocabulary.templates import texts_hash
+
+
+def result_content(
+    predictions: Predictions,
+    scores: dict[str, Any],
+    seconds: dict[str, Any],
+    processes: int,
+    table: str,
+) -> dict[str, Any]:
+    """The content of results.json; see `aobench.results.schema`."""
+    return {
+        "format": RESULT_FORMAT,
+        **predictions.provenance,
+        "tasks": task_facts(predictions),
+        "scores": scores,
+        "unreadable": _unreadable(predictions),
+        "seconds": seconds,
+        "processes": processes,
+        "predictions": table,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _unreadable(predictions: Predictions) -> list[dict[str, str]]:
+    """Each unreadable image once, though every task has a row of it."""
+    rows = predictions.table.select(["sample_id", "split", "error"]).to_pylist()
+    bad = {(row["split"], row["sample_id"]): row for row in rows if row["error"]}
+    return list(bad.values())
+
+
+def task_facts(predictions: Predictions) -> dict[str, Any]:
+    """By task its kind, its scope and by split how many candidates an image has, and their hash."""
+    return {
+        task: {
+            "kind": find_task(task).kind,
+            "scope": find_task(task).scope,
+            "candidates": {
+                split: _candidate_facts(predictions, task, split) for split in by_split
+            },
+        }
+        for task, by_split in predictions.lists.items()
+    }
+
+
+def _candidate_facts(predictions: Predictions, task: str, split: str) -> dict[str, Any]:
+    listed = predictions.lists[task][split]
+    if find_task(task).scope != "image":
+        return {"n": len(listed), "hash": listed.hash}
+    rows = predictions.split(split, task)
+    offered = sorted(
+        "|".join([sample, *(listed.names[one] for one in choices)])
+        for sample, choices in zip(rows["sample_id"], rows["choices"], strict=True)
+    )
+    return {"n": len(rows["choices"][0]), "hash": texts_hash(offered)}
+
+
+def write_results(content: dict[str, Any], path: Path) -> None:
+    """Write results.json in one move."""
+    write_in_one_move(
+        path,
+        (
+            json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
+        ).encode(),
+    )
