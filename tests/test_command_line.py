@@ -355,7 +355,7 @@ def test_a_copy_that_fails_names_where_it_goes(capsys, monkeypatch):
     def copy(_):
         raise OSError(errno.ENOSPC, "No space left on device", "from", None, "to")
 
-    monkeypatch.setattr(cli, "_score", copy)
+    monkeypatch.setattr("aobench.evaluation.commands.run_score", copy)
     status, lines = said(capsys, "score", "x")
     assert (status, len(lines)) == (2, 1)
     assert lines[0].startswith("imagenet-ao: to: No space left")
