@@ -128,6 +128,8 @@ def main() -> None:
         args.dtype,
         "--batch-size",
         str(size),
+        "--tasks",
+        "composition-own",
     ]
     began = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -78,7 +78,7 @@ def test_the_shell_completes_verbs_options_and_files(capsys, shell):
         main(["--print-completion", shell])
     script = capsys.readouterr().out
     assert end.value.code == 0
-    for word in ("disentangle", "candidates", "objects"):
+    for word in ("disentangle", "on-bad-image", "bfloat16"):
         assert word in script
 
 
@@ -90,7 +90,7 @@ def test_bash_itself_completes(tmp_path):
         'try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()\n'
         "  _shtab_imagenet_ao; echo ${COMPREPLY[@]}; }\n"
         "try imagenet-ao lead; try imagenet-ao score som\n"
-        "try imagenet-ao evaluate mini --candidates ob"
+        "try imagenet-ao evaluate mini --dtype bf"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -100,7 +100,7 @@ def test_bash_itself_completes(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert done.stdout.split() == ["leaderboard", "some.parquet", "objects"], (
+    assert done.stdout.split() == ["leaderboard", "some.parquet", "bfloat16"], (
         done.stderr
     )
 
@@ -355,7 +355,7 @@ def test_a_copy_that_fails_names_where_it_goes(capsys, monkeypatch):
     def copy(_):
         raise OSError(errno.ENOSPC, "No space left on device", "from", None, "to")
 
-    monkeypatch.setattr(cli.evaluation, "run_score", copy)
+    monkeypatch.setattr("aobench.evaluation.commands.run_score", copy)
     status, lines = said(capsys, "score", "x")
     assert (status, len(lines)) == (2, 1)
     assert lines[0].startswith("imagenet-ao: to: No space left")

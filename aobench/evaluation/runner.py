@@ -12,20 +12,14 @@ import numpy as np
 import pyarrow as pa
 
 from aobench.errors import UserError
-from aobench.evaluation.scoring import (
-    TOP,
-    Ranked,
-    Sides,
-    rank_choices,
-    rank_embeddings,
-    rank_scores,
-)
-from aobench.results.candidates import Candidates, Question, ask_task
+from aobench.evaluation.questions import ask_splits
+from aobench.evaluation.ranking import ImageNetClasses, NamedTexts, TaskRanker
+from aobench.evaluation.scoring import Ranked
+from aobench.results.candidates import Question
 from aobench.results.predictions import SCHEMA, Predictions
-from aobench.results.tasks import DEFAULT_TASKS, choose_tasks, find_task
+from aobench.results.tasks import DEFAULT_TASKS
 
 if TYPE_CHECKING:
-    import torch
     from accelerate import Accelerator
 
     from aobench.evaluation.data import Split
@@ -63,100 +57,6 @@ class Part:
 
     ranked: dict[str, dict[int, Ranked]] = field(default_factory=dict)
     bad: dict[int, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class NamedTexts:
-    """The texts of all candidates of a run, embedded once: float32 C x D, a row a name."""
-
-    vectors: torch.Tensor
-    place: Mapping[str, int]
-
-    def classifier(self, names: Sequence[str]) -> torch.Tensor:
-        """float32 C x D, a row for each of ``names``."""
-        import torch
-
-        rows = torch.tensor([self.place[name] for name in names])
-        return self.vectors[rows.to(self.vectors.device)]
-
-
-@dataclass(frozen=True)
-class ImageNetClasses:
-    """What a classifier over ImageNet-1k calls the objects: ``label_of`` an object's id its class,
-    -1 for none.
-    """
-
-    label_of: Mapping[int, int]
-
-    @classmethod
-    def of_splits(cls, splits: Sequence[Split]) -> ImageNetClasses:
-        """The classes that the splits tell. Raises UserError where they differ on an object."""
-        label_of: dict[int, int] = {}
-        for split in splits:
-            for thing, label in zip(split.objects, split.labels, strict=True):
-                if label_of.setdefault(thing, label) != label:
-                    raise UserError(
-                        f"the object {split.object_names[thing]!r} has the imagenet_label {label} "
-                        f"in the split {split.name} and {label_of[thing]} in another; give it one"
-                    )
-        return cls(label_of)
-
-    def columns(self, listed: Candidates) -> list[int]:
-        """The class of each listed object. UserError for one that is none."""
-        strangers = [o for o in listed.objects if self.label_of[o] < 0]
-        if strangers:
-            raise UserError(
-                f"the dataset has {len(strangers)} objects without an ImageNet class, such as "
-                f"{listed.object_names[strangers[0]]!r}; a classifier over ImageNet-1k can't name "
-                "them: evaluate dual encoders on this dataset"
-            )
-        return [self.label_of[o] for o in listed.objects]
-
-
-def ask_splits(
-    model: Model, splits: Sequence[Split], tasks: Sequence[str]
-) -> tuple[dict[str, dict[str, Question]], list[str]]:
-    """By task and split what is asked, of ``tasks`` those that the model and the data allow, and a
-    line on each that is left out.
-
-    A model that cannot name attributes is asked for objects alone. Raises UserError where nothing
-    is left to ask, or where the splits number their names differently.
-    """
-    chosen: Sequence[str] = choose_tasks(tasks)
-    if not model.info.names_attributes:
-        chosen = ("object",)
-    attributes, objects = _common_names(splits)
-    pairs = {split.name: split.pairs for split in splits}
-    asked, left_out = {}, []
-    for name in chosen:
-        if found := ask_task(find_task(name), pairs, attributes, objects):
-            asked[name] = found
-        else:
-            left_out.append(f"The task {name} is left out: {_why_not(name)}.")
-    if not asked:
-        raise UserError(
-            f"no task is left to ask: {_why_not(chosen[0])}; choose other --tasks, such as object"
-        )
-    return asked, left_out
-
-
-def _why_not(task: str) -> str:
-    if find_task(task).scope == "image":
-        return "it takes three attributes and three objects in a split, each image with both"
-    return "the images have no attributes"
-
-
-def _common_names(splits: Sequence[Split]) -> tuple[list[str], list[str]]:
-    """Names of attributes and objects, which all splits number alike. Raises UserError."""
-    first = splits[0]
-    for split in splits[1:]:
-        for part in ("attribute_names", "object_names"):
-            if getattr(split, part) != getattr(first, part):
-                raise UserError(
-                    f"the splits {first.name} and {split.name} have different {part}: one id would "
-                    "mean two names; give both the same ClassLabel, and prepare the dataset anew"
-                )
-    return list(first.attribute_names), list(first.object_names)
 
 
 def run(
@@ -302,7 +202,7 @@ def _rank(
     part = Part()
     mine = range(len(store))[accelerator.process_index :: accelerator.num_processes]
     for task, question in questions.items():
-        ranker = _Ranker(question, texts)
+        ranker = TaskRanker(question, texts)
         part.ranked[task] = {}
         for shard in mine:
             items = store.items(shard)
@@ -313,53 +213,6 @@ def _rank(
             else:
                 part.ranked[task][shard] = ranker.rank(vectors, items)
     return part
-
-
-class _Ranker:
-    """Ranks images of a split in one task."""
-
-    def __init__(self, question: Question, texts: NamedTexts | ImageNetClasses) -> None:
-        import torch
-
-        self.question = question
-        self.gold = torch.tensor(question.gold)
-        self.choices = (
-            None if question.choices is None else torch.tensor(question.choices)
-        )
-        self.columns: torch.Tensor | None = None
-        if isinstance(texts, ImageNetClasses):
-            self.columns = torch.tensor(texts.columns(question.listed))
-            return
-        self.classifier = texts.classifier(question.listed.names)
-        self.sides = None
-        if question.sides:
-            seen, novel = (
-                torch.tensor(
-                    [i for i, side in enumerate(question.sides) if side is wanted],
-                    device=self.classifier.device,
-                )
-                for wanted in (True, False)
-            )
-            self.sides = Sides(seen, novel)
-
-    def rank(self, vectors: torch.Tensor, items: range) -> Ranked:
-        """Ranks of the images ``items``, whose vectors are given."""
-        gold = self.gold[items.start : items.stop]
-        if self.columns is not None:
-            return rank_scores(vectors[:, self.columns], gold)
-        device = self.classifier.device
-        vectors, gold = vectors.to(device), gold.to(device)
-        if self.choices is None:
-            return rank_embeddings(vectors, self.classifier, gold, sides=self.sides)
-        offered = self.choices[items.start : items.stop].to(device)
-        return rank_choices(vectors, self.classifier, gold, offered)
-
-    def unread(self, count: int) -> Ranked:
-        """Rows of a shard in which no image could be read."""
-        width = len(self.question.listed)
-        if self.choices is not None:
-            width = self.choices.shape[1]
-        return Ranked.empty(count, min(TOP, width), bool(self.question.sides))
 
 
 def _rows(

@@ -155,7 +155,8 @@ def read(path: str | Path) -> Predictions:
     Raises UserError, in one line, where the table cannot be read or is not one that the runner
     could have written.
     """
-    from aobench.results.validation import check_tables, table_facts
+    from aobench.results.table_facts import table_facts
+    from aobench.results.validation import check_tables
 
     path = result_file(path, TABLE)
     check_own_table(path)

@@ -32,44 +32,47 @@ class Task:
         return f"{self.kind}_top1"
 
 
-_ALL = (
-    Task(
-        "composition",
-        "composition",
-        "shared",
-        "among all compositions that occur in either split",
-    ),
-    Task(
-        "composition-own",
-        "composition",
-        "split",
-        "each split among the compositions that occur in it, as in the paper",
-    ),
-    Task(
-        "composition-open",
-        "composition",
-        "shared",
-        "among every attribute of the dataset's vocabulary with every object",
-        "open",
-    ),
-    Task("object", "object", "shared", "among all objects that occur in either split"),
-    Task(
-        "attribute",
-        "attribute",
-        "shared",
-        "among all attributes that occur in either split",
-    ),
-    Task(
-        "choice",
-        "composition",
-        "image",
-        "1 of 9: three attributes with three objects, the right pair among them",
-        "grid",
-    ),
-)
-
 #: By name, the one that a result is known by first.
-TASKS = {task.name: task for task in _ALL}
+TASKS = {
+    task.name: task
+    for task in (
+        Task(
+            "composition",
+            "composition",
+            "shared",
+            "among all compositions that occur in either split",
+        ),
+        Task(
+            "composition-own",
+            "composition",
+            "split",
+            "each split among the compositions that occur in it, as in the paper",
+        ),
+        Task(
+            "composition-open",
+            "composition",
+            "shared",
+            "among every attribute of the dataset's vocabulary with every object",
+            "open",
+        ),
+        Task(
+            "object", "object", "shared", "among all objects that occur in either split"
+        ),
+        Task(
+            "attribute",
+            "attribute",
+            "shared",
+            "among all attributes that occur in either split",
+        ),
+        Task(
+            "choice",
+            "composition",
+            "image",
+            "1 of 9: three attributes with three objects, the right pair among them",
+            "grid",
+        ),
+    )
+}
 
 #: What a run asks where nothing else is chosen; of these, what the model can answer.
 DEFAULT_TASKS = ("composition", "composition-own", "object", "attribute", "choice")

@@ -4,168 +4,22 @@ that names the row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aobench.errors import UserError
-from aobench.files import parse_json
 from aobench.results.candidates import Candidates
-from aobench.results.schema import TABLE_FORMAT
-from aobench.results.tasks import MODE_TASKS, TASKS
+from aobench.results.table_facts import refuse_table
+from aobench.results.tasks import TASKS
 
-MEND = "evaluate the model anew"
-LISTS = ("attributes", "objects", "names")
 REQUIRED = ("task", "sample_id", "split", "attribute", "object", "label", "rank", "top")
 #: Columns of a task that parts seen candidates from novel ones.
 SIDES = ("best_seen", "best_novel", "score_seen", "score_novel", "side_rank")
 SAME_KIND = (pa.types.is_integer, pa.types.is_floating)
-
-
-def _refuse(path: Path, fault: str) -> NoReturn:
-    raise UserError(
-        f"{path}: {fault}; the table was damaged or not written by this runner: {MEND}"
-    )
-
-
-def table_facts(raw: bytes, path: Path, earlier: bool) -> dict[str, Any]:
-    """The table's JSON metadata, of format 1 where ``earlier``. Raises UserError."""
-    try:
-        facts = parse_json(raw, "its metadata")
-    except UserError as error:
-        _refuse(path, str(error))
-    by_format = (
-        ("candidates",) if earlier else ("tasks", "attribute_names", "object_names")
-    )
-    wanted = (*by_format, "names_attributes", "provenance")
-    missing = [key for key in wanted if key not in facts]
-    if missing:
-        _refuse(path, f"its metadata lacks {', '.join(missing)}")
-    number = facts.get("format")
-    if not earlier and number != TABLE_FORMAT:
-        raise UserError(
-            f"{path} is of format {number!r}, and this version reads 1 and {TABLE_FORMAT}: take "
-            f"the version that wrote it, or {MEND}"
-        )
-    if earlier:
-        _check_made(facts, facts["candidates"], path)
-        if not facts["candidates"]:
-            _refuse(path, "its metadata has no candidate list of any split")
-        for split, listed in facts["candidates"].items():
-            _check_earlier_list(split, listed, path)
-        if len({listed["mode"] for listed in facts["candidates"].values()}) > 1:
-            _refuse(path, "its splits have candidates of unlike modes")
-    else:
-        _check_tasks(facts, path)
-    return facts
-
-
-def _check_made(facts: dict[str, Any], splits: Any, path: Path) -> None:
-    """The provenance tells the model, the dataset and the size of each of ``splits``."""
-    made = facts["provenance"]
-    try:
-        sizes = [made["dataset"]["splits"][split]["n"] for split in splits]
-        told = isinstance(made["model"]["id"], str) and isinstance(splits, dict)
-        told = told and all(isinstance(n, int) for n in sizes)
-        told = told and isinstance(made["dataset"]["config"], str)
-    except (KeyError, TypeError):
-        told = False
-    if not told:
-        _refuse(
-            path,
-            "its metadata does not tell the model, the dataset and the images of each "
-            "split",
-        )
-
-
-def _check_tasks(facts: dict[str, Any], path: Path) -> None:
-    """Each task is known and has, by split, a list of ids that have names."""
-    tasks = facts["tasks"]
-    if not isinstance(tasks, dict) or not tasks:
-        _refuse(path, "its metadata tells of no tasks")
-    sizes = []
-    for key in ("attribute_names", "object_names"):
-        names = facts[key]
-        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
-            _refuse(path, f"its metadata's {key} are no list of names")
-        sizes.append(len(names))
-    for name, told in tasks.items():
-        if name not in TASKS:
-            _refuse(path, f"its metadata tells of an unknown task {name!r}")
-        if not isinstance(told, dict) or not isinstance(told.get("splits"), dict):
-            _refuse(path, f"its metadata has no candidates of the task {name}")
-        if any(told.get(key) != getattr(TASKS[name], key) for key in ("kind", "scope")):
-            _refuse(
-                path, f"its metadata tells another kind or scope of the task {name}"
-            )
-        _check_made(facts, told["splits"], path)
-        for split, listed in told["splits"].items():
-            _check_ids(f"{split} in the task {name}", listed, sizes, path)
-        if (
-            TASKS[name].scope != "split"
-            and len({repr(o) for o in told["splits"].values()}) > 1
-        ):
-            _refuse(
-                path,
-                f"the splits' candidates differ in the task {name}, which shares them",
-            )
-
-
-def _check_ids(where: str, listed: Any, sizes: Sequence[int], path: Path) -> None:
-    if not isinstance(listed, dict):
-        _refuse(path, f"its metadata has no candidate list of {where}")
-    both: list[Any] = [listed.get(key) for key in ("attributes", "objects")]
-    if not all(isinstance(ids, list) and ids for ids in both) or len(both[0]) != len(
-        both[1]
-    ):
-        _refuse(
-            path,
-            f"its candidate list of {where} is empty or has lists of unequal length",
-        )
-    for ids, size in zip(both, sizes, strict=True):
-        if not all(type(n) is int and -1 <= n < size for n in ids):
-            _refuse(
-                path,
-                f"its candidate list of {where} holds something else than ids of names",
-            )
-    if len(set(zip(*both, strict=True))) < len(both[0]):
-        _refuse(path, f"its candidate list of {where} holds a candidate twice")
-
-
-def _check_earlier_list(split: str, listed: Any, path: Path) -> None:
-    if not isinstance(listed, dict) or not all(
-        isinstance(listed.get(key), list) for key in LISTS
-    ):
-        _refuse(path, f"its metadata has no candidate list of {split}")
-    if (
-        not isinstance(listed.get("mode"), str)
-        or listed["mode"] not in MODE_TASKS
-        or len({len(listed[key]) for key in LISTS}) != 1
-        or not listed["names"]
-    ):
-        _refuse(
-            path,
-            f"its candidate list of {split} is empty, has no mode or has lists of "
-            "unequal length",
-        )
-    numbers = [*listed["attributes"], *listed["objects"]]
-    names = [
-        listed["names"],
-        *(listed.get(key, []) for key in ("attribute_names", "object_names")),
-    ]
-    worded = all(
-        isinstance(some, list) and all(isinstance(name, str) for name in some)
-        for some in names
-    )
-    if not worded or not all(type(n) is int and n >= -1 for n in numbers):
-        _refuse(
-            path,
-            f"its candidate list of {split} holds something else than ids and names",
-        )
 
 
 def check_tables(
@@ -180,14 +34,14 @@ def check_tables(
     without any row is no fault."""
     table = _typed(table, schema, path)
     if len(table) == 0:
-        _refuse(path, "it has no rows")
+        refuse_table(path, "it has no rows")
     for task, split in sorted(_combinations(table)):
         if task not in lists:
-            _refuse(
+            refuse_table(
                 path, f"it has rows of the task {task!r}, of which it tells nothing"
             )
         if split not in lists[task]:
-            _refuse(
+            refuse_table(
                 path,
                 f"it has rows of the split {split!r}, of which it lists no candidates",
             )
@@ -195,7 +49,7 @@ def check_tables(
     keys = keys.group_by(keys.column_names).aggregate([([], "count_all")])
     twice = keys.filter(pc.greater(keys["count_all"], 1))
     if len(twice):
-        _refuse(
+        refuse_table(
             path,
             f"{twice['split'][0]} image {twice['sample_id'][0]} is in it more than once",
         )
@@ -208,7 +62,7 @@ def check_tables(
                 continue
             wanted = made["dataset"]["splits"][split]["n"]
             if len(rows) != wanted:
-                _refuse(
+                refuse_table(
                     path,
                     f"it has {len(rows):,} images of {split}, and its metadata says "
                     f"{wanted:,}",
@@ -217,7 +71,7 @@ def check_tables(
             same = rows.select(["sample_id", "attribute", "object", "error"])
             same = same.sort_by("sample_id").combine_chunks()
             if not shown.setdefault(split, same).equals(same):
-                _refuse(
+                refuse_table(
                     path, f"its tasks tell different things of the images of {split}"
                 )
     return table
@@ -240,14 +94,14 @@ def _typed(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
         text = pa.types.is_string(want) and pa.types.is_large_string(have)
         empty = pa.types.is_null(have) and field.name not in REQUIRED
         if not (alike or text or empty):
-            _refuse(path, f"column {field.name} holds {have}, not {want}")
+            refuse_table(path, f"column {field.name} holds {have}, not {want}")
         if field.name in REQUIRED and table[field.name].null_count:
             row = int(np.flatnonzero(np.asarray(pc.is_null(table[field.name])))[0])
-            _refuse(path, f"row {row} has no {field.name}")
+            refuse_table(path, f"row {row} has no {field.name}")
     try:
         return table.cast(schema)
     except pa.ArrowInvalid as error:
-        _refuse(path, f"a number is out of range ({str(error).splitlines()[0]})")
+        refuse_table(path, f"a number is out of range ({str(error).splitlines()[0]})")
 
 
 class _Rows:
@@ -276,7 +130,7 @@ class _Rows:
             said = fault.format(
                 **{name: column[row] for name, column in values.items()}
             )
-            _refuse(
+            refuse_table(
                 self.path, f"{self.split} image {self.rows['sample_id'][row]} {said}"
             )
 

@@ -1,0 +1,118 @@
+"""What images are compared with in a task, and their ranks among it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aobench.errors import UserError
+from aobench.evaluation.scoring import (
+    TOP,
+    Ranked,
+    Sides,
+    rank_choices,
+    rank_embeddings,
+    rank_scores,
+)
+from aobench.results.candidates import Candidates, Question
+
+if TYPE_CHECKING:
+    import torch
+
+    from aobench.evaluation.data import Split
+
+
+@dataclass(frozen=True)
+class NamedTexts:
+    """The texts of all candidates of a run, embedded once: float32 C x D, a row a name."""
+
+    vectors: torch.Tensor
+    place: Mapping[str, int]
+
+    def classifier(self, names: Sequence[str]) -> torch.Tensor:
+        """float32 C x D, a row for each of ``names``."""
+        import torch
+
+        rows = torch.tensor([self.place[name] for name in names])
+        return self.vectors[rows.to(self.vectors.device)]
+
+
+@dataclass(frozen=True)
+class ImageNetClasses:
+    """What a classifier over ImageNet-1k calls the objects: ``label_of`` an object's id its class,
+    -1 for none.
+    """
+
+    label_of: Mapping[int, int]
+
+    @classmethod
+    def of_splits(cls, splits: Sequence[Split]) -> ImageNetClasses:
+        """The classes that the splits tell. Raises UserError where they differ on an object."""
+        label_of: dict[int, int] = {}
+        for split in splits:
+            for thing, label in zip(split.objects, split.labels, strict=True):
+                if label_of.setdefault(thing, label) != label:
+                    raise UserError(
+                        f"the object {split.object_names[thing]!r} has the imagenet_label {label} "
+                        f"in the split {split.name} and {label_of[thing]} in another; give it one"
+                    )
+        return cls(label_of)
+
+    def columns(self, listed: Candidates) -> list[int]:
+        """The class of each listed object. UserError for one that is none."""
+        strangers = [o for o in listed.objects if self.label_of[o] < 0]
+        if strangers:
+            raise UserError(
+                f"the dataset has {len(strangers)} objects without an ImageNet class, such as "
+                f"{listed.object_names[strangers[0]]!r}; a classifier over ImageNet-1k can't name "
+                "them: evaluate dual encoders on this dataset"
+            )
+        return [self.label_of[o] for o in listed.objects]
+
+
+class TaskRanker:
+    """Ranks images of a split in one task."""
+
+    def __init__(self, question: Question, texts: NamedTexts | ImageNetClasses) -> None:
+        import torch
+
+        self.question = question
+        self.gold = torch.tensor(question.gold)
+        self.choices = (
+            None if question.choices is None else torch.tensor(question.choices)
+        )
+        self.columns: torch.Tensor | None = None
+        if isinstance(texts, ImageNetClasses):
+            self.columns = torch.tensor(texts.columns(question.listed))
+            return
+        self.classifier = texts.classifier(question.listed.names)
+        self.sides = None
+        if question.sides:
+            seen, novel = (
+                torch.tensor(
+                    [i for i, side in enumerate(question.sides) if side is wanted],
+                    device=self.classifier.device,
+                )
+                for wanted in (True, False)
+            )
+            self.sides = Sides(seen, novel)
+
+    def rank(self, vectors: torch.Tensor, items: range) -> Ranked:
+        """Ranks of the images ``items``, whose vectors are given."""
+        gold = self.gold[items.start : items.stop]
+        if self.columns is not None:
+            return rank_scores(vectors[:, self.columns], gold)
+        device = self.classifier.device
+        vectors, gold = vectors.to(device), gold.to(device)
+        if self.choices is None:
+            return rank_embeddings(vectors, self.classifier, gold, sides=self.sides)
+        offered = self.choices[items.start : items.stop].to(device)
+        return rank_choices(vectors, self.classifier, gold, offered)
+
+    def unread(self, count: int) -> Ranked:
+        """Rows of a shard in which no image could be read."""
+        width = len(self.question.listed)
+        if self.choices is not None:
+            width = self.choices.shape[1]
+        return Ranked.empty(count, min(TOP, width), bool(self.question.sides))
