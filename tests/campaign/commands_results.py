@@ -258,4 +258,21 @@ RESULTS = (
             ),
         ],
     ),
+    Command(
+        "duplicates",
+        "duplicates",
+        ("duplicates", "judged/images.parquet", "--out", "near"),
+        {"judged": "judged"},
+        [
+            Input("judged/images.parquet", "duplicates", CONTENT),
+            Input(
+                "judged/pictures/img-000.png",
+                "duplicates",
+                CONTENT,
+                "judged/pictures/img-001.png",
+                member=True,
+            ),
+        ],
+        ("near/decisions.parquet", "near/summary.json"),
+    ),
 )

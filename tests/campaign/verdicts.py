@@ -85,11 +85,11 @@ def _names(line: str, source: Input, damage: Damage) -> bool:
     """Whether a refusal names the damaged file, a folder that it is in, or another place."""
     if damage.about:
         return damage.about in line
+    line = line.removeprefix("imagenet-ao: ")
     path = PurePath(source.path.partition("#")[0])
     parts = [part for part in path.parts if "*" not in part]
-    return any(part in line for part in (*parts, path.stem)) or bool(
-        re.search(r"\S\.\w{2,}|/", line)
-    )
+    words = "|".join(re.escape(part) for part in (*parts, path.stem))
+    return bool(re.search(rf"(?<!\w)({words})(?!\w)|\S\.\w{{2,}}|/", line))
 
 
 def _judge_result(end: Ended, base: Ended, source: Input, damage: Damage) -> Verdict:
