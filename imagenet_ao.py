@@ -858,12 +858,10 @@ def decode_image(data: bytes, draft: int | None = None) -> Any:
         image.mode == "I" and image.format in ("PNG", "PPM")
     )
     if sixteen:
-        return (
-            image.convert("I")
-            .point(lambda value: value * (1 / 256))
-            .convert("L")
-            .convert("RGB")
-        )
+        grey = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+        if _zero_is_white(image):
+            grey = grey.point(lambda value: 255 - value)
+        return grey.convert("RGB")
     if image.mode[0] in "IF":
         numbers = (
             "32-bit integers" if image.mode[0] == "I" else "floating-point numbers"
@@ -888,6 +886,15 @@ def decode_image(data: bytes, draft: int | None = None) -> Any:
         raise ImageFaultError(
             f"cannot be converted from {image.mode} to RGB: {_first_line(error)}"
         ) from error
+
+
+#: The tag of TIFF that says what 0 is, and its value where that is white.
+PHOTOMETRIC, WHITE_IS_ZERO = 0x0106, 0
+
+
+def _zero_is_white(image: Any) -> bool:
+    """Whether a TIFF's numbers grow towards black: Pillow turns such grey over up to 8 bits."""
+    return getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
 
 
 def image_fault(data: bytes) -> str | None:

@@ -7,10 +7,10 @@ Each room adds its verbs by ``add_parser(verbs)``; a verb's parser holds what it
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from aobench.analysis import commands as analysis
 from aobench.annotation import commands as annotation
@@ -19,24 +19,10 @@ from aobench.audit import commands as audit
 from aobench.duplicates import commands as duplicates
 from aobench.errors import UserError
 from aobench.evaluation import commands as evaluation
+from aobench.files import PLACE_ERRORS
 from aobench.newset import commands as newset
 from aobench.publish import commands as publish
 from aobench.study import commands as study
-
-#: Errors of the place that is read or written, not of the program.
-PLACE = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.EEXIST,
-    errno.ENAMETOOLONG,
-    errno.ELOOP,
-)
 
 #: Rooms with verbs, each with ``add_parser(verbs)``.
 ROOMS = (evaluation, audit, newset, annotation, duplicates, analysis, study, publish)
@@ -76,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(words)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
+        _check_working_folder()
         args.run(args)
     except UserError as error:
         return _refused(args.debug, str(error))
@@ -83,9 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        if error.errno not in PLACE:
+        if error.errno not in PLACE_ERRORS:
             raise
-        name = str(error.filename or "")
+        name = str(error.filename2 or error.filename or "")  # of a copy where it goes
         where = f"{name if len(name) <= 300 else name[:300] + '...'}: " if name else ""
         return _refused(
             args.debug,
@@ -96,6 +83,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("imagenet-ao: interrupted; what was finished is kept", file=sys.stderr)
         return 130
     return 0
+
+
+def _check_working_folder() -> None:
+    """UserError where the folder that the process stands in is gone: no path can be found then."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UserError(
+            "the working folder does not exist any more: change to another with cd"
+        ) from None
 
 
 def _refused(debug: bool, message: str) -> int:
@@ -117,11 +114,16 @@ def command(argv: Sequence[str] | None = None) -> int:
 
     Threads of the process group now and then abort an orderly exit, so there the process ends here.
     """
+    if hasattr(
+        sys.stdout, "reconfigure"
+    ):  # a name that the terminal can't show is no error
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = main(argv)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    processes = os.environ.get("WORLD_SIZE", "")
+    if processes.isdecimal() and int(processes) > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

@@ -4,7 +4,7 @@ line that says where it is not.
 A row with too many or too few fields, a quote that never ends, a column that is named twice: each
 is refused with its line, since guessing moves values into other columns in silence. A byte-order
 mark is passed over. The audit's captions, which come by the billion, have a reader of their own
-in ``audit/readers.py`` under the same rules.
+in ``audit/readers/separated.py`` under the same rules.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import stat
 import time
 import unicodedata
@@ -23,6 +24,20 @@ from typing import Any
 
 from aobench.errors import UserError
 
+#: Errors of the place that is read or written, not of the program.
+PLACE_ERRORS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)
 #: Errors that mean a full disk, or a file larger than the system lets one write.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -83,6 +98,33 @@ def write_in_one_move(path: Path, content: bytes) -> None:
     """``content`` at ``path``, whole or not at all, as by `scratch_file`."""
     with scratch_file(path) as scratch:
         scratch.write_bytes(content)
+
+
+@contextlib.contextmanager
+def scratch_folder(path: str | Path) -> Iterator[Path]:
+    """A name beside ``path`` to write a folder to; it takes the place of ``path`` when the block
+    ends, and of what was there before. One process at a time.
+
+    Where the block raises, ``path`` is as it was; what a killed process left is removed first.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> with scratch_folder(Path(mkdtemp()) / "set") as scratch:
+        ...     scratch.mkdir()
+        >>> scratch.name, scratch.exists(), scratch.with_name("set").exists()
+        ('.set.part', False, True)
+    """
+    target = Path(path)
+    scratch = target.with_name(f".{target.name}{SCRATCH_ENDING}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    with disk_full_is_one_line(target):
+        try:
+            yield scratch
+            if target.exists():
+                shutil.rmtree(target)
+            scratch.replace(target)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def remove_scratch_files(

@@ -8,6 +8,8 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from aobench.files import scratch_folder
+
 
 def install_metric() -> Path:
     """Copy the metric into evaluate's module cache; returns the file.
@@ -58,8 +60,6 @@ def install_dataset(config: str, data_dir: str | None = None) -> Path:
         / mark
     )
     if not (target / "dataset_info.json").exists():
-        part = target.with_name(f"{mark}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        source.download_and_prepare(output_dir=str(part), file_format="arrow")
-        part.replace(target)
+        with scratch_folder(target) as scratch:
+            source.download_and_prepare(output_dir=str(scratch), file_format="arrow")
     return target

@@ -53,7 +53,7 @@ CONCEPTS = {
     "tasks of the benchmark": r"^TASKS\b",
     "NMI": r"^def _?(nmi|mutual_information|normalised_information)\(",
     "SHA-256 of a file": r"file_digest\(",
-    "atomic write": r"\.part\"|\.replace\(path\)|os\.replace\(",
+    "atomic write": r"\.part\"|\.tmp\"|\.replace\(path\)",
     "did you mean": r"get_close_matches\(",
     "package versions": r"metadata\.version\(|[^.]\bversion\(name\)",
     "pixels at most": r"^(MAX_PIXELS|MOST_PIXELS)\b",

@@ -2,6 +2,7 @@
 values of no use.
 """
 
+import errno
 import os
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def test_the_shell_completes_verbs_options_and_files(capsys, shell):
         main(["--print-completion", shell])
     script = capsys.readouterr().out
     assert end.value.code == 0
-    for word in ("disentangle", "candidates", "objects"):
+    for word in ("disentangle", "on-bad-image", "bfloat16"):
         assert word in script
 
 
@@ -89,7 +90,7 @@ def test_bash_itself_completes(tmp_path):
         'try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()\n'
         "  _shtab_imagenet_ao; echo ${COMPREPLY[@]}; }\n"
         "try imagenet-ao lead; try imagenet-ao score som\n"
-        "try imagenet-ao evaluate mini --candidates ob"
+        "try imagenet-ao evaluate mini --dtype bf"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -99,7 +100,7 @@ def test_bash_itself_completes(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert done.stdout.split() == ["leaderboard", "some.parquet", "objects"], (
+    assert done.stdout.split() == ["leaderboard", "some.parquet", "bfloat16"], (
         done.stderr
     )
 
@@ -297,3 +298,64 @@ def test_a_number_that_is_none_is_one_line(
     status, lines = said(capsys, *option, VALUES[value])
     assert (status, len(lines)) == (2, 1), lines
     assert len(lines[0]) < 1500
+
+
+@pytest.mark.parametrize(
+    "words", [["score", "x"], ["audit", "x.txt"], ["leaderboard", "x", "--out", "y"]]
+)
+def test_a_working_folder_that_is_gone_is_one_line(
+    capsys, monkeypatch, tmp_path, words
+):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    status, lines = said(capsys, *words)
+    assert (status, len(lines)) == (2, 1)
+    assert "the working folder does not exist any more" in lines[0]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_a_name_that_the_terminal_cannot_show_is_no_error(encoding):
+    code = (
+        "import sys; from aobench import cli; from aobench.evaluation import commands; "
+        "commands.run_score = lambda args: print('caf\\u00e9 \\u732b'); "
+        "sys.exit(cli.command(['score', 'x']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "WORLD_SIZE": "many"},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.endswith(b"\\u732b\n")
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EFBIG, errno.EDQUOT])
+def test_a_disk_that_fills_while_a_set_is_prepared_is_one_line(
+    capsys, monkeypatch, tmp_path, reason
+):
+    import datasets
+
+    import imagenet_ao
+
+    def fill(*_, **__):
+        full = OSError(reason, os.strerror(reason))
+        raise datasets.exceptions.DatasetGenerationError("generating") from full
+
+    monkeypatch.setattr(imagenet_ao, "prepare", fill)
+    status, lines = said(capsys, "prepare", tmp_path / "out", "--data-dir", tmp_path)
+    assert (status, len(lines)) == (2, 1)
+    assert "could not be written" in lines[0]
+    assert "free some space" in lines[0]
+
+
+def test_a_copy_that_fails_names_where_it_goes(capsys, monkeypatch):
+    def copy(_):
+        raise OSError(errno.ENOSPC, "No space left on device", "from", None, "to")
+
+    monkeypatch.setattr("aobench.evaluation.commands.run_score", copy)
+    status, lines = said(capsys, "score", "x")
+    assert (status, len(lines)) == (2, 1)
+    assert lines[0].startswith("imagenet-ao: to: No space left")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +233,25 @@ def test_what_is_no_regular_file_is_bad_and_never_waited_for(tmp_path: Path) -> 
 def test_a_null_image_is_bad(cell: Any) -> None:
     with pytest.raises(BadImageError, match="null"):
         read_image(cell)
+
+
+def tiff(bits: int, white_is_zero: bool, value: int) -> bytes:
+    """A grey TIFF of 4 x 4 pixels, all of ``value``, which Pillow itself can't write so."""
+    width = bits // 8
+    pixels = value.to_bytes(width, "little") * 16
+    tags = {256: 4, 257: 4, 258: bits, 259: 1, 262: 0 if white_is_zero else 1}
+    tags |= {273: 8 + 2 + 9 * 12 + 4, 277: 1, 278: 4, 279: len(pixels)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, n) for tag, n in tags.items())
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", 9) + entries + bytes(4) + pixels
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("share", [0, 64, 250])
+def test_grey_that_grows_towards_black_is_not_shown_as_a_negative(
+    bits: int, share: int
+) -> None:
+    value = share << (bits - 8)
+    usual = read_image({"bytes": tiff(bits, False, value)})
+    turned = read_image({"bytes": tiff(bits, True, value)})
+    assert usual.getpixel((0, 0)) == (share,) * 3
+    assert turned.getpixel((0, 0)) == (255 - share,) * 3

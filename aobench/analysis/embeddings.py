@@ -16,6 +16,7 @@ from aobench.errors import UserError
 from aobench.evaluation.embedding_store import FORMAT
 from aobench.files import read_file, read_json
 from aobench.sealed import NPZ_DAMAGED
+from aobench.vocabulary.templates import texts_hash
 
 if TYPE_CHECKING:
     from aobench.evaluation.data import Split
@@ -117,7 +118,8 @@ def image_stores(folder: Path, split: str = "ood") -> list[tuple[Path, dict[str,
 def _sound_key(key: dict[str, Any], path: Path) -> dict[str, Any]:
     """``key`` if it is one that the runner writes. Raises UserError."""
     texts = all(
-        isinstance(key.get(name), str) for name in ("fingerprint", "kind", "revision")
+        isinstance(key.get(name), str)
+        for name in ("fingerprint", "kind", "revision", "order")
     )
     counts = all(
         type(key.get(name)) is int and key[name] > 0 for name in ("count", "shard")
@@ -140,19 +142,16 @@ def read_store(
     """
     from aobench.evaluation.embedding_store import Store
 
-    split = next(
-        (
-            s
-            for s in splits
-            if s.fingerprint == key["fingerprint"] and s.name == key["split"]
-        ),
-        None,
-    )
+    def marks(s: Split) -> tuple[str | None, ...]:
+        return s.fingerprint, s.name, texts_hash(s.sample_ids), s.content
+
+    held = (key["fingerprint"], key["split"], key["order"], key.get("content"))
+    split = next((s for s in splits if marks(s) == held), None)
     if split is None:
         raise UserError(
             f"{path} was made from other images (fingerprint {key['fingerprint']}): of a run with "
-            "--limit, of which "
-            "embeddings are not measured, or of another dataset, which --config and --data-dir name"
+            "--limit, of which embeddings are not measured, or of another dataset or order of "
+            "rows, which --config and --data-dir name"
         )
     bare = {k: v for k, v in key.items() if k not in ("count", "shard", "format")}
     store = Store(path.parent, bare, key["count"], key["shard"])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
+from aobench.files import PLACE_ERRORS
 
 
 def add_parser(verbs: Any) -> None:
@@ -221,6 +222,8 @@ def run_score(args: argparse.Namespace) -> None:
 
 def run_prepare(args: argparse.Namespace) -> None:
     """``imagenet-ao prepare``."""
+    from datasets.exceptions import DatasetGenerationError
+
     import imagenet_ao
     from aobench.processes import quiet_bars
 
@@ -231,6 +234,14 @@ def run_prepare(args: argparse.Namespace) -> None:
         imagenet_ao.prepare(args.out, config=args.config, **options)
     except imagenet_ao.DatasetError as error:
         raise UserError(str(error)) from error
+    except DatasetGenerationError as error:
+        cause = error.__cause__
+        if not isinstance(cause, OSError) or cause.errno not in PLACE_ERRORS:
+            raise
+        raise UserError(
+            f"{args.out} could not be written: {cause.strerror}; free some space, or name another "
+            "place"
+        ) from error
     print(
         f"Written to {args.out}{os.sep}; load it with: datasets.load_dataset({str(args.out)!r}, "
         f"{args.config!r})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,9 @@ class Split:
     digests_of: str = (
         ""  #: what the column sha256 is of: ``file``, ``pixels``, or something else
     )
+    #: digest of the images' bytes, where the column sha256 is not of them, so that the fingerprint
+    #: doesn't tell one set's images from another's
+    content: str | None = None
     not_read: dict[str, Any] = field(
         default_factory=dict
     )  #: what of the source is in no split, by reason; see `load_splits`
@@ -103,8 +106,6 @@ def _check_facts(folder: Path, config: str, splits: list[Split], whole: bool) ->
         split.digests_of = split.digests_of or (
             "file" if said.get("sha256") == "file" else ""
         )
-        if "fingerprint" in said:
-            _check_compositions(split)
 
 
 def _check_compositions(split: Split) -> None:
@@ -119,9 +120,8 @@ def _check_compositions(split: Split) -> None:
         if " ".join([*parts, split.object_names[thing]]) != text:
             raise UserError(
                 f"image {sample} of the split {split.name} is of the composition {text!r}, but its "
-                "attribute and "
-                f"object say {' '.join([*parts, split.object_names[thing]])!r}: the folder was "
-                "altered; make it anew"
+                f"attribute and object say {' '.join([*parts, split.object_names[thing]])!r}: "
+                "the dataset was altered, or its ids are of other names; make it anew"
             )
 
 
@@ -148,6 +148,10 @@ def _split(name: str, rows: Any, marks: Any, limit: int | None) -> Split:
     }
     for column in TEXTS:
         _check_texts(name, column, table[column])
+    if (
+        "recipe" in rows.column_names
+    ):  # by which a drawn set is known, in place of sha256
+        _check_texts(name, "recipe", _column(name, rows, "recipe"))
     ids = table["sample_id"]
     twice, times = Counter(ids).most_common(1)[0] if ids else ("", 1)
     if times > 1:
@@ -160,7 +164,8 @@ def _split(name: str, rows: Any, marks: Any, limit: int | None) -> Split:
     objects, object_names = _classes(
         name, "object", rows.features, table, may_lack=False
     )
-    return Split(
+    digests_of = _digests_of(rows)
+    split = Split(
         name=name,
         rows=rows,
         sample_ids=ids,
@@ -172,8 +177,11 @@ def _split(name: str, rows: Any, marks: Any, limit: int | None) -> Split:
         fingerprint=marks.fingerprint(rows),
         pixels=marks.pixel_digest(rows),
         left_out=total - len(rows),
-        digests_of=_digests_of(rows),
+        digests_of=digests_of,
+        content=None if digests_of else _digest_of_bytes(rows),
     )
+    _check_compositions(split)
+    return split
 
 
 def _column(split: str, rows: Any, column: str) -> list[Any]:
@@ -269,3 +277,18 @@ def _digests_of(rows: Any) -> str:
         except BadImageError:
             continue
     return ""
+
+
+def _digest_of_bytes(rows: Any) -> str:
+    """16 hex digits of the images' bytes, in the order of the rows; of one without any, nothing."""
+    from aobench.files import sha256_of
+    from aobench.images import BadImageError, image_data
+
+    def digests() -> Iterator[bytes]:
+        for row in rows.select_columns(["image"]):
+            try:
+                yield bytes.fromhex(sha256_of(image_data(row["image"])))
+            except BadImageError as error:
+                yield str(error).encode()
+
+    return sha256_of(list(digests()))[:16]

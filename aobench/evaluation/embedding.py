@@ -108,8 +108,8 @@ def embed_names(
 def image_store(
     model: Model, split: Split, folder: Path, size: int, draft: int | None
 ) -> Store:
-    """Where the vectors of a split's images are kept: keyed by model, processor, dataset
-    fingerprint and dtype.
+    """Where the vectors of a split's images are kept: keyed by model, processor, dtype and the
+    dataset, that is its fingerprint and the order of its rows: a vector is known by its place.
     """
     key = {
         "what": "images",
@@ -119,7 +119,10 @@ def image_store(
         "compiled": bool(model.info.notes.get("compiled")),
         "fingerprint": split.fingerprint,
         "split": split.name,
+        "order": texts_hash(split.sample_ids),
     }
+    if split.content is not None:
+        key["content"] = split.content
     # the fingerprint of a drawn set does not hang on its pixels, these vectors do
     if split.pixels is not None:
         key["pixels"] = split.pixels

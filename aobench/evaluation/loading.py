@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import absolute_path, parquet_errors, read_text, regular_file
+from aobench.files import FULL, absolute_path, parquet_errors, read_text, regular_file
 
 MEND = "prepare it with: imagenet-ao prepare"
 #: Libraries whose log is held back.
@@ -74,9 +74,22 @@ def bad_data_is_one_line(what: str) -> Iterator[None]:
         if not (isinstance(cause, bad_data) or script or connection):
             raise
         message = " ".join(str(cause).split()) or type(cause).__name__
-        raise UserError(
-            f"{what}: {message if message.isprintable() else ascii(message)[1:-1]}"
-        ) from error
+        message = message if message.isprintable() else ascii(message)[1:-1]
+        raise UserError(f"{what}: {message}{_mend_of(cause)}") from error
+
+
+def _mend_of(error: BaseException) -> str:
+    """What helps against a disk that is full, or a cache that can't be written."""
+    import datasets
+
+    if not isinstance(error, OSError):
+        return ""
+    cache = str(datasets.config.HF_DATASETS_CACHE)
+    if error.errno in FULL:
+        return f"; free some space in {cache}, or set HF_HOME to another folder"
+    if error.filename and f"{cache}/".startswith(f"{error.filename}/"):
+        return f"; the cache {cache} can't be written: set HF_HOME to another folder"
+    return ""
 
 
 class _Held(logging.Handler):

@@ -75,6 +75,8 @@ def one_form(
             two labels, a picture that is named and missing, and where nothing is left.
     """
     tree, left_out = labelled.tree, labelled.left_out
+    for name in sorted(tree.hidden):
+        left_out.add("hidden", name)
     pictures = _without_twins(labelled)
     pictures, attributes = _known_names(
         pictures, labelled, options.attributes, "attribute"

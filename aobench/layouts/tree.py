@@ -1,11 +1,11 @@
 """The files of a folder or a zip, or beside a list, by name.
 
 Rules: names below the root are NFC and parted by ``/``; two that differ only in Unicode form are
-refused, since a Mac can't hold both. Hidden files (``.x``, ``__MACOSX``) are passed over. Links are
-followed; one that leads back into a folder above it is refused. What is no regular file (a pipe, a
-device, a dead link) is refused where it is used. A zip that could write outside its folder is
-refused (`imagenet_ao`). Beside a list that is named itself only the files that it names are looked
-at.
+refused, since a Mac can't hold both. Hidden files (``.x``, ``__MACOSX``) are passed over, and
+hidden pictures are counted. Links are followed; one that leads back into a folder above it is
+refused. What is no regular file (a pipe, a device, a dead link) is refused where it is used. A zip
+that could write outside its folder is refused (`imagenet_ao`). Beside a list that is named itself
+only the files that it names are looked at.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class FileTree:
         marks: name -> text that changes with the file's content.
         faults: name -> why it can't be read.
         folders: names of all folders, the empty ones too.
+        hidden: names of pictures that are hidden, or stand in a hidden folder.
         whole: False beside a list, where only what it names is looked at.
     """
 
@@ -47,6 +48,7 @@ class FileTree:
     marks: dict[str, str] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
+    hidden: list[str] = field(default_factory=list)
     whole: bool = True
     tables: dict[str, Any] = field(
         default_factory=dict
@@ -91,6 +93,7 @@ class FileTree:
             cut(self.marks),
             cut(self.faults),
             {name[len(prefix) :] for name in self.folders if name.startswith(prefix)},
+            self.hidden,
             self.whole,
         )
 
@@ -168,7 +171,10 @@ def _folder_tree(path: str) -> FileTree:
     tree = FileTree(path)
     for member, state, fault in _walk(path):
         name = unicodedata.normalize("NFC", member)
-        if state is not None and stat.S_ISDIR(state.st_mode):
+        if any(is_hidden(part) for part in name.split("/")):
+            if hidden_picture(name):
+                tree.hidden.append(name)
+        elif state is not None and stat.S_ISDIR(state.st_mode):
             _refuse_twins(tree, name, member, tree.folders)
             tree.folders.add(name)
         elif state is None:
@@ -206,6 +212,18 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
+def hidden_picture(name: str) -> bool:
+    """Whether a hidden file is a picture that may be missed: not what a Mac writes beside it."""
+    from imagenet_ao import ENDINGS
+
+    parts = name.split("/")
+    return (
+        parts[-1].lower().endswith(tuple(ENDINGS))
+        and "__MACOSX" not in parts
+        and not parts[-1].startswith("._")
+    )
+
+
 def _walk(root: str) -> Iterator[tuple[str, os.stat_result | None, str | None]]:
     """(path below ``root``, its state or None, why there is none) of each folder and file; no
     order."""
@@ -219,10 +237,12 @@ def _walk(root: str) -> Iterator[tuple[str, os.stat_result | None, str | None]]:
                 f"{root}/{inside} can't be listed ({error.strerror})"
             ) from None
         for entry in entries:
-            if is_hidden(entry.name):
-                continue
             path = inside + entry.name
-            _refuse_undecodable(root, path)
+            out_of_sight = any(is_hidden(part) for part in path.split("/"))
+            if entry.name == "__MACOSX":
+                continue
+            if not out_of_sight:
+                _refuse_undecodable(root, path)
             try:
                 state = entry.stat()
             except OSError as error:
@@ -235,6 +255,10 @@ def _walk(root: str) -> Iterator[tuple[str, os.stat_result | None, str | None]]:
             yield path, state, None
             if stat.S_ISDIR(state.st_mode):
                 real = os.path.realpath(entry.path)
+                if out_of_sight and (
+                    entry.is_symlink() or not os.access(real, os.R_OK)
+                ):
+                    continue
                 if real in above:
                     raise UserError(
                         f"{root}/{path} is a link that leads back to {real}: remove it"
@@ -281,6 +305,8 @@ def _zip_tree(path: str) -> FileTree:
         )
         parts = name.split("/")
         if any(is_hidden(part) for part in parts):
+            if not info.is_dir() and hidden_picture(name):
+                tree.hidden.append(name)
             continue
         tree.folders |= {
             "/".join(parts[:size]) for size in range(1, len(parts) + info.is_dir())

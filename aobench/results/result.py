@@ -249,7 +249,8 @@ def _draw_accuracy(
         [value],
         [y],
         xerr=[[max(0, value - low)], [max(0, high - value)]],
-        capsize=3,
+        capsize=4,
+        markersize=4,
         **group_style(number),
     )
     by_chance = chance(scores, kind)

@@ -280,11 +280,13 @@ def seen_and_novel(known: Sequence[float], novel: Sequence[float]) -> dict[str, 
 def _check_confidence(confidence: Any) -> None:
     if (
         isinstance(confidence, bool)
-        or not isinstance(confidence, (int, float))
-        or not 0 < confidence < 1
+        or not isinstance(confidence, (int, float, np.floating))
+        # beyond, the normal distribution's quantiles are 0 or infinite in floating point
+        or not 1e-9 <= confidence <= 1 - 1e-9
     ):
         raise ValueError(
-            f"confidence must be a number between 0 and 1; got {confidence!r}"
+            f"confidence must be a number between 0 and 1; got {confidence!r}; no nearer to them "
+            "than 1e-9"
         )
 
 
@@ -297,9 +299,15 @@ def _whole(value: Any, name: str, what: str) -> None:
 
 def _ids(values: Any, name: str, low: int, high: int | None) -> np.ndarray:
     """``values`` as int64, refusing what a silent cast would change; ``high`` is exclusive."""
-    if not hasattr(values, "__len__") or isinstance(values, (str, bytes, dict, set)):
+    # no order in a dictionary's or set's entries, no entries in what iterates over column names
+    sequence = isinstance(values, Sequence) or hasattr(values, "tolist")
+    sequence = sequence or (
+        hasattr(values, "__array__") and not hasattr(values, "columns")
+    )
+    if not sequence or isinstance(values, str):
         raise ValueError(
-            f"{name} must be a list with an entry an image or candidate; got {values!r}"
+            f"{name} must be a list or an array with an entry an image or candidate; got "
+            f"{' '.join(repr(values).split())[:100]}"
         )
     try:
         array = np.asarray(values.tolist() if hasattr(values, "tolist") else values)
@@ -1074,13 +1082,30 @@ class CompositionalOOD(evaluate.Metric):
             ],
         )
 
-    @staticmethod
-    def _raw(predictions: Any, references: Any) -> None:
-        """Refuse before storage what its integer columns would cut off or let through."""
+    #: Whether the batches that are stored hold ranked lists; None where none is.
+    _ranked: bool | None = None
+
+    def _raw(self, predictions: Any, references: Any) -> bool | None:
+        """Refuse before storage what its columns would cut off, let through or tell in many lines.
+
+        Returns whether predictions are ranked lists; None where there are none.
+        """
+        ranked = None
         if predictions is not None:
-            _ids(predictions, "predictions", NO_PREDICTION, None)
+            shape = _ids(predictions, "predictions", NO_PREDICTION, None).shape
+            if len(shape) not in (1, 2):
+                raise ValueError(
+                    f"predictions must be ids or lists of ids; got {shape}"
+                )
+            ranked = len(shape) == 2
+            if self._ranked not in (None, ranked):
+                raise ValueError(
+                    "predictions are ids in one batch and ranked lists in another; give all alike"
+                )
         if references is not None:
-            _ids(references, "references", 0, None)
+            shape = _ids(references, "references", 0, None).shape
+            if len(shape) != 1:
+                raise ValueError(f"references must be one id an image; got {shape}")
         if (
             predictions is not None
             and references is not None
@@ -1089,12 +1114,18 @@ class CompositionalOOD(evaluate.Metric):
             raise ValueError(
                 f"predictions has {len(predictions)} entries and references {len(references)}"
             )
+        return ranked
 
     def compute(
         self, *, predictions: Any = None, references: Any = None, **kwargs: Any
     ) -> dict[str, Any] | None:
         """See the class documentation."""
         if kwargs.get("ranks") is not None:
+            if self.writer is not None:
+                raise ValueError(
+                    "ranks go into one call of compute, and images were added before it: call "
+                    "compute without ranks for those, or load the metric anew"
+                )
             return score(predictions, references, **kwargs)
         if (predictions is None) != (references is None):
             raise ValueError("predictions and references go together; give both")
@@ -1103,21 +1134,26 @@ class CompositionalOOD(evaluate.Metric):
             kwargs["predictions"] = predictions
         if references is not None:
             kwargs["references"] = references
-        return super().compute(**kwargs)
+        try:
+            return super().compute(**kwargs)
+        finally:
+            self._ranked = None
 
     def add_batch(
         self, *, predictions: Any = None, references: Any = None, **kwargs: Any
     ) -> None:
         """Store a batch; checked as in ``compute``."""
-        self._raw(predictions, references)
+        ranked = self._raw(predictions, references)
         super().add_batch(predictions=predictions, references=references, **kwargs)
+        self._ranked = ranked
 
     def add(
         self, *, prediction: Any = None, reference: Any = None, **kwargs: Any
     ) -> None:
         """Store one image."""
-        self._raw([prediction], [reference])
+        ranked = self._raw([prediction], [reference])
         super().add(prediction=prediction, reference=reference, **kwargs)
+        self._ranked = ranked
 
     def _compute(
         self, predictions: Any, references: Any, **kwargs: Any

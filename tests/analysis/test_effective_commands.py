@@ -245,7 +245,7 @@ def test_absent_classes_and_absent_series_are_told():
 def test_disentangle_names_limit_where_the_images_are_others(tmp_path):
     from aobench.analysis import embeddings
 
-    key = {"what": "images", "split": "ood", "fingerprint": "another"}
+    key = {"what": "images", "split": "ood", "fingerprint": "another", "order": "x"}
     with pytest.raises(UserError, match="a run with --limit"):
         embeddings.read_store(tmp_path, key, [])
 
@@ -270,6 +270,7 @@ def test_disentangle_reads_the_runners_shards(tmp_path, capsys):
 
     from aobench.evaluation.data import Source, open_splits
     from aobench.evaluation.embedding_store import Store
+    from aobench.vocabulary.templates import texts_hash
 
     [split] = open_splits(Source("mini"), ("ood",), limit=300)
     from aobench.analysis import embeddings
@@ -280,6 +281,7 @@ def test_disentangle_reads_the_runners_shards(tmp_path, capsys):
         "revision": "r",
         "fingerprint": split.fingerprint,
         "split": "ood",
+        "order": texts_hash(split.sample_ids),
     }
     store = Store(tmp_path, key, 300, 128)
     a, o = torch.tensor(split.attributes), torch.tensor(split.objects)
@@ -294,6 +296,9 @@ def test_disentangle_reads_the_runners_shards(tmp_path, capsys):
     assert table.left_out == 1
     assert table.z == pytest.approx(z[1:].numpy())
     assert table.factors[:, 0].tolist() == split.attributes[1:]
+    for unlike in ({"order": texts_hash(split.sample_ids[::-1])}, {"content": "x"}):
+        with pytest.raises(UserError, match="another dataset or order of rows"):
+            embeddings.read_store(path, found | unlike, [split])
     store.path(1).unlink()
     with pytest.raises(UserError, match="not complete"):
         embeddings.read_store(path, found, [split])

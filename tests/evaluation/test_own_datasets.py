@@ -241,9 +241,6 @@ def test_damaged_parquet_files_never_give_another_result(tmp_path: Path) -> None
 
 def test_ids_that_another_composition_has_are_refused(tmp_path: Path) -> None:
     place = own(tmp_path / "set", attribute=[0, 0, 1, 1, 2, 1])
-    split = open_splits(Source("own", path=str(place)))[0]
-    facts = {"own": {"ood": {"fingerprint": split.fingerprint, "n": 6}}}
-    (place / "fingerprints.json").write_text(json.dumps(facts), encoding="utf-8")
     with pytest.raises(
         UserError, match=r"image 2/5 .* 'golden lion', but .* say 'red lion'"
     ):

@@ -155,7 +155,13 @@ def test_vectors_of_a_gpu_are_not_taken_for_those_of_a_processor(what, tmp_path)
     from aobench.evaluation.embedding import _model_key, image_store
     from aobench.models.base import ModelInfo
 
-    split = SimpleNamespace(fingerprint="f", name="ood", pixels=None)
+    split = SimpleNamespace(
+        fingerprint="f",
+        name="ood",
+        pixels=None,
+        content=None,
+        sample_ids=["a", "b", "c"],
+    )
     places = set()
     for device in ("cpu", "cuda", "mps"):
         info = ModelInfo("a", "clip", "1", "p", "float32", device, True)

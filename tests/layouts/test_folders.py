@@ -240,3 +240,22 @@ def test_the_command_prints_the_report(
     }
     assert main([str(tmp_path / "absent")]) == 2
     assert capsys.readouterr().err.startswith("aobench.layouts: no such file or folder")
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize(
+    ("names", "count"),
+    [
+        ([".red car/2.png"], 1),
+        (["red car/.2.png", ".cache/a/b.JPG"], 2),
+        ([".red car/2.png", "red car/._1.png", "__MACOSX/x.png", "red car/.x.txt"], 1),
+    ],
+)
+def test_hidden_pictures_are_counted(
+    names: list[str], count: int, zipped: bool, tmp_path: Path
+) -> None:
+    root = folder_of(tmp_path, "red car/1.png", "blue cat/1.png", *names)
+    place = zip_of(root, tmp_path.parent / f"{root.name}.zip") if zipped else root
+    data = read_layout(str(place))
+    assert data.report.images == {"ood": 2}
+    assert left_out(data.report) == {"hidden": count}

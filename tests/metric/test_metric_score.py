@@ -5,6 +5,7 @@ from pathlib import Path
 
 import evaluate
 import numpy as np
+import pandas as pd
 import pytest
 from compositional_ood.compositional_ood import score, wilson
 
@@ -256,6 +257,71 @@ def test_the_bootstrap_does_not_jump_at_100_percent():
     one_wrong[0] = 1
     found = [score(p, right, **parts, bootstrap=400) for p in (one_wrong, right)]
     assert found[0]["composition_top1_low"] <= found[1]["composition_top1_low"] < 0.95
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {0: 0, 1: 1, 2: 3},
+        {0, 1, 3},
+        dict.fromkeys([0, 1, 3]).keys(),
+        pd.DataFrame({"p": [0, 1, 3]}),
+        (id for id in [0, 1, 3]),
+        np.zeros((3, 1, 1), int),
+    ],
+)
+@pytest.mark.parametrize("key", ["predictions", "references", "id_predictions"])
+def test_what_is_no_list_is_one_line(metric, key, values):
+    given = {
+        "predictions": [0, 1, 3],
+        "references": [0, 1, 2],
+        "id_references": [0, 1, 2],
+    }
+    given |= {"id_predictions": [0, 1, 3], key: values}
+    with pytest.raises(ValueError) as error:  # noqa: PT011 (the words are checked below)
+        metric.compute(**given, **PARTS)
+    message = str(error.value)
+    assert key in message
+    assert "\n" not in message, message
+
+
+@pytest.mark.parametrize("confidence", [1e-300, 1e-12, 1 - 1e-16, 1 - 1e-12, 0, 1, 95])
+def test_a_confidence_without_a_quantile_is_one_line(metric, confidence):
+    with pytest.raises(ValueError, match="confidence must be a number between 0 and 1"):
+        metric.compute(
+            predictions=[0, 1, 3], references=[0, 1, 2], confidence=confidence, **PARTS
+        )
+
+
+def test_numbers_of_numpy_are_numbers(metric):
+    plain = {"predictions": [0, 1, 3], "references": [0, 1, 2]}
+    answers = [
+        metric.compute(**plain, **PARTS, confidence=confidence, bootstrap=draws)
+        for confidence, draws in ((0.5, 7), (np.float32(0.5), np.int8(7)))
+    ]
+    assert answers[0] == answers[1]
+
+
+def test_images_that_were_added_are_not_lost_for_ranks():
+    metric = evaluate.load(str(FOLDER))
+    metric.add_batch(predictions=[0, 1, 3], references=[0, 1, 2])
+    with pytest.raises(ValueError, match="images were added before it"):
+        metric.compute(ranks=[0], references=[0], **PARTS)
+    assert metric.compute(**PARTS)["n"] == 3
+
+
+@pytest.mark.parametrize("first", [[0, 1], [[0, 1], [1, 2]]])
+def test_batches_of_two_forms_are_one_line(first):
+    metric = evaluate.load(str(FOLDER))
+    other = [[0, 1]] if isinstance(first[0], int) else [0]
+    metric.add_batch(predictions=first, references=[0, 1])
+    with pytest.raises(
+        ValueError, match=r"^predictions are ids in one batch and ranked"
+    ):
+        metric.add_batch(predictions=other, references=[0])
+    assert metric.compute(**PARTS)["n"] == 2
+    metric.add_batch(predictions=other, references=[0])
+    assert metric.compute(**PARTS)["n"] == 1
 
 
 def test_chance_among_choices_is_the_mean_of_one_over_their_number():

@@ -5,13 +5,12 @@ load_dataset.
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import read_json, write_in_one_move
+from aobench.files import read_json, scratch_folder, write_in_one_move
 from aobench.newset.compose import TABLE as COMPOSITIONS
 from aobench.newset.distinct import TABLE as DECISIONS
 from aobench.newset.generate import TABLE as IMAGES
@@ -79,14 +78,9 @@ class PackageStep(Step):
                 f"no image is left to package; {verdicts} says why each is left out"
             )
         _refuse_edited(self.build.out, name)
-        scratch = self._where / f".{name}.part"
-        if scratch.exists():  # of a run that was stopped
-            shutil.rmtree(scratch)
-        facts = self._write(scratch, tables, images, stays)
         done = self._where / name
-        if done.exists():
-            shutil.rmtree(done)
-        scratch.replace(done)
+        with scratch_folder(done) as scratch:
+            facts = self._write(scratch, tables, images, stays)
         # Without the card: the user may add to it, and the set is the same.
         files = [p for p in done.rglob("*") if p.is_file() and p != done / README]
         return StepResult(sorted(files), facts)
