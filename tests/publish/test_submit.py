@@ -238,7 +238,7 @@ def test_a_table_that_is_not_the_results_own_is_refused_by_every_verb(
         f"{verb} took another run's table"
     )
     error = capsys.readouterr().err
-    assert "is not the table that results.json was made from" in error
+    assert "is not the table that results.json beside it was made from" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists(), (
         f"{verb} wrote something of a result that it refused"
