@@ -74,7 +74,12 @@ def printed(tmp_path_factory):
     for name in ("compositional_ood", "imagenet_ao"):
         (taken / name).mkdir()
         (taken / name / "results.json").write_text("{}")
+    # As a plain installation has them: an editable one's finder comes after every folder.
+    installed = tmp_path_factory.mktemp("site-packages")
+    (installed / "imagenet_ao.py").symlink_to(ROOT / "imagenet_ao.py")
+    (installed / "compositional_ood").symlink_to(ROOT / "metrics" / "compositional_ood")
     both = (
+        f"import sys; sys.path.append({str(installed)!r})\n"
         "import imagenet_ao, datasets, evaluate\n"
         "assert datasets.load_dataset_builder('imagenet_ao', 'mini').config.name == 'mini'"
     )
