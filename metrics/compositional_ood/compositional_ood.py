@@ -1258,7 +1258,9 @@ def _biases_between(steps: np.ndarray) -> np.ndarray:
         return np.zeros(1)
     middle = (steps[1:] + steps[:-1]) / 2
     middle = np.where(middle > steps[:-1], middle, steps[1:])
-    return np.concatenate([steps[:1], middle, [np.nextafter(steps[-1], np.inf)]])
+    # by more than what the sum of a score and a bias is rounded by
+    above = steps[-1] + 1e-6 * max(1.0, abs(steps[-1]))
+    return np.concatenate([steps[:1], middle, [above]])
 
 
 def _overlaps(
