@@ -126,6 +126,10 @@ def card_section(result: Result, baseline: Sequence[Result] = ()) -> str:
     return f"{BEGIN}\n{text.strip()}\n{END}\n"
 
 
+#: Tasks of earlier versions: their rows go from a card that is renewed.
+FORMER_TASKS = ("harmonic_mean",)
+
+
 def extend_card(
     existing: str | None,
     result: Result,
@@ -168,7 +172,7 @@ def extend_card(
         raise UserError(
             f"the existing card's metadata cannot be read: {str(error).splitlines()[0]}"
         ) from error
-    tasks = set(TASKS)
+    tasks = {*TASKS, *FORMER_TASKS}
     kept = [
         row
         for row in card.data.eval_results or []

@@ -52,11 +52,13 @@ def _figure(f: dict[str, Any], kind: str) -> dict[str, float] | None:
     }
 
 
-def _harmonic(figures: dict[str, Any]) -> dict[str, float] | None:
-    if "harmonic_mean" not in figures:
+def _of_curve(figures: dict[str, Any], key: str) -> dict[str, float] | None:
+    """A score of the seen-novel curve with its interval, in percent."""
+    curve = figures.get("curve", {})
+    if key not in curve:
         return None
     return {
-        end or "value": 100 * figures[f"harmonic_mean{end and '_' + end}"]
+        end or "value": 100 * curve[f"{key}{end and '_' + end}"]
         for end in ("", "low", "high")
     }
 
@@ -92,7 +94,8 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
         "training": facts.get("training", "not stated"),
         "figures": figures,
         "main": main.split("_")[0],
-        "harmonic": _harmonic(result.headline),
+        "area": _of_curve(result.headline, "seen_novel_auc"),
+        "harmonic": _of_curve(result.headline, "held_out_harmonic_mean"),
         "content": content,
         "task": result.task,
         "trial": trial(content),
@@ -153,6 +156,7 @@ def comparable_groups(
                 "splits": [s for s in ("id", "ood") if s in rows[0]["figures"]],
                 "chance": rows[0]["chance"],
                 "unlike": rows[0]["unlike"],
+                "curve": any(row["area"] for row in rows),
                 "prompts": said,
                 "candidates": ", ".join(
                     f"{s}: {c['n']:,} {task} ({c['hash']})" for s, c in listed
