@@ -24,8 +24,6 @@ os.environ.update(
     HF_DATASETS_DISABLE_PROGRESS_BARS="1",
     PYTHONWARNINGS="ignore::DeprecationWarning",
 )
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
 
 
 def import_everything() -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from helpers.tiny_models import save
 from PIL import Image
-from tiny_models import save
 
 import aobench.cli as cli
 from aobench.mini.render import render

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from loopback_hub import TOKEN, Hub
+from helpers.loopback_hub import TOKEN, Hub
 from PIL import Image
 
 import aobench.cli as cli

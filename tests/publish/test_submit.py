@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from helpers.loopback_hub import TOKEN
 from huggingface_hub import parse_eval_result_entries
-from loopback_hub import TOKEN
 
 from aobench.errors import UserError
 from aobench.publish.submit import prepare_submission

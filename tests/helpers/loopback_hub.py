@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from loopback import Loopback, Quiet
+from helpers.loopback import Loopback, Quiet
 
 TOKEN = "hf_" + "SecretSecretSecretSecretSecret0000"
 COMMIT = "c0ffee" + "0" * 34
