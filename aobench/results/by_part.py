@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from aobench.results.candidates import Candidates
+from aobench.results.hits import first_is_right
 from aobench.results.predictions import Predictions
 from aobench.results.scores import composition_numbers
 
@@ -27,7 +28,7 @@ def by_part(
     task = task or predictions.headline
     rows, listed = predictions.split(split, task), predictions.lists[task][split]
     ids = np.asarray(rows[part], dtype=np.int64)
-    right = np.asarray(rows["rank"], dtype=np.int64) == 0
+    right = first_is_right(rows)
     shown = composition_numbers(rows)
     share = effective_images(
         np.bincount(shown, weights=right), np.bincount(shown)

@@ -98,9 +98,8 @@ def _pictures() -> None:
 
 def _models() -> None:
     import torch
+    from helpers import tiny_models
     from transformers import CLIPModel
-
-    from tests.helpers import tiny_models
 
     tiny_models.save("clip", Path("tiny"))
     for number in range(MODELS):
