@@ -9,8 +9,16 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from helpers.annotation_browser import KEYS, Annotator, Server, together
+from helpers.annotation_browser import (
+    KEYS,
+    MODULES,
+    QUIET,
+    Annotator,
+    Server,
+    together,
+)
 from helpers.annotation_tools import check_complete, make_set, right
+from helpers.warm import WarmProcesses
 
 import aobench.cli as cli
 from aobench.annotation.verdict_file import existing_store
@@ -18,11 +26,22 @@ from aobench.annotation.verdict_file import existing_store
 SHOTS = os.environ.get("IMAGENET_AO_SHOTS")
 
 
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """Starts servers at once, with Gradio imported."""
+    pytest.importorskip("gradio", minversion="6")
+    environment = {**os.environ, **QUIET}
+    processes = WarmProcesses(tmp_path_factory.mktemp("said"), MODULES, environment)
+    yield processes
+    processes.close()
+
+
 @pytest.fixture
-def server(tmp_path, request):
-    running = Server(
-        make_set(tmp_path / "set", getattr(request, "param", 16)), tmp_path / "v.sqlite"
-    )
+def server(tmp_path, pages, request):
+    """A server of 16 images; of another number where a test asks for one, in a new Python."""
+    count = getattr(request, "param", None)
+    table = make_set(tmp_path / "set", count or 16)
+    running = Server(table, tmp_path / "v.sqlite", None if count else pages)
     yield running
     running.kill()
 

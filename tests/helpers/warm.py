@@ -21,6 +21,26 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SERVER = Path(__file__).with_name("warm_server.py")
+#: What an evaluation needs.
+EVALUATION = (
+    "torch",
+    "datasets",
+    "evaluate",
+    "accelerate",
+    "scipy.stats",
+    "pyarrow.parquet",
+    "pandas",
+    "transformers.models.clip.modeling_clip",
+    "transformers.models.siglip.modeling_siglip",
+    "transformers.models.clip.image_processing_clip",
+    "aobench.evaluation.api",
+    "aobench.evaluation.commands",
+    "aobench.evaluation.runner",
+    "aobench.models.dual_encoder",
+    "compositional_ood.compositional_ood",
+)
+#: What a build needs beyond it.
+BUILD = ("diffusers", "faiss", "imagehash", "aobench.newset.running")
 #: The command line as a program.
 COMMAND = "import sys\nfrom aobench.cli import command\nsys.exit(command())\n"
 #: Environment of programs that work alone on the CPU.
@@ -63,12 +83,19 @@ class Started:
 
 
 class WarmProcesses:
-    """Starts programs; ``said`` is a folder for their output."""
+    """Starts programs.
 
-    def __init__(self, said):
+    Args:
+        said: a folder for their output.
+        modules: what is imported once, before any of them.
+        environment: of that import, and so of all programs, beyond `CPU`; by default the tests' own.
+    """
+
+    def __init__(self, said, modules=EVALUATION, environment=None):
         self.said, self.numbers = said, itertools.count()
         # As the command line sets it before it imports transformers.
-        environment = {**os.environ, **CPU, "TRANSFORMERS_VERBOSITY": "error"}
+        environment = {"TRANSFORMERS_VERBOSITY": "error", **(environment or os.environ)}
+        environment |= CPU
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *sys.path])
         self.process = subprocess.Popen(
             [sys.executable, str(SERVER)],
@@ -77,6 +104,7 @@ class WarmProcesses:
             env=environment,
             text=True,
         )
+        self.import_modules(*modules)
 
     def ask(self, **request):
         """The server's answer."""
@@ -89,7 +117,14 @@ class WarmProcesses:
         self.ask(do="import", modules=names)
 
     def start(
-        self, arguments, code=COMMAND, folder=ROOT, preamble="", path=(), **environment
+        self,
+        arguments,
+        code=COMMAND,
+        folder=ROOT,
+        preamble="",
+        path=(),
+        err=None,
+        **environment,
     ):
         """Start ``python -c CODE ARGUMENTS`` in ``folder``.
 
@@ -99,10 +134,11 @@ class WarmProcesses:
             folder: where it works.
             preamble: code that runs before it, such as a limit.
             path: folders that are put before others on the search path.
+            err: the file to which stderr is appended; by default one of its own.
             environment: variables beyond those of the tests and `CPU`.
         """
         number = next(self.numbers)
-        out, err = (self.said / f"{number}.{name}" for name in ("out", "err"))
+        out, err = self.said / f"{number}.out", err or self.said / f"{number}.err"
         pid = self.ask(
             do="run",
             code=code,

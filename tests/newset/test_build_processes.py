@@ -4,6 +4,7 @@ import pytest
 import torch
 from helpers.builds import digests_of, whole_configuration
 from helpers.tiny_pipelines import save_llava, save_sdxl
+from helpers.warm import BUILD
 
 from aobench.cli import main
 
@@ -26,7 +27,7 @@ def test_two_processes_give_the_bytes_of_one(warm, tmp_path):
         assert main(["build", str(alone), "--cpu"]) == 0
     finally:
         torch.set_num_threads(threads)
-    warm.import_modules("diffusers", "faiss", "imagehash", "aobench.newset.commands")
+    warm.import_modules(*BUILD)
     every = warm.run(2, ["build", together])
     assert [one.returncode for one in every] == [0, 0], every[0].stderr[-2000:]
     said = "".join(one.stdout for one in every)

@@ -11,6 +11,7 @@ import datasets
 import pytest
 from helpers.builds import digests_of, whole_configuration
 from helpers.tiny_pipelines import save_llava, save_sdxl
+from helpers.warm import BUILD
 
 import imagenet_ao
 from aobench.cli import main
@@ -224,7 +225,7 @@ def test_a_supervised_classifier_is_refused_where_an_object_is_no_imagenet_class
 @pytest.fixture(scope="module")
 def run_child(warm):
     """Runs a build that kills itself; gives its status."""
-    warm.import_modules("diffusers", "faiss", "imagehash", "aobench.newset.commands")
+    warm.import_modules(*BUILD)
 
     def run(path, step, nth, moment):
         return warm.run(1, [path, step, nth, moment], code=CHILD)[0].returncode
