@@ -8,7 +8,7 @@ from pathlib import Path
 from aobench.newset.checks import check_values
 from aobench.newset.config import BuildConfig, config_of
 from aobench.newset.own_classes import refuse_code
-from aobench.newset.strict_yaml import read_yaml
+from aobench.strict_yaml import read_yaml
 
 
 def read_config(path: Path, allow_code: Collection[str] = ()) -> BuildConfig:
