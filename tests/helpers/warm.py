@@ -139,6 +139,7 @@ class WarmProcesses:
         """
         number = next(self.numbers)
         out, err = self.said / f"{number}.out", err or self.said / f"{number}.err"
+        out.touch()
         pid = self.ask(
             do="run",
             code=code,

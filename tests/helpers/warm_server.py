@@ -20,8 +20,8 @@ def import_modules(names):
 
 
 def become(request):
-    """In the fork: its own session, output, environment and working folder."""
-    os.setsid()
+    """In the fork: its own process group, output, environment and working folder."""
+    os.setpgid(0, 0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, name in ((1, "out"), (2, "err")):
         place = os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -59,6 +59,9 @@ def answer(request):
     pid = os.fork()
     if pid == 0:
         carry_out(request)
+    # In the fork, too: whichever comes first, its group is there when its number is known.
+    with contextlib.suppress(OSError):
+        os.setpgid(pid, pid)
     return pid
 
 
