@@ -30,8 +30,8 @@ def ask_splits(
     pairs = {split.name: split.pairs for split in splits}
     asked, left_out = {}, []
     for name in chosen:
-        if found := ask_task(find_task(name), pairs, attributes, objects):
-            asked[name] = found
+        if question := ask_task(find_task(name), pairs, attributes, objects):
+            asked[name] = question
         else:
             left_out.append(f"The task {name} is left out: {_why_not(name)}.")
     if not asked:

@@ -269,9 +269,9 @@ def _check_drawable(config: BuildConfig, path: Path, kind: Any) -> None:
     lists, options = published_lists(), config.generate
     attributes = names_of(config.compose.attributes, lists.attributes, path)
     objects = names_of(config.compose.objects, tuple(lists.objects), path)
-    given = with_pictures(lambda: kind, options.options, path)
+    complete = with_pictures(lambda: kind, options.options, path)
     generator: Any = make_generator(
-        options.generator, placed_model(path, options.model), given
+        options.generator, placed_model(path, options.model), complete
     )
     with naming_class(f"the generator {options.generator!r}"):
         generator.refuse_unknown(attributes, objects)
@@ -302,24 +302,24 @@ def _check_thresholds(judge: JudgeOptions, human: bool, what: str) -> None:
     """Of a judge whose class says its questions; others are asked when they judge."""
     from aobench.newset.validate.judges import find_judge
 
-    found = find_judge(judge.kind)
-    given = {
+    judge_class = find_judge(judge.kind)
+    thresholds = {
         question: getattr(judge, question)
         for question in ("attribute", "object", "composition")
     }
-    own: Any = getattr(found, "thresholds", None)
-    asks: Any = getattr(found, "questions", None)
+    own: Any = getattr(judge_class, "thresholds", None)
+    asks: Any = getattr(judge_class, "questions", None)
     if not isinstance(own, dict) or not isinstance(asks, tuple):
         return
     open_ones = [
         question
         for question in asks
-        if given.get(question) is None and question not in own
+        if thresholds.get(question) is None and question not in own
     ]
     chosen = [
         question
         for question in asks
-        if given.get(question) is None and judge.precision is not None
+        if thresholds.get(question) is None and judge.precision is not None
     ]
     if open_ones and judge.precision is None:
         question = open_ones[0]

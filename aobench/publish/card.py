@@ -55,7 +55,7 @@ def _rows(result: Result) -> list[dict[str, Any]]:
             if (by_chance := chance(f, kind)) is not None:
                 cells = [100 * f[k] for k in (key, f"{key}_low", f"{key}_high")]
                 value, low, high = (f"{cell:.1f}" for cell in cells)
-                listed = f"{f['n_candidates']:,} ({task})"
+                candidates = f"{f['n_candidates']:,} ({task})"
                 rows.append(
                     {
                         "split": split,
@@ -65,7 +65,7 @@ def _rows(result: Result) -> list[dict[str, Any]]:
                         "high": high,
                         "chance": f"{100 * by_chance:.2f}",
                         "n": f"{f['n']:,}",
-                        "candidates": listed,
+                        "candidates": candidates,
                     }
                 )
     return rows
@@ -100,9 +100,9 @@ def card_section(result: Result, baseline: Sequence[Result] = ()) -> str:
     import jinja2
 
     extremes = {
-        part: found
+        part: ends
         for part in ("attribute", "object")
-        if (found := _extremes(result, part))
+        if (ends := _extremes(result, part))
     }
     template = jinja2.Template(
         _template("section.md").read_text(encoding="utf-8"),

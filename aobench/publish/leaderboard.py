@@ -34,8 +34,8 @@ def comparable(result: Result) -> tuple[str, ...]:
     A supervised classifier has no prompts and ranks objects only, so it never shares a table with a
     zero-shot model.
     """
-    found = comparable_settings(result.content)
-    return tuple(json.dumps(value, sort_keys=True) for value in found.values())
+    settings = comparable_settings(result.content)
+    return tuple(json.dumps(value, sort_keys=True) for value in settings.values())
 
 
 def _slug(text: str) -> str:
@@ -66,10 +66,10 @@ def _chances(f: dict[str, Any]) -> str:
     """``composition 0.18 %, attribute 4.17 %, object 0.91 %``, of those that the candidates
     give.
     """
-    found = {kind: chance(f, kind) for kind in KINDS}
+    chances = {kind: chance(f, kind) for kind in KINDS}
     return ", ".join(
         f"{kind} {100 * value:.2f} %"
-        for kind, value in found.items()
+        for kind, value in chances.items()
         if value is not None
     )
 
@@ -210,7 +210,10 @@ def _examples(
 
     if result.config != "mini" or "ood" not in result.splits:
         return {}
-    rows, listed = result.predictions.split("ood"), result.predictions.candidates["ood"]
+    rows, candidates = (
+        result.predictions.split("ood"),
+        result.predictions.candidates["ood"],
+    )
     chosen = _chosen(rows, count)
     wanted = {rows["sample_id"][i] for kind in chosen.values() for i in kind}
     pictures = {
@@ -227,7 +230,9 @@ def _examples(
             Image.fromarray(sample.image()).resize(
                 (112, 112), Image.Resampling.LANCZOS
             ).save(folder / name, quality=85)
-            said = listed.names[rows["top"][i][0]] if rows["top"][i] else "unreadable"
+            said = (
+                candidates.names[rows["top"][i][0]] if rows["top"][i] else "unreadable"
+            )
             shown = f"{sample.attribute} {sample.name}"
             out.setdefault(kind, []).append(
                 {"file": name, "shown": shown, "said": said}

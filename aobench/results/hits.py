@@ -32,8 +32,8 @@ def right_answers(
             f"{', '.join(able)}"
         )
     task = task or able[0]
-    rows, listed = predictions.split(split, task), predictions.lists[task][split]
-    attribute, thing = np.array(listed.attributes), np.array(listed.objects)
+    rows, candidates = predictions.split(split, task), predictions.lists[task][split]
+    attribute, thing = np.array(candidates.attributes), np.array(candidates.objects)
     answered = np.array([bool(top) for top in rows["top"]])
     best = np.array([top[0] if top else 0 for top in rows["top"]], dtype=int)
     label = np.array(rows["label"], dtype=int)
