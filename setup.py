@@ -84,7 +84,7 @@ setup(
             "websocket-client>=1.8",
             "shtab>=1.13",
             "pytest>=8",
-            "pytest-xdist>=3.6",
+            "pytest-xdist>=3.8",
             "ruff>=0.14",
             "mypy>=1.18",
         ],
