@@ -8,8 +8,12 @@ import contextlib
 import importlib
 import json
 import os
+import signal
 import sys
 import types
+
+#: Forks that nobody has waited for; they end with this process.
+RUNNING = set()
 
 
 def import_modules(names):
@@ -46,6 +50,7 @@ def carry_out(request):
 def ended(pid, options):
     """The exit status of a fork, less than 0 for a signal; None while it runs."""
     gone, status = os.waitpid(pid, options)
+    RUNNING.discard(gone)
     return os.waitstatus_to_exitcode(status) if gone else None
 
 
@@ -59,6 +64,7 @@ def answer(request):
     pid = os.fork()
     if pid == 0:
         carry_out(request)
+    RUNNING.add(pid)
     # In the fork, too: whichever comes first, its group is there when its number is known.
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)
@@ -71,6 +77,9 @@ def main():
     os.dup2(2, 1)
     while line := sys.stdin.readline():
         print(json.dumps(answer(json.loads(line))), file=answers, flush=True)
+    for pid in RUNNING:
+        with contextlib.suppress(OSError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":
