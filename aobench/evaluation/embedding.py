@@ -188,10 +188,10 @@ def embed_shards(
                     }
                 )
                 if read.positions:
-                    embedded = encode(read.arrays).cpu()
+                    found = encode(read.arrays).cpu()
                     if vectors is None:
-                        vectors = torch.zeros(len(items), embedded.shape[1])
-                    vectors[torch.tensor(read.positions) - items[0]] = embedded
+                        vectors = torch.zeros(len(items), found.shape[1])
+                    vectors[torch.tensor(read.positions) - items[0]] = found
                 bar.update(len(read.positions) + len(read.bad))
             store.write(
                 shard, torch.zeros(len(items), 1) if vectors is None else vectors, notes

@@ -30,8 +30,8 @@ def ask_splits(
     pairs = {split.name: split.pairs for split in splits}
     asked, left_out = {}, []
     for name in chosen:
-        if question := ask_task(find_task(name), pairs, attributes, objects):
-            asked[name] = question
+        if found := ask_task(find_task(name), pairs, attributes, objects):
+            asked[name] = found
         else:
             left_out.append(f"The task {name} is left out: {_why_not(name)}.")
     if not asked:

@@ -46,14 +46,14 @@ def task_values(result: Result, baseline: Sequence[Result] = ()) -> dict[str, fl
     """
     ood = result.splits.get("ood", {})
     single = ("composition_top1", "attribute_top1", "object_top1")
-    values: dict[str, float] = {task: 100 * ood[task] for task in single if task in ood}
+    found: dict[str, float] = {task: 100 * ood[task] for task in single if task in ood}
     if "harmonic_mean" in result.headline:
-        values["harmonic_mean"] = 100 * result.headline["harmonic_mean"]
+        found["harmonic_mean"] = 100 * result.headline["harmonic_mean"]
     if baseline:
-        values["effective_generalization"] = (
+        found["effective_generalization"] = (
             100 * effective_over(result, baseline)["effective_composition_top1"]
         )
-    return {task: round(value, 2) for task, value in values.items()}
+    return {task: round(value, 2) for task, value in found.items()}
 
 
 def effective_over(result: Result, baseline: Sequence[Result]) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _accuracy(result: Result, split: str, key: str) -> tuple[float, int]:
 
 def setting_notes(result: Result) -> str:
     """Prompts, candidates, dtype and options in a line: rows that differ in these don't compare."""
-    ood_list = result.content["tasks"][result.task]["candidates"]["ood"]
+    listed = result.content["tasks"][result.task]["candidates"]["ood"]
     prompts = result.content["templates"]
     texts = (
         f"{prompts['n']} prompts ({prompts['hash']})"
@@ -98,7 +98,7 @@ def setting_notes(result: Result) -> str:
         else "supervised classifier, objects only"
     )
     model = result.content["model"]
-    candidates = f"{result.task} of {ood_list['n']} candidates ({ood_list['hash']})"
+    candidates = f"{result.task} of {listed['n']} candidates ({listed['hash']})"
     chosen = chosen_settings(result.content)
     parts = [texts, candidates, model["dtype"], *([chosen] if chosen else [])]
     return "; ".join([*parts, f"imagenet-ao {result.content['code']}"])

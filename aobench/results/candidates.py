@@ -102,18 +102,16 @@ def ask_task(
     questions = {}
     for split, mine in asked.items():
         among = mine if task.scope == "split" else everything
-        candidates = named_candidates(
+        listed = named_candidates(
             task.name,
             _listed_pairs(task, among, attributes, objects),
             attributes,
             objects,
         )
-        _refuse_one_text(candidates)
-        place = _places(candidates)
+        _refuse_one_text(listed)
+        place = _places(listed)
         gold = tuple(place[_key(task, pair)] for pair in mine)
-        questions[split] = Question(
-            candidates, gold, sides=_sides(task, candidates, asked)
-        )
+        questions[split] = Question(listed, gold, sides=_sides(task, listed, asked))
     return questions
 
 
@@ -142,13 +140,13 @@ def _listed_pairs(
     return sorted({_key(task, pair) for pair in pairs})
 
 
-def _places(candidates: Candidates) -> dict[Pair, int]:
-    pairs = zip(candidates.attributes, candidates.objects, strict=True)
+def _places(listed: Candidates) -> dict[Pair, int]:
+    pairs = zip(listed.attributes, listed.objects, strict=True)
     return {pair: place for place, pair in enumerate(pairs)}
 
 
 def _sides(
-    task: Task, candidates: Candidates, pairs: Mapping[str, Sequence[Pair]]
+    task: Task, listed: Candidates, pairs: Mapping[str, Sequence[Pair]]
 ) -> tuple[bool | None, ...]:
     """Seen candidates occur in the split id, novel ones in ood alone."""
     if (
@@ -160,7 +158,7 @@ def _sides(
     seen, novel = set(pairs["id"]), set(pairs["ood"])
     sides = tuple(
         True if pair in seen else False if pair in novel else None
-        for pair in zip(candidates.attributes, candidates.objects, strict=True)
+        for pair in zip(listed.attributes, listed.objects, strict=True)
     )
     return sides if {True, False} <= set(sides) else ()
 
@@ -179,11 +177,11 @@ def _ask_by_image(
     offered = {
         pair for grid in grids.values() for nine in grid.values() for pair in nine
     }
-    candidates = named_candidates(task.name, sorted(offered), attributes, objects)
-    place = _places(candidates)
+    listed = named_candidates(task.name, sorted(offered), attributes, objects)
+    place = _places(listed)
     return {
         split: Question(
-            candidates,
+            listed,
             tuple(place[pair] for pair in pairs[split]),
             tuple(tuple(place[one] for one in grid[pair]) for pair in pairs[split]),
         )
@@ -191,19 +189,17 @@ def _ask_by_image(
     }
 
 
-def _refuse_one_text(candidates: Candidates) -> None:
+def _refuse_one_text(listed: Candidates) -> None:
     """Raise UserError where two candidates read alike, such as "red" + "brick bakery" and "red
     brick" + "bakery".
     """
     first_of: dict[str, Pair] = {}
     for name, pair in zip(
-        candidates.names,
-        zip(candidates.attributes, candidates.objects, strict=True),
-        strict=True,
+        listed.names, zip(listed.attributes, listed.objects, strict=True), strict=True
     ):
         other = first_of.setdefault(" ".join(name.split()), pair)
         if other != pair:
-            first, second = (_quoted(candidates, one) for one in (other, pair))
+            first, second = (_quoted(listed, one) for one in (other, pair))
             raise UserError(
                 f"two candidates are one and the same text, {name!r}: {first} and {second}; no "
                 "model can tell them apart: rename an attribute or object of the set, or take one "
@@ -211,18 +207,18 @@ def _refuse_one_text(candidates: Candidates) -> None:
             )
 
 
-def _quoted(candidates: Candidates, pair: Pair) -> str:
-    names = (candidates.attribute_names, candidates.object_names)
+def _quoted(listed: Candidates, pair: Pair) -> str:
+    names = (listed.attribute_names, listed.object_names)
     return " + ".join(
         repr(part[i]) for part, i in zip(names, pair, strict=True) if i >= 0
     )
 
 
-def can_name(candidates: Candidates) -> tuple[str, ...]:
+def can_name(listed: Candidates) -> tuple[str, ...]:
     """What an answer from the list tells: ``composition``, ``attribute`` and ``object``, or one."""
-    kind = TASKS[candidates.task].kind if candidates.task in TASKS else "composition"
+    kind = TASKS[listed.task].kind if listed.task in TASKS else "composition"
     if kind != "composition":
         return (kind,)
-    if all(a < 0 for a in candidates.attributes):
+    if all(a < 0 for a in listed.attributes):
         return ("object",)
     return ("composition", "attribute", "object")

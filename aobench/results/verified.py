@@ -85,11 +85,11 @@ def read_results(folders: Sequence[Path]) -> list[Result]:
     """The results in ``folders``; of several, those without any result are skipped, and said to
     be.
     """
-    folders_of_results, skipped = only_results(folders)
+    kept, skipped = only_results(folders)
     for line in skipped:
         print(line)
-    check_given_once(folders_of_results)
-    return [read_result(folder) for folder in folders_of_results]
+    check_given_once(kept)
+    return [read_result(folder) for folder in kept]
 
 
 def _one_run(result: Result) -> None:
@@ -113,12 +113,12 @@ def _one_run(result: Result) -> None:
             f"{result.folder}: results.json and predictions.parquet tell different tasks or "
             "candidates"
         )
-    again, stated = (
+    again, told = (
         json.loads(json.dumps(all_scores(result.predictions))),
         result.content["scores"],
     )
-    if not _same(again, stated):
-        older = _paths(again) - _paths(stated)
+    if not _same(again, told):
+        older = _paths(again) - _paths(told)
         if older:
             lacks = f"results.json lacks scores of this version, such as {'.'.join(min(older))}"
             raise UserError(
