@@ -38,10 +38,10 @@ def pages(tmp_path_factory):
 
 @pytest.fixture
 def server(tmp_path, pages, request):
-    """A server of 16 images; of another number where a test asks for one, in a new Python."""
-    count = getattr(request, "param", None)
-    table = make_set(tmp_path / "set", count or 16)
-    running = Server(table, tmp_path / "v.sqlite", None if count else pages)
+    """A server of 16 images, or of as many as a test asks for; "new" ones in a Python of their own."""
+    count, *new = getattr(request, "param", (16,))
+    table = make_set(tmp_path / "set", count)
+    running = Server(table, tmp_path / "v.sqlite", None if new else pages)
     yield running
     running.kill()
 
@@ -94,7 +94,7 @@ SCREEN = (
 MESSAGE = "document.getElementById('ao') ? document.getElementById('ao-message').textContent : ''"
 
 
-@pytest.mark.parametrize("server", [50], indirect=True)
+@pytest.mark.parametrize("server", [(50, "new")], ids=["50"], indirect=True)
 def test_fifty_images_by_keys_with_slips_and_undo(server, browse, verdicts, capsys):
     page = browse()
     page.wait(lambda screen: screen == "name", SCREEN)
@@ -251,7 +251,7 @@ def test_a_dead_server_is_told_in_sight(browse, server, width, height):
     page.check(dead=True)
 
 
-@pytest.mark.parametrize("server", [50], indirect=True)
+@pytest.mark.parametrize("server", [(50,)], ids=["50"], indirect=True)
 def test_two_annotators_at_once(browse, verdicts, server):
     pages = [browse("ann"), browse("bob", width=390, height=844, phone=True)]
     assert pages[1].run("document.documentElement.scrollWidth") <= 390
