@@ -65,10 +65,10 @@ def _from_format_1(content: dict[str, Any], path: str | Path) -> dict[str, Any]:
     """The same content with the one task that its mode was."""
     figures = content["figures"]
     splits = _dict(figures.get("splits"), path, "figures.splits")
-    listed = content.get("candidates", {})
+    lists = content.get("candidates", {})
     modes = {
         facts.get("mode")
-        for facts in listed.values()
+        for facts in lists.values()
         if isinstance(facts.get("mode"), str)
     }
     mode = modes.pop() if len(modes) == 1 else "closed"
@@ -83,14 +83,14 @@ def _from_format_1(content: dict[str, Any], path: str | Path) -> dict[str, Any]:
     }
     candidates = {
         name: {key: facts.get(key) for key in ("n", "hash")}
-        for name, facts in listed.items()
+        for name, facts in lists.items()
     }
     rest = {k: v for k, v in content.items() if k not in ("figures", "candidates")}
-    told = {"kind": task.kind, "scope": task.scope, "candidates": candidates}
+    task_facts = {"kind": task.kind, "scope": task.scope, "candidates": candidates}
     return {
         **rest,
         "format": 1,
-        "tasks": {task.name: told},
+        "tasks": {task.name: task_facts},
         "scores": {task.name: {**figures, "splits": scores}},
     }
 
@@ -158,16 +158,16 @@ def _check_facts(content: dict[str, Any], path: str | Path, earlier: bool) -> No
             _count(facts["n"], path, f"{where}.n")
     if content.get("templates") is not None:
         _dict(content["templates"], path, "templates")
-    listed = content.get("candidates", {}) if earlier else {}
-    for name, facts in _dict(listed, path, "candidates").items():
+    lists = content.get("candidates", {}) if earlier else {}
+    for name, facts in _dict(lists, path, "candidates").items():
         _dict(facts, path, f"candidates.{name}")
     for name, facts in _dict(content.get("tasks", {}), path, "tasks").items():
         where = f"tasks.{name}"
         its = _dict(
             _dict(facts, path, where).get("candidates"), path, f"{where}.candidates"
         )
-        for split, told in its.items():
-            _dict(told, path, f"{where}.candidates.{split}")
+        for split, split_facts in its.items():
+            _dict(split_facts, path, f"{where}.candidates.{split}")
     _dict(content.get("settings", {}), path, "settings")
 
 

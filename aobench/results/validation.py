@@ -285,8 +285,8 @@ class _Rows:
         refuse(
             np.any(ordered[:, 1:] == ordered[:, :-1], axis=1), "names a candidate twice"
         )
-        found = top == self.label[rows][:, None]
-        place = np.where(found.any(1), found.argmax(1), width)
+        is_right = top == self.label[rows][:, None]
+        place = np.where(is_right.any(1), is_right.argmax(1), width)
         refuse(
             place != np.minimum(self.rank[rows], width),
             "has the rank {rank}, which the candidates it names belie",

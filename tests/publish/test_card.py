@@ -46,7 +46,8 @@ def test_a_new_card_has_table_metadata_figure_and_entries(result, tmp_path):
         "2 prompts" in entry.notes and "composition of 4 candidates" in entry.notes
         for entry in entries
     )
-    assert Image.open(tmp_path / "imagenet_ao.png").width > 400
+    with Image.open(tmp_path / "imagenet_ao.png") as picture:
+        assert picture.width > 400
 
 
 def test_the_users_own_card_stays_and_a_second_run_renews_the_section(result, tmp_path):

@@ -4,19 +4,16 @@ and a model's page.
 
 import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
 from helpers.browser import Page
+from helpers.tiny_models import save
 
 import aobench.cli as cli
 from aobench.mini.render import ATTRIBUTES
 from aobench.publish.leaderboard import build_pages, comparable_groups
 from aobench.results.verified import read_result
-
-sys.path.append(str(Path(__file__).parents[1] / "evaluation"))
-from tiny_models import save
 
 BUNDLED = Path(__file__).parents[2] / "model_cards" / "mini"
 FACTS = {"clip-a": "their web captions", "siglip-b": "other captions"}
