@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from aobench.layouts.lists import picture_cells
 from aobench.layouts.tree import TAR_ENDING, tar_members
 
 BATCH = 64  # rows of a Parquet list that are held at once
@@ -76,12 +77,13 @@ class _TarReader:
 
 
 class _Cells:
-    """Cells of the column ``image`` of a Parquet file, by row."""
+    """Cells of the column of pictures of a Parquet file, by row."""
 
     def __init__(self, source: Any) -> None:
         from pyarrow.parquet import ParquetFile
 
         self.file = ParquetFile(source)
+        self.column = picture_cells(self.file.schema_arrow)
         self.starts = [0]
         for group in range(self.file.num_row_groups):
             self.starts.append(
@@ -98,7 +100,7 @@ class _Cells:
             )
             groups = list(range(group, len(self.starts) - 1))
             self.batches = self.file.iter_batches(
-                BATCH, row_groups=groups, columns=["image"]
+                BATCH, row_groups=groups, columns=[self.column]
             )
             self.stop = self.starts[group]
             self.held, self.begin = [], self.stop

@@ -60,6 +60,8 @@ class FileTree:
     tables: dict[str, Any] = field(
         default_factory=dict
     )  #: lists that were read, by name
+    #: what a list calls the columns of `aobench.layouts.columns`
+    columns: dict[str, str] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -102,6 +104,7 @@ class FileTree:
             {name[len(prefix) :] for name in self.folders if name.startswith(prefix)},
             self.hidden,
             self.whole,
+            columns=self.columns,
         )
 
     def read_bytes(self, name: str, what: str) -> bytes:

@@ -21,7 +21,7 @@ from aobench.layouts.base import LabelledPicture, LabelledSet, Layout, LayoutOpt
 from aobench.layouts.form import imagenet_class
 from aobench.layouts.imagenet.form import class_names
 from aobench.layouts.report import LeftOut
-from aobench.layouts.splits import split_role
+from aobench.layouts.splits import table_split
 from aobench.layouts.tree import FileTree
 from aobench.vocabulary.imagenet_classes import named_classes
 from aobench.vocabulary.published import published_lists
@@ -38,18 +38,6 @@ def _tables(tree: FileTree) -> list[str]:
 def _recognise(tree: FileTree, options: LayoutOptions) -> str | None:
     """The name of the first table."""
     return next(iter(_tables(tree)), None)
-
-
-def table_split(name: str) -> str:
-    """The role of the split that a table's name tells: id, ood, train, val or test; "" for none.
-
-    Example:
-        >>> table_split("data/validation-00000-of-00014.parquet"), table_split("val/0.parquet")
-        ('val', 'val')
-    """
-    folder, _, file = name.rpartition("/")
-    words = (file.partition("-")[0].partition(".")[0], folder.rpartition("/")[2])
-    return next((role for word in words if (role := split_role(word))), "")
 
 
 def _chosen(tree: FileTree) -> tuple[list[str], LeftOut]:
