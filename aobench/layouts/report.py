@@ -53,6 +53,13 @@ class LeftOut:
         if len(examples) < EXAMPLES and example not in examples:
             examples.append(example)
 
+    def add_all(self, left_out: Mapping[str, dict[str, Any]]) -> None:
+        """Add what `as_dict` tells of another."""
+        for reason, facts in left_out.items():
+            for example in facts["examples"]:
+                self.add(reason, example)
+            self.counts[reason] += facts["count"] - len(facts["examples"])
+
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """``{reason: {"count": int, "examples": [str]}}``, by reason in the order of
         ``REASONS``."""

@@ -179,8 +179,12 @@ class _ClassTable:
         return [str(name) for name in names]
 
 
-def fetch_tables(repository: str) -> str:
-    """The folder of a Hub dataset's Parquet files, of its validation split where it has one.
+def fetch_tables(repository: str, all_splits: bool = False) -> str:
+    """The folder of a Hub dataset's Parquet files.
+
+    Args:
+        repository: its id, ``ORG/NAME``.
+        all_splits: fetch all, and not the validation split alone where it has one.
 
     Raises:
         UserError: where it can't be reached, or holds no Parquet.
@@ -195,7 +199,8 @@ def fetch_tables(repository: str) -> str:
             return snapshot_download(repository, repo_type="dataset")
         listed = HfApi().list_repo_files(repository, repo_type="dataset")
         files = [name for name in listed if name.lower().endswith(ENDING)]
-        chosen = [name for name in files if table_split(name) == "val"] or files
+        chosen = [name for name in files if table_split(name) == "val"]
+        chosen = chosen if chosen and not all_splits else files
         if not chosen:
             raise UserError(
                 f"the dataset {repository!r} holds no Parquet files; name one that does"
