@@ -126,8 +126,22 @@ def test_so_do_prepared_parquet_a_zip_the_cache_and_the_command(
 def test_a_dataset_of_anothers_form_is_read_by_its_columns(
     wanted: Answers, tmp_path: Path
 ) -> None:
-    """As somebody's repository of the Hub lies in the cache: a card, Parquet by split, texts."""
-    place = tmp_path / "theirs"
+    place = write_theirs(tmp_path / "theirs")
+    columns = "image=img,attribute=state,object=noun"
+    assert answers(evaluated(place, columns=columns)) == wanted
+    with pytest.raises(UserError, match="has the columns img, state, noun: say which"):
+        evaluated(place)
+    with pytest.raises(
+        UserError, match="lacks the column mood; it has img, state, noun"
+    ):
+        evaluated(place, columns="image=img,attribute=mood,object=noun", layout="list")
+
+
+TEXT = datasets.Value("string")
+
+
+def write_theirs(place: Path) -> Path:
+    """A repository as others write it: Parquet by split, names as texts."""
     for name, split in (("train", "train"), ("id", "id"), ("ood", "ood")):
         samples = [one for one in one_set.SAMPLES if one.split == split]
         rows = {
@@ -140,17 +154,7 @@ def test_a_dataset_of_anothers_form_is_read_by_its_columns(
         datasets.Dataset.from_dict(rows, features=datasets.Features(kinds)).to_parquet(
             place / "data" / f"{name}-00000-of-00001.parquet"
         )
-    columns = "image=img,attribute=state,object=noun"
-    assert answers(evaluated(place, columns=columns)) == wanted
-    with pytest.raises(UserError, match="has the columns img, state, noun: say which"):
-        evaluated(place)
-    with pytest.raises(
-        UserError, match="lacks the column mood; it has img, state, noun"
-    ):
-        evaluated(place, columns="image=img,attribute=mood,object=noun", layout="list")
-
-
-TEXT = datasets.Value("string")
+    return place
 
 
 def test_a_list_whose_columns_have_other_names(wanted: Answers, tmp_path: Path) -> None:
@@ -288,6 +292,44 @@ def test_ones_own_objects_that_are_classes_keep_their_names(tmp_path: Path) -> N
     assert answers(evaluated(bare, id_data=tmp_path / "val"), ids=True) == answers(
         result, ids=True
     )
+
+
+def in_the_hubs_cache(
+    monkeypatch: pytest.MonkeyPatch, cache: Path, repository: str
+) -> Path:
+    """The folder of a dataset of the Hub in its cache, which is all that there is offline."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    home = cache / f"datasets--{repository.replace('/', '--')}"
+    put(home / "refs" / "main", "0" * 40)
+    return home / "snapshots" / ("0" * 40)
+
+
+def test_imagenet_from_the_hub(
+    with_id: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table(in_the_hubs_cache(monkeypatch, tmp_path / "hub", "org/imagenet") / "data")
+    result = evaluated(archive(tmp_path / "set"), id_data="org/imagenet")
+    assert answers(result, ids=True) == answers(with_id["encoder"], ids=True)
+    with pytest.raises(UserError, match="'org/none' could not be fetched"):
+        evaluated(tmp_path / "set", id_data="org/none")
+
+
+def test_a_set_of_the_hub_with_columns_of_its_own(
+    wanted: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = in_the_hubs_cache(monkeypatch, tmp_path / "hub", "org/set")
+    write_theirs(place)
+    columns = "image=img,attribute=state,object=noun"
+    result = evaluated("org/set", columns=columns)
+    assert answers(result) == wanted
+    assert result.content["dataset"]["name"] == "org/set"
+    out = tmp_path / "out"
+    words = ["prepare", str(out), "--data", "org/set", "--columns", columns]
+    assert cli.main(words) == 0
+    assert answers(evaluated(out)) == wanted
 
 
 def test_two_sets_of_seen_pictures_are_refused(tmp_path: Path) -> None:
