@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError, did_you_mean
 from aobench.evaluation.data import Source, Split, open_splits
+from aobench.evaluation.sources import data_source
 
 if TYPE_CHECKING:
     from aobench.evaluation.runner import Settings
     from aobench.models.base import LoadOptions, Model
     from aobench.models.registry import ResolvedModel
     from aobench.results.result import Result
-
-#: Configs of the dataset ``imagenet_ao``.
-CONFIGS = ("mini", "v2", "folder")
 
 #: The least and the most of each number: beyond it stands a slip of the hand.
 BOUNDS = {
@@ -37,8 +34,11 @@ def evaluate(
     models: str | os.PathLike[str] | Model | Sequence[Any],
     data: str | os.PathLike[str] | Source = "mini",
     *,
-    config: str | None = None,
-    data_dir: str | os.PathLike[str] | None = None,
+    id_data: str | os.PathLike[str] | None = None,
+    layout: str | None = None,
+    columns: str | Mapping[str, str] | None = None,
+    attributes: str | os.PathLike[str] | None = None,
+    objects: str | os.PathLike[str] | None = None,
     tasks: str | Sequence[str] | None = None,
     templates: str | os.PathLike[str] | Sequence[str] | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -63,11 +63,18 @@ def evaluate(
         models: one or several: Hub ids, folders, ``mini`` (the bundled model), ``timm:NAME``,
             ``open_clip:ARCHITECTURE/TAG``, or loaded objects of the protocol in
             `aobench.models.base`.
-        data: ``mini`` (bundled); the folder or zip of the published archive; a folder of one's own
-            pictures, with ``config="folder"``; a prepared folder; or a dataset's id on the Hub.
-        config: the dataset's config, where it has several (default: ``v2``, or the only one of a
-            prepared folder).
-        data_dir: the archive or pictures, where ``data`` is ``v2`` or ``folder``.
+        data: ``mini`` (bundled); the folder or zip of the published archive, or ``v2``, which
+            fetches it; one's own pictures in a layout of `aobench.layouts`; a prepared folder or
+            a dataset's id on the Hub, with ``:CONFIG`` where it has several. What it was taken for
+            is printed, and stands in the result.
+        id_data: pictures of ImageNet, which are the split ``id`` then: folders of wnids, the flat
+            validation set with its ground truth, its tar, Parquet with labels, or a Hub id.
+            The task ``object`` asks for all 1,000 classes on both splits.
+        layout: the layout of one's own pictures, or ``published``, where two would do.
+        columns: what a list or a Hub dataset calls its columns, such as
+            ``{"image": "img", "attribute": "state"}``.
+        attributes: text file of the attributes of one's own pictures, one a line.
+        objects: likewise of the objects.
         tasks: what is asked, one or several of ``composition`` (all compositions of both splits),
             ``composition-own`` (each split among its own), ``composition-open`` (every attribute
             with every object), ``object``, ``attribute`` and ``choice`` (1 of 9); default: all but
@@ -114,7 +121,14 @@ def evaluate(
     _check_choice("on_bad_image", on_bad_image, ("count", "stop"))
     chosen = _chosen_tasks(tasks)
     prompts = prompt_templates(templates)
-    source = data_source(data, config, data_dir)
+    source = data_source(
+        data,
+        id_data=id_data,
+        layout=layout,
+        columns=columns,
+        attributes=attributes,
+        objects=objects,
+    )
     resolved = _resolve_models(models)
     from aobench.evaluation.runner import Settings
     from aobench.hub import hub_in_one_line
@@ -134,6 +148,9 @@ def evaluate(
                 return open_splits(source, limit=limit)
 
         splits = work_main_first(accelerator, opened)
+        recognised = splits[0].recognised
+        if accelerator.is_main_process and recognised is not None:
+            print("\n".join(recognised.lines()))
         kept = embeddings or (None if out is None else Path(out) / "embeddings")
         results = []
         for (one, is_object), folder in zip(resolved, folders, strict=True):
@@ -187,11 +204,13 @@ class _Run:
         load = round(time.perf_counter() - began, 3)
         if folder is not None:
             check_same_model(folder, model.info.id, model.info.revision)
+        told = self.splits[0].recognised
         facts = provenance(
             model,
             self.splits,
-            self.source.path or "imagenet_ao",
-            self.source.config,
+            self.source.path
+            or (told.name if told and told.config == "folder" else "imagenet_ao"),
+            (told.config if told else self.source.config) or "default",
             self.settings.templates,
             self.limit,
             {
@@ -238,65 +257,6 @@ def _scratch_folder(accelerator: Any) -> Iterator[Path]:
             accelerator, lambda: stack.enter_context(_temporary_folder())
         )
         accelerator.wait_for_everyone()
-
-
-def data_source(
-    data: str | os.PathLike[str] | Source,
-    config: str | None = None,
-    data_dir: str | os.PathLike[str] | None = None,
-) -> Source:
-    """Which dataset ``data`` names; see `evaluate`. Raises UserError where it names none."""
-    if isinstance(data, Source):
-        return data
-    text = os.fspath(data)
-    archive = None if data_dir is None else os.fspath(data_dir)
-    if text in CONFIGS:
-        if config not in (None, text):
-            raise UserError(
-                f"data={text!r} and config={config!r} name two datasets: leave one out"
-            )
-        if text == "mini" and archive is not None:
-            raise UserError(
-                "data_dir is of the published archive, and mini is drawn: leave one of them out"
-            )
-        return Source(text, archive)
-    if archive is not None:
-        raise UserError(
-            f"data={text!r} and data_dir={archive!r} name two datasets: leave one of them out"
-        )
-    path = Path(text).expanduser()
-    if path.is_dir() and _is_prepared(path):
-        return Source(config or _only_config(path), path=str(path))
-    if path.exists():
-        return Source(config or "v2", str(path))
-    if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", text) or text.endswith(".zip"):
-        raise UserError(
-            f"there is no dataset {text!r}{did_you_mean(text, CONFIGS)}; name 'mini', a folder or "
-            "zip, or a dataset's id on the Hub, such as your-org/imagenet-ao"
-        )
-    return Source(config or "v2", path=text)
-
-
-def _is_prepared(folder: Path) -> bool:
-    """Whether it holds Parquet files, as ``imagenet-ao prepare`` writes them, and no pictures."""
-    if (folder / "fingerprints.json").exists():
-        return True
-    return any(any(folder.glob(pattern)) for pattern in ("*.parquet", "*/*.parquet"))
-
-
-def _only_config(folder: Path) -> str:
-    """The config of a prepared folder that has one; ``v2`` where it doesn't say."""
-    from aobench.files import read_json
-
-    path = folder / "fingerprints.json"
-    if not path.exists():
-        return "v2"
-    configs = list(read_json(path))
-    if len(configs) != 1:
-        raise UserError(
-            f"{folder} holds the configs {', '.join(configs) or '(none)'}; name one as config"
-        )
-    return configs[0]
 
 
 def _resolve_models(models: Any) -> list[tuple[ResolvedModel, bool]]:
