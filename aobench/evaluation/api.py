@@ -7,18 +7,23 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aobench.errors import UserError, did_you_mean
 from aobench.evaluation.data import Source, Split, open_splits
 
 if TYPE_CHECKING:
+    from aobench.evaluation.listed import ListResults, Workload
     from aobench.evaluation.runner import Settings
     from aobench.models.base import LoadOptions, Model
+    from aobench.models.model_lists import ModelList
     from aobench.models.registry import ResolvedModel
     from aobench.results.result import Result
+
+T = TypeVar("T")
 
 #: Configs of the dataset ``imagenet_ao``.
 CONFIGS = ("mini", "v2", "folder")
@@ -53,6 +58,7 @@ def evaluate(
     limit: int | None = None,
     on_bad_image: str = "count",
     cpu: bool = False,
+    again: bool = False,
 ) -> list[Result]:
     """Evaluate models on a dataset: how often they name what an image shows.
 
@@ -62,7 +68,9 @@ def evaluate(
     Args:
         models: one or several: Hub ids, folders, ``mini`` (the bundled model), ``timm:NAME``,
             ``open_clip:ARCHITECTURE/TAG``, or loaded objects of the protocol in
-            `aobench.models.base`.
+            `aobench.models.base`. Or a list of models: a CSV file, ``paper``, or what
+            `read_model_list` gives. Of a list, a model that can't be had is named on stderr and
+            the run goes on; one whose result of the same settings is in ``out`` is not run again.
         data: ``mini`` (bundled); the folder or zip of the published archive; a folder of one's own
             pictures, with ``config="folder"``; a prepared folder; or a dataset's id on the Hub.
         config: the dataset's config, where it has several (default: ``v2``, or the only one of a
@@ -89,9 +97,11 @@ def evaluate(
         limit: only so many images of each split, spread evenly; for trying out.
         on_bad_image: ``count`` (as wrong) or ``stop``.
         cpu: use the processor even where there is a GPU.
+        again: run the models of a list anew, too, whose result is there.
 
     Returns:
-        A `Result` for each model, in their order.
+        A `Result` for each model, in their order. For a list a `ListResults`, whose ``missing``
+        says by model why it has none.
 
     Raises:
         UserError: for a model, dataset or option that is of no use; it says how to mend it.
@@ -115,18 +125,20 @@ def evaluate(
     chosen = _chosen_tasks(tasks)
     prompts = prompt_templates(templates)
     source = data_source(data, config, data_dir)
-    resolved = _resolve_models(models)
+    listed = _listed_models(models)
+    resolved = [] if listed else _resolve_models(models)
     from aobench.evaluation.runner import Settings
     from aobench.hub import hub_in_one_line
     from aobench.models.base import LoadOptions
     from aobench.processes import process_group, work_main_first
     from aobench.results.paths import check_folders, result_names
 
-    names = [one.name for one, _ in resolved]
+    names = listed.names if listed else [one.name for one, _ in resolved]
     folders: list[Path | None] = [None] * len(names)
     if out is not None:
         folders = [Path(out) / name for name in result_names(names)]
-        check_folders(names, [folder for folder in folders if folder is not None])
+        if listed is None:
+            check_folders(names, [one for one in folders if one is not None])
     with process_group(cpu) as accelerator, _scratch_folder(accelerator) as scratch:
 
         def opened() -> list[Split]:
@@ -135,6 +147,20 @@ def evaluate(
 
         splits = work_main_first(accelerator, opened)
         kept = embeddings or (None if out is None else Path(out) / "embeddings")
+        options = LoadOptions(dtype, compile, attention)
+        if listed is not None:
+            settings = Settings(
+                Path(kept or scratch / "embeddings"),
+                chosen,
+                prompts,
+                batch_size,
+                workers,
+                shard_size,
+                draft,
+                on_bad_image,
+            )
+            run = _Run(source, splits, settings, options, limit, accelerator)
+            return _run_list(listed, folders, run, again)
         results = []
         for (one, is_object), folder in zip(resolved, folders, strict=True):
             store = embeddings if is_object else kept
@@ -148,7 +174,6 @@ def evaluate(
                 draft,
                 on_bad_image,
             )
-            options = LoadOptions(dtype, compile, attention)
             run = _Run(source, splits, settings, options, limit, accelerator)
             results.append(run.result(one, folder))
     return results
@@ -170,11 +195,19 @@ class _Run:
         self.settings, self.options = settings, options
         self.accelerator = accelerator
 
-    def result(self, resolved: ResolvedModel, folder: Path | None) -> Result:
-        """Load a model, run it and, in the main process, write its result to ``folder``."""
+    def result(
+        self,
+        resolved: ResolvedModel,
+        folder: Path | None,
+        said: dict[str, Any] | None = None,
+    ) -> Result:
+        """Load a model, run it and, in the main process, write its result to ``folder``.
+
+        ``said``: the facts that a list of models has of it.
+        """
         from aobench.evaluation.runner import run
         from aobench.hub import hub_in_one_line
-        from aobench.processes import value_of_main
+        from aobench.processes import value_of_main, work_as_one
         from aobench.results.paths import check_same_model
         from aobench.results.provenance import provenance
         from aobench.results.result import Result
@@ -182,7 +215,10 @@ class _Run:
         from aobench.results.writing import result_content
 
         began = time.perf_counter()
-        with hub_in_one_line(f"the model {resolved.name!r} could not be loaded"):
+        with (
+            work_as_one(self.accelerator),
+            hub_in_one_line(f"the model {resolved.name!r} could not be loaded"),
+        ):
             model = resolved.load(self.accelerator.device, self.options)
         load = round(time.perf_counter() - began, 3)
         if folder is not None:
@@ -199,6 +235,7 @@ class _Run:
                 "attention": self.options.attention,
                 "compile": self.options.compile,
             },
+            said,
         )
         answers, seconds = run(
             model, self.splits, self.settings, self.accelerator, facts
@@ -220,6 +257,101 @@ class _Run:
 
         content = value_of_main(self.accelerator, finished)
         return Result(content, answers, folder)
+
+    def listed(
+        self, resolved: ResolvedModel, folder: Path | None, facts: dict[str, Any]
+    ) -> Result:
+        """`result` of a model of a list, checked first: its place, and that it fits the memory."""
+        from aobench.evaluation.listed import check_memory, set_damaged_aside
+        from aobench.results.paths import check_folders
+
+        def checked() -> None:
+            if folder is not None:
+                set_damaged_aside(folder)
+                check_folders([resolved.name], [folder])
+            check_memory(facts, self.options.dtype)
+
+        self.of_main(checked)
+        return self.result(resolved, folder, facts)
+
+    def of_main(self, work: Callable[[], T]) -> T:
+        """What ``work`` gives in the main process, in all of them."""
+        from aobench.processes import value_of_main
+
+        return value_of_main(self.accelerator, work)
+
+    def stored(self, resolved: ResolvedModel, folder: Path | None) -> Result | None:
+        """The model's result in ``folder``, where running it would give the same."""
+        from aobench.evaluation.stored import stored_result
+
+        if folder is None:
+            return None
+        return self.of_main(
+            lambda: stored_result(
+                resolved,
+                folder,
+                self.splits,
+                self.settings.tasks,
+                self.settings.templates,
+                self.settings.draft,
+                self.options,
+            )
+        )
+
+    def workload(self) -> Workload:
+        """The images, and the texts of all tasks for a model that takes some."""
+        from aobench.evaluation.listed import Workload
+        from aobench.evaluation.stored import names_asked
+
+        names = names_asked(self.splits, self.settings.tasks)
+        texts = len(names) * len(self.settings.templates)
+        return Workload(sum(len(split) for split in self.splits), texts)
+
+
+def _listed_models(models: Any) -> ModelList | None:
+    """The list that ``models`` is or names; None where it is something else."""
+    from aobench.models.model_lists import ModelList, names_model_list, read_model_list
+
+    if isinstance(models, ModelList):
+        return models
+    if not isinstance(models, str | os.PathLike):
+        return None
+    text = os.fspath(models)
+    return read_model_list(text) if names_model_list(text) else None
+
+
+def _run_list(
+    models: ModelList, folders: Sequence[Path | None], run: _Run, again: bool
+) -> ListResults:
+    """The results of a list's models, of those that can be had."""
+    from aobench.evaluation.listed import (
+        ListProgress,
+        ListResults,
+        resolve_listed,
+        with_facts,
+    )
+    from aobench.hub import hub_in_one_line
+    from aobench.models.registry import resolve
+
+    main = run.accelerator.is_main_process
+    progress = ListProgress(models, run.workload(), main)
+
+    def looked_up(name: str) -> ResolvedModel:
+        with hub_in_one_line(f"the model {name!r} could not be looked up"):
+            return resolve(name)
+
+    results = []
+    places = dict(zip(models.names, folders, strict=True))
+    for one in resolve_listed(models, progress, looked_up):
+        folder, facts = places[one.name], models.facts[one.name]
+        stored = None if again else run.stored(one, folder)
+        result = progress.attempt(
+            one.name, partial(run.listed, one, folder, facts), stored
+        )
+        if result is not None:
+            keep = partial(with_facts, result, facts)
+            results.append(run.of_main(keep) if stored is not None else result)
+    return ListResults(results, progress.missing, progress.again)
 
 
 @contextlib.contextmanager
