@@ -26,8 +26,10 @@ def add_parser(verbs: Any) -> None:
     )
     e.add_argument(
         "--baseline",
-        help="all, or family=NAME, training_set=NAME[,NAME], model=NAME; default for the published "
-        "table: family=CLIP",
+        action="append",
+        metavar="RULE",
+        help="all, or family=NAME, training_set=NAME[,NAME], model=NAME, or any column of the list "
+        "of models; said again it adds models; default for the published table: family=CLIP",
     )
     e.add_argument(
         "--transform", default="logit", help="logit (default), probit or linear"
@@ -38,6 +40,23 @@ def add_parser(verbs: Any) -> None:
         "it)",
     )
     e.add_argument(
+        "--id-score",
+        metavar="SPLIT:TASK",
+        help="the score on the ID axis, such as id:object; with --ood-score",
+    )
+    e.add_argument(
+        "--ood-score",
+        metavar="SPLIT:TASK",
+        help="the score on the OoD axis, such as ood:composition-own",
+    )
+    e.add_argument(
+        "--models",
+        dest="model_list",
+        metavar="FILE",
+        help="a list of models (CSV: model, family, training_set, ...), or paper: its facts are "
+        "taken in place of what the results say",
+    )
+    e.add_argument(
         "--id-sets",
         default="id",
         help="ID sets to fit over, such as id,id_yfcc (columns of the CSV)",
@@ -45,8 +64,8 @@ def add_parser(verbs: Any) -> None:
     e.add_argument(
         "--by",
         default="training_set",
-        choices=("training_set", "family"),
-        help="groups of the summary",
+        metavar="COLUMN",
+        help="groups of the summary: training_set (default), family, or a column of the list",
     )
     e.add_argument(
         "--leave-out",
@@ -136,6 +155,9 @@ def _effective(args: argparse.Namespace) -> None:
         figure=args.figure,
         by=args.by,
         leave_out=args.leave_out,
+        models=args.model_list,
+        id_score=args.id_score,
+        ood_score=args.ood_score,
     )
     for note in report.notes:
         print(f"Note: {note}.")
