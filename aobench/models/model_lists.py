@@ -94,7 +94,7 @@ def read_model_list(name: str | os.PathLike[str]) -> ModelList:
     Example:
         >>> models = read_model_list("paper")
         >>> models.facts["open_clip:RN50-quickgelu/cc12m"]["training_images"]
-        12423374
+        12000000
     """
     text = os.fspath(name)
     path = LISTS / f"{text}.csv" if text in list_names() else Path(text)
