@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from aobench.analysis import paper_command
 from aobench.errors import UserError
 from aobench.vocabulary.published import OUR_SETS
 
@@ -77,6 +78,7 @@ def add_parser(verbs: Any) -> None:
     )
     e.set_defaults(run=_effective)
 
+    paper_command.add_parser(verbs)
     c = verbs.add_parser(
         "compare",
         help="two models on the same images: McNemar, and a bootstrap over compositions",

@@ -4,7 +4,8 @@ A contrast of two groups bears a claim out where its whole 95 % interval lies on
 the threshold, contradicts it where the whole interval lies on the other, and leaves it undecided
 else. It is undecided, too, where the interval cannot say what the claim needs: a group of fewer
 than FEW independent runs, most models of a group beyond the baseline's range, results that don't
-compare. That a cause is at work is never borne out by models that differ in all else as well.
+compare, a line over other models that says the opposite. That a cause is at work is never borne out
+by models that differ in all else as well.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def contrast_words(contrast: GroupContrast, measure: str) -> str:
         return f"{value} points of effective generalization between {sizes}"
     low, high = contrast.odds_ratio_low, contrast.odds_ratio_high
     return (
-        f"odds ratio {contrast.odds_ratio:.2f} [{low:.2f}, {high:.2f}] between {sizes}"
+        f"odds ratio {contrast.odds_ratio:.3g} [{low:.3g}, {high:.3g}] between {sizes}"
     )
 
 
@@ -106,7 +107,7 @@ def _of_claim(claim: Claim, answer: QuestionAnswer, lost: Sequence[str]) -> Verd
         return Verdict(claim.key, claim.words, UNDECIDED, second, (why,), needed)
     said = contrast_words(contrast, claim.measure)
     read = reading(*_interval(contrast, claim.measure), claim.threshold)
-    why = _what_weakens(contrast, answer)
+    why = (*_what_weakens(contrast, answer), *_other_line(read, check, claim))
     verdict = UNDECIDED if why else read
     if why and read != UNDECIDED:
         why = (f"by its interval alone it would be {read}", *why)
@@ -118,6 +119,18 @@ def _of_claim(claim: Claim, answer: QuestionAnswer, lost: Sequence[str]) -> Verd
 def _check_words(check: GroupContrast, claim: Claim, answer: QuestionAnswer) -> str:
     over = " and ".join(GROUPS[key].words for key in answer.question.second_baseline)
     return f"a check, over a line of {over}: {contrast_words(check, claim.measure)}"
+
+
+def _other_line(
+    read: str, check: GroupContrast | None, claim: Claim
+) -> tuple[str, ...]:
+    """A reason not to decide, where the check over another line says the opposite."""
+    if check is None:
+        return ()
+    other = reading(*_interval(check, claim.measure), claim.threshold)
+    if UNDECIDED in (read, other) or read == other:
+        return ()
+    return (f"the check over another line says {other}",)
 
 
 def _by_training_set(claim: Claim, answer: QuestionAnswer) -> list[str]:

@@ -24,8 +24,8 @@ class SplitScore:
 
     @property
     def label(self) -> str:
-        """In words for axes: ``object accuracy on id (task object)``."""
-        return f"{self.accuracy.replace('_', ' ')} accuracy on {self.split} (task {self.task})"
+        """In words for axes: ``object accuracy (id:object)``."""
+        return f"{find_task(self.task).kind} accuracy ({self.split}:{self.task})"
 
     def scores_in(self, content: Mapping[str, Any]) -> dict[str, Any] | None:
         """The split's scores in a result's content; None where it has no such accuracy."""

@@ -16,6 +16,8 @@ from aobench.errors import UserError, did_you_mean
 from aobench.evaluation.data import Source, Split, open_splits
 
 if TYPE_CHECKING:
+    import torch
+
     from aobench.evaluation.listed import ListResults, Workload
     from aobench.evaluation.runner import Settings
     from aobench.models.base import LoadOptions, Model
@@ -352,6 +354,60 @@ def _run_list(
             keep = partial(with_facts, result, facts)
             results.append(run.of_main(keep) if stored is not None else result)
     return ListResults(results, progress.missing, progress.again)
+
+
+def stored_models(
+    models: ModelList,
+    data: str | os.PathLike[str] | Source = "mini",
+    *,
+    out: Path,
+    tasks: Sequence[str],
+    templates: Any = None,
+    limit: int | None = None,
+    dtype: str = "float32",
+    cpu: bool = False,
+    **others: Any,
+) -> tuple[set[str], Workload, torch.device]:
+    """Of a list the models whose result is in ``out``, what goes through each, and the device.
+
+    Opens the data, and neither loads nor looks up a model. Arguments as those of `evaluate`, of
+    which ``others`` make no difference here.
+    """
+    import torch
+
+    from aobench.evaluation.listed import Workload
+    from aobench.evaluation.stored import names_asked, stored_result
+    from aobench.hub import hub_in_one_line
+    from aobench.models.base import LoadOptions
+    from aobench.models.registry import ResolvedModel
+    from aobench.results.paths import result_names
+
+    prompts, chosen = prompt_templates(templates), _chosen_tasks(tasks)
+    with hub_in_one_line("the dataset could not be opened"):
+        splits = open_splits(data_source(data), limit=limit)
+
+    def never(*_: Any) -> Any:
+        raise NotImplementedError("a model that is only looked for is not loaded")
+
+    folders = zip(models.names, result_names(models.names), strict=True)
+    there = {
+        name
+        for name, folder in folders
+        if stored_result(
+            ResolvedModel(name, never),
+            out / folder,
+            splits,
+            chosen,
+            prompts,
+            None,
+            LoadOptions(dtype),
+        )
+    }
+    texts = len(names_asked(splits, chosen)) * len(prompts)
+    images = sum(len(split) for split in splits)
+    gpu = torch.cuda.is_available() and not cpu
+    device = torch.device("cuda" if gpu else "cpu")
+    return there, Workload(images, texts), device
 
 
 @contextlib.contextmanager
