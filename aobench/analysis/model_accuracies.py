@@ -225,12 +225,14 @@ def images_shown(records: Sequence[ModelAccuracies]) -> str:
 @dataclass(frozen=True)
 class ReadScores:
     """What results hold of one question: ``records``, ``notes`` on why some are missing or may not
-    compare, and the ``accuracies`` on ID and OoD in words.
+    compare, and of ID and OoD the ``accuracies`` in words and what ``chances`` a guess has, from 0
+    to 1, by the first result.
     """
 
     records: list[ModelAccuracies]
     notes: list[str]
     accuracies: tuple[str, str]
+    chances: tuple[float, float]
 
 
 def read_results(
@@ -291,7 +293,9 @@ def read_split_scores(
         notes.append(f"without {asked}, and left out: {', '.join(sorted(without))}")
     notes += _unlike(kept, list(dict.fromkeys(one.task for one in pair)))
     records = _no_twins(records, "the list of results")
-    return ReadScores(records, notes, (id_score.label, ood_score.label))
+    labels = (id_score.label, ood_score.label)
+    chances = (id_score.chance_in(kept[0]), ood_score.chance_in(kept[0]))
+    return ReadScores(records, notes, labels, chances)
 
 
 def _read_contents(

@@ -158,8 +158,8 @@ def _shown(answer: QuestionAnswer, figure: str) -> dict[str, Any]:
     return {
         "key": question.key,
         "title": question.words[0].upper() + question.words[1:],
-        "id": question.id_score.label,
-        "ood": question.ood_score.label,
+        "id": f"{question.id_score.label}, chance {100 * answer.chances[0]:.2g} %",
+        "ood": f"{question.ood_score.label}, chance {100 * answer.chances[1]:.2g} %",
         "line": words,
         "line_known": line is not None,
         "notes": answer.notes,

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from compositional_ood.compositional_ood import wilson
+
 from aobench.analysis.effective import (
     EffectiveScore,
     FittedLine,
@@ -129,13 +131,14 @@ QUESTIONS = (
 class QuestionAnswer:
     """What results say to a question.
 
-    ``contrasts`` and ``checks`` (over the second baseline) by the keys of their groups; what could
+    ``chances``: what a guess reaches on ID and on OoD. ``contrasts`` and ``checks`` (over the second baseline) by the keys of their groups; what could
     not be computed is in ``lacking`` by the same keys, or under "line", in words.
     """
 
     question: PaperQuestion
     records: Records = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    chances: tuple[float, float] = (0.0, 0.0)
     line: FittedLine | None = None
     scores: list[EffectiveScore] = field(default_factory=list)
     contrasts: dict[tuple[str, str], GroupContrast] = field(default_factory=dict)
@@ -147,10 +150,25 @@ class QuestionAnswer:
         groups = [GROUPS[key] for key in keys]
         return [r for r in self.records if any(group.has(r) for group in groups)]
 
+    def near_chance(self, key: str) -> list[str]:
+        """The models of a group whose accuracy on ID or OoD is not above a guess's, by a Wilson
+        interval of 95 %.
+        """
+        return [
+            record.model
+            for record in self.members(key)
+            if _lowest(record.id, record.n_id) <= self.chances[0]
+            or _lowest(record.ood, record.n_ood) <= self.chances[1]
+        ]
+
     @property
     def unlike(self) -> list[str]:
         """Notes that say that the results don't compare."""
         return [note for note in self.notes if "not comparable" in note]
+
+
+def _lowest(rate: float, n: int) -> float:
+    return wilson(round(rate * n), n)[0]
 
 
 def answer_question(question: PaperQuestion, paths: Sequence[Path]) -> QuestionAnswer:
@@ -164,6 +182,7 @@ def answer_question(question: PaperQuestion, paths: Sequence[Path]) -> QuestionA
             answer.lacking[pair] = "no result has these two scores"
         return answer
     answer.records, answer.notes = read.records, read.notes
+    answer.chances = read.chances
     answer.line = _line(answer, question.baseline)
     second = _line(answer, question.second_baseline)
     if answer.line is not None:

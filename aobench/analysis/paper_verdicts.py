@@ -4,7 +4,7 @@ A contrast of two groups bears a claim out where its whole 95 % interval lies on
 the threshold, contradicts it where the whole interval lies on the other, and leaves it undecided
 else. It is undecided, too, where the interval cannot say what the claim needs: a group of fewer
 than FEW independent runs, most models of a group beyond the baseline's range, results that don't
-compare, a line over other models that says the opposite. That a cause is at work is never borne out
+compare, models no better than a guess, a line over other models that says the opposite. That a cause is at work is never borne out
 by models that differ in all else as well.
 """
 
@@ -107,11 +107,15 @@ def _of_claim(claim: Claim, answer: QuestionAnswer, lost: Sequence[str]) -> Verd
         return Verdict(claim.key, claim.words, UNDECIDED, second, (why,), needed)
     said = contrast_words(contrast, claim.measure)
     read = reading(*_interval(contrast, claim.measure), claim.threshold)
-    why = (*_what_weakens(contrast, answer), *_other_line(read, check, claim))
+    why = (
+        *_what_weakens(contrast, answer),
+        *_guesses(claim, answer),
+        *_other_line(read, check, claim),
+    )
     verdict = UNDECIDED if why else read
     if why and read != UNDECIDED:
         why = (f"by its interval alone it would be {read}", *why)
-    needed = tuple(_mends(contrast, answer, verdict))
+    needed = tuple(_mends(contrast, claim, answer, verdict))
     evidence = (said, *_by_training_set(claim, answer), *second)
     return Verdict(claim.key, claim.words, verdict, evidence, why, (*needed, *lost))
 
@@ -119,6 +123,16 @@ def _of_claim(claim: Claim, answer: QuestionAnswer, lost: Sequence[str]) -> Verd
 def _check_words(check: GroupContrast, claim: Claim, answer: QuestionAnswer) -> str:
     over = " and ".join(GROUPS[key].words for key in answer.question.second_baseline)
     return f"a check, over a line of {over}: {contrast_words(check, claim.measure)}"
+
+
+def _guesses(claim: Claim, answer: QuestionAnswer) -> list[str]:
+    """A reason for each group of which most models do no better than a guess."""
+    out = []
+    for key in claim.pair:
+        near, n = answer.near_chance(key), len(answer.members(key))
+        if 2 * len(near) > n:
+            out.append(f"{GROUPS[key].words}: {len(near)} of {n} are not above chance")
+    return out
 
 
 def _other_line(
@@ -164,7 +178,9 @@ def _what_weakens(contrast: GroupContrast, answer: QuestionAnswer) -> tuple[str,
     return tuple(out)
 
 
-def _mends(contrast: GroupContrast, answer: QuestionAnswer, verdict: str) -> list[str]:
+def _mends(
+    contrast: GroupContrast, claim: Claim, answer: QuestionAnswer, verdict: str
+) -> list[str]:
     """What would decide an undecided claim."""
     if verdict != UNDECIDED:
         return []
@@ -182,6 +198,8 @@ def _mends(contrast: GroupContrast, answer: QuestionAnswer, verdict: str) -> lis
         out.append(
             "baseline models whose ID accuracy reaches that of the models compared"
         )
+    if _guesses(claim, answer):
+        out.append("models that do better than a guess")
     return out or ["more models, or more images: the interval holds the threshold"]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aobench.errors import UserError
+from aobench.results.scores import chance
 from aobench.results.tasks import find_task
 
 
@@ -32,6 +33,11 @@ class SplitScore:
         task = content["scores"].get(self.task, {"splits": {}})
         scores = task["splits"].get(self.split, {})
         return scores if self.accuracy in scores else None
+
+    def chance_in(self, content: Mapping[str, Any]) -> float:
+        """What a guess reaches, from 0 to 1, in a result that has the score."""
+        scores = self.scores_in(content) or {}
+        return chance(scores, find_task(self.task).kind) or 0.0
 
 
 def parse_split_score(text: str, option: str) -> SplitScore:

@@ -177,6 +177,20 @@ def test_missing_groups_are_named_with_what_would_mend_them(tmp_path):
     )
 
 
+def test_models_that_guess_decide_nothing(tmp_path):
+    folders = []
+    for number, group in enumerate(("openai", "cc12m", "imagenet1k") * 5):
+        supervision = "labels" if group == "imagenet1k" else "language"
+        rate = 0.001 * (1 + number % 2 / 9) * (6 if group == "openai" else 1)
+        facts = {"training_set": group, "supervision": supervision, "family": "made"}
+        name = f"{group}-{number}"
+        folders.append(made_result(tmp_path / name, name, rate, rate, **facts))
+    said = verdicts(folders)["better-than-supervised"]
+    assert said.verdict == "undecided"
+    assert "supervised models: 5 of 5 are not above chance" in said.why
+    assert "models that do better than a guess" in said.missing
+
+
 def test_an_interval_on_the_threshold_decides_nothing():
     for low, high in ((0.0, 0.2), (-0.2, 0.0), (0.0, 0.0)):
         assert reading(low, high, 0.0) == "undecided"

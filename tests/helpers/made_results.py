@@ -56,5 +56,6 @@ def _split(kind, accuracy, n, candidates):
         f"{kind}_top1": accuracy,
         f"{kind}_top1_effective_n": n / 3,
         "chance": 1 / candidates,
+        f"{kind}_chance": 1 / candidates,
         "n_candidates": candidates,
     }
