@@ -4,8 +4,8 @@ A contrast of two groups bears a claim out where its whole 95 % interval lies on
 the threshold, contradicts it where the whole interval lies on the other, and leaves it undecided
 else. It is undecided, too, where the interval cannot say what the claim needs: a group of fewer
 than FEW independent runs, most models of a group beyond the baseline's range, results that don't
-compare, models no better than a guess, a line over other models that says the opposite. That a cause is at work is never borne out
-by models that differ in all else as well.
+compare, models no better than a guess, a line over other models that says the opposite. That a
+cause is at work is never borne out by models that differ in all else as well.
 """
 
 from __future__ import annotations
