@@ -131,9 +131,9 @@ QUESTIONS = (
 class QuestionAnswer:
     """What results say to a question.
 
-    ``chances``: what a guess reaches on ID and on OoD. ``contrasts`` and ``checks`` (over the second
-    baseline) by the keys of their groups; what could not be computed is in ``lacking`` by the same
-    keys, in words.
+    ``chances``: what a guess reaches on ID and on OoD. ``contrasts`` and ``checks`` (over the
+    second baseline) by the keys of their groups; what could not be computed is in ``lacking`` by
+    the same keys, in words.
     """
 
     question: PaperQuestion
