@@ -184,16 +184,19 @@ def group_contrast(
         np.mean([np.log(score.odds_ratio) for score in group.scores])
         for group in groups
     ]
+    sizes = [len(some) for _, some in (first, second)]
     return GroupContrast(
-        first[0],
-        second[0],
-        (len(first[1]), len(second[1])),
-        (groups[0].runs, groups[1].runs),
-        (_beyond(groups[0]), _beyond(groups[1])),
-        float(means[0] - means[1]),
-        *map(float, ends),
-        float(np.exp(logs[0] - logs[1])),
-        *map(float, odds_ends),
+        first=first[0],
+        second=second[0],
+        n=(sizes[0], sizes[1]),
+        runs=(groups[0].runs, groups[1].runs),
+        extrapolated=(_beyond(groups[0]), _beyond(groups[1])),
+        difference=float(means[0] - means[1]),
+        low=float(ends[0]),
+        high=float(ends[1]),
+        odds_ratio=float(np.exp(logs[0] - logs[1])),
+        odds_ratio_low=float(odds_ends[0]),
+        odds_ratio_high=float(odds_ends[1]),
     )
 
 

@@ -102,9 +102,9 @@ def _of_claim(claim: Claim, answer: QuestionAnswer, lost: Sequence[str]) -> Verd
     check = answer.checks.get(claim.pair)
     second = () if check is None else (_check_words(check, claim, answer),)
     if contrast is None:
-        why = answer.lacking[claim.pair]
-        needed = (_what_is_needed(claim, answer, why), *lost)
-        return Verdict(claim.key, claim.words, UNDECIDED, second, (why,), needed)
+        lacking = answer.lacking[claim.pair]
+        mend = (_what_is_needed(claim, answer, lacking), *lost)
+        return Verdict(claim.key, claim.words, UNDECIDED, second, (lacking,), mend)
     said = contrast_words(contrast, claim.measure)
     read = reading(*_interval(contrast, claim.measure), claim.threshold)
     why = (

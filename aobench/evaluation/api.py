@@ -41,7 +41,7 @@ BOUNDS = {
 
 
 def evaluate(
-    models: str | os.PathLike[str] | Model | Sequence[Any],
+    models: str | os.PathLike[str] | Model | ModelList | Sequence[Any],
     data: str | os.PathLike[str] | Source = "mini",
     *,
     config: str | None = None,
