@@ -15,7 +15,7 @@ $(VENV)/installed: setup.py constraints.txt
 	touch $@
 
 evaluate: $(VENV)/installed
-	$(BIN)/python evaluate_models.py $(MODEL) --config mini $(ARGS)
+	$(BIN)/python evaluate_models.py $(MODEL) --data mini $(ARGS)
 
 test: $(VENV)/installed
 	HF_HUB_OFFLINE=1 HF_EVALUATE_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

@@ -84,9 +84,7 @@ def test_a_kind_of_model_by_entry_point(tmp_path, monkeypatch, capsys):
             folder.mkdir(parents=True)
             Image.new("RGB", (24, 20), colour).save(folder / "1.png")
     words = [
-        "--config",
-        "folder",
-        "--data-dir",
+        "--data",
         str(pictures),
         "--out",
         str(tmp_path / "out"),

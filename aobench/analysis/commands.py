@@ -8,7 +8,7 @@ from typing import Any
 
 from aobench.analysis import paper_command
 from aobench.errors import UserError
-from aobench.vocabulary.published import OUR_SETS
+from aobench.evaluation.data_arguments import add_gone_options
 
 SMALLEST = 1e-300  #: p values below it are told as less than it: floats end there
 
@@ -125,12 +125,10 @@ def add_parser(verbs: Any) -> None:
     )
     d.add_argument("--split", default="ood")
     d.add_argument(
-        "--config",
-        default="mini",
-        choices=OUR_SETS,
-        help="dataset of the embeddings (default: mini)",
+        "--data",
+        help="dataset of the embeddings, as evaluate takes it (default: mini)",
     )
-    d.add_argument("--data-dir", help="folder or zip of the published archive")
+    add_gone_options(d)
     d.add_argument(
         "--images",
         type=int,
@@ -262,18 +260,19 @@ def _disentangle(args: argparse.Namespace) -> None:
         raise UserError("--images takes a number of at least 10")
     if args.seed < 0:
         raise UserError(f"--seed takes a whole number of at least 0; got {args.seed}")
-    if args.data_dir and (args.config == "mini" or args.source.suffix == ".npz"):
+    if args.data and args.source.suffix == ".npz":
         raise UserError(
-            "--data-dir is of the published archive: give --config v2 and the runner's embeddings "
-            "with it"
+            f"--data is of the runner's embeddings, and {args.source} holds its own labels: leave "
+            "it out"
         )
     if args.source.suffix == ".npz":
         tables = [source.read_npz(args.source)]
     else:
-        from aobench.evaluation.data import Source, open_splits
+        from aobench.evaluation.data import open_splits
+        from aobench.evaluation.sources import data_source
 
         stores = source.image_stores(args.source, args.split)
-        splits = open_splits(Source(args.config, args.data_dir), (args.split,))
+        splits = open_splits(data_source(args.data or "mini"), (args.split,))
         tables = [source.read_store(path, key, splits) for path, key in stores]
     for table in tables:
         found = all_measures(table.z, table.factors, args.seed, args.images)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
+from aobench.evaluation.data_arguments import add_data_arguments, reading_options
 
 
 def add_parser(verbs: Any) -> None:
@@ -26,10 +27,7 @@ def add_parser(verbs: Any) -> None:
         type=Path,
         help="folders of results that are there: no model is run, and no data is needed",
     )
-    p.add_argument("--data", help="the published zip or its folder, or mini")
-    p.add_argument(
-        "--id-data", help="ImageNet's validation pictures, as the seen split"
-    )
+    add_data_arguments(p, "none: it must be named")
     p.add_argument(
         "--models",
         dest="model_list",
@@ -104,10 +102,9 @@ def _plan(args: argparse.Namespace) -> Any:
             "--id-data; or folders of results that are there"
         )
     names = ("templates", "batch_size", "workers", "dtype", "limit", "cpu")
-    given = {"data": args.data, "id_data": args.id_data}
     return PaperPlan(
         args.out,
-        {name: value for name, value in given.items() if value is not None},
+        {"data": args.data, **reading_options(args)},
         read_model_list(args.model_list),
         {name: getattr(args, name) for name in names},
         args.again,
@@ -115,7 +112,8 @@ def _plan(args: argparse.Namespace) -> Any:
 
 
 def _refuse_data(args: argparse.Namespace) -> None:
-    if args.data or args.id_data or args.again or args.dry_run:
+    data = [args.data, *reading_options(args).values()]
+    if any(data) or args.again or args.dry_run:
         raise UserError(
             "results that are there are named, so no model is run: leave --data, --id-data, "
             "--again and --dry-run out, or the results"

@@ -32,6 +32,11 @@ def ask_splits(
     for name in chosen:
         if found := ask_task(find_task(name), pairs, attributes, objects):
             asked[name] = found
+            left_out += [
+                f"The task {name} leaves the split {split} out: {_why_not(name)}."
+                for split in pairs
+                if split not in found
+            ]
         else:
             left_out.append(f"The task {name} is left out: {_why_not(name)}.")
     if not asked:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aobench.errors import UserError, did_you_mean
 from aobench.layouts.attribute_folders import LAYOUT as ATTRIBUTE_FOLDERS
 from aobench.layouts.base import Layout, LayoutOptions
 from aobench.layouts.c_gqa import LAYOUT as C_GQA
+from aobench.layouts.columns import read_columns
 from aobench.layouts.form import LayoutData, one_form
 from aobench.layouts.label_folders import LAYOUT as LABEL_FOLDERS
 from aobench.layouts.list_file import LAYOUT as LIST_FILE
@@ -32,6 +35,7 @@ def read_layout(
     attributes: str | None = None,
     objects: str | None = None,
     with_train: bool = False,
+    columns: str | Mapping[str, str] | None = None,
 ) -> LayoutData:
     """One's own pictures in one form, whatever they are laid out as.
 
@@ -41,6 +45,8 @@ def read_layout(
         attributes: a text file of the attributes, one a line; by default they come from the data.
         objects: a text file of the objects, likewise.
         with_train: take training pictures, too, as split ``train``.
+        columns: what a list calls its columns, where not as the layout does: ``file=path,
+            attribute=state``, or a mapping.
 
     Returns:
         The pictures by split (``id``: pairs that were seen, ``ood``: novel pairs), and a report of
@@ -69,6 +75,7 @@ def read_layout(
             f"{layout!r} is not a layout{did_you_mean(layout, known)}; known are {', '.join(known)}"
         )
     tree = open_tree(path)
+    tree.columns = read_columns(columns)
     chosen = known[layout] if layout is not None else recognise_layout(tree, options)
     return one_form(chosen, chosen.read(tree, options), options)
 

@@ -40,6 +40,8 @@ def provenance(
 
     short = {"limit": limit} if any(s.left_out for s in splits) else {}
     not_read = {"left_out": splits[0].not_read} if splits and splits[0].not_read else {}
+    told = splits[0].recognised if splits else None
+    recognised = {} if told is None else {"recognised": told.as_dict()}
     return {
         "model": asdict(model.info) | ({"facts": facts} if facts else {}),
         "dataset": {
@@ -47,6 +49,7 @@ def provenance(
             "name": absolute_path(dataset).name if Path(dataset).is_dir() else dataset,
             "config": config,
             **short,
+            **recognised,
             **not_read,
             "splits": {s.name: _split_facts(s) for s in splits},
         },

@@ -56,7 +56,11 @@ TASKS = {
             "open",
         ),
         Task(
-            "object", "object", "shared", "among all objects that occur in either split"
+            "object",
+            "object",
+            "shared",
+            "among all objects that occur in either split; all of the vocabulary where a split "
+            "shows objects alone (ImageNet)",
         ),
         Task(
             "attribute",

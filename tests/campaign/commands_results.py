@@ -179,7 +179,7 @@ RESULTS = (
     Command(
         "disentangle-run",
         "disentangle",
-        ("disentangle", "out/embeddings", "--data-dir", "grid", "--config", "v2"),
+        ("disentangle", "out/embeddings", "--data", "grid"),
         {"tiny": "tiny", "grid": "grid", "templates.txt": "templates.txt"},
         [
             Input(
@@ -213,7 +213,7 @@ RESULTS = (
             (
                 "evaluate",
                 "tiny",
-                "--data-dir",
+                "--data",
                 "grid",
                 "--templates",
                 "templates.txt",

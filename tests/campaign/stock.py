@@ -166,8 +166,8 @@ def _results() -> None:
 
     import imagenet_ao
 
-    command("prepare", "hub", "--data-dir", "data")
-    command("prepare", "hub-other", "--data-dir", "seen")
+    command("prepare", "hub", "--data", "data")
+    command("prepare", "hub-other", "--data", "seen")
     Path("both/v2").mkdir(parents=True)
     for split, source in (("ood", "hub"), ("id", "hub-other")):
         shutil.copy(
@@ -194,15 +194,13 @@ def _results() -> None:
     command(
         "evaluate",
         *names,
-        "--dataset",
+        "--data",
         "both",
-        "--config",
-        "v2",
         "--out",
         "results",
         *common,
     )
-    command("evaluate", "tiny", "--data-dir", "data", "--out", "run", *common)
+    command("evaluate", "tiny", "--data", "data", "--out", "run", *common)
 
 
 def _captions() -> None:

@@ -216,11 +216,9 @@ def test_options_of_one_config_are_refused_by_the_others(tmp_path: Path) -> None
     ):
         datasets.load_dataset("imagenet_ao", "v2", data_dir=place, layout="list")
     with pytest.raises(
-        imagenet_ao.DatasetError, match="the config 'folder' takes no imagenet_dir"
+        imagenet_ao.DatasetError, match="'folder' takes no only"
     ):
-        datasets.load_dataset(
-            "imagenet_ao", "folder", data_dir=place, imagenet_dir=place
-        )
+        datasets.load_dataset("imagenet_ao", "folder", data_dir=place, only="id")
     with pytest.raises(
         imagenet_ao.DatasetError, match="takes a folder, a zip or a list"
     ):

@@ -27,7 +27,7 @@ def results(published, result, tmp_path_factory):
     """Three zero-shot models and two of them with other prompts, on the small set."""
     folder = tmp_path_factory.mktemp("models")
     models = [save("clip", folder / "clip-a"), save("siglip", folder / "siglip-b")]
-    common = ["--config", "v2", "--data-dir", str(published), "--cpu"]
+    common = ["--data", str(published), "--cpu"]
     here = Path.cwd()
     os.chdir(folder)
     try:
