@@ -68,22 +68,23 @@ def add_parser(verbs: Any) -> None:
 def run_command(args: argparse.Namespace) -> None:
     """``imagenet-ao paper``."""
     from aobench.analysis.paper import paper_report, run_paper
+    from aobench.processes import quiet_bars
 
     if args.results:
         _refuse_data(args)
         _finish(paper_report(args.results), args.out)
         return
     plan = _plan(args)
+    quiet_bars()
     if args.dry_run:
         from aobench.analysis.paper_needs import plan_needs
 
         print(plan_needs(plan))
         return
     from aobench.evaluation.commands import refuse_missing
-    from aobench.processes import end_processes, process_group, quiet_bars
+    from aobench.processes import end_processes, process_group
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    quiet_bars()
     with process_group(args.cpu) as accelerator:
         report = run_paper(plan)
         if accelerator.is_main_process:

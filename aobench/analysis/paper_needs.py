@@ -132,20 +132,37 @@ def needs_text(needs: Sequence[ModelNeed], workload: Workload, rate: float) -> s
     rows += [_row(one, rate) for one in needs]
     left = [one for one in needs if one.state != THERE]
     fetch = [one for one in left if one.state != AT_HAND]
-    known = sum(one.gflops for one in left if one.gflops is not None)
-    unknown = sum(one.gflops is None for one in left)
     lines = [
         *columns(rows, rule=True),
         f"{len(needs)} models: {len(needs) - len(left)} have their result, "
-        f"{len(left) - len(fetch)} are at hand, {len(fetch)} are not "
-        f"(about {_bytes(sum(one.size or 0 for one in fetch))} to fetch, as float32).",
+        f"{len(left) - len(fetch)} are at hand, {len(fetch)} are not ({_to_fetch(fetch)}).",
         f"{workload.images:,} images and {workload.texts:,} texts go through each model that "
         "takes both.",
-        f"About {duration_shown(known / rate)} at {rate:,.0f} billion operations a second, "
-        "measured here on a layer of ViT-B; decoding of images comes on top, texts cost less where "
-        f"they are short{f'; {unknown} models of unknown size are not in it' if unknown else ''}.",
+        _time_words(left, rate),
     ]
     return "\n".join(lines)
+
+
+def _to_fetch(fetch: Sequence[ModelNeed]) -> str:
+    sizes = [one.size for one in fetch if one.size is not None]
+    unknown = len(fetch) - len(sizes)
+    more = f", and {unknown} of unknown size" if unknown and sizes else ""
+    if fetch and not sizes:
+        return "of unknown size"
+    return f"about {_bytes(sum(sizes))} to fetch, as float32{more}"
+
+
+def _time_words(left: Sequence[ModelNeed], rate: float) -> str:
+    works = [one.gflops for one in left if one.gflops is not None]
+    unknown = len(left) - len(works)
+    if left and not works:
+        return "Time unknown: the list has no image_gflops of these models."
+    more = f"; {unknown} models of unknown size are not in it" if unknown else ""
+    return (
+        f"About {duration_shown(sum(works) / rate)} at {rate:,.0f} billion operations a second, "
+        "measured here on a layer of ViT-B; decoding of images comes on top, texts cost less where "
+        f"they are short{more}."
+    )
 
 
 def _row(one: ModelNeed, rate: float) -> tuple[str, str, str, str]:
