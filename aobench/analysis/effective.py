@@ -49,7 +49,8 @@ def accuracies_of(
     lacks.
     """
     known = np.array([[r.on(name) for name in id_sets] for r in records], float)
-    novel = np.array([(r.ood, r.n_ood) for r in records], float)
+    known = known.reshape(len(records), len(id_sets), 2)
+    novel = np.array([(r.ood, r.n_ood) for r in records], float).reshape(-1, 2)
     return Accuracies(known[..., 0], known[..., 1], novel[:, 0], novel[:, 1])
 
 

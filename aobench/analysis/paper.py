@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from compositional_ood.compositional_ood import DRAWS
+
 from aobench.analysis.paper_page import PaperReport
 from aobench.analysis.paper_questions import QUESTIONS, answer_question
 from aobench.analysis.paper_verdicts import reach_verdicts
@@ -82,13 +84,16 @@ def run_paper(plan: PaperPlan) -> PaperReport:
 
 
 def paper_report(
-    paths: Sequence[str | Path], missing: Mapping[str, str] | None = None
+    paths: Sequence[str | Path],
+    missing: Mapping[str, str] | None = None,
+    draws: int = DRAWS,
 ) -> PaperReport:
     """The claims held against results that are there; their facts are those that they carry.
 
     Args:
         paths: folders of results of the tasks ``object`` and ``composition-own``.
         missing: by model of a list why it has no result.
+        draws: of the bootstrap of each line.
 
     Raises:
         UserError: where there are no results, or one is not what it says.
@@ -96,7 +101,7 @@ def paper_report(
     if not paths:
         raise UserError("there are no results; name folders that a run wrote")
     places = [Path(path) for path in paths]
-    answers = {one.key: answer_question(one, places) for one in QUESTIONS}
+    answers = {one.key: answer_question(one, places, draws) for one in QUESTIONS}
     contents = [read_results_json(result_file(path, RESULTS)) for path in places]
     warnings = _data_warnings(contents)
     verdicts = reach_verdicts(answers, missing)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from compositional_ood.compositional_ood import wilson
+from compositional_ood.compositional_ood import DRAWS, wilson
 
 from aobench.analysis.effective import (
     EffectiveScore,
@@ -172,8 +172,13 @@ def _lowest(rate: float, n: int) -> float:
     return wilson(round(rate * n), n)[0]
 
 
-def answer_question(question: PaperQuestion, paths: Sequence[Path]) -> QuestionAnswer:
-    """The answer of the results at ``paths``; what is missing for it stands in ``lacking``."""
+def answer_question(
+    question: PaperQuestion, paths: Sequence[Path], draws: int = DRAWS
+) -> QuestionAnswer:
+    """The answer of the results at ``paths``; what is missing for it stands in ``lacking``.
+
+    ``draws``: of the bootstrap.
+    """
     answer = QuestionAnswer(question)
     try:
         read = read_split_scores(paths, question.id_score, question.ood_score)
@@ -184,8 +189,8 @@ def answer_question(question: PaperQuestion, paths: Sequence[Path]) -> QuestionA
         return answer
     answer.records, answer.notes = read.records, read.notes
     answer.chances = read.chances
-    answer.line = _line(answer, question.baseline)
-    second = _line(answer, question.second_baseline)
+    answer.line = _line(answer, question.baseline, draws)
+    second = _line(answer, question.second_baseline, draws)
     if answer.line is not None:
         answer.scores = effective_generalization(answer.line, answer.records)
     for pair in question.contrasts:
@@ -193,11 +198,13 @@ def answer_question(question: PaperQuestion, paths: Sequence[Path]) -> QuestionA
     return answer
 
 
-def _line(answer: QuestionAnswer, keys: tuple[str, ...]) -> FittedLine | None:
+def _line(
+    answer: QuestionAnswer, keys: tuple[str, ...], draws: int
+) -> FittedLine | None:
     members = answer.members(*keys)
     words = " and ".join(GROUPS[key].words for key in keys)
     try:
-        return fit_baseline(members)
+        return fit_baseline(members, draws=draws)
     except UserError as error:
         answer.notes.append(f"no line over {words}: {error}")
         return None

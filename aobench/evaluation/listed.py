@@ -162,13 +162,13 @@ def memory_told() -> str:
     import resource
 
     import psutil
-    import torch
 
     unit = 1 if sys.platform == "darwin" else 1024
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     free = psutil.virtual_memory().available
     told = f"memory at most {most / GIGABYTE:.1f} GB, {free / GIGABYTE:.1f} GB free"
-    if torch.cuda.is_initialized():
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
         most = torch.cuda.max_memory_allocated()
         free, _ = torch.cuda.mem_get_info()
         told += f" (GPU {most / GIGABYTE:.1f} GB, {free / GIGABYTE:.1f} GB free)"

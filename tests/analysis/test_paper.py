@@ -67,7 +67,7 @@ def family(folder, above, runs=6, wide=True, seed=0, **facts):
 
 
 def verdicts(folders, missing=None):
-    return {one.key: one for one in paper_report(folders, missing).verdicts}
+    return {one.key: one for one in paper_report(folders, missing, draws=500).verdicts}
 
 
 def test_a_contrast_is_the_difference_of_the_groups_and_turns_with_them():
@@ -204,7 +204,8 @@ def site(tmp_path_factory):
     content = json.loads((folders[0] / "results.json").read_text())
     content["model"]["id"] = "<b>bold</b>"
     (folders[0] / "results.json").write_text(json.dumps(content))
-    paper_report(folders, {"a <i>model</i>": "gone"}).write(root / "site")
+    report = paper_report(folders, {"a <i>model</i>": "gone"}, draws=500)
+    report.write(root / "site")
     return root / "site"
 
 
