@@ -46,6 +46,13 @@ class ModelRuns:
         self.source, self.splits, self.limit = source, splits, limit
         self.settings, self.options = settings, options
         self.accelerator = accelerator
+        self.told: set[str] = set()
+
+    def _tell_once(self, line: str) -> None:
+        """Print a line that no earlier model of the list had."""
+        if line not in self.told:
+            self.told.add(line)
+            print(line)
 
     def result(
         self,
@@ -91,7 +98,12 @@ class ModelRuns:
             said,
         )
         answers, seconds = run(
-            model, self.splits, self.settings, self.accelerator, facts
+            model,
+            self.splits,
+            self.settings,
+            self.accelerator,
+            facts,
+            self._tell_once,
         )
 
         def finished() -> dict[str, Any]:
