@@ -13,7 +13,7 @@ from compositional_ood.compositional_ood import DRAWS
 
 from aobench.analysis.paper_page import PaperReport
 from aobench.analysis.paper_questions import QUESTIONS, answer_question
-from aobench.analysis.paper_verdicts import reach_verdicts
+from aobench.analysis.paper_verdicts import lost_models, reach_verdicts
 from aobench.errors import UserError
 from aobench.models.model_lists import ModelList, read_model_list
 from aobench.results.comparability import trial
@@ -80,12 +80,13 @@ def run_paper(plan: PaperPlan) -> PaperReport:
             f"no model of the list could be evaluated; the first, {first}: {missing[first]}"
         )
     folders = [result.folder for result in results if result.folder is not None]
-    return paper_report(folders, missing)
+    return paper_report(folders, missing, plan.models)
 
 
 def paper_report(
     paths: Sequence[str | Path],
     missing: Mapping[str, str] | None = None,
+    models: ModelList | None = None,
     draws: int = DRAWS,
 ) -> PaperReport:
     """The claims held against results that are there; their facts are those that they carry.
@@ -93,6 +94,7 @@ def paper_report(
     Args:
         paths: folders of results of the tasks ``object`` and ``composition-own``.
         missing: by model of a list why it has no result.
+        models: that list, which tells the claims that a missing model concerns.
         draws: of the bootstrap of each line.
 
     Raises:
@@ -104,7 +106,7 @@ def paper_report(
     answers = {one.key: answer_question(one, places, draws) for one in QUESTIONS}
     contents = [read_results_json(result_file(path, RESULTS)) for path in places]
     warnings = _data_warnings(contents)
-    verdicts = reach_verdicts(answers, missing)
+    verdicts = reach_verdicts(answers, lost_models(missing or {}, models))
     return PaperReport(
         answers, verdicts, _data_words(contents), dict(missing or {}), warnings
     )

@@ -41,7 +41,10 @@ class PaperReport:
             lines.append(f"\n{one.verdict.upper()}: {one.claim}")
             named = (("", one.evidence), ("why: ", one.why), ("missing: ", one.missing))
             lines += [f"  {word}{item}" for word, items in named for item in items[:6]]
-        return "\n".join(lines)
+        lost = [f"  {name}: {why}" for name, why in self.missing.items()]
+        return "\n".join(
+            [*lines, *(["\nModels without a result:", *lost] if lost else [])]
+        )
 
     def write(self, folder: Path) -> list[Path]:
         """Everything into ``folder``; returns the paths, the page first."""

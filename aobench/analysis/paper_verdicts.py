@@ -18,6 +18,7 @@ import numpy as np
 
 from aobench.analysis.effective_groups import FEW, GroupContrast
 from aobench.analysis.effective_report import in_points
+from aobench.analysis.model_accuracies import ModelAccuracies
 from aobench.analysis.paper_claims import CAUSES, CLAIMS, CausalClaim, Claim
 from aobench.analysis.paper_questions import (
     GROUPS,
@@ -26,6 +27,7 @@ from aobench.analysis.paper_questions import (
     QuestionAnswer,
 )
 from aobench.analysis.rank_correlation import percentile_interval, spearman_correlation
+from aobench.models.model_lists import ModelList
 
 BORNE_OUT, CONTRADICTED, UNDECIDED = "borne out", "contradicted", "undecided"
 
@@ -62,15 +64,54 @@ def reading(low: float, high: float, threshold: float) -> str:
     return CONTRADICTED if high < threshold else UNDECIDED
 
 
+@dataclass(frozen=True)
+class LostModel:
+    """A model of the list without a result, and why; ``record`` holds its facts alone, None where
+    no list tells them.
+    """
+
+    name: str
+    reason: str
+    record: ModelAccuracies | None = None
+
+    def concerns(self, keys: Sequence[str]) -> bool:
+        """Whether it belongs to one of the groups, as far as that is known."""
+        record = self.record
+        return record is None or any(GROUPS[key].has(record) for key in keys)
+
+
+def lost_models(
+    missing: Mapping[str, str], models: ModelList | None
+) -> list[LostModel]:
+    """The models of ``missing``, with their facts where the list has them."""
+    facts = {} if models is None else models.facts
+    return [
+        LostModel(
+            name, reason, _unmeasured(name, facts[name]) if name in facts else None
+        )
+        for name, reason in missing.items()
+    ]
+
+
+def _unmeasured(name: str, facts: Mapping[str, Any]) -> ModelAccuracies:
+    sets = str(facts.get("training_set", ""))
+    return ModelAccuracies(name, "", sets, 0.0, 1, 0.0, 1, facts=facts)
+
+
 def reach_verdicts(
-    answers: Mapping[str, QuestionAnswer], missing: Mapping[str, str] | None = None
+    answers: Mapping[str, QuestionAnswer], lost: Sequence[LostModel] = ()
 ) -> list[Verdict]:
     """A verdict on each claim from the answers to the questions, by key.
 
-    ``missing``: by model of the list why it has no result.
+    ``lost``: models of the list without a result, named with the claims that they concern.
     """
-    lost = [f"{name}: {why}" for name, why in (missing or {}).items()]
-    verdicts = [_of_claim(claim, answers[claim.question], lost) for claim in CLAIMS]
+    verdicts = []
+    for claim in CLAIMS:
+        keys = (*claim.pair, *answers[claim.question].question.baseline)
+        named = [
+            f"a result of {one.name} (see below)" for one in lost if one.concerns(keys)
+        ]
+        verdicts.append(_of_claim(claim, answers[claim.question], named))
     return verdicts + [_of_cause(cause, answers["object"]) for cause in CAUSES]
 
 

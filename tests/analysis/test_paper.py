@@ -66,8 +66,9 @@ def family(folder, above, runs=6, wide=True, seed=0, **facts):
     return folders
 
 
-def verdicts(folders, missing=None):
-    return {one.key: one for one in paper_report(folders, missing, draws=500).verdicts}
+def verdicts(folders, missing=None, models=None):
+    report = paper_report(folders, missing, models, draws=500)
+    return {one.key: one for one in report.verdicts}
 
 
 def test_a_contrast_is_the_difference_of_the_groups_and_turns_with_them():
@@ -167,13 +168,17 @@ def test_what_an_interval_cannot_say_is_undecided(tmp_path):
 
 def test_missing_groups_are_named_with_what_would_mend_them(tmp_path):
     folders = [f for f in family(tmp_path, FLAT) if not f.name.startswith("small")]
-    lost = {"open_clip:RN50-quickgelu/cc12m": "no connection"}
-    said = verdicts(folders, lost)["better-than-small-objects"]
+    lost = dict.fromkeys(("open_clip:RN50-quickgelu/cc12m", "timm:no"), "no connection")
+    clip = {"training_set": "cc12m", "supervision": "language"}
+    other = {"training_set": "instagram1b", "supervision": "hashtags"}
+    rows = zip(lost, (clip, other), strict=True)
+    named = tuple(ListedModel(name, facts) for name, facts in rows)
+    said = verdicts(folders, lost, ModelList("x", named))["better-than-small-objects"]
     assert said.verdict == "undecided"
     assert said.why == ("no result of small-data CLIPs",)
     assert said.missing == (
         "results of small-data CLIPs (cc12m, yfcc15m)",
-        "open_clip:RN50-quickgelu/cc12m: no connection",
+        "a result of open_clip:RN50-quickgelu/cc12m (see below)",
     )
 
 
