@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 def in_points(low: float, value: float, high: float) -> str:
     """A difference of fractions with its interval, in points."""
-    return f"{100 * value:+6.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+    # adding 0 makes 0.0 of -0.0
+    middle, lower, upper = (round(100 * one, 1) + 0.0 for one in (value, low, high))
+    return f"{middle:+6.1f} [{lower:+.1f}, {upper:+.1f}]"
 
 
 @dataclass(frozen=True, kw_only=True)

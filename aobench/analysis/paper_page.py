@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.analysis.effective_groups import FEW, GroupContrast
+from aobench.analysis.effective_report import in_points
 from aobench.analysis.model_accuracies import ModelAccuracies, images_shown
 from aobench.analysis.paper_questions import GROUPS, QuestionAnswer
 from aobench.analysis.paper_verdicts import Verdict
@@ -167,28 +168,35 @@ def _shown(answer: QuestionAnswer, figure: str) -> dict[str, Any]:
         "line_known": line is not None,
         "notes": answer.notes,
         "figure": figure,
-        "contrasts": _contrast_rows(answer),
+        "contrasts": _contrast_tables(answer),
         "models": _model_rows(answer),
     }
 
 
-def _contrast_rows(answer: QuestionAnswer) -> list[dict[str, str]]:
-    second = " and ".join(GROUPS[key].words for key in answer.question.second_baseline)
+def _contrast_tables(answer: QuestionAnswer) -> list[tuple[str, list[dict[str, str]]]]:
+    """The contrasts over each line that there is, under the line's name."""
+    question = answer.question
+    lines = (
+        ("line over", question.baseline, answer.contrasts),
+        ("check, line over", question.second_baseline, answer.checks),
+    )
     return [
-        *(_contrast_row(one, "") for one in answer.contrasts.values()),
-        *(
-            _contrast_row(one, f" (check: line of {second})")
-            for one in answer.checks.values()
-        ),
+        (
+            f"{word} {' and '.join(GROUPS[key].words for key in keys)}",
+            [_contrast_row(one) for one in contrasts.values()],
+        )
+        for word, keys, contrasts in lines
+        if contrasts
     ]
 
 
-def _contrast_row(one: GroupContrast, note: str) -> dict[str, str]:
-    low, high = 100 * one.low, 100 * one.high
+def _contrast_row(one: GroupContrast) -> dict[str, str]:
+    shown = in_points(one.low, one.difference, one.high).strip()
+    points, _, interval = shown.partition(" ")
     return {
-        "name": f"{one.first} less {one.second}{note}",
-        "points": f"{100 * one.difference:+.1f}",
-        "interval": f"[{low:+.1f}, {high:+.1f}]",
+        "name": f"{one.first} less {one.second}",
+        "points": points,
+        "interval": interval,
         "odds": f"{one.odds_ratio:.3g}",
         "odds_interval": f"[{one.odds_ratio_low:.3g}, {one.odds_ratio_high:.3g}]",
         "n": "{} and {}".format(*one.n),
@@ -212,8 +220,7 @@ def _model_rows(answer: QuestionAnswer) -> list[dict[str, str]]:
         }
         if score := scores.get(r.model):
             row["expected"] = f"{100 * score.expected:.1f}"
-            row["points"] = f"{100 * score.rho:+.1f}"
-            low, high = 100 * score.rho_low, 100 * score.rho_high
-            row["interval"] = f"[{low:+.1f}, {high:+.1f}]"
+            shown = in_points(score.rho_low, score.rho, score.rho_high).strip()
+            row["points"], _, row["interval"] = shown.partition(" ")
         rows.append(row)
     return rows

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.results.scores import chance
 from aobench.results.tasks import find_task
 
 
@@ -35,9 +34,10 @@ class SplitScore:
         return scores if self.accuracy in scores else None
 
     def chance_in(self, content: Mapping[str, Any]) -> float:
-        """What a guess reaches, from 0 to 1, in a result that has the score."""
-        scores = self.scores_in(content) or {}
-        return chance(scores, find_task(self.task).kind) or 0.0
+        """What a guess reaches, from 0 to 1; 0 where the result doesn't tell."""
+        kind = find_task(self.task).kind
+        name = "chance" if kind == "composition" else f"{kind}_chance"
+        return (self.scores_in(content) or {}).get(name, 0.0)
 
 
 def parse_split_score(text: str, option: str) -> SplitScore:
