@@ -11,7 +11,14 @@ from typing import Any, NoReturn
 GROUPS = {
     "data": ("prepare", "install", "audit", "diversity", "duplicates"),
     "evaluate": ("evaluate", "score"),
-    "understand": ("effective", "compare", "breakdown", "disentangle", "study"),
+    "understand": (
+        "paper",
+        "effective",
+        "compare",
+        "breakdown",
+        "disentangle",
+        "study",
+    ),
     "publish": ("card", "submit", "leaderboard"),
     "a new set": ("build", "annotate", "agreement"),
 }

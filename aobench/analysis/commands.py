@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from aobench.analysis import paper_command
 from aobench.errors import UserError
 from aobench.evaluation.data_arguments import add_gone_options
 
@@ -18,6 +19,7 @@ def add_parser(verbs: Any) -> None:
     _add_compare(verbs)
     _add_breakdown(verbs)
     _add_disentangle(verbs)
+    paper_command.add_parser(verbs)
 
 
 def _add_effective(verbs: Any) -> None:
@@ -33,8 +35,10 @@ def _add_effective(verbs: Any) -> None:
     )
     parser.add_argument(
         "--baseline",
-        help="all, or family=NAME, training_set=NAME[,NAME], model=NAME; default for the published "
-        "table: family=CLIP",
+        action="append",
+        metavar="RULE",
+        help="all, or family=NAME, training_set=NAME[,NAME], model=NAME, or any column of the list "
+        "of models; said again it adds models; default for the published table: family=CLIP",
     )
     parser.add_argument(
         "--transform", default="logit", help="logit (default), probit or linear"
@@ -45,6 +49,23 @@ def _add_effective(verbs: Any) -> None:
         "it)",
     )
     parser.add_argument(
+        "--id-score",
+        metavar="SPLIT:TASK",
+        help="the score on the ID axis, such as id:object; with --ood-score",
+    )
+    parser.add_argument(
+        "--ood-score",
+        metavar="SPLIT:TASK",
+        help="the score on the OoD axis, such as ood:composition-own",
+    )
+    parser.add_argument(
+        "--models",
+        dest="model_list",
+        metavar="FILE",
+        help="a list of models (CSV: model, family, training_set, ...), or paper: its facts are "
+        "taken in place of what the results say",
+    )
+    parser.add_argument(
         "--id-sets",
         default="id",
         help="ID sets to fit over, such as id,id_yfcc (columns of the CSV)",
@@ -52,8 +73,8 @@ def _add_effective(verbs: Any) -> None:
     parser.add_argument(
         "--by",
         default="training_set",
-        choices=("training_set", "family"),
-        help="groups of the summary",
+        metavar="COLUMN",
+        help="groups of the summary: training_set (default), family, or a column of the list",
     )
     parser.add_argument(
         "--leave-out",
@@ -147,6 +168,9 @@ def _effective(args: argparse.Namespace) -> None:
         figure=args.figure,
         by=args.by,
         leave_out=args.leave_out,
+        models=args.model_list,
+        id_score=args.id_score,
+        ood_score=args.ood_score,
     )
     for note in report.notes:
         print(f"Note: {note}.")

@@ -7,8 +7,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from aobench.csv_tables import read_numbered_rows
-from aobench.errors import UserError
 from aobench.files import absolute_path
 from aobench.vocabulary.published import OUR_SETS
 
@@ -69,7 +67,11 @@ def add_parser(verbs: Any) -> None:
         help="folder of the pages (default: leaderboard)",
     )
     b.add_argument(
-        "--models", type=Path, help="CSV with the columns model, family, training_set"
+        "--models",
+        type=Path,
+        metavar="FILE",
+        help="a list of models: a CSV with model, family, training_set (and more), or paper; in "
+        "place of what the results say",
     )
     b.set_defaults(run=leaderboard)
 
@@ -155,17 +157,7 @@ def leaderboard(args: argparse.Namespace) -> None:
     print(f"Written: {len(pages)} pages; open {pages[0]}")
 
 
-def _facts(path: Path | None) -> dict[str, dict[str, str]]:
-    if path is None:
-        return {}
-    columns = ("model", "family", "training_set")
-    known: dict[str, dict[str, str]] = {}
-    for line, row in read_numbered_rows(path, columns, "the list of models"):
-        model, family, training = (row[column].strip() for column in columns)
-        if not model or model in known:
-            what = f"lists the model {model!r} twice" if model else "names no model"
-            raise UserError(
-                f"the list of models {path}, line {line:,} {what}; mend the line"
-            )
-        known[model] = {"family": family, "training": training}
-    return known
+def _facts(path: Path | None) -> dict[str, dict[str, Any]]:
+    from aobench.models.model_lists import read_model_list
+
+    return {} if path is None else read_model_list(path).facts

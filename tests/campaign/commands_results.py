@@ -162,6 +162,14 @@ RESULTS = (
         ("out/index.html", "out/models/*.html"),
     ),
     Command(
+        "paper",
+        "paper",
+        ("paper", *ALL, "--out", "out"),
+        RESULTS_OF_ALL,
+        [RESULT, TABLE],
+        ("out/verdicts.json", "out/*.csv"),
+    ),
+    Command(
         "disentangle-npz",
         "disentangle",
         ("disentangle", "factors.npz"),

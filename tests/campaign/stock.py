@@ -291,6 +291,9 @@ def _tables() -> None:
             for i in range(MODELS)
         ]
         _write_csv(Path(f"{name}.csv"), rows)
+    for name, words in (("list", "noise"), ("list-other", "drawings")):
+        row = {"model": "tiny", "family": "clip", "training_set": words}
+        _write_csv(Path(f"{name}.csv"), [row])
     for name, seed in (("factors", 0), ("factors-other", 1)):
         draw = np.random.default_rng(seed)
         attributes, objects = (part.ravel() for part in np.mgrid[0:4, 0:5])

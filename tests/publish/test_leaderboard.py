@@ -62,7 +62,7 @@ def site(results, tmp_path_factory):
     pytest.importorskip("plotly")
     out = tmp_path_factory.mktemp("site")
     facts = {
-        name: {"family": name.split("-")[0], "training": words}
+        name: {"family": name.split("-")[0], "training_set": words}
         for name, words in FACTS.items()
     }
     build_pages([read_result(folder) for folder in results], out, facts)
