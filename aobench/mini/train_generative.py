@@ -4,10 +4,10 @@ weights.
     python -m aobench.mini.train_generative --out OUT [--minutes 20]
 
 The image tower is that of the bundled CLIP model and stays as it is; a projector and a two-layer
-language model are trained from nothing, on the questions of `aobench.vocabulary.questions`: lettered
-ones with two to nine options, and open ones. Pictures are of mini's train split, so none shows a
-novel composition; words of novel ones do stand among the options. Stopped at any moment, it goes on
-from the last checkpoint in OUT.
+language model are trained from nothing, on the questions of `aobench.vocabulary.questions`:
+lettered ones with two to nine options, and open ones. Pictures are of mini's train split, so none
+shows a novel composition; words of novel ones stand among the options. Stopped at any moment, it
+goes on from the last checkpoint in OUT.
 """
 
 from __future__ import annotations

@@ -163,10 +163,11 @@ def _generative(
     source: str, name: str, method: str, config: Any = None
 ) -> ResolvedModel:
     """A generative model that answers by ``method``, one of ANSWER_PREFIXES."""
+    source = str(BUNDLED) if source == "mini" else source
     config = _config(source, name) if config is None else config
     if not _is_generative(config):
         raise UserError(
-            f"{name!r}: {source} is a {config.model_type}, which doesn't generate text about "
+            f"{name!r} is a {config.model_type}, which doesn't generate text about "
             f"images; leave out {method}: or name a vision-language model"
         )
     path = "aobench.models.generative:GenerativeModel"

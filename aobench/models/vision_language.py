@@ -52,6 +52,7 @@ class VisionLanguageModel:
         options: dtype and attention.
         revision: commit of the Hub.
         frame: text with ``{image}`` and ``{question}`` that takes the chat template's place.
+        default_frame: the same, where there is neither a template nor a frame of the kind's own.
 
     Raises:
         UserError: where weights, vocabulary, image processor or chat template are missing.
@@ -65,6 +66,7 @@ class VisionLanguageModel:
         options: LoadOptions,
         revision: str | None = None,
         frame: str = "",
+        default_frame: str = "",
     ) -> None:
         from transformers import AutoModelForImageTextToText
 
@@ -86,7 +88,8 @@ class VisionLanguageModel:
         self.network: Any = network.to(device)
         self.name, self.device = name, device
         self.config: Any = network.config
-        self.frame = QuestionFrame(self.processor, self.config.model_type, name, frame)
+        kind = self.config.model_type
+        self.frame = QuestionFrame(self.processor, kind, name, frame, default_frame)
         parameters = inspect.signature(network.forward).parameters
         self._keeps = "logits_to_keep" in parameters
 

@@ -123,19 +123,26 @@ class QuestionFrame:
         mark: what stands for the image in a text; '' for processors that put it there themselves.
     """
 
-    def __init__(self, processor: Any, model_type: str, name: str, frame: str = ""):
+    def __init__(
+        self,
+        processor: Any,
+        model_type: str,
+        name: str,
+        frame: str = "",
+        default: str = "",
+    ) -> None:
         self.processor = processor
         self.mark = _image_mark(processor)
         has_template = bool(getattr(processor, "chat_template", None))
         self.frame = frame
         if frame or has_template:
             return
-        if model_type not in FRAMES:
+        self.frame = FRAMES.get(model_type, default)
+        if not self.frame:
             raise UserError(
                 f"{name} has no chat template, which says how it is asked; copy the one of its "
                 "authors (chat_template.jinja or chat_template.json) into the folder"
             )
-        self.frame = FRAMES[model_type]
 
     @property
     def facts(self) -> str:

@@ -102,8 +102,11 @@ def _task_scores(
 ) -> dict[str, Any]:
     from compositional_ood.compositional_ood import seen_and_novel
 
+    from aobench.results.asked_again import asked_again_scores
+
     splits = {
         name: split_scores(predictions.split(name, task), listed, confidence)
+        | asked_again_scores(predictions, task, name, confidence)
         for name, listed in predictions.lists[task].items()
     }
     result: dict[str, Any] = {"splits": splits}
