@@ -237,3 +237,37 @@ def test_an_added_layout_may_not_take_what_another_takes(tmp_path, monkeypatch):
     Image.new("RGB", (8, 8), "red").save(tmp_path / "red_bus" / "1.png")
     with pytest.raises(UserError, match="two layouts at once"):
         read_layout(str(tmp_path))
+
+
+# --- an export, in a package of its own ---------------------------------------------------------
+
+EXPORT = """
+from aobench.publish.exports.base import ExportFormat, score_rows
+
+
+def render(results, options):
+    lines = [f"{row.model} {row.title} {row.value:.3f}" for one in results for row in score_rows(one)]
+    return "\\n".join(lines) + "\\n"
+
+
+FORMAT = ExportFormat("lines", "a line an accuracy", render, several=True)
+"""
+
+
+def test_an_export_in_a_package_of_its_own(tmp_path, monkeypatch, capsys):
+    package = tmp_path / "lines_export"
+    package.mkdir()
+    (package / "__init__.py").write_text(EXPORT)
+    about = tmp_path / "lines_export-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: lines-export\nVersion: 1\n"
+    )
+    (about / "entry_points.txt").write_text(
+        "[imagenet_ao.exports]\nlines = lines_export:FORMAT\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    bundled = Path(__file__).parents[1] / "model_cards" / "mini"
+    assert main(["export", str(bundled), "--to", "lines"]) == 0
+    said = capsys.readouterr().out
+    assert "mini composition, novel (ood): composition 0." in said
