@@ -202,13 +202,14 @@ def submit(args: argparse.Namespace) -> None:
 
 def questions(args: argparse.Namespace) -> None:
     """``imagenet-ao questions``."""
-    from aobench.evaluation.api import check_numbers, data_source
+    from aobench.evaluation.api import data_source
     from aobench.evaluation.data import open_splits
     from aobench.hub import hub_in_one_line
     from aobench.publish.choice_set import write_choice_set
     from aobench.publish.hub_entries import check_repository, data_name
 
-    check_numbers(limit=args.count)
+    if args.count < 1:
+        raise UserError(f"--count is {args.count}; it takes a number of at least 1")
     check_repository(args.repository, "--repository")
     source = data_source(args.data, args.config)
     with hub_in_one_line("the dataset could not be opened"):

@@ -205,6 +205,7 @@ def _blip(path, config_class, model_class, processor_class, tokenizers, **more):
         "num_attention_heads": 4,
         "max_position_embeddings": 512,
         "word_embed_proj_dim": 32,
+        "init_std": 0.3,
         "pad_token_id": tokenizer.pad_token_id,
     }
     former = {
