@@ -1,5 +1,5 @@
-"""The verbs ``card``, ``submit``, ``leaderboard``, ``export`` and
-``questions``."""
+"""The verbs ``card``, ``submit``, ``leaderboard``, ``export``,
+``questions`` and ``croissant``."""
 
 from __future__ import annotations
 
@@ -75,6 +75,18 @@ def add_parser(verbs: Any) -> None:
     b.set_defaults(run=leaderboard)
     _add_export(verbs)
     _add_questions(verbs)
+    c = verbs.add_parser(
+        "croissant",
+        help="write croissant.json, with Responsible-AI fields, for a prepared or built set",
+    )
+    c.add_argument("folder", type=Path, help="what `prepare` or `build` wrote")
+    c.add_argument(
+        "--repository",
+        metavar="ORG/NAME",
+        required=True,
+        help="where the set is, or will be, on the Hub",
+    )
+    c.set_defaults(run=croissant)
 
 
 def _add_questions(verbs: Any) -> None:
@@ -198,6 +210,18 @@ def submit(args: argparse.Namespace) -> None:
         print(
             "Nothing was sent: this is a dry run. Add --push to open the pull request."
         )
+
+
+def croissant(args: argparse.Namespace) -> None:
+    """``imagenet-ao croissant``."""
+    from aobench.files import write_in_one_move
+    from aobench.publish.croissant import croissant_text
+    from aobench.publish.hub_entries import check_repository
+
+    check_repository(args.repository, "--repository")
+    out = args.folder / "croissant.json"
+    write_in_one_move(out, croissant_text(args.folder, args.repository).encode())
+    print(f"Written: {out}")
 
 
 def questions(args: argparse.Namespace) -> None:
