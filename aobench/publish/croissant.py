@@ -1,5 +1,5 @@
-"""Croissant with Responsible-AI fields for a prepared or built set: what it holds, and how it came to
-be.
+"""Croissant with Responsible-AI fields for a prepared or built set: what it holds, and how it came
+to be.
 
 Source of the fields: Croissant 1.0 and its RAI vocabulary 1.0 (docs.mlcommons.org/croissant). What
 is known of the published set and of mini stands in pages/responsible_ai.json; of a built set it is
@@ -233,7 +233,7 @@ def _file_sets(folder: Path, configs: Mapping[str, Any]) -> list[dict[str, Any]]
                 "@type": "cr:FileSet",
                 "@id": f"parquet-{name}",
                 "name": f"parquet-{name}",
-                "description": f"Parquet files of {name}; fingerprints: {marks}. SHA-256: {digests}",
+                "description": f"Parquet of {name}; fingerprints: {marks}. SHA-256: {digests}",
                 "containedIn": {"@id": "repo"},
                 "encodingFormat": "application/x-parquet",
                 "includes": "*.parquet" if place == "." else f"{place}/*.parquet",
