@@ -97,15 +97,15 @@ class YesNo:
 
     def __call__(self, asked: Sequence[ClaimedImage]) -> dict[str, list[float]]:
         """Both probabilities of each image."""
-        found: dict[str, list[float]] = {}
+        scores: dict[str, list[float]] = {}
         images = [one.image for one in asked]
         parts = [slice(i, i + self.size) for i in range(0, len(asked), self.size)]
         for question, template in self.asks.items():
             texts = [self.core.frame.text(_filled(template, one)) for one in asked]
-            found[question] = [
+            scores[question] = [
                 p for part in parts for p in self._ask(images[part], texts[part])
             ]
-        return found
+        return scores
 
     def _ask(self, images: list[Any], texts: list[str]) -> list[float]:
         """Halves the batch where memory runs out."""
