@@ -146,3 +146,27 @@ def test_every_format_has_a_name_and_a_text():
         assert isinstance(found, ExportFormat)
         assert found.name == name
         assert found.text
+
+
+def test_one_of_nine_is_never_entered_as_one_of_all(read, tmp_path):
+    """A generative model's headline is `choice`, which has a task of its own on the Hub."""
+    from aobench.publish.hub_entries import task_values
+
+    command = [
+        "evaluate",
+        "mini",
+        "--config",
+        "mini",
+        "--tasks",
+        "choice",
+        "--limit",
+        "30",
+    ]
+    assert main([*command, "--cpu", "--out", str(tmp_path)]) == 0
+    chosen = read_result(tmp_path / "mini")
+    found = task_values(chosen)
+    assert list(found) == ["choice_top1"]
+    assert found["choice_top1"] == round(
+        100 * chosen.splits["ood"]["composition_top1"], 2
+    )
+    assert "choice_top1" not in task_values(read)
