@@ -7,6 +7,7 @@ from typing import Any
 
 from aobench.columns import columns
 from aobench.layouts.report import REASONS
+from aobench.results.asked_again import asked_again_lines
 from aobench.results.comparability import chosen_settings, trial
 from aobench.results.predictions import Predictions
 from aobench.results.scores import KINDS, chance, unlike_tasks
@@ -215,6 +216,7 @@ def _notes(name: str, predictions: Predictions, scores: dict[str, Any]) -> list[
             f"{name} is a supervised classifier: it cannot name attributes, so only "
             "objects are scored."
         )
+    notes += asked_again_lines(name, scores)
     for task, its in scores.items():
         if "gap" in its and (unlike := unlike_tasks(its)):
             notes.append(f"{name}, {task}: {unlike}")
