@@ -38,7 +38,7 @@ class CountingPlan:
     @cached_property
     def words(self) -> WordTables:
         """The compiled vocabulary."""
-        return word_tables(self.vocabulary)
+        return word_tables(self.vocabulary, "modifies" in self.rules)
 
     @cached_property
     def authors(self) -> AuthorTables:
@@ -110,7 +110,7 @@ class CaptionCounter:
             else None
         )
         near = any(slot >= 0 for slot in self.slots[1:])
-        self.last = np.full((2, plan.cells("words") if near else 1), -1, np.int64)
+        self.last = np.full((3, plan.cells("words") if near else 1), -1, np.int64)
         self.attribute_counts, self.object_counts = (
             np.zeros(n, np.int64) for n in shape
         )
@@ -124,9 +124,10 @@ class CaptionCounter:
         objects = w.object_ids, w.object_written
         self._vocabulary = (
             character_tables(),
-            (w.word_keys, w.word_values),
+            (w.word_keys, w.word_values, w.n_words),
             (w.edge_keys, w.edge_values, w.inner),
             (w.spans, *attributes, *objects),
+            w.classes,
         )
         self._shape = *shape, w.longest
 

@@ -10,6 +10,10 @@ manifest.
     "wooden benches" and "wooden, bench" don't.
 ``adjacent-forms``
     As ``adjacent``, with every form of a name: "wooden benches" shows (wooden, bench).
+``modifies`` The attribute modifies the object, by a small grammar over words
+    (`aobench.audit.grammar`), with every form of a name: before it in a row of adjectives and nouns
+    ("a black and white wooden bench"), or after it ("the bench is wooden", "a bench made of stone").
+    A name that a head noun takes along doesn't count: "a red tank top" shows no tank.
 ``authors`` The rule of the authors' search notebook: the first two words, parted by white
     space, of the string "attribute object" are both substrings of the caption in lower case. "A
     covered car" shows (red, cart) and (red, carton); for an attribute of two words the object is
@@ -37,10 +41,10 @@ from collections.abc import Iterable
 from aobench.errors import UserError
 
 #: Raised when a rule's counts may change.
-VERSIONS = {"words": 3, "adjacent": 3, "adjacent-forms": 3, "authors": 1}
+VERSIONS = {"words": 3, "adjacent": 3, "adjacent-forms": 3, "modifies": 1, "authors": 1}
 
 #: Rules that the word kernel counts, in the order of their slots there.
-WORD_RULES = ("words", "adjacent", "adjacent-forms")
+WORD_RULES = ("words", "adjacent", "adjacent-forms", "modifies")
 
 
 def check_rules(rules: Iterable[str]) -> tuple[str, ...]:
