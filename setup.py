@@ -27,6 +27,7 @@ setup(
     package_data={
         "aobench": ["py.typed"],
         "aobench.vocabulary": ["*.csv", "*.txt", "*.md"],
+        "aobench.audit": ["*.csv"],
         "aobench.annotation": ["page.*", "schema.sql"],
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
         "aobench.analysis": ["published/*"],

@@ -19,6 +19,7 @@ from aobench.audit.output import write_results
 from aobench.audit.result import Audit
 from aobench.audit.rules import check_rules
 from aobench.audit.scan import ReadOptions, ScanOutcome, scan_files
+from aobench.audit.tally import GROUPS
 from aobench.audit.vocabulary import Vocabulary, published_vocabulary
 from aobench.errors import UserError
 from aobench.files import package_versions
@@ -138,7 +139,7 @@ def _refuse_too_large(plan: CountingPlan, workers: int) -> None:
     don't fit this machine.
     """
     cells = len(plan.rules) * plan.vocabulary.shape[0] * plan.vocabulary.shape[1]
-    needed = (workers + 1) * cells * (24 + 8 * plan.sketch + 16 * plan.examples)
+    needed = (workers + 1) * cells * (24 + 8 * GROUPS + 8 * plan.sketch + 16 * plan.examples)
     there = (
         os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         if hasattr(os, "sysconf")

@@ -23,6 +23,7 @@ from aobench.audit.words import character_tables, lower_table, unsettled_charact
 
 #: An example caption is cut after so many bytes: it may stand for thousands of compositions.
 EXAMPLE_BYTES = 1000
+MOST_NAMED = 9
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,17 @@ def sampled_rows(first_row: int, n: int, file_seed: int, sample: float) -> np.nd
 
 @dataclass
 class PartialCounts:
-    """All counts of one file, or of a merger of files. ``texts``: row -> caption, of the
-    examples.
+    """All counts of one file, or of a merger of files.
+
+    ``named`` int64 (2, `MOST_NAMED` + 1): captions that name so many attributes, and objects;
+    the last place is for so many and more, and those without a name of either kind are left out.
+    ``texts``: row -> caption, of the examples.
     """
 
     rules: dict[str, SparseCounts]
     attribute_counts: np.ndarray
     object_counts: np.ndarray
+    named: np.ndarray
     totals: ScanTotals
     texts: dict[int, str] = field(default_factory=dict)
 
@@ -114,6 +119,7 @@ class CaptionCounter:
         self.attribute_counts, self.object_counts = (
             np.zeros(n, np.int64) for n in shape
         )
+        self.named = np.zeros((2, MOST_NAMED + 1), np.int64)
         self.author_words = np.zeros(
             len(plan.authors.words) if self._authors else 1, np.int64
         )
@@ -140,7 +146,7 @@ class CaptionCounter:
         from aobench.audit.kernel import count_words
         from aobench.audit.settling import mark_unsettled
 
-        n = len(chunk)
+        n, seed = len(chunk), np.uint64(file_seed)
         keep = sampled_rows(chunk.first_row, n, file_seed, self.plan.sample)
         hashes, wanted, marks = (
             np.zeros(n, np.uint64),
@@ -153,17 +159,17 @@ class CaptionCounter:
         odd = np.flatnonzero(marks & 1)
         plain = chunk.settled(odd) if len(odd) else chunk
         words = count_words(
-            (plain.data, plain.begins, plain.stops, keep, chunk.first_row),
+            (plain.data, plain.begins, plain.stops, keep, chunk.first_row, seed),
             self._vocabulary,
             self._shape,
             self.slots,
             self.tally.arrays,
             self.last,
-            (self.attribute_counts, self.object_counts),
+            (self.attribute_counts, self.object_counts, self.named),
             (hashes, wanted),
         )
         if self.authors is not None:
-            self._count_authors(chunk, keep, self.authors, hashes, wanted)
+            self._count_authors(chunk, keep, seed, hashes, wanted)
         for index in np.flatnonzero(wanted).tolist():
             self.texts[chunk.first_row + index] = chunk.text(index, EXAMPLE_BYTES)
         sizes = chunk.stops - chunk.begins
@@ -185,19 +191,20 @@ class CaptionCounter:
         self,
         chunk: CaptionChunk,
         keep: np.ndarray,
-        tally: DenseTally,
+        seed: np.uint64,
         hashes: np.ndarray,
         wanted: np.ndarray,
     ) -> None:
         from aobench.audit.kernel import count_authors
 
-        a = self.plan.authors
+        a, tally = self.plan.authors, self.authors
+        assert tally is not None
         if not lowers_letter_by_letter(self.plan.vocabulary):
             chunk = CaptionChunk.of(
                 (chunk.text(i).lower() for i in range(len(chunk))), chunk.first_row
             )
         count_authors(
-            (chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row),
+            (chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row, seed),
             lower_table(),
             (a.symbols, a.steps, a.word_starts, a.state_words),
             a.cell_of,
@@ -223,10 +230,12 @@ class CaptionCounter:
             rules,
             self.attribute_counts.copy(),
             self.object_counts.copy(),
+            self.named.copy(),
             self.totals,
             texts,
         )
         self.attribute_counts[:] = self.object_counts[:] = 0
+        self.named[:] = 0
         self.author_words[:] = 0
         self.totals, self.texts = ScanTotals(), {}
         return part
@@ -246,8 +255,10 @@ def merge_parts(
         rules[rule] = tally.sparse(rule)
     totals = ScanTotals()
     attributes, objects = (np.zeros(n, np.int64) for n in plan.vocabulary.shape)
+    named = np.zeros((2, MOST_NAMED + 1), np.int64)
     for _, part in parts:
         totals.add(part.totals)
         attributes += part.attribute_counts
         objects += part.object_counts
-    return PartialCounts(rules, attributes, objects, totals)
+        named += part.named
+    return PartialCounts(rules, attributes, objects, named, totals)

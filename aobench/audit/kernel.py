@@ -36,6 +36,8 @@ _PRIME = np.uint64(0x100000001B3)
 _MIX1, _MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _S27, _S30, _S31, _S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
+#: Neighbouring rows, 2^5 of them, are of one group: they often speak of one image or page.
+BLOCK_SHIFT = 5
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 
 
@@ -203,13 +205,21 @@ def add_example(rows, hashes, held, cell, row, value):
 
 
 @njit(nogil=True, cache=True)
-def _hit(slot, cell, row, value, tally):
+def _group_of(row, seed, n_groups):
+    """The group of a caption: one for each block of neighbouring rows, dealt out by a hash."""
+    block = np.uint64(row >> BLOCK_SHIFT) + seed
+    return np.int64(_mix(block * _GOLDEN) % np.uint64(n_groups))
+
+
+@njit(nogil=True, cache=True)
+def _hit(slot, cell, row, value, group, tally):
     """Count one caption for a cell of a rule; whether its text is wanted as an example."""
-    counts, touched, n_touched, smallest, n_smallest, rows, hashes, n_rows = tally
+    counts, touched, n_touched, smallest, n_smallest, rows, hashes, n_rows, groups = tally
     if counts[slot, cell] == 0:
         touched[slot, n_touched[slot]] = cell
         n_touched[slot] += 1
     counts[slot, cell] += 1
+    groups[slot, cell, group] += 1
     add_hash(smallest[slot], n_smallest[slot], cell, value)
     return add_example(rows[slot], hashes[slot], n_rows[slot], cell, row, value)
 
@@ -257,9 +267,10 @@ def _gather(count, places, lives, spans, side, ids, caption, names):
 @njit(nogil=True, cache=True)
 def _adjacent(count, places, lives, gaps, n, tables, slots, width, where, tally):
     """Count the pairs whose object starts right after the attribute's end, no hard gap between;
-    whether the text is wanted. ``where``: row, hash of the text, last row that counted by cell.
+    whether the text is wanted. ``where``: row, hash of the text, its group, last row that counted
+    by cell.
     """
-    row, value, last = where
+    row, value, group, last = where
     starts, ends, nodes = places
     attribute_lives, object_lives = lives
     spans, attribute_ids, attribute_written, object_ids, object_written = tables
@@ -280,10 +291,10 @@ def _adjacent(count, places, lives, gaps, n, tables, slots, width, where, tally)
                         written = attribute_written[i] and object_written[j]
                         if slots[1] >= 0 and written and last[0, cell] != row:
                             last[0, cell] = row
-                            wanted |= _hit(slots[1], cell, row, value, tally)
+                            wanted |= _hit(slots[1], cell, row, value, group, tally)
                         if slots[2] >= 0 and last[1, cell] != row:
                             last[1, cell] = row
-                            wanted |= _hit(slots[2], cell, row, value, tally)
+                            wanted |= _hit(slots[2], cell, row, value, group, tally)
             other += 1
     return wanted
 
@@ -406,7 +417,7 @@ def _modifies(count, places, lives, gaps, n, parts, tables, slot, width, where, 
     """Count the pairs whose attribute modifies the object, by the grammar of
     `aobench.audit.grammar`; whether the text is wanted. ``where`` as of `_adjacent`.
     """
-    row, value, last = where
+    row, value, group, last = where
     starts, ends, nodes = places
     attribute_lives, object_lives = lives
     spans, attribute_ids, _, object_ids, _ = tables
@@ -441,7 +452,7 @@ def _modifies(count, places, lives, gaps, n, parts, tables, slot, width, where, 
                     cell = attribute_ids[i] * width + object_ids[j]
                     if last[2, cell] != row:
                         last[2, cell] = row
-                        wanted |= _hit(slot, cell, row, value, tally)
+                        wanted |= _hit(slot, cell, row, value, group, tally)
     return wanted
 
 
@@ -451,13 +462,14 @@ def count_words(captions, vocabulary, shape, slots, tally, last, marginals, text
     ``modifies``.
 
     ``captions``: data uint8, begins and stops int64 (n), keep bool (n, or empty: all), row of the
-    first. ``vocabulary``: the compiled characters, words, tree and names. ``shape``: attributes,
+    first, the file's seed. ``vocabulary``: the compiled characters, words, tree and names. ``shape``: attributes,
     objects, words of the longest form. ``slots``: each rule's place in the tally, or -1. ``last``
     int64 (3, cells): the last row that counted, -1 at first. ``marginals``: counts of attributes
-    and of objects. Fills ``texts``: hashes uint64 (n), and bool (n), whether the text is an
+    and of objects, and how many captions name so many of them, int64 (2, most + 1), those that name
+    neither left out. Fills ``texts``: hashes uint64 (n), and bool (n), whether the text is an
     example. Returns the number of words.
     """
-    data, begins, stops, keep, first_row = captions
+    data, begins, stops, keep, first_row, seed = captions
     characters, word_table, tree, names, classes = vocabulary
     most_known = word_table[2]
     spans, attribute_ids, _, object_ids, _ = names
@@ -471,6 +483,7 @@ def count_words(captions, vocabulary, shape, slots, tally, last, marginals, text
     most = 256
     places, lives = _place_room(most)
     attributes, objects = _name_room(marginals[0]), _name_room(marginals[1])
+    named = marginals[2]
     _, a_end, a_start, a_met, _ = attributes
     _, o_end, o_start, o_met, _ = objects
     total = 0
@@ -492,8 +505,11 @@ def count_words(captions, vocabulary, shape, slots, tally, last, marginals, text
             continue
         _shadow(count, places, spans, lives)
         row = first_row + i
+        group = _group_of(row, seed, tally[-1].shape[2])
         n_a = _gather(count, places, lives[0], spans, 0, attribute_ids, i, attributes)
         n_o = _gather(count, places, lives[1], spans, 2, object_ids, i, objects)
+        named[0, min(n_a, named.shape[1] - 1)] += 1
+        named[1, min(n_o, named.shape[1] - 1)] += 1
         if n_a == 0 or n_o == 0:
             continue
         is_example = False
@@ -505,14 +521,14 @@ def count_words(captions, vocabulary, shape, slots, tally, last, marginals, text
                     # on different words
                     if a_end[a] < o_start[o] or o_end[o] < a_start[a]:
                         cell = a * shape[1] + o
-                        is_example |= _hit(slots[0], cell, row, value, tally)
+                        is_example |= _hit(slots[0], cell, row, value, group, tally)
         if slots[1] >= 0 or slots[2] >= 0:
-            where = row, value, last
+            where = row, value, group, last
             is_example |= _adjacent(
                 count, places, lives, gaps, n, names, slots, shape[1], where, tally
             )
         if slots[3] >= 0:
-            where = row, value, last
+            where = row, value, group, last
             _part_words(n, count, numbers, places, lives, spans, classes, parts)
             is_example |= _modifies(
                 count,
@@ -536,7 +552,7 @@ def count_authors(captions, folded, automaton, cell_of, tally, word_counts, text
     """Count a chunk under the authors' rule: cells are pairs of substrings of the caption in
     lower case. ``captions`` and ``texts`` as of `count_words`.
     """
-    data, begins, stops, keep, first_row = captions
+    data, begins, stops, keep, first_row, seed = captions
     symbols, steps, word_starts, words = automaton
     text_hashes, wanted = texts
     last_caption = np.full(len(cell_of), -1, np.int64)
@@ -566,11 +582,12 @@ def count_authors(captions, folded, automaton, cell_of, tally, word_counts, text
             if dotted:
                 state = steps[state, symbols[0x307]]
         row, value = first_row + i, text_hashes[i]
+        group = _group_of(row, seed, tally[-1].shape[2])
         for x in range(n):
             if firsts[here[x]]:
                 for y in range(n):
                     cell = cell_of[here[x], here[y]]
-                    if cell >= 0 and _hit(0, cell, row, value, tally):
+                    if cell >= 0 and _hit(0, cell, row, value, group, tally):
                         wanted[i] = True
 
 
@@ -580,14 +597,16 @@ def merge_counts(sparse, row_base, slot, tally):
     of `aobench.audit.tally.SparseCounts`.
     """
     cells, counts, hash_starts, hash_values = sparse[:4]
-    example_starts, example_rows, example_hashes = sparse[4:]
-    into, touched, n_touched, smallest, n_smallest, rows, hashes, n_rows = tally
+    example_starts, example_rows, example_hashes, group_counts = sparse[4:]
+    into, touched, n_touched, smallest, n_smallest, rows, hashes, n_rows, groups = tally
     for i in range(len(cells)):
         cell = cells[i]
         if into[slot, cell] == 0:
             touched[slot, n_touched[slot]] = cell
             n_touched[slot] += 1
         into[slot, cell] += counts[i]
+        for k in range(group_counts.shape[1]):
+            groups[slot, cell, k] += group_counts[i, k]
         for k in range(hash_starts[i], hash_starts[i + 1]):
             add_hash(smallest[slot], n_smallest[slot], cell, hash_values[k])
         for k in range(example_starts[i], example_starts[i + 1]):

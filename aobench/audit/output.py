@@ -12,10 +12,10 @@ from tqdm.auto import tqdm
 
 from aobench.audit.checkpoints import own_digest, read_part
 from aobench.audit.counter import CountingPlan, PartialCounts, merge_parts
-from aobench.audit.result import MANIFEST, Audit
+from aobench.audit.result import MANIFEST, Audit, pair_information
 from aobench.audit.scan import ScanOutcome, parts_of
 from aobench.audit.streams import printable_path
-from aobench.audit.tally import FILE_SHIFT, ScanTotals
+from aobench.audit.tally import FILE_SHIFT, ScanTotals, SparseCounts
 from aobench.audit.vocabulary import Vocabulary
 from aobench.errors import UserError
 from aobench.files import sha256_of, write_in_one_move
@@ -74,6 +74,7 @@ def write_results(
         )
     _remove_earlier(folder)
     counts, distinct, exact = {}, {}, {}
+    marginals = (part.attribute_counts, part.object_counts)
     paths = [record["path"] for record in outcome.records]
     for rule in plan.rules:
         sparse = part.rules[rule]
@@ -99,21 +100,23 @@ def write_results(
             counts[rule],
             distinct[rule],
             exact[rule],
+            pair_information(counts[rule], marginals, part.totals.counted),
         )
+        _write_groups(folder / f"groups-{rule}.parquet", plan, cells, sparse)
         _write_examples(
             folder / f"examples-{rule}.parquet", plan, rule, part, texts, paths
         )
     manifest = {
         **manifest,
         "totals": part.totals.as_dict(),
+        "named": _named(part),
         "rules": _rule_facts(plan, counts),
     }
-    marginals = (part.attribute_counts, part.object_counts)
     _write_marginals(folder / "marginals.parquet", plan.vocabulary, marginals, counts)
     tables = [
         f"{kind}-{rule}.parquet"
         for rule in plan.rules
-        for kind in ("counts", "examples")
+        for kind in ("counts", "examples", "groups")
     ]
     digests = {
         name: sha256_of(folder / name) for name in ("marginals.parquet", *tables)
@@ -142,6 +145,8 @@ WRITTEN = (
     "manifest.json",
     "counts-*.parquet",
     "examples-*.parquet",
+    "groups-*.parquet",
+    "shown-*.parquet",
     "marginals.parquet",
     "novel-*.csv",
     "matrix-*.png",
@@ -193,8 +198,9 @@ def _write_matrix(
     counts: np.ndarray,
     distinct: np.ndarray,
     exact: np.ndarray,
+    information: np.ndarray,
 ) -> None:
-    """The counts; the file's metadata say of how many captions, and whether they are a sample."""
+    """The counts, and each pair's PMI in bits (null where it was never seen); the file's metadata say of how many captions, and whether they are a sample."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -203,6 +209,7 @@ def _write_matrix(
         "attribute": attribute,
         "object": name,
         "count": pa.array(counts.ravel()),
+        "pmi": pa.array(information.ravel(), mask=np.isnan(information.ravel())),
     }
     if plan.sketch:
         columns |= {
@@ -218,6 +225,31 @@ def _write_matrix(
         {"imagenet_ao_audit": json.dumps(scanned)}
     )
     pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+
+
+def _named(part: PartialCounts) -> dict[str, list[int]]:
+    """How many captions name 0, 1, 2, ... attributes, and objects; the last: so many and more."""
+    counts = part.named.copy()
+    counts[:, 0] = part.totals.counted - counts[:, 1:].sum(1)
+    return {"attributes": counts[0].tolist(), "objects": counts[1].tolist()}
+
+
+def _write_groups(
+    path: Path, plan: CountingPlan, cells: np.ndarray, sparse: SparseCounts
+) -> None:
+    """One row a composition that was seen: its place in the matrix, and its counts by group of
+    captions.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    place = np.full(int(cells.max()) + 1, -1, np.int64)
+    place[sparse.cells] = np.arange(len(sparse.cells))
+    at = place[cells.ravel()]
+    pairs = np.flatnonzero(at >= 0)
+    counts = sparse.groups[at[pairs]]
+    columns = {f"group_{k}": counts[:, k] for k in range(counts.shape[1])}
+    pq.write_table(pa.table({"pair": pairs, **columns}), path, compression="zstd")
 
 
 def _write_examples(

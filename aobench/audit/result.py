@@ -44,6 +44,30 @@ class Audit:
             )
         return self.counts[rule]
 
+    def pmi(self, rule: str | None = None) -> np.ndarray:
+        """Pointwise mutual information of each pair, in bits: see `pair_information`."""
+        counted = self.manifest["totals"]["counted"]
+        return pair_information(self.matrix(rule), self.marginals, counted)
+
+    def groups(self, rule: str | None = None) -> np.ndarray:
+        """The counts by group of captions, int64 (groups, attributes, objects); their sum is
+        `matrix`. UserError where the audit is of an earlier version, or their table was changed.
+        """
+        rule = rule or next(iter(self.counts))
+        shape = self.matrix(rule).shape
+        name = f"groups-{rule}.parquet"
+        if name not in self.manifest.get("tables", {}):
+            raise UserError(
+                f"{self.folder} is an audit of an earlier version, without counts by group of "
+                "captions; run the audit again"
+            )
+        table = _table(self.folder, self.manifest, name, {})
+        pairs = table["pair"].to_numpy()
+        every = np.zeros((table.num_columns - 1, shape[0] * shape[1]), np.int64)
+        for number, counts in enumerate(table.columns[1:]):
+            every[number, pairs] = counts.to_numpy()
+        return every.reshape(-1, *shape)
+
     def novel(
         self, rule: str | None = None, threshold: int = 0
     ) -> list[tuple[str, str]]:
@@ -65,6 +89,23 @@ class Audit:
                 (row["file"], row["row"], row["caption"])
             )
         return found
+
+
+def pair_information(
+    counts: np.ndarray, marginals: tuple[np.ndarray, np.ndarray], captions: int
+) -> np.ndarray:
+    """Pointwise mutual information of each pair, float (attributes, objects), in bits; NaN where
+    no caption shows it.
+
+    log2 of captions that show the pair, times all captions, over those that name the attribute and
+    those that name the object (Church and Hanks 1990). Above 0: the pair is shown more often than
+    by chance. The marginals are those of the rule ``words``.
+    """
+    expected = np.outer(marginals[0], marginals[1]).astype(np.float64)
+    known = (counts > 0) & (expected > 0)
+    result = np.full(counts.shape, np.nan)
+    result[known] = np.log2(counts[known] * float(captions) / expected[known])
+    return result
 
 
 def load_audit(folder: str | Path) -> Audit:
