@@ -9,7 +9,15 @@ from typing import Any, NoReturn
 
 #: The verbs as --help shows them; one that is in no group is shown at the end.
 GROUPS = {
-    "data": ("prepare", "install", "audit", "diversity", "duplicates"),
+    "data": (
+        "prepare",
+        "install",
+        "audit",
+        "diversity",
+        "lookup",
+        "bindings",
+        "duplicates",
+    ),
     "evaluate": ("evaluate", "score"),
     "understand": ("effective", "compare", "breakdown", "disentangle", "study"),
     "publish": ("card", "submit", "leaderboard"),

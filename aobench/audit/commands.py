@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from aobench.audit.rules import VERSIONS
+from aobench.audit.reading_commands import add_reading_parsers
+from aobench.audit.rules import DEFAULT_RULES, VERSIONS
 from aobench.errors import UserError
 
 
@@ -35,10 +36,11 @@ def add_parser(verbs: Any) -> None:
         "--rules",
         dest="rules",
         nargs="+",
-        default=["words"],
+        default=list(DEFAULT_RULES),
         choices=tuple(VERSIONS),
         metavar="RULE",
-        help=f"what counts, one or several: {', '.join(VERSIONS)} (default: words)",
+        help=f"what counts, one or several: {', '.join(VERSIONS)} (default: words for novelty, "
+        "modifies for diversity)",
     )
     p.add_argument("--column", help="the caption column (default: found by name)")
     p.add_argument(
@@ -112,8 +114,8 @@ def add_parser(verbs: Any) -> None:
     d = verbs.add_parser(
         "diversity",
         help="how freely several audited corpora combine attributes and objects, side by side",
-        description="NMI of several audits, each as it is and for equally many co-occurrences, as "
-        "it falls with them.",
+        description="NMI of several audits: adjusted for chance, which is ranked; as it is; and for "
+        "equally many co-occurrences, as it falls with them.",
     )
     d.add_argument(
         "audits",
@@ -124,10 +126,9 @@ def add_parser(verbs: Any) -> None:
     )
     d.add_argument(
         "--rule",
-        default="words",
         choices=tuple(VERSIONS),
         metavar="RULE",
-        help="(default: words)",
+        help="(default: the most precise that all audits have)",
     )
     d.add_argument(
         "--at",
@@ -146,6 +147,7 @@ def add_parser(verbs: Any) -> None:
         help="folder (default: diversity)",
     )
     d.set_defaults(run=_diversity)
+    add_reading_parsers(verbs)
 
 
 def _audit(args: argparse.Namespace) -> None:
@@ -221,17 +223,15 @@ def _diversity(args: argparse.Namespace) -> None:
     from aobench.audit.diversity import compare_corpora, diversity_table, write_csv
     from aobench.audit.plots import diversity_bars
     from aobench.audit.result import load_audit
+    from aobench.audit.rules import most_precise_rule
 
-    rows = compare_corpora(
-        [load_audit(path) for path in args.audits],
-        args.rule,
-        args.at,
-        args.draws,
-        args.seed,
-    )
-    print(diversity_table(rows, args.rule))
-    write_csv(rows, args.rule, args.out / "diversity.csv")
-    diversity_bars(rows, args.rule, args.out / "diversity.png")
+    audits = [load_audit(path) for path in args.audits]
+    shared = set.intersection(*(set(audit.counts) for audit in audits))
+    rule = args.rule or most_precise_rule(shared)
+    rows = compare_corpora(audits, rule, args.at, args.draws, args.seed)
+    print(diversity_table(rows, rule))
+    write_csv(rows, rule, args.out / "diversity.csv")
+    diversity_bars(rows, rule, args.out / "diversity.png")
     print(f"Written to {args.out}/")
 
 

@@ -214,7 +214,9 @@ def _group_of(row, seed, n_groups):
 @njit(nogil=True, cache=True)
 def _hit(slot, cell, row, value, group, tally):
     """Count one caption for a cell of a rule; whether its text is wanted as an example."""
-    counts, touched, n_touched, smallest, n_smallest, rows, hashes, n_rows, groups = tally
+    counts, touched, n_touched, smallest, n_smallest, rows, hashes, n_rows, groups = (
+        tally
+    )
     if counts[slot, cell] == 0:
         touched[slot, n_touched[slot]] = cell
         n_touched[slot] += 1
@@ -479,7 +481,10 @@ def count_words(captions, vocabulary, shape, slots, tally, last, marginals, text
         longest = max(longest, stops[i] - begins[i])
     n_words = longest // 2 + 2
     numbers, gaps = np.zeros(n_words, np.int32), np.zeros(n_words, np.uint8)
-    room, parts = (np.zeros(n_words, np.uint64), numbers, gaps), np.zeros(n_words, np.int32)
+    room, parts = (
+        (np.zeros(n_words, np.uint64), numbers, gaps),
+        np.zeros(n_words, np.int32),
+    )
     most = 256
     places, lives = _place_room(most)
     attributes, objects = _name_room(marginals[0]), _name_room(marginals[1])

@@ -24,8 +24,12 @@ SPECIFYING_RELATIONS = frozenset({"compound", "amod", "nmod", "npadvmod"})
 PREDICATE_RELATIONS = frozenset({"acomp", "attr", "oprd", "advmod", "xcomp"})
 SUBJECT_RELATIONS = frozenset({"nsubj", "nsubjpass"})
 CLAUSE_RELATIONS = frozenset({"relcl", "acl", "advcl"})
-LINKING_VERBS = frozenset({"be", "look", "appear", "seem", "become", "paint", "color", "dye"})
-MADE_VERBS = frozenset({"make", "build", "construct", "carve", "craft", "form", "fashion"})
+LINKING_VERBS = frozenset(
+    {"be", "look", "appear", "seem", "become", "paint", "color", "dye"}
+)
+MADE_VERBS = frozenset(
+    {"make", "build", "construct", "carve", "craft", "form", "fashion"}
+)
 MATERIAL_PREPOSITIONS = frozenset({"of", "from", "out"})
 
 
@@ -65,7 +69,9 @@ def load_parser(model: str) -> Any:
     return parser
 
 
-def _places(tokens: Sequence[Token], forms: Iterable[tuple[str, ...]]) -> list[list[Token]]:
+def _places(
+    tokens: Sequence[Token], forms: Iterable[tuple[str, ...]]
+) -> list[list[Token]]:
     """The runs of tokens whose words are one of the forms."""
     words = [(word, token) for token in tokens for word in split_words(token.text)]
     plain = [word for word, _ in words]
@@ -80,7 +86,9 @@ def _places(tokens: Sequence[Token], forms: Iterable[tuple[str, ...]]) -> list[l
 def _root(run: Sequence[Token]) -> Token:
     """The token of a run on which the others depend."""
     inside = {token.i for token in run}
-    return next((t for t in reversed(run) if t.head.i not in inside or t.head.i == t.i), run[-1])
+    return next(
+        (t for t in reversed(run) if t.head.i not in inside or t.head.i == t.i), run[-1]
+    )
 
 
 def _first_conjunct(token: Token) -> Token:
@@ -130,7 +138,9 @@ def _modifies(attribute: Token, noun: Token, tokens: Sequence[Token]) -> bool:
 
 
 def parsed_composition(
-    tokens: Sequence[Token], attribute: Forms | Mapping[tuple[str, ...], Any], noun: Forms
+    tokens: Sequence[Token],
+    attribute: Forms | Mapping[tuple[str, ...], Any],
+    noun: Forms,
 ) -> bool:
     """Whether a parsed caption says of an object that it has an attribute.
 

@@ -92,7 +92,9 @@ def labelled_accuracy(strict: bool = False) -> dict[str, RuleAccuracy]:
     shares, drawn = {}, {}
     for cell in sorted(sizes):
         yes, no = said[cell], read[cell] - said[cell]
-        shares[cell] = (yes + 0.5) / (yes + no + 1) if not yes + no else yes / (yes + no)
+        shares[cell] = (
+            (yes + 0.5) / (yes + no + 1) if not yes + no else yes / (yes + no)
+        )
         drawn[cell] = random.beta(yes + 0.5, no + 0.5, DRAWS)
     return {
         rule: _accuracy(rule, sizes, read, shares, drawn) for rule in LABELLED_RULES

@@ -1,7 +1,8 @@
 """What counts as a caption that shows a composition. Each rule has a version, which goes into the
-manifest.
+manifest. By default ``words`` and ``modifies`` are counted: a claim of novelty stands on ``words``,
+which misses nothing and over-counts on purpose; diversity and frequency on ``modifies``.
 
-``words`` (the default) The attribute and the object both occur as whole words, in any order and
+``words`` The attribute and the object both occur as whole words, in any order and
     at any distance. Every form of a name counts: plurals, degrees of comparison, hyphen, space or
     joined, two spellings (see `aobench.audit.inflections`). "Two benches, one of them wooden" shows
     (wooden, bench); "a covered wagon" shows no red.
@@ -45,6 +46,28 @@ VERSIONS = {"words": 3, "adjacent": 3, "adjacent-forms": 3, "modifies": 1, "auth
 
 #: Rules that the word kernel counts, in the order of their slots there.
 WORD_RULES = ("words", "adjacent", "adjacent-forms", "modifies")
+
+
+#: From the most precise to the least: what to measure diversity or familiarity by.
+MOST_PRECISE = ("modifies", "adjacent-forms", "adjacent", "words", "authors")
+
+#: What an audit counts unless it's told otherwise: novelty by the one, diversity by the other.
+DEFAULT_RULES = ("words", "modifies")
+
+
+def most_precise_rule(rules: Iterable[str]) -> str:
+    """The most precise of some rules, by the labelled pairs (`aobench.audit.precision`).
+
+    Raises:
+        UserError: where there is none.
+    """
+    there = set(rules)
+    for rule in MOST_PRECISE:
+        if rule in there:
+            return rule
+    raise UserError(
+        "the audits have no rule in common; audit them with the same rules, such as modifies"
+    )
 
 
 def check_rules(rules: Iterable[str]) -> tuple[str, ...]:

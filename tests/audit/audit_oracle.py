@@ -134,7 +134,9 @@ def modified(text, a_live, o_live):
             name = next(key for key, value in said.groupdict().items() if value)
             inside = range(stop + said.start(name), stop + said.end(name) + 1)
         is_head = not re.match(head, row[stop:])
-        if re.fullmatch(adjective, row[first]) and re.fullmatch(adjective, row[stop - 1]):
+        if re.fullmatch(adjective, row[first]) and re.fullmatch(
+            adjective, row[stop - 1]
+        ):
             is_head &= not re.match(f"{join}|,(?:{join}|{adjective})", row[stop:])
         for a, a_start, a_end, _ in a_live:
             begin, end = places[a_start], places[a_end]
