@@ -41,6 +41,7 @@ from aobench.audit.inflections import plural_forms
 from aobench.audit.vocabulary import Vocabulary
 from aobench.audit.words import normal_form, split_words
 from aobench.errors import UserError
+from aobench.vocabulary.published import published_lists
 
 
 @dataclass(frozen=True)
@@ -270,81 +271,36 @@ def read_pair_splits(path: str | Path) -> PairSplits:
 _FUNCTION = (
     JOIN | RELATIVE | COPULA | MADE | OF | PAINTED | ADVERB | DETERMINER | OPENER
 )
-_OTHER = frozenset(
-    [
-        "in",
-        "on",
-        "at",
-        "to",
-        "by",
-        "for",
-        "near",
-        "into",
-        "onto",
-        "over",
-        "under",
-        "behind",
-        "beside",
-        "between",
-        "next",
-        "inside",
-        "outside",
-        "above",
-        "below",
-        "across",
-        "around",
-        "through",
-        "along",
-        "against",
-        "with",
-        "without",
-        "not",
-        "no",
-        "he",
-        "she",
-        "it",
-        "they",
-        "who",
-        "what",
-        "there",
-        "be",
-        "been",
-        "being",
-        "has",
-        "have",
-        "had",
-        "do",
-        "does",
-        "one",
-        "ones",
-        "s",
-        "t",
-        "looking",
-        "sitting",
-        "standing",
-    ]
-)
+_OTHER = """
+in on at to by for near into onto over under behind beside between next inside outside above
+below across around through along against with without not no he she it they who what there be
+been being has have had do does one ones s t looking sitting standing
+"""
 
 
 def vocabulary_of_texts(texts: Iterable[str]) -> Vocabulary:
-    """The attributes and objects that some texts name, by the word lists of the grammar: adjectives,
-    and the nouns right after them.
+    """The attributes and objects that some texts name, by the word lists of the grammar:
+    adjectives, and the nouns right after them.
 
     A rough cut, for a benchmark whose names are in no list. UserError where there is none.
     """
-    classes = word_classes()
+    classes = dict(word_classes())
+    for name in published_lists().attributes:
+        if " " not in name:
+            classes[name] = classes.get(name, 0) | ADJECTIVE
     attributes: set[str] = set()
     objects: set[str] = set()
     for text in texts:
         for clause in re.split(r"[^\w\s'\-]+", normal_form(text)):
             _take_names(split_words(clause), classes, attributes, objects)
-    singular = {name for name in objects if not _is_plural(name, objects)}
-    if not attributes or not singular:
+    if not attributes or not objects:
         raise UserError(
             "the benchmark's texts name no attribute before an object that the word lists know; "
             "give the names with --attributes and --objects"
         )
-    return Vocabulary(tuple(sorted(attributes)), tuple(sorted(singular)))
+    return Vocabulary(
+        tuple(sorted(attributes)), tuple(sorted(set(map(_singular, objects))))
+    )
 
 
 def _take_names(
@@ -352,7 +308,7 @@ def _take_names(
 ) -> None:
     def is_noun(word: str) -> bool:
         part = classes.get(word, 0)
-        if part & _FUNCTION or word in _OTHER or not word.isalpha():
+        if part & _FUNCTION or word in _OTHER.split() or not word.isalpha():
             return False
         return bool(part & (NOUN | HEAD)) or not part & ADJECTIVE
 
@@ -375,22 +331,23 @@ def _take_names(
         at = max(end, at)
 
 
-def _is_plural(name: str, names: set[str]) -> bool:
-    """Whether another of the names is the singular of this one."""
+def _singular(name: str) -> str:
+    """The name with its last word in the singular, as far as its letters tell."""
     *before, last = name.split()
-    stems = {last[: -len(end)] + put for end, put in _PLURALS if last.endswith(end)}
-    return any(
-        " ".join((*before, stem)) in names and last in plural_forms(stem)
-        for stem in stems
-        if stem and stem != last
-    )
+    if last.endswith(("us", "ss", "is")):
+        return name
+    for end, put in _PLURALS:
+        stem = last[: -len(end)] + put
+        if last.endswith(end) and len(stem) > 2 and last in plural_forms(stem):
+            return " ".join((*before, stem))
+    return name
 
 
 _PLURALS = (
-    ("s", ""),
-    ("es", ""),
     ("ies", "y"),
     ("ves", "f"),
     ("ves", "fe"),
     ("men", "man"),
+    ("s", ""),
+    ("es", ""),
 )

@@ -1,10 +1,10 @@
 """Has a corpus shown what a benchmark asks? Its texts cut into attribute-object bindings, and these
 sorted by how often captions show them.
 
-A text's bindings are the pairs that it shows by the rule ``modifies``. Its status, by each rule of the
-audit: ``all seen`` where captions show each of its bindings, ``some seen``, ``none seen``, or ``no
-binding``. "None seen" by ``words`` is the safe claim of novelty, since ``words`` misses no pair that
-stands in a caption; "all seen" by ``modifies`` is the safe claim of the contrary.
+A text's bindings are the pairs that it shows by the rule ``modifies``. Its status, by each rule of
+the audit: ``all seen`` where captions show each of its bindings, ``some seen``, ``none seen``, or
+``no binding``. "None seen" by ``words`` is the safe claim of novelty, since ``words`` misses no
+pair that stands in a caption; "all seen" by ``modifies`` is the safe claim of the contrary.
 """
 
 from __future__ import annotations

@@ -114,8 +114,8 @@ def add_parser(verbs: Any) -> None:
     d = verbs.add_parser(
         "diversity",
         help="how freely several audited corpora combine attributes and objects, side by side",
-        description="NMI of several audits: adjusted for chance, which is ranked; as it is; and for "
-        "equally many co-occurrences, as it falls with them.",
+        description="NMI of several audits: adjusted for chance, which is ranked; as it is; and "
+        "for equally many co-occurrences, as it falls with them.",
     )
     d.add_argument(
         "audits",

@@ -2,10 +2,11 @@
 
 NMI falls with the number of co-occurrences N, and rises with the number of names, in independent
 corpora too (see `aobench.audit.statistics.matrix_nmi`), so corpora don't compare as they are. What
-is ranked is NMI adjusted for chance, (NMI - shuffled) / (1 - shuffled), as Vinh et al. (2010) adjust
-mutual information: 0 for independent attributes and objects, whatever N and the vocabulary. Beside
-it each corpus is thinned: N of its co-occurrences are drawn without replacement, as ecologists
-rarefy samples to compare their richness (Hurlbert 1971); that settles N, but not the vocabulary.
+is ranked is NMI adjusted for chance, (NMI - shuffled) / (1 - shuffled), as Vinh et al. (2010)
+adjust mutual information: 0 for independent attributes and objects, whatever N and the vocabulary.
+Beside it each corpus is thinned: N of its co-occurrences are drawn without replacement, as
+ecologists rarefy samples to compare their richness (Hurlbert 1971); that settles N, but not the
+vocabulary.
 """
 
 from __future__ import annotations
@@ -289,8 +290,8 @@ def diversity_table(rows: Sequence[CorpusDiversity], rule: str) -> str:
             *columns(table, rule=True),
             f"At {n:,}: {draws} draws of so many co-occurrences of each corpus, mean and interval "
             "of 95 % of them.",
-            "Lower: attributes and objects are combined more freely. NMI adjusted for chance is what "
-            "compares corpora; 0: independent.",
+            "Lower: attributes and objects are combined more freely. NMI adjusted for chance is "
+            "what compares corpora; 0: independent.",
             "Its interval: 95 %, other captions of the same source.",
         ]
     )

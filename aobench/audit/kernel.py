@@ -437,9 +437,9 @@ def _modifies(count, places, lives, gaps, n, parts, tables, slot, width, where, 
             if not attribute_lives[other] or spans[node_a, 0] == spans[node_a, 1]:
                 continue
             after = ends[other] + 1
-            if after < n and gaps[after] == 0:
-                if parts[after - 1] & SHADE and parts[after] & COLOUR:
-                    continue
+            is_shade = parts[after - 1] & SHADE
+            if is_shade and _is_soft(after, n, gaps, parts, COLOUR):
+                continue
             shown = first <= starts[other] and ends[other] <= stop
             if not shown and is_head and after <= starts[k]:
                 state = 1
@@ -464,9 +464,10 @@ def count_words(captions, vocabulary, shape, slots, tally, last, marginals, text
     ``modifies``.
 
     ``captions``: data uint8, begins and stops int64 (n), keep bool (n, or empty: all), row of the
-    first, the file's seed. ``vocabulary``: the compiled characters, words, tree and names. ``shape``: attributes,
-    objects, words of the longest form. ``slots``: each rule's place in the tally, or -1. ``last``
-    int64 (3, cells): the last row that counted, -1 at first. ``marginals``: counts of attributes
+    first, the file's seed. ``vocabulary``: the compiled characters, words, tree and names.
+    ``shape``: attributes, objects, words of the longest form. ``slots``: each rule's place in the
+    tally, or -1. ``last`` int64 (3, cells): the last row that counted, -1 at first. ``marginals``:
+    counts of attributes
     and of objects, and how many captions name so many of them, int64 (2, most + 1), those that name
     neither left out. Fills ``texts``: hashes uint64 (n), and bool (n), whether the text is an
     example. Returns the number of words.

@@ -167,8 +167,7 @@ def lookup_table(
     header += ["attribute's", "object's"]
     table = [header]
     for text, pairs in rows:
-        for one in pairs:
-            table.append([text, one.attribute, one.object, *_cells(one)])
+        table += [[text, one.attribute, one.object, *_cells(one)] for one in pairs]
         if not pairs:
             table.append([text, "(no pair)", *[""] * (len(header) - 2)])
     return table

@@ -200,7 +200,9 @@ def _write_matrix(
     exact: np.ndarray,
     information: np.ndarray,
 ) -> None:
-    """The counts, and each pair's PMI in bits (null where it was never seen); the file's metadata say of how many captions, and whether they are a sample."""
+    """The counts, and each pair's PMI in bits (null where it was never seen); the file's metadata
+    say of how many captions, and whether they are a sample.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 

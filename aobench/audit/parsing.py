@@ -1,8 +1,8 @@
 """What a dependency parse says of a caption: does the attribute modify the object?
 
 The parser is spaCy's, with a model that the user installed (`load_parser`); nothing here depends on
-it but the names of its relations, which are those of ClearNLP. Any object with the fields of `Token`
-will do.
+it but the names of its relations, which are those of ClearNLP. Any object with the fields of
+`Token` will do.
 """
 
 from __future__ import annotations

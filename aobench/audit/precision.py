@@ -1,10 +1,10 @@
 """How well each rule reads: precision and recall on 300 pairs that were labelled by eye.
 
-``labelled_pairs.csv`` names a caption (its line in Flickr30k's file of 155,070), an attribute and an
-object that both stand in it as words, which rules count the pair, whether a parser does, and two
-readings, the second in another order without sight of the first; ``verdict`` settles the three pairs
-where they differ. ``class``: the caption says of a thing of the object's class that it has the
-attribute. ``name``: of a thing that only bears the name, such as a bathing suit or a wind sock.
+``labelled_pairs.csv`` names a caption (its line in Flickr30k's file of 155,070), an attribute and
+an object that both stand in it as words, which rules count the pair, whether a parser does, and two
+readings, the second in another order without sight of the first; ``verdict`` settles the three
+pairs where they differ. ``class``: the caption says of a thing of the object's class that it has
+the attribute. ``name``: of a thing that only bears the name, such as a bathing suit or a wind sock.
 ``no``: neither. The pairs were drawn at random within strata (seed 20261129) from the captions of
 every second image, which nobody looked at while the rule ``modifies`` was written;
 ``labelled_strata.csv`` has the size of each stratum.

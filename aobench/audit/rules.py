@@ -12,8 +12,9 @@ which misses nothing and over-counts on purpose; diversity and frequency on ``mo
 ``adjacent-forms``
     As ``adjacent``, with every form of a name: "wooden benches" shows (wooden, bench).
 ``modifies`` The attribute modifies the object, by a small grammar over words
-    (`aobench.audit.grammar`), with every form of a name: before it in a row of adjectives and nouns
-    ("a black and white wooden bench"), or after it ("the bench is wooden", "a bench made of stone").
+    (`aobench.audit.grammar`), with every form of a name: before it in a row of adjectives and
+    nouns ("a black and white wooden bench"), or after it ("the bench is wooden", "a bench made of
+    stone").
     A name that a head noun takes along doesn't count: "a red tank top" shows no tank.
 ``authors`` The rule of the authors' search notebook: the first two words, parted by white
     space, of the string "attribute object" are both substrings of the caption in lower case. "A
