@@ -14,6 +14,7 @@ GROUPS = {
         "install",
         "audit",
         "diversity",
+        "audits",
         "lookup",
         "bindings",
         "duplicates",

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from aobench.audit.audits_commands import add_audits_parser, add_publish_options
 from aobench.audit.reading_commands import add_reading_parsers
 from aobench.audit.rules import DEFAULT_RULES, VERSIONS
 from aobench.errors import UserError
@@ -110,6 +111,13 @@ def add_parser(verbs: Any) -> None:
         action="store_true",
         help="draw a heat map of each matrix, and the NMI of each rule",
     )
+    p.add_argument(
+        "--publish",
+        type=Path,
+        metavar="FOLDER",
+        help="write the audit as a dataset, without captions' text, with a card",
+    )
+    add_publish_options(p)
     p.set_defaults(run=_audit)
     d = verbs.add_parser(
         "diversity",
@@ -148,6 +156,7 @@ def add_parser(verbs: Any) -> None:
     )
     d.set_defaults(run=_diversity)
     add_reading_parsers(verbs)
+    add_audits_parser(verbs)
 
 
 def _audit(args: argparse.Namespace) -> None:
@@ -162,6 +171,8 @@ def _audit(args: argparse.Namespace) -> None:
 
     if not 0 <= args.threshold < 1 << 62:
         raise UserError("--threshold takes a whole number from 0 to 4e18")
+    if args.publish and not args.corpus:
+        raise UserError("name the captions for the card: --corpus NAME")
     names = published_vocabulary(args.synonyms)
     if args.attributes or args.objects:
         attributes = (
@@ -211,11 +222,15 @@ def _audit(args: argparse.Namespace) -> None:
         }
         if bars:
             nmi_bars(bars, args.out / "nmi.png")
+    if args.publish:
+        from aobench.audit.publishing import publish_audit
+
+        publish_audit(result, args.publish, args.corpus, args.licence, args.with_text)
     # Last: whoever reads it may go away at any line, and everything is written.
     print(audit_summary(result, args.threshold))
     if both:
         print(f"Where words and authors disagree: {args.out / 'disagreements.csv'}")
-    print(f"Written to {args.out}/")
+    print(f"Written to {args.out}/" + f", {args.publish}/" * bool(args.publish))
 
 
 def _diversity(args: argparse.Namespace) -> None:

@@ -148,7 +148,7 @@ def compare_corpora(
 
     UserError where the audits counted other names, another version of the rule, or found nothing.
     """
-    _same_counting(audits, rule)
+    check_same_counting(audits, rule)
     matrices = [audit.matrix(rule) for audit in audits]
     for audit, matrix in zip(audits, matrices, strict=True):
         if not matrix.any():
@@ -179,7 +179,8 @@ def compare_corpora(
     ]
 
 
-def _same_counting(audits: Sequence[Audit], rule: str) -> None:
+def check_same_counting(audits: Sequence[Audit], rule: str) -> None:
+    """UserError where audits looked for other names, or by other versions of a rule."""
     first = audits[0]
     for audit in audits:
         audit.matrix(rule)

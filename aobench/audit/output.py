@@ -58,8 +58,7 @@ def write_results(
     parts: Path,
     manifest: dict[str, Any],
 ) -> Audit:
-    """Merge the parts and write the folder; the manifest comes last, and an earlier audit's files
-    go first.
+    """Merge the parts and write the folder, as `write_counts` does.
 
     UserError where no caption with a word was counted: an empty corpus would call every composition
     novel.
@@ -72,10 +71,31 @@ def write_results(
             "out, hold "
             f"{part.totals.rows:,} captions and no word"
         )
+    return write_counts(folder, plan, part, texts, outcome.records, manifest)
+
+
+def write_counts(
+    folder: Path,
+    plan: CountingPlan,
+    part: PartialCounts,
+    texts: dict[int, str],
+    records: Sequence[dict[str, Any]],
+    manifest: dict[str, Any],
+) -> Audit:
+    """Write an audit's folder; the manifest comes last, and an earlier audit's files go first.
+
+    Args:
+        folder: what is written.
+        plan: names, rules, and what is kept of each composition.
+        part: the counts; their rows are file number * 2^40 + row.
+        texts: the examples' captions by row; examples without one are told by file and row alone.
+        records: what the manifest says of each file.
+        manifest: what else it says.
+    """
     _remove_earlier(folder)
     counts, distinct, exact = {}, {}, {}
     marginals = (part.attribute_counts, part.object_counts)
-    paths = [record["path"] for record in outcome.records]
+    paths = [record["path"] for record in records]
     for rule in plan.rules:
         sparse = part.rules[rule]
         n = plan.cells(rule)
@@ -102,7 +122,7 @@ def write_results(
             exact[rule],
             pair_information(counts[rule], marginals, part.totals.counted),
         )
-        _write_groups(folder / f"groups-{rule}.parquet", plan, cells, sparse)
+        _write_sparse(folder, rule, cells, sparse)
         _write_examples(
             folder / f"examples-{rule}.parquet", plan, rule, part, texts, paths
         )
@@ -116,7 +136,7 @@ def write_results(
     tables = [
         f"{kind}-{rule}.parquet"
         for rule in plan.rules
-        for kind in ("counts", "examples", "groups")
+        for kind in ("counts", "examples", "groups", "sketches")
     ]
     digests = {
         name: sha256_of(folder / name) for name in ("marginals.parquet", *tables)
@@ -146,6 +166,7 @@ WRITTEN = (
     "counts-*.parquet",
     "examples-*.parquet",
     "groups-*.parquet",
+    "sketches-*.parquet",
     "shown-*.parquet",
     "marginals.parquet",
     "novel-*.csv",
@@ -236,11 +257,11 @@ def _named(part: PartialCounts) -> dict[str, list[int]]:
     return {"attributes": counts[0].tolist(), "objects": counts[1].tolist()}
 
 
-def _write_groups(
-    path: Path, plan: CountingPlan, cells: np.ndarray, sparse: SparseCounts
+def _write_sparse(
+    folder: Path, rule: str, cells: np.ndarray, sparse: SparseCounts
 ) -> None:
-    """One row a composition that was seen: its place in the matrix, and its counts by group of
-    captions.
+    """Two tables with a row for each composition that was seen, by its place in the matrix: its
+    counts by group of captions, and the smallest hashes of its different captions.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -251,7 +272,13 @@ def _write_groups(
     pairs = np.flatnonzero(at >= 0)
     counts = sparse.groups[at[pairs]]
     columns = {f"group_{k}": counts[:, k] for k in range(counts.shape[1])}
-    pq.write_table(pa.table({"pair": pairs, **columns}), path, compression="zstd")
+    groups = pa.table({"pair": pairs, **columns})
+    pq.write_table(groups, folder / f"groups-{rule}.parquet", compression="zstd")
+    hashes = pa.LargeListArray.from_arrays(
+        pa.array(sparse.hash_starts), pa.array(sparse.hashes)
+    ).take(pa.array(at[pairs]))
+    sketches = pa.table({"pair": pairs, "hashes": hashes})
+    pq.write_table(sketches, folder / f"sketches-{rule}.parquet", compression="zstd")
 
 
 def _write_examples(
@@ -282,7 +309,7 @@ def _write_examples(
     keys = sparse.rows
     names = plan.vocabulary
     caption = pa.DictionaryArray.from_arrays(
-        which.astype(np.int32), pa.array([texts[int(k)] for k in keys], pa.string())
+        which.astype(np.int32), pa.array([texts.get(int(k)) for k in keys], pa.string())
     )
     rows = keys[which]
     table = pa.table(

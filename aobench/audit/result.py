@@ -49,19 +49,33 @@ class Audit:
         counted = self.manifest["totals"]["counted"]
         return pair_information(self.matrix(rule), self.marginals, counted)
 
+    def sketches(self, rule: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Places of the pairs seen, int64 (n), and their smallest hashes of different captions:
+        starts int64 (n + 1) into hashes uint64.
+        """
+        table = self._seen_table(rule, "sketches").combine_chunks()
+        lists = table["hashes"].combine_chunks()
+        lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
+        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        hashes = np.asarray(lists.flatten().to_numpy(zero_copy_only=False), np.uint64)
+        return table["pair"].to_numpy(), starts, hashes
+
+    def _seen_table(self, rule: str, kind: str) -> Any:
+        name = f"{kind}-{rule}.parquet"
+        if name not in self.manifest.get("tables", {}):
+            raise UserError(
+                f"{self.folder} is an audit of an earlier version, without {name}; run the audit "
+                "again"
+            )
+        return _table(self.folder, self.manifest, name, {})
+
     def groups(self, rule: str | None = None) -> np.ndarray:
         """The counts by group of captions, int64 (groups, attributes, objects); their sum is
         `matrix`. UserError where the audit is of an earlier version, or their table was changed.
         """
         rule = rule or next(iter(self.counts))
         shape = self.matrix(rule).shape
-        name = f"groups-{rule}.parquet"
-        if name not in self.manifest.get("tables", {}):
-            raise UserError(
-                f"{self.folder} is an audit of an earlier version, without counts by group of "
-                "captions; run the audit again"
-            )
-        table = _table(self.folder, self.manifest, name, {})
+        table = self._seen_table(rule, "groups")
         pairs = table["pair"].to_numpy()
         every = np.zeros((table.num_columns - 1, shape[0] * shape[1]), np.int64)
         for number, counts in enumerate(table.columns[1:]):
@@ -78,7 +92,8 @@ class Audit:
     def examples(
         self, rule: str | None = None
     ) -> dict[tuple[str, str], list[tuple[str, int, str]]]:
-        """(attribute, object) -> its first different captions, as (file, row from 0, caption).
+        """(attribute, object) -> its first different captions, as (file, row from 0, caption; ""
+        where the audit was published without).
         UserError where their table isn't as the audit wrote it.
         """
         rule = rule or next(iter(self.counts))
@@ -86,7 +101,7 @@ class Audit:
         name = f"examples-{rule}.parquet"
         for row in _table(self.folder, self.manifest, name, {}).to_pylist():
             found.setdefault((row["attribute"], row["object"]), []).append(
-                (row["file"], row["row"], row["caption"])
+                (row["file"], row["row"], row.get("caption") or "")
             )
         return found
 
