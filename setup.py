@@ -67,6 +67,7 @@ setup(
         "distinct": ["faiss-cpu>=1.11", "ImageHash>=4.3"],
         "annotate": ["gradio>=6,<7", "krippendorff>=0.8"],
         "ray": ["ray[data]>=2.40"],
+        "parse": ["spacy>=3.8"],
         "completion": ["shtab>=1.13"],
         "bench": ["duckdb>=1.1", "pyahocorasick>=2.1"],
         "dev": [

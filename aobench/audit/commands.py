@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aobench.audit.audits_commands import add_audits_parser, add_publish_options
 from aobench.audit.reading_commands import add_reading_parsers
 from aobench.audit.rules import DEFAULT_RULES, VERSIONS
 from aobench.errors import UserError
+
+if TYPE_CHECKING:
+    from aobench.audit.result import Audit
 
 
 def add_parser(verbs: Any) -> None:
@@ -112,6 +115,12 @@ def add_parser(verbs: Any) -> None:
         help="draw a heat map of each matrix, and the NMI of each rule",
     )
     p.add_argument(
+        "--parse",
+        metavar="MODEL",
+        help="parse the kept examples by this spaCy model, and estimate how many captions show "
+        "each composition (extra [parse])",
+    )
+    p.add_argument(
         "--publish",
         type=Path,
         metavar="FOLDER",
@@ -162,6 +171,7 @@ def add_parser(verbs: Any) -> None:
 def _audit(args: argparse.Namespace) -> None:
     """Scan, print what was found, and write novel compositions and figures beside the matrices."""
     from aobench.audit.api import audit
+    from aobench.audit.parsing import load_parser
     from aobench.audit.statistics import audit_summary, matrix_nmi, write_disagreements
     from aobench.audit.vocabulary import (
         make_vocabulary,
@@ -171,6 +181,7 @@ def _audit(args: argparse.Namespace) -> None:
 
     if not 0 <= args.threshold < 1 << 62:
         raise UserError("--threshold takes a whole number from 0 to 4e18")
+    parser = load_parser(args.parse) if args.parse else None
     if args.publish and not args.corpus:
         raise UserError("name the captions for the card: --corpus NAME")
     names = published_vocabulary(args.synonyms)
@@ -222,15 +233,29 @@ def _audit(args: argparse.Namespace) -> None:
         }
         if bars:
             nmi_bars(bars, args.out / "nmi.png")
+    lines = _shown(result, parser) if parser else []
     if args.publish:
         from aobench.audit.publishing import publish_audit
 
         publish_audit(result, args.publish, args.corpus, args.licence, args.with_text)
     # Last: whoever reads it may go away at any line, and everything is written.
-    print(audit_summary(result, args.threshold))
+    print("\n".join([audit_summary(result, args.threshold), *lines]))
     if both:
         print(f"Where words and authors disagree: {args.out / 'disagreements.csv'}")
     print(f"Written to {args.out}/" + f", {args.publish}/" * bool(args.publish))
+
+
+def _shown(result: Audit, parser: Any) -> list[str]:
+    """Write what the parser says of each rule's examples; the lines that sum it up."""
+    from aobench.audit.shown import estimate_shown, shown_lines, write_shown
+
+    by_rule = {}
+    for rule, matrix in result.counts.items():
+        if rule == "authors" or not matrix.any():
+            continue
+        by_rule[rule] = estimate_shown(result, rule, parser.pipe)
+        write_shown(by_rule[rule], result.folder / f"shown-{rule}.parquet")
+    return shown_lines(by_rule)
 
 
 def _diversity(args: argparse.Namespace) -> None:

@@ -206,8 +206,8 @@ that it never saw is novel. `modifies` is for how often.
 
 {texts} `counts-RULE` has captions, different captions and PMI (bits) of each composition,
 `marginals` how many captions name each attribute and object, `groups-RULE` the counts by 16 groups
-of captions (for intervals), `sketches-RULE` 64-bit hashes of different captions (for merging). Rules and their
-versions: {versions}. Vocabulary {facts["hash"]}.
+of captions (for intervals), `sketches-RULE` 64-bit hashes of different captions (for merging).
+Rules and their versions: {versions}. Vocabulary {facts["hash"]}.
 
 ```python
 from datasets import load_dataset

@@ -13,9 +13,16 @@ import pytest
 from audit_oracle import by_words
 
 from aobench.audit import precision
+from aobench.audit.api import audit
 from aobench.audit.inflections import attribute_forms, object_forms
 from aobench.audit.lookup import text_pairs
 from aobench.audit.parsing import load_parser, parsed_composition
+from aobench.audit.shown import (
+    estimate_shown,
+    parsed_precision,
+    shown_interval,
+    shown_lines,
+)
 from aobench.audit.vocabulary import Vocabulary
 from aobench.errors import UserError
 
@@ -229,3 +236,42 @@ def test_material_by_a_parse():
 def test_a_parser_that_is_absent_is_named():
     with pytest.raises(UserError, match=r"spaCy"):
         load_parser("no_such_model")
+
+
+def test_examples_are_parsed(tmp_path):
+    captions = [
+        "a red bus",
+        "a red bus 2",
+        "a red bus stop",
+        "a bus is red",
+        "red, a bus",
+    ]
+    (tmp_path / "c.txt").write_text("\n".join(captions) + "\n")
+    names = Vocabulary(("red",), ("bus",))
+    counted = audit(tmp_path / "c.txt", tmp_path / "out", vocabulary=names, examples=4)
+    red_bus = [("red", "amod", 1, "red"), ("bus", "ROOT", 1, "bus")]
+    apart = [("red", "ROOT", 0, "red"), ("bus", "ROOT", 1, "bus")]
+
+    def parse(texts):
+        return [
+            parsed(*(red_bus if text.startswith("a red bus") else apart))
+            for text in texts
+        ]
+
+    [row] = estimate_shown(counted, "words", parse)
+    assert (row.count, row.parsed, row.shown) == (5, 4, 3)
+    assert row.estimate == pytest.approx(5 * 3 / 4)
+    assert (row.low, row.high) == (3.0, 4.0), "one caption is left"
+    assert parsed_precision([row]) == (0.75, 0.75, 0.75)
+    assert "75.0%" in shown_lines({"words": [row]})[0]
+    none = audit(tmp_path / "c.txt", tmp_path / "none", vocabulary=names, examples=0)
+    with pytest.raises(UserError, match="kept no captions"):
+        estimate_shown(none, "words", parse)
+
+
+def test_bounds_of_what_is_shown():
+    low, high = shown_interval(1000, 3, 3)
+    assert low == pytest.approx(438.5, abs=1), "Wilson 1927 for 3 of 3"
+    assert high == 1000
+    assert shown_interval(1000, 3, 0)[0] == 0
+    assert shown_interval(2, 2, 1) == (1.0, 1.0)
