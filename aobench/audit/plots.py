@@ -139,7 +139,7 @@ def diversity_bars(
         axes.bar(at, values, 0.26, yerr=error, label=label, color=colour, capsize=2)
         tops = values if error is None else np.add(values, error[1])
         for x, value, top in zip(at, values, tops, strict=True):
-            _above(axes, x, top, value)
+            _above(axes, x, max(top, 0), value)
     labels = [f"{row.name}\nN = {row.whole.n:,}" for row in corpora]
     axes.set_xticks(places, labels, fontsize=8)
     axes.set_ylabel("NMI of attribute and object")
