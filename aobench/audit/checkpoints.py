@@ -173,7 +173,8 @@ def read_part(folder: Path, key: str) -> PartialCounts:
         raise UserError(
             f"{folder / key} was damaged meanwhile ({error}); run it again: its file is read again"
         ) from error
-    table = pq.read_table(pa.BufferReader(counts))
+    # parts are small: threads of Arrow's own cost more than they save
+    table = pq.read_table(pa.BufferReader(counts), use_threads=False)
     rules: dict[str, SparseCounts] = {}
     texts: dict[int, str] = {}
     for number, rule in enumerate(content["rules"]):

@@ -241,24 +241,52 @@ class CaptionCounter:
         return part
 
 
+class PartMerger:
+    """Adds parts up, one after the other; memory doesn't grow with their number."""
+
+    def __init__(self, plan: CountingPlan) -> None:
+        self.tallies = {
+            rule: DenseTally((rule,), plan.cells(rule), plan.sketch, plan.examples)
+            for rule in plan.rules
+        }
+        self.attributes, self.objects = (
+            np.zeros(n, np.int64) for n in plan.vocabulary.shape
+        )
+        self.named = np.zeros((2, MOST_NAMED + 1), np.int64)
+        self.totals = ScanTotals()
+
+    def add(self, base: int, part: PartialCounts) -> None:
+        """Add a part, its rows moved by ``base``."""
+        for rule, tally in self.tallies.items():
+            tally.add(rule, part.rules[rule], base)
+        self.totals.add(part.totals)
+        self.attributes += part.attribute_counts
+        self.objects += part.object_counts
+        self.named += part.named
+
+    def whole(self) -> PartialCounts:
+        """The sum. Texts are not moved, and left out."""
+        rules = {rule: tally.sparse(rule) for rule, tally in self.tallies.items()}
+        return PartialCounts(
+            rules, self.attributes, self.objects, self.named, self.totals
+        )
+
+    def example_rows(self) -> set[int]:
+        """The rows of the examples that are kept so far."""
+        return {
+            int(row)
+            for rule, tally in self.tallies.items()
+            for row in tally.sparse(rule).rows
+        }
+
+
 def merge_parts(
     plan: CountingPlan, parts: Sequence[tuple[int, PartialCounts]]
 ) -> PartialCounts:
     """One part of several; each comes with what its rows are moved by. Texts are not moved, and
     left out.
     """
-    rules = {}
-    for rule in plan.rules:
-        tally = DenseTally((rule,), plan.cells(rule), plan.sketch, plan.examples)
-        for base, part in parts:
-            tally.add(rule, part.rules[rule], base)
-        rules[rule] = tally.sparse(rule)
-    totals = ScanTotals()
-    attributes, objects = (np.zeros(n, np.int64) for n in plan.vocabulary.shape)
-    named = np.zeros((2, MOST_NAMED + 1), np.int64)
-    for _, part in parts:
-        totals.add(part.totals)
-        attributes += part.attribute_counts
-        objects += part.object_counts
-        named += part.named
-    return PartialCounts(rules, attributes, objects, named, totals)
+    merger = PartMerger(plan)
+    for base, part in parts:
+        merger.add(base, part)
+    return merger.whole()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from aobench.audit.checkpoints import own_digest, read_part
-from aobench.audit.counter import CountingPlan, PartialCounts, merge_parts
+from aobench.audit.counter import CountingPlan, PartialCounts, PartMerger
 from aobench.audit.result import MANIFEST, Audit, pair_information
 from aobench.audit.scan import ScanOutcome, parts_of
 from aobench.audit.streams import printable_path
@@ -20,8 +21,10 @@ from aobench.audit.vocabulary import Vocabulary
 from aobench.errors import UserError
 from aobench.files import sha256_of, write_in_one_move
 
-#: Parts merged at a time: bounds the memory that many files take.
-BATCH = 16
+#: Parts read ahead, and by how many threads: bounds the memory that many files take.
+BATCH, READERS = 16, 4
+#: Texts of examples held while parts are merged, before those that fell out are dropped.
+MOST_TEXTS = 100_000
 
 
 def merge_files(
@@ -30,25 +33,28 @@ def merge_files(
     """All files as one part, its rows as file number * 2^40 + row, and the texts of its examples
     by that key.
     """
-    whole: list[tuple[int, PartialCounts]] = []
-    texts: dict[int, str] = {}
+    merger, texts = PartMerger(plan), dict[int, str]()
     keys = list(parts_of(outcome))
+    most = MOST_TEXTS
     bar = tqdm(total=len(keys), desc="merge", unit="file", disable=None, leave=False)
-    for start in range(0, len(keys), BATCH):
-        for number, key in keys[start : start + BATCH]:
-            part = read_part(parts, key)
-            bar.update()
-            base = number << FILE_SHIFT
-            texts.update((base + row, text) for row, text in part.texts.items())
-            part.texts = {}
-            whole.append((base, part))
-        whole = [(0, merge_parts(plan, whole))]
-        kept = {
-            int(row) for sparse in whole[0][1].rules.values() for row in sparse.rows
-        }
-        texts = {row: text for row, text in texts.items() if row in kept}
-    bar.close()
-    return (whole[0][1] if whole else merge_parts(plan, [])), texts
+    with bar, ThreadPoolExecutor(READERS) as threads:
+        for start in range(0, len(keys), BATCH):
+            batch = keys[start : start + BATCH]
+            read = threads.map(lambda one: read_part(parts, one[1]), batch)
+            for (number, _), part in zip(batch, read, strict=True):
+                base = number << FILE_SHIFT
+                merger.add(base, part)
+                texts.update((base + row, text) for row, text in part.texts.items())
+                bar.update()
+            if len(texts) > most:
+                texts = _kept_texts(texts, merger)
+                most = max(MOST_TEXTS, 2 * len(texts))
+    return merger.whole(), _kept_texts(texts, merger)
+
+
+def _kept_texts(texts: dict[int, str], merger: PartMerger) -> dict[int, str]:
+    """Of the texts those of examples that are kept."""
+    return {row: texts[row] for row in merger.example_rows() if row in texts}
 
 
 def write_results(
