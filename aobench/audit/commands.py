@@ -127,6 +127,7 @@ def add_parser(verbs: Any) -> None:
         help="write the audit as a dataset, without captions' text, with a card",
     )
     add_publish_options(p)
+    _add_forecast_options(p)
     p.set_defaults(run=_audit)
     d = verbs.add_parser(
         "diversity",
@@ -168,6 +169,27 @@ def add_parser(verbs: Any) -> None:
     add_audits_parser(verbs)
 
 
+def _add_forecast_options(parser: Any) -> None:
+    """The options of a dry run."""
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="count nothing: tell files, bytes, captions, minutes and cost, from a few files",
+    )
+    parser.add_argument(
+        "--core-price",
+        type=float,
+        default=0.05,
+        help="dry run: of a core hour (default: 0.05)",
+    )
+    parser.add_argument(
+        "--bandwidth",
+        type=float,
+        metavar="MB/S",
+        help="dry run: how fast the files arrive",
+    )
+
+
 def _audit(args: argparse.Namespace) -> None:
     """Scan, print what was found, and write novel compositions and figures beside the matrices."""
     from aobench.audit.api import audit
@@ -191,6 +213,9 @@ def _audit(args: argparse.Namespace) -> None:
         )
         objects = read_names(args.objects) if args.objects else names.objects
         names = make_vocabulary(attributes, objects, args.synonyms)
+    if args.dry_run:
+        _forecast(args, names)
+        return
     result = audit(
         args.captions,
         args.out,
@@ -243,6 +268,25 @@ def _audit(args: argparse.Namespace) -> None:
     if both:
         print(f"Where words and authors disagree: {args.out / 'disagreements.csv'}")
     print(f"Written to {args.out}/" + f", {args.publish}/" * bool(args.publish))
+
+
+def _forecast(args: argparse.Namespace, names: Any) -> None:
+    """Print what the audit would take."""
+    from aobench.audit.counter import CountingPlan
+    from aobench.audit.forecast import forecast_audit, forecast_lines
+    from aobench.audit.rules import check_rules
+
+    for what, value in (
+        ("--core-price", args.core_price),
+        ("--bandwidth", args.bandwidth),
+    ):
+        if value is not None and not 0 <= value < 1e12:
+            raise UserError(f"{what} takes a number of at least 0; got {value:g}")
+    plan = CountingPlan(names, check_rules(args.rules), args.sketch, args.examples)
+    forecast = forecast_audit(args.captions, plan, args.column, args.layout)
+    workers, price = args.workers, args.core_price
+    for line in forecast_lines(forecast, workers, price, args.bandwidth):
+        print(line)
 
 
 def _shown(result: Audit, parser: Any) -> list[str]:
