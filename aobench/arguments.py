@@ -9,7 +9,16 @@ from typing import Any, NoReturn
 
 #: The verbs as --help shows them; one that is in no group is shown at the end.
 GROUPS = {
-    "data": ("prepare", "install", "audit", "diversity", "duplicates"),
+    "data": (
+        "prepare",
+        "install",
+        "audit",
+        "diversity",
+        "audits",
+        "lookup",
+        "bindings",
+        "duplicates",
+    ),
     "evaluate": ("evaluate", "score"),
     "understand": (
         "paper",
