@@ -20,7 +20,14 @@ from aobench.results.comparability import (
     model_family,
     trial,
 )
-from aobench.results.scores import KINDS, chance, unlike_tasks
+from aobench.results.scores import (
+    KINDS,
+    POPULATION,
+    chance,
+    narrow_note,
+    shown_accuracy,
+    unlike_tasks,
+)
 from aobench.results.verified import Result
 
 if TYPE_CHECKING:
@@ -45,20 +52,18 @@ def _figure(f: dict[str, Any], kind: str) -> dict[str, float] | None:
     key = f"{kind}_top1"
     if key not in f:
         return None
-    return {
-        "value": 100 * f[key],
-        "low": 100 * f[f"{key}_low"],
-        "high": 100 * f[f"{key}_high"],
-    }
+    return _percent(f, key)
+
+
+def _percent(scores: dict[str, Any], key: str) -> dict[str, float]:
+    cells = (100 * one for one in shown_accuracy(scores, key))
+    return dict(zip(("value", "low", "high"), cells, strict=True))
 
 
 def _harmonic(figures: dict[str, Any]) -> dict[str, float] | None:
     if "harmonic_mean" not in figures:
         return None
-    return {
-        end or "value": 100 * figures[f"harmonic_mean{end and '_' + end}"]
-        for end in ("", "low", "high")
-    }
+    return _percent(figures, "harmonic_mean")
 
 
 def _chances(f: dict[str, Any]) -> str:
@@ -103,6 +108,7 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
             for s, f in result.splits.items()
         },
         "unlike": unlike_tasks(result.headline),
+        "narrow": narrow_note({result.task: result.headline}),
     }
 
 
@@ -261,6 +267,7 @@ def build_pages(
     rows = [row for group in tables for row in group["rows"]]
     index = environment.get_template("index.html").render(
         groups=tables,
+        population=POPULATION,
         plots=[scatter_html(group) for group in tables],
         families=sorted({row["family"] for row in rows}),
         trainings=sorted({row["training"] for row in rows}),

@@ -9,7 +9,14 @@ from aobench.columns import columns
 from aobench.layouts.report import REASONS
 from aobench.results.comparability import chosen_settings, trial
 from aobench.results.predictions import Predictions
-from aobench.results.scores import KINDS, chance, unlike_tasks
+from aobench.results.scores import (
+    KINDS,
+    POPULATION,
+    chance,
+    narrow_note,
+    shown_accuracy,
+    unlike_tasks,
+)
 
 #: What a classifier's notes say of its classes where there is nothing to tell.
 IN_ORDER = "named, in ImageNet's order"
@@ -29,10 +36,10 @@ def print_table(rows: Sequence[Row]) -> None:
     ]
     print("\n".join(columns([HEAD, *lines], rule=True)))
     print(
-        "In %: accuracies with 95 % intervals, which take compositions as independent and not "
-        "images;"
+        "In %: accuracies with their intervals; gap: seen less novel, in points; chance, for that "
+        "number of candidates."
     )
-    print("gap: seen less novel, in points; chance, for that number of candidates.")
+    print(POPULATION)
     for line in _image_counts(rows):
         print(line)
     for row in rows:
@@ -69,7 +76,7 @@ def _asked(scores: dict[str, Any]) -> str:
 
 def _interval(scores: dict[str, Any], kind: str) -> str:
     value, low, high = (
-        f"{100 * scores[f'{kind}_top1{end}']:.1f}" for end in ("", "_low", "_high")
+        f"{100 * one:.1f}" for one in shown_accuracy(scores, f"{kind}_top1")
     )
     return f"{value} [{low}, {high}]"
 
@@ -77,9 +84,7 @@ def _interval(scores: dict[str, Any], kind: str) -> str:
 def _gap(scores: dict[str, Any]) -> str:
     if "gap" not in scores:
         return "-"
-    value, low, high = (
-        f"{100 * scores[f'gap{end}']:+.1f}" for end in ("", "_low", "_high")
-    )
+    value, low, high = (f"{100 * one:+.1f}" for one in shown_accuracy(scores, "gap"))
     return f"{value} [{low}, {high}]"
 
 
@@ -132,6 +137,8 @@ def _notes(name: str, predictions: Predictions, scores: dict[str, Any]) -> list[
             f"{name} is a supervised classifier: it cannot name attributes, so only "
             "objects are scored."
         )
+    if narrow := narrow_note(scores):
+        notes.append(f"{name}, {narrow}")
     for task, its in scores.items():
         if "gap" in its and (unlike := unlike_tasks(its)):
             notes.append(f"{name}, {task}: {unlike}")

@@ -75,12 +75,18 @@ class TaskScores(TypedDict, total=False):
 
     splits: Annotated[
         dict[str, dict[str, Any]],
-        "by split: accuracies with intervals over compositions (_low, _high, _effective_n), "
+        "by split: accuracies with intervals for these attributes and objects (_low, _high, "
+        "_effective_n) and for attributes and objects like these (_wide_low, _wide_high), "
         "chance, n, n_candidates, n_unreadable, and the worst attribute and object",
     ]
     main: Annotated[str, "the accuracy that gap and harmonic_mean are of"]
-    gap: Annotated[float, "seen (id) less novel (ood); gap_low, gap_high"]
-    harmonic_mean: Annotated[float, "2 a b / (a + b) of both; _low, _high"]
+    gap: Annotated[
+        float,
+        "seen (id) less novel (ood); gap_low, gap_high, gap_wide_low, gap_wide_high",
+    ]
+    harmonic_mean: Annotated[
+        float, "2 a b / (a + b) of both; _low, _high, _wide_low, _wide_high"
+    ]
 
 
 class ResultFile(TypedDict):
