@@ -130,6 +130,7 @@ def comparable_groups(
             _row(result, slug, facts.get(result.content["model"]["id"], {}))
         )
     out = []
+    by_content = {id(result.content): result for result in results}
     for rows in found.values():
         rows.sort(
             key=lambda row: (
@@ -140,6 +141,7 @@ def comparable_groups(
                 )
             )
         )
+        ranked = _put_ranks(rows, [by_content[id(row["content"])] for row in rows])
         content = rows[0]["content"]
         prompts, task = content["templates"], rows[0]["task"]
         listed = content["tasks"][task]["candidates"].items()
@@ -155,6 +157,7 @@ def comparable_groups(
             {
                 "config": content["dataset"]["config"],
                 "rows": rows,
+                "ranked": ranked,
                 "main": rows[0]["main"],
                 "splits": [s for s in ("id", "ood") if s in rows[0]["figures"]],
                 "chance": rows[0]["chance"],
@@ -176,6 +179,26 @@ def comparable_groups(
             group["main"] != "composition",
             -len(group["rows"]),
         ),
+    )
+
+
+def _put_ranks(rows: list[dict[str, Any]], results: Sequence[Result]) -> str:
+    """Give each row the ``rank`` that tests of all pairs leave it, and say what it is; '' and no
+    rank where there is one row, or no novel compositions.
+    """
+    from aobench.analysis.many_models import compare_models
+
+    if len(rows) < 2 or "ood" not in rows[0]["figures"]:
+        return ""
+    tables = [result.predictions for result in results]
+    found = compare_models(tables, "ood", rows[0]["main"])
+    for place, number in enumerate(found.order):
+        best, worst = found.ranks[place]
+        rows[number]["rank"] = f"{best}" if best == worst else f"{best} to {worst}"
+    like = "attributes and objects like these" if found.wide else "these compositions"
+    return (
+        f"Rank by OoD {rows[0]['main']}: the places that tests of all pairs, corrected for their "
+        f"number, leave a model, for {like}."
     )
 
 
