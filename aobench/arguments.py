@@ -11,7 +11,16 @@ from typing import Any, NoReturn
 GROUPS = {
     "data": ("prepare", "install", "audit", "diversity", "duplicates"),
     "evaluate": ("evaluate", "score"),
-    "understand": ("effective", "compare", "breakdown", "disentangle", "study"),
+    "understand": (
+        "effective",
+        "compare",
+        "difficulty",
+        "familiarity",
+        "power",
+        "breakdown",
+        "disentangle",
+        "study",
+    ),
     "publish": ("card", "submit", "leaderboard"),
     "a new set": ("build", "annotate", "agreement"),
 }
