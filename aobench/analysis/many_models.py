@@ -14,14 +14,7 @@ from itertools import combinations
 
 import numpy as np
 
-from aobench.analysis.paired import (
-    alike_tasks,
-    parts_shown,
-    sign_flip_test,
-    two_way_test,
-)
-from aobench.errors import UserError
-from aobench.results.hits import right_answers
+from aobench.analysis.paired import aligned_answers, sign_flip_test, two_way_test
 from aobench.results.predictions import Predictions
 
 LEVEL = 0.05  #: chance that any two equal models are called unlike
@@ -123,22 +116,4 @@ def compare_models(
     Raises UserError unless all hold the same images and, but for objects, ranked the same
     candidates.
     """
-    tasks = alike_tasks(tables, split, kind)
-    lists = {p.lists[t][split].hash for p, t in zip(tables, tasks, strict=True)}
-    if len(lists) > 1 and kind != "object":
-        raise UserError(
-            "the models chose among different candidates; run all with the same --tasks, or "
-            "compare by object"
-        )
-    answers = [
-        right_answers(table, split, kind, task)
-        for table, task in zip(tables, tasks, strict=True)
-    ]
-    orders = [np.argsort(ids) for ids, _, _ in answers]
-    samples = sorted(answers[0][0])
-    if any(sorted(ids) != samples for ids, _, _ in answers):
-        raise UserError(f"the tables do not hold the same images of {split}")
-    hits = [right[o] for (_, right, _), o in zip(answers, orders, strict=True)]
-    parts = parts_shown(tables[0], split, tasks[0])
-    shown = None if parts is None else parts[orders[0]]
-    return compare_answers(np.array(hits), answers[0][2][orders[0]], shown)
+    return compare_answers(*aligned_answers(tables, split, kind))

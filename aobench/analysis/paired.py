@@ -162,26 +162,42 @@ def compare_tables(
     The candidate lists must agree, too, unless only objects are compared. ``task``: among whose
     candidates; None for the first that asks both the same.
     """
-    tasks = (task, task) if task else alike_tasks((first, second), split, kind)
-    ids, one, group = right_answers(first, split, kind, tasks[0])
-    others, two, _ = right_answers(second, split, kind, tasks[1])
-    if sorted(ids) != sorted(others):
-        raise UserError(
-            f"the tables do not hold the same images of {split}: {len(set(ids) ^ set(others))} are "
-            "in one only"
-        )
-    lists = {
-        p.lists[t][split].hash for p, t in zip((first, second), tasks, strict=True)
-    }
+    hits, group, parts = aligned_answers((first, second), split, kind, task)
+    return compare_hits(*hits, group, parts=parts)
+
+
+def aligned_answers(
+    tables: Sequence[Predictions], split: str, kind: str, task: str | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """(bool models x images: right or wrong; int images: composition; int images x 2: attribute and
+    object, None where one has none), images in the order of their ids.
+
+    ``task``: among whose candidates; None for the first that asks all the same. Raises UserError
+    unless all tables hold the same images and, but for objects, ranked the same candidates.
+    """
+    tasks = (task,) * len(tables) if task else alike_tasks(tables, split, kind)
+    answers = [
+        right_answers(table, split, kind, one)
+        for table, one in zip(tables, tasks, strict=True)
+    ]
+    orders = [np.argsort(ids) for ids, _, _ in answers]
+    samples = set(answers[0][0])
+    for ids, _, _ in answers:
+        if sorted(ids) != sorted(answers[0][0]):
+            raise UserError(
+                f"the tables do not hold the same images of {split}: {len(samples ^ set(ids))} are "
+                "in one only"
+            )
+    lists = {p.lists[t][split].hash for p, t in zip(tables, tasks, strict=True)}
     if len(lists) > 1 and kind != "object":
         raise UserError(
-            "the models chose among different candidates; run both with the same --tasks, or "
+            "the models chose among different candidates; run all with the same --tasks, or "
             "compare by object"
         )
-    order = {sample: place for place, sample in enumerate(others)}
-    again = two[[order[sample] for sample in ids]]
-    parts = parts_shown(first, split, tasks[0])
-    return compare_hits(one, again, group, parts=parts)
+    hits = [right[order] for (_, right, _), order in zip(answers, orders, strict=True)]
+    parts = parts_shown(tables[0], split, tasks[0])
+    shown = None if parts is None else parts[orders[0]]
+    return np.array(hits), answers[0][2][orders[0]], shown
 
 
 def parts_shown(predictions: Predictions, split: str, task: str) -> np.ndarray | None:
