@@ -17,118 +17,131 @@ SMALLEST = 1e-300  #: p values below it are told as less than it: floats end the
 
 def add_parser(verbs: Any) -> None:
     """Add the verbs to argparse's subparsers ``verbs``."""
-    e = verbs.add_parser(
+    _add_effective(verbs)
+    _add_compare(verbs)
+    _add_breakdown(verbs)
+    _add_disentangle(verbs)
+
+
+def _add_effective(verbs: Any) -> None:
+    parser = verbs.add_parser(
         "effective",
         help="effective generalization over a baseline family, with intervals and figures",
     )
-    e.add_argument(
+    parser.add_argument(
         "files",
         nargs="*",
         type=Path,
         help="folders of results, or CSVs; default: the published 68 models",
     )
-    e.add_argument(
+    parser.add_argument(
         "--baseline",
         help="all, or family=NAME, training_set=NAME[,NAME], model=NAME; default for the published "
         "table: family=CLIP",
     )
-    e.add_argument(
+    parser.add_argument(
         "--transform", default="logit", help="logit (default), probit or linear"
     )
-    e.add_argument(
+    parser.add_argument(
         "--figure",
         help="which accuracy of results (default: composition_top1, or object_top1 where some lack "
         "it)",
     )
-    e.add_argument(
+    parser.add_argument(
         "--id-sets",
         default="id",
         help="ID sets to fit over, such as id,id_yfcc (columns of the CSV)",
     )
-    e.add_argument(
+    parser.add_argument(
         "--by",
         default="training_set",
         choices=("training_set", "family"),
         help="groups of the summary",
     )
-    e.add_argument(
+    parser.add_argument(
         "--leave-out",
         action="store_true",
         help="fit each group's line without the group itself",
     )
-    e.add_argument(
+    parser.add_argument(
         "--out", type=Path, help="folder for models.csv, groups.csv and the figures"
     )
-    e.set_defaults(run=_effective)
+    parser.set_defaults(run=_effective)
 
-    c = verbs.add_parser(
+
+def _add_compare(verbs: Any) -> None:
+    parser = verbs.add_parser(
         "compare",
         help="two models or more on the same images: differences, for both populations",
     )
-    c.add_argument(
+    parser.add_argument(
         "first", type=Path, help="predictions.parquet, or the folder that holds it"
     )
-    c.add_argument(
+    parser.add_argument(
         "second", type=Path, help="predictions.parquet, or the folder that holds it"
     )
-    c.add_argument(
+    parser.add_argument(
         "more", type=Path, nargs="*", help="more of them: all pairs at once, corrected"
     )
-    c.add_argument("--split", default="ood")
-    c.add_argument(
+    parser.add_argument("--split", default="ood")
+    parser.add_argument(
         "--kind", default="composition", choices=("composition", "attribute", "object")
     )
-    c.set_defaults(run=_compare)
+    parser.set_defaults(run=_compare)
 
-    b = verbs.add_parser(
+
+def _add_breakdown(verbs: Any) -> None:
+    parser = verbs.add_parser(
         "breakdown",
         help="accuracy by attribute and object, and against caption counts, as figures",
     )
-    b.add_argument(
+    parser.add_argument(
         "table", type=Path, help="predictions.parquet, or the folder that holds it"
     )
-    b.add_argument("--split", default="ood")
-    b.add_argument(
+    parser.add_argument("--split", default="ood")
+    parser.add_argument(
         "--kind", default="object", choices=("composition", "attribute", "object")
     )
-    b.add_argument(
+    parser.add_argument(
         "--out",
         type=Path,
         default=Path("breakdown"),
         help="folder for the figures (default: breakdown)",
     )
-    b.set_defaults(run=_breakdown)
+    parser.set_defaults(run=_breakdown)
 
-    d = verbs.add_parser(
+
+def _add_disentangle(verbs: Any) -> None:
+    parser = verbs.add_parser(
         "disentangle",
         help="how separately embeddings on disk hold attribute and object",
     )
-    d.add_argument(
+    parser.add_argument(
         "source",
         type=Path,
         help="the runner's OUT/embeddings, or an .npz: embeddings, attributes, objects",
     )
-    d.add_argument("--split", default="ood")
-    d.add_argument(
+    parser.add_argument("--split", default="ood")
+    parser.add_argument(
         "--config",
         default="mini",
         choices=OUR_SETS,
         help="dataset of the embeddings (default: mini)",
     )
-    d.add_argument("--data-dir", help="folder or zip of the published archive")
-    d.add_argument(
+    parser.add_argument("--data-dir", help="folder or zip of the published archive")
+    parser.add_argument(
         "--images",
         type=int,
         default=2500,
         help="measure a sample of about this many images (2500)",
     )
-    d.add_argument(
+    parser.add_argument(
         "--seed",
         type=int,
         default=0,
         help="of the held-out compositions and the sample",
     )
-    d.set_defaults(run=_disentangle)
+    parser.set_defaults(run=_disentangle)
 
 
 def _effective(args: argparse.Namespace) -> None:

@@ -94,9 +94,9 @@ def run(
         for task, by_split in questions.items()
     }
     if cut:
-        made = provenance["model"]
-        notes = {**made["notes"], "prompts_cut": cut}
-        provenance = {**provenance, "model": {**made, "notes": notes}}
+        model_facts = provenance["model"]
+        notes = {**model_facts["notes"], "prompts_cut": cut}
+        provenance = {**provenance, "model": {**model_facts, "notes": notes}}
     table = pa.concat_tables(tables)
     return Predictions(table, lists, model.info.names_attributes, provenance), seconds
 

@@ -84,28 +84,28 @@ class ComposeStep(Step):
             options, vocabulary, reasons, where, config_path
         )
         scores = _plausibility_scores(options, vocabulary, reasons, config_path)
-        kept = balanced_choice(
+        chosen = balanced_choice(
             reasons.free,
             options.count,
             options.per_attribute,
             options.per_object,
             self.build.config.seed,
         )
-        reasons.mark(~kept, reason_of("balance"))
+        reasons.mark(~chosen, reason_of("balance"))
         table = _write_compositions(where / TABLE, vocabulary, reasons, counts, scores)
-        if not kept.any():
+        if not chosen.any():
             raise UserError(
-                f"no composition is left; {table} says why each of the {kept.size:,} is left out"
+                f"no composition is left; {table} says why each of the {chosen.size:,} is left out"
             )
         facts = {
-            "compositions": int(kept.size),
-            "kept": int(kept.sum()),
+            "compositions": int(chosen.size),
+            "kept": int(chosen.sum()),
             "asked": options.count,
             "removed": reasons.counts(),
             "corpora": corpora,
-            "per_attribute": _spread(kept.sum(1)),
-            "per_object": _spread(kept.sum(0)),
-            "parts": [int(kept.any(1).sum()), int(kept.any(0).sum())],
+            "per_attribute": _spread(chosen.sum(1)),
+            "per_object": _spread(chosen.sum(0)),
+            "parts": [int(chosen.any(1).sum()), int(chosen.any(0).sum())],
             "vocabulary": vocabulary.hash,
         }
         return StepResult([table], facts)

@@ -134,8 +134,8 @@ class Result:
             UserError: where it holds the result of another model.
         """
         folder = Path(folder)
-        made = self.content["model"]
-        check_same_model(folder, made["id"], made["revision"])
+        model = self.content["model"]
+        check_same_model(folder, model["id"], model["revision"])
         folder.mkdir(parents=True, exist_ok=True)
         self.content["predictions"] = write(self.answers, folder / TABLE)
         say_what_is_replaced(folder, self.content)

@@ -11,7 +11,7 @@ from compositional_ood.compositional_ood import (
     shown_interval,
     two_way_interval,
     two_way_variance,
-    wide_seen_and_novel,
+    wide_gap,
 )
 
 #: By statsmodels 0.15.0 on the answers of `crossed_answers`: OLS on a constant, cov_type "cluster",
@@ -138,12 +138,11 @@ def test_parts_that_are_no_pairs_are_refused(parts, message):
         score([0, 1, 2], [0, 1, 2], [0, 0, 1], [0, 1, 0], group_parts=parts)
 
 
-def test_gap_and_mean_have_both_intervals():
+def test_the_gap_has_both_intervals():
     novel, seen = crossed_answers(3), crossed_answers(4)
     predictions, references, a, o = images_of(*novel)
     named, right, _, _ = images_of(*seen)
     scores = score(predictions, references, a, o, named, right)
-    for key in ("gap", "harmonic_mean"):
-        low, high = shown_interval(scores, key)
-        assert low < scores[f"{key}_low"] < scores[key] < scores[f"{key}_high"] < high
-    assert wide_seen_and_novel([0.5, None, None], [0.5, 0.4, 0.6]) == {}
+    low, high = shown_interval(scores, "gap")
+    assert low < scores["gap_low"] < scores["gap"] < scores["gap_high"] < high
+    assert wide_gap([0.5, None, None], [0.5, 0.4, 0.6]) == {}

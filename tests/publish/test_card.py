@@ -47,7 +47,8 @@ def test_a_new_card_has_table_metadata_figure_and_entries(result, tmp_path):
         "2 prompts" in entry.notes and "composition of 4 candidates" in entry.notes
         for entry in entries
     )
-    assert Image.open(tmp_path / "imagenet_ao.png").width > 400
+    with Image.open(tmp_path / "imagenet_ao.png") as picture:
+        assert picture.width > 400
 
 
 def test_the_users_own_card_stays_and_a_second_run_renews_the_section(result, tmp_path):
@@ -138,8 +139,12 @@ def test_extremes_need_ten_images_and_ties_are_counted(result):
 def test_the_card_has_intervals_of_the_gap_and_says_what_is_independent():
     text = card_section(read_result(MODEL_CARDS / "mini"))
     assert re.search(
-        r"ID less OoD, task `composition`: \+8\.6 points \[\+2\.5, \+15\.4\]; "
-        r"harmonic mean 87\.1 % \[83\.1, 89\.9\]",
+        r"ID less OoD, task `composition`: \+8\.6 points \[\+2\.5, \+15\.4\]\.",
+        text,
+    )
+    assert re.search(
+        r"area 86\.8 % \[85\.\d, 88\.\d\] \(chance 4\.3e-05 %\); "
+        r"harmonic mean 89\.3 % \[88\.\d, 90\.\d\] \(chance 0\.042 %\) at biases chosen on other",
         text,
     )
     assert "unlike difficulty" not in text, "both splits choose from one list"

@@ -150,7 +150,7 @@ class YesNo:
 
     def __call__(self, asked: Sequence[ClaimedImage]) -> dict[str, list[float]]:
         """Both probabilities of each image."""
-        found: dict[str, list[float]] = {}
+        scores: dict[str, list[float]] = {}
         for question, template in self.asks.items():
             texts = [
                 self._framed(
@@ -162,10 +162,10 @@ class YesNo:
             ]
             images = [one.image for one in asked]
             parts = [slice(i, i + self.size) for i in range(0, len(texts), self.size)]
-            found[question] = [
+            scores[question] = [
                 p for part in parts for p in self._ask(images[part], texts[part])
             ]
-        return found
+        return scores
 
     def _batch(self, images: list[Any], texts: list[str]) -> Any:
         """What the model takes: one image for each text, and the beginning of a text marked
