@@ -10,7 +10,14 @@ from aobench.layouts.report import REASONS
 from aobench.results.asked_again import asked_again_lines
 from aobench.results.comparability import chosen_settings, trial
 from aobench.results.predictions import Predictions
-from aobench.results.scores import KINDS, chance, unlike_tasks
+from aobench.results.scores import (
+    KINDS,
+    POPULATION,
+    chance,
+    narrow_note,
+    shown_accuracy,
+    unlike_tasks,
+)
 
 #: What a classifier's notes say of its classes where there is nothing to tell.
 IN_ORDER = "named, in ImageNet's order"
@@ -51,10 +58,10 @@ def print_table(rows: Sequence[Row]) -> None:
     ]
     print("\n".join(columns([HEAD, *lines], rule=True)))
     print(
-        "In %: accuracies with 95 % intervals, which take compositions as independent and not "
-        "images;"
+        "In %: accuracies with their intervals; gap: seen less novel, in points; chance, for that "
+        "number of candidates."
     )
-    print("gap: seen less novel, in points; chance, for that number of candidates.")
+    print(POPULATION)
     for line in (*_image_counts(rows), *_tables_below(rows)):
         print(line)
     for row in rows:
@@ -85,7 +92,10 @@ def _tables_below(rows: Sequence[Row]) -> list[str]:
     lines = []
     if curves:
         lines += ["", *columns([CURVE_HEAD, *curves], rule=True)]
-        lines += ["In %, over every bias that novel candidates may get: " + CURVE_NOTE]
+        lines += [
+            "In %, for these attributes and objects, over every bias that novel candidates may "
+            "get: " + CURVE_NOTE
+        ]
     if errors:
         lines += ["", *columns([ERROR_HEAD, *errors], rule=True)]
         lines += [
@@ -97,9 +107,7 @@ def _tables_below(rows: Sequence[Row]) -> list[str]:
 
 def _percent(scores: dict[str, Any], key: str) -> str:
     """The score ``key`` in percent, with its interval."""
-    value, low, high = (
-        f"{100 * scores[key + end]:.1f}" for end in ("", "_low", "_high")
-    )
+    value, low, high = (f"{100 * one:.1f}" for one in shown_accuracy(scores, key))
     return f"{value} [{low}, {high}]"
 
 
@@ -161,9 +169,7 @@ def _interval(scores: dict[str, Any], kind: str) -> str:
 def _gap(scores: dict[str, Any]) -> str:
     if "gap" not in scores:
         return "-"
-    value, low, high = (
-        f"{100 * scores[f'gap{end}']:+.1f}" for end in ("", "_low", "_high")
-    )
+    value, low, high = (f"{100 * one:+.1f}" for one in shown_accuracy(scores, "gap"))
     return f"{value} [{low}, {high}]"
 
 
@@ -217,6 +223,8 @@ def _notes(name: str, predictions: Predictions, scores: dict[str, Any]) -> list[
             "objects are scored."
         )
     notes += asked_again_lines(name, scores)
+    if narrow := narrow_note(scores):
+        notes.append(f"{name}, {narrow}")
     for task, its in scores.items():
         if "gap" in its and (unlike := unlike_tasks(its)):
             notes.append(f"{name}, {task}: {unlike}")
