@@ -12,7 +12,7 @@ GROUPS = {
     "data": ("prepare", "install", "audit", "diversity", "duplicates"),
     "evaluate": ("evaluate", "score"),
     "understand": ("effective", "compare", "breakdown", "disentangle", "study"),
-    "publish": ("card", "submit", "leaderboard"),
+    "publish": ("card", "submit", "leaderboard", "report"),
     "a new set": ("build", "annotate", "agreement"),
 }
 

@@ -162,6 +162,14 @@ RESULTS = (
         ("out/index.html", "out/models/*.html"),
     ),
     Command(
+        "report",
+        "report",
+        ("report", *ALL, "--pictures", "0", "--out", "out.html"),
+        RESULTS_OF_ALL,
+        [RESULT, TABLE],
+        ("out.html",),
+    ),
+    Command(
         "disentangle-npz",
         "disentangle",
         ("disentangle", "factors.npz"),
