@@ -31,7 +31,15 @@ GROUPS = {
         "disentangle",
         "study",
     ),
-    "publish": ("card", "submit", "leaderboard"),
+    "publish": (
+        "card",
+        "submit",
+        "leaderboard",
+        "report",
+        "export",
+        "questions",
+        "croissant",
+    ),
     "a new set": ("build", "annotate", "agreement"),
 }
 

@@ -77,6 +77,7 @@ def add_parser(verbs: Any) -> None:
         "place of what the results say",
     )
     b.set_defaults(run=leaderboard)
+    _add_report(verbs)
     _add_export(verbs)
     _add_questions(verbs)
     c = verbs.add_parser(
@@ -137,6 +138,42 @@ def _add_export(verbs: Any) -> None:
     )
     e.add_argument("--revision", help="its commit")
     e.set_defaults(run=export)
+
+
+def _add_report(verbs: Any) -> None:
+    r = verbs.add_parser(
+        "report", help="write results as one page: tables, curves, errors, pictures"
+    )
+    r.add_argument(
+        "results",
+        nargs="+",
+        type=Path,
+        help="folders that `imagenet-ao evaluate` wrote",
+    )
+    r.add_argument(
+        "--out",
+        type=Path,
+        default=Path("report.html"),
+        help="the page, a single file (default: report.html)",
+    )
+    r.add_argument(
+        "--data",
+        help="the set that they were evaluated on, for its pictures, as `evaluate` takes it "
+        "(default: none; mini is drawn)",
+    )
+    r.add_argument(
+        "--pictures",
+        type=int,
+        default=600,
+        metavar="N",
+        help="show at most so many pictures; 0 for none (default: 600)",
+    )
+    r.add_argument(
+        "--audit",
+        type=Path,
+        help="folder of `imagenet-ao audit`: how many captions show each picture's composition",
+    )
+    r.set_defaults(run=report)
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -269,6 +306,18 @@ def leaderboard(args: argparse.Namespace) -> None:
 
     pages = build_pages(read_results(args.results), args.out, _facts(args.models))
     print(f"Written: {len(pages)} pages; open {pages[0]}")
+
+
+def report(args: argparse.Namespace) -> None:
+    """``imagenet-ao report``."""
+    from aobench.evaluation.sources import data_source
+    from aobench.publish.report import write_report
+    from aobench.results.verified import read_results
+
+    source = None if args.data is None else data_source(args.data)
+    results = read_results(args.results)
+    path = write_report(results, args.out, source, args.pictures, args.audit)
+    print(f"Written: {path} ({path.stat().st_size / 1e6:.1f} MB); open it in a browser")
 
 
 def _facts(path: Path | None) -> dict[str, dict[str, Any]]:
