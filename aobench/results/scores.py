@@ -219,7 +219,7 @@ def shown_accuracy(scores: Mapping[str, Any], key: str) -> tuple[float, float, f
 
 #: What the intervals that are shown speak of, in one sentence.
 POPULATION = (
-    "Intervals: 95 %, for attributes and objects like these, both taken as drawn; those for "
+    "Intervals: 95 %, for attributes and objects like these, both taken as drawn; those for\n"
     "these attributes and objects alone are narrower and stand in results.json."
 )
 
