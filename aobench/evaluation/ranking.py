@@ -91,7 +91,7 @@ class TaskRanker:
         if question.sides:
             seen, novel = (
                 torch.tensor(
-                    [i for i, side in enumerate(question.sides) if side is wanted],
+                    [i for i, side in enumerate(question.sides) if side == wanted],
                     device=self.classifier.device,
                 )
                 for wanted in (True, False)

@@ -126,6 +126,10 @@ def card_section(result: Result, baseline: Sequence[Result] = ()) -> str:
     return f"{BEGIN}\n{text.strip()}\n{END}\n"
 
 
+#: Tasks of earlier versions: their rows go from a card that is renewed.
+FORMER_TASKS = ("harmonic_mean",)
+
+
 def extend_card(
     existing: str | None,
     result: Result,
@@ -193,7 +197,7 @@ def _is_ours(row: Any, dataset: str, config: str) -> bool:
     from imagenet_ao import TASKS
 
     same_data = (row.dataset_type, row.dataset_config) == (dataset, config)
-    return same_data and row.metric_type in TASKS
+    return same_data and row.metric_type in {*TASKS, *FORMER_TASKS}
 
 
 def _with_section(text: str, section: str) -> str:

@@ -47,8 +47,10 @@ def task_values(result: Result, baseline: Sequence[Result] = ()) -> dict[str, fl
     ood = result.splits.get("ood", {})
     single = ("composition_top1", "attribute_top1", "object_top1")
     found: dict[str, float] = {task: 100 * ood[task] for task in single if task in ood}
-    if "harmonic_mean" in result.headline:
-        found["harmonic_mean"] = 100 * result.headline["harmonic_mean"]
+    curve = result.headline.get("curve", {})
+    for task in ("seen_novel_auc", "held_out_harmonic_mean"):
+        if task in curve:
+            found[task] = 100 * curve[task]
     if baseline:
         found["effective_generalization"] = (
             100 * effective_over(result, baseline)["effective_composition_top1"]

@@ -53,11 +53,13 @@ def _figure(f: dict[str, Any], kind: str) -> dict[str, float] | None:
     }
 
 
-def _harmonic(figures: dict[str, Any]) -> dict[str, float] | None:
-    if "harmonic_mean" not in figures:
+def _of_curve(figures: dict[str, Any], key: str) -> dict[str, float] | None:
+    """A score of the seen-novel curve with its interval, in percent."""
+    curve = figures.get("curve", {})
+    if key not in curve:
         return None
     return {
-        end or "value": 100 * figures[f"harmonic_mean{end and '_' + end}"]
+        end or "value": 100 * curve[f"{key}{end and '_' + end}"]
         for end in ("", "low", "high")
     }
 
@@ -93,7 +95,8 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
         "training": facts.get("training", "not stated"),
         "figures": figures,
         "main": main.split("_")[0],
-        "harmonic": _harmonic(result.headline),
+        "area": _of_curve(result.headline, "seen_novel_auc"),
+        "harmonic": _of_curve(result.headline, "held_out_harmonic_mean"),
         "content": content,
         "task": result.task,
         "trial": trial(content),
@@ -159,6 +162,7 @@ def _group(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "splits": [split for split in ("id", "ood") if split in first["figures"]],
         "chance": first["chance"],
         "unlike": first["unlike"],
+        "curve": any(row["area"] for row in rows),
         "prompts": _prompts_said(content),
         "candidates": ", ".join(
             f"{split}: {c['n']:,} {task} ({c['hash']})" for split, c in lists.items()

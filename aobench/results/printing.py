@@ -17,6 +17,27 @@ IN_ORDER = "named, in ImageNet's order"
 #: A model's name, its predictions and its scores by task.
 Row = tuple[str, Predictions, dict[str, Any]]
 
+CURVE_HEAD = (
+    "model",
+    "task",
+    "seen-novel AUC",
+    "harmonic mean",
+    "best (seen / novel)",
+    "chance: AUC / mean",
+)
+CURVE_NOTE = (
+    "the area under seen against novel\naccuracy; the harmonic mean of both at a bias chosen on "
+    "other compositions; and the best that any\nbias gives on these very images."
+)
+ERROR_HEAD = (
+    "model",
+    "task",
+    "split",
+    "errors",
+    "right attribute",
+    "right object",
+    "a seen composition",
+)
 HEAD = ("model", "task", "seen (id)", "novel (ood)", "gap", "chance", "candidates")
 
 
@@ -33,7 +54,7 @@ def print_table(rows: Sequence[Row]) -> None:
         "images;"
     )
     print("gap: seen less novel, in points; chance, for that number of candidates.")
-    for line in _image_counts(rows):
+    for line in (*_image_counts(rows), *_tables_below(rows)):
         print(line)
     for row in rows:
         for note in _notes(*row):
@@ -43,6 +64,71 @@ def print_table(rows: Sequence[Row]) -> None:
             "This is mini, the bundled set of drawn pictures: not the published ImageNet-AO "
             "benchmark."
         )
+
+
+def _tables_below(rows: Sequence[Row]) -> list[str]:
+    """The seen-novel curves, and where the errors of each model's first task fall."""
+    curves = [
+        (name, task, *_curve_cells(its["curve"]))
+        for name, _, scores in rows
+        for task, its in scores.items()
+        if "curve" in its
+    ]
+    errors = [
+        (name, task, split, *_error_cells(mine))
+        for name, predictions, scores in rows
+        for task in (predictions.headline,)
+        for split, mine in scores[task]["splits"].items()
+        if mine.get("errors_n")
+    ]
+    lines = []
+    if curves:
+        lines += ["", *columns([CURVE_HEAD, *curves], rule=True)]
+        lines += ["In %, over every bias that novel candidates may get: " + CURVE_NOTE]
+    if errors:
+        lines += ["", *columns([ERROR_HEAD, *errors], rule=True)]
+        lines += [
+            "In % of the wrong answers; in parentheses, what wrong answers picked at random would "
+            "give."
+        ]
+    return lines
+
+
+def _percent(scores: dict[str, Any], key: str) -> str:
+    """The score ``key`` in percent, with its interval."""
+    value, low, high = (
+        f"{100 * scores[key + end]:.1f}" for end in ("", "_low", "_high")
+    )
+    return f"{value} [{low}, {high}]"
+
+
+def _curve_cells(curve: dict[str, Any]) -> tuple[str, ...]:
+    held = "-"
+    if "held_out_harmonic_mean" in curve:
+        held = _percent(curve, "held_out_harmonic_mean")
+    best = f"{100 * curve['best_harmonic_mean']:.1f}"
+    points = [
+        f"{100 * curve[f'best_bias_{side}_top1']:.1f}" for side in ("seen", "novel")
+    ]
+    return (
+        _percent(curve, "seen_novel_auc"),
+        held,
+        f"{best} ({' / '.join(points)})",
+        f"{100 * curve['seen_novel_auc_chance']:.2g} / "
+        f"{100 * curve['harmonic_mean_chance']:.2g}",
+    )
+
+
+def _error_cells(scores: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        f"{scores['errors_n']:,}",
+        *(
+            f"{100 * scores[key]:.1f} ({100 * scores[f'{key}_chance']:.1f})"
+            if (key := f"errors_{name}") in scores
+            else "-"
+            for name in ("same_attribute", "same_object", "seen")
+        ),
+    )
 
 
 def _cells(scores: dict[str, Any]) -> tuple[str, ...]:
@@ -68,10 +154,7 @@ def _asked(scores: dict[str, Any]) -> str:
 
 
 def _interval(scores: dict[str, Any], kind: str) -> str:
-    value, low, high = (
-        f"{100 * scores[f'{kind}_top1{end}']:.1f}" for end in ("", "_low", "_high")
-    )
-    return f"{value} [{low}, {high}]"
+    return _percent(scores, f"{kind}_top1")
 
 
 def _gap(scores: dict[str, Any]) -> str:

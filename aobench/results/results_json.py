@@ -18,7 +18,16 @@ from aobench.results.schema import RESULT_FORMAT
 from aobench.results.tasks import MODE_TASKS, find_task
 
 #: Scores of a split that count something.
-COUNTS = ("n", "n_classes", "n_candidates", "n_unreadable")
+COUNTS = (
+    "n",
+    "n_classes",
+    "n_candidates",
+    "n_unreadable",
+    "n_seen_candidates",
+    "n_novel_candidates",
+)
+#: Of scores, differences of a model's own scores: any number.
+BIASES = ("best_bias",)
 
 
 def read_results_json(path: str | Path) -> dict[str, Any]:
@@ -97,8 +106,10 @@ def _check_task(
     for name, mine in splits.items():
         place = f"{where}.splits.{name}"
         _check_scores(_dict(mine, path, place), path, place)
-    pair = {k: v for k, v in scores.items() if k not in ("splits", "main")}
+    pair = {k: v for k, v in scores.items() if k not in ("splits", "main", "curve")}
     _check_scores(pair, path, where, images=False)
+    curve = _dict(scores.get("curve", {}), path, f"{where}.curve")
+    _check_scores(curve, path, f"{where}.curve", images=False)
 
 
 def _refuse(path: str | Path, where: str, fault: str) -> UserError:
@@ -188,6 +199,8 @@ def _fraction(key: str, value: Any, path: str | Path, place: str) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not math.isfinite(value):
         raise _refuse(path, place, f"is {_short(value)}, not a number")
+    if key in BIASES:
+        return
     if key.endswith("_effective_n"):
         if value <= 0:
             raise _refuse(path, place, f"is {value}, not a number of images")

@@ -246,6 +246,17 @@ class _Rows:
             "has the rank {place} on its side, which its other columns belie",
             place=place,
         )
+        scores = [self.rows[name].fill_null(0).to_numpy() for name in SIDES[2:4]]
+        read = ~self.failed & (self.width > 0)
+        leader = np.full(len(read), -1)
+        leader[read] = self.top[np.cumsum(self.width)[read] - self.width[read]]
+        strange = ((scores[0] > scores[1]) & (leader != best[0])) | (
+            (scores[0] < scores[1]) & (leader != best[1])
+        )
+        self.refuse_where(
+            read & strange,
+            "names another candidate first than the better of its best seen and novel ones",
+        )
 
     def _check_top(self, width: int) -> None:
         read = ~self.failed

@@ -24,6 +24,8 @@ MOST_DRAWS = 1_000_000
 BLOCK = 4_000_000
 #: Draws of effective generalization, and how often those that fix no line are drawn again.
 DRAWS, TRIES = 4000, 50
+#: How often compositions are halved for a held-out bias, and the fewest of a side that can be.
+HALVINGS, FEWEST_TO_HALVE = 10, 4
 #: What a baseline may hold: accuracies, and the independent images that they are of.
 BASELINE_KEYS = ({"id", "ood"}, {"id", "ood", "id_images", "ood_images"})
 
@@ -67,6 +69,12 @@ Args:
     bootstrap: 0 for intervals by formula; else the number of draws of a bootstrap over
         compositions.
     seed: of the bootstrap.
+    seen_candidates: for each candidate whether its composition is a seen one (bool). With it the
+        share of errors that fall on seen candidates; needed for the seen-novel curve.
+    margins, side_ranks, id_margins, id_side_ranks: for the seen-novel curve, all four, with
+        id_predictions over the same candidates. Of each image the score of its best seen candidate
+        less that of its best novel one, and the rank of the right candidate among those of its own
+        side, 0 = first, -1 = no answer (its margin is then any number).
     baseline: for effective generalization, the accuracies of baseline models on the same two sets,
         as fractions: {"id": [..], "ood": [..]} with at least 3 models, two of them with unlike ID
         accuracy; "id_images" and "ood_images" are needed where one is 0 or 1. Needs ID results.
@@ -80,8 +88,18 @@ Returns:
     worst_attribute_id, worst_attribute_top1, worst_attribute_n, and the same for objects;
     n: images; n_classes: candidates; chance, attribute_chance, object_chance: expected accuracy of
         a random choice;
-    with ID results: id_composition_top1 (_low, _high, _effective_n), gap (ID less OoD; _low, _high)
-        and harmonic_mean (_low, _high);
+    with predictions: errors_n, the wrong answers; errors_same_attribute and errors_same_object, the
+        share of them that name the right attribute or object, and with seen_candidates errors_seen,
+        the share that falls on seen candidates; each with _low, _high, and _chance, what a wrong
+        answer picked at random would give;
+    with ID results: id_composition_top1 (_low, _high, _effective_n) and gap (ID less OoD; _low,
+        _high);
+    with the seen-novel curve: seen_novel_auc (_low, _high), the area under seen against novel
+        accuracy over every bias for novel candidates; best_harmonic_mean with best_bias,
+        best_bias_seen_top1 and best_bias_novel_top1, of the bias that is best for these very
+        images; held_out_harmonic_mean (_low, _high), held_out_seen_top1 and held_out_novel_top1, of
+        biases chosen on the other half of the compositions (of at least 4 a side);
+        highest_seen_top1, highest_novel_top1; seen_novel_auc_chance and harmonic_mean_chance;
     with a baseline: expected_composition_top1, what the baseline's line expects at this ID
         accuracy;
     effective_composition_top1 (_low, _high), the OoD accuracy less that; baseline_slope,
@@ -100,6 +118,12 @@ Examples:
     (0.333, 0.667)
     >>> "object_top1" in result
     False
+    >>> result = metric.compute(predictions=[2, 0], references=[2, 3], margins=[-0.5, 0.25],
+    ...     side_ranks=[0, 0], id_predictions=[0, 1], id_references=[0, 1], id_margins=[1.0, 0.5],
+    ...     id_side_ranks=[0, 0], seen_candidates=[True, True, False, False],
+    ...     attributes=[0, 1, 0, 1], objects=[0, 1, 1, 0])
+    >>> result["composition_top1"], result["seen_novel_auc"], result["best_harmonic_mean"]
+    (0.5, 1.0, 1.0)
     >>> result = metric.compute(predictions=[0, 3], references=[0, 2], choices=[[0, 1], [2, 3]],
     ...                         attributes=[0, 0, 1, 1], objects=[0, 1, 0, 1])
     >>> result["composition_top1"], result["attribute_top1"], result["chance"]
@@ -257,23 +281,20 @@ def joint_interval(
 
 
 def harmonic_mean(a: float, b: float) -> float:
-    """2 a b / (a + b), 0 if both are 0."""
+    """2 a b / (a + b), 0 if both are 0.
+
+    For accuracies that one bias and one list give; no classifier has that of others.
+    """
     return 2 * a * b / (a + b) if a + b else 0.0
 
 
 def seen_and_novel(known: Sequence[float], novel: Sequence[float]) -> dict[str, float]:
-    """``gap`` (ID less OoD) and ``harmonic_mean`` with their intervals, from (value, low, high)
-    of ID and of OoD.
-    """
-    difference = joint_interval(lambda a, b: a - b, known, novel)
-    mean = joint_interval(harmonic_mean, known, novel)
+    """``gap`` (ID less OoD) with its interval, from (value, low, high) of ID and of OoD."""
+    low, high = joint_interval(lambda a, b: a - b, known, novel)
     return {
         "gap": known[0] - novel[0],
-        "gap_low": max(-1.0, difference[0]),
-        "gap_high": min(1.0, difference[1]),
-        "harmonic_mean": harmonic_mean(known[0], novel[0]),
-        "harmonic_mean_low": max(0.0, mean[0]),
-        "harmonic_mean_high": min(1.0, mean[1]),
+        "gap_low": max(-1.0, low),
+        "gap_high": min(1.0, high),
     }
 
 
@@ -568,6 +589,11 @@ def score(
     groups: Any = None,
     choices: Any = None,
     id_choices: Any = None,
+    seen_candidates: Any = None,
+    margins: Any = None,
+    side_ranks: Any = None,
+    id_margins: Any = None,
+    id_side_ranks: Any = None,
 ) -> dict[str, Any]:
     """The metric as a plain function; arguments and figures as the metric's own documentation says.
 
@@ -615,6 +641,14 @@ def score(
     n = np.bincount(right)
     good = np.bincount(right, weights=hits["composition_top1"])
     result["balanced_composition_top1"] = float((good[n > 0] / n[n > 0]).mean())
+    known = _seen_marks(seen_candidates, len(attribute))
+    if predicted is not None:
+        marks = {"same_attribute": attribute, "same_object": thing}
+        if known is not None:
+            marks["seen"] = known
+        result |= error_shares(
+            predicted[:, 0], right, alike, marks, offered, confidence
+        )
     if id_predictions is not None:
         parts = (
             (attributes, objects)
@@ -631,14 +665,105 @@ def score(
         result |= _rate(
             "id_composition_top1", seen[:, 0] == seen_right, seen_right, how
         )
-        known, novel = (
+        rates_seen, rates_novel = (
             [result[f"{key}composition_top1{end}"] for end in ("", "_low", "_high")]
             for key in ("id_", "")
         )
-        result |= seen_and_novel(known, novel)
+        result |= seen_and_novel(rates_seen, rates_novel)
         if baseline is not None:
             result |= _beyond(result, baseline, transform or "logit", confidence, seed)
+    curve = (margins, side_ranks, id_margins, id_side_ranks)
+    if any(one is not None for one in curve):
+        if known is None or any(one is None for one in curve) or id_predictions is None:
+            raise ValueError(
+                "the curve needs seen_candidates, margins, side_ranks, id_margins, id_side_ranks "
+                "and id_predictions: give all of them"
+            )
+        if id_attributes is not None:
+            raise ValueError(
+                "the curve is of one list of candidates: leave id_attributes and id_objects out"
+            )
+        sides = (
+            _side("id_", id_margins, id_side_ranks, seen_right, known, True),
+            _side("", margins, side_ranks, right, known, False),
+        )
+        _check_side("id_", sides[0], seen[:, 0] == seen_right, 1)
+        _check_side("", sides[1], hits["composition_top1"], -1)
+        count = int(known.sum())
+        listed = (count, len(known) - count)
+        groups_of = (seen_right, alike)
+        result |= curve_scores(
+            *((*side, of) for side, of in zip(sides, groups_of, strict=True)),
+            candidates=listed,
+            confidence=confidence,
+            seed=seed,
+        )
     return result
+
+
+def _seen_marks(seen_candidates: Any, count: int) -> np.ndarray | None:
+    """bool C, by candidate; None where it was not given."""
+    if seen_candidates is None:
+        return None
+    marks = np.asarray(seen_candidates)
+    if marks.dtype != bool or marks.shape != (count,):
+        raise ValueError(
+            "seen_candidates holds true or false for each candidate: "
+            f"{count} of them; got {marks.dtype} {marks.shape}"
+        )
+    if marks.all() or not marks.any():
+        raise ValueError("seen_candidates must hold both seen and novel candidates")
+    return marks
+
+
+def _side(
+    prefix: str,
+    margins: Any,
+    ranks: Any,
+    right: np.ndarray,
+    known: np.ndarray,
+    seen: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Margins and whether the right candidate is its side's best, checked. An image without an
+    answer has the rank -1, and any finite margin.
+    """
+    rank = _ids(ranks, f"{prefix}side_ranks", NO_PREDICTION, len(known))
+    try:
+        margin = np.asarray(margins, float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{prefix}margins must hold numbers") from error
+    if rank.shape != right.shape or margin.shape != right.shape:
+        raise ValueError(
+            f"{prefix}margins and {prefix}side_ranks have an entry an image: {len(right)}; got "
+            f"{margin.shape} and {rank.shape}"
+        )
+    if not np.isfinite(margin).all():
+        row = int(np.flatnonzero(~np.isfinite(margin))[0])
+        raise ValueError(f"{prefix}margins[{row}] is {margin[row]}; margins are finite")
+    strange = np.flatnonzero(known[right] != seen)
+    if len(strange):
+        row, side = int(strange[0]), "novel" if seen else "seen"
+        raise ValueError(
+            f"{prefix}references[{row}] is {right[row]}, a {side} candidate by seen_candidates"
+        )
+    return margin, rank == 0
+
+
+def _check_side(
+    prefix: str, side: tuple[np.ndarray, np.ndarray], hits: np.ndarray, sign: int
+) -> None:
+    """ValueError where an image is right, and not by its rank and margin, or the reverse."""
+    margin, best = side
+    strange = (hits & ~(best & (sign * margin >= 0))) | (
+        ~hits & best & (sign * margin > 0)
+    )
+    if strange.any():
+        row = int(np.flatnonzero(strange)[0])
+        said = "right" if hits[row] else "wrong"
+        raise ValueError(
+            f"{prefix}predictions[{row}] is {said}, which {prefix}margins[{row}] and "
+            f"{prefix}side_ranks[{row}] belie"
+        )
 
 
 def _rate(
@@ -1052,6 +1177,378 @@ def effective(
         "baseline_n": line.runs,
         "baseline_extrapolated": bool(line.extrapolates(model)[0]),
     }
+
+
+@dataclass(frozen=True)
+class SeenNovelCurve:
+    """Seen accuracy against novel accuracy as the bias of novel candidates rises.
+
+    Point k holds for every bias above all lesser and up to the k-th of the margins at which an
+    answer changes; ``bias`` is one within. ``seen`` falls from its highest to 0, ``novel`` rises
+    from 0. All float64, of one length.
+    """
+
+    bias: np.ndarray
+    seen: np.ndarray
+    novel: np.ndarray
+
+    @property
+    def harmonic_means(self) -> np.ndarray:
+        """2 a b / (a + b) of each point, 0 where both are 0."""
+        total = self.seen + self.novel
+        return 2 * self.seen * self.novel / np.where(total > 0, total, 1)
+
+    @property
+    def best(self) -> int:
+        """The point of the highest harmonic mean; the first of several."""
+        return int(self.harmonic_means.argmax())
+
+
+def seen_novel_curve(
+    seen_margins: Any, seen_right: Any, novel_margins: Any, novel_right: Any
+) -> SeenNovelCurve:
+    """The exact curve, every bias included (calibrated stacking, Chao et al. 2016, arXiv
+    1605.04253).
+
+    A bias is added to the score of each novel candidate. An image's margin is the score of its best
+    seen candidate less that of its best novel one: with a bias up to its margin the answer is the
+    seen one, above it the novel one. So no bias but the margins matters.
+
+    Args:
+        seen_margins: the margin of each image of a seen composition, finite.
+        seen_right: whether its right candidate is the best of the seen ones.
+        novel_margins, novel_right: the same of images of novel compositions, among the novel ones.
+
+    Raises:
+        ValueError: for margins that are not finite, lists of unlike length or no images.
+
+    Example:
+        >>> curve = seen_novel_curve([2.0, -1.0], [True, True], [1.0, -3.0], [True, True])
+        >>> curve.seen.tolist(), curve.novel.tolist()
+        ([1.0, 1.0, 0.5, 0.5, 0.0], [0.0, 0.5, 0.5, 1.0, 1.0])
+    """
+    seen, novel = (
+        _margins_of_right(*pair)
+        for pair in ((seen_margins, seen_right), (novel_margins, novel_right))
+    )
+    steps = np.unique(np.concatenate([seen, novel]))
+    above = len(seen) - np.searchsorted(seen, steps)
+    below = np.searchsorted(novel, steps)
+    return SeenNovelCurve(
+        _biases_between(steps),
+        np.append(above, 0) / len(seen_margins),
+        np.append(below, len(novel)) / len(novel_margins),
+    )
+
+
+def _margins_of_right(margins: Any, right: Any) -> np.ndarray:
+    """The margins of the images whose right candidate is the best of its side, ascending."""
+    margins, right = np.asarray(margins, float), np.asarray(right, bool)
+    if margins.ndim != 1 or margins.shape != right.shape or not len(margins):
+        raise ValueError("margins and right are lists of one length, an entry an image")
+    if not np.isfinite(margins).all():
+        row = int(np.flatnonzero(~np.isfinite(margins))[0])
+        raise ValueError(f"margins[{row}] is {margins[row]}; margins are finite")
+    return np.sort(margins[right])
+
+
+def _biases_between(steps: np.ndarray) -> np.ndarray:
+    """A bias for each point: up to the first step, between each two, above the last."""
+    if not len(steps):
+        return np.zeros(1)
+    middle = (steps[1:] + steps[:-1]) / 2
+    middle = np.where(middle > steps[:-1], middle, steps[1:])
+    # by more than what the sum of a score and a bias is rounded by
+    above = steps[-1] + 1e-6 * max(1.0, abs(steps[-1]))
+    return np.concatenate([steps[:1], middle, [above]])
+
+
+def _overlaps(
+    seen: np.ndarray, seen_right: np.ndarray, novel: np.ndarray, novel_right: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each image the share of the other side's images that some bias gets right beside it.
+
+    Two images whose margins are equal count half, as the curve goes straight between its points.
+    """
+    some, others = np.sort(novel[novel_right]), np.sort(seen[seen_right])
+    lower = [np.searchsorted(some, seen, side) for side in ("left", "right")]
+    lower_share = (lower[0] + lower[1]) / 2 / len(novel)
+    higher = [np.searchsorted(others, novel, side) for side in ("left", "right")]
+    higher_share = 1 - (higher[0] + higher[1]) / 2 / max(1, len(others))
+    higher_share *= len(others) / len(seen)
+    return lower_share * seen_right, higher_share * novel_right
+
+
+def _cluster_variance(influence: np.ndarray, groups: np.ndarray) -> float:
+    """Variance of a sum of ``influence`` (mean 0) over images that come in ``groups``."""
+    total = np.bincount(np.unique(groups, return_inverse=True)[1], weights=influence)
+    count = len(total)
+    return float((total**2).sum()) * count / max(1, count - 1)
+
+
+def curve_area(
+    seen_margins: Any,
+    seen_right: Any,
+    seen_groups: Any,
+    novel_margins: Any,
+    novel_right: Any,
+    novel_groups: Any,
+    confidence: float = 0.95,
+) -> tuple[float, float, float]:
+    """(area, low, high) under the curve of seen against novel accuracy, from 0 to 1.
+
+    The area is the share of pairs of a seen and a novel image that some bias gets both right: a
+    count of Mann and Whitney's, exact and without a curve. Its variance is that of DeLong et al.
+    (1988, Biometrics 44:837-845), with compositions in place of images as independent (Obuchowski
+    1997, Biometrics 53:567-578); the interval is Wilson's for as many independent images as have
+    that variance, t for z where compositions are few. Where all is right or wrong these are the
+    compositions of the side that has fewer.
+
+    Args:
+        seen_margins, seen_right, novel_margins, novel_right: as in :func:`seen_novel_curve`.
+        seen_groups, novel_groups: of each image a number of its composition.
+        confidence: coverage of the interval.
+
+    Raises:
+        ValueError: as :func:`seen_novel_curve`.
+    """
+    sides = [
+        (np.asarray(m, float), np.asarray(r, bool), np.asarray(g))
+        for m, r, g in (
+            (seen_margins, seen_right, seen_groups),
+            (novel_margins, novel_right, novel_groups),
+        )
+    ]
+    for margins, right, _ in sides:
+        _margins_of_right(margins, right)
+    (seen, good, _), (novel, fine, _) = sides
+    shares = _overlaps(seen, good, novel, fine)
+    area = float(shares[0].mean())
+    variance, counts = 0.0, []
+    for share, (_, _, groups) in zip(shares, sides, strict=True):
+        variance += _cluster_variance((share - area) / len(share), groups)
+        counts.append(len(np.unique(groups)))
+    size = float(min(counts))
+    if variance > 0 and 0 < area < 1:
+        tail = (1 + confidence) / 2
+        few = stdtrit(max(1, size - 1), tail) / NormalDist().inv_cdf(tail)
+        size = area * (1 - area) / (variance * float(few) ** 2)
+    return (area, *wilson(area * size, size, confidence))
+
+
+def held_out_rates(
+    seen_margins: Any,
+    seen_right: Any,
+    seen_groups: Any,
+    novel_margins: Any,
+    novel_right: Any,
+    novel_groups: Any,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """How often each seen and each novel image is right at a bias that was chosen without it.
+
+    The compositions of both sides are halved at random; the bias of the best harmonic mean on one
+    half judges the other, and the reverse. Means over ``HALVINGS`` halvings, each float64 from 0 to
+    1. Arguments as in :func:`curve_area`, ``seed`` of the halvings.
+
+    Raises:
+        ValueError: where a side has fewer than ``FEWEST_TO_HALVE`` compositions.
+    """
+    sides = []
+    for margins, right, groups in (
+        (seen_margins, seen_right, seen_groups),
+        (novel_margins, novel_right, novel_groups),
+    ):
+        names, number = np.unique(np.asarray(groups), return_inverse=True)
+        if len(names) < FEWEST_TO_HALVE:
+            raise ValueError(
+                f"{len(names)} compositions of a side can't be halved: {FEWEST_TO_HALVE} are needed"
+            )
+        sides.append((np.asarray(margins, float), np.asarray(right, bool), number))
+    rng = np.random.default_rng(seed)
+    totals = [np.zeros(len(margins)) for margins, _, _ in sides]
+    for _ in range(HALVINGS):
+        halves = [
+            (rng.permutation(number.max() + 1) % 2)[number] for _, _, number in sides
+        ]
+        for half in (0, 1):
+            parts = [
+                array[mine == half]
+                for (margins, right, _), mine in zip(sides, halves, strict=True)
+                for array in (margins, right)
+            ]
+            curve = seen_novel_curve(*parts)
+            bias = curve.bias[curve.best]
+            for side, (margins, right, _) in enumerate(sides):
+                answered = margins >= bias if side == 0 else margins < bias
+                totals[side] += (right & answered) * (halves[side] != half)
+    return totals[0] / HALVINGS, totals[1] / HALVINGS
+
+
+def field_evaluator(
+    seen_margins: Any,
+    seen_right: Any,
+    novel_margins: Any,
+    novel_right: Any,
+    steps: int = 20,
+) -> dict[str, float]:
+    """Area and best harmonic mean as papers on compositional zero-shot learning compute them.
+
+    Not all biases, but about ``steps`` of those at which a novel image's answer changes, each less
+    1e-4, and one above all (Purushwalkam et al. 2019, arXiv 1905.05908); between them straight
+    lines. For comparison with published figures only: the exact ones are no slower.
+
+    Returns:
+        ``auc``, ``best_harmonic_mean``, ``best_seen``, ``best_novel``: the highest of those biases.
+        NaN where no novel image can be right.
+    """
+    seen = _margins_of_right(seen_margins, seen_right)
+    novel = _margins_of_right(novel_margins, novel_right)
+    if not len(novel):
+        names = ("auc", "best_harmonic_mean", "best_seen", "best_novel")
+        return dict.fromkeys(names, math.nan)
+    biases = (novel - 1e-4)[:: max(len(novel) // steps, 1)]
+    above = len(seen) - np.searchsorted(seen, biases)
+    below = np.searchsorted(novel, biases)
+    curve = SeenNovelCurve(
+        np.append(biases, np.inf),
+        np.append(above, 0) / len(seen_margins),
+        np.append(below, len(novel)) / len(novel_margins),
+    )
+    return {
+        "auc": float(np.trapezoid(curve.seen, curve.novel)),
+        "best_harmonic_mean": float(curve.harmonic_means.max()),
+        "best_seen": float(curve.seen.max()),
+        "best_novel": float(curve.novel.max()),
+    }
+
+
+def curve_scores(
+    seen: tuple[Any, Any, Any],
+    novel: tuple[Any, Any, Any],
+    candidates: tuple[int, int] | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """All figures of the seen-novel curve.
+
+    Args:
+        seen, novel: of each image of that side (margins, right, groups): see :func:`curve_area`.
+        candidates: how many seen and how many novel candidates there are, for chance.
+        confidence: coverage of the intervals; they take compositions as independent.
+        seed: of the halvings.
+
+    Returns:
+        ``seen_novel_auc`` (_low, _high); ``best_harmonic_mean`` with ``best_bias`` and the
+        accuracies there, ``best_bias_seen_top1`` and ``best_bias_novel_top1``: the bias is chosen
+        on the images that it judges, so these flatter; ``held_out_harmonic_mean`` (_low, _high),
+        ``held_out_seen_top1`` and ``held_out_novel_top1``, from :func:`held_out_rates`, whose
+        interval takes the biases as they are; left out below ``FEWEST_TO_HALVE`` compositions;
+        ``highest_seen_top1`` and ``highest_novel_top1``: the ends of the curve. With
+        ``candidates``: ``seen_novel_auc_chance`` and ``harmonic_mean_chance``, of a model whose
+        scores are random, at its best bias.
+    """
+    curve = seen_novel_curve(*seen[:2], *novel[:2])
+    best = curve.best
+    area, low, high = curve_area(*seen, *novel, confidence=confidence)
+    result = {
+        "seen_novel_auc": area,
+        "seen_novel_auc_low": low,
+        "seen_novel_auc_high": high,
+        "best_harmonic_mean": float(curve.harmonic_means[best]),
+        "best_bias": float(curve.bias[best]),
+        "best_bias_seen_top1": float(curve.seen[best]),
+        "best_bias_novel_top1": float(curve.novel[best]),
+        "highest_seen_top1": float(curve.seen.max()),
+        "highest_novel_top1": float(curve.novel.max()),
+    }
+    if candidates is not None:
+        roots = [math.sqrt(n) for n in candidates]
+        result["seen_novel_auc_chance"] = 0.5 / (candidates[0] * candidates[1])
+        result["harmonic_mean_chance"] = 2 / (roots[0] + roots[1]) ** 2
+    few = min(len(np.unique(side[2])) for side in (seen, novel))
+    if few >= FEWEST_TO_HALVE:
+        result |= _held_out(seen, novel, confidence, seed)
+    return result
+
+
+def _held_out(
+    seen: tuple[Any, Any, Any],
+    novel: tuple[Any, Any, Any],
+    confidence: float,
+    seed: int,
+) -> dict[str, float]:
+    rates = held_out_rates(*seen, *novel, seed=seed)
+    both = []
+    for hits, (_, _, groups) in zip(rates, (seen, novel), strict=True):
+        low, high, _ = _interval(hits, np.asarray(groups), confidence, 0, 0)
+        both.append((float(hits.mean()), low, high))
+    low, high = joint_interval(harmonic_mean, *both)
+    return {
+        "held_out_harmonic_mean": harmonic_mean(both[0][0], both[1][0]),
+        "held_out_harmonic_mean_low": max(0.0, low),
+        "held_out_harmonic_mean_high": min(1.0, high),
+        "held_out_seen_top1": both[0][0],
+        "held_out_novel_top1": both[1][0],
+    }
+
+
+def error_shares(
+    first: np.ndarray,
+    right: np.ndarray,
+    groups: np.ndarray,
+    marks: Mapping[str, np.ndarray],
+    offered: list[np.ndarray] | None = None,
+    confidence: float = 0.95,
+) -> dict[str, Any]:
+    """Where wrong answers fall: how many share a mark with the right candidate, beside chance.
+
+    Args:
+        first: int N: of each image the candidate that was named; -1 for no answer, left out.
+        right: int N: the right candidate.
+        groups: int N: the composition of each image; these are taken as independent.
+        marks: by name of each candidate a number; an answer shares it where it is the same, or,
+            given as bool, where it is true.
+        offered: of each image the candidates that it chose from, where not all.
+        confidence: coverage of the intervals.
+
+    Returns:
+        ``errors_n`` and, unless it is 0, for each name ``errors_NAME`` (_low, _high), of the wrong
+        answers, and ``errors_NAME_chance``: what a wrong answer picked at random would give.
+    """
+    wrong = np.flatnonzero((first != NO_PREDICTION) & (first != right))
+    result: dict[str, Any] = {"errors_n": len(wrong)}
+    if not len(wrong):
+        return result
+    for name, mark in marks.items():
+        same = mark[first[wrong]] == (mark.dtype == bool or mark[right[wrong]])
+        low, high, _ = _interval(same, groups[wrong], confidence, 0, 0)
+        others = None if offered is None else [offered[i] for i in wrong]
+        result |= {
+            f"errors_{name}": float(same.mean()),
+            f"errors_{name}_low": low,
+            f"errors_{name}_high": high,
+            f"errors_{name}_chance": _chance_of_errors(mark, right[wrong], others),
+        }
+    return result
+
+
+def _chance_of_errors(
+    mark: np.ndarray, right: np.ndarray, offered: list[np.ndarray] | None
+) -> float:
+    """The share that has the mark among all wrong candidates, mean over images."""
+    if offered is not None:
+        shares = []
+        for ids, one in zip(offered, right, strict=True):
+            others = mark[ids[ids != one]]
+            shares.append(np.mean(others == (mark.dtype == bool or mark[one])))
+        return float(np.mean(shares))
+    if mark.dtype == bool:
+        alike = mark.sum() - mark[right]
+    else:
+        _, number, count = np.unique(mark, return_inverse=True, return_counts=True)
+        alike = count[number][right] - 1
+    return float(alike.mean() / (len(mark) - 1))
 
 
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS)

@@ -138,8 +138,12 @@ def test_extremes_need_ten_images_and_ties_are_counted(result):
 def test_the_card_has_intervals_of_the_gap_and_says_what_is_independent():
     text = card_section(read_result(MODEL_CARDS / "mini"))
     assert re.search(
-        r"ID less OoD, task `composition`: \+8\.6 points \[\+6\.\d, \+10\.\d\]; "
-        r"harmonic mean 87\.1 % \[85\.\d, 88\.\d\]",
+        r"ID less OoD, task `composition`: \+8\.6 points \[\+6\.\d, \+10\.\d\]\.",
+        text,
+    )
+    assert re.search(
+        r"area 86\.8 % \[85\.\d, 88\.\d\] \(chance 4\.3e-05 %\); "
+        r"harmonic mean 89\.3 % \[88\.\d, 90\.\d\] \(chance 0\.042 %\) at biases chosen on other",
         text,
     )
     assert "unlike difficulty" not in text, "both splits choose from one list"
