@@ -251,7 +251,8 @@ class Training:
         some = [fill(t, n) for n in self.names for t in OPENAI_80[::8]]
         self.tokenizer = build_tokenizer(some + list(OPENAI_80) * 50)
         self.processor = build_processor(self.tokenizer)
-        self.model: Any = build_model(self.tokenizer)
+        untrained: Any = build_model(self.tokenizer)
+        self.model: Any = untrained
         self.optimizer, self.schedule = build_optimizer(self.model, options)
         self.start, self.spent = 0, 0.0
         self._resume()
