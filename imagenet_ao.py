@@ -1742,7 +1742,9 @@ TASKS = {
     "composition_top1": "novel compositions named right",
     "attribute_top1": "attribute of a novel composition named right",
     "object_top1": "object of a novel composition named right",
-    "harmonic_mean": "harmonic mean of ID and OoD accuracy",
+    "choice_top1": "novel compositions chosen right among nine, by a model that is asked no more",
+    "seen_novel_auc": "area under seen against novel accuracy, over every bias for novel ones",
+    "held_out_harmonic_mean": "harmonic mean of seen and novel accuracy, at a held-out bias",
     "effective_generalization": "OoD accuracy beyond what a baseline's line expects, in points",
 }
 EVAL_HEAD = """\

@@ -58,23 +58,11 @@ def test_a_session_as_in_a_notebook(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["alone.png"]
 
 
-def test_the_same_session_in_two_processes(tmp_path):
-    (tmp_path / "session.py").write_text(SESSION)
-    launch = ["-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
-    done = subprocess.run(
-        [sys.executable, *launch, "session.py"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert sorted(done.stdout.splitlines()) == sorted(2 * PRINTED.splitlines())
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "0.png",
-        "1.png",
-        "session.py",
-    }
+def test_the_same_session_in_two_processes(warm, tmp_path):
+    every = warm.run(2, [], code=SESSION, folder=tmp_path)
+    assert [one.returncode for one in every] == [0, 0], every[0].stderr
+    assert [one.stdout for one in every] == [PRINTED, PRINTED]
+    assert {path.name for path in tmp_path.iterdir()} == {"0.png", "1.png"}
 
 
 @pytest.fixture(scope="module")

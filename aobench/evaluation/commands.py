@@ -59,9 +59,21 @@ def _add_evaluate(verbs: Any) -> None:
     e.set_defaults(run=run_evaluate)
     e.add_argument(
         "models",
-        nargs="+",
+        nargs="*",
         help="Hub ids, folders, 'mini' (the bundled model), efficientnet-lite0..2, timm:NAME, "
         "open_clip:ARCH/TAG",
+    )
+    e.add_argument(
+        "--models",
+        dest="model_list",
+        metavar="FILE",
+        help="a list of models instead: a CSV (model, family, training_set, ...) or paper; goes "
+        "on where one can't be had, and past those whose result is there",
+    )
+    e.add_argument(
+        "--again",
+        action="store_true",
+        help="of a list, run those anew, too, whose result is there",
     )
     add_data_arguments(e, "the published archive, or mini for the model 'mini' alone")
     e.add_argument(
@@ -149,11 +161,12 @@ def run_evaluate(args: argparse.Namespace) -> None:
     from aobench.results.printing import print_table
 
     quiet_bars()
+    models = _models(args)
     with process_group(args.cpu) as accelerator:
         source = data_source(args.data or _default_data(args), **reading_options(args))
         source = dataclasses.replace(source, shown=True)
         results = evaluate(
-            args.models,
+            models,
             source,
             tasks=args.tasks,
             templates=templates,
@@ -169,13 +182,53 @@ def run_evaluate(args: argparse.Namespace) -> None:
             limit=args.limit,
             on_bad_image=args.on_bad_image,
             cpu=args.cpu,
+            again=args.again,
         )
+        missing = getattr(results, "missing", {})
         if accelerator.is_main_process:
-            rows = zip(args.models, results, strict=True)
-            print_table([(name, r.answers, r.content["scores"]) for name, r in rows])
+            names = args.models or [result.model for result in results]
+            rows = zip(names, results, strict=True)
+            table = [(name, r.answers, r.content["scores"]) for name, r in rows]
+            if table:
+                print_table(table)
             for result in results:
                 print(f"Written to {result.folder}{os.sep}")
+            for name, reason in missing.items():
+                print(f"Left out: {name}: {reason}")
         end_processes(accelerator)
+    refuse_missing(missing, len(models))
+
+
+def _models(args: argparse.Namespace) -> Any:
+    """The models that the arguments name, or their list. Raises UserError for both, or none."""
+    from aobench.models.model_lists import read_model_list
+
+    if args.models and args.model_list:
+        raise UserError(
+            "models are named, and a list of them (--models): leave one of them out"
+        )
+    if args.model_list:
+        return read_model_list(args.model_list)
+    if not args.models:
+        raise UserError(
+            "there are no models to evaluate; name one, such as mini, or a list by --models"
+        )
+    if args.again:
+        raise UserError(
+            "--again is of a list (--models): models that are named are always run; leave it out"
+        )
+    return args.models
+
+
+def refuse_missing(missing: dict[str, str], count: int) -> None:
+    """Raise UserError where some of a list's ``count`` models have no result; names them."""
+    if missing:
+        first, *others = missing
+        more = f" and {len(others)} more" if others else ""
+        raise UserError(
+            f"{len(missing)} of {count} models have no result: {first}{more} ({missing[first]}); "
+            "what could be had is kept: mend these and run the same command again"
+        )
 
 
 def _default_data(args: argparse.Namespace) -> str:

@@ -67,16 +67,16 @@ class ImageNetClasses:
                 label_of.setdefault(thing, -1 if index is None else index)
         return cls(label_of)
 
-    def columns(self, listed: Candidates) -> list[int]:
+    def columns(self, candidates: Candidates) -> list[int]:
         """The class of each listed object. UserError for one that is none."""
-        strangers = [o for o in listed.objects if self.label_of[o] < 0]
+        strangers = [o for o in candidates.objects if self.label_of[o] < 0]
         if strangers:
             raise UserError(
                 f"the dataset has {len(strangers)} objects without an ImageNet class, such as "
-                f"{listed.object_names[strangers[0]]!r}; a classifier over ImageNet-1k can't name "
-                "them: evaluate dual encoders on this dataset"
+                f"{candidates.object_names[strangers[0]]!r}; a classifier over ImageNet-1k "
+                "can't name them: evaluate dual encoders on this dataset"
             )
-        return [self.label_of[o] for o in listed.objects]
+        return [self.label_of[o] for o in candidates.objects]
 
 
 class TaskRanker:
@@ -99,7 +99,7 @@ class TaskRanker:
         if question.sides:
             seen, novel = (
                 torch.tensor(
-                    [i for i, side in enumerate(question.sides) if side is wanted],
+                    [i for i, side in enumerate(question.sides) if side == wanted],
                     device=self.classifier.device,
                 )
                 for wanted in (True, False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aobench.errors import UserError
@@ -63,14 +63,13 @@ class Question:
     """A task put to a split: the list, each image's right candidate and what is offered to it.
 
     ``choices``: by image the ids offered, where they are made for each image; else None.
-    ``sides``: by candidate True for one that is seen and False for one that is novel, None for one
-    that occurs in neither; empty where the task does not part them.
+    ``sides``: by candidate whether it is seen; empty where the task does not part them.
     """
 
     listed: Candidates
     gold: tuple[int, ...]
     choices: tuple[tuple[int, ...], ...] | None = None
-    sides: tuple[bool | None, ...] = ()
+    sides: tuple[bool, ...] = ()
 
 
 def ask_task(
@@ -156,20 +155,21 @@ def _places(listed: Candidates) -> dict[Pair, int]:
 
 def _sides(
     task: Task, listed: Candidates, pairs: Mapping[str, Sequence[Pair]]
-) -> tuple[bool | None, ...]:
-    """Seen candidates occur in the split id, novel ones in ood alone."""
-    if (
-        task.kind != "composition"
-        or task.scope != "shared"
-        or not {"id", "ood"} <= set(pairs)
-    ):
+) -> tuple[bool, ...]:
+    if task.kind != "composition" or task.scope != "shared":
         return ()
-    seen, novel = set(pairs["id"]), set(pairs["ood"])
+    if not {"id", "ood"} <= set(pairs):
+        return ()
+    return seen_candidates(listed, pairs["id"])
+
+
+def seen_candidates(listed: Candidates, pairs: Iterable[Pair]) -> tuple[bool, ...]:
+    """Whether each candidate is one of the seen ``pairs``; empty where all are, or none."""
+    seen = set(pairs)
     sides = tuple(
-        True if pair in seen else False if pair in novel else None
-        for pair in zip(listed.attributes, listed.objects, strict=True)
+        pair in seen for pair in zip(listed.attributes, listed.objects, strict=True)
     )
-    return sides if {True, False} <= set(sides) else ()
+    return sides if len(set(sides)) == 2 else ()
 
 
 def _ask_by_image(

@@ -29,11 +29,12 @@ def provenance(
     templates: tuple[str, ...],
     limit: int | None = None,
     settings: dict[str, Any] | None = None,
+    facts: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What made a result; stored in results.json and in the predictions table.
 
     ``limit``: that of open_splits. ``settings``: the options that change numbers, by their names in
-    `aobench.results.comparability.SETTINGS`.
+    `aobench.results.comparability.SETTINGS`. ``facts``: what a list of models says of it.
     """
     from dataclasses import asdict
 
@@ -42,7 +43,7 @@ def provenance(
     told = splits[0].recognised if splits else None
     recognised = {} if told is None else {"recognised": told.as_dict()}
     return {
-        "model": asdict(model.info),
+        "model": asdict(model.info) | ({"facts": facts} if facts else {}),
         "dataset": {
             # the place is nobody else's
             "name": absolute_path(dataset).name if Path(dataset).is_dir() else dataset,

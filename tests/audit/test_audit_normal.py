@@ -8,7 +8,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from audit_oracle import one_form
+from helpers.audit_oracle import one_form
 
 from aobench.audit.chunks import CaptionChunk
 from aobench.audit.counter import CaptionCounter, CountingPlan

@@ -77,6 +77,19 @@ EVALUATIONS = (
         FIGURES,
     ),
     Command(
+        "evaluate-list",
+        "evaluate",
+        (*TINY[:1], "--models", "list.csv", *TINY[2:], "--data", "data"),
+        {
+            **FILES,
+            "data": "data",
+            "list.csv": "list.csv",
+            "list-other.csv": "list-other.csv",
+        },
+        [Input("list.csv", "models", CONTENT, "list-other.csv", text=True)],
+        FIGURES,
+    ),
+    Command(
         "evaluate-classifier",
         "evaluate",
         ("evaluate", "classifier0", "--data", "data", "--out", "out", "--cpu"),

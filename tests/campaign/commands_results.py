@@ -162,6 +162,22 @@ RESULTS = (
         ("out/index.html", "out/models/*.html"),
     ),
     Command(
+        "paper",
+        "paper",
+        ("paper", *ALL, "--out", "out"),
+        RESULTS_OF_ALL,
+        [RESULT, TABLE],
+        ("out/verdicts.json", "out/*.csv"),
+    ),
+    Command(
+        "report",
+        "report",
+        ("report", *ALL, "--pictures", "0", "--out", "out.html"),
+        RESULTS_OF_ALL,
+        [RESULT, TABLE],
+        ("out.html",),
+    ),
+    Command(
         "disentangle-npz",
         "disentangle",
         ("disentangle", "factors.npz"),

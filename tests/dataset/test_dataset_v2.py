@@ -15,7 +15,7 @@ from typing import Any
 
 import datasets
 import pytest
-from published_layout import IMAGES, KNOWN, LABELS, picture, write_zip
+from helpers.published_layout import IMAGES, KNOWN, LABELS, picture, write_zip
 
 import imagenet_ao
 from aobench.errors import UserError

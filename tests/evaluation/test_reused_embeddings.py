@@ -11,7 +11,7 @@ from typing import Any
 import datasets
 import numpy as np
 import pytest
-import tiny_models
+from helpers import tiny_models
 from PIL import Image
 
 from aobench import cli

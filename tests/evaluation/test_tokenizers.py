@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from helpers.tiny_models import KINDS, save
 from PIL import Image
-from tiny_models import KINDS, save
 
 import aobench.cli as cli
 from aobench.errors import UserError

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import one_set
 import pytest
 import torch
+from helpers import one_set
 from helpers.imagenet_forms import FORMS as ID_FORMS
 from helpers.imagenet_forms import (
     LABELS,
@@ -25,8 +25,8 @@ from helpers.imagenet_forms import (
     table,
     with_truth,
 )
+from helpers.one_set import FORMS, write_form, zip_of
 from helpers.own_models import TinyClassifier, TinyEncoder
-from one_set import FORMS, write_form, zip_of
 from PIL import Image
 
 import aobench

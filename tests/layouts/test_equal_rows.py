@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import one_set
 import pyarrow
 import pyarrow.parquet
 import pytest
-from one_set import ATTRIBUTES, FORMS, OBJECTS, ROWS, put, write_form, zip_of
+from helpers import one_set
+from helpers.one_set import ATTRIBUTES, FORMS, OBJECTS, ROWS, put, write_form, zip_of
 
 import imagenet_ao
 from aobench.evaluation.data import Source, open_splits

@@ -10,10 +10,10 @@ import unicodedata
 import zipfile
 from pathlib import Path
 
-import one_set
 import pytest
-from one_set import NATURAL, put, write_form, zip_of
-from refusals import PICTURE, folder_of, left_out, names_file, refused
+from helpers import one_set
+from helpers.one_set import NATURAL, put, write_form, zip_of
+from helpers.refusals import PICTURE, folder_of, left_out, names_file, refused
 
 from aobench.layouts import read_layout
 from aobench.layouts.__main__ import main

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from loopback_hub import TOKEN, Hub
+from helpers.loopback_hub import TOKEN, Hub
+from helpers.warm import free_port
 from PIL import Image
 
 import aobench.cli as cli
@@ -55,8 +56,14 @@ def prepared(published, tmp_path_factory):
     return out
 
 
+@pytest.fixture(scope="session")
+def hub_port():
+    """The port of every Hub, one after another."""
+    return free_port()
+
+
 @pytest.fixture
-def hub(tmp_path):
-    server = Hub(tmp_path / "hub", TOKEN)
+def hub(hub_port, tmp_path):
+    server = Hub(tmp_path / "hub", TOKEN, hub_port)
     yield server
     server.close()
