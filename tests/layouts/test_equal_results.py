@@ -5,6 +5,7 @@ same with ImageNet's pictures as seen ones.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -40,6 +41,10 @@ TEMPLATES = ["a {}"]
 
 def evaluated(data: Any, model: Any = None, **reading: Any) -> Any:
     model = model or TinyEncoder()
+    if "out" not in reading:
+        kept = ("id_data", "layout", "columns", "attributes", "objects")
+        given = {name: reading.pop(name) for name in kept if name in reading}
+        data = dataclasses.replace(data_source(data, **given), shown=True)
     return aobench.evaluate(model, data, templates=TEMPLATES, cpu=True, **reading)[0]
 
 

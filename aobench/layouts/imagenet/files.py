@@ -12,7 +12,7 @@ from aobench.errors import UserError
 from aobench.layouts.base import LabelledPicture, LabelledSet, Layout, LayoutOptions
 from aobench.layouts.folders import empty_folders
 from aobench.layouts.imagenet.lists import truth_files
-from aobench.layouts.imagenet.names import (
+from aobench.layouts.imagenet.wnids import (
     folder_of,
     in_wnid_folder,
     is_picture,

@@ -1,4 +1,4 @@
-"""What the name of a file says: whether it is a picture, and its class by a wnid."""
+"""Wnids in the names of folders and files."""
 
 from __future__ import annotations
 
@@ -22,11 +22,21 @@ def folder_of(name: str) -> str:
 
 
 def in_wnid_folder(name: str) -> bool:
-    """Whether a file stands in a folder that is named by a wnid."""
+    """Whether a file stands in a folder that is named by a wnid.
+
+    Example:
+        >>> in_wnid_folder("val/n07753592/1.png"), in_wnid_folder("n07753592.png")
+        (True, False)
+    """
     return WNID.fullmatch(folder_of(name)) is not None
 
 
 def wnid_in_name(name: str) -> str | None:
-    """The wnid that a picture's own name begins or ends with, if any."""
+    """The wnid that a picture's own name begins or ends with, if any.
+
+    Example:
+        >>> wnid_in_name("n07753592_1.png"), wnid_in_name("1_n07753592.png")
+        ('n07753592', 'n07753592')
+    """
     named = NAMED.fullmatch(name.rpartition("/")[2])
     return named[1] or named[2] if named else None
