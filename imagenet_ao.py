@@ -621,6 +621,8 @@ def _folders_without_images(
     return sorted("/".join(folder) for folder in shown if folder)
 
 
+#: Marks a warning on what is left out of a whole set, which a reader of `label_report` knows.
+REPORTED = {"reported": True}
 #: Of each reason of `_listing` what stands before the count's examples.
 LEFT_OUT = {
     "ending": "files of another ending",
@@ -664,7 +666,7 @@ def _entries(path: str) -> list[Entry]:
             "rename or remove one"
         )
     if told:
-        logger.warning("%s: left out are %s.", _shown(path), told)
+        logger.warning("%s: left out are %s.", _shown(path), told, extra=REPORTED)
     return entries
 
 
@@ -703,7 +705,7 @@ def _known(
         )
         if on_bad_label == "stop" or unknown.total() == len(entries):
             raise DatasetError(told)
-        logger.warning("%s. They are left out.", told)
+        logger.warning("%s. They are left out.", told, extra=REPORTED)
     return [entry for entry in entries if entry.label not in unknown]
 
 
@@ -1277,7 +1279,7 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
             return []
         data = self.config.class_data()
         for line in data.report.lines()[1:]:
-            logger.warning("%s: %s", data.place, line)
+            logger.warning("%s: %s", data.place, line, extra=REPORTED)
         unknown = data.report.left_out.get("unknown_class")
         if self.config.on_bad_label == "stop" and unknown:
             raise DatasetError(
@@ -1319,7 +1321,7 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
             )
         logger.info("%s\n%s", own.place, "\n".join(own.report.lines()))
         for line in (*own.report.notes, *own.report.left_out_lines()):
-            logger.warning("%s: %s", own.place, line)
+            logger.warning("%s: %s", own.place, line, extra=REPORTED)
         unknown = [
             f"{reason} {own.report.left_out[reason]}"
             for reason in UNKNOWN
@@ -1740,6 +1742,7 @@ TASKS = {
     "composition_top1": "novel compositions named right",
     "attribute_top1": "attribute of a novel composition named right",
     "object_top1": "object of a novel composition named right",
+    "choice_top1": "novel compositions chosen right among nine, by a model that is asked no more",
     "seen_novel_auc": "area under seen against novel accuracy, over every bias for novel ones",
     "held_out_harmonic_mean": "harmonic mean of seen and novel accuracy, at a held-out bias",
     "effective_generalization": "OoD accuracy beyond what a baseline's line expects, in points",

@@ -203,8 +203,9 @@ def compare(
         kind: which accuracy: ``composition``, ``attribute`` or ``object``.
 
     Returns:
-        Both accuracies; their difference with a 95 % interval, by a bootstrap over compositions;
-        and McNemar's exact test over images.
+        Both accuracies and their difference, with 95 % intervals and tests: ``low``, ``high``,
+        ``p`` for these attributes and objects, ``wide_low``, ``wide_high``, ``wide_p`` for
+        attributes and objects like these.
 
     Raises:
         UserError: where the tables do not hold the same images, or other candidates were offered.

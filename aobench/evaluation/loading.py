@@ -168,6 +168,21 @@ def logs_held_back(drop: bool = False) -> Iterator[None]:
                         handler.handle(record)
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    return not getattr(record, "reported", False)
+
+
+@contextlib.contextmanager
+def reported_once() -> Iterator[None]:
+    """Leave out what `imagenet_ao` warns of and `recognised_data` tells again."""
+    logger = logging.getLogger("imagenet_ao")
+    logger.addFilter(_is_news)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_news)
+
+
 def load_splits(source: Source, wanted: tuple[str, ...]) -> LoadedData:
     """The dataset's splits, and what they were taken for.
 
@@ -205,7 +220,8 @@ def _load_own(source: Source) -> LoadedData:
             extra["data_dir"] = str(absolute_path(source.data_dir))
     if source.id_data:
         extra["id_data"] = source.id_data
-    rows, builder = _rows(source, "imagenet_ao", source.config, **extra)
+    with reported_once():
+        rows, builder = _rows(source, "imagenet_ao", source.config, **extra)
     with bad_data_is_one_line(opened):
         not_read = _not_read(source, builder)
     layout, notes = ("published", "LABEL/picture of the published lists"), ()
@@ -236,7 +252,8 @@ def _load_dataset(source: Source) -> LoadedData:
             "(--id-data) names others: leave one of the two out"
         )
     options = {"only": "id", "id_data": source.id_data}
-    seen, maker = _rows(source, "imagenet_ao", "v2", **options)
+    with reported_once():
+        seen, maker = _rows(source, "imagenet_ao", "v2", **options)
     report = maker.config.class_data().report
     joined = with_id_split(rows, seen["id"])
     return LoadedData(joined, config, layout, report.left_out, report)

@@ -86,7 +86,8 @@ class ModelRuns:
         facts = provenance(
             model,
             self.splits,
-            self.source.path or "imagenet_ao",
+            self.source.path
+            or (told.name if told and told.config == "folder" else "imagenet_ao"),
             (told.config if told else self.source.config) or "default",
             self.settings.templates,
             self.limit,

@@ -16,6 +16,7 @@ from aobench.evaluation.loading import (
     Source,
     left_out_of_archive,
     own_source,
+    reported_once,
 )
 from aobench.evaluation.sources import data_source
 from aobench.files import PLACE_ERRORS
@@ -52,7 +53,8 @@ def prepare_data(
     try:
         for line in _description(source):
             print(line)
-        imagenet_ao.prepare(out, config=source.config, **options, **source.options)
+        with reported_once():
+            imagenet_ao.prepare(out, config=source.config, **options, **source.options)
     except imagenet_ao.DatasetError as error:
         raise UserError(str(error)) from error
     except DatasetGenerationError as error:

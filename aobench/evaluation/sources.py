@@ -170,8 +170,8 @@ def _is_published(path: Path) -> bool:
         report = imagenet_ao.label_report(str(path))
     except imagenet_ao.DatasetError as error:
         raise UserError(str(error)) from None
-    if not report["labels"]:
-        return True  # which says what it expected
+    if not report["labels"]:  # either says what it expected
+        return not any(path.rglob("*.parquet"))
     _refuse_wnids(path, list(report["unknown_labels"]))
     # a label of one word is nobody's
     unknown = [label for label in report["unknown_labels"] if ways_to_part(label)]

@@ -12,9 +12,10 @@ from aobench.layouts.columns import read_columns
 from aobench.layouts.form import LayoutData, one_form
 from aobench.layouts.label_folders import LAYOUT as LABEL_FOLDERS
 from aobench.layouts.list_file import LAYOUT as LIST_FILE
+from aobench.layouts.lists import list_columns
 from aobench.layouts.mit_states import LAYOUT as MIT_STATES
 from aobench.layouts.names import read_names
-from aobench.layouts.tree import FileTree, open_tree
+from aobench.layouts.tree import LIST_ENDINGS, FileTree, open_tree
 from aobench.layouts.ut_zappos import LAYOUT as UT_ZAPPOS
 from aobench.layouts.vaw_czsl import LAYOUT as VAW_CZSL
 
@@ -96,9 +97,21 @@ def recognise_layout(tree: FileTree, options: LayoutOptions) -> Layout:
             if not tree.members
             else f"holds {min(tree.members)!r} and is in none of the known layouts"
         )
-        raise UserError(f"{tree.where} {held} ({kinds})")
+        raise UserError(f"{tree.where} {held}{_columns_hint(tree)} ({kinds})")
     both = " and ".join(f"{one.name} ({proof})" for one, proof in evidence)
     raise UserError(
         f"{tree.where} is in two layouts at once, {both}: keep one of them, or name one with "
         "layout="
+    )
+
+
+def _columns_hint(tree: FileTree) -> str:
+    """What the columns of a table are, where there is one that may be a list by other names."""
+    names = sorted(name for name in tree.members if name.lower().endswith(LIST_ENDINGS))
+    columns = list_columns(tree, names[0]) if names else []
+    if len(columns) < 2:
+        return ""
+    return (
+        f"; {names[0]} has the columns {', '.join(columns)}: say which is which, by "
+        "columns= (--columns image=COLUMN,attribute=COLUMN,object=COLUMN)"
     )

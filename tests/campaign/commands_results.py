@@ -170,6 +170,14 @@ RESULTS = (
         ("out/verdicts.json", "out/*.csv"),
     ),
     Command(
+        "report",
+        "report",
+        ("report", *ALL, "--pictures", "0", "--out", "out.html"),
+        RESULTS_OF_ALL,
+        [RESULT, TABLE],
+        ("out.html",),
+    ),
+    Command(
         "disentangle-npz",
         "disentangle",
         ("disentangle", "factors.npz"),
