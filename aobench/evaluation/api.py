@@ -71,7 +71,7 @@ def evaluate(
         data: ``mini`` (bundled); the folder or zip of the published archive, or ``v2``, which
             fetches it; one's own pictures in a layout of `aobench.layouts`; a prepared folder or
             a dataset's id on the Hub, with ``:CONFIG`` where it has several. What it was taken for
-            is printed, and stands in the result.
+            stands in the result, under ``content["dataset"]["recognised"]``.
         id_data: pictures of ImageNet, which are the split ``id`` then: folders of wnids, the flat
             validation set with its ground truth, its tar, Parquet with labels, or a Hub id.
             The task ``object`` asks for all 1,000 classes on both splits.
@@ -159,7 +159,7 @@ def evaluate(
 
         splits = work_main_first(accelerator, opened)
         recognised = splits[0].recognised
-        if accelerator.is_main_process and recognised is not None:
+        if accelerator.is_main_process and recognised is not None and source.shown:
             print("\n".join(recognised.lines()))
         kept = embeddings or (None if out is None else Path(out) / "embeddings")
         options = LoadOptions(dtype, compile, attention)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -155,16 +156,18 @@ def run_evaluate(args: argparse.Namespace) -> None:
     check_numbers(**{name: getattr(args, name) for name in numbers})
     templates = prompt_templates(args.templates)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    from aobench.evaluation.sources import data_source
     from aobench.processes import end_processes, process_group, quiet_bars
     from aobench.results.printing import print_table
 
     quiet_bars()
     models = _models(args)
     with process_group(args.cpu) as accelerator:
+        source = data_source(args.data or _default_data(args), **reading_options(args))
+        source = dataclasses.replace(source, shown=True)
         results = evaluate(
             models,
-            args.data or _default_data(args),
-            **reading_options(args),
+            source,
             tasks=args.tasks,
             templates=templates,
             out=args.out,

@@ -34,8 +34,9 @@ COLUMNS = (
     *("image", "attribute", "object", "imagenet_label"),
     *("sample_id", "composition", "sha256"),
 )
-#: Columns that a dataset of somebody's own form must have.
-OWN_COLUMNS = ("attribute", "object")
+#: Columns that a dataset of somebody else's form has, and those that it has none of.
+THEIR_COLUMNS = {"image", "attribute", "object"}
+OUR_COLUMNS = {"composition", "imagenet_label", "sha256"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Source:
     folder or Hub id, whose only or default config an empty ``config`` stands for.
 
     ``options`` go to `aobench.layouts.read_layout`, ``id_data`` to `aobench.layouts.imagenet`.
+    ``shown``: a run prints what the dataset was taken for.
     """
 
     config: str = "v2"
@@ -51,6 +53,7 @@ class Source:
     path: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     id_data: str | None = None
+    shown: bool = field(default=False, repr=False, compare=False)
 
     @property
     def place(self) -> str:
@@ -238,7 +241,7 @@ def _load_dataset(source: Source) -> LoadedData:
         _check_prepared(Path(source.path or ""), source.config)
     rows, builder = _rows(source, source.path or "", source.config or None)
     columns = set(next(iter(rows.values())).column_names) if rows else set()
-    if not columns.issuperset(COLUMNS) and columns.issuperset(OWN_COLUMNS):
+    if columns >= THEIR_COLUMNS and not columns & OUR_COLUMNS:
         return _load_own(own_source(source))
     config = source.config or builder.config.name
     layout = ("dataset", "rows as imagenet-ao prepare writes them")

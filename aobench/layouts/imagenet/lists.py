@@ -25,6 +25,12 @@ from aobench.csv_tables import parse_csv_rows
 from aobench.errors import UserError
 from aobench.files import decode_text
 from aobench.layouts.base import LabelledPicture, LabelledSet, Layout, LayoutOptions
+from aobench.layouts.imagenet.wnids import (
+    WNID,
+    in_wnid_folder,
+    is_picture,
+    wnid_in_name,
+)
 from aobench.layouts.report import LeftOut
 from aobench.layouts.tree import FileTree
 from aobench.vocabulary.published import devkit_order, published_lists
@@ -37,7 +43,6 @@ TRUTH = re.compile(
 )
 KIT = "ILSVRC2012_devkit_t12"
 NUMBERED = re.compile(r"ILSVRC2012_val_(\d{8})")
-WNID = re.compile(r"n\d{8}")
 WHAT = "the list of classes"
 
 #: ImageNet's index of the pictures 1 to 20 of ILSVRC2012's validation set.
@@ -128,16 +133,12 @@ def _last(name: str) -> str:
 
 
 def _flat_pictures(tree: FileTree) -> list[str]:
-    from aobench.layouts.imagenet.files import in_wnid_folder, is_picture
-
     names = sorted({*tree.members, *tree.faults})
     return [name for name in names if is_picture(name) and not in_wnid_folder(name)]
 
 
 def _recognise(tree: FileTree, options: LayoutOptions) -> str | None:
     """A list of classes, where pictures stand in no folder of a wnid."""
-    from aobench.layouts.imagenet.files import wnid_in_name
-
     flat = _flat_pictures(tree)
     if not flat or all(map(wnid_in_name, flat)):
         return None
@@ -171,8 +172,6 @@ def _read(tree: FileTree, options: LayoutOptions) -> LabelledSet:
 
 def _count_class_folders(tree: FileTree, left_out: LeftOut) -> None:
     """Count the pictures in folders of wnids, which the list does not name: the training split."""
-    from aobench.layouts.imagenet.files import in_wnid_folder, is_picture
-
     for name in sorted(tree.members):
         if is_picture(name) and in_wnid_folder(name):
             left_out.add("not_on_the_list", name)
