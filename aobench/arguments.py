@@ -20,8 +20,26 @@ GROUPS = {
         "duplicates",
     ),
     "evaluate": ("evaluate", "score"),
-    "understand": ("effective", "compare", "breakdown", "disentangle", "study"),
-    "publish": ("card", "submit", "leaderboard"),
+    "understand": (
+        "paper",
+        "effective",
+        "compare",
+        "difficulty",
+        "familiarity",
+        "power",
+        "breakdown",
+        "disentangle",
+        "study",
+    ),
+    "publish": (
+        "card",
+        "submit",
+        "leaderboard",
+        "report",
+        "export",
+        "questions",
+        "croissant",
+    ),
     "a new set": ("build", "annotate", "agreement"),
 }
 

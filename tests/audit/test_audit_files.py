@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from loopback_s3 import S3
+from helpers.loopback_s3 import S3
 
 import imagenet_ao
 from aobench.audit.api import alone_in, audit

@@ -9,7 +9,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from audit_oracle import one_form
+from helpers.audit_oracle import one_form
 
 from aobench.audit import words
 from aobench.audit.chunks import CaptionChunk

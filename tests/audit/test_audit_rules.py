@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from audit_oracle import by_authors, by_words
+from helpers.audit_oracle import by_authors, by_words
 
 from aobench.audit.chunks import CaptionChunk
 from aobench.audit.counter import CaptionCounter, CountingPlan, merge_parts
