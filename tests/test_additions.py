@@ -89,9 +89,7 @@ def test_a_kind_of_model_by_entry_point(tmp_path, monkeypatch, capsys):
             folder.mkdir(parents=True)
             Image.new("RGB", (24, 20), colour).save(folder / "1.png")
     words = [
-        "--config",
-        "folder",
-        "--data-dir",
+        "--data",
         str(pictures),
         "--out",
         str(tmp_path / "out"),
@@ -287,7 +285,7 @@ def test_a_task_is_one_line_that_every_part_knows(tmp_path, monkeypatch, capsys)
     """The runner asks it, the table holds it, the metric scores it, every verb shows it."""
     monkeypatch.setitem(TASKS, TASK.name, TASK)
     (tmp_path / "one.txt").write_text("a {}\n")
-    words = ["--limit", "6", "--out", str(tmp_path), "--cpu", "--config", "mini"]
+    words = ["--limit", "6", "--out", str(tmp_path), "--cpu", "--data", "mini"]
     words += ["--templates", str(tmp_path / "one.txt")]
     assert main(["evaluate", "mini", *words, "--tasks", TASK.name]) == 0
     content = json.loads((tmp_path / "mini" / "results.json").read_text())

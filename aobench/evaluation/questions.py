@@ -45,6 +45,11 @@ def ask_splits(
                 left_out.append(f"The task {name} is left out: {why}.")
                 continue
             asked[name] = found
+            left_out += [
+                f"The task {name} leaves the split {split} out: {_why_not(name)}."
+                for split in pairs
+                if split not in found
+            ]
         else:
             left_out.append(f"The task {name} is left out: {_why_not(name)}.")
     if not asked:

@@ -65,17 +65,19 @@ def run(
     settings: Settings,
     accelerator: Accelerator,
     provenance: dict[str, Any],
+    tell: Callable[[str], object] = print,
 ) -> tuple[Predictions, dict[str, Any]]:
     """All tasks on all splits; returns the predictions and the seconds by phase: ``texts``, and by
     split ``images`` and ``scoring``.
 
     Each image and each text goes through the model once, however many tasks use it. Shards of
-    images and of names go round the processes; each is the same whoever computes it.
+    images and of names go round the processes; each is the same whoever computes it. ``tell`` takes
+    a line on each task that is left out.
     """
     questions, left_out = ask_splits(model, splits, settings.tasks)
     if accelerator.is_main_process:
         for line in left_out:
-            print(line)
+            tell(line)
     if hasattr(model, "score_options"):
         from aobench.evaluation.asking import ask_all
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError, did_you_mean
 from aobench.models.base import ADAPTERS, LoadOptions, is_bad_files
+from aobench.models.revision import revision_of
 
 if TYPE_CHECKING:
     import torch
@@ -61,10 +62,14 @@ WELL_KNOWN = (
 
 @dataclass(frozen=True)
 class ResolvedModel:
-    """A model that exists and is of a kind we know; ``load(device, options)`` reads its weights."""
+    """A model that exists and is of a kind we know; ``load(device, options)`` reads its weights.
+
+    ``revision()`` is what its ``info.revision`` will be; None where only the weights tell.
+    """
 
     name: str
     load: Callable[[torch.device, LoadOptions], Model]
+    revision: Callable[[], str | None] = lambda: None
 
 
 def _extensions() -> dict[str, metadata.EntryPoint]:
@@ -147,6 +152,7 @@ def _transformers(
         lambda device, options: _loaded(
             path, name, source, name, config, device, options
         ),
+        lambda: revision_of(source, config),
     )
 
 

@@ -57,7 +57,13 @@ PLAIN_TASKS = (
         "among every attribute of the dataset's vocabulary with every object",
         "open",
     ),
-    Task("object", "object", "shared", "among all objects that occur in either split"),
+    Task(
+        "object",
+        "object",
+        "shared",
+        "among all objects that occur in either split; all of the vocabulary where a split "
+        "shows objects alone (ImageNet)",
+    ),
     Task(
         "attribute",
         "attribute",

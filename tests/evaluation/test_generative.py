@@ -225,7 +225,7 @@ def test_the_command_tells_blind_answers_and_letters_in_one_table_with_clip(
 ):
     model("llava")
     name = str(model.root / "llava")
-    arguments = ["evaluate", "mini", name, f"pmi:{name}", "--config", "mini", "--cpu"]
+    arguments = ["evaluate", "mini", name, f"pmi:{name}", "--data", "mini", "--cpu"]
     arguments += ["--tasks", "choice", "composition", "--limit", "12"]
     assert main([*arguments, "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out

@@ -155,7 +155,7 @@ def test_one_of_nine_is_never_entered_as_one_of_all(read, tmp_path):
     command = [
         "evaluate",
         "mini",
-        "--config",
+        "--data",
         "mini",
         "--tasks",
         "choice",
