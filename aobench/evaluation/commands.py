@@ -61,7 +61,7 @@ def _add_evaluate(verbs: Any) -> None:
         "models",
         nargs="*",
         help="Hub ids, folders, 'mini' (the bundled model), efficientnet-lite0..2, timm:NAME, "
-        "open_clip:ARCH/TAG",
+        "open_clip:ARCH/TAG, letters:NAME or likelihood:NAME of a generative model",
     )
     e.add_argument(
         "--models",

@@ -85,7 +85,9 @@ def test_tasks_are_named_once_in_one_order_and_a_slip_is_told():
         "composition",
         "object",
     )
-    assert headline_task(["choice", "object"]) == "object"
+    assert headline_task(["choice", "object"]) == "choice", (
+        "a pair says more than a part"
+    )
     assert set(DEFAULT_TASKS) <= set(TASKS)
     with pytest.raises(UserError, match="did you mean 'attribute'"):
         choose_tasks(["atribute"])
