@@ -142,10 +142,12 @@ def familiarity_effects(
     sets.append(
         tuple(name for name in ("attribute", "object", "pmi") if name in varied)
     )
-    out = []
+    out, plain = [], fit_difficulty(counts)
     for names in sets:
         added = {name: varied[name] for name in names}
-        fit = fit_difficulty(replace(counts, covariates={**counts.covariates, **added}))
+        fit = fit_difficulty(
+            replace(counts, covariates={**counts.covariates, **added}), near=plain
+        )
         for name in names:
             value, error = fit.coefficient(name)
             ends = value - Z * error, value + Z * error
