@@ -9,9 +9,19 @@ from typing import Any, NoReturn
 
 #: The verbs as --help shows them; one that is in no group is shown at the end.
 GROUPS = {
-    "data": ("prepare", "install", "audit", "diversity", "duplicates"),
+    "data": (
+        "prepare",
+        "install",
+        "audit",
+        "diversity",
+        "audits",
+        "lookup",
+        "bindings",
+        "duplicates",
+    ),
     "evaluate": ("evaluate", "score"),
     "understand": (
+        "paper",
         "effective",
         "compare",
         "difficulty",
@@ -21,7 +31,15 @@ GROUPS = {
         "disentangle",
         "study",
     ),
-    "publish": ("card", "submit", "leaderboard"),
+    "publish": (
+        "card",
+        "submit",
+        "leaderboard",
+        "report",
+        "export",
+        "questions",
+        "croissant",
+    ),
     "a new set": ("build", "annotate", "agreement"),
 }
 

@@ -123,6 +123,24 @@ def work_main_first(accelerator: Any, work: Callable[[], T]) -> T:
     return mine[0] if accelerator.is_main_process else work()
 
 
+@contextlib.contextmanager
+def work_as_one(accelerator: Any) -> Iterator[None]:
+    """A UserError inside that one process has, all have: nobody waits for one that left."""
+    failure: UserError | None = None
+    try:
+        yield
+    except UserError as error:
+        failure = error
+    if accelerator.num_processes > 1:
+        from accelerate.utils import gather_object
+
+        every = gather_object([None if failure is None else str(failure)])
+        said = next((why for why in every if why is not None), None)
+        failure = failure or (None if said is None else UserError(said))
+    if failure is not None:
+        raise failure
+
+
 class Alone:
     """What the library asks of an accelerator, for work that one process does while the others
     wait.

@@ -155,9 +155,9 @@ def test_a_bug_is_no_user_error(monkeypatch, tmp_path, verb, error):
     monkeypatch.setattr(installation, "install_metric", lambda: "")
     with pytest.raises(type(error)):
         main(
-            ["prepare", str(tmp_path / "x"), "--config", "mini"]
+            ["prepare", str(tmp_path / "x"), "--data", "mini"]
             if verb == "prepare"
-            else ["install", "--config", "mini"]
+            else ["install", "--data", "mini"]
         )
 
 
@@ -165,9 +165,7 @@ def test_bad_data_is_still_one_line(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     (tmp_path / "x.zip").write_bytes(b"no zip")
     for verb in (["prepare", tmp_path / "out"], ["install"]):
-        status, lines = said(
-            capsys, *verb, "--config", "v2", "--data-dir", tmp_path / "x.zip"
-        )
+        status, lines = said(capsys, *verb, "--data", tmp_path / "x.zip")
         assert (status, len(lines)) == (2, 1), lines
 
 
@@ -214,13 +212,12 @@ def test_only_the_command_ends_a_process_of_several(monkeypatch):
     ("words", "told"),
     [
         (
-            ["evaluate", "mini", "--dataset", "d", "--data-dir", "e"],
-            "--dataset and --data-dir",
+            ["evaluate", "mini", "--data", "mini", "--id-data", "e"],
+            "(--id-data) is of no use here: mini is drawn",
         ),
-        (["evaluate", "mini", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
-        (["prepare", "out", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
-        (["install", "--data-dir", "e"], "give --config v2 with it"),
-        (["install", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
+        (["prepare", "out", "--data", "mini", "--layout", "list"], "mini is drawn"),
+        (["install", "--data", "e"], "there is no dataset 'e'"),
+        (["install", "--data", "org/set"], "--data takes mini or the published"),
         (
             ["agreement", "v", "--export", "a.csv", "--decisions", "a.csv"],
             "--export and --decisions name one file",
@@ -345,7 +342,7 @@ def test_a_disk_that_fills_while_a_set_is_prepared_is_one_line(
         raise datasets.exceptions.DatasetGenerationError("generating") from full
 
     monkeypatch.setattr(imagenet_ao, "prepare", fill)
-    status, lines = said(capsys, "prepare", tmp_path / "out", "--data-dir", tmp_path)
+    status, lines = said(capsys, "prepare", tmp_path / "out", "--data", tmp_path)
     assert (status, len(lines)) == (2, 1)
     assert "could not be written" in lines[0]
     assert "free some space" in lines[0]

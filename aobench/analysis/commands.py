@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aobench.analysis import paper_command
 from aobench.errors import UserError
-from aobench.vocabulary.published import OUR_SETS
+from aobench.evaluation.data_arguments import add_gone_options
 
 if TYPE_CHECKING:
     from aobench.analysis.paired import PairedComparison
@@ -21,6 +22,7 @@ def add_parser(verbs: Any) -> None:
     _add_compare(verbs)
     _add_breakdown(verbs)
     _add_disentangle(verbs)
+    paper_command.add_parser(verbs)
 
 
 def _add_effective(verbs: Any) -> None:
@@ -36,8 +38,10 @@ def _add_effective(verbs: Any) -> None:
     )
     parser.add_argument(
         "--baseline",
-        help="all, or family=NAME, training_set=NAME[,NAME], model=NAME; default for the published "
-        "table: family=CLIP",
+        action="append",
+        metavar="RULE",
+        help="all, or family=NAME, training_set=NAME[,NAME], model=NAME, or any column of the list "
+        "of models; said again it adds models; default for the published table: family=CLIP",
     )
     parser.add_argument(
         "--transform", default="logit", help="logit (default), probit or linear"
@@ -48,6 +52,23 @@ def _add_effective(verbs: Any) -> None:
         "it)",
     )
     parser.add_argument(
+        "--id-score",
+        metavar="SPLIT:TASK",
+        help="the score on the ID axis, such as id:object; with --ood-score",
+    )
+    parser.add_argument(
+        "--ood-score",
+        metavar="SPLIT:TASK",
+        help="the score on the OoD axis, such as ood:composition-own",
+    )
+    parser.add_argument(
+        "--models",
+        dest="model_list",
+        metavar="FILE",
+        help="a list of models (CSV: model, family, training_set, ...), or paper: its facts are "
+        "taken in place of what the results say",
+    )
+    parser.add_argument(
         "--id-sets",
         default="id",
         help="ID sets to fit over, such as id,id_yfcc (columns of the CSV)",
@@ -55,8 +76,8 @@ def _add_effective(verbs: Any) -> None:
     parser.add_argument(
         "--by",
         default="training_set",
-        choices=("training_set", "family"),
-        help="groups of the summary",
+        metavar="COLUMN",
+        help="groups of the summary: training_set (default), family, or a column of the list",
     )
     parser.add_argument(
         "--leave-out",
@@ -123,12 +144,10 @@ def _add_disentangle(verbs: Any) -> None:
     )
     parser.add_argument("--split", default="ood")
     parser.add_argument(
-        "--config",
-        default="mini",
-        choices=OUR_SETS,
-        help="dataset of the embeddings (default: mini)",
+        "--data",
+        help="dataset of the embeddings, as evaluate takes it (default: mini)",
     )
-    parser.add_argument("--data-dir", help="folder or zip of the published archive")
+    add_gone_options(parser)
     parser.add_argument(
         "--images",
         type=int,
@@ -155,6 +174,9 @@ def _effective(args: argparse.Namespace) -> None:
         figure=args.figure,
         by=args.by,
         leave_out=args.leave_out,
+        models=args.model_list,
+        id_score=args.id_score,
+        ood_score=args.ood_score,
     )
     for note in report.notes:
         print(f"Note: {note}.")
@@ -319,18 +341,19 @@ def _disentangle(args: argparse.Namespace) -> None:
         raise UserError("--images takes a number of at least 10")
     if args.seed < 0:
         raise UserError(f"--seed takes a whole number of at least 0; got {args.seed}")
-    if args.data_dir and (args.config == "mini" or args.source.suffix == ".npz"):
+    if args.data and args.source.suffix == ".npz":
         raise UserError(
-            "--data-dir is of the published archive: give --config v2 and the runner's embeddings "
-            "with it"
+            f"--data is of the runner's embeddings, and {args.source} holds its own labels: leave "
+            "it out"
         )
     if args.source.suffix == ".npz":
         tables = [source.read_npz(args.source)]
     else:
-        from aobench.evaluation.data import Source, open_splits
+        from aobench.evaluation.data import open_splits
+        from aobench.evaluation.sources import data_source
 
         stores = source.image_stores(args.source, args.split)
-        splits = open_splits(Source(args.config, args.data_dir), (args.split,))
+        splits = open_splits(data_source(args.data or "mini"), (args.split,))
         tables = [source.read_store(path, key, splits) for path, key in stores]
     for table in tables:
         found = all_measures(table.z, table.factors, args.seed, args.images)

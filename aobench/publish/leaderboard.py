@@ -81,8 +81,10 @@ def _chances(f: dict[str, Any]) -> str:
     )
 
 
-def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
+def _row(result: Result, slug: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """The row of a result; ``facts`` of a list go before those that it carries."""
     content = result.content
+    facts = facts or content["model"].get("facts", {})
     figures = {
         split: {kind: _figure(f, kind) for kind in KINDS}
         for split, f in result.splits.items()
@@ -97,7 +99,7 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
         "id": content["model"]["id"],
         "slug": slug,
         "family": facts.get("family", model_family(content)),
-        "training": facts.get("training", "not stated"),
+        "training": facts.get("training_set", "not stated"),
         "figures": figures,
         "main": main.split("_")[0],
         "area": _of_curve(result.headline, "seen_novel_auc"),
@@ -117,7 +119,7 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
 
 
 def comparable_groups(
-    results: Sequence[Result], facts: dict[str, dict[str, str]]
+    results: Sequence[Result], facts: dict[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Rows that compare, together: each group with its heading, splits and rows, best OoD
     accuracy first.
@@ -276,12 +278,12 @@ def _examples(
 
 
 def build_pages(
-    results: Sequence[Result], out: Path, facts: dict[str, dict[str, str]] | None = None
+    results: Sequence[Result], out: Path, facts: dict[str, dict[str, Any]] | None = None
 ) -> list[Path]:
     """Write the pages: index.html and a page a model under ``models/``; returns them.
 
-    ``facts``: by model id its ``family`` and ``training`` set. Raises UserError where there are no
-    results.
+    ``facts``: by model id its ``family`` and ``training_set``, in place of what the results say.
+    Raises UserError where there are no results.
     """
     import jinja2
 

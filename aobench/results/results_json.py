@@ -14,6 +14,7 @@ from typing import Any
 
 from aobench.errors import UserError
 from aobench.files import read_json
+from aobench.models.model_lists import check_facts
 from aobench.results.schema import RESULT_FORMAT
 from aobench.results.tasks import MODE_TASKS, find_task
 
@@ -146,6 +147,8 @@ def _check_facts(content: dict[str, Any], path: str | Path, earlier: bool) -> No
                 f"is {_short(content['model'].get(key))}, not a name",
             )
     _dict(content["model"].get("notes", {}), path, "model.notes")
+    facts = _dict(content["model"].get("facts", {}), path, "model.facts")
+    check_facts(facts, f"the result {path}")
     if not isinstance(content["dataset"].get("config"), str):
         raise _refuse(path, "dataset.config", "is no name")
     for name, facts in _dict(

@@ -26,6 +26,12 @@ class ModelFacts(TypedDict):
     device: Annotated[str, "cpu or cuda"]
     names_attributes: Annotated[bool, "false for a supervised classifier"]
     notes: Annotated[dict[str, Any], "what else changes its numbers"]
+    facts: NotRequired[
+        Annotated[
+            dict[str, Any],
+            "what a list of models says of it: family, training_set, training_images, supervision",
+        ]
+    ]
 
 
 class SplitFacts(TypedDict):

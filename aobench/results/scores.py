@@ -120,11 +120,14 @@ def _task_scores(
         wide_gap,
     )
 
+    from aobench.results.asked_again import asked_again_scores
+
     lists = predictions.lists[task]
     rows = {name: predictions.split(name, task) for name in lists}
     seen = _seen_of_task(task, rows, lists)
     splits = {
         name: split_scores(rows[name], listed, confidence, seen)
+        | asked_again_scores(predictions, task, name, confidence)
         for name, listed in lists.items()
     }
     result: dict[str, Any] = {"splits": splits}

@@ -277,9 +277,11 @@ def test_results_of_another_audit_go(tmp_path):
     ) == [
         "counts-adjacent.parquet",
         "examples-adjacent.parquet",
+        "groups-adjacent.parquet",
         "manifest.json",
         "marginals.parquet",
         "novel-adjacent.csv",
+        "sketches-adjacent.parquet",
     ]
 
 

@@ -164,10 +164,8 @@ def test_null_and_damaged_images_count_as_unreadable(
     arguments = [
         "evaluate",
         "mini",
-        "--dataset",
+        "--data",
         str(place),
-        "--config",
-        "own",
         "--out",
         str(out),
         "--cpu",

@@ -24,7 +24,7 @@ def results(published, result, tmp_path_factory):
     """Three zero-shot models and two of them with other prompts, on the small set."""
     folder = tmp_path_factory.mktemp("models")
     models = [save("clip", folder / "clip-a"), save("siglip", folder / "siglip-b")]
-    common = ["--config", "v2", "--data-dir", str(published), "--cpu"]
+    common = ["--data", str(published), "--cpu"]
     here = Path.cwd()
     os.chdir(folder)
     try:
@@ -62,7 +62,7 @@ def site(results, tmp_path_factory):
     pytest.importorskip("plotly")
     out = tmp_path_factory.mktemp("site")
     facts = {
-        name: {"family": name.split("-")[0], "training": words}
+        name: {"family": name.split("-")[0], "training_set": words}
         for name, words in FACTS.items()
     }
     build_pages([read_result(folder) for folder in results], out, facts)
