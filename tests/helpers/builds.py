@@ -4,6 +4,10 @@ import hashlib
 import json
 import re
 
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_flow
+
 from aobench.newset.generators import ImageTask, Renderer
 from aobench.newset.manifests import read_rows, step_folder, write_table
 from aobench.newset.validate.judges import ClaimedImage
@@ -40,6 +44,18 @@ def compose_configuration(where, captions, **compose):
     }
     (where / "set.yaml").write_text(json.dumps(content))
     return where / "set.yaml"
+
+
+def largest_choice(free, per_attribute, per_object):
+    """The largest number of ``free`` pairs under caps, by scipy's maximum flow.
+
+    ``per_attribute``, ``per_object``: one cap for all, or one for each.
+    """
+    a, o = free.shape
+    graph = np.zeros((a + o + 2, a + o + 2), dtype=np.int32)
+    graph[-2, :a], graph[a : a + o, -1] = per_attribute, per_object
+    graph[:a, a : a + o] = free
+    return maximum_flow(csr_array(graph), a + o, a + o + 1).flow_value
 
 
 def judging_configuration(tmp_path, **validate):
