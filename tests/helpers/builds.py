@@ -121,8 +121,10 @@ def drawings(pairs=PAIRS):
     ]
 
 
-def whole_configuration(path, models):
-    """A build by the two random models; the thresholds let some pass."""
+def whole_configuration(path, models, **compose):
+    """A build by the two random models; the thresholds let some pass. ``compose``: what it has
+    beside the least.
+    """
     path.mkdir(parents=True)
     (path / "captions.txt").write_text(
         "a wooden banana\na striped airliner at night\nno more\n"
@@ -135,6 +137,7 @@ def whole_configuration(path, models):
             "corpora": [{"name": "mine", "captions": ["captions.txt"]}],
             "attributes": ["striped", "wooden", "turquoise"],
             "objects": ["time machine", "airliner", "banana"],
+            **compose,
         },
         "generate": {
             "model": str(models / "sdxl"),

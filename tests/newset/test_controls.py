@@ -5,6 +5,7 @@ the seed, made and judged like them, packaged as split ``id``.
 import collections
 import csv
 import json
+from pathlib import Path
 
 import datasets
 import numpy as np
@@ -352,3 +353,24 @@ def test_a_model_is_asked_on_one_list_of_both(built, tmp_path):
     assert {one["n_candidates"] for one in scores["splits"].values()} == {16}
     assert scores["curve"]["n_seen_candidates"] == 8
     assert -1 <= scores["gap_low"] <= scores["gap"] <= scores["gap_high"] <= 1
+
+
+class Killed(BaseException):
+    """Ends a build as a signal would: nothing of the library catches it."""
+
+
+@pytest.mark.parametrize("file", [TABLE, "controls.csv", "drawn"])
+def test_killed_and_run_again_gives_the_same_bytes(built, tmp_path, monkeypatch, file):
+    path = configuration(tmp_path / "set", controls={"least_captions": 3})
+    replace = Path.replace
+
+    def killing(self, target):
+        if Path(target).name == file:
+            raise Killed
+        return replace(self, target)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Path, "replace", killing)
+        build(path)
+    assert build(path) == 0
+    assert digests_of(path.parent / "out") == digests_of(built)
