@@ -200,12 +200,19 @@ def run_score(args: argparse.Namespace) -> None:
     """``imagenet-ao score``."""
     import json
 
-    from aobench.results.paths import check_given_once
+    from aobench.files import sha256_of
+    from aobench.results.paths import (
+        TABLE,
+        check_given_once,
+        check_no_copies,
+        result_file,
+    )
     from aobench.results.predictions import read
     from aobench.results.printing import print_table
     from aobench.results.scores import all_scores
 
     check_given_once(args.tables)
+    check_no_copies({path: sha256_of(result_file(path, TABLE)) for path in args.tables})
     rows = []
     for path in args.tables:
         predictions = read(path)
