@@ -14,6 +14,7 @@ import aobench.cli as cli
 from aobench import arguments
 from aobench.cli import main
 from aobench.errors import UserError
+from aobench.files import alone_in
 from aobench.processes import Together
 
 ROOT = Path(__file__).parents[1]
@@ -359,3 +360,72 @@ def test_a_copy_that_fails_names_where_it_goes(capsys, monkeypatch):
     status, lines = said(capsys, "score", "x")
     assert (status, len(lines)) == (2, 1)
     assert lines[0].startswith("imagenet-ao: to: No space left")
+
+
+@pytest.mark.parametrize(
+    "words", [["--version"], ["--help"], ["score", "model_cards/mini"]]
+)
+def test_an_output_that_can_not_be_written_is_one_line(words):
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "aobench.cli", *words],
+            cwd=ROOT,
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "imagenet-ao: the output could not be written: No space left on device; send it "
+        "to another place"
+    ]
+
+
+def test_a_result_folder_takes_one_run_at_a_time(capsys, tmp_path):
+    out = tmp_path / "out"
+    words = ["evaluate", "mini", "--limit", "4", "--cpu", "--out", out]
+    with alone_in(out / "mini"):
+        status, lines = said(capsys, *words)
+    assert (status, len(lines)) == (2, 1), lines
+    assert f"another run is writing to {out / 'mini'}" in lines[0]
+    assert not (out / "mini").exists(), "a folder that stays empty goes"
+
+
+FAILING_SECOND = """
+import os
+import aobench.models.registry as registry
+from aobench.cli import command
+from aobench.errors import UserError
+
+resolve = registry.resolve
+
+def resolved(name):
+    def load(*options):
+        if os.environ["RANK"] == "1":
+            raise UserError("here it is not; bring it")
+        return resolve(name).load(*options)
+    return registry.ResolvedModel(name, load)
+
+registry.resolve = resolved
+raise SystemExit(command(["evaluate", "mini", "--cpu", "--limit", "4"]))
+"""
+
+
+def test_what_one_process_alone_meets_ends_all_with_one_line(tmp_path):
+    """The second of two processes finds a model that it can't load; the first waits for it."""
+    (tmp_path / "run.py").write_text(FAILING_SECOND)
+    launch = ["-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
+    done = subprocess.run(
+        [sys.executable, *launch, "run.py"],
+        cwd=tmp_path,
+        env={**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    ours = [line for line in done.stderr.splitlines() if "imagenet-ao:" in line]
+    assert done.returncode == 1, "torchrun's own status"
+    assert ours == ["imagenet-ao: here it is not; bring it"]
+    assert not list((tmp_path / "results").glob("*/results.json"))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aobench.evaluation.runner import Settings
     from aobench.models.base import LoadOptions, Model
     from aobench.models.registry import ResolvedModel
+    from aobench.processes import Together
     from aobench.results.result import Result
 
 #: Configs of the dataset ``imagenet_ao``.
@@ -95,6 +96,7 @@ def evaluate(
 
     Raises:
         UserError: for a model, dataset or option that is of no use; it says how to mend it.
+        SystemExit: with several processes, in all of them where one fails; it is told once.
 
     Example:
         >>> import aobench
@@ -119,7 +121,7 @@ def evaluate(
     from aobench.evaluation.runner import Settings
     from aobench.hub import hub_in_one_line
     from aobench.models.base import LoadOptions
-    from aobench.processes import process_group, work_main_first
+    from aobench.processes import process_group
     from aobench.results.paths import check_folders, result_names
 
     names = [one.name for one, _ in resolved]
@@ -127,13 +129,17 @@ def evaluate(
     if out is not None:
         folders = [Path(out) / name for name in result_names(names)]
         check_folders(names, [folder for folder in folders if folder is not None])
-    with process_group(cpu) as accelerator, _scratch_folder(accelerator) as scratch:
+    with (
+        process_group(cpu) as together,
+        _folders_alone(together, folders),
+        _scratch_folder(together) as scratch,
+    ):
 
         def opened() -> list[Split]:
             with hub_in_one_line("the dataset could not be opened"):
                 return open_splits(source, limit=limit)
 
-        splits = work_main_first(accelerator, opened)
+        splits = together.main_first(opened)
         kept = embeddings or (None if out is None else Path(out) / "embeddings")
         results = []
         for (one, is_object), folder in zip(resolved, folders, strict=True):
@@ -149,7 +155,7 @@ def evaluate(
                 on_bad_image,
             )
             options = LoadOptions(dtype, compile, attention)
-            run = _Run(source, splits, settings, options, limit, accelerator)
+            run = _Run(source, splits, settings, options, limit, together)
             results.append(run.result(one, folder))
     return results
 
@@ -164,17 +170,16 @@ class _Run:
         settings: Settings,
         options: LoadOptions,
         limit: int | None,
-        accelerator: Any,
+        together: Together,
     ) -> None:
         self.source, self.splits, self.limit = source, splits, limit
         self.settings, self.options = settings, options
-        self.accelerator = accelerator
+        self.together = together
 
     def result(self, resolved: ResolvedModel, folder: Path | None) -> Result:
         """Load a model, run it and, in the main process, write its result to ``folder``."""
         from aobench.evaluation.runner import run
         from aobench.hub import hub_in_one_line
-        from aobench.processes import value_of_main
         from aobench.results.paths import check_same_model
         from aobench.results.provenance import provenance
         from aobench.results.result import Result
@@ -183,7 +188,7 @@ class _Run:
 
         began = time.perf_counter()
         with hub_in_one_line(f"the model {resolved.name!r} could not be loaded"):
-            model = resolved.load(self.accelerator.device, self.options)
+            model = resolved.load(self.together.device, self.options)
         load = round(time.perf_counter() - began, 3)
         if folder is not None:
             check_same_model(folder, model.info.id, model.info.revision)
@@ -200,16 +205,14 @@ class _Run:
                 "compile": self.options.compile,
             },
         )
-        answers, seconds = run(
-            model, self.splits, self.settings, self.accelerator, facts
-        )
+        answers, seconds = run(model, self.splits, self.settings, self.together, facts)
 
         def finished() -> dict[str, Any]:
             content = result_content(
                 answers,
                 all_scores(answers),
                 {"load": load, **seconds},
-                self.accelerator.num_processes,
+                self.together.num_processes,
                 "",
             )
             one = Result(content, answers)
@@ -218,7 +221,7 @@ class _Run:
                 one.save(folder or stack.enter_context(_temporary_folder()))
             return one.content
 
-        content = value_of_main(self.accelerator, finished)
+        content = self.together.from_main(finished)
         return Result(content, answers, folder)
 
 
@@ -229,15 +232,29 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _scratch_folder(accelerator: Any) -> Iterator[Path]:
+def _scratch_folder(together: Together) -> Iterator[Path]:
     """A folder that all processes of this machine share, until all have left."""
-    from aobench.processes import value_of_main
+    with contextlib.ExitStack() as stack:
+        yield together.from_main(lambda: stack.enter_context(_temporary_folder()))
+        together.wait_for_everyone()
+
+
+@contextlib.contextmanager
+def _folders_alone(
+    together: Together, folders: Sequence[Path | None]
+) -> Iterator[None]:
+    """No other run writes a result to one of ``folders`` meanwhile. Raises UserError."""
+    from aobench.files import alone_in
 
     with contextlib.ExitStack() as stack:
-        yield value_of_main(
-            accelerator, lambda: stack.enter_context(_temporary_folder())
-        )
-        accelerator.wait_for_everyone()
+
+        def locked() -> None:
+            for folder in folders:
+                if folder is not None:
+                    stack.enter_context(alone_in(folder))
+
+        together.from_main(locked)
+        yield
 
 
 def data_source(
@@ -266,7 +283,7 @@ def data_source(
         )
     path = Path(text).expanduser()
     if path.is_dir() and _is_prepared(path):
-        return Source(config or _only_config(path), path=str(path))
+        return Source(config or only_config(path), path=str(path))
     if path.exists():
         return Source(config or "v2", str(path))
     if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", text) or text.endswith(".zip"):
@@ -284,8 +301,16 @@ def _is_prepared(folder: Path) -> bool:
     return any(any(folder.glob(pattern)) for pattern in ("*.parquet", "*/*.parquet"))
 
 
-def _only_config(folder: Path) -> str:
-    """The config of a prepared folder that has one; ``v2`` where it doesn't say."""
+def only_config(folder: Path) -> str:
+    """The config of a prepared folder that has one; ``v2`` where it doesn't say.
+
+    Raises:
+        UserError: where it has several.
+
+    Example:
+        >>> only_config(Path("no such folder"))
+        'v2'
+    """
     from aobench.files import read_json
 
     path = folder / "fingerprints.json"

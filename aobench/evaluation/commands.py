@@ -160,7 +160,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
     from aobench.results.printing import print_table
 
     quiet_bars()
-    with process_group(args.cpu) as accelerator:
+    with process_group(args.cpu) as together:
         results = evaluate(
             args.models,
             _source(args),
@@ -179,20 +179,23 @@ def run_evaluate(args: argparse.Namespace) -> None:
             on_bad_image=args.on_bad_image,
             cpu=args.cpu,
         )
-        if accelerator.is_main_process:
+        if together.is_main_process:
             rows = zip(args.models, results, strict=True)
             print_table([(name, r.answers, r.content["scores"]) for name, r in rows])
             for result in results:
                 print(f"Written to {result.folder}{os.sep}")
-        end_processes(accelerator)
+    if together.num_processes > 1:  # one alone has left its group by now
+        end_processes(together.accelerator)
 
 
 def _source(args: argparse.Namespace) -> Any:
     """The dataset that the options name."""
+    from aobench.evaluation.api import only_config
     from aobench.evaluation.data import Source
 
     mini = args.models == ["mini"] and not (args.data_dir or args.dataset)
-    config = args.config or ("mini" if mini else "v2")
+    default = "mini" if mini else only_config(Path(args.dataset or ""))
+    config = args.config or default
     return Source(config, args.data_dir, args.dataset)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aobench.errors import UserError
+from aobench.errors import UserError, did_you_mean
 from aobench.files import FULL, absolute_path, parquet_errors, read_text, regular_file
 
 MEND = "prepare it with: imagenet-ao prepare"
@@ -180,7 +180,11 @@ def _rows(
 
     opened = f"the dataset {source.place} could not be opened"
     with bad_data_is_one_line(opened):
-        builder = datasets.load_dataset_builder(path, config, **options)
+        try:
+            builder = datasets.load_dataset_builder(path, config, **options)
+        except ValueError:
+            _refuse_unknown_config(source, path, config)
+            raise
     _check_cache(Path(builder.cache_dir))
     with bad_data_is_one_line(opened):
         try:
@@ -198,6 +202,20 @@ def _rows(
         for part in rows.values():
             part.data.validate(full=True)  # else altered offsets end the process
     return rows, builder
+
+
+def _refuse_unknown_config(source: Source, path: str, config: str) -> None:
+    """UserError with the configs that there are, where ``config`` is none of them."""
+    import datasets
+
+    if not source.path:  # ours, of which the caller knows the configs
+        return
+    configs = datasets.get_dataset_config_names(path)
+    if config not in configs:
+        raise UserError(
+            f"the dataset {source.place} has no config {config!r}{did_you_mean(config, configs)}; "
+            f"name one with --config: {', '.join(configs)}"
+        )
 
 
 def _cache_is_damaged(folder: Path) -> str:

@@ -101,7 +101,9 @@ def _check_task(
     main = scores.get("main")
     known = isinstance(main, str) and all(main in its for its in splits.values())
     if main is not None and not known:
-        raise _refuse(path, f"{where}.main", f"is {_short(main)}, not one of its scores")
+        raise _refuse(
+            path, f"{where}.main", f"is {_short(main)}, not one of its scores"
+        )
     pair = {k: v for k, v in scores.items() if k not in ("splits", "main")}
     _check_scores(pair, path, where, images=False)
 
