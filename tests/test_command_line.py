@@ -393,39 +393,39 @@ def test_a_result_folder_takes_one_run_at_a_time(capsys, tmp_path):
     assert not (out / "mini").exists(), "a folder that stays empty goes"
 
 
-FAILING_SECOND = """
-import os
-import aobench.models.registry as registry
-from aobench.cli import command
-from aobench.errors import UserError
+class TwoProcesses:
+    """The accelerator of the second of two processes."""
 
-resolve = registry.resolve
+    process_index, num_processes, is_main_process, device = 1, 2, False, "cpu"
 
-def resolved(name):
-    def load(*options):
-        if os.environ["RANK"] == "1":
-            raise UserError("here it is not; bring it")
-        return resolve(name).load(*options)
-    return registry.ResolvedModel(name, load)
-
-registry.resolve = resolved
-raise SystemExit(command(["evaluate", "mini", "--cpu", "--limit", "4"]))
-"""
+    def wait_for_everyone(self):
+        """The other is here, too."""
 
 
-def test_what_one_process_alone_meets_ends_all_with_one_line(tmp_path):
-    """The second of two processes finds a model that it can't load; the first waits for it."""
-    (tmp_path / "run.py").write_text(FAILING_SECOND)
-    launch = ["-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
-    done = subprocess.run(
-        [sys.executable, *launch, "run.py"],
-        cwd=tmp_path,
-        env={**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    ours = [line for line in done.stderr.splitlines() if "imagenet-ao:" in line]
-    assert done.returncode == 1, "torchrun's own status"
-    assert ours == ["imagenet-ao: here it is not; bring it"]
-    assert not list((tmp_path / "results").glob("*/results.json"))
+def test_what_one_process_alone_meets_is_told_to_the_others(
+    monkeypatch, capsys, tmp_path
+):
+    """Where the other waits in a run, this one's error answers it, and both end."""
+    import accelerate.utils
+
+    import aobench.models.registry as registry
+    import aobench.processes as processes
+
+    exchanged = []
+
+    def gather(mine):
+        exchanged.extend(mine)
+        return [(None, str(tmp_path)), *mine]
+
+    def load(*_):
+        raise UserError("here it is not; bring it")
+
+    one = registry.ResolvedModel("mini", load)
+    monkeypatch.setattr(accelerate.utils, "gather_object", gather)
+    monkeypatch.setattr(processes, "start_processes", lambda cpu: TwoProcesses())
+    monkeypatch.setattr(registry, "resolve", lambda name: one)
+    words = ["evaluate", "mini", "--cpu", "--limit", "4", "--out", tmp_path / "out"]
+    status, lines = said(capsys, *words)
+    assert status == 2
+    assert lines == ["imagenet-ao: here it is not; bring it"]
+    assert exchanged[-1][0] == lines[0], "the others hear of it"
