@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -107,6 +108,8 @@ def audit(
     plan = CountingPlan(
         vocabulary or published_vocabulary(), asked, sketch, examples, sample
     )
+    if plan.vocabulary.note:
+        print(plan.vocabulary.note, file=sys.stderr)
     if layout is not None and layout not in LAYOUTS:
         raise UserError(
             f"unknown layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}"
