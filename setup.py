@@ -1,12 +1,17 @@
 """Packaging of the distribution ``imagenet-ao``."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
+CITATION = Path("CITATION.cff").read_text(encoding="utf-8")
+#: The one place of the version is the citation; CHANGELOG.md heads its newest part with it.
+VERSION = re.findall(r"^version: (\S+)$", CITATION, re.MULTILINE)[0]
+
 setup(
     name="imagenet-ao",
-    version="0.1.0",
+    version=VERSION,
     description="Tests whether a vision-language model composes attributes and objects that it "
     "never saw together",
     long_description=Path("README.md").read_text(encoding="utf-8"),
@@ -27,9 +32,11 @@ setup(
     package_data={
         "aobench": ["py.typed"],
         "aobench.vocabulary": ["*.csv", "*.txt", "*.md"],
+        "aobench.audit": ["*.csv"],
         "aobench.annotation": ["page.*", "schema.sql"],
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
-        "aobench.analysis": ["published/*"],
+        "aobench.models": ["lists/*"],
+        "aobench.analysis": ["published/*", "pages/*"],
         "aobench.duplicates": ["*.html"],
         "aobench.study": ["bundled/*"],
         "compositional_ood": ["*.md", "*.txt"],
@@ -66,6 +73,7 @@ setup(
         "distinct": ["faiss-cpu>=1.11", "ImageHash>=4.3"],
         "annotate": ["gradio>=6,<7", "krippendorff>=0.8"],
         "ray": ["ray[data]>=2.40"],
+        "parse": ["spacy>=3.8"],
         "completion": ["shtab>=1.13"],
         "bench": ["duckdb>=1.1", "pyahocorasick>=2.1"],
         "dev": [
@@ -79,7 +87,7 @@ setup(
             "websocket-client>=1.8",
             "shtab>=1.13",
             "pytest>=8",
-            "pytest-xdist>=3.6",
+            "pytest-xdist>=3.8",
             "ruff>=0.14",
             "mypy>=1.18",
         ],

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aobench.analysis import commands as analysis
+from aobench.analysis import reading_commands as reading
 from aobench.annotation import commands as annotation
 from aobench.arguments import CommandParser, VerbParser, refuse_empty_words
 from aobench.audit import commands as audit
@@ -25,7 +26,17 @@ from aobench.publish import commands as publish
 from aobench.study import commands as study
 
 #: Rooms with verbs, each with ``add_parser(verbs)``.
-ROOMS = (evaluation, audit, newset, annotation, duplicates, analysis, study, publish)
+ROOMS = (
+    evaluation,
+    audit,
+    newset,
+    annotation,
+    duplicates,
+    analysis,
+    reading,
+    study,
+    publish,
+)
 
 
 def command_parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from aobench.errors import UserError, shows_tracebacks
 
@@ -92,6 +92,16 @@ def process_group(cpu: bool) -> Iterator[Together]:
             AcceleratorState._reset_state(reset_partial_state=True)
 
 
+class SharedError(UserError):
+    """A UserError that all processes have at once, since one of them met it: nobody tells the
+    others again. ``tells``: whether it falls to this process to tell the user.
+    """
+
+    def __init__(self, message: str, tells: bool = True) -> None:
+        super().__init__(message)
+        self.tells = tells
+
+
 class Alone:
     """What the library asks of an accelerator, for work that one process does while the others
     wait.
@@ -114,6 +124,10 @@ class Alone:
     def from_every(self, mine: T) -> list[T]:
         """``mine`` alone."""
         return [mine]
+
+    def as_one(self) -> contextlib.AbstractContextManager[None]:
+        """Nobody to share an error with."""
+        return contextlib.nullcontext()
 
 
 class Together:
@@ -154,6 +168,22 @@ class Together:
         return mine[0] if mine else work()
 
     @contextlib.contextmanager
+    def as_one(self) -> Iterator[None]:
+        """A UserError inside that one process has, all have as `SharedError`, also those that wait
+        for it in the midst; all may go on after it.
+        """
+        try:
+            yield
+        except SharedError:
+            raise
+        except (UserError, OSError) as error:
+            if self.num_processes == 1:
+                raise
+            self._share(("user", str(error)), error)
+        else:
+            self.wait_for_everyone()
+
+    @contextlib.contextmanager
     def failing_as_one(self) -> Iterator[None]:
         """With several processes an error inside ends them all by SystemExit with status 2, and is
         told once.
@@ -162,19 +192,27 @@ class Together:
         traceback.
         """
         try:
-            yield
+            with self.as_one():
+                yield
+        except SharedError as error:
+            self._end(error)
         except Exception as error:
             if self.num_processes == 1:
                 raise
-            known = isinstance(error, UserError | OSError) and not shows_tracebacks()
-            self._exchange(
-                f"imagenet-ao: {error}" if known else traceback.format_exc().rstrip(),
-                None,
-            )
-        else:
-            self.wait_for_everyone()
+            self._share(("bug", traceback.format_exc().rstrip()), error)
 
-    def _exchange(self, failure: str | None, found: Any) -> list[Any]:
+    def _share(self, failure: tuple[str, str], error: Exception) -> NoReturn:
+        """Tell the others of this process's ``failure``, and raise what all have now."""
+        try:
+            self._exchange(failure, None)
+        except SharedError as shared:
+            raise shared from error
+        raise error  # unreachable: a failure raises
+
+    def _exchange(self, failure: tuple[str, str] | None, found: Any) -> list[Any]:
+        """What every process found. Raises where one tells of a failure: of its kind (``user`` or
+        ``bug``) and its text.
+        """
         if self.num_processes == 1:
             return [found]
         from accelerate.utils import gather_object
@@ -183,11 +221,22 @@ class Together:
         failed = [process for process, (why, _) in enumerate(every) if why is not None]
         if not failed:
             return [found for _, found in every]
-        if failed[0] == self.process_index:
-            print(failure, file=sys.stderr)
+        kind, message = every[failed[0]][0]
+        shared = SharedError(message, tells=failed[0] == self.process_index)
+        if kind == "bug":
+            self._end(shared, message)
+        raise shared
+
+    def _end(self, error: SharedError, message: str = "") -> NoReturn:
+        """Tell the error, if that falls to this process, and end with the others."""
+        if error.tells:
+            if shows_tracebacks() and not message:
+                message = "".join(traceback.format_exception(error)).rstrip()
+            print(message or f"imagenet-ao: {error}", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
-        self.accelerator.wait_for_everyone()  # the launcher ends the others as soon as one is gone
+        # the launcher ends the others as soon as one is gone
+        self.accelerator.wait_for_everyone()
         # no Exception: nobody may take it for an error to go on after, or to tell again
         raise SystemExit(2)
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "audit"))
-from audit_oracle import by_authors, by_words
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from helpers.audit_oracle import by_authors, by_words
 
 from aobench.audit.api import audit
 from aobench.audit.files import find_caption_files

@@ -44,13 +44,13 @@ ORDERS = (
     ),
 )
 CONCEPTS = {
-    "effective generalization": r"^def effective\(|^def _?(rho|beyond)\(.*baseline",
+    "effective generalization": r"^def (fit_line|_?(rho|beyond)\(.*baseline)",
     "transforms T": r"^(TRANSFORMS|SCALES)\b.*\{",
-    "which answer is right": r"^def _?hits\(|rank\"?\]? == 0|top\[0\] ==",
-    "accuracy by part": r"^def (by_part|_by_part|_by_attribute|_parts|_split)\(",
+    "which answer is right": r"^def (_?hits|right_answers|first_is_right)\(|rank\"?\]? == 0|top\[0\] ==",
+    "accuracy by part": r"\(share \* mine\.sum\(\)|^def (_by_part|_by_attribute)\(",
     "reading results.json": r"def (_load_json|read_result)\(",
-    "comparable": r"^(RESULT_KEYS|COMPARED)\b|^def (comparable|setting)\(",
-    "tasks of the benchmark": r"^TASKS\b",
+    "comparable": r"^(RESULT_KEYS|COMPARED)\b|^def (comparable_settings|setting)\(",
+    "tasks of the benchmark": r"^TASKS\b.*\n.*\"composition_top1\"",
     "NMI": r"^def _?(nmi|mutual_information|normalised_information)\(",
     "SHA-256 of a file": r"file_digest\(",
     "atomic write": r"\.part\"|\.tmp\"|\.replace\(path\)",
@@ -59,7 +59,7 @@ CONCEPTS = {
     "pixels at most": r"^(MAX_PIXELS|MOST_PIXELS)\b",
     "no prediction": r"^NO_PREDICTION\b",
     "colours (Okabe and Ito)": r"#0072B2.*#D55E00|^(OKABE|COLOURS)\w* =",
-    "CSV reading": r"csv\.(reader|DictReader)\(",
+    "CSV reading": r"csv\.(reader|DictReader)\(|^def csv_records\(",
 }
 
 

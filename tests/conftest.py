@@ -7,6 +7,20 @@ import os
 import shutil
 import tempfile
 
-# Before anything imports datasets; the processes that tests start inherit it.
-os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="imagenet-ao-tests-")
-atexit.register(shutil.rmtree, os.environ["HF_DATASETS_CACHE"], ignore_errors=True)
+import pytest
+
+# Before anything imports datasets; the processes that tests start inherit it. The workers of
+# pytest-xdist share one, in which mini is drawn once: they inherit it from the process above them.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="imagenet-ao-tests-")
+    atexit.register(shutil.rmtree, os.environ["HF_DATASETS_CACHE"], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory):
+    """Starts programs in processes of their own that begin at once; see helpers/warm.py."""
+    from helpers.warm import WarmProcesses
+
+    processes = WarmProcesses(tmp_path_factory.mktemp("said"))
+    yield processes
+    processes.close()

@@ -1,6 +1,9 @@
 """What CONTRIBUTING.md says of an addition, done exactly so from outside: copy from here."""
 
+import inspect
 import json
+import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -18,7 +21,9 @@ from aobench.errors import UserError
 from aobench.layouts import read_layout, table
 from aobench.layouts.base import LabelledPicture, LabelledSet, Layout
 from aobench.layouts.report import LeftOut
+from aobench.results.tasks import TASKS, Task
 
+ROOT = Path(__file__).parents[1]
 NAMES = Vocabulary(("red", "wooden"), ("bus", "bench"))
 
 
@@ -84,9 +89,7 @@ def test_a_kind_of_model_by_entry_point(tmp_path, monkeypatch, capsys):
             folder.mkdir(parents=True)
             Image.new("RGB", (24, 20), colour).save(folder / "1.png")
     words = [
-        "--config",
-        "folder",
-        "--data-dir",
+        "--data",
         str(pictures),
         "--out",
         str(tmp_path / "out"),
@@ -237,3 +240,185 @@ def test_an_added_layout_may_not_take_what_another_takes(tmp_path, monkeypatch):
     Image.new("RGB", (8, 8), "red").save(tmp_path / "red_bus" / "1.png")
     with pytest.raises(UserError, match="two layouts at once"):
         read_layout(str(tmp_path))
+
+
+# --- an export, in a package of its own ---------------------------------------------------------
+
+EXPORT = """
+from aobench.publish.exports.base import ExportFormat, score_rows
+
+
+def render(results, options):
+    lines = [f"{row.model} {row.title} {row.value:.3f}" for one in results for row in score_rows(one)]
+    return "\\n".join(lines) + "\\n"
+
+
+FORMAT = ExportFormat("lines", "a line an accuracy", render, several=True)
+"""
+
+
+def test_an_export_in_a_package_of_its_own(tmp_path, monkeypatch, capsys):
+    package = tmp_path / "lines_export"
+    package.mkdir()
+    (package / "__init__.py").write_text(EXPORT)
+    about = tmp_path / "lines_export-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: lines-export\nVersion: 1\n"
+    )
+    (about / "entry_points.txt").write_text(
+        "[imagenet_ao.exports]\nlines = lines_export:FORMAT\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    bundled = Path(__file__).parents[1] / "model_cards" / "mini"
+    assert main(["export", str(bundled), "--to", "lines"]) == 0
+    said = capsys.readouterr().out
+    assert "mini composition, novel (ood): composition 0." in said
+
+
+# --- a task ------------------------------------------------------------------------------------
+
+TASK = Task("object-open", "object", "shared", "among all objects", "open")
+
+
+def test_a_task_is_one_line_that_every_part_knows(tmp_path, monkeypatch, capsys):
+    """The runner asks it, the table holds it, the metric scores it, every verb shows it."""
+    monkeypatch.setitem(TASKS, TASK.name, TASK)
+    (tmp_path / "one.txt").write_text("a {}\n")
+    words = ["--limit", "6", "--out", str(tmp_path), "--cpu", "--data", "mini"]
+    words += ["--templates", str(tmp_path / "one.txt")]
+    assert main(["evaluate", "mini", *words, "--tasks", TASK.name]) == 0
+    content = json.loads((tmp_path / "mini" / "results.json").read_text())
+    assert content["scores"][TASK.name]["splits"]["ood"]["n_candidates"] == 110
+    assert main(["score", str(tmp_path / "mini")]) == 0
+    assert TASK.name in capsys.readouterr().out
+    card = ["--dataset", "org/set", "--out", str(tmp_path / "card")]
+    assert main(["card", str(tmp_path / "mini"), *card]) == 0
+    assert f"({TASK.name})" in (tmp_path / "card" / "README.md").read_text()
+
+
+# --- the same additions in this repository: the files that each of them touches ---------------
+
+#: File, text in it, and what takes its place.
+LINES = {
+    "a kind of model": [
+        (
+            "models/registry.py",
+            "PREFIXES = {",
+            'PREFIXES = {\n    "colours": "aobench.models.colours:ColourEncoder",',
+        )
+    ],
+    "a format of captions": [
+        (
+            "audit/readers/__init__.py",
+            "import json_lines,",
+            "import database, json_lines,",
+        ),
+        (
+            "audit/readers/__init__.py",
+            "        parquet.FORMAT,",
+            "        parquet.FORMAT,\n        database.FORMAT,",
+        ),
+    ],
+    "a layout of data": [
+        (
+            "layouts/table.py",
+            "from aobench.layouts.form",
+            "from aobench.layouts.flat_names import LAYOUT as FLAT\nfrom aobench.layouts.form",
+        ),
+        ("layouts/table.py", "    VAW_CZSL,\n)", "    VAW_CZSL,\n    FLAT,\n)"),
+    ],
+    "an export": [
+        (
+            "publish/exports/__init__.py",
+            "EXPORTS = {",
+            'EXPORTS = {\n    "lines": "aobench.publish.exports.lines:FORMAT",',
+        )
+    ],
+    "a task": [
+        (
+            "results/tasks.py",
+            "PLAIN_TASKS = (",
+            "PLAIN_TASKS = (\n    "
+            'Task("object-open", "object", "shared", "among all objects", "open"),',
+        )
+    ],
+}
+
+
+def module_text(*parts):
+    """A module of definitions of this file, with what they import."""
+    head = inspect.getsource(inspect.getmodule(module_text)).partition("\nROOT")[0]
+    used = [line for line in head.splitlines() if "aobench" in line or "import" in line]
+    skipped = (
+        "pytest",
+        "aobench.cli",
+        "audit.api",
+        "import read_layout",
+        "import readers",
+    )
+    imports = [line for line in used if not any(word in line for word in skipped)]
+    bodies = [one if isinstance(one, str) else inspect.getsource(one) for one in parts]
+    return "\n".join(imports) + "\n\n\n" + "\n\n".join(bodies)
+
+
+NEW_FILES = {
+    "models/colours.py": KIND,
+    "publish/exports/lines.py": EXPORT,
+    "audit/readers/database.py": module_text(
+        database_chunks,
+        'FORMAT = CaptionFormat("sqlite", (".sqlite", ".db"), database_chunks)\n',
+    ),
+    "layouts/flat_names.py": module_text(
+        flat_pictures,
+        recognise_flat,
+        read_flat,
+        'LAYOUT = Layout("flat-names", "A-O-N.png", recognise_flat, read_flat)\n',
+    ),
+}
+
+#: In a copy of the library that has all of them.
+PROGRAM = """
+import sys
+for name in [name for name in sys.modules if name.split(".")[0] == "aobench"]:
+    del sys.modules[name]
+import aobench
+from aobench.audit.readers import known_format
+from aobench.publish.exports import find_export
+result = aobench.evaluate(
+    "colours:plain", "pictures", config="folder", tasks=["object-open"], templates=["{}"]
+)[0]
+names = known_format("a.db").name, find_export("lines").name
+print(aobench.__file__, *names, *result.scores)
+"""
+
+
+def test_an_addition_here_is_one_new_file_and_lines_of_one_table(warm, tmp_path):
+    library = tmp_path / "copy" / "aobench"
+    shutil.copytree(ROOT / "aobench", library, copy_function=os.symlink)
+    touched = {}
+    for addition, lines in LINES.items():
+        touched[addition] = {file for file, _, _ in lines}
+        for file, before, after in lines:
+            text = (library / file).read_text()
+            assert text.count(before) == 1, f"{file}: {before}"
+            (library / file).unlink()
+            (library / file).write_text(text.replace(before, after))
+    for file, text in NEW_FILES.items():
+        (library / file).write_text(text)
+    for name in ("red-bus-1", "wooden-bench-1"):
+        (tmp_path / "pictures").mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8), "red").save(tmp_path / "pictures" / f"{name}.png")
+    (done,) = warm.run(1, [], code=PROGRAM, folder=tmp_path, path=[library.parent])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [
+        str(library / "__init__.py"),
+        "sqlite",
+        "lines",
+        TASK.name,
+    ]
+    assert {
+        addition: len(files) for addition, files in touched.items()
+    } == dict.fromkeys(LINES, 1), "an addition needs lines in more than one file"
+    ours = {path for path in library.rglob("*.py") if not path.is_symlink()}
+    assert len(ours) == len(LINES) + len(NEW_FILES), "files touched"

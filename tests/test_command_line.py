@@ -156,9 +156,9 @@ def test_a_bug_is_no_user_error(monkeypatch, tmp_path, verb, error):
     monkeypatch.setattr(installation, "install_metric", lambda: "")
     with pytest.raises(type(error)):
         main(
-            ["prepare", str(tmp_path / "x"), "--config", "mini"]
+            ["prepare", str(tmp_path / "x"), "--data", "mini"]
             if verb == "prepare"
-            else ["install", "--config", "mini"]
+            else ["install", "--data", "mini"]
         )
 
 
@@ -166,9 +166,7 @@ def test_bad_data_is_still_one_line(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     (tmp_path / "x.zip").write_bytes(b"no zip")
     for verb in (["prepare", tmp_path / "out"], ["install"]):
-        status, lines = said(
-            capsys, *verb, "--config", "v2", "--data-dir", tmp_path / "x.zip"
-        )
+        status, lines = said(capsys, *verb, "--data", tmp_path / "x.zip")
         assert (status, len(lines)) == (2, 1), lines
 
 
@@ -179,7 +177,7 @@ def test_the_library_does_not_end_the_process(monkeypatch):
     monkeypatch.setattr(
         accelerate.utils,
         "gather_object",
-        lambda mine: [("imagenet-ao: it failed", None), *mine],
+        lambda mine: [(("user", "it failed"), None), *mine],
     )
     monkeypatch.setattr(
         os, "_exit", lambda status: pytest.fail("the library ended the process")
@@ -215,13 +213,12 @@ def test_only_the_command_ends_a_process_of_several(monkeypatch):
     ("words", "told"),
     [
         (
-            ["evaluate", "mini", "--dataset", "d", "--data-dir", "e"],
-            "--dataset and --data-dir",
+            ["evaluate", "mini", "--data", "mini", "--id-data", "e"],
+            "(--id-data) is of no use here: mini is drawn",
         ),
-        (["evaluate", "mini", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
-        (["prepare", "out", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
-        (["install", "--data-dir", "e"], "give --config v2 with it"),
-        (["install", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
+        (["prepare", "out", "--data", "mini", "--layout", "list"], "mini is drawn"),
+        (["install", "--data", "e"], "there is no dataset 'e'"),
+        (["install", "--data", "org/set"], "--data takes mini or the published"),
         (
             ["agreement", "v", "--export", "a.csv", "--decisions", "a.csv"],
             "--export and --decisions name one file",
@@ -346,7 +343,7 @@ def test_a_disk_that_fills_while_a_set_is_prepared_is_one_line(
         raise datasets.exceptions.DatasetGenerationError("generating") from full
 
     monkeypatch.setattr(imagenet_ao, "prepare", fill)
-    status, lines = said(capsys, "prepare", tmp_path / "out", "--data-dir", tmp_path)
+    status, lines = said(capsys, "prepare", tmp_path / "out", "--data", tmp_path)
     assert (status, len(lines)) == (2, 1)
     assert "could not be written" in lines[0]
     assert "free some space" in lines[0]
@@ -428,4 +425,33 @@ def test_what_one_process_alone_meets_is_told_to_the_others(
     status, lines = said(capsys, *words)
     assert status == 2
     assert lines == ["imagenet-ao: here it is not; bring it"]
-    assert exchanged[-1][0] == lines[0], "the others hear of it"
+    assert exchanged[-1][0] == ("user", "here it is not; bring it"), "the others hear"
+
+
+def test_a_model_of_a_list_that_one_process_can_not_have_is_left_out_of_all(
+    monkeypatch, capsys
+):
+    """The other process failed while this one waits in the midst: both go on to the next."""
+    import accelerate.utils
+
+    from aobench.evaluation.listed import ListProgress, Workload
+    from aobench.models.model_lists import read_model_list
+
+    failed = iter([("user", "no room"), None, ("user", "gone")])
+    monkeypatch.setattr(
+        accelerate.utils, "gather_object", lambda mine: [(next(failed), "x"), *mine]
+    )
+    together = Together(TwoProcesses())
+    progress = ListProgress(read_model_list("paper"), Workload(1, 1))
+    first, second = progress.models.names[:2]
+
+    def waits():
+        with together.as_one():
+            return together.from_main(lambda: None)
+
+    assert progress.attempt(first, waits) is None
+    assert progress.attempt(second, lambda: together.from_main(lambda: None)) == "x"
+    assert progress.missing == {first: "no room"}
+    with pytest.raises(SystemExit), together.failing_as_one():
+        waits()
+    assert "gone" not in capsys.readouterr().err, "the other tells it"

@@ -3,6 +3,8 @@
 import ast
 import re
 import shlex
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -134,13 +136,15 @@ def test_every_module_says_what_it_is_for():
     assert not missing, missing
 
 
-def test_the_changelog_and_the_citation_name_one_version():
+def test_the_package_the_changelog_and_the_citation_name_one_version():
     import yaml
 
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest
-    assert citation["version"] == newest[1]
+    asked = [sys.executable, "setup.py", "--version"]
+    built = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)
+    assert built.stdout.split()[-1] == citation["version"] == newest[1], built.stderr
     cited = [one["identifiers"][0]["value"] for one in citation["references"]]
     assert cited == ["arXiv:2403.18525", "arXiv:2407.05897"]
 

@@ -5,7 +5,7 @@ import socket
 import threading
 
 import pytest
-from loopback import Loopback, Quiet
+from helpers.loopback import Loopback, Quiet
 
 from aobench.errors import UserError
 from aobench.hub import hub_in_one_line

@@ -79,3 +79,17 @@ def test_no_files_import_each_other_in_a_circle():
         for path in paths
     }
     assert structure.circles(graph) == []
+
+
+def test_test_modules_share_by_the_helpers_alone():
+    """A module that others need stands in tests/helpers; nothing is imported by a path."""
+    tests = ROOT / "tests"
+    here = {path.stem for path in tests.rglob("*.py")} - {"__init__", "__main__"}
+    shared = {path.stem for path in (tests / "helpers").glob("*.py")}
+    for path in sorted(tests.rglob("test_*.py")):
+        others = imported(path) & (here | {f"helpers.{name}" for name in here - shared})
+        if path.parent.name != "campaign":  # a package of its own, beside its tests
+            assert not others, f"{path.relative_to(tests)} imports {sorted(others)}"
+        text = path.read_text(encoding="utf-8")
+        tricks = [line for line in text.splitlines() if line.startswith("sys.path")]
+        assert not tricks, f"{path.relative_to(tests)}: {tricks}"

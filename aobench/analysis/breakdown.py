@@ -217,8 +217,8 @@ def cell_counts(predictions: Predictions, split: str, kind: str) -> CellCounts:
         raise UserError(
             f"images of {split} have no attribute or object; there is nothing to break down"
         )
-    listed = predictions.lists[task_of_kind(predictions, split, kind)][split]
-    named = [part_names(listed, part) for part in ("attribute", "object")]
+    candidates = predictions.lists[task_of_kind(predictions, split, kind)][split]
+    named = [part_names(candidates, part) for part in ("attribute", "object")]
     ids = (np.unique(a), np.unique(o))
     shape = (len(ids[0]), len(ids[1]))
     where = (np.searchsorted(ids[0], a), np.searchsorted(ids[1], o))

@@ -245,7 +245,7 @@ def dcimig(z: np.ndarray, factors: np.ndarray) -> float:
     next factor's. The largest gap of each factor is summed and divided by the factors' entropies.
     It is 1 only if one dimension holds a whole factor.
     """
-    told = np.array(
+    information = np.array(
         [
             [
                 _information(_codes(z[:, d]), factors[:, k])
@@ -254,8 +254,8 @@ def dcimig(z: np.ndarray, factors: np.ndarray) -> float:
             for d in range(z.shape[1])
         ]
     )
-    order = np.sort(told, axis=1)
-    gap, owner = order[:, -1] - order[:, -2], told.argmax(1)
+    order = np.sort(information, axis=1)
+    gap, owner = order[:, -1] - order[:, -2], information.argmax(1)
     entropy = 0.0
     for k in range(factors.shape[1]):
         share = np.unique(factors[:, k], return_counts=True)[1] / len(factors)

@@ -102,17 +102,17 @@ def image_stores(folder: Path, split: str = "ood") -> list[tuple[Path, dict[str,
     """The runner's stores of a split's images under ``folder`` (its OUT/embeddings): (path, key)
     each.
     """
-    found = []
+    stores = []
     for path in sorted(folder.glob("*/key.json")):
         key = read_json(path, "the embeddings' key")
         if key.get("what") == "images" and key.get("split") == split:
-            found.append((path.parent, _sound_key(key, path)))
-    if not found:
+            stores.append((path.parent, _sound_key(key, path)))
+    if not stores:
         raise UserError(
             f"{folder} holds no embeddings of images of {split}; the runner writes them to "
             "OUT/embeddings"
         )
-    return found
+    return stores
 
 
 def _sound_key(key: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def read_store(
         raise UserError(
             f"{path} was made from other images (fingerprint {key['fingerprint']}): of a run with "
             "--limit, of which embeddings are not measured, or of another dataset or order of "
-            "rows, which --config and --data-dir name"
+            "rows, which --data names"
         )
     bare = {k: v for k, v in key.items() if k not in ("count", "shard", "format")}
     store = Store(path.parent, bare, key["count"], key["shard"])
@@ -171,7 +171,10 @@ def read_store(
         [np.zeros((len(p), width)) if p.shape[1] != width else p.numpy() for p in parts]
     ).astype(float)
     factors = np.column_stack([split.attributes, split.objects])
-    kept = np.array([i not in bad for i in range(len(z))]) & (factors >= 0).all(1)
+    usable = np.array([i not in bad for i in range(len(z))]) & (factors >= 0).all(1)
     return LabelledEmbeddings(
-        f"{key['kind']} {key['revision']}", z[kept], factors[kept], int((~kept).sum())
+        f"{key['kind']} {key['revision']}",
+        z[usable],
+        factors[usable],
+        int((~usable).sum()),
     )

@@ -145,8 +145,8 @@ def sample_compositions(factors: np.ndarray, most: int, seed: int = 0) -> np.nda
         return np.arange(len(factors))
     number = number_compositions(factors)
     order = np.random.default_rng((seed, 1)).permutation(number.max() + 1)
-    kept = order[np.cumsum(np.bincount(number)[order]) <= most]
-    return np.flatnonzero(np.isin(number, kept))
+    chosen = order[np.cumsum(np.bincount(number)[order]) <= most]
+    return np.flatnonzero(np.isin(number, chosen))
 
 
 def all_measures(

@@ -19,8 +19,8 @@ def spearman_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def percentile_interval(drawn: np.ndarray) -> tuple[float, float]:
     """95 % percentile interval of ``drawn`` without NaN; NaN if nothing is left."""
-    kept = drawn[np.isfinite(drawn)]
-    low, high = np.quantile(kept, (0.025, 0.975)) if len(kept) else (np.nan, np.nan)
+    finite = drawn[np.isfinite(drawn)]
+    low, high = np.quantile(finite, (0.025, 0.975)) if len(finite) else (np.nan, np.nan)
     return float(low), float(high)
 
 

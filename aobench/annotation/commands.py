@@ -13,94 +13,100 @@ from aobench.errors import UserError
 
 def add_parser(verbs: Any) -> None:
     """Add the verbs of annotation to the command line."""
-    a = verbs.add_parser(
+    _add_annotate(verbs)
+    _add_agreement(verbs)
+
+
+def _add_annotate(verbs: Any) -> None:
+    parser = verbs.add_parser(
         "annotate",
         help="judge images in the browser: does the attribute fit, is the object there?",
     )
-    a.add_argument(
+    parser.add_argument(
         "images",
         type=Path,
         help="Parquet table with the columns image_id, attribute, object, file",
     )
-    a.add_argument(
+    parser.add_argument(
         "--verdicts",
         type=Path,
         required=True,
         help="SQLite file of verdicts; made if it is not there",
     )
-    a.add_argument(
+    parser.add_argument(
         "--port",
         type=int,
         default=7860,
         help="port of the local web page (default: 7860; 0: any free)",
     )
-    a.add_argument(
+    parser.add_argument(
         "--host",
         default="127.0.0.1",
         help="address to listen on (default: 127.0.0.1, this machine only)",
     )
-    a.add_argument(
+    parser.add_argument(
         "--catch-rate",
         type=float,
         help="catch trials for each image, 0 to 0.5 (default: 0.05)",
     )
-    a.add_argument(
+    parser.add_argument(
         "--seed",
         type=int,
         help="seed of the annotators' orders and catch trials (default: 0)",
     )
+    parser.set_defaults(run=annotate)
 
-    a.set_defaults(run=annotate)
 
-    g = verbs.add_parser(
+def _add_agreement(verbs: Any) -> None:
+    parser = verbs.add_parser(
         "agreement",
         help="how far annotators agree, their catch trials, decisions; exports verdicts",
     )
-    g.add_argument(
+    parser.add_argument(
         "verdicts", type=Path, help="SQLite file that `imagenet-ao annotate` wrote"
     )
-    g.add_argument(
+    parser.add_argument(
         "--export",
         type=Path,
         metavar="FILE",
         help="write the verdicts to FILE.parquet or FILE.csv",
     )
-    g.add_argument(
+    parser.add_argument(
         "--decisions",
         type=Path,
         metavar="FILE",
         help="write a decision on each image to .parquet or .csv",
     )
-    g.add_argument("--json", action="store_true", help="print everything as JSON")
-    g.add_argument(
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument(
         "--unsure",
         default="missing",
         choices=("missing", "category"),
         help="count unsure as no answer, or as an answer of its own (default: missing)",
     )
-    g.add_argument(
+    parser.add_argument(
         "--min-annotators",
         type=int,
         default=2,
         metavar="N",
         help="answers of yes or no that a decision needs (default: 2)",
     )
-    g.add_argument(
+    parser.add_argument(
         "--min-catch",
         type=float,
         metavar="SHARE",
         help="leave out annotators who passed less than this share of their catch trials",
     )
-    g.add_argument(
+    parser.add_argument(
         "--draws",
         type=int,
         default=1000,
         help="bootstrap draws for the intervals (default: 1000)",
     )
-    g.add_argument(
+    parser.add_argument(
         "--seed", type=int, default=0, help="seed of the bootstrap (default: 0)"
     )
-    g.set_defaults(run=agreement)
+    parser.set_defaults(run=agreement)
 
 
 def annotate(args: argparse.Namespace) -> None:

@@ -121,56 +121,71 @@ def _said(now: AnnotatorProgress, message: str = "") -> dict[str, Any]:
 
 def add_routes(app: Any, service: AnnotationService) -> None:
     """Add the routes to a Starlette or FastAPI ``app``."""
+    for name in ("start", "verdict", "undo"):
+        answer = _message_route(service, getattr(service, name))
+        app.add_route(f"{PREFIX}/{name}", answer, methods=["POST"])
+    picture = _picture_route(service)
+    app.add_route(f"{PREFIX}/picture/{{trial}}", picture, methods=["GET"])
+
+
+def _is_json(request: Any) -> bool:
+    """Other sites' pages can send forms and plain text here without asking, but no JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0]
+    return kind.strip().lower() == "application/json"
+
+
+async def _body(request: Any) -> bytes | None:
+    """The message; None where it is too long."""
+    raw = b""
+    async for part in request.stream():
+        raw += part
+        if len(raw) > LONGEST:
+            return None
+    return raw
+
+
+def _message_route(
+    service: AnnotationService, verb: Callable[[dict[str, Any]], Answer]
+) -> Callable[[Any], Any]:
+    """Answers to messages of one verb."""
+    from starlette.concurrency import run_in_threadpool
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse, Response
+
+    async def answer(request: Request) -> Response:
+        if not _is_json(request):
+            return JSONResponse({"message": "messages are JSON"}, 415)
+        raw = await _body(request)
+        if raw is None:
+            message = f"a message has at most {LONGEST:,} bytes"
+            return JSONResponse({"message": message}, 413)
+        status, content = await run_in_threadpool(service.safely, verb, raw)
+        return JSONResponse(content, status, {"Cache-Control": "no-store"})
+
+    return answer
+
+
+def _picture_route(service: AnnotationService) -> Callable[[Any], Any]:
+    """Pictures of trials, of the annotator whose they are."""
     from starlette.concurrency import run_in_threadpool
     from starlette.requests import Request
     from starlette.responses import FileResponse, JSONResponse, Response
 
-    def post(verb: Callable[[dict[str, Any]], Answer]) -> Callable[[Request], Any]:
-        async def answer(request: Request) -> Response:
-            # Other sites' pages can send forms and plain text here without asking, but no JSON.
-            if (
-                request.headers.get("content-type", "")
-                .partition(";")[0]
-                .strip()
-                .lower()
-                != "application/json"
-            ):
-                return JSONResponse({"message": "messages are JSON"}, 415)
-            raw = b""
-            async for part in request.stream():
-                raw += part
-                if len(raw) > LONGEST:
-                    return JSONResponse(
-                        {"message": f"a message has at most {LONGEST:,} bytes"}, 413
-                    )
-            status, content = await run_in_threadpool(service.safely, verb, raw)
-            return JSONResponse(content, status, {"Cache-Control": "no-store"})
-
-        return answer
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
     async def picture(request: Request) -> Response:
+        annotator = request.query_params.get("annotator", "")
+        number = request.path_params["trial"]
         try:
-            annotator, trial = (
-                request.query_params.get("annotator", ""),
-                request.path_params["trial"],
-            )
-            found = await run_in_threadpool(service.store.trial, annotator, trial)
+            trial = await run_in_threadpool(service.store.trial, annotator, number)
         except UserError as error:
             return JSONResponse({"message": str(error)}, 404)
         except sqlite3.Error as error:
-            return JSONResponse(
-                {"message": f"The file of verdicts can't be read ({error})."}, 503
-            )
-        path = service.folder / service.files[found.image_id]
+            message = f"The file of verdicts can't be read ({error})."
+            return JSONResponse({"message": message}, 503)
+        path = service.folder / service.files[trial.image_id]
         if not path.is_file() or not os.access(path, os.R_OK):
             return JSONResponse({"message": f"{path.name} is gone"}, 404)
-        return FileResponse(
-            path,
-            headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},
-        )
+        return FileResponse(path, headers=headers)
 
-    for name in ("start", "verdict", "undo"):
-        app.add_route(
-            f"{PREFIX}/{name}", post(getattr(service, name)), methods=["POST"]
-        )
-    app.add_route(f"{PREFIX}/picture/{{trial}}", picture, methods=["GET"])
+    return picture

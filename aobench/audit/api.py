@@ -16,9 +16,14 @@ from aobench.audit.files import find_caption_files
 from aobench.audit.layouts import LAYOUTS
 from aobench.audit.output import write_results
 from aobench.audit.result import Audit
-from aobench.audit.rules import check_rules
+from aobench.audit.rules import DEFAULT_RULES, check_rules
 from aobench.audit.scan import ReadOptions, ScanOutcome, scan_files
-from aobench.audit.vocabulary import Vocabulary, published_vocabulary
+from aobench.audit.tally import GROUPS
+from aobench.audit.vocabulary import (
+    Vocabulary,
+    make_vocabulary,
+    published_vocabulary,
+)
 from aobench.errors import UserError
 from aobench.files import alone_in, package_versions
 
@@ -32,7 +37,7 @@ def audit(
     captions: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
-    rules: Sequence[str] = ("words",),
+    rules: Sequence[str] = DEFAULT_RULES,
     vocabulary: Vocabulary | None = None,
     column: str | None = None,
     layout: str | None = None,
@@ -139,7 +144,9 @@ def _refuse_too_large(plan: CountingPlan, workers: int) -> None:
     don't fit this machine.
     """
     cells = len(plan.rules) * plan.vocabulary.shape[0] * plan.vocabulary.shape[1]
-    needed = (workers + 1) * cells * (24 + 8 * plan.sketch + 16 * plan.examples)
+    needed = (
+        (workers + 1) * cells * (24 + 8 * GROUPS + 8 * plan.sketch + 16 * plan.examples)
+    )
     there = (
         os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         if hasattr(os, "sysconf")
@@ -173,6 +180,16 @@ def _engine(name: str) -> Any:
     raise UserError(f"unknown engine {name!r}; the engines are: {', '.join(ENGINES)}")
 
 
+def _spoken_names(names: Vocabulary) -> dict[str, Any]:
+    """The objects' synonyms, where they aren't WordNet's, which can be looked up again."""
+    if not names.synonyms:
+        return {}
+    usual = make_vocabulary(names.attributes, names.objects, True)
+    return (
+        {} if usual.hash == names.hash else {"spoken": list(map(list, names.synonyms))}
+    )
+
+
 def _manifest(
     plan: CountingPlan,
     source: ReadOptions,
@@ -197,6 +214,7 @@ def _manifest(
             "attributes": len(names.attributes),
             "objects": len(names.objects),
             "synonyms": bool(names.synonyms),
+            **_spoken_names(names),
         },
         "plan_hash": plan_hash(plan, source.column, source.layout),
         "sample": plan.sample,

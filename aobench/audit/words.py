@@ -12,8 +12,9 @@ kernel walks.
    sigma, ``ß`` is ss.
 5. The text is cut at everything that is neither a letter, a digit nor a combining mark. Between
    two words stands a *soft* gap (spaces, hyphens, underscores, apostrophes, plus signs), which a
-   name of several words may span, or a *hard* one (every other character, such as a comma), which
-   it may not.
+   name of several words may span, or a *hard* one (every other character, such as a full stop),
+   which it may not. A gap whose only hard characters are commas is a *comma*: hard too, but for
+   the rule ``modifies``.
 
 The kernel does the steps 2 to 5 letter by letter, with tables; the few captions for which that
 isn't enough, such as those with an entity or a mark of its own, are found by `unsettled_characters`
@@ -29,10 +30,10 @@ from functools import cache
 
 import numpy as np
 
-HARD, SOFT, WORD, IGNORED = 0, 1, 2, 3
+HARD, SOFT, WORD, IGNORED, COMMA = 0, 1, 2, 3, 4
 #: In the table of bytes: the first byte of a character that is not ASCII. Above it stand the
 #: letters and digits.
-BEYOND = 2
+BEYOND = 5
 
 #: Beside white space: hyphens, underscore, apostrophes, plus (spaces in URL-encoded titles), zero
 #: width space.
@@ -101,10 +102,12 @@ def normal_form(text: str) -> str:
 
 
 def character_kind(character: str) -> int:
-    """HARD, SOFT, WORD or IGNORED."""
+    """HARD, SOFT, WORD, IGNORED or COMMA."""
     if ord(character) in _DROPPED:
         return IGNORED
     character = chr(_usual_widths().get(ord(character), ord(character)))
+    if character == ",":
+        return COMMA
     if character in SOFT_CHARACTERS or character.isspace():
         return SOFT
     return (

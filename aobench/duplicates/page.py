@@ -284,60 +284,87 @@ def _plot(
     """Coordinates of a histogram with logarithmic heights; ``band``: the threshold and the ends
     of the doubt.
     """
-    count = [0] * (len(edges) - 1)
-    span = edges[-1] - edges[0]
-    for value in values:
-        count[
-            max(0, min(len(count) - 1, int((value - edges[0]) / span * len(count))))
-        ] += 1
-    top = math.log1p(max(count))
-
-    def across(value: float) -> float:
-        return round(
-            LEFT + (RIGHT - LEFT) * max(0.0, min(1.0, (value - edges[0]) / span)), 1
-        )
-
-    bars = []
-    for i, n in enumerate(count):
-        height = (BOTTOM - TOP) * math.log1p(n) / top if n else 0
-        bars.append(
-            {
-                "x": across(edges[i]),
-                "y": round(BOTTOM - height, 1),
-                "n": n,
-                "height": round(height, 1),
-                "width": round(
-                    max(1.0, across(edges[i + 1]) - across(edges[i]) - 1), 1
-                ),
-                "low": edges[i],
-                "high": edges[i + 1],
-            }
-        )
+    counts = _bin_counts(values, edges)
     whole = near_side < 0
-    ticks = range(0, FAR, 4) if whole else [edges[0] + span * i / 4 for i in range(5)]
-    near = (
-        0 if band is None else sum((v - band[0]) * near_side >= -1e-9 for v in values)
-    )
-    tens = [10**i for i in range(6) if 10**i <= max(count)]
+    near = 0
+    if band is not None:
+        near = sum((value - band[0]) * near_side >= -1e-9 for value in values)
     return {
         "title": title,
         "said": said,
-        "bars": bars,
+        "bars": _bars(counts, edges),
         "whole": whole,
         "n": len(values),
         "near": near,
-        "band": None
-        if band is None
-        else {"at": across(band[0]), "from": across(band[1]), "to": across(band[2])},
-        "ticks": [
-            {"x": across(t), "text": str(t) if whole else f"{t:.2f}"} for t in ticks
-        ]
-        + ([{"x": across(FAR + 1), "text": f">{FAR}"}] if whole else []),
-        "heights": [
-            {
-                "y": round(BOTTOM - (BOTTOM - TOP) * math.log1p(t) / top, 1),
-                "text": f"{t:,}",
-            }
-            for t in tens
-        ],
+        "band": _band(band, edges),
+        "ticks": _ticks(edges, whole),
+        "heights": _heights(max(counts)),
     }
+
+
+def _bin_counts(values: Sequence[float], edges: Sequence[float]) -> list[int]:
+    """How many values fall between two edges; those beyond an end count in the last bin there."""
+    counts = [0] * (len(edges) - 1)
+    span = edges[-1] - edges[0]
+    for value in values:
+        place = int((value - edges[0]) / span * len(counts))
+        counts[max(0, min(len(counts) - 1, place))] += 1
+    return counts
+
+
+def _across(value: float, edges: Sequence[float]) -> float:
+    """The place of a value from left to right."""
+    share = (value - edges[0]) / (edges[-1] - edges[0])
+    return round(LEFT + (RIGHT - LEFT) * max(0.0, min(1.0, share)), 1)
+
+
+def _height(count: float, most: int) -> float:
+    """How high a count stands, on a logarithmic scale."""
+    return (BOTTOM - TOP) * math.log1p(count) / math.log1p(most) if count else 0.0
+
+
+def _bars(counts: Sequence[int], edges: Sequence[float]) -> list[dict[str, Any]]:
+    bars = []
+    for count, low, high in zip(counts, edges, edges[1:], strict=False):
+        left = _across(low, edges)
+        height = _height(count, max(counts))
+        bars.append(
+            {
+                "x": left,
+                "y": round(BOTTOM - height, 1),
+                "n": count,
+                "height": round(height, 1),
+                "width": round(max(1.0, _across(high, edges) - left - 1), 1),
+                "low": low,
+                "high": high,
+            }
+        )
+    return bars
+
+
+def _band(
+    band: tuple[float, float, float] | None, edges: Sequence[float]
+) -> dict[str, float] | None:
+    if band is None:
+        return None
+    names = ("at", "from", "to")
+    return {
+        name: _across(value, edges) for name, value in zip(names, band, strict=True)
+    }
+
+
+def _ticks(edges: Sequence[float], whole: bool) -> list[dict[str, Any]]:
+    """Marks below the histogram: of whole numbers every fourth, of others five."""
+    if not whole:
+        span = edges[-1] - edges[0]
+        places = [edges[0] + span * i / 4 for i in range(5)]
+        return [{"x": _across(t, edges), "text": f"{t:.2f}"} for t in places]
+    far = {"x": _across(FAR + 1, edges), "text": f">{FAR}"}
+    near = [{"x": _across(t, edges), "text": str(t)} for t in range(0, FAR, 4)]
+    return [*near, far]
+
+
+def _heights(most: int) -> list[dict[str, Any]]:
+    """Marks at the side: powers of ten."""
+    tens = [10**i for i in range(6) if 10**i <= most]
+    return [{"y": round(BOTTOM - _height(t, most), 1), "text": f"{t:,}"} for t in tens]

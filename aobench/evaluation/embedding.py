@@ -44,7 +44,8 @@ def _bar(total: int, what: str, unit: str, show: bool) -> Any:
     )
 
 
-def _model_key(model: Model) -> dict[str, Any]:
+def model_key(model: Any) -> dict[str, Any]:
+    """What of a model makes its vectors, for the key of a store."""
     info = model.info
     key = {
         "kind": info.kind,
@@ -75,7 +76,7 @@ def embed_names(
         raise UserError("there are no candidates to choose from: the dataset is empty")
     key = {
         "what": "texts",
-        **_model_key(model),
+        **model_key(model),
         "templates": texts_hash(templates),
         "names": texts_hash(unique),
         "tokens": "padded as the kind was trained",  # not, as once, as tokenizer_config.json has it
@@ -112,7 +113,7 @@ def image_store(
     """
     key = {
         "what": "images",
-        **_model_key(model),
+        **model_key(model),
         "processor": model.info.processor,
         "draft": draft,
         "compiled": bool(model.info.notes.get("compiled")),
@@ -187,7 +188,7 @@ def embed_shards(
                     }
                 )
                 if read.positions:
-                    found = encode(read.arrays).cpu()
+                    found = encode(_batch_of(model, read)).cpu()
                     if vectors is None:
                         vectors = torch.zeros(len(items), found.shape[1])
                     vectors[torch.tensor(read.positions) - items[0]] = found
@@ -195,6 +196,15 @@ def embed_shards(
             store.write(
                 shard, torch.zeros(len(items), 1) if vectors is None else vectors, notes
             )
+
+
+def _batch_of(model: Any, read: Read) -> dict[str, Any]:
+    """The arrays of a batch, with the images' places in the split for a model that is asked of
+    each.
+    """
+    if not getattr(model, "takes_places", False):
+        return read.arrays
+    return {**read.arrays, "place": torch.tensor(read.positions)}
 
 
 def _until(reads: Iterator[Read], last: int) -> Iterator[Read]:

@@ -44,9 +44,9 @@ class Store:
         self.count, self.size = count, size
         with disk_full_is_one_line(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        told = self.folder / "key.json"
-        if not told.is_file() or told.read_bytes() != text.encode():
-            write_in_one_move(told, text.encode())
+        key_path = self.folder / "key.json"
+        if not key_path.is_file() or key_path.read_bytes() != text.encode():
+            write_in_one_move(key_path, text.encode())
         # a day old, since a run beside this one may be writing
         remove_scratch_files(self.folder, older_than=86_400)
 

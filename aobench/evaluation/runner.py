@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import pyarrow as pa
 
 from aobench.errors import UserError
 from aobench.evaluation.questions import ask_splits
 from aobench.evaluation.ranking import ImageNetClasses, NamedTexts, TaskRanker
+from aobench.evaluation.rows import prediction_rows
 from aobench.evaluation.scoring import Ranked
 from aobench.results.candidates import Question
-from aobench.results.predictions import SCHEMA, Predictions
+from aobench.results.predictions import Predictions
 from aobench.results.tasks import DEFAULT_TASKS
 
 if TYPE_CHECKING:
@@ -64,17 +64,23 @@ def run(
     settings: Settings,
     together: Alone | Together,
     provenance: dict[str, Any],
+    tell: Callable[[str], object] = print,
 ) -> tuple[Predictions, dict[str, Any]]:
     """All tasks on all splits; returns the predictions and the seconds by phase: ``texts``, and by
     split ``images`` and ``scoring``.
 
     Each image and each text goes through the model once, however many tasks use it. Shards of
-    images and of names go round the processes; each is the same whoever computes it.
+    images and of names go round the processes; each is the same whoever computes it. ``tell`` takes
+    a line on each task that is left out.
     """
     questions, left_out = ask_splits(model, splits, settings.tasks)
     if together.is_main_process:
         for line in left_out:
-            print(line)
+            tell(line)
+    if hasattr(model, "score_options"):
+        from aobench.evaluation.asking import ask_all
+
+        return ask_all(model, splits, questions, settings, together, provenance)
     began = time.perf_counter()
     texts, cut = _embed_candidates(model, splits, questions, settings, together)
     seconds: dict[str, Any] = {"texts": round(time.perf_counter() - began, 3)}
@@ -93,9 +99,9 @@ def run(
         for task, by_split in questions.items()
     }
     if cut:
-        made = provenance["model"]
-        notes = {**made["notes"], "prompts_cut": cut}
-        provenance = {**provenance, "model": {**made, "notes": notes}}
+        model_facts = provenance["model"]
+        notes = {**model_facts["notes"], "prompts_cut": cut}
+        provenance = {**provenance, "model": {**model_facts, "notes": notes}}
     table = pa.concat_tables(tables)
     return Predictions(table, lists, model.info.names_attributes, provenance), seconds
 
@@ -175,7 +181,9 @@ def run_split(
             "as wrong"
         )
     tables = [
-        _rows(task, split, question, store, [part.ranked[task] for part in parts], bad)
+        prediction_rows(
+            task, split, question, store, [part.ranked[task] for part in parts], bad
+        )
         for task, question in questions.items()
     ]
     seconds = {"images": embedded - began, "scoring": time.perf_counter() - embedded}
@@ -208,52 +216,3 @@ def _rank(
             else:
                 part.ranked[task][shard] = ranker.rank(vectors, items)
     return part
-
-
-def _rows(
-    task: str,
-    split: Split,
-    question: Question,
-    store: Store,
-    parts: Sequence[Mapping[int, Ranked]],
-    bad: Mapping[int, str],
-) -> pa.Table:
-    """One row an image; raises RuntimeError where an image is missing or came twice."""
-    shards = [shard for part in parts for shard in part]
-    if sorted(shards) != list(range(len(store))):
-        raise RuntimeError(
-            f"split {split.name}: {len(shards)} shards ranked of {len(store)}; some are missing or "
-            "double"
-        )
-    ranked = {shard: rows for part in parts for shard, rows in part.items()}
-    joined = Ranked.joined([ranked[shard] for shard in range(len(store))])
-    count = len(split)
-    if len(joined.rank) != count:
-        raise RuntimeError(
-            f"split {split.name}: {len(joined.rank)} results for {count} images"
-        )
-    rank, margin, top = joined.rank, joined.margin, joined.top.tolist()
-    unread = np.zeros(count, bool)
-    for position in bad:
-        rank[position], margin[position], top[position] = -1, np.nan, []
-        unread[position] = True
-    columns = {
-        "task": [task] * count,
-        "sample_id": split.sample_ids,
-        "split": [split.name] * count,
-        "attribute": split.attributes,
-        "object": split.objects,
-        "label": question.gold,
-        "rank": rank,
-        "top": top,
-        "margin": pa.array(margin, from_pandas=True),
-        "error": [bad.get(i) for i in range(count)],
-        "choices": question.choices or [None] * count,
-    }
-    for name in ("best_seen", "best_novel", "score_seen", "score_novel", "side_rank"):
-        values = getattr(joined, name)
-        if len(values):
-            columns[name] = pa.array(values, mask=unread)
-        else:
-            columns[name] = [None] * count
-    return pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)

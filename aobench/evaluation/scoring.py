@@ -150,14 +150,14 @@ def _with_sides(
     import torch
 
     right = scores.gather(1, gold[:, None])
-    found = {}
+    sided = {}
     side_rank = torch.zeros(len(gold), dtype=torch.int64, device=gold.device)
     for name, ids in (("seen", sides.seen), ("novel", sides.novel)):
         among = scores[:, ids]
         best = among.max(1, keepdim=True).values
-        found[f"best_{name}"] = ids[(among == best).int().argmax(1)].int().cpu().numpy()
-        found[f"score_{name}"] = best[:, 0].float().cpu().numpy()
+        sided[f"best_{name}"] = ids[(among == best).int().argmax(1)].int().cpu().numpy()
+        sided[f"score_{name}"] = best[:, 0].float().cpu().numpy()
         mine = torch.isin(gold, ids)
         before = (among > right) | ((among == right) & (ids[None, :] < gold[:, None]))
         side_rank[mine] = before.sum(1)[mine]
-    return replace(ranked, **found, side_rank=side_rank.int().cpu().numpy())
+    return replace(ranked, **sided, side_rank=side_rank.int().cpu().numpy())

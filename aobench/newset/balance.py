@@ -26,7 +26,7 @@ def balanced_choice(
     rng = np.random.default_rng((seed, 1))
     tie_a, tie_o = rng.permutation(free.shape[0]), rng.permutation(free.shape[1])
     tie = rng.random(free.shape)
-    kept = np.zeros(free.shape, bool)
+    chosen = np.zeros(free.shape, bool)
     left = free.copy()
     used_a, used_o = np.zeros(free.shape[0], int), np.zeros(free.shape[1], int)
     wanted = int(free.sum()) if count is None else count
@@ -45,7 +45,7 @@ def balanced_choice(
             columns[np.lexsort((tie_o[columns], tie[a, columns], used_o[columns]))[0]]
         )
         left[a, o] = False
-        kept[a, o] = True
+        chosen[a, o] = True
         used_a[a] += 1
         used_o[o] += 1
         if per_object is not None and used_o[o] >= per_object:
@@ -54,14 +54,14 @@ def balanced_choice(
         free.size if per_attribute is None else per_attribute,
         free.size if per_object is None else per_object,
     )
-    while kept.sum() < wanted and _exchange(kept, free, caps, (tie_a, tie_o)):
+    while chosen.sum() < wanted and _exchange(chosen, free, caps, (tie_a, tie_o)):
         pass
-    _level(kept, free)
-    return kept
+    _level(chosen, free)
+    return chosen
 
 
 def _exchange(
-    kept: np.ndarray,
+    chosen: np.ndarray,
     free: np.ndarray,
     caps: tuple[int, int],
     ties: tuple[np.ndarray, np.ndarray],
@@ -73,7 +73,7 @@ def _exchange(
     fewest exchanges, until an object with room is reached. Only the first attribute and the last
     object have one pair more then.
     """
-    used_a, used_o = kept.sum(1), kept.sum(0)
+    used_a, used_o = chosen.sum(1), chosen.sum(0)
     taken_by = np.full(free.shape[1], -1)
     given_back = np.full(free.shape[0], -2)
     layer = [int(a) for a in np.lexsort((ties[0], used_a)) if used_a[a] < caps[0]]
@@ -81,19 +81,19 @@ def _exchange(
     while layer:
         following: list[int] = []
         for a in layer:
-            new = np.flatnonzero(free[a] & ~kept[a] & (taken_by < 0))
+            new = np.flatnonzero(free[a] & ~chosen[a] & (taken_by < 0))
             taken_by[new] = a
             room = new[used_o[new] < caps[1]]
             if len(room):
                 _walk(
-                    kept,
+                    chosen,
                     int(room[np.lexsort((ties[1][room], used_o[room]))[0]]),
                     taken_by,
                     given_back,
                 )
                 return True
             for o in new:
-                others = np.flatnonzero(kept[:, o] & (given_back == -2))
+                others = np.flatnonzero(chosen[:, o] & (given_back == -2))
                 given_back[others] = o
                 following += others.tolist()
         layer = following
@@ -101,32 +101,34 @@ def _exchange(
 
 
 def _walk(
-    kept: np.ndarray, o: int, taken_by: np.ndarray, given_back: np.ndarray
+    chosen: np.ndarray, o: int, taken_by: np.ndarray, given_back: np.ndarray
 ) -> None:
     """Along the path, backwards from its last object: take a pair, give the next one back."""
     while o >= 0:
         a = int(taken_by[o])
-        kept[a, o] = True
+        chosen[a, o] = True
         o = int(given_back[a])
         if o >= 0:
-            kept[a, o] = False
+            chosen[a, o] = False
 
 
-def _level(kept: np.ndarray, free: np.ndarray) -> None:
+def _level(chosen: np.ndarray, free: np.ndarray) -> None:
     """Move pairs, in place, until no move within an attribute makes the objects more even."""
     moved = True
     while moved:
         moved = False
-        used = kept.sum(0)
+        used = chosen.sum(0)
         for many in np.argsort(-used, kind="stable"):
             if used[many] < used.min() + 2:
                 break
-            could = (kept[:, many, None] & free & ~kept).any(0) & (
+            could = (chosen[:, many, None] & free & ~chosen).any(0) & (
                 used < used[many] - 1
             )
             if could.any():
                 few = int(np.where(could, used, used.max() + 1).argmin())
-                a = int(np.flatnonzero(kept[:, many] & free[:, few] & ~kept[:, few])[0])
-                kept[a, many], kept[a, few] = False, True
+                a = int(
+                    np.flatnonzero(chosen[:, many] & free[:, few] & ~chosen[:, few])[0]
+                )
+                chosen[a, many], chosen[a, few] = False, True
                 moved = True
                 break

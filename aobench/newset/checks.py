@@ -14,6 +14,7 @@ from aobench.audit.rules import VERSIONS
 from aobench.errors import UserError
 from aobench.newset.config import (
     BuildConfig,
+    CorpusOptions,
     JudgeOptions,
     ValidateOptions,
     located_path,
@@ -55,52 +56,57 @@ def check_values(config: BuildConfig, where: str) -> None:
             f"{where}: seed is {config.seed}; it takes a whole number of at least 0"
         )
     for key in ("attributes", "objects"):
-        value = getattr(config.compose, key)
-        if not isinstance(value, str | list) or value == []:
-            raise UserError(
-                f"{where}: compose: {key} is {shown_value(value)}; it takes published, "
-                "a list, or a text file's name"
-            )
-        for name in value if isinstance(value, list) else []:
-            if not isinstance(name, str) or not name.strip():
-                raise UserError(
-                    f"{where}: compose: {key}: {shown_value(name)} is no name; YAML reads "
-                    "yes, no, on and numbers as such: quote them"
-                )
-            if len(name) > 200 or not name.isprintable():
-                raise UserError(
-                    f"{where}: compose: {key}: {shown_value(name)} is no name: up to 200 printable "
-                    "characters"
-                )
+        _check_names(getattr(config.compose, key), f"{where}: compose: {key}")
     for corpus in config.compose.corpora:
-        name = corpus.name
-        if (
-            not name.strip()
-            or not name.isprintable()
-            or set(name) & {"/", "\\"}
-            or name[0] == "."
-            or len(name) > 60
-        ):
-            raise UserError(
-                f"{where}: the corpus name {name!r} names a folder and a column: give up to 60 "
-                "letters, without "
-                "slashes, control characters or a dot in front"
-            )
-        if corpus.rule not in VERSIONS:
-            raise UserError(
-                f"{where}: corpus {corpus.name!r}: no rule {shown_value(corpus.rule)}; there are "
-                f"{', '.join(VERSIONS)}"
-            )
-        if corpus.threshold < 0:
-            raise UserError(
-                f"{where}: corpus {corpus.name!r}: threshold is {corpus.threshold}; it goes from 0"
-            )
+        _check_corpus(corpus, where)
     try:
         config.distinct.check()
     except UserError as error:
         raise UserError(f"{where}: distinct: {error}") from error
     _check_package(config, where)
     _check_judges(config.validate, where)
+
+
+def _check_names(value: Any, where: str) -> None:
+    """UserError where ``value`` is neither a list of names nor the name of one."""
+    if not isinstance(value, str | list) or value == []:
+        raise UserError(
+            f"{where} is {shown_value(value)}; it takes published, a list, or a text file's name"
+        )
+    for name in value if isinstance(value, list) else []:
+        if not isinstance(name, str) or not name.strip():
+            raise UserError(
+                f"{where}: {shown_value(name)} is no name; YAML reads "
+                "yes, no, on and numbers as such: quote them"
+            )
+        if len(name) > 200 or not name.isprintable():
+            raise UserError(
+                f"{where}: {shown_value(name)} is no name: up to 200 printable characters"
+            )
+
+
+def _is_folder_name(name: str) -> bool:
+    """Whether ``name`` can name a folder and a column."""
+    fit = name.strip() and name.isprintable() and len(name) <= 60
+    return bool(fit) and not set(name) & {"/", "\\"} and name[0] != "."
+
+
+def _check_corpus(corpus: CorpusOptions, where: str) -> None:
+    """UserError for a corpus whose name, rule or threshold cannot be."""
+    if not _is_folder_name(corpus.name):
+        raise UserError(
+            f"{where}: the corpus name {corpus.name!r} names a folder and a column: give up to 60 "
+            "letters, without slashes, control characters or a dot in front"
+        )
+    if corpus.rule not in VERSIONS:
+        raise UserError(
+            f"{where}: corpus {corpus.name!r}: no rule {shown_value(corpus.rule)}; there are "
+            f"{', '.join(VERSIONS)}"
+        )
+    if corpus.threshold < 0:
+        raise UserError(
+            f"{where}: corpus {corpus.name!r}: threshold is {corpus.threshold}; it goes from 0"
+        )
 
 
 def _check_compose_and_generate(config: BuildConfig, where: str) -> None:
@@ -263,9 +269,9 @@ def _check_drawable(config: BuildConfig, path: Path, kind: Any) -> None:
     lists, options = published_lists(), config.generate
     attributes = names_of(config.compose.attributes, lists.attributes, path)
     objects = names_of(config.compose.objects, tuple(lists.objects), path)
-    given = with_pictures(lambda: kind, options.options, path)
+    complete = with_pictures(lambda: kind, options.options, path)
     generator: Any = make_generator(
-        options.generator, placed_model(path, options.model), given
+        options.generator, placed_model(path, options.model), complete
     )
     with naming_class(f"the generator {options.generator!r}"):
         generator.refuse_unknown(attributes, objects)
@@ -296,24 +302,24 @@ def _check_thresholds(judge: JudgeOptions, human: bool, what: str) -> None:
     """Of a judge whose class says its questions; others are asked when they judge."""
     from aobench.newset.validate.judges import find_judge
 
-    found = find_judge(judge.kind)
-    given = {
+    judge_class = find_judge(judge.kind)
+    thresholds = {
         question: getattr(judge, question)
         for question in ("attribute", "object", "composition")
     }
-    own: Any = getattr(found, "thresholds", None)
-    asks: Any = getattr(found, "questions", None)
+    own: Any = getattr(judge_class, "thresholds", None)
+    asks: Any = getattr(judge_class, "questions", None)
     if not isinstance(own, dict) or not isinstance(asks, tuple):
         return
     open_ones = [
         question
         for question in asks
-        if given.get(question) is None and question not in own
+        if thresholds.get(question) is None and question not in own
     ]
     chosen = [
         question
         for question in asks
-        if given.get(question) is None and judge.precision is not None
+        if thresholds.get(question) is None and judge.precision is not None
     ]
     if open_ones and judge.precision is None:
         question = open_ones[0]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from aobench.analysis.power import SetDesign, plan_line
 from aobench.audit.vocabulary import Vocabulary, read_names
 from aobench.errors import UserError
 from aobench.models.weights import placed_model, weights_mark
@@ -83,27 +84,28 @@ class ComposeStep(Step):
             options, vocabulary, reasons, where, config_path
         )
         scores = _plausibility_scores(options, vocabulary, reasons, config_path)
-        kept = balanced_choice(
+        chosen = balanced_choice(
             reasons.free,
             options.count,
             options.per_attribute,
             options.per_object,
             self.build.config.seed,
         )
-        reasons.mark(~kept, reason_of("balance"))
+        reasons.mark(~chosen, reason_of("balance"))
         table = _write_compositions(where / TABLE, vocabulary, reasons, counts, scores)
-        if not kept.any():
+        if not chosen.any():
             raise UserError(
-                f"no composition is left; {table} says why each of the {kept.size:,} is left out"
+                f"no composition is left; {table} says why each of the {chosen.size:,} is left out"
             )
         facts = {
-            "compositions": int(kept.size),
-            "kept": int(kept.sum()),
+            "compositions": int(chosen.size),
+            "kept": int(chosen.sum()),
             "asked": options.count,
             "removed": reasons.counts(),
             "corpora": corpora,
-            "per_attribute": _spread(kept.sum(1)),
-            "per_object": _spread(kept.sum(0)),
+            "per_attribute": _spread(chosen.sum(1)),
+            "per_object": _spread(chosen.sum(0)),
+            "parts": [int(chosen.any(1).sum()), int(chosen.any(0).sum())],
             "vocabulary": vocabulary.hash,
         }
         return StepResult([table], facts)
@@ -119,6 +121,10 @@ class ComposeStep(Step):
                 f"  count asks for {facts['asked']:,}: there are no more under these exclusions "
                 "and caps"
             )
+        if min(facts.get("parts", [0])) > 1:
+            images = self.build.config.generate.images
+            design = SetDesign(*facts["parts"], facts["kept"], images)
+            lines.append(f"  {plan_line(design)}")
         for name, corpus in facts["corpora"].items():
             if "sample" in corpus:
                 bound = corpus["unseen_share_at_most_95"]

@@ -145,20 +145,20 @@ LISTS: dict[str, Any] = {"corpora": CorpusOptions, "judges": JudgeOptions}
 LONGEST_TEXT = 20_000
 
 
-def config_of(given: Any, where: str) -> BuildConfig:
+def config_of(content: Any, where: str) -> BuildConfig:
     """A configuration from its file's mapping; UserError for an unknown or missing key."""
-    config: BuildConfig = _make(BuildConfig, given, where)
+    config: BuildConfig = _make(BuildConfig, content, where)
     return config
 
 
-def _make(kind: Any, given: Any, where: str) -> Any:
+def _make(kind: Any, content: Any, where: str) -> Any:
     """A dataclass from a mapping; UserError for an unknown or missing key."""
-    if not isinstance(given, dict):
+    if not isinstance(content, dict):
         raise UserError(
-            f"{where} must be a mapping of keys to values, not {type(given).__name__}"
+            f"{where} must be a mapping of keys to values, not {type(content).__name__}"
         )
     fields = {f.name: f for f in dataclasses.fields(kind)}
-    for key in given:
+    for key in content:
         if key not in fields:
             hint = (
                 did_you_mean(str(key)[:80], fields)
@@ -169,12 +169,12 @@ def _make(kind: Any, given: Any, where: str) -> Any:
     missing = [
         n
         for n, f in fields.items()
-        if n not in given and f.default is none and f.default_factory is none
+        if n not in content and f.default is none and f.default_factory is none
     ]
     if missing:
         raise UserError(f"{where} lacks the key(s) {', '.join(missing)}")
-    values, hints = dict(given), get_type_hints(kind)
-    for key, value in given.items():
+    values, hints = dict(content), get_type_hints(kind)
+    for key, value in content.items():
         if key in LISTS and not isinstance(value, list):
             raise UserError(
                 f"{where}: {key} is a list, each beginning with a dash; not {shown_value(value)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from aobench.newset.checks import check_values
 from aobench.newset.config import BuildConfig, config_of
 from aobench.newset.own_classes import refuse_code
-from aobench.newset.strict_yaml import read_yaml
+from aobench.strict_yaml import read_yaml
 
 
 def read_config(path: Path, allow_code: Collection[str] = ()) -> BuildConfig:
@@ -21,10 +21,10 @@ def read_config(path: Path, allow_code: Collection[str] = ()) -> BuildConfig:
     Raises:
         UserError: for anything wrong, and for a class that would run code unallowed.
     """
-    given = read_yaml(path)
-    if isinstance(given, dict):
-        given = {"distinct": {}, **given}
-    config = config_of(given, str(path))
+    content = read_yaml(path)
+    if isinstance(content, dict):
+        content = {"distinct": {}, **content}
+    config = config_of(content, str(path))
     refuse_code(
         [config.generate.generator, *(judge.kind for judge in config.validate.judges)],
         allow_code,

@@ -82,20 +82,20 @@ def _caption_digests(paths: list[str], memory: Path) -> dict[str, str]:
         for state, mark in read.items()
         if isinstance(mark, str) and len(mark) == 64
     }
-    now, found = {}, {}
+    now, digests = {}, {}
     for path in paths:
         if is_remote(path):
-            found[path] = ""
+            digests[path] = ""
             continue
         stat = Path(
             path
         ).stat()  # a file that moved along with its folder has all of these still
         state = f"{Path(path).name} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns}"
-        now[state] = found[path] = known.get(state) or table_digest(Path(path))
+        now[state] = digests[path] = known.get(state) or table_digest(Path(path))
     if now != known:
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_in_one_move(memory, json.dumps(now).encode())
-    return found
+    return digests
 
 
 def count_corpora(
@@ -152,7 +152,10 @@ def _caption_paths(corpus: CorpusOptions, config_path: Path) -> list[str]:
 
 
 def _aligned(
-    found: Audit, corpus: CorpusOptions, vocabulary: Vocabulary, looked_for: Vocabulary
+    counted: Audit,
+    corpus: CorpusOptions,
+    vocabulary: Vocabulary,
+    looked_for: Vocabulary,
 ) -> np.ndarray:
     """The corpus' matrix in the order of the vocabulary. UserError for a name that the audit didn't
     look for.
@@ -167,14 +170,14 @@ def _aligned(
             "attribute",
             vocabulary.attributes,
             vocabulary.attribute_forms,
-            found.attributes,
+            counted.attributes,
             looked_for.attribute_forms,
         ),
         (
             "object",
             vocabulary.objects,
             vocabulary.object_forms,
-            found.objects,
+            counted.objects,
             looked_for.object_forms,
         ),
     ):
@@ -191,18 +194,18 @@ def _aligned(
             [[at[name], *others] for name, others in zip(wanted, more, strict=True)]
         )
     by_attribute = np.stack(
-        [found.matrix(corpus.rule)[rows].sum(0) for rows in places[0]]
+        [counted.matrix(corpus.rule)[rows].sum(0) for rows in places[0]]
     )
     return np.stack([by_attribute[:, columns].sum(1) for columns in places[1]], axis=1)
 
 
-def _corpus_facts(found: Audit, corpus: CorpusOptions) -> dict[str, Any]:
+def _corpus_facts(counted: Audit, corpus: CorpusOptions) -> dict[str, Any]:
     """Captions scanned, and for a sample the largest share that a composition not seen may still
     have.
     """
     from aobench.audit.statistics import upper_bound
 
-    totals = found.manifest["totals"]
+    totals = counted.manifest["totals"]
     if not totals["counted"]:
         raise UserError(
             f"the corpus {corpus.name!r} has no captions: for an empty corpus every composition is "
@@ -214,7 +217,7 @@ def _corpus_facts(found: Audit, corpus: CorpusOptions) -> dict[str, Any]:
         "rule": corpus.rule,
         "threshold": corpus.threshold,
     }
-    if found.manifest.get("sample", 1) < 1:
-        facts["sample"] = found.manifest["sample"]
+    if counted.manifest.get("sample", 1) < 1:
+        facts["sample"] = counted.manifest["sample"]
         facts["unseen_share_at_most_95"] = upper_bound(0, totals["counted"])
     return facts

@@ -76,7 +76,7 @@ def shadowed_pairs(
         _by_form(vocabulary.attribute_forms),
         _by_form(vocabulary.object_forms),
     )
-    found = np.zeros(vocabulary.shape, bool)
+    shadowed = np.zeros(vocabulary.shape, bool)
     names = {one.hash: one for one in searched}.values()
     sequences = {
         s
@@ -89,8 +89,8 @@ def shadowed_pairs(
             for middle in range(start + 1, len(sequence)):
                 for a in first.get(sequence[start:middle], ()):
                     for end in range(middle + 1, len(sequence) + 1):
-                        found[a, list(second.get(sequence[middle:end], ()))] = True
-    return found
+                        shadowed[a, list(second.get(sequence[middle:end], ()))] = True
+    return shadowed
 
 
 def longer_names(
@@ -106,7 +106,7 @@ def longer_names(
     the shorter name's.
     """
     own, short = set(names), _by_form(forms)
-    found: list[list[int]] = [[] for _ in names]
+    longer: list[list[int]] = [[] for _ in names]
     for place, (name, their) in enumerate(zip(searched, theirs, strict=True)):
         if name in own:
             continue
@@ -117,23 +117,23 @@ def longer_names(
             for j in range(i + 1, len(s) + 1)
         }
         for number in {number for part in parts for number in short.get(part, ())}:
-            found[number].append(place)
-    return found
+            longer[number].append(place)
+    return longer
 
 
 def _by_form(every: Iterable[Forms]) -> dict[tuple[str, ...], list[int]]:
-    found: dict[tuple[str, ...], list[int]] = {}
+    numbers: dict[tuple[str, ...], list[int]] = {}
     for number, forms in enumerate(every):
         for sequence in forms:
-            found.setdefault(sequence, []).append(number)
-    return found
+            numbers.setdefault(sequence, []).append(number)
+    return numbers
 
 
 def excluded_pairs(path: Path, vocabulary: Vocabulary) -> dict[tuple[int, int], str]:
     """The explicit exclusions: a CSV with the columns attribute, object, reason; an empty field
     means every one.
     """
-    found: dict[tuple[int, int], str] = {}
+    reasons: dict[tuple[int, int], str] = {}
     for line, row in read_numbered_rows(path, COLUMNS, "the exclusions"):
         where = f"{path}, line {line:,}"
         a, o = row["attribute"].strip(), row["object"].strip()
@@ -142,8 +142,8 @@ def excluded_pairs(path: Path, vocabulary: Vocabulary) -> dict[tuple[int, int], 
         why = " ".join((row.get("reason") or "").split()) or "no reason given"
         for i in _places(a, "attribute", vocabulary.attributes, where):
             for j in _places(o, "object", vocabulary.objects, where):
-                found[i, j] = why
-    return found
+                reasons[i, j] = why
+    return reasons
 
 
 def _places(name: str, what: str, names: tuple[str, ...], where: str) -> Iterable[int]:

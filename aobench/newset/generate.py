@@ -232,18 +232,17 @@ def altered_image(out: Path, ids: Collection[str]) -> Path | None:
 def image_tasks(options: GenerateOptions, seed: int, out: Path) -> list[ImageTask]:
     """Every image that the step makes, in order."""
     tasks = []
-    kept = [
+    pairs = [
         row
         for row in read_rows(step_folder(out, "compose") / COMPOSITIONS)
         if row["kept"]
     ]
-    if len(kept) * options.images > MOST_IMAGES:
+    if len(pairs) * options.images > MOST_IMAGES:
         raise UserError(
-            f"generate: images is {options.images:,} of {len(kept):,} compositions each, more than "
-            f"{MOST_IMAGES:,} in "
-            "all; ask for fewer"
+            f"generate: images is {options.images:,} of {len(pairs):,} compositions each, "
+            f"more than {MOST_IMAGES:,} in all; ask for fewer"
         )
-    for row in kept:
+    for row in pairs:
         attribute, name = row["attribute"], row["object"]
         for index in range(options.images):
             template = options.prompts[index % len(options.prompts)]

@@ -144,7 +144,7 @@ def changed_parts(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     be as they were.
     """
     now = json.loads(json.dumps(dict(now)))
-    found = []
+    changes = []
     for key in sorted({*then, *now}):
         before, after = then.get(key), now.get(key)
         if before == after or (key == "weights" and _settled(before, after) == before):
@@ -155,10 +155,10 @@ def changed_parts(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
                 for name in sorted({*before, *after})
                 if before.get(name) != after.get(name)
             ]
-            found.append(f"other options ({', '.join(differing)})")
+            changes.append(f"other options ({', '.join(differing)})")
         else:
-            found.append(CHANGED.get(key, f"other inputs ({key})"))
-    return found
+            changes.append(CHANGED.get(key, f"other inputs ({key})"))
+    return changes
 
 
 def _settled(before: Any, after: Any) -> Any:

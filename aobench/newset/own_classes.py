@@ -72,20 +72,20 @@ def find_class(name: str, known: Mapping[str, str], group: str, what: str) -> An
     if ":" in path:
         module, _, attribute = path.partition(":")
         with _is_there(module, f"the {what} {name!r}"):
-            found = getattr(import_module(module), attribute, None)
-        if found is None:
+            named = getattr(import_module(module), attribute, None)
+        if named is None:
             raise UserError(
                 f"the {what} {name!r}: the module {module} has no {attribute!r}"
             )
     else:
-        found = _entry_point(name, known, group, what)
-    if not inspect.isclass(found) or not any(
-        "__call__" in vars(one) for one in found.__mro__
+        named = _entry_point(name, known, group, what)
+    if not inspect.isclass(named) or not any(
+        "__call__" in vars(one) for one in named.__mro__
     ):
         raise UserError(
             f"{name!r} is no {what}: name a class whose objects can be called"
         )
-    return found
+    return named
 
 
 @contextlib.contextmanager
@@ -124,13 +124,13 @@ def _entry_point(name: str, known: Mapping[str, str], group: str, what: str) -> 
 
 
 def refuse_call(
-    kind: type, given: tuple[Any, ...], name: str, what: str, form: str
+    kind: type, arguments: tuple[Any, ...], name: str, what: str, form: str
 ) -> None:
     """UserError where the class can't be called with what a generator or judge is given, such as
     (model, options).
     """
     try:
-        inspect.signature(kind).bind(*given)
+        inspect.signature(kind).bind(*arguments)
     except (
         TypeError,
         ValueError,

@@ -23,7 +23,7 @@ def mean_log_probability(
     )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    found: list[float] = []
+    means: list[float] = []
     with torch.inference_mode():
         for start in range(0, len(texts), batch_size):
             batch = tokenizer(
@@ -35,5 +35,5 @@ def mean_log_probability(
             logits = network(input_ids=ids, attention_mask=mask).logits.float()
             each = logits[:, :-1].log_softmax(-1).gather(-1, ids[:, 1:, None])[..., 0]
             counted = mask[:, 1:].float()
-            found += ((each * counted).sum(1) / counted.sum(1).clamp(min=1)).tolist()
-    return found
+            means += ((each * counted).sum(1) / counted.sum(1).clamp(min=1)).tolist()
+    return means

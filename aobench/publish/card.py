@@ -20,7 +20,14 @@ from aobench.publish.hub_entries import (
 )
 from aobench.results.by_part import by_part
 from aobench.results.comparability import chosen_settings, trial
-from aobench.results.scores import KINDS, chance, unlike_tasks
+from aobench.results.scores import (
+    KINDS,
+    POPULATION,
+    chance,
+    narrow_note,
+    shown_accuracy,
+    unlike_tasks,
+)
 from aobench.results.tasks import find_task
 from aobench.results.verified import Result
 
@@ -53,9 +60,9 @@ def _rows(result: Result) -> list[dict[str, Any]]:
         for kind in kinds:
             key = f"{kind}_top1"
             if (by_chance := chance(f, kind)) is not None:
-                cells = [100 * f[k] for k in (key, f"{key}_low", f"{key}_high")]
+                cells = (100 * one for one in shown_accuracy(f, key))
                 value, low, high = (f"{cell:.1f}" for cell in cells)
-                listed = f"{f['n_candidates']:,} ({task})"
+                candidates = f"{f['n_candidates']:,} ({task})"
                 rows.append(
                     {
                         "split": split,
@@ -65,7 +72,7 @@ def _rows(result: Result) -> list[dict[str, Any]]:
                         "high": high,
                         "chance": f"{100 * by_chance:.2f}",
                         "n": f"{f['n']:,}",
-                        "candidates": listed,
+                        "candidates": candidates,
                     }
                 )
     return rows
@@ -100,9 +107,9 @@ def card_section(result: Result, baseline: Sequence[Result] = ()) -> str:
     import jinja2
 
     extremes = {
-        part: found
+        part: ends
         for part in ("attribute", "object")
-        if (found := _extremes(result, part))
+        if (ends := _extremes(result, part))
     }
     template = jinja2.Template(
         _template("section.md").read_text(encoding="utf-8"),
@@ -120,10 +127,19 @@ def card_section(result: Result, baseline: Sequence[Result] = ()) -> str:
         chosen=chosen_settings(result.content),
         trial=trial(result.content),
         unlike=unlike_tasks(result.headline),
+        population=POPULATION,
+        narrow=narrow_note(result.content["scores"]),
+        gap=[100 * one for one in shown_accuracy(result.headline, "gap")]
+        if "gap" in result.headline
+        else None,
         effective=effective_over(result, baseline) if baseline else None,
         baseline=[one.content["model"]["id"] for one in baseline],
     )
     return f"{BEGIN}\n{text.strip()}\n{END}\n"
+
+
+#: Tasks of earlier versions: their rows go from a card that is renewed.
+FORMER_TASKS = ("harmonic_mean",)
 
 
 def extend_card(
@@ -139,55 +155,72 @@ def extend_card(
     What else the user's card says, in text and metadata, stays. Raises UserError where its metadata
     cannot be read.
     """
-    from huggingface_hub import ModelCard, ModelCardData
-
-    from imagenet_ao import TASKS
-
     ours = model_index(result, dataset, revision, baseline)
-    name = result.content["model"]["id"].rstrip("/").rsplit("/", 1)[-1]
     text = card_section(result, baseline)
     if existing is None:
-        zero_shot = result.predictions.names_attributes
-        data = ModelCardData(
-            pipeline_tag="zero-shot-image-classification"
-            if zero_shot
-            else "image-classification",
-            tags=["imagenet-ao"],
-            model_name=name,
-            eval_results=ours,
-        )
-        template = str(_template("card.md"))
-        return str(
-            ModelCard.from_template(
-                data, template_path=template, model_name=name, section=text
-            )
-        )
+        return _new_card(result, ours, text)
+    card = _parse_card(existing)
+    others = [
+        row
+        for row in card.data.eval_results or []
+        if not _is_ours(row, dataset, result.config)
+    ]
+    card.data.eval_results = [*others, *ours]
+    card.data.model_name = card.data.model_name or _model_name(result)
+    card.text = _with_section(card.text, text)
+    return str(card)
+
+
+def _model_name(result: Result) -> str:
+    return result.content["model"]["id"].rstrip("/").rsplit("/", 1)[-1]
+
+
+def _new_card(result: Result, entries: Any, section: str) -> str:
+    """A card from the template, which holds the section alone."""
+    from huggingface_hub import ModelCard, ModelCardData
+
+    zero_shot = "zero-shot-" if result.predictions.names_attributes else ""
+    name = _model_name(result)
+    data = ModelCardData(
+        pipeline_tag=f"{zero_shot}image-classification",
+        tags=["imagenet-ao"],
+        model_name=name,
+        eval_results=entries,
+    )
+    words = {"model_name": name, "section": section}
+    path = str(_template("card.md"))
+    return str(ModelCard.from_template(data, template_path=path, **words))
+
+
+def _parse_card(text: str) -> Any:
+    """The user's card. Raises UserError where its metadata cannot be read."""
+    from huggingface_hub import ModelCard
+
     try:
-        card: Any = ModelCard(existing)
+        return ModelCard(text)
     except Exception as error:
         raise UserError(
             f"the existing card's metadata cannot be read: {str(error).splitlines()[0]}"
         ) from error
-    tasks = set(TASKS)
-    kept = [
-        row
-        for row in card.data.eval_results or []
-        if not (
-            row.dataset_type == dataset
-            and row.metric_type in tasks
-            and row.dataset_config == result.config
-        )
-    ]
-    card.data.eval_results = [*kept, *ours]
-    card.data.model_name = card.data.model_name or name
-    before, begin, rest = card.text.partition(BEGIN)
-    after = rest.partition(END)[2].lstrip("\n") if begin else ""
-    if begin and END not in rest:
+
+
+def _is_ours(row: Any, dataset: str, config: str) -> bool:
+    """Whether a row of the metadata is an earlier entry of this benchmark."""
+    from imagenet_ao import TASKS
+
+    same_data = (row.dataset_type, row.dataset_config) == (dataset, config)
+    return same_data and row.metric_type in {*TASKS, *FORMER_TASKS}
+
+
+def _with_section(text: str, section: str) -> str:
+    """The card's text with the section in its marks, at the end where there are none."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if begin and not end:
         raise UserError(
             f"the existing card has {BEGIN!r} without {END!r}; mend or remove the mark"
         )
-    card.text = before.rstrip("\n") + "\n\n" + text + after
-    return str(card)
+    return before.rstrip("\n") + "\n\n" + section + after.lstrip("\n")
 
 
 def attributes_plot(result: Result) -> Figure:

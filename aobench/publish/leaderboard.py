@@ -20,7 +20,15 @@ from aobench.results.comparability import (
     model_family,
     trial,
 )
-from aobench.results.scores import KINDS, chance, unlike_tasks
+from aobench.results.hits import first_is_right
+from aobench.results.scores import (
+    KINDS,
+    POPULATION,
+    chance,
+    narrow_note,
+    shown_accuracy,
+    unlike_tasks,
+)
 from aobench.results.verified import Result
 
 if TYPE_CHECKING:
@@ -33,8 +41,8 @@ def comparable(result: Result) -> tuple[str, ...]:
     A supervised classifier has no prompts and ranks objects only, so it never shares a table with a
     zero-shot model.
     """
-    found = comparable_settings(result.content)
-    return tuple(json.dumps(value, sort_keys=True) for value in found.values())
+    settings = comparable_settings(result.content)
+    return tuple(json.dumps(value, sort_keys=True) for value in settings.values())
 
 
 def _slug(text: str) -> str:
@@ -45,36 +53,38 @@ def _figure(f: dict[str, Any], kind: str) -> dict[str, float] | None:
     key = f"{kind}_top1"
     if key not in f:
         return None
-    return {
-        "value": 100 * f[key],
-        "low": 100 * f[f"{key}_low"],
-        "high": 100 * f[f"{key}_high"],
-    }
+    return _percent(f, key)
 
 
-def _harmonic(figures: dict[str, Any]) -> dict[str, float] | None:
-    if "harmonic_mean" not in figures:
+def _percent(scores: dict[str, Any], key: str) -> dict[str, float]:
+    cells = (100 * one for one in shown_accuracy(scores, key))
+    return dict(zip(("value", "low", "high"), cells, strict=True))
+
+
+def _of_curve(figures: dict[str, Any], key: str) -> dict[str, float] | None:
+    """A score of the seen-novel curve with its interval, in percent."""
+    curve = figures.get("curve", {})
+    if key not in curve:
         return None
-    return {
-        end or "value": 100 * figures[f"harmonic_mean{end and '_' + end}"]
-        for end in ("", "low", "high")
-    }
+    return _percent(curve, key)
 
 
 def _chances(f: dict[str, Any]) -> str:
     """``composition 0.18 %, attribute 4.17 %, object 0.91 %``, of those that the candidates
     give.
     """
-    found = {kind: chance(f, kind) for kind in KINDS}
+    chances = {kind: chance(f, kind) for kind in KINDS}
     return ", ".join(
         f"{kind} {100 * value:.2f} %"
-        for kind, value in found.items()
+        for kind, value in chances.items()
         if value is not None
     )
 
 
-def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
+def _row(result: Result, slug: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """The row of a result; ``facts`` of a list go before those that it carries."""
     content = result.content
+    facts = facts or content["model"].get("facts", {})
     figures = {
         split: {kind: _figure(f, kind) for kind in KINDS}
         for split, f in result.splits.items()
@@ -89,10 +99,11 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
         "id": content["model"]["id"],
         "slug": slug,
         "family": facts.get("family", model_family(content)),
-        "training": facts.get("training", "not stated"),
+        "training": facts.get("training_set", "not stated"),
         "figures": figures,
         "main": main.split("_")[0],
-        "harmonic": _harmonic(result.headline),
+        "area": _of_curve(result.headline, "seen_novel_auc"),
+        "harmonic": _of_curve(result.headline, "held_out_harmonic_mean"),
         "content": content,
         "task": result.task,
         "trial": trial(content),
@@ -103,73 +114,106 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
             for s, f in result.splits.items()
         },
         "unlike": unlike_tasks(result.headline),
+        "narrow": narrow_note({result.task: result.headline}),
     }
 
 
 def comparable_groups(
-    results: Sequence[Result], facts: dict[str, dict[str, str]]
+    results: Sequence[Result], facts: dict[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Rows that compare, together: each group with its heading, splits and rows, best OoD
     accuracy first.
     """
-    found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    rows_by_setting: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     used: set[str] = set()
     for result in results:
-        slug = base = _slug(result.content["model"]["id"])
-        number = 2
-        while slug in used:
-            slug, number = f"{base}-{number}", number + 1
-        used.add(slug)
-        found.setdefault(comparable(result), []).append(
-            _row(result, slug, facts.get(result.content["model"]["id"], {}))
-        )
-    out = []
-    for rows in found.values():
-        rows.sort(
-            key=lambda row: (
-                -(
-                    (row["figures"].get("ood", {}).get(row["main"]) or {}).get(
-                        "value", -1
-                    )
-                )
-            )
-        )
-        content = rows[0]["content"]
-        prompts, task = content["templates"], rows[0]["task"]
-        listed = content["tasks"][task]["candidates"].items()
-        said = (
-            f"{prompts['n']} prompt{'s' * (prompts['n'] > 1)} ({prompts['hash']})"
-            if prompts
-            else "No prompts: supervised classifiers"
-        )
-        said = ", ".join(
-            [said, content["model"]["dtype"], *filter(None, [chosen_settings(content)])]
-        )
-        out.append(
-            {
-                "config": content["dataset"]["config"],
-                "rows": rows,
-                "main": rows[0]["main"],
-                "splits": [s for s in ("id", "ood") if s in rows[0]["figures"]],
-                "chance": rows[0]["chance"],
-                "unlike": rows[0]["unlike"],
-                "prompts": said,
-                "candidates": ", ".join(
-                    f"{s}: {c['n']:,} {task} ({c['hash']})" for s, c in listed
-                ),
-                "fingerprints": ", ".join(
-                    f"{s}: {d['fingerprint']}"
-                    for s, d in content["dataset"]["splits"].items()
-                ),
-            }
-        )
-    return sorted(
-        out,
-        key=lambda group: (
-            group["config"] == "mini",
-            group["main"] != "composition",
-            -len(group["rows"]),
+        model = result.content["model"]["id"]
+        slug = _unused_slug(model, used)
+        row = _row(result, slug, facts.get(model, {}))
+        rows_by_setting.setdefault(comparable(result), []).append(row)
+    by_content = {id(result.content): result for result in results}
+    groups = [_group(rows, by_content) for rows in rows_by_setting.values()]
+    return sorted(groups, key=_group_order)
+
+
+def _unused_slug(model: str, used: set[str]) -> str:
+    """A name of the model's page that no other has; it is then in ``used``."""
+    slug = base = _slug(model)
+    number = 2
+    while slug in used:
+        slug, number = f"{base}-{number}", number + 1
+    used.add(slug)
+    return slug
+
+
+def _group_order(group: dict[str, Any]) -> tuple[bool, bool, int]:
+    """The published set first, then compositions, then the group of most rows."""
+    mini, other = group["config"] == "mini", group["main"] != "composition"
+    return mini, other, -len(group["rows"])
+
+
+def _ood_value(row: dict[str, Any]) -> float:
+    figure = row["figures"].get("ood", {}).get(row["main"]) or {"value": -1.0}
+    return float(figure["value"])
+
+
+def _group(rows: list[dict[str, Any]], by_content: dict[int, Result]) -> dict[str, Any]:
+    """What the page shows of rows that compare; ``by_content``: the result of each row's
+    content.
+    """
+    rows = sorted(rows, key=_ood_value, reverse=True)
+    ranked = _put_ranks(rows, [by_content[id(row["content"])] for row in rows])
+    first = rows[0]
+    content, task = first["content"], first["task"]
+    lists = content["tasks"][task]["candidates"]
+    splits = content["dataset"]["splits"]
+    return {
+        "config": content["dataset"]["config"],
+        "rows": rows,
+        "ranked": ranked,
+        "main": first["main"],
+        "splits": [split for split in ("id", "ood") if split in first["figures"]],
+        "chance": first["chance"],
+        "unlike": first["unlike"],
+        "curve": any(row["area"] for row in rows),
+        "prompts": _prompts_said(content),
+        "candidates": ", ".join(
+            f"{split}: {c['n']:,} {task} ({c['hash']})" for split, c in lists.items()
         ),
+        "fingerprints": ", ".join(
+            f"{split}: {d['fingerprint']}" for split, d in splits.items()
+        ),
+    }
+
+
+def _prompts_said(content: dict[str, Any]) -> str:
+    """The prompts and the chosen settings of a group, as its heading has them."""
+    prompts = content["templates"]
+    said = "No prompts: supervised classifiers"
+    if prompts:
+        plural = "s" * (prompts["n"] > 1)
+        said = f"{prompts['n']} prompt{plural} ({prompts['hash']})"
+    chosen = chosen_settings(content)
+    return ", ".join([said, content["model"]["dtype"], *filter(None, [chosen])])
+
+
+def _put_ranks(rows: list[dict[str, Any]], results: Sequence[Result]) -> str:
+    """Give each row the ``rank`` that tests of all pairs leave it, and say what it is; '' and no
+    rank where there is one row, or no novel compositions.
+    """
+    from aobench.analysis.many_models import compare_models
+
+    if len(rows) < 2 or "ood" not in rows[0]["figures"]:
+        return ""
+    tables = [result.predictions for result in results]
+    found = compare_models(tables, "ood", rows[0]["main"])
+    for place, number in enumerate(found.order):
+        best, worst = found.ranks[place]
+        rows[number]["rank"] = f"{best}" if best == worst else f"{best} to {worst}"
+    like = "attributes and objects like these" if found.wide else "these compositions"
+    return (
+        f"Rank by OoD {rows[0]['main']}: the places that tests of all pairs, corrected for their "
+        f"number, leave a model, for {like}."
     )
 
 
@@ -180,9 +224,10 @@ def _chosen(rows: dict[str, list[Any]], count: int) -> dict[str, list[int]]:
         range(len(rows["sample_id"])),
         key=lambda i: hashlib.sha256(rows["sample_id"][i].encode()).digest(),
     )
+    right = first_is_right(rows)
     chosen = {}
-    for kind, rank_is_right in (("right", True), ("wrong", False)):
-        mine = [i for i in order if (rows["rank"][i] == 0) == rank_is_right]
+    for kind, wanted in (("right", True), ("wrong", False)):
+        mine = [i for i in order if right[i] == wanted]
         # of each attribute the first in the order
         first = {rows["attribute"][i]: i for i in reversed(mine)}
         ones = sorted(first.values(), key=mine.index)
@@ -202,7 +247,10 @@ def _examples(
 
     if result.config != "mini" or "ood" not in result.splits:
         return {}
-    rows, listed = result.predictions.split("ood"), result.predictions.candidates["ood"]
+    rows, candidates = (
+        result.predictions.split("ood"),
+        result.predictions.candidates["ood"],
+    )
     chosen = _chosen(rows, count)
     wanted = {rows["sample_id"][i] for kind in chosen.values() for i in kind}
     pictures = {
@@ -219,7 +267,9 @@ def _examples(
             Image.fromarray(sample.image()).resize(
                 (112, 112), Image.Resampling.LANCZOS
             ).save(folder / name, quality=85)
-            said = listed.names[rows["top"][i][0]] if rows["top"][i] else "unreadable"
+            said = (
+                candidates.names[rows["top"][i][0]] if rows["top"][i] else "unreadable"
+            )
             shown = f"{sample.attribute} {sample.name}"
             out.setdefault(kind, []).append(
                 {"file": name, "shown": shown, "said": said}
@@ -228,12 +278,12 @@ def _examples(
 
 
 def build_pages(
-    results: Sequence[Result], out: Path, facts: dict[str, dict[str, str]] | None = None
+    results: Sequence[Result], out: Path, facts: dict[str, dict[str, Any]] | None = None
 ) -> list[Path]:
     """Write the pages: index.html and a page a model under ``models/``; returns them.
 
-    ``facts``: by model id its ``family`` and ``training`` set. Raises UserError where there are no
-    results.
+    ``facts``: by model id its ``family`` and ``training_set``, in place of what the results say.
+    Raises UserError where there are no results.
     """
     import jinja2
 
@@ -261,6 +311,7 @@ def build_pages(
     rows = [row for group in tables for row in group["rows"]]
     index = environment.get_template("index.html").render(
         groups=tables,
+        population=POPULATION,
         plots=[scatter_html(group) for group in tables],
         families=sorted({row["family"] for row in rows}),
         trainings=sorted({row["training"] for row in rows}),

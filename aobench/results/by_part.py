@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from aobench.results.candidates import Candidates
+from aobench.results.hits import first_is_right
 from aobench.results.predictions import Predictions
 from aobench.results.scores import composition_numbers
 
@@ -25,14 +26,14 @@ def by_part(
     from compositional_ood.compositional_ood import effective_images, wilson
 
     task = task or predictions.headline
-    rows, listed = predictions.split(split, task), predictions.lists[task][split]
+    rows, candidates = predictions.split(split, task), predictions.lists[task][split]
     ids = np.asarray(rows[part], dtype=np.int64)
-    right = np.asarray(rows["rank"], dtype=np.int64) == 0
+    right = first_is_right(rows)
     shown = composition_numbers(rows)
     share = effective_images(
         np.bincount(shown, weights=right), np.bincount(shown)
     ) / len(right)
-    names = part_names(listed, part)
+    names = part_names(candidates, part)
     table = []
     for number in np.unique(ids[ids >= 0]):
         mine = right[ids == number]
@@ -50,15 +51,15 @@ def by_part(
     return sorted(table, key=lambda row: (row["rate"], row["name"]))
 
 
-def part_names(listed: Candidates, part: str) -> dict[int, str]:
+def part_names(candidates: Candidates, part: str) -> dict[int, str]:
     """Names of the parts by id: the table's own, or in one of an earlier version those of the
     set that it fits.
     """
-    told: tuple[str, ...] = (
-        listed.attribute_names if part == "attribute" else listed.object_names
+    own_names: tuple[str, ...] = (
+        candidates.attribute_names if part == "attribute" else candidates.object_names
     )
-    if told:
-        return dict(enumerate(told))
+    if own_names:
+        return dict(enumerate(own_names))
     import imagenet_ao
 
     mini = {
@@ -69,7 +70,7 @@ def part_names(listed: Candidates, part: str) -> dict[int, str]:
         "attribute": list(imagenet_ao.ATTRIBUTES),
         "object": list(imagenet_ao.OBJECTS),
     }
-    numbers = {"attribute": listed.attributes, "object": listed.objects}
+    numbers = {"attribute": candidates.attributes, "object": candidates.objects}
     for vocabulary in (mini, published):
         names = [
             " ".join(
@@ -77,8 +78,8 @@ def part_names(listed: Candidates, part: str) -> dict[int, str]:
                 for p in ("attribute", "object")
                 if 0 <= numbers[p][i] < len(vocabulary[p])
             )
-            for i in range(len(listed))
+            for i in range(len(candidates))
         ]
-        if names == list(listed.names):
+        if names == list(candidates.names):
             return dict(enumerate(vocabulary[part]))
     return {}

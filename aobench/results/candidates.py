@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aobench.errors import UserError
@@ -63,14 +63,13 @@ class Question:
     """A task put to a split: the list, each image's right candidate and what is offered to it.
 
     ``choices``: by image the ids offered, where they are made for each image; else None.
-    ``sides``: by candidate True for one that is seen and False for one that is novel, None for one
-    that occurs in neither; empty where the task does not part them.
+    ``sides``: by candidate whether it is seen; empty where the task does not part them.
     """
 
     listed: Candidates
     gold: tuple[int, ...]
     choices: tuple[tuple[int, ...], ...] | None = None
-    sides: tuple[bool | None, ...] = ()
+    sides: tuple[bool, ...] = ()
 
 
 def ask_task(
@@ -82,7 +81,8 @@ def ask_task(
     """The task put to each split that it can be asked of.
 
     A split whose images show no attributes is left out where the task needs them, and one of fewer
-    than three attributes or objects where candidates are made for each image.
+    than three attributes or objects where candidates are made for each image. Where a split shows
+    objects alone, as ImageNet's does, all objects of the vocabulary are asked on every split.
 
     Args:
         task: of `aobench.results.tasks`.
@@ -98,13 +98,15 @@ def ask_task(
         return {}
     if task.scope == "image":
         return _ask_by_image(task, asked, attributes, objects)
-    everything = [pair for mine in asked.values() for pair in mine]
+    together = [pair for mine in asked.values() for pair in mine]
+    # a split that tells no attributes is ImageNet's, which asks for all of its classes
+    of_objects = any(all(a < 0 for a, _ in mine) for mine in pairs.values())
     questions = {}
     for split, mine in asked.items():
-        among = mine if task.scope == "split" else everything
+        among = mine if task.scope == "split" else together
         listed = named_candidates(
             task.name,
-            _listed_pairs(task, among, attributes, objects),
+            _listed_pairs(task, among, attributes, objects, of_objects),
             attributes,
             objects,
         )
@@ -121,7 +123,7 @@ def _can_ask(task: Task, pairs: Sequence[Pair]) -> bool:
         return True
     if task.kind == "attribute" or task.source != "occurring":
         return all(a >= 0 for a, _ in pairs)
-    return task.scope == "split" or any(a >= 0 for a, _ in pairs)
+    return any(a >= 0 for a, _ in pairs)
 
 
 def _key(task: Task, pair: Pair) -> Pair:
@@ -131,9 +133,15 @@ def _key(task: Task, pair: Pair) -> Pair:
 
 
 def _listed_pairs(
-    task: Task, pairs: Sequence[Pair], attributes: Sequence[str], objects: Sequence[str]
+    task: Task,
+    pairs: Sequence[Pair],
+    attributes: Sequence[str],
+    objects: Sequence[str],
+    everything: bool,
 ) -> list[Pair]:
-    """The candidates in id order."""
+    """The candidates in id order; of objects all, where a split tells no attributes: ImageNet's."""
+    if task.kind == "object" and everything:
+        return [(-1, o) for o in range(len(objects))]
     if task.source == "open":
         every = ((a, o) for a in range(len(attributes)) for o in range(len(objects)))
         return sorted({_key(task, pair) for pair in every})
@@ -147,20 +155,21 @@ def _places(listed: Candidates) -> dict[Pair, int]:
 
 def _sides(
     task: Task, listed: Candidates, pairs: Mapping[str, Sequence[Pair]]
-) -> tuple[bool | None, ...]:
-    """Seen candidates occur in the split id, novel ones in ood alone."""
-    if (
-        task.kind != "composition"
-        or task.scope != "shared"
-        or not {"id", "ood"} <= set(pairs)
-    ):
+) -> tuple[bool, ...]:
+    if task.kind != "composition" or task.scope != "shared":
         return ()
-    seen, novel = set(pairs["id"]), set(pairs["ood"])
+    if not {"id", "ood"} <= set(pairs):
+        return ()
+    return seen_candidates(listed, pairs["id"])
+
+
+def seen_candidates(listed: Candidates, pairs: Iterable[Pair]) -> tuple[bool, ...]:
+    """Whether each candidate is one of the seen ``pairs``; empty where all are, or none."""
+    seen = set(pairs)
     sides = tuple(
-        True if pair in seen else False if pair in novel else None
-        for pair in zip(listed.attributes, listed.objects, strict=True)
+        pair in seen for pair in zip(listed.attributes, listed.objects, strict=True)
     )
-    return sides if {True, False} <= set(sides) else ()
+    return sides if len(set(sides)) == 2 else ()
 
 
 def _ask_by_image(

@@ -34,7 +34,7 @@ def comparable_settings(
     splits = content["dataset"].get("splits") or {}
     tasks = content.get("tasks") or {}
     task = task or (headline_task(tasks) if tasks else None)
-    listed = tasks.get(task, {}).get("candidates") or {}
+    lists = tasks.get(task, {}).get("candidates") or {}
     return {
         "dataset": {
             name: facts.get("fingerprint") for name, facts in sorted(splits.items())
@@ -42,7 +42,7 @@ def comparable_settings(
         "prompts": (content.get("templates") or {}).get("hash"),
         "task": task,
         "candidates": {
-            name: facts.get("hash") for name, facts in sorted(listed.items())
+            name: facts.get("hash") for name, facts in sorted(lists.items())
         },
         "dtype": model.get("dtype"),
         **{name: chosen.get(name) for name in SETTINGS},
@@ -56,12 +56,12 @@ def unlike_settings(
 
     A supervised model has no prompts: that alone makes no difference to what was asked.
     """
-    found = [comparable_settings(content, task) for content in contents]
+    settings = [comparable_settings(content, task) for content in contents]
     unlike = []
-    for name in found[0] if found else ():
+    for name in settings[0] if settings else ():
         values = {
             repr(one[name])
-            for one in found
+            for one in settings
             if name not in ("prompts", "dtype") or one[name] is not None
         }
         if len(values) > 1:
@@ -80,7 +80,7 @@ def chosen_settings(content: Mapping[str, Any]) -> str:
     )
 
 
-def trial(made: dict[str, Any]) -> str:
+def trial(provenance: dict[str, Any]) -> str:
     """``trial run, --limit N`` for a result (or provenance) of part of the images, else ''."""
-    limit = made["dataset"].get("limit")
+    limit = provenance["dataset"].get("limit")
     return f"trial run, --limit {limit}" if limit else ""

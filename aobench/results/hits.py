@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from aobench.errors import UserError
@@ -29,8 +32,8 @@ def right_answers(
             f"{', '.join(able)}"
         )
     task = task or able[0]
-    rows, listed = predictions.split(split, task), predictions.lists[task][split]
-    attribute, thing = np.array(listed.attributes), np.array(listed.objects)
+    rows, candidates = predictions.split(split, task), predictions.lists[task][split]
+    attribute, thing = np.array(candidates.attributes), np.array(candidates.objects)
     answered = np.array([bool(top) for top in rows["top"]])
     best = np.array([top[0] if top else 0 for top in rows["top"]], dtype=int)
     label = np.array(rows["label"], dtype=int)
@@ -40,6 +43,18 @@ def right_answers(
         "object": thing[best] == thing[label],
     }
     return rows["sample_id"], answered & same[kind], composition_numbers(rows)
+
+
+def first_is_right(rows: Mapping[str, Sequence[Any]]) -> np.ndarray:
+    """bool N: whether the candidate of each row that the model puts first is the right one.
+
+    An unreadable image, whose rank is -1, is wrong.
+
+    Example:
+        >>> first_is_right({"rank": [0, 3, -1]}).tolist()
+        [True, False, False]
+    """
+    return np.asarray(rows["rank"], dtype=np.int64) == 0
 
 
 def task_of_kind(predictions: Predictions, split: str, kind: str) -> str:

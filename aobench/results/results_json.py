@@ -15,11 +15,21 @@ from typing import Any
 
 from aobench.errors import UserError
 from aobench.files import read_json
+from aobench.models.model_lists import check_facts
 from aobench.results.schema import RESULT_FORMAT
 from aobench.results.tasks import MODE_TASKS, find_task
 
 #: Scores of a split that count something.
-COUNTS = ("n", "n_classes", "n_candidates", "n_unreadable")
+COUNTS = (
+    "n",
+    "n_classes",
+    "n_candidates",
+    "n_unreadable",
+    "n_seen_candidates",
+    "n_novel_candidates",
+)
+#: Of scores, differences of a model's own scores: any number.
+BIASES = ("best_bias",)
 
 
 def read_results_json(path: str | Path) -> dict[str, Any]:
@@ -57,10 +67,10 @@ def _from_format_1(content: dict[str, Any], path: str | Path) -> dict[str, Any]:
     """The same content with the one task that its mode was."""
     figures = content["figures"]
     splits = _dict(figures.get("splits"), path, "figures.splits")
-    listed = content.get("candidates", {})
+    lists = content.get("candidates", {})
     modes = {
         facts.get("mode")
-        for facts in listed.values()
+        for facts in lists.values()
         if isinstance(facts.get("mode"), str)
     }
     mode = modes.pop() if len(modes) == 1 else "closed"
@@ -75,14 +85,14 @@ def _from_format_1(content: dict[str, Any], path: str | Path) -> dict[str, Any]:
     }
     candidates = {
         name: {key: facts.get(key) for key in ("n", "hash")}
-        for name, facts in listed.items()
+        for name, facts in lists.items()
     }
     rest = {k: v for k, v in content.items() if k not in ("figures", "candidates")}
-    told = {"kind": task.kind, "scope": task.scope, "candidates": candidates}
+    task_facts = {"kind": task.kind, "scope": task.scope, "candidates": candidates}
     return {
         **rest,
         "format": 1,
-        "tasks": {task.name: told},
+        "tasks": {task.name: task_facts},
         "scores": {task.name: {**figures, "splits": scores}},
     }
 
@@ -104,8 +114,10 @@ def _check_task(
         raise _refuse(
             path, f"{where}.main", f"is {_short(main)}, not one of its scores"
         )
-    pair = {k: v for k, v in scores.items() if k not in ("splits", "main")}
+    pair = {k: v for k, v in scores.items() if k not in ("splits", "main", "curve")}
     _check_scores(pair, path, where, images=False)
+    curve = _dict(scores.get("curve", {}), path, f"{where}.curve")
+    _check_scores(curve, path, f"{where}.curve", images=False)
 
 
 def _refuse(path: str | Path, where: str, fault: str) -> UserError:
@@ -136,6 +148,8 @@ def _check_facts(content: dict[str, Any], path: str | Path, earlier: bool) -> No
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             raise _refuse(path, f"model.{key}", f"is {_short(name)}, not a name")
     _dict(content["model"].get("notes", {}), path, "model.notes")
+    facts = _dict(content["model"].get("facts", {}), path, "model.facts")
+    check_facts(facts, f"the result {path}")
     if not isinstance(content["dataset"].get("config"), str):
         raise _refuse(path, "dataset.config", "is no name")
     for name, facts in _dict(
@@ -148,16 +162,16 @@ def _check_facts(content: dict[str, Any], path: str | Path, earlier: bool) -> No
             _count(facts["n"], path, f"{where}.n")
     if content.get("templates") is not None:
         _dict(content["templates"], path, "templates")
-    listed = content.get("candidates", {}) if earlier else {}
-    for name, facts in _dict(listed, path, "candidates").items():
+    lists = content.get("candidates", {}) if earlier else {}
+    for name, facts in _dict(lists, path, "candidates").items():
         _dict(facts, path, f"candidates.{name}")
     for name, facts in _dict(content.get("tasks", {}), path, "tasks").items():
         where = f"tasks.{name}"
         its = _dict(
             _dict(facts, path, where).get("candidates"), path, f"{where}.candidates"
         )
-        for split, told in its.items():
-            _dict(told, path, f"{where}.candidates.{split}")
+        for split, split_facts in its.items():
+            _dict(split_facts, path, f"{where}.candidates.{split}")
     _dict(content.get("settings", {}), path, "settings")
     _check_run(content, path)
 
@@ -219,6 +233,8 @@ def _check_scores(
 def _fraction(key: str, value: Any, path: str | Path, place: str) -> None:
     if not _finite(value):
         raise _refuse(path, place, f"is {_short(value)}, not a number")
+    if key in BIASES:
+        return
     if key.endswith("_effective_n"):
         if value <= 0:
             raise _refuse(path, place, f"is {value}, not a number of images")

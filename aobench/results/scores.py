@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from aobench.results.candidates import Candidates, can_name
+from aobench.results.candidates import Candidates, can_name, seen_candidates
 from aobench.results.predictions import Predictions
 from aobench.results.tasks import TASKS, find_task, order_tasks
 
@@ -30,8 +30,15 @@ def metric_inputs(rows: dict[str, list[Any]], listed: Candidates) -> dict[str, A
         "attributes": [max(a, 0) for a in listed.attributes],
         "objects": [max(o, 0) for o in listed.objects],
         "groups": composition_numbers(rows),
+        **_parts_shown(rows),
         **choices,
     }
+
+
+def _parts_shown(rows: dict[str, list[Any]]) -> dict[str, np.ndarray]:
+    """``group_parts`` of the metric, where every image has an attribute and an object."""
+    parts = np.column_stack([rows["attribute"], rows["object"]])
+    return {"group_parts": parts} if (parts >= 0).all() else {}
 
 
 def _by_image(listed: Candidates) -> bool:
@@ -47,15 +54,22 @@ def composition_numbers(rows: dict[str, list[Any]]) -> np.ndarray:
 
 
 def split_scores(
-    rows: dict[str, list[Any]], listed: Candidates, confidence: float = 0.95
+    rows: dict[str, list[Any]],
+    listed: Candidates,
+    confidence: float = 0.95,
+    seen: tuple[bool, ...] = (),
 ) -> dict[str, Any]:
     """The scores of one split, fractions 0..1; those that the candidates cannot give are left out.
 
-    Intervals take compositions as independent, not images.
+    Two intervals each: for these attributes and objects, whose compositions are taken as drawn
+    (_low, _high), and for attributes and objects like these (_wide_low, _wide_high).
+    ``seen``: by candidate whether it is a
+    seen one, for where errors fall; empty where that is not known.
     """
     from compositional_ood.compositional_ood import score
 
-    scores = score(**metric_inputs(rows, listed), confidence=confidence)
+    marks = {"seen_candidates": seen} if seen else {}
+    scores = score(**metric_inputs(rows, listed), **marks, confidence=confidence)
     without = tuple(kind for kind in KINDS if kind not in can_name(listed))
     if without:
         # The metric's compositions are then single names: its top-5 and balance are of those names.
@@ -66,7 +80,7 @@ def split_scores(
             if k.startswith(("composition_top5", "balanced_composition"))
         ]:
             scores[key.replace("composition", named)] = scores[key]
-        dropped = tuple(f"{kind}_" for kind in without)
+        dropped = (*(f"{kind}_" for kind in without), "errors_")
         scores = {
             k: v
             for k, v in scores.items()
@@ -86,11 +100,11 @@ def count_offered(rows: dict[str, list[Any]], listed: Candidates) -> int:
 
 
 def all_scores(predictions: Predictions, confidence: float = 0.95) -> dict[str, Any]:
-    """By task the scores of each split and, where both ID and OoD are there, their gap and harmonic
-    mean.
+    """By task the scores of each split and, where both ID and OoD are there, their gap; where the
+    task parts seen and novel candidates of one list, also the seen-novel curve's.
 
-    ``gap`` is ID less OoD in the task's accuracy; ``harmonic_mean`` is 2 a b / (a + b), 0 if both
-    are 0. Both have intervals, which take the two splits as independent of each other.
+    ``gap`` is ID less OoD in the task's accuracy; its interval takes the two splits as independent
+    of each other.
     """
     return {
         task: _task_scores(predictions, task, confidence) for task in predictions.tasks
@@ -100,11 +114,21 @@ def all_scores(predictions: Predictions, confidence: float = 0.95) -> dict[str, 
 def _task_scores(
     predictions: Predictions, task: str, confidence: float
 ) -> dict[str, Any]:
-    from compositional_ood.compositional_ood import seen_and_novel
+    from compositional_ood.compositional_ood import (
+        seen_and_novel,
+        wide_ends,
+        wide_gap,
+    )
 
+    from aobench.results.asked_again import asked_again_scores
+
+    lists = predictions.lists[task]
+    rows = {name: predictions.split(name, task) for name in lists}
+    seen = _seen_of_task(task, rows, lists)
     splits = {
-        name: split_scores(predictions.split(name, task), listed, confidence)
-        for name, listed in predictions.lists[task].items()
+        name: split_scores(rows[name], listed, confidence, seen)
+        | asked_again_scores(predictions, task, name, confidence)
+        for name, listed in lists.items()
     }
     result: dict[str, Any] = {"splits": splits}
     main = find_task(task).accuracy
@@ -114,7 +138,57 @@ def _task_scores(
             for s in ("id", "ood")
         )
         result |= seen_and_novel(known, novel) | {"main": main}
+        result |= wide_gap(*(wide_ends(splits[s], main) for s in ("id", "ood")))
+    if seen and _has_sides(rows):
+        result["curve"] = _curve_scores(rows, seen, confidence)
     return result
+
+
+def _seen_of_task(
+    task: str, rows: Mapping[str, dict[str, list[Any]]], lists: Mapping[str, Candidates]
+) -> tuple[bool, ...]:
+    """By candidate whether it is seen; empty where each split has a list of its own."""
+    wanted = TASKS.get(task)
+    if wanted is None or wanted.kind != "composition" or wanted.scope == "split":
+        return ()
+    if not {"id", "ood"} <= set(rows):
+        return ()
+    pairs = zip(rows["id"]["attribute"], rows["id"]["object"], strict=True)
+    return seen_candidates(lists["id"], pairs)
+
+
+def _has_sides(rows: Mapping[str, dict[str, list[Any]]]) -> bool:
+    """Whether the table tells the best of each side; those of earlier versions don't."""
+    return all(
+        any(score is not None for score in rows[split]["score_seen"])
+        for split in ("id", "ood")
+    )
+
+
+def image_margins(rows: dict[str, list[Any]]) -> tuple[np.ndarray, np.ndarray]:
+    """float64 N and bool N: the best seen score less the best novel one, and whether the right
+    candidate is the best of its side; 0 and false of an image that could not be read.
+    """
+    seen, novel = (
+        np.array([0 if one is None else one for one in rows[f"score_{side}"]], float)
+        for side in ("seen", "novel")
+    )
+    return seen - novel, np.array([rank == 0 for rank in rows["side_rank"]])
+
+
+def _curve_scores(
+    rows: Mapping[str, dict[str, list[Any]]], seen: tuple[bool, ...], confidence: float
+) -> dict[str, Any]:
+    """The metric's `curve_scores` of a task's rows by split."""
+    from compositional_ood.compositional_ood import curve_scores, field_evaluator
+
+    sides = {split: image_margins(rows[split]) for split in ("id", "ood")}
+    both = [(*sides[s], composition_numbers(rows[s])) for s in ("id", "ood")]
+    sizes = (sum(seen), len(seen) - sum(seen))
+    scores = curve_scores(*both, candidates=sizes, confidence=confidence)
+    scores["n_seen_candidates"], scores["n_novel_candidates"] = sizes
+    scores["field_auc"] = field_evaluator(*sides["id"], *sides["ood"])["auc"]
+    return scores
 
 
 def common_task(results: Sequence[Mapping[str, Any]], accuracy: str) -> str | None:
@@ -130,6 +204,50 @@ def common_task(results: Sequence[Mapping[str, Any]], accuracy: str) -> str | No
         ):
             return task
     return None
+
+
+def shown_accuracy(scores: Mapping[str, Any], key: str) -> tuple[float, float, float]:
+    """(value, low, high) of an accuracy, gap or mean as pages, cards and tables show it.
+
+    The interval is the two-way one, for attributes and objects like these; that of compositions,
+    for these, where the scores have no other (`narrow_splits`).
+    """
+    from compositional_ood.compositional_ood import shown_interval
+
+    return scores[key], *shown_interval(scores, key)
+
+
+#: What the intervals that are shown speak of, in one sentence.
+POPULATION = (
+    "Intervals: 95 %, for attributes and objects like these, both taken as drawn; those for "
+    "these attributes and objects alone are narrower and stand in results.json."
+)
+
+
+def narrow_splits(scores: Mapping[str, Any]) -> list[str]:
+    """Splits of a task's ``scores`` whose first accuracy has an interval for these attributes and
+    objects only: there is one attribute or object, or all answers are alike.
+    """
+    narrow = []
+    for split, mine in scores["splits"].items():
+        kind = next((k for k in KINDS if f"{k}_top1" in mine), None)
+        if kind and f"{kind}_top1_wide_low" not in mine:
+            narrow.append(split)
+    return narrow
+
+
+def narrow_note(scores: Mapping[str, Mapping[str, Any]]) -> str:
+    """A sentence on the tasks and splits of ``scores`` by task whose interval is for these
+    attributes and objects only; '' where there are none.
+    """
+    found = {task: narrow_splits(its) for task, its in scores.items()}
+    said = ", ".join(f"{task} {' and '.join(s)}" for task, s in found.items() if s)
+    if not said:
+        return ""
+    return (
+        f"{said}: the interval is for these attributes and objects only (there is one attribute or "
+        "object, or all answers are alike)."
+    )
 
 
 def chance(scores: dict[str, Any], kind: str) -> float | None:

@@ -45,9 +45,9 @@ def table_facts(raw: bytes, path: Path, earlier: bool) -> dict[str, Any]:
         _check_made(facts, facts["candidates"], path)
         if not facts["candidates"]:
             refuse_table(path, "its metadata has no candidate list of any split")
-        for split, listed in facts["candidates"].items():
-            _check_earlier_list(split, listed, path)
-        if len({listed["mode"] for listed in facts["candidates"].values()}) > 1:
+        for split, candidates in facts["candidates"].items():
+            _check_earlier_list(split, candidates, path)
+        if len({candidates["mode"] for candidates in facts["candidates"].values()}) > 1:
             refuse_table(path, "its splits have candidates of unlike modes")
     else:
         _check_tasks(facts, path)
@@ -56,15 +56,17 @@ def table_facts(raw: bytes, path: Path, earlier: bool) -> dict[str, Any]:
 
 def _check_made(facts: dict[str, Any], splits: Any, path: Path) -> None:
     """The provenance tells the model, the dataset and the size of each of ``splits``."""
-    made = facts["provenance"]
+    provenance = facts["provenance"]
     try:
-        sizes = [made["dataset"]["splits"][split]["n"] for split in splits]
-        told = isinstance(made["model"]["id"], str) and isinstance(splits, dict)
-        told = told and all(isinstance(n, int) for n in sizes)
-        told = told and isinstance(made["dataset"]["config"], str)
+        sizes = [provenance["dataset"]["splits"][split]["n"] for split in splits]
+        complete = isinstance(provenance["model"]["id"], str) and isinstance(
+            splits, dict
+        )
+        complete = complete and all(isinstance(n, int) for n in sizes)
+        complete = complete and isinstance(provenance["dataset"]["config"], str)
     except (KeyError, TypeError):
-        told = False
-    if not told:
+        complete = False
+    if not complete:
         refuse_table(
             path,
             "its metadata does not tell the model, the dataset and the images of each "
@@ -83,21 +85,21 @@ def _check_tasks(facts: dict[str, Any], path: Path) -> None:
         if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
             refuse_table(path, f"its metadata's {key} are no list of names")
         sizes.append(len(names))
-    for name, told in tasks.items():
+    for name, task in tasks.items():
         if name not in TASKS:
             refuse_table(path, f"its metadata tells of an unknown task {name!r}")
-        if not isinstance(told, dict) or not isinstance(told.get("splits"), dict):
+        if not isinstance(task, dict) or not isinstance(task.get("splits"), dict):
             refuse_table(path, f"its metadata has no candidates of the task {name}")
-        if any(told.get(key) != getattr(TASKS[name], key) for key in ("kind", "scope")):
+        if any(task.get(key) != getattr(TASKS[name], key) for key in ("kind", "scope")):
             refuse_table(
                 path, f"its metadata tells another kind or scope of the task {name}"
             )
-        _check_made(facts, told["splits"], path)
-        for split, listed in told["splits"].items():
-            _check_ids(f"{split} in the task {name}", listed, sizes, path)
+        _check_made(facts, task["splits"], path)
+        for split, candidates in task["splits"].items():
+            _check_ids(f"{split} in the task {name}", candidates, sizes, path)
         if (
             TASKS[name].scope != "split"
-            and len({repr(o) for o in told["splits"].values()}) > 1
+            and len({repr(o) for o in task["splits"].values()}) > 1
         ):
             refuse_table(
                 path,
@@ -105,10 +107,10 @@ def _check_tasks(facts: dict[str, Any], path: Path) -> None:
             )
 
 
-def _check_ids(where: str, listed: Any, sizes: Sequence[int], path: Path) -> None:
-    if not isinstance(listed, dict):
+def _check_ids(where: str, candidates: Any, sizes: Sequence[int], path: Path) -> None:
+    if not isinstance(candidates, dict):
         refuse_table(path, f"its metadata has no candidate list of {where}")
-    both: list[Any] = [listed.get(key) for key in ("attributes", "objects")]
+    both: list[Any] = [candidates.get(key) for key in ("attributes", "objects")]
     if not all(isinstance(ids, list) and ids for ids in both) or len(both[0]) != len(
         both[1]
     ):
@@ -126,26 +128,26 @@ def _check_ids(where: str, listed: Any, sizes: Sequence[int], path: Path) -> Non
         refuse_table(path, f"its candidate list of {where} holds a candidate twice")
 
 
-def _check_earlier_list(split: str, listed: Any, path: Path) -> None:
-    if not isinstance(listed, dict) or not all(
-        isinstance(listed.get(key), list) for key in LISTS
+def _check_earlier_list(split: str, candidates: Any, path: Path) -> None:
+    if not isinstance(candidates, dict) or not all(
+        isinstance(candidates.get(key), list) for key in LISTS
     ):
         refuse_table(path, f"its metadata has no candidate list of {split}")
     if (
-        not isinstance(listed.get("mode"), str)
-        or listed["mode"] not in MODE_TASKS
-        or len({len(listed[key]) for key in LISTS}) != 1
-        or not listed["names"]
+        not isinstance(candidates.get("mode"), str)
+        or candidates["mode"] not in MODE_TASKS
+        or len({len(candidates[key]) for key in LISTS}) != 1
+        or not candidates["names"]
     ):
         refuse_table(
             path,
             f"its candidate list of {split} is empty, has no mode or has lists of "
             "unequal length",
         )
-    numbers = [*listed["attributes"], *listed["objects"]]
+    numbers = [*candidates["attributes"], *candidates["objects"]]
     names = [
-        listed["names"],
-        *(listed.get(key, []) for key in ("attribute_names", "object_names")),
+        candidates["names"],
+        *(candidates.get(key, []) for key in ("attribute_names", "object_names")),
     ]
     worded = all(
         isinstance(some, list) and all(isinstance(name, str) for name in some)

@@ -246,6 +246,17 @@ class _Rows:
             "has the rank {place} on its side, which its other columns belie",
             place=place,
         )
+        scores = [self.rows[name].fill_null(0).to_numpy() for name in SIDES[2:4]]
+        read = ~self.failed & (self.width > 0)
+        leader = np.full(len(read), -1)
+        leader[read] = self.top[np.cumsum(self.width)[read] - self.width[read]]
+        strange = ((scores[0] > scores[1]) & (leader != best[0])) | (
+            (scores[0] < scores[1]) & (leader != best[1])
+        )
+        self.refuse_where(
+            read & strange,
+            "names another candidate first than the better of its best seen and novel ones",
+        )
 
     def _check_top(self, width: int) -> None:
         read = ~self.failed
@@ -274,8 +285,8 @@ class _Rows:
         refuse(
             np.any(ordered[:, 1:] == ordered[:, :-1], axis=1), "names a candidate twice"
         )
-        found = top == self.label[rows][:, None]
-        place = np.where(found.any(1), found.argmax(1), width)
+        is_right = top == self.label[rows][:, None]
+        place = np.where(is_right.any(1), is_right.argmax(1), width)
         refuse(
             place != np.minimum(self.rank[rows], width),
             "has the rank {rank}, which the candidates it names belie",

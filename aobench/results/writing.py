@@ -57,12 +57,12 @@ def task_facts(predictions: Predictions) -> dict[str, Any]:
 
 
 def _candidate_facts(predictions: Predictions, task: str, split: str) -> dict[str, Any]:
-    listed = predictions.lists[task][split]
+    candidates = predictions.lists[task][split]
     if find_task(task).scope != "image":
-        return {"n": len(listed), "hash": listed.hash}
+        return {"n": len(candidates), "hash": candidates.hash}
     rows = predictions.split(split, task)
     offered = sorted(
-        "|".join([sample, *(listed.names[one] for one in choices)])
+        "|".join([sample, *(candidates.names[one] for one in choices)])
         for sample, choices in zip(rows["sample_id"], rows["choices"], strict=True)
     )
     return {"n": len(rows["choices"][0]), "hash": texts_hash(offered)}

@@ -24,6 +24,8 @@ MOST_DRAWS = 1_000_000
 BLOCK = 4_000_000
 #: Draws of effective generalization, and how often those that fix no line are drawn again.
 DRAWS, TRIES = 4000, 50
+#: How often compositions are halved for a held-out bias, and the fewest of a side that can be.
+HALVINGS, FEWEST_TO_HALVE = 10, 4
 #: What a baseline may hold: accuracies, and the independent images that they are of.
 BASELINE_KEYS = ({"id", "ood"}, {"id", "ood", "id_images", "ood_images"})
 
@@ -63,10 +65,18 @@ Args:
     groups: for each image a number of the composition that it shows; default: references. Give it
         where the candidates are no compositions, such as object names alone. Intervals take these
         as independent, and images not.
+    group_parts: for each image the ids of the attribute and of the object that it shows, as a pair;
+        default: those of its right candidate. The two-way intervals take both as drawn.
     confidence: coverage of the intervals, 0 < confidence < 1; default 0.95.
     bootstrap: 0 for intervals by formula; else the number of draws of a bootstrap over
-        compositions.
+        compositions, and over attributes and objects.
     seed: of the bootstrap.
+    seen_candidates: for each candidate whether its composition is a seen one (bool). With it the
+        share of errors that fall on seen candidates; needed for the seen-novel curve.
+    margins, side_ranks, id_margins, id_side_ranks: for the seen-novel curve, all four, with
+        id_predictions over the same candidates. Of each image the score of its best seen candidate
+        less that of its best novel one, and the rank of the right candidate among those of its own
+        side, 0 = first, -1 = no answer (its margin is then any number).
     baseline: for effective generalization, the accuracies of baseline models on the same two sets,
         as fractions: {"id": [..], "ood": [..]} with at least 3 models, two of them with unlike ID
         accuracy; "id_images" and "ood_images" are needed where one is 0 or 1. Needs ID results.
@@ -75,13 +85,26 @@ Args:
 Returns:
     composition_top1, composition_top5 (rankings of at least 5), attribute_top1, object_top1, each
         with _low, _high, and _effective_n, the number of independent images that would tell as
-        much;
+        much: for these attributes and objects, whose compositions are taken as drawn;
+        and with _wide_low, _wide_high: for attributes and objects like these, which are taken as
+        drawn themselves; absent where there are fewer than two attributes or two objects, or all
+        answers are alike, so that nothing tells how much they differ;
     balanced_composition_top1: mean over compositions of their accuracy;
     worst_attribute_id, worst_attribute_top1, worst_attribute_n, and the same for objects;
     n: images; n_classes: candidates; chance, attribute_chance, object_chance: expected accuracy of
         a random choice;
-    with ID results: id_composition_top1 (_low, _high, _effective_n), gap (ID less OoD; _low, _high)
-        and harmonic_mean (_low, _high);
+    with predictions: errors_n, the wrong answers; errors_same_attribute and errors_same_object, the
+        share of them that name the right attribute or object, and with seen_candidates errors_seen,
+        the share that falls on seen candidates; each with _low, _high, and _chance, what a wrong
+        answer picked at random would give;
+    with ID results: id_composition_top1 (_low, _high, _effective_n) and gap (ID less OoD; _low,
+        _high), both also with _wide_low, _wide_high;
+    with the seen-novel curve: seen_novel_auc (_low, _high), the area under seen against novel
+        accuracy over every bias for novel candidates; best_harmonic_mean with best_bias,
+        best_bias_seen_top1 and best_bias_novel_top1, of the bias that is best for these very
+        images; held_out_harmonic_mean (_low, _high), held_out_seen_top1 and held_out_novel_top1, of
+        biases chosen on the other half of the compositions (of at least 4 a side);
+        highest_seen_top1, highest_novel_top1; seen_novel_auc_chance and harmonic_mean_chance;
     with a baseline: expected_composition_top1, what the baseline's line expects at this ID
         accuracy;
     effective_composition_top1 (_low, _high), the OoD accuracy less that; baseline_slope,
@@ -100,6 +123,12 @@ Examples:
     (0.333, 0.667)
     >>> "object_top1" in result
     False
+    >>> result = metric.compute(predictions=[2, 0], references=[2, 3], margins=[-0.5, 0.25],
+    ...     side_ranks=[0, 0], id_predictions=[0, 1], id_references=[0, 1], id_margins=[1.0, 0.5],
+    ...     id_side_ranks=[0, 0], seen_candidates=[True, True, False, False],
+    ...     attributes=[0, 1, 0, 1], objects=[0, 1, 1, 0])
+    >>> result["composition_top1"], result["seen_novel_auc"], result["best_harmonic_mean"]
+    (0.5, 1.0, 1.0)
     >>> result = metric.compute(predictions=[0, 3], references=[0, 2], choices=[[0, 1], [2, 3]],
     ...                         attributes=[0, 0, 1, 1], objects=[0, 1, 0, 1])
     >>> result["composition_top1"], result["attribute_top1"], result["chance"]
@@ -235,6 +264,105 @@ def effective_images(right: Any, n: Any, confidence: float = 0.95) -> float:
     return cluster_interval(right, n, confidence)[2]
 
 
+def two_way_variance(
+    right: Any, n: Any, attributes: Any, objects: Any
+) -> tuple[float, int]:
+    """(variance of sum(right) / sum(n), the smaller of the numbers of attributes and objects), both
+    taken as drawn.
+
+    ``right``, ``n``, ``attributes``, ``objects``: of each composition its right answers, its images
+    and its parts; a composition may stand in several rows. Cluster-robust in two ways (Cameron,
+    Gelbach and Miller 2011, Journal of Business and Economic Statistics 29:238-249, equation 2.11):
+    V_attribute + V_object - V_composition, each with G / (G - 1) of its G clusters. Where that sum
+    is below one of the three, which chance can do, it is the largest of them. Raises ValueError
+    for fewer than two attributes or objects.
+    """
+    right, n = np.asarray(right, float), np.asarray(n, float)
+    excess = right - n * right.sum() / n.sum()
+    parts = [np.asarray(attributes), np.asarray(objects)]
+    pairs = np.unique(np.column_stack(parts), axis=0, return_inverse=True)[1]
+    variances, sizes = [], []
+    for cluster in (*parts, pairs.reshape(-1)):
+        number = np.unique(cluster, return_inverse=True)[1].reshape(-1)
+        sums = np.bincount(number, weights=excess)
+        sizes.append(len(sums))
+        if sizes[-1] < 2:
+            raise ValueError(
+                "an interval for attributes and objects like these needs two of each at least"
+            )
+        share = sizes[-1] / (sizes[-1] - 1)
+        variances.append(share * float((sums**2).sum()) / float(n.sum()) ** 2)
+    both = variances[0] + variances[1] - variances[2]
+    return max(both, *variances), min(sizes)
+
+
+def two_way_interval(
+    right: Any, n: Any, attributes: Any, objects: Any, confidence: float = 0.95
+) -> tuple[float, float] | None:
+    """(low, high) of sum(right) / sum(n) for attributes and objects like these.
+
+    Arguments as :func:`two_way_variance`, whose variance makes an effective number of images for
+    Wilson's interval; t of the smaller number of attributes or objects less 1 is in the place of z.
+    The bounds are never inside those of :func:`cluster_interval`, which are for these attributes
+    and objects. None where nothing tells how attributes and objects differ: fewer than two of
+    either, or all answers alike. Simulated coverage: benchmarks/two_way_coverage.py.
+
+    Example:
+        >>> right, images = [8, 8, 2, 4], [8, 8, 8, 8]
+        >>> low, high = two_way_interval(right, images, [0, 0, 1, 1], [0, 1, 0, 1])
+        >>> low < cluster_interval(right, images)[0]
+        True
+    """
+    wide = _two_way_bounds(right, n, attributes, objects, confidence)
+    if wide is None:
+        return None
+    low, high, _ = cluster_interval(right, n, confidence)
+    return min(low, wide[0]), max(high, wide[1])
+
+
+def _two_way_bounds(
+    right: Any, n: Any, attributes: Any, objects: Any, confidence: float
+) -> tuple[float, float] | None:
+    """:func:`two_way_interval` before it is compared with that of compositions."""
+    rate = float(np.sum(right) / np.sum(n))
+    try:
+        variance, least = two_way_variance(right, n, attributes, objects)
+    except ValueError:
+        return None
+    if variance <= 0:
+        return None
+    tail = (1 + float(confidence)) / 2
+    quantiles = NormalDist().inv_cdf(tail), float(stdtrit(least - 1, tail))
+    size = rate * (1 - rate) / variance * (quantiles[0] / quantiles[1]) ** 2
+    return wilson(rate * size, size, confidence)
+
+
+def pigeonhole_draws(
+    right: Any, n: Any, attributes: Any, objects: Any, draws: int, seed: int = 0
+) -> np.ndarray:
+    """Rates of the pigeonhole bootstrap: attributes and objects are drawn again, each on its own.
+
+    A composition counts as often as its attribute times as often as its object (Owen 2007, Annals
+    of Applied Statistics 1:386-411). Arguments as :func:`two_way_variance`. Draws that hold no
+    composition are left out.
+    """
+    rng, right, n = np.random.default_rng(seed), np.asarray(right), np.asarray(n)
+    numbers = [
+        np.unique(part, return_inverse=True)[1].reshape(-1)
+        for part in (attributes, objects)
+    ]
+    step, rates = max(1, BLOCK // len(n)), []
+    for start in range(0, draws, step):
+        times = np.ones((min(step, draws - start), len(n)))
+        for number in numbers:
+            count = int(number.max()) + 1
+            drawn = rng.multinomial(count, np.full(count, 1 / count), size=len(times))
+            times *= drawn[:, number]
+        images = times @ n
+        rates.append((times @ right)[images > 0] / images[images > 0])
+    return np.concatenate(rates)
+
+
 def joint_interval(
     function: Callable[[float, float], float], a: Sequence[float], b: Sequence[float]
 ) -> tuple[float, float]:
@@ -257,23 +385,40 @@ def joint_interval(
 
 
 def harmonic_mean(a: float, b: float) -> float:
-    """2 a b / (a + b), 0 if both are 0."""
+    """2 a b / (a + b), 0 if both are 0.
+
+    For accuracies that one bias and one list give; no classifier has that of others.
+    """
     return 2 * a * b / (a + b) if a + b else 0.0
 
 
 def seen_and_novel(known: Sequence[float], novel: Sequence[float]) -> dict[str, float]:
-    """``gap`` (ID less OoD) and ``harmonic_mean`` with their intervals, from (value, low, high)
-    of ID and of OoD.
-    """
-    difference = joint_interval(lambda a, b: a - b, known, novel)
-    mean = joint_interval(harmonic_mean, known, novel)
+    """``gap`` (ID less OoD) with its interval, from (value, low, high) of ID and of OoD."""
+    low, high = joint_interval(lambda a, b: a - b, known, novel)
     return {
         "gap": known[0] - novel[0],
-        "gap_low": max(-1.0, difference[0]),
-        "gap_high": min(1.0, difference[1]),
-        "harmonic_mean": harmonic_mean(known[0], novel[0]),
-        "harmonic_mean_low": max(0.0, mean[0]),
-        "harmonic_mean_high": min(1.0, mean[1]),
+        "gap_low": max(-1.0, low),
+        "gap_high": min(1.0, high),
+    }
+
+
+def wide_gap(
+    known: Sequence[float | None], novel: Sequence[float | None]
+) -> dict[str, float]:
+    """``gap_wide_low`` and ``gap_wide_high``, for attributes and objects like these.
+
+    From (value, wide low, wide high) of ID and of OoD; {} where one has none. The two splits are
+    taken as independent, which is cautious where they share attributes and objects, as what is
+    hard is then hard in both.
+    """
+    if None in (*known, *novel):
+        return {}
+    both = seen_and_novel(*([float(v or 0) for v in some] for some in (known, novel)))
+    return {
+        key.replace(end, f"_wide{end}"): value
+        for key, value in both.items()
+        for end in ("_low", "_high")
+        if key.endswith(end)
     }
 
 
@@ -510,6 +655,35 @@ def _interval(
     return float(low), float(high), size
 
 
+def _wide_interval(
+    hits: np.ndarray, parts: np.ndarray, how: tuple[float, int, int]
+) -> tuple[float, float] | None:
+    """:func:`_two_way_bounds` of images; a bootstrap can only widen them."""
+    confidence, bootstrap, seed = how
+    pairs, number = np.unique(parts, axis=0, return_inverse=True)
+    number = number.reshape(-1)
+    counts = np.bincount(number, weights=hits), np.bincount(number)
+    ends = _two_way_bounds(*counts, *pairs.T, confidence)
+    if ends is None or not bootstrap:
+        return ends
+    drawn = pigeonhole_draws(*counts, *pairs.T, bootstrap, seed)
+    low, high = np.quantile(drawn, tail_shares(confidence))
+    return min(ends[0], float(low)), max(ends[1], float(high))
+
+
+def _check_group_parts(group_parts: Any, default: np.ndarray) -> np.ndarray:
+    """int N x 2: attribute and object of each image."""
+    if group_parts is None:
+        return default
+    parts = _ids(group_parts, "group_parts", 0, None)
+    if parts.shape != default.shape:
+        raise ValueError(
+            f"group_parts must be a pair (attribute id, object id) for each of {len(default)} "
+            f"images; got {parts.shape}"
+        )
+    return parts
+
+
 def _worst(hits: np.ndarray, ids: np.ndarray, name: str) -> dict[str, Any]:
     named, group, n = np.unique(ids, return_inverse=True, return_counts=True)
     rate = np.bincount(group, weights=hits) / n
@@ -568,6 +742,12 @@ def score(
     groups: Any = None,
     choices: Any = None,
     id_choices: Any = None,
+    group_parts: Any = None,
+    seen_candidates: Any = None,
+    margins: Any = None,
+    side_ranks: Any = None,
+    id_margins: Any = None,
+    id_side_ranks: Any = None,
 ) -> dict[str, Any]:
     """The metric as a plain function; arguments and figures as the metric's own documentation says.
 
@@ -599,6 +779,8 @@ def score(
     alike = right if groups is None else _ids(groups, "groups", 0, None)
     if alike.shape != right.shape:
         raise ValueError(f"groups has {len(alike)} entries and references {len(right)}")
+    shown = np.column_stack([attribute[right], thing[right]])
+    shown = _check_group_parts(group_parts, shown)
     how = (confidence, bootstrap, seed)
     result: dict[str, Any] = {
         "n": len(right),
@@ -608,20 +790,28 @@ def score(
         else float(np.mean([1 / len(one) for one in offered])),
     }
     for name, hit in hits.items():
-        result |= _rate(name, hit, alike, how)
+        result |= _rate(name, hit, alike, shown, how)
     for name, part in (("attribute", attribute), ("object", thing)):
         result[f"{name}_chance"] = _chance(part, right, offered)
         result |= _worst(hits["composition_top1"], part[right], name)
     n = np.bincount(right)
     good = np.bincount(right, weights=hits["composition_top1"])
     result["balanced_composition_top1"] = float((good[n > 0] / n[n > 0]).mean())
+    known = _seen_marks(seen_candidates, len(attribute))
+    if predicted is not None:
+        marks = {"same_attribute": attribute, "same_object": thing}
+        if known is not None:
+            marks["seen"] = known
+        result |= error_shares(
+            predicted[:, 0], right, alike, marks, offered, confidence
+        )
     if id_predictions is not None:
         parts = (
             (attributes, objects)
             if id_attributes is None
             else (id_attributes, id_objects)
         )
-        seen_attribute, _ = _check_parts(*parts, "id_")
+        seen_attribute, seen_thing = _check_parts(*parts, "id_")
         seen, seen_right = _check(id_predictions, id_references, seen_attribute, "id_")
         seen_offered = _check_choices(
             id_choices, seen_right, len(seen_attribute), "id_"
@@ -629,28 +819,150 @@ def score(
         if seen_offered is not None:
             _check_chosen(seen_offered, seen, "id_")
         result |= _rate(
-            "id_composition_top1", seen[:, 0] == seen_right, seen_right, how
+            "id_composition_top1",
+            seen[:, 0] == seen_right,
+            seen_right,
+            np.column_stack([seen_attribute[seen_right], seen_thing[seen_right]]),
+            how,
         )
-        known, novel = (
+        rates_seen, rates_novel = (
             [result[f"{key}composition_top1{end}"] for end in ("", "_low", "_high")]
             for key in ("id_", "")
         )
-        result |= seen_and_novel(known, novel)
+        result |= seen_and_novel(rates_seen, rates_novel)
+        result |= wide_gap(
+            *(wide_ends(result, f"{key}composition_top1") for key in ("id_", ""))
+        )
         if baseline is not None:
             result |= _beyond(result, baseline, transform or "logit", confidence, seed)
+    curve = (margins, side_ranks, id_margins, id_side_ranks)
+    if any(one is not None for one in curve):
+        if known is None or any(one is None for one in curve) or id_predictions is None:
+            raise ValueError(
+                "the curve needs seen_candidates, margins, side_ranks, id_margins, id_side_ranks "
+                "and id_predictions: give all of them"
+            )
+        if id_attributes is not None:
+            raise ValueError(
+                "the curve is of one list of candidates: leave id_attributes and id_objects out"
+            )
+        sides = (
+            _side("id_", id_margins, id_side_ranks, seen_right, known, True),
+            _side("", margins, side_ranks, right, known, False),
+        )
+        _check_side("id_", sides[0], seen[:, 0] == seen_right, 1)
+        _check_side("", sides[1], hits["composition_top1"], -1)
+        count = int(known.sum())
+        listed = (count, len(known) - count)
+        groups_of = (seen_right, alike)
+        result |= curve_scores(
+            *((*side, of) for side, of in zip(sides, groups_of, strict=True)),
+            candidates=listed,
+            confidence=confidence,
+            seed=seed,
+        )
     return result
 
 
+def _seen_marks(seen_candidates: Any, count: int) -> np.ndarray | None:
+    """bool C, by candidate; None where it was not given."""
+    if seen_candidates is None:
+        return None
+    marks = np.asarray(seen_candidates)
+    if marks.dtype != bool or marks.shape != (count,):
+        raise ValueError(
+            "seen_candidates holds true or false for each candidate: "
+            f"{count} of them; got {marks.dtype} {marks.shape}"
+        )
+    if marks.all() or not marks.any():
+        raise ValueError("seen_candidates must hold both seen and novel candidates")
+    return marks
+
+
+def _side(
+    prefix: str,
+    margins: Any,
+    ranks: Any,
+    right: np.ndarray,
+    known: np.ndarray,
+    seen: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Margins and whether the right candidate is its side's best, checked. An image without an
+    answer has the rank -1, and any finite margin.
+    """
+    rank = _ids(ranks, f"{prefix}side_ranks", NO_PREDICTION, len(known))
+    try:
+        margin = np.asarray(margins, float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{prefix}margins must hold numbers") from error
+    if rank.shape != right.shape or margin.shape != right.shape:
+        raise ValueError(
+            f"{prefix}margins and {prefix}side_ranks have an entry an image: {len(right)}; got "
+            f"{margin.shape} and {rank.shape}"
+        )
+    if not np.isfinite(margin).all():
+        row = int(np.flatnonzero(~np.isfinite(margin))[0])
+        raise ValueError(f"{prefix}margins[{row}] is {margin[row]}; margins are finite")
+    strange = np.flatnonzero(known[right] != seen)
+    if len(strange):
+        row, side = int(strange[0]), "novel" if seen else "seen"
+        raise ValueError(
+            f"{prefix}references[{row}] is {right[row]}, a {side} candidate by seen_candidates"
+        )
+    return margin, rank == 0
+
+
+def _check_side(
+    prefix: str, side: tuple[np.ndarray, np.ndarray], hits: np.ndarray, sign: int
+) -> None:
+    """ValueError where an image is right, and not by its rank and margin, or the reverse."""
+    margin, best = side
+    strange = (hits & ~(best & (sign * margin >= 0))) | (
+        ~hits & best & (sign * margin > 0)
+    )
+    if strange.any():
+        row = int(np.flatnonzero(strange)[0])
+        said = "right" if hits[row] else "wrong"
+        raise ValueError(
+            f"{prefix}predictions[{row}] is {said}, which {prefix}margins[{row}] and "
+            f"{prefix}side_ranks[{row}] belie"
+        )
+
+
 def _rate(
-    name: str, hits: np.ndarray, groups: np.ndarray, how: tuple[float, int, int]
+    name: str,
+    hits: np.ndarray,
+    groups: np.ndarray,
+    parts: np.ndarray,
+    how: tuple[float, int, int],
 ) -> dict[str, float]:
     low, high, size = _interval(hits, groups, *how)
-    return {
+    rate = {
         name: float(hits.mean()),
         f"{name}_low": low,
         f"{name}_high": high,
         f"{name}_effective_n": size,
     }
+    wide = _wide_interval(hits, parts, how)
+    if wide is not None:
+        ends = min(low, wide[0]), max(high, wide[1])
+        rate |= {f"{name}_wide_low": ends[0], f"{name}_wide_high": ends[1]}
+    return rate
+
+
+def shown_interval(scores: Mapping[str, float], name: str) -> tuple[float, float]:
+    """(low, high) of an accuracy, gap or mean in ``scores``: for attributes and objects like these
+    where that is there, else for these.
+    """
+    widest = [scores.get(f"{name}_wide{end}") for end in ("_low", "_high")]
+    if None in widest:
+        return scores[f"{name}_low"], scores[f"{name}_high"]
+    return float(widest[0] or 0), float(widest[1] or 0)
+
+
+def wide_ends(scores: Mapping[str, float], name: str) -> list[float | None]:
+    """(value, two-way low, two-way high) of an accuracy in ``scores``; None for what is absent."""
+    return [scores.get(f"{name}{end}") for end in ("", "_wide_low", "_wide_high")]
 
 
 def _beyond(
@@ -935,7 +1247,8 @@ def fit_line(
         runs=count,
         coefficients=coefficients,
         drawn=_drawn_lines(x, y, run, draws, np.random.default_rng(seed)),
-        r2=1 - squares / total if total > 0 else 1.0,
+        # models that are all alike in OoD accuracy differ by rounding alone
+        r2=1 - squares / total if total > 1e-24 else 1.0,
         sd=math.sqrt(squares / len(y) * count / (count - width)),
         low=baseline.id.min(0),
         high=baseline.id.max(0),
@@ -1052,6 +1365,378 @@ def effective(
         "baseline_n": line.runs,
         "baseline_extrapolated": bool(line.extrapolates(model)[0]),
     }
+
+
+@dataclass(frozen=True)
+class SeenNovelCurve:
+    """Seen accuracy against novel accuracy as the bias of novel candidates rises.
+
+    Point k holds for every bias above all lesser and up to the k-th of the margins at which an
+    answer changes; ``bias`` is one within. ``seen`` falls from its highest to 0, ``novel`` rises
+    from 0. All float64, of one length.
+    """
+
+    bias: np.ndarray
+    seen: np.ndarray
+    novel: np.ndarray
+
+    @property
+    def harmonic_means(self) -> np.ndarray:
+        """2 a b / (a + b) of each point, 0 where both are 0."""
+        total = self.seen + self.novel
+        return 2 * self.seen * self.novel / np.where(total > 0, total, 1)
+
+    @property
+    def best(self) -> int:
+        """The point of the highest harmonic mean; the first of several."""
+        return int(self.harmonic_means.argmax())
+
+
+def seen_novel_curve(
+    seen_margins: Any, seen_right: Any, novel_margins: Any, novel_right: Any
+) -> SeenNovelCurve:
+    """The exact curve, every bias included (calibrated stacking, Chao et al. 2016, arXiv
+    1605.04253).
+
+    A bias is added to the score of each novel candidate. An image's margin is the score of its best
+    seen candidate less that of its best novel one: with a bias up to its margin the answer is the
+    seen one, above it the novel one. So no bias but the margins matters.
+
+    Args:
+        seen_margins: the margin of each image of a seen composition, finite.
+        seen_right: whether its right candidate is the best of the seen ones.
+        novel_margins, novel_right: the same of images of novel compositions, among the novel ones.
+
+    Raises:
+        ValueError: for margins that are not finite, lists of unlike length or no images.
+
+    Example:
+        >>> curve = seen_novel_curve([2.0, -1.0], [True, True], [1.0, -3.0], [True, True])
+        >>> curve.seen.tolist(), curve.novel.tolist()
+        ([1.0, 1.0, 0.5, 0.5, 0.0], [0.0, 0.5, 0.5, 1.0, 1.0])
+    """
+    seen, novel = (
+        _margins_of_right(*pair)
+        for pair in ((seen_margins, seen_right), (novel_margins, novel_right))
+    )
+    steps = np.unique(np.concatenate([seen, novel]))
+    above = len(seen) - np.searchsorted(seen, steps)
+    below = np.searchsorted(novel, steps)
+    return SeenNovelCurve(
+        _biases_between(steps),
+        np.append(above, 0) / len(seen_margins),
+        np.append(below, len(novel)) / len(novel_margins),
+    )
+
+
+def _margins_of_right(margins: Any, right: Any) -> np.ndarray:
+    """The margins of the images whose right candidate is the best of its side, ascending."""
+    margins, right = np.asarray(margins, float), np.asarray(right, bool)
+    if margins.ndim != 1 or margins.shape != right.shape or not len(margins):
+        raise ValueError("margins and right are lists of one length, an entry an image")
+    if not np.isfinite(margins).all():
+        row = int(np.flatnonzero(~np.isfinite(margins))[0])
+        raise ValueError(f"margins[{row}] is {margins[row]}; margins are finite")
+    return np.sort(margins[right])
+
+
+def _biases_between(steps: np.ndarray) -> np.ndarray:
+    """A bias for each point: up to the first step, between each two, above the last."""
+    if not len(steps):
+        return np.zeros(1)
+    middle = (steps[1:] + steps[:-1]) / 2
+    middle = np.where(middle > steps[:-1], middle, steps[1:])
+    # by more than what the sum of a score and a bias is rounded by
+    above = steps[-1] + 1e-6 * max(1.0, abs(steps[-1]))
+    return np.concatenate([steps[:1], middle, [above]])
+
+
+def _overlaps(
+    seen: np.ndarray, seen_right: np.ndarray, novel: np.ndarray, novel_right: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each image the share of the other side's images that some bias gets right beside it.
+
+    Two images whose margins are equal count half, as the curve goes straight between its points.
+    """
+    some, others = np.sort(novel[novel_right]), np.sort(seen[seen_right])
+    lower = [np.searchsorted(some, seen, side) for side in ("left", "right")]
+    lower_share = (lower[0] + lower[1]) / 2 / len(novel)
+    higher = [np.searchsorted(others, novel, side) for side in ("left", "right")]
+    higher_share = 1 - (higher[0] + higher[1]) / 2 / max(1, len(others))
+    higher_share *= len(others) / len(seen)
+    return lower_share * seen_right, higher_share * novel_right
+
+
+def _cluster_variance(influence: np.ndarray, groups: np.ndarray) -> float:
+    """Variance of a sum of ``influence`` (mean 0) over images that come in ``groups``."""
+    total = np.bincount(np.unique(groups, return_inverse=True)[1], weights=influence)
+    count = len(total)
+    return float((total**2).sum()) * count / max(1, count - 1)
+
+
+def curve_area(
+    seen_margins: Any,
+    seen_right: Any,
+    seen_groups: Any,
+    novel_margins: Any,
+    novel_right: Any,
+    novel_groups: Any,
+    confidence: float = 0.95,
+) -> tuple[float, float, float]:
+    """(area, low, high) under the curve of seen against novel accuracy, from 0 to 1.
+
+    The area is the share of pairs of a seen and a novel image that some bias gets both right: a
+    count of Mann and Whitney's, exact and without a curve. Its variance is that of DeLong et al.
+    (1988, Biometrics 44:837-845), with compositions in place of images as independent (Obuchowski
+    1997, Biometrics 53:567-578); the interval is Wilson's for as many independent images as have
+    that variance, t for z where compositions are few. Where all is right or wrong these are the
+    compositions of the side that has fewer.
+
+    Args:
+        seen_margins, seen_right, novel_margins, novel_right: as in :func:`seen_novel_curve`.
+        seen_groups, novel_groups: of each image a number of its composition.
+        confidence: coverage of the interval.
+
+    Raises:
+        ValueError: as :func:`seen_novel_curve`.
+    """
+    sides = [
+        (np.asarray(m, float), np.asarray(r, bool), np.asarray(g))
+        for m, r, g in (
+            (seen_margins, seen_right, seen_groups),
+            (novel_margins, novel_right, novel_groups),
+        )
+    ]
+    for margins, right, _ in sides:
+        _margins_of_right(margins, right)
+    (seen, good, _), (novel, fine, _) = sides
+    shares = _overlaps(seen, good, novel, fine)
+    area = float(shares[0].mean())
+    variance, counts = 0.0, []
+    for share, (_, _, groups) in zip(shares, sides, strict=True):
+        variance += _cluster_variance((share - area) / len(share), groups)
+        counts.append(len(np.unique(groups)))
+    size = float(min(counts))
+    if variance > 0 and 0 < area < 1:
+        tail = (1 + confidence) / 2
+        few = stdtrit(max(1, size - 1), tail) / NormalDist().inv_cdf(tail)
+        size = area * (1 - area) / (variance * float(few) ** 2)
+    return (area, *wilson(area * size, size, confidence))
+
+
+def held_out_rates(
+    seen_margins: Any,
+    seen_right: Any,
+    seen_groups: Any,
+    novel_margins: Any,
+    novel_right: Any,
+    novel_groups: Any,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """How often each seen and each novel image is right at a bias that was chosen without it.
+
+    The compositions of both sides are halved at random; the bias of the best harmonic mean on one
+    half judges the other, and the reverse. Means over ``HALVINGS`` halvings, each float64 from 0 to
+    1. Arguments as in :func:`curve_area`, ``seed`` of the halvings.
+
+    Raises:
+        ValueError: where a side has fewer than ``FEWEST_TO_HALVE`` compositions.
+    """
+    sides = []
+    for margins, right, groups in (
+        (seen_margins, seen_right, seen_groups),
+        (novel_margins, novel_right, novel_groups),
+    ):
+        names, number = np.unique(np.asarray(groups), return_inverse=True)
+        if len(names) < FEWEST_TO_HALVE:
+            raise ValueError(
+                f"{len(names)} compositions of a side can't be halved: {FEWEST_TO_HALVE} are needed"
+            )
+        sides.append((np.asarray(margins, float), np.asarray(right, bool), number))
+    rng = np.random.default_rng(seed)
+    totals = [np.zeros(len(margins)) for margins, _, _ in sides]
+    for _ in range(HALVINGS):
+        halves = [
+            (rng.permutation(number.max() + 1) % 2)[number] for _, _, number in sides
+        ]
+        for half in (0, 1):
+            parts = [
+                array[mine == half]
+                for (margins, right, _), mine in zip(sides, halves, strict=True)
+                for array in (margins, right)
+            ]
+            curve = seen_novel_curve(*parts)
+            bias = curve.bias[curve.best]
+            for side, (margins, right, _) in enumerate(sides):
+                answered = margins >= bias if side == 0 else margins < bias
+                totals[side] += (right & answered) * (halves[side] != half)
+    return totals[0] / HALVINGS, totals[1] / HALVINGS
+
+
+def field_evaluator(
+    seen_margins: Any,
+    seen_right: Any,
+    novel_margins: Any,
+    novel_right: Any,
+    steps: int = 20,
+) -> dict[str, float]:
+    """Area and best harmonic mean as papers on compositional zero-shot learning compute them.
+
+    Not all biases, but about ``steps`` of those at which a novel image's answer changes, each less
+    1e-4, and one above all (Purushwalkam et al. 2019, arXiv 1905.05908); between them straight
+    lines. For comparison with published figures only: the exact ones are no slower.
+
+    Returns:
+        ``auc``, ``best_harmonic_mean``, ``best_seen``, ``best_novel``: the highest of those biases.
+        NaN where no novel image can be right.
+    """
+    seen = _margins_of_right(seen_margins, seen_right)
+    novel = _margins_of_right(novel_margins, novel_right)
+    if not len(novel):
+        names = ("auc", "best_harmonic_mean", "best_seen", "best_novel")
+        return dict.fromkeys(names, math.nan)
+    biases = (novel - 1e-4)[:: max(len(novel) // steps, 1)]
+    above = len(seen) - np.searchsorted(seen, biases)
+    below = np.searchsorted(novel, biases)
+    curve = SeenNovelCurve(
+        np.append(biases, np.inf),
+        np.append(above, 0) / len(seen_margins),
+        np.append(below, len(novel)) / len(novel_margins),
+    )
+    return {
+        "auc": float(np.trapezoid(curve.seen, curve.novel)),
+        "best_harmonic_mean": float(curve.harmonic_means.max()),
+        "best_seen": float(curve.seen.max()),
+        "best_novel": float(curve.novel.max()),
+    }
+
+
+def curve_scores(
+    seen: tuple[Any, Any, Any],
+    novel: tuple[Any, Any, Any],
+    candidates: tuple[int, int] | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """All figures of the seen-novel curve.
+
+    Args:
+        seen, novel: of each image of that side (margins, right, groups): see :func:`curve_area`.
+        candidates: how many seen and how many novel candidates there are, for chance.
+        confidence: coverage of the intervals; they take compositions as independent.
+        seed: of the halvings.
+
+    Returns:
+        ``seen_novel_auc`` (_low, _high); ``best_harmonic_mean`` with ``best_bias`` and the
+        accuracies there, ``best_bias_seen_top1`` and ``best_bias_novel_top1``: the bias is chosen
+        on the images that it judges, so these flatter; ``held_out_harmonic_mean`` (_low, _high),
+        ``held_out_seen_top1`` and ``held_out_novel_top1``, from :func:`held_out_rates`, whose
+        interval takes the biases as they are; left out below ``FEWEST_TO_HALVE`` compositions;
+        ``highest_seen_top1`` and ``highest_novel_top1``: the ends of the curve. With
+        ``candidates``: ``seen_novel_auc_chance`` and ``harmonic_mean_chance``, of a model whose
+        scores are random, at its best bias.
+    """
+    curve = seen_novel_curve(*seen[:2], *novel[:2])
+    best = curve.best
+    area, low, high = curve_area(*seen, *novel, confidence=confidence)
+    result = {
+        "seen_novel_auc": area,
+        "seen_novel_auc_low": low,
+        "seen_novel_auc_high": high,
+        "best_harmonic_mean": float(curve.harmonic_means[best]),
+        "best_bias": float(curve.bias[best]),
+        "best_bias_seen_top1": float(curve.seen[best]),
+        "best_bias_novel_top1": float(curve.novel[best]),
+        "highest_seen_top1": float(curve.seen.max()),
+        "highest_novel_top1": float(curve.novel.max()),
+    }
+    if candidates is not None:
+        roots = [math.sqrt(n) for n in candidates]
+        result["seen_novel_auc_chance"] = 0.5 / (candidates[0] * candidates[1])
+        result["harmonic_mean_chance"] = 2 / (roots[0] + roots[1]) ** 2
+    few = min(len(np.unique(side[2])) for side in (seen, novel))
+    if few >= FEWEST_TO_HALVE:
+        result |= _held_out(seen, novel, confidence, seed)
+    return result
+
+
+def _held_out(
+    seen: tuple[Any, Any, Any],
+    novel: tuple[Any, Any, Any],
+    confidence: float,
+    seed: int,
+) -> dict[str, float]:
+    rates = held_out_rates(*seen, *novel, seed=seed)
+    both = []
+    for hits, (_, _, groups) in zip(rates, (seen, novel), strict=True):
+        low, high, _ = _interval(hits, np.asarray(groups), confidence, 0, 0)
+        both.append((float(hits.mean()), low, high))
+    low, high = joint_interval(harmonic_mean, *both)
+    return {
+        "held_out_harmonic_mean": harmonic_mean(both[0][0], both[1][0]),
+        "held_out_harmonic_mean_low": max(0.0, low),
+        "held_out_harmonic_mean_high": min(1.0, high),
+        "held_out_seen_top1": both[0][0],
+        "held_out_novel_top1": both[1][0],
+    }
+
+
+def error_shares(
+    first: np.ndarray,
+    right: np.ndarray,
+    groups: np.ndarray,
+    marks: Mapping[str, np.ndarray],
+    offered: list[np.ndarray] | None = None,
+    confidence: float = 0.95,
+) -> dict[str, Any]:
+    """Where wrong answers fall: how many share a mark with the right candidate, beside chance.
+
+    Args:
+        first: int N: of each image the candidate that was named; -1 for no answer, left out.
+        right: int N: the right candidate.
+        groups: int N: the composition of each image; these are taken as independent.
+        marks: by name of each candidate a number; an answer shares it where it is the same, or,
+            given as bool, where it is true.
+        offered: of each image the candidates that it chose from, where not all.
+        confidence: coverage of the intervals.
+
+    Returns:
+        ``errors_n`` and, unless it is 0, for each name ``errors_NAME`` (_low, _high), of the wrong
+        answers, and ``errors_NAME_chance``: what a wrong answer picked at random would give.
+    """
+    wrong = np.flatnonzero((first != NO_PREDICTION) & (first != right))
+    result: dict[str, Any] = {"errors_n": len(wrong)}
+    if not len(wrong):
+        return result
+    for name, mark in marks.items():
+        same = mark[first[wrong]] == (mark.dtype == bool or mark[right[wrong]])
+        low, high, _ = _interval(same, groups[wrong], confidence, 0, 0)
+        others = None if offered is None else [offered[i] for i in wrong]
+        result |= {
+            f"errors_{name}": float(same.mean()),
+            f"errors_{name}_low": low,
+            f"errors_{name}_high": high,
+            f"errors_{name}_chance": _chance_of_errors(mark, right[wrong], others),
+        }
+    return result
+
+
+def _chance_of_errors(
+    mark: np.ndarray, right: np.ndarray, offered: list[np.ndarray] | None
+) -> float:
+    """The share that has the mark among all wrong candidates, mean over images."""
+    if offered is not None:
+        shares = []
+        for ids, one in zip(offered, right, strict=True):
+            others = mark[ids[ids != one]]
+            shares.append(np.mean(others == (mark.dtype == bool or mark[one])))
+        return float(np.mean(shares))
+    if mark.dtype == bool:
+        alike = mark.sum() - mark[right]
+    else:
+        _, number, count = np.unique(mark, return_inverse=True, return_counts=True)
+        alike = count[number][right] - 1
+    return float(alike.mean() / (len(mark) - 1))
 
 
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS)

@@ -11,17 +11,16 @@ from compositional_ood.compositional_ood import TRANSFORMS, inside_bounds, trans
 from compositional_ood.compositional_ood import effective as metric_effective
 
 from aobench.analysis.effective import (
-    by_group,
-    by_group_left_out,
     effective_generalization,
     fit_baseline,
 )
+from aobench.analysis.effective_groups import by_group, by_group_left_out
 from aobench.analysis.model_accuracies import (
     ModelAccuracies,
     published_models,
     read_csv,
-    select_models,
 )
+from aobench.analysis.model_groups import select_models
 from aobench.errors import UserError
 
 LARGE = 10**7  #: images, so many that counting noise is nothing

@@ -9,8 +9,16 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from helpers.annotation_browser import KEYS, Annotator, Server, together
+from helpers.annotation_browser import (
+    KEYS,
+    MODULES,
+    QUIET,
+    Annotator,
+    Server,
+    together,
+)
 from helpers.annotation_tools import check_complete, make_set, right
+from helpers.warm import WarmProcesses
 
 import aobench.cli as cli
 from aobench.annotation.verdict_file import existing_store
@@ -18,11 +26,22 @@ from aobench.annotation.verdict_file import existing_store
 SHOTS = os.environ.get("IMAGENET_AO_SHOTS")
 
 
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """Starts servers at once, with Gradio imported."""
+    pytest.importorskip("gradio", minversion="6")
+    environment = {**os.environ, **QUIET}
+    processes = WarmProcesses(tmp_path_factory.mktemp("said"), MODULES, environment)
+    yield processes
+    processes.close()
+
+
 @pytest.fixture
-def server(tmp_path, request):
-    running = Server(
-        make_set(tmp_path / "set", getattr(request, "param", 16)), tmp_path / "v.sqlite"
-    )
+def server(tmp_path, pages, request):
+    """A server of 16 images, or of as many as a test asks for; "new" ones in a Python of their own."""
+    count, *new = getattr(request, "param", (16,))
+    table = make_set(tmp_path / "set", count)
+    running = Server(table, tmp_path / "v.sqlite", None if new else pages)
     yield running
     running.kill()
 
@@ -75,7 +94,7 @@ SCREEN = (
 MESSAGE = "document.getElementById('ao') ? document.getElementById('ao-message').textContent : ''"
 
 
-@pytest.mark.parametrize("server", [50], indirect=True)
+@pytest.mark.parametrize("server", [(50, "new")], ids=["50"], indirect=True)
 def test_fifty_images_by_keys_with_slips_and_undo(server, browse, verdicts, capsys):
     page = browse()
     page.wait(lambda screen: screen == "name", SCREEN)
@@ -232,7 +251,7 @@ def test_a_dead_server_is_told_in_sight(browse, server, width, height):
     page.check(dead=True)
 
 
-@pytest.mark.parametrize("server", [50], indirect=True)
+@pytest.mark.parametrize("server", [(50,)], ids=["50"], indirect=True)
 def test_two_annotators_at_once(browse, verdicts, server):
     pages = [browse("ann"), browse("bob", width=390, height=844, phone=True)]
     assert pages[1].run("document.documentElement.scrollWidth") <= 390

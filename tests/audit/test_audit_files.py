@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from loopback_s3 import S3
+from helpers.loopback_s3 import S3
 
 import imagenet_ao
 from aobench.audit.api import audit
@@ -276,9 +276,11 @@ def test_results_of_another_audit_go(tmp_path):
     assert sorted(p.name for p in out.iterdir() if p.is_file()) == [
         "counts-adjacent.parquet",
         "examples-adjacent.parquet",
+        "groups-adjacent.parquet",
         "manifest.json",
         "marginals.parquet",
         "novel-adjacent.csv",
+        "sketches-adjacent.parquet",
     ]
 
 

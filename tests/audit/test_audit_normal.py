@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from audit_oracle import one_form
+from helpers.audit_oracle import one_form
 
 from aobench.audit.api import audit
 from aobench.audit.chunks import CaptionChunk

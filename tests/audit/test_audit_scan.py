@@ -409,7 +409,7 @@ def test_a_sample_prints_its_bound(tmp_path, capsys):
     reason="IMAGENET_AO_CAPTIONS names no folder of captions",
 )
 def test_real_captions(tmp_path):
-    from audit_oracle import by_authors, by_words
+    from helpers.audit_oracle import by_authors, by_words
 
     names = Vocabulary(("wooden", "red"), ("bench", "banana", "umbrella"))
     found = audit(

@@ -24,8 +24,8 @@ os.environ.update(
     HF_DATASETS_DISABLE_PROGRESS_BARS="1",
     PYTHONWARNINGS="ignore::DeprecationWarning",
 )
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+# The folder of `helpers`, as pytest has it for the tests.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
 def import_everything() -> None:

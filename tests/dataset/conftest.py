@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import datasets
 import pytest
-from published_layout import LABELS, picture, write_zip
+from helpers.published_layout import LABELS, picture, write_zip
 
 if TYPE_CHECKING:
     from pathlib import Path

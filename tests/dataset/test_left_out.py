@@ -15,7 +15,7 @@ from typing import Any
 
 import datasets
 import pytest
-from published_layout import picture
+from helpers.published_layout import picture
 
 import imagenet_ao
 from imagenet_ao import DatasetError, label_report, prepare

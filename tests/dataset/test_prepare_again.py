@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from published_layout import picture
+from helpers.published_layout import picture
 
 from imagenet_ao import DatasetError, prepare
 

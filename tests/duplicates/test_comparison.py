@@ -1,10 +1,7 @@
 """A comparison: decisions, neighbours, the page, and a run that was killed."""
 
-import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +18,6 @@ from aobench.duplicates.comparison import find_duplicates
 from aobench.duplicates.images import open_set
 from aobench.duplicates.options import DuplicateOptions
 from aobench.errors import UserError
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -219,19 +214,12 @@ find_duplicates(open_set(Path({table!r})), Path({out!r}), DuplicateOptions(**opt
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
-    whole, out, tmp_path, monkeypatch
+    warm, whole, out, tmp_path, monkeypatch
 ):
     table, folder, _ = whole
     options = {**OPTIONS, "reference": (str(folder),)}
     script = KILLED.format(options=options, table=str(table), out=str(tmp_path))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    (done,) = warm.run(1, [], code=script)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert not (tmp_path / "decisions.parquet").exists()
     assert (tmp_path / "parts" / "reference.safetensors").exists(), (

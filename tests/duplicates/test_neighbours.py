@@ -88,7 +88,7 @@ def test_inside_a_set_an_image_is_not_its_own_neighbour():
     )
 
 
-@pytest.mark.parametrize("spec", ["Flat", "IVF16,PQ8", "kept"])
+@pytest.mark.parametrize("spec", ["Flat", "IVF16,PQ8x4", "kept"])
 def test_an_index_proposes_and_its_recall_is_measured(spec, tmp_path):
     import faiss
 

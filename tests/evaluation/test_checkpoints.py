@@ -8,8 +8,8 @@ import sys
 
 import pytest
 import torch
+from helpers.tiny_models import save
 from safetensors.torch import load_file, save_file
-from tiny_models import save
 
 from aobench.errors import UserError
 from aobench.models import registry

@@ -7,8 +7,8 @@ import types
 import numpy as np
 import pytest
 import torch
+from helpers.tiny_models import KINDS, save
 from PIL import Image
-from tiny_models import KINDS, save
 from transformers import (
     AutoImageProcessor,
     AutoModelForZeroShotImageClassification,

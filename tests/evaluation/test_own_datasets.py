@@ -186,10 +186,8 @@ def test_null_and_damaged_images_count_as_unreadable(
     arguments = [
         "evaluate",
         "mini",
-        "--dataset",
+        "--data",
         str(place),
-        "--config",
-        "own",
         "--out",
         str(out),
         "--cpu",
@@ -309,10 +307,19 @@ def test_an_unknown_config_is_one_line_with_those_that_there_are(
     config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = str(own(tmp_path / "set"))
-    words = ["evaluate", "mini", "--dataset", place, "--out", str(tmp_path / "out")]
-    more = [f"--config={config}"] if config != "v2" else []
-    assert cli.main([*words, *more, "--cpu"]) == 2
+    words = ["evaluate", "mini", "--data", f"{place}:{config}", "--cpu"]
+    assert cli.main([*words, "--out", str(tmp_path / "out")]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1, lines
     assert f"has no config {config!r}" in lines[0]
-    assert lines[0].endswith("name one with --config: own")
+    assert lines[0].endswith(f"name one, as {place}:own, of own")
+
+
+def test_several_configs_of_which_none_is_named_are_one_line(tmp_path: Path) -> None:
+    place = own(tmp_path / "set")
+    card = (place / "README.md").read_text()
+    more = card.split("---")[1].split("configs:")[1].replace("own", "second")
+    (place / "README.md").write_text(card.replace("configs:", f"configs:{more}", 1))
+    with pytest.raises(UserError, match="has several configs; name one, as") as error:
+        open_splits(Source("", path=str(place)))
+    assert "\n" not in str(error.value)

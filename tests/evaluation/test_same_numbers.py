@@ -2,22 +2,19 @@
 they are killed.
 """
 
-import contextlib
 import json
 import os
 import random
-import resource
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
+from helpers.tiny_models import save
+from helpers.warm import CPU
 from PIL import Image
-from tiny_models import save
 
 import aobench.cli as cli
 from aobench.mini.render import render
@@ -62,9 +59,7 @@ def model(tmp_path_factory):
 @pytest.fixture(scope="module")
 def arguments(folder, template, model):
     common = [
-        "--config",
-        "v2",
-        "--data-dir",
+        "--data",
         str(folder),
         "--templates",
         str(template),
@@ -74,10 +69,10 @@ def arguments(folder, template, model):
 
 
 @pytest.fixture(scope="module")
-def wanted(arguments, tmp_path_factory):
+def wanted(warm, arguments, tmp_path_factory):
     """The tables of one process that was left in peace."""
     out = tmp_path_factory.mktemp("one")
-    _launch(1, arguments, out)
+    _evaluate(warm, 1, arguments, out)
     return _bytes(out)
 
 
@@ -88,37 +83,27 @@ def _bytes(out):
     }
 
 
-def _command(processes, arguments, out):
-    launch = [sys.executable]
-    if processes > 1:
-        launch += [
-            "-m",
-            "torch.distributed.run",
-            "--nproc_per_node",
-            str(processes),
-            "--standalone",
-        ]
-    return [*launch, str(ROOT / "evaluate_models.py"), *arguments, "--out", str(out)]
+def _words(arguments, out):
+    return ["evaluate", *arguments, "--out", str(out)]
 
 
-ENVIRONMENT = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-
-
-def _below(pid):
-    """torchrun puts its workers into groups of their own, so each is killed by itself."""
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
+def _evaluate(warm, processes, arguments, out):
+    for done in warm.run(processes, _words(arguments, out)):
+        assert done.returncode == 0, done.stderr
 
 
 def _launch(processes, arguments, out):
-    command = _command(processes, arguments, out)
+    """By the launcher that the documents name, with a Python of its own for each process."""
+    launch = ["-m", "torch.distributed.run", "--standalone"]
+    launch += ["--nproc_per_node", str(processes), str(ROOT / "evaluate_models.py")]
     done = subprocess.run(
-        command, env=ENVIRONMENT, capture_output=True, text=True, check=False
+        [sys.executable, *launch, *arguments, "--out", str(out)],
+        env={**os.environ, **CPU},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done
 
 
 def _rows(out):
@@ -141,18 +126,13 @@ def test_folder_zip_and_prepared_parquet_give_equal_results(folder, template, tm
         "--templates",
         str(template),
         "--cpu",
-        "--config",
-        "v2",
     ]
-    assert (
-        cli.main([*common, "--data-dir", str(folder), "--out", str(tmp_path / "a")])
-        == 0
-    )
-    assert cli.main([*common, "--data-dir", archive, "--out", str(tmp_path / "b")]) == 0
-    assert cli.main(["prepare", str(tmp_path / "hub"), "--data-dir", str(folder)]) == 0
+    assert cli.main([*common, "--data", str(folder), "--out", str(tmp_path / "a")]) == 0
+    assert cli.main([*common, "--data", archive, "--out", str(tmp_path / "b")]) == 0
+    assert cli.main(["prepare", str(tmp_path / "hub"), "--data", str(folder)]) == 0
     assert (
         cli.main(
-            [*common, "--dataset", str(tmp_path / "hub"), "--out", str(tmp_path / "c")]
+            [*common, "--data", str(tmp_path / "hub"), "--out", str(tmp_path / "c")]
         )
         == 0
     )
@@ -160,15 +140,23 @@ def test_folder_zip_and_prepared_parquet_give_equal_results(folder, template, tm
     assert _rows(tmp_path / "a") == _rows(tmp_path / "b") == _rows(tmp_path / "c")
 
 
-@pytest.mark.parametrize("processes", [2, 3])
-def test_more_processes_give_the_bytes_of_one(processes, arguments, wanted, tmp_path):
-    _launch(processes, arguments, tmp_path)
+def _check_processes(out, wanted, processes):
     assert len(wanted) == 2
-    assert _bytes(tmp_path) == wanted
-    results = json.loads((tmp_path / "mini" / "results.json").read_text())
+    assert _bytes(out) == wanted
+    results = json.loads((out / "mini" / "results.json").read_text())
     assert results["processes"] == processes
     assert set(results["seconds"]) == {"load", "texts", "ood"}
     assert set(results["seconds"]["ood"]) == {"images", "scoring"}
+
+
+def test_two_launched_processes_give_the_bytes_of_one(arguments, wanted, tmp_path):
+    _launch(2, arguments, tmp_path)
+    _check_processes(tmp_path, wanted, 2)
+
+
+def test_three_processes_give_the_bytes_of_one(warm, arguments, wanted, tmp_path):
+    _evaluate(warm, 3, arguments, tmp_path)
+    _check_processes(tmp_path, wanted, 3)
 
 
 @pytest.mark.parametrize("batch", [1, 7, 64])
@@ -200,38 +188,37 @@ def test_any_batch_size_gives_the_same_ranks(batch, arguments, wanted, tmp_path)
         )
 
 
-def test_killed_runs_end_with_the_same_bytes(arguments, wanted, tmp_path):
+def _shards(out):
+    return len(list(out.rglob("*.safetensors")))
+
+
+def test_killed_runs_end_with_the_same_bytes(warm, arguments, wanted, tmp_path):
     """Kill -9 at random moments, alternately one and two processes; benchmarks/kill_resume.py
     does more of it.
     """
     draw = random.Random(0)
     stored = 0
     for number in range(4):
-        command = _command(1 + number % 2, arguments, tmp_path)
-        running = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+        running = warm.start_group(1 + number % 2, _words(arguments, tmp_path))
         before, deadline = stored, time.monotonic() + 60
-        while (
-            running.poll() is None and stored <= before and time.monotonic() < deadline
-        ):
-            stored = len(list(tmp_path.rglob("*.safetensors")))
+        while any(one.poll() is None for one in running) and stored <= before:
+            stored = _shards(tmp_path)
+            assert time.monotonic() < deadline, "no shard was stored for a minute"
         time.sleep(draw.uniform(0, 0.05))
-        for process in [*_below(running.pid), running]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        running.wait()
-        stored = len(list(tmp_path.rglob("*.safetensors")))
+        for one in running:
+            one.kill()
+        for one in running:
+            one.wait()
+        stored = _shards(tmp_path)
         assert stored >= before, "a kill lost a shard that was finished"
     assert stored > 0, "no run lived long enough to finish a shard"
-    _launch(2, arguments, tmp_path)
+    _evaluate(warm, 2, arguments, tmp_path)
     assert _bytes(tmp_path) == wanted
 
 
-def test_two_runs_at_once_on_one_folder_do_no_harm(arguments, wanted, tmp_path):
-    running = [
-        subprocess.Popen(_command(1, arguments, tmp_path), env=ENVIRONMENT)
-        for _ in range(2)
-    ]
-    assert [process.wait() for process in running] == [0, 0]
+def test_two_runs_at_once_on_one_folder_do_no_harm(warm, arguments, wanted, tmp_path):
+    running = [warm.start(_words(arguments, tmp_path)) for _ in range(2)]
+    assert [one.wait().returncode for one in running] == [0, 0]
     assert _bytes(tmp_path) == wanted
     assert not list(tmp_path.rglob("*.part"))
 
@@ -252,24 +239,18 @@ def test_other_templates_and_tasks_do_not_run_the_image_tower(
         cli.main([*command, "--dtype", "bfloat16"])
 
 
-def test_a_full_disk_is_one_line(arguments, tmp_path):
-    """A limit on the size of files is what a process can set for itself; the system refuses the
-    write just so.
-    """
+#: A limit on the size of files is what a process can set for itself; the system refuses the write
+#: just so.
+SMALL = """
+import resource, signal
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+"""
 
-    def small():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
-    command = _command(1, ["mini", *arguments[2:]], tmp_path)
-    done = subprocess.run(
-        command,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=small,
-    )
+def test_a_full_disk_is_one_line(warm, arguments, tmp_path):
+    words = _words(["mini", *arguments[2:]], tmp_path)
+    (done,) = warm.run(1, words, preamble=SMALL)
     assert done.returncode == 2, done.stderr
     assert "no room left" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from helpers.tiny_models import KINDS, save
 from PIL import Image
-from tiny_models import KINDS, save
 
 import aobench.cli as cli
 from aobench.errors import UserError
@@ -193,9 +193,7 @@ def test_cut_prompts_are_told_and_noted(tmp_path, capsys):
     templates = tmp_path / "two.txt"
     templates.write_text("a photo of a {}.\n{}" + " a" * 30 + "\n")
     arguments = [
-        "--config",
-        "v2",
-        "--data-dir",
+        "--data",
         str(tmp_path / "data"),
         "--templates",
         str(templates),

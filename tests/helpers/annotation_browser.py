@@ -36,40 +36,32 @@ sys.exit(aobench.cli.main(sys.argv[1:]))
 """
 
 
+#: For `WarmProcesses`: what the server needs, and what Gradio reads when it is imported.
+MODULES = ("gradio", "fastapi", "starlette.concurrency", "aobench.annotation.app")
+QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
+
+
 class Server:
     """``imagenet-ao annotate`` on a port of its own; ``start`` again after ``kill`` takes the
     same port.
+
+    Args:
+        table: the images.
+        verdicts: the file of verdicts.
+        warm: processes of `MODULES` to start it from; None starts a Python of its own, in which Gradio
+            has not been imported.
     """
 
-    def __init__(self, table: Path, verdicts: Path, *flags: str) -> None:
+    def __init__(self, table: Path, verdicts: Path, warm=None) -> None:
         pytest.importorskip("gradio", minversion="6")
-        self.command = [
-            sys.executable,
-            "-c",
-            WATCHED,
-            "annotate",
-            str(table),
-            "--verdicts",
-            str(verdicts),
-            *flags,
-        ]
-        self.log, self.port = verdicts.with_suffix(".log"), 0
+        self.words = ["annotate", str(table), "--verdicts", str(verdicts)]
+        self.log, self.port, self.warm = verdicts.with_suffix(".log"), 0, warm
+        self.log.touch()
         self.start()
 
     def start(self):
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
-        }
-        environment.pop(
-            "GRADIO_ANALYTICS_ENABLED", None
-        )  # the command itself must see to that
-        with self.log.open("a") as log:
-            command = [*self.command, "--port", str(self.port)]
-            self.process = subprocess.Popen(
-                command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
-            )
-        line = self.process.stdout.readline()
+        words = [*self.words, "--port", str(self.port)]
+        line = self._start_warm(words) if self.warm else self._start_alone(words)
         assert " at http://127.0.0.1:" in line, line + self.log.read_text()
         self.port = int(line.partition("127.0.0.1:")[2].split()[0])
         self.url = f"http://127.0.0.1:{self.port}/"
@@ -82,10 +74,37 @@ class Server:
                 assert time.monotonic() < deadline, self.log.read_text()
                 time.sleep(0.1)
 
+    def _start_alone(self, words):
+        environment = dict(os.environ)
+        environment["PYTHONPATH"] = os.pathsep.join(
+            [str(ROOT), *filter(None, sys.path)]
+        )
+        # the command itself must see to that
+        environment.pop("GRADIO_ANALYTICS_ENABLED", None)
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", WATCHED, *words],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        return self.process.stdout.readline()
+
+    def _start_warm(self, words):
+        self.process = self.warm.start(words, code=WATCHED, err=self.log)
+        deadline = time.monotonic() + 60
+        while not (line := self.process.out.read_text()).endswith("\n"):
+            over = self.process.poll() is not None or time.monotonic() > deadline
+            assert not over, line + self.log.read_text()
+            time.sleep(0.02)
+        return line
+
     def kill(self):
         self.process.kill()
         self.process.wait()
-        self.process.stdout.close()
+        if not self.warm:
+            self.process.stdout.close()
 
     def check_log(self):
         """It asked nothing of other machines, and complained of nothing."""

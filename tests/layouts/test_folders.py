@@ -10,10 +10,10 @@ import unicodedata
 import zipfile
 from pathlib import Path
 
-import one_set
 import pytest
-from one_set import NATURAL, put, write_form, zip_of
-from refusals import PICTURE, folder_of, left_out, names_file, refused
+from helpers import one_set
+from helpers.one_set import NATURAL, put, write_form, zip_of
+from helpers.refusals import PICTURE, folder_of, left_out, names_file, refused
 
 from aobench.layouts import read_layout
 from aobench.layouts.__main__ import main
@@ -188,7 +188,7 @@ def test_names_with_line_ends(tmp_path: Path) -> None:
 
 def test_a_picture_alone_is_none_of_what_can_be_read(tmp_path: Path) -> None:
     put(tmp_path, "1.png", PICTURE)
-    assert "neither a folder nor a zip nor a list" in refused(tmp_path / "1.png")
+    assert "neither a folder nor a zip, a tar or a list" in refused(tmp_path / "1.png")
 
 
 def write_zip(path: Path, *names: str) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from refusals import folder_of, names_file, refused
+from helpers.refusals import folder_of, names_file, refused
 
 from aobench.layouts import read_layout
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import one_set
 import pytest
-from one_set import put
-from refusals import PICTURE, folder_of, left_out, names_file, refused
+from helpers import one_set
+from helpers.one_set import put
+from helpers.refusals import PICTURE, folder_of, left_out, names_file, refused
 
 from aobench.layouts import read_layout
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from one_set import NATURAL, put, write_form
-from refusals import PICTURE, folder_of, left_out, refused
+from helpers.one_set import NATURAL, put, write_form
+from helpers.refusals import PICTURE, folder_of, left_out, refused
 
 from aobench.layouts import read_layout
 

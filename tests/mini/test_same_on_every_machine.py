@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_digests import digests
+from helpers.drawn_digests import digests
 from numpy._core import _multiarray_umath as features
 from PIL import Image, ImageDraw
 
@@ -22,8 +22,9 @@ from aobench.mini.png import png_bytes
 from aobench.mini.resampling import resized_channel, resized_channels
 from aobench.publish.known_data import KNOWN
 
-HERE = Path(__file__).parent
-MINI = HERE.parents[1] / "aobench" / "mini"
+ROOT = Path(__file__).parents[2]
+MINI = ROOT / "aobench" / "mini"
+DIGESTS = ROOT / "tests" / "helpers" / "drawn_digests.py"
 
 #: What `drawn_digests` gave where it was recorded. Where pixels change on purpose, raise
 #: `splits.RECIPE`, too.
@@ -95,7 +96,7 @@ def test_another_machine_draws_the_same(machine, folder, here, tmp_path):
         else (MACHINES[machine])
     )
     ran = subprocess.run(
-        [sys.executable, str(HERE / "drawn_digests.py"), str(folder)],
+        [sys.executable, str(DIGESTS), str(folder)],
         env={**os.environ, **settings},
         capture_output=True,
         text=True,

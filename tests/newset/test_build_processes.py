@@ -1,14 +1,10 @@
 """Several processes share the images and the judging; the bytes are those of one."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from helpers.builds import digests_of, whole_configuration
 from helpers.tiny_pipelines import save_llava, save_sdxl
+from helpers.warm import BUILD
 
 from aobench.cli import main
 
@@ -16,10 +12,8 @@ pytest.importorskip("diffusers")
 pytest.importorskip("faiss")
 pytest.importorskip("imagehash")
 
-ROOT = Path(__file__).parents[2]
 
-
-def test_two_processes_give_the_bytes_of_one(tmp_path):
+def test_two_processes_give_the_bytes_of_one(warm, tmp_path):
     save_sdxl(tmp_path / "sdxl")
     save_llava(tmp_path / "llava")
     alone, together = (
@@ -33,22 +27,9 @@ def test_two_processes_give_the_bytes_of_one(tmp_path):
         assert main(["build", str(alone), "--cpu"]) == 0
     finally:
         torch.set_num_threads(threads)
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--nproc_per_node",
-        "2",
-        "--standalone",
-    ]
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, "-m", "aobench.cli", "build", str(together)],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.count("generate: 70 images") == 1, "each process says it"
+    warm.import_modules(*BUILD)
+    every = warm.run(2, ["build", together])
+    assert [one.returncode for one in every] == [0, 0], every[0].stderr[-2000:]
+    said = "".join(one.stdout for one in every)
+    assert said.count("generate: 70 images") == 1, "each process says it"
     assert digests_of(alone.parent / "out") == digests_of(together.parent / "out")

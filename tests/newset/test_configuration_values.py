@@ -10,7 +10,7 @@ import pytest
 from aobench.cli import main
 from aobench.errors import UserError
 from aobench.newset.configuration import read_config
-from aobench.newset.strict_yaml import parse_yaml
+from aobench.strict_yaml import parse_yaml
 
 WHOLE = {
     "out": "out",

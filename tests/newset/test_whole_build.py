@@ -4,17 +4,14 @@ run again.
 
 import hashlib
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import datasets
 import pytest
 from helpers.builds import digests_of, whole_configuration
 from helpers.tiny_pipelines import save_llava, save_sdxl
+from helpers.warm import BUILD
 
 import imagenet_ao
 from aobench.cli import main
@@ -24,8 +21,6 @@ from aobench.newset.step import STEPS
 pytest.importorskip("diffusers")
 pytest.importorskip("faiss")
 pytest.importorskip("imagehash")
-
-ROOT = Path(__file__).parents[2]
 
 #: Kills itself at the n-th file that a step moves into place, before or after the move, and counts
 #: otherwise.
@@ -43,7 +38,9 @@ def watched(to, content):
     write(to, content)
     if mine:
         os.kill(os.getpid(), signal.SIGKILL)
-store.write_in_one_move = watched
+for module in list(sys.modules.values()):
+    if getattr(module, "write_in_one_move", None) is write:
+        module.write_in_one_move = watched
 from aobench.cli import main
 sys.exit(main(["build", path]))
 """
@@ -167,10 +164,8 @@ def test_the_runner_evaluates_the_package(whole, tmp_path):
     argv = [
         "evaluate",
         "mini",
-        "--dataset",
+        "--data",
         str(package),
-        "--config",
-        "noise",
         "--out",
         str(tmp_path / "r"),
         "--cpu",
@@ -213,10 +208,8 @@ def test_a_supervised_classifier_is_refused_where_an_object_is_no_imagenet_class
     argv = [
         "evaluate",
         str(tmp_path / "resnet"),
-        "--dataset",
+        "--data",
         str(package),
-        "--config",
-        "noise",
     ]
     assert main([*argv, "--out", str(tmp_path / "r"), "--cpu"]) == 2
     assert (
@@ -225,17 +218,20 @@ def test_a_supervised_classifier_is_refused_where_an_object_is_no_imagenet_class
     )
 
 
-def run_child(path, step, nth, moment):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-c", CHILD, str(path), step, str(nth), moment],
-        env=environment,
-    ).returncode
+@pytest.fixture(scope="module")
+def run_child(warm):
+    """Runs a build that kills itself; gives its status."""
+    warm.import_modules(*BUILD)
+
+    def run(path, step, nth, moment):
+        return warm.run(1, [path, step, nth, moment], code=CHILD)[0].returncode
+
+    return run
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_in_a_step_and_run_again_gives_the_same_bytes(
-    whole, models, tmp_path, step
+    whole, models, run_child, tmp_path, step
 ):
     """At a moment drawn at random, before or after a file of the step is moved into place."""
     draw = random.Random(f"{step} 1")

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from loopback_hub import TOKEN, Hub
+from helpers.loopback_hub import TOKEN, Hub
+from helpers.warm import free_port
 from PIL import Image
 
 import aobench.cli as cli
@@ -37,9 +38,7 @@ def result(published, tmp_path_factory):
     command = [
         "evaluate",
         "mini",
-        "--config",
-        "v2",
-        "--data-dir",
+        "--data",
         str(published),
         "--out",
         str(out),
@@ -53,12 +52,18 @@ def result(published, tmp_path_factory):
 def prepared(published, tmp_path_factory):
     """The small set as a dataset repository."""
     out = tmp_path_factory.mktemp("prepared") / "hub"
-    assert cli.main(["prepare", str(out), "--data-dir", str(published)]) == 0
+    assert cli.main(["prepare", str(out), "--data", str(published)]) == 0
     return out
 
 
+@pytest.fixture(scope="session")
+def hub_port():
+    """The port of every Hub, one after another."""
+    return free_port()
+
+
 @pytest.fixture
-def hub(tmp_path):
-    server = Hub(tmp_path / "hub", TOKEN)
+def hub(hub_port, tmp_path):
+    server = Hub(tmp_path / "hub", TOKEN, hub_port)
     yield server
     server.close()

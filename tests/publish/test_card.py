@@ -17,6 +17,7 @@ from aobench.analysis.effective import effective_generalization, fit_baseline
 from aobench.analysis.model_accuracies import ModelAccuracies
 from aobench.publish.card import BEGIN, END, card_section
 from aobench.publish.hub_entries import effective_over
+from aobench.results.scores import POPULATION
 from aobench.results.verified import read_result
 
 DATASET = "org/imagenet-ao"
@@ -46,7 +47,8 @@ def test_a_new_card_has_table_metadata_figure_and_entries(result, tmp_path):
         "2 prompts" in entry.notes and "composition of 4 candidates" in entry.notes
         for entry in entries
     )
-    assert Image.open(tmp_path / "imagenet_ao.png").width > 400
+    with Image.open(tmp_path / "imagenet_ao.png") as picture:
+        assert picture.width > 400
 
 
 def test_the_users_own_card_stays_and_a_second_run_renews_the_section(result, tmp_path):
@@ -137,19 +139,24 @@ def test_extremes_need_ten_images_and_ties_are_counted(result):
 def test_the_card_has_intervals_of_the_gap_and_says_what_is_independent():
     text = card_section(read_result(MODEL_CARDS / "mini"))
     assert re.search(
-        r"ID less OoD, task `composition`: \+8\.6 points \[\+6\.\d, \+10\.\d\]; "
-        r"harmonic mean 87\.1 % \[85\.\d, 88\.\d\]",
+        r"ID less OoD, task `composition`: \+8\.6 points \[\+2\.5, \+15\.4\]\.",
+        text,
+    )
+    assert re.search(
+        r"area 86\.8 % \[85\.\d, 88\.\d\] \(chance 4\.3e-05 %\); "
+        r"harmonic mean 89\.3 % \[88\.\d, 90\.\d\] \(chance 0\.042 %\) at biases chosen on other",
         text,
     )
     assert "unlike difficulty" not in text, "both splits choose from one list"
     assert (
-        "| ood | composition top-1 | 94.2 | 92.9 to 95.1 | 0.18 | 550 (composition-own)"
+        "| ood | composition top-1 | 94.2 | 91.0 to 96.2 | 0.18 | 550 (composition-own)"
         in text
     )
     assert (
-        "| ood | composition top-1 | 98.8 | 98.0 to 99.2 | 11.11 | 9 (choice)" in text
+        "| ood | composition top-1 | 98.8 | 98.0 to 99.3 | 11.11 | 9 (choice)" in text
     )
-    assert "compositions as independent, not images" in text
+    assert POPULATION in text
+    assert "choice id: the interval is for these" not in text
     assert "trial run" not in text
 
 

@@ -44,13 +44,13 @@ def test_rows_with_other_settings_stand_apart_in_a_browser(hub, tmp_path):
         "DATASET": DATASET,
     }
     environment |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_SERVER_PORT": "7894"}
-    log = (tmp_path / "log").open("w")
-    running = subprocess.Popen(
-        [sys.executable, "app.py"],
-        cwd=ROOT / "spaces/leaderboard",
-        env=environment,
-        stderr=log,
-    )
+    with (tmp_path / "log").open("w") as log:
+        running = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=ROOT / "spaces/leaderboard",
+            env=environment,
+            stderr=log,
+        )
     page = None
     try:
         deadline = time.monotonic() + 120

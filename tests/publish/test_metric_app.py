@@ -32,10 +32,14 @@ def app(tmp_path_factory):
         "GRADIO_SERVER_PORT": "7893",
         "NO_PROXY": "*",
     }
-    log = (space.parent / "log").open("w")
-    running = subprocess.Popen(
-        [sys.executable, "app.py"], cwd=space, env=environment, stdout=log, stderr=log
-    )
+    with (space.parent / "log").open("w") as log:
+        running = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=space,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
     url, deadline = "http://127.0.0.1:7893", time.monotonic() + 120
     while True:
         try:

@@ -3,16 +3,15 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from helpers.loopback_hub import TOKEN
+from helpers.warm import WarmProcesses
 from huggingface_hub import parse_eval_result_entries
-from loopback_hub import TOKEN
 
 from aobench.errors import UserError
 from aobench.publish.submit import prepare_submission
@@ -22,32 +21,35 @@ ROOT = Path(__file__).parents[2]
 DATASET, MODEL = "org/imagenet-ao", "someone/their-clip"
 
 
-def _run(hub, code_or_arguments, home, token=TOKEN):
-    """The command line, or code, in a process of its own whose Hub is ours."""
+@pytest.fixture(scope="module")
+def run(hub_port, tmp_path_factory):
+    """Runs the command line, or code, in a process of its own whose Hub is ours.
+
+    Where the Hub and its cache are is settled when its library is imported: once for all, so the
+    Hub of each test has one port, and the cache of each test one name.
+    """
+    said = tmp_path_factory.mktemp("said")
+    cache = said / "home"
+    cache.symlink_to(tmp_path_factory.mktemp("nowhere"))
     environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
     environment |= {
-        "HF_ENDPOINT": hub.url,
-        "HF_HOME": str(home),
+        "HF_ENDPOINT": f"http://127.0.0.1:{hub_port}",
+        "HF_HOME": str(cache),
         "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
         "NO_COLOR": "1",
     }
-    environment |= {"HF_HUB_DISABLE_TELEMETRY": "1"} | (
-        {"HF_TOKEN": token} if token else {}
-    )
-    head = ["-m", "aobench.cli"] if isinstance(code_or_arguments, list) else ["-c"]
-    rest = (
-        code_or_arguments
-        if isinstance(code_or_arguments, list)
-        else [code_or_arguments]
-    )
-    return subprocess.run(
-        [sys.executable, *head, *rest],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
+    processes = WarmProcesses(said, environment=environment)
+
+    def run(code_or_arguments, home, token=TOKEN):
+        cache.unlink()
+        cache.symlink_to(home)
+        if isinstance(code_or_arguments, str):
+            return processes.run(1, [], code=code_or_arguments, HF_TOKEN=token)[0]
+        return processes.run(1, code_or_arguments, HF_TOKEN=token)[0]
+
+    yield run
+    processes.close()
 
 
 @pytest.fixture
@@ -63,10 +65,8 @@ def _fingerprints(prepared):
     return {split: facts["fingerprint"] for split, facts in table.items()}
 
 
-def test_a_dry_run_shows_all_and_sends_nothing(stocked, result, tmp_path):
-    done = _run(
-        stocked, ["submit", str(result), "--to", MODEL, "--dataset", DATASET], tmp_path
-    )
+def test_a_dry_run_shows_all_and_sends_nothing(run, stocked, result, tmp_path):
+    done = run(["submit", str(result), "--to", MODEL, "--dataset", DATASET], tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Nothing was sent" in done.stdout
     assert "task_id: composition_top1" in done.stdout
@@ -79,10 +79,9 @@ def test_a_dry_run_shows_all_and_sends_nothing(stocked, result, tmp_path):
 
 
 def test_a_push_opens_one_pull_request_that_the_hubs_parser_reads(
-    stocked, result, tmp_path
+    run, stocked, result, tmp_path
 ):
-    done = _run(
-        stocked,
+    done = run(
         ["submit", str(result), "--to", MODEL, "--dataset", DATASET, "--push"],
         tmp_path,
     )
@@ -105,23 +104,21 @@ def test_a_push_opens_one_pull_request_that_the_hubs_parser_reads(
     assert all(entry.dataset_revision for entry in entries)
     code = f"from huggingface_hub import HfApi; r = HfApi().get_dataset_leaderboard({DATASET!r}); "
     code += "print(r[0].rank, r[0].model_id, r[0].value)"
-    board = _run(stocked, code, tmp_path)
+    board = run(code, tmp_path)
     assert board.stdout.split() == ["1", MODEL, str(values["composition_top1"])], (
         board.stderr
     )
 
 
-def test_the_token_shows_up_nowhere(stocked, result, tmp_path):
+def test_the_token_shows_up_nowhere(run, stocked, result, tmp_path):
     """Neither in what is printed, nor in any file that is left; also where the Hub refuses it."""
-    good = _run(
-        stocked,
+    good = run(
         ["submit", str(result), "--to", MODEL, "--dataset", DATASET, "--push"],
         tmp_path,
     )
     assert good.returncode == 0, good.stderr
     wrong = "hf_" + "WrongWrongWrongWrongWrongWrong1111"
-    bad = _run(
-        stocked,
+    bad = run(
         ["submit", str(result), "--to", MODEL, "--dataset", DATASET, "--push"],
         tmp_path,
         wrong,
@@ -138,9 +135,8 @@ def test_the_token_shows_up_nowhere(stocked, result, tmp_path):
             assert wrong.encode() not in content, path
 
 
-def test_a_model_that_is_not_there_is_one_line(stocked, result, tmp_path):
-    done = _run(
-        stocked,
+def test_a_model_that_is_not_there_is_one_line(run, stocked, result, tmp_path):
+    done = run(
         ["submit", str(result), "--to", "no/body", "--dataset", DATASET, "--push"],
         tmp_path,
     )
@@ -149,9 +145,8 @@ def test_a_model_that_is_not_there_is_one_line(stocked, result, tmp_path):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_dataset_that_is_not_there_is_one_line(stocked, result, tmp_path):
-    done = _run(
-        stocked,
+def test_a_dataset_that_is_not_there_is_one_line(run, stocked, result, tmp_path):
+    done = run(
         ["submit", str(result), "--to", MODEL, "--dataset", "no/where"],
         tmp_path,
     )
@@ -275,7 +270,7 @@ def test_mini_is_not_taken_for_the_benchmark():
         )
 
 
-def test_the_dataset_loads_from_the_hub_and_streams(stocked, tmp_path):
+def test_the_dataset_loads_from_the_hub_and_streams(run, stocked, tmp_path):
     code = f"""
 from datasets import load_dataset
 whole = load_dataset({DATASET!r}, split="ood")
@@ -283,11 +278,11 @@ stream = load_dataset({DATASET!r}, split="ood", streaming=True)
 ids = sorted(row["sample_id"] for row in stream)
 print(len(whole), ids == sorted(whole["sample_id"]), whole[0]["image"].size)
 """
-    done = _run(stocked, code, tmp_path)
+    done = run(code, tmp_path)
     assert done.stdout.startswith("12 True"), done.stderr
 
 
-def test_the_metric_loads_from_a_space(stocked, tmp_path):
+def test_the_metric_loads_from_a_space(run, stocked, tmp_path):
     space = stocked.folder("spaces", "org/compositional_ood")
     shutil.copytree(
         ROOT / "metrics" / "compositional_ood",
@@ -299,11 +294,11 @@ import evaluate
 metric = evaluate.load("org/compositional_ood")
 print(metric.compute(predictions=[0, 1, 3], references=[0, 1, 2], attributes=[0, 0, 1, 1], objects=[0, 1, 0, 1])["n"])
 """
-    done = _run(stocked, code, tmp_path)
+    done = run(code, tmp_path)
     assert done.stdout.strip() == "3", done.stderr
 
 
-def test_a_folder_is_pushed_as_a_dataset_repository(hub, prepared, tmp_path):
+def test_a_folder_is_pushed_as_a_dataset_repository(run, hub, prepared, tmp_path):
     code = f"""
 from huggingface_hub import HfApi
 HfApi().create_repo("new/imagenet-ao", repo_type="dataset")
@@ -311,7 +306,7 @@ HfApi().upload_folder(repo_id="new/imagenet-ao", repo_type="dataset", folder_pat
 from datasets import load_dataset
 print(len(load_dataset("new/imagenet-ao", split="ood")))
 """
-    done = _run(hub, code, tmp_path)
+    done = run(code, tmp_path)
     assert done.stdout.strip().endswith("12"), done.stderr
 
 

@@ -22,7 +22,7 @@ from datasets import load_dataset
 load_dataset("{name}", "{name}", split="ood")     # this folder, or its name on the Hub
 ```
 ```
-imagenet-ao evaluate MODEL --dataset {name} --config {name}
+imagenet-ao evaluate MODEL --data {name}
 ```
 Chance level of naming the composition among those of the set: 1 in {compositions:,}.
 """
@@ -90,10 +90,13 @@ def card_text(
 
 
 def _too_few(compose: Mapping[str, Any]) -> str:
-    asked, kept = compose["made_from"]["options"].get("count"), compose["facts"]["kept"]
-    if asked is None or kept >= asked:
+    asked, composed = (
+        compose["made_from"]["options"].get("count"),
+        compose["facts"]["kept"],
+    )
+    if asked is None or composed >= asked:
         return ""
-    return f"\n{asked:,} compositions were asked for; no more than {kept:,} could be had.\n"
+    return f"\n{asked:,} compositions were asked for; no more than {composed:,} could be had.\n"
 
 
 def _novelty(compose: Mapping[str, Any]) -> str:
@@ -143,16 +146,16 @@ def _sampled(name: str, corpus: Mapping[str, Any]) -> str:
 
 
 def _making(generate: Mapping[str, Any]) -> str:
-    facts, made = generate["facts"], generate["made_from"]
+    facts, origin = generate["facts"], generate["made_from"]
     counts = ("images", "flagged", "broken")
     said = {
         key: value
         for key, value in facts.items()
         if key not in counts and value is not None
     }
-    listed = ", ".join(f"{key} {_plain(value)}" for key, value in said.items())
+    options = ", ".join(f"{key} {_plain(value)}" for key, value in said.items())
     prompts = "; ".join(
-        f"`{' '.join(prompt.split())}`" for prompt in made["options"]["prompts"]
+        f"`{' '.join(prompt.split())}`" for prompt in origin["options"]["prompts"]
     )
     checker, flagged = facts.get("safety_checker"), facts["flagged"]
     if checker:
@@ -173,8 +176,8 @@ def _making(generate: Mapping[str, Any]) -> str:
             "are left out."
         )
     return (
-        f"\n## How the images were made\n\n{listed}. {safety}\n\n"
-        f"Prompts, in turn: {prompts}. Seed {made['seed']}; an image's own follows from it, the "
+        f"\n## How the images were made\n\n{options}. {safety}\n\n"
+        f"Prompts, in turn: {prompts}. Seed {origin['seed']}; an image's own follows from it, the "
         "composition and the "
         "image's number.\n"
     )
@@ -244,10 +247,10 @@ def _people(validate: Mapping[str, Any]) -> str:
         for c in people["catch"]
         if c["passed"] + c["failed"]
     ]
-    listed = ", ".join(f"{passed} of {total}" for passed, total in answered)
+    passes = ", ".join(f"{passed} of {total}" for passed, total in answered)
     text += (
-        f" Catch trials passed, by annotator: {listed}."
-        if listed
+        f" Catch trials passed, by annotator: {passes}."
+        if passes
         else " No catch trials were answered."
     )
     if not people["pictures_known"]:

@@ -73,7 +73,7 @@ def write_sheets(
     out: Path,
     config: BuildConfig,
     tables: Mapping[str, Sequence[Mapping[str, Any]]],
-    kept: Collection[str],
+    accepted: Collection[str],
     source: Path,
 ) -> dict[str, int]:
     """accepted.png, and rejected.png where an image was; drawn by the seed, in the order of the
@@ -86,7 +86,7 @@ def write_sheets(
     shown = {}
     for name, wanted in (("accepted", True), ("rejected", False)):
         rows = [
-            row for row in tables["generate"] if (row["image_id"] in kept) == wanted
+            row for row in tables["generate"] if (row["image_id"] in accepted) == wanted
         ]
         rng = np.random.default_rng((config.seed, 2))
         drawn = sorted(

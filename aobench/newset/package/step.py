@@ -141,8 +141,7 @@ class PackageStep(Step):
         return [
             f"package: {facts['images']:,} images of {facts['compositions']:,} compositions, "
             f"fingerprint {facts['fingerprint']}",
-            f"  imagenet-ao evaluate MODEL --dataset {self._where / facts['dataset']} --config "
-            f"{facts['dataset']}",
+            f"  imagenet-ao evaluate MODEL --data {self._where / facts['dataset']}",
         ]
 
 

@@ -157,7 +157,7 @@ class ZeroShot:
     def __call__(self, asked: Sequence[ClaimedImage]) -> dict[str, list[float]]:
         """The two leads of each image."""
         images = self.encoder.images(asked)
-        found: dict[str, list[float]] = {"attribute": [], "object": []}
+        scores: dict[str, list[float]] = {"attribute": [], "object": []}
         for one, image in zip(asked, images, strict=True):
             claim = self._cosine(image, [(one.attribute, one.object)])[0]
             rivals = {
@@ -168,8 +168,8 @@ class ZeroShot:
             }
             for question, others in rivals.items():
                 best = self._cosine(image, others).max() if others else -1.0
-                found[question].append(float(claim - best))
-        return found
+                scores[question].append(float(claim - best))
+        return scores
 
     def _cosine(self, image: np.ndarray, pairs: Sequence[Pair]) -> np.ndarray:
         return (

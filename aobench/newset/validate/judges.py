@@ -77,12 +77,12 @@ def make_judge(
     """A judge of the class that `find_judge` finds. A bug in one's own class shows its
     traceback.
     """
-    found = find_judge(kind)
+    judge_class = find_judge(kind)
     refuse_call(
-        found, (model, options, pairs), kind, "judge", "(model, options, pairs)"
+        judge_class, (model, options, pairs), kind, "judge", "(model, options, pairs)"
     )
     with naming_class(f"the judge {kind!r}"):
-        judge: Judge = found(model, dict(options), pairs)
+        judge: Judge = judge_class(model, dict(options), pairs)
     _refuse_no_judge(judge, kind)
     return judge
 

@@ -127,7 +127,7 @@ def _agreement(counted: Sequence[Any]) -> list[dict[str, Any]]:
     from aobench.annotation.agreement import agreement_measures, answer_codes
     from aobench.annotation.trials import QUESTIONS
 
-    found = []
+    agreements = []
     for question in QUESTIONS:
         codes = answer_codes(counted, question)
         for name, measure in (
@@ -137,10 +137,10 @@ def _agreement(counted: Sequence[Any]) -> list[dict[str, Any]]:
                 value, n = measure(codes, np.ones(codes.shape[1], dtype=np.int64))
             except UserError:
                 continue
-            found.append(
+            agreements.append(
                 {"question": question, "measure": name, "value": value, "n": n}
             )
-    return found
+    return agreements
 
 
 def refuse_others(
@@ -186,10 +186,10 @@ def labels_of(
     known: Mapping[str, Any],
 ) -> Labels:
     """Known answers: of the file that the judge names, or else what people said."""
-    found: Labels = {"attribute": {}, "object": {}, "composition": {}}
+    labels: Labels = {"attribute": {}, "object": {}, "composition": {}}
     if judge.labels:
-        _read_labels(located_path(config_path, judge.labels), known, found)
-        return found
+        _read_labels(located_path(config_path, judge.labels), known, labels)
+        return labels
     for image, majority in (people.majorities if people else {}).items():
         for question, decision in (
             ("attribute", majority.attribute),
@@ -197,11 +197,11 @@ def labels_of(
             ("composition", majority.decision),
         ):
             if decision != "undecided" and image in known:
-                found[question][image] = decision == "accepted"
-    return found
+                labels[question][image] = decision == "accepted"
+    return labels
 
 
-def _read_labels(path: Path, known: Mapping[str, Any], found: Labels) -> None:
+def _read_labels(path: Path, known: Mapping[str, Any], labels: Labels) -> None:
     seen: set[str] = set()
     for number, row in enumerate(_label_rows(path), 1):
         image, parts = row["image_id"], (row["attribute_right"], row["object_right"])
@@ -224,9 +224,9 @@ def _read_labels(path: Path, known: Mapping[str, Any], found: Labels) -> None:
                     "nothing where it is not "
                     "known"
                 )
-            found[question][image] = bool(value)
+            labels[question][image] = bool(value)
         if None not in parts:
-            found["composition"][image] = all(parts)
+            labels["composition"][image] = all(parts)
 
 
 def _label_rows(path: Path) -> list[dict[str, Any]]:

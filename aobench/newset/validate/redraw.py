@@ -44,10 +44,10 @@ class Redraw:
 
     def __call__(self, asked: Sequence[ClaimedImage]) -> dict[str, list[float]]:
         """0 or 1 for each question and image."""
-        found = [self._one(one) for one in asked]
+        answers = [self._one(one) for one in asked]
         return {
-            "attribute": [float(a) for a, _ in found],
-            "object": [float(o) for _, o in found],
+            "attribute": [float(a) for a, _ in answers],
+            "object": [float(o) for _, o in answers],
         }
 
     def _one(self, asked: ClaimedImage) -> tuple[bool, bool]:

@@ -53,10 +53,10 @@ def judge_scores(
     processes.wait_for_everyone()
     scores: Scores = {question: {} for question in judge.questions}
     for path, _ in chunks:
-        kept = there[path] if there[path] is not None else read_part(path)
-        if kept is None:
+        part = there[path] if there[path] is not None else read_part(path)
+        if part is None:
             raise UserError(f"{path} is gone or damaged already; run the step again")
-        for row in kept:
+        for row in part:
             for question in judge.questions:
                 scores[question][row["image_id"]] = row[question]
     return scores

@@ -1,7 +1,7 @@
 """Digests of what is drawn, by kind: printed as JSON, to be compared between processes and
 machines.
 
-Run as a script, with a folder of one's own pictures to draw: python tests/mini/drawn_digests.py
+Run as a script, with a folder of one's own pictures to draw: python tests/helpers/drawn_digests.py
 FOLDER
 """
 

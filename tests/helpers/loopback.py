@@ -27,11 +27,11 @@ class Quiet(BaseHTTPRequestHandler):
 
 
 class Loopback:
-    """A server with a handler of its own, at ``url``, until it is closed."""
+    """A server with a handler of its own, at ``url``, until it is closed; port 0 is any free."""
 
-    def __init__(self, handler: type[Quiet]) -> None:
+    def __init__(self, handler: type[Quiet], port: int = 0) -> None:
         bound = type(handler.__name__, (handler,), {"owner": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), bound)
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), bound)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

@@ -6,7 +6,7 @@ import hashlib
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from loopback import Loopback, Quiet
+from helpers.loopback import Loopback, Quiet
 
 
 class S3(Loopback):

@@ -6,12 +6,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import one_set
 import pytest
-from one_set import put
 
 from aobench.errors import UserError
 from aobench.layouts import LayoutReport, read_layout
+from helpers import one_set
+from helpers.one_set import put
 
 PICTURE = one_set.picture(1)
 

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from loopback import Loopback, Quiet
+from helpers.loopback import Loopback, Quiet
 
 TOKEN = "hf_" + "SecretSecretSecretSecretSecret0000"
 COMMIT = "c0ffee" + "0" * 34
@@ -20,11 +20,11 @@ class Hub(Loopback):
     spaces/org/name.
     """
 
-    def __init__(self, root: Path, token: str) -> None:
+    def __init__(self, root: Path, token: str, port: int = 0) -> None:
         self.root, self.token = root, token
         self.requests: list[tuple[str, str]] = []
         self.pull_requests: list[dict] = []
-        super().__init__(_Handler)
+        super().__init__(_Handler, port)
 
     def folder(self, kind: str, repo: str) -> Path:
         return self.root / kind / repo

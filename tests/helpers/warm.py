@@ -1,0 +1,185 @@
+"""Programs in processes of their own that begin at once.
+
+A new Python imports torch, transformers and datasets for many seconds before it does anything.
+These processes are forked from one that has done so. They have an interpreter, files, signals and
+a process group of their own, so they can be killed, limited and made to meet; what depends on the
+order of imports needs a new Python.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SERVER = Path(__file__).with_name("warm_server.py")
+#: What an evaluation needs.
+EVALUATION = (
+    "torch",
+    "datasets",
+    "evaluate",
+    "accelerate",
+    "scipy.stats",
+    "pyarrow.parquet",
+    "pandas",
+    "transformers.models.clip.modeling_clip",
+    "transformers.models.siglip.modeling_siglip",
+    "transformers.models.clip.image_processing_clip",
+    "aobench.evaluation.api",
+    "aobench.evaluation.commands",
+    "aobench.evaluation.runner",
+    "aobench.models.dual_encoder",
+    "compositional_ood.compositional_ood",
+)
+#: What a build needs beyond it.
+BUILD = ("diffusers", "faiss", "imagehash", "aobench.newset.running")
+#: The command line as a program.
+COMMAND = "import sys\nfrom aobench.cli import command\nsys.exit(command())\n"
+#: Environment of programs that work alone on the CPU.
+CPU = {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+
+
+@dataclass
+class Ended:
+    """How a program ended; a status less than 0 is a signal."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Started:
+    """A program that runs, or ran."""
+
+    def __init__(self, server, pid, out, err):
+        self.server, self.pid, self.out, self.err = server, pid, out, err
+        self.status = None
+
+    def poll(self):
+        """Its status; None while it runs."""
+        if self.status is None:
+            self.status = self.server.ask(do="poll", pid=self.pid)
+        return self.status
+
+    def wait(self):
+        """How it ended."""
+        if self.status is None:
+            self.status = self.server.ask(do="wait", pid=self.pid)
+        texts = (path.read_text(errors="replace") for path in (self.out, self.err))
+        return Ended(self.status, *texts)
+
+    def kill(self):
+        """End it and whatever it started, as ``kill -9`` does."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+class WarmProcesses:
+    """Starts programs.
+
+    Args:
+        said: a folder for their output.
+        modules: what is imported once, before any of them.
+        environment: of that import, and so of all programs, beyond `CPU`; by default the tests' own.
+    """
+
+    def __init__(self, said, modules=EVALUATION, environment=None):
+        self.said, self.numbers = said, itertools.count()
+        # As the command line sets it before it imports transformers.
+        environment = {"TRANSFORMERS_VERBOSITY": "error", **(environment or os.environ)}
+        environment |= CPU
+        environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *sys.path])
+        self.process = subprocess.Popen(
+            [sys.executable, str(SERVER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+        )
+        self.import_modules(*modules)
+
+    def ask(self, **request):
+        """The server's answer."""
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def import_modules(self, *names):
+        """Import once what the programs that follow need."""
+        self.ask(do="import", modules=names)
+
+    def start(
+        self,
+        arguments,
+        code=COMMAND,
+        folder=ROOT,
+        preamble="",
+        path=(),
+        err=None,
+        **environment,
+    ):
+        """Start ``python -c CODE ARGUMENTS`` in ``folder``.
+
+        Args:
+            arguments: words after the program's name.
+            code: the program; without it the command line `imagenet-ao`.
+            folder: where it works.
+            preamble: code that runs before it, such as a limit.
+            path: folders that are put before others on the search path.
+            err: the file to which stderr is appended; by default one of its own.
+            environment: variables beyond those of the tests and `CPU`.
+        """
+        number = next(self.numbers)
+        out, err = self.said / f"{number}.out", err or self.said / f"{number}.err"
+        out.touch()
+        pid = self.ask(
+            do="run",
+            code=code,
+            argv=["program", *map(str, arguments)],
+            folder=str(folder),
+            preamble=preamble,
+            path=[str(one) for one in path],
+            environment={**CPU, **environment},
+            out=str(out),
+            err=str(err),
+        )
+        return Started(self, pid, out, err)
+
+    def start_group(self, count, arguments, **options):
+        """Start ``count`` programs that see each other as torchrun's do."""
+        if count == 1:
+            return [self.start(arguments, **options)]
+        meeting = {
+            "WORLD_SIZE": str(count),
+            "LOCAL_WORLD_SIZE": str(count),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(free_port()),
+        }
+        ranks = ({"RANK": str(n), "LOCAL_RANK": str(n)} for n in range(count))
+        return [self.start(arguments, **meeting, **rank, **options) for rank in ranks]
+
+    def run(self, count, arguments, **options):
+        """How each of ``count`` programs ended."""
+        running = self.start_group(count, arguments, **options)
+        return [one.wait() for one in running]
+
+    def close(self):
+        """End the server."""
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def free_port():
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
