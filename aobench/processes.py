@@ -176,10 +176,13 @@ class Together:
             yield
         except SharedError:
             raise
-        except (UserError, OSError) as error:
+        except UserError as error:
             if self.num_processes == 1:
                 raise
-            self._share(("user", str(error)), error)
+            try:
+                self._exchange((True, str(error)), None)
+            except SharedError as shared:
+                raise shared from error
         else:
             self.wait_for_everyone()
 
@@ -192,26 +195,25 @@ class Together:
         traceback.
         """
         try:
-            with self.as_one():
-                yield
+            yield
+            self.wait_for_everyone()
         except SharedError as error:
-            self._end(error)
+            self._end(error, f"imagenet-ao: {error}")
         except Exception as error:
             if self.num_processes == 1:
                 raise
-            self._share(("bug", traceback.format_exc().rstrip()), error)
+            known = isinstance(error, UserError | OSError) and not shows_tracebacks()
+            line = f"imagenet-ao: {error}" if known else traceback.format_exc().rstrip()
+            try:
+                self._exchange((False, line), None)
+            except SharedError as shared:
+                self._end(shared, f"imagenet-ao: {shared}")
 
-    def _share(self, failure: tuple[str, str], error: Exception) -> NoReturn:
-        """Tell the others of this process's ``failure``, and raise what all have now."""
-        try:
-            self._exchange(failure, None)
-        except SharedError as shared:
-            raise shared from error
-        raise error  # unreachable: a failure raises
+    def _exchange(self, failure: tuple[bool, str] | None, found: Any) -> list[Any]:
+        """What every process found.
 
-    def _exchange(self, failure: tuple[str, str] | None, found: Any) -> list[Any]:
-        """What every process found. Raises where one tells of a failure: of its kind (``user`` or
-        ``bug``) and its text.
+        ``failure``: of this process, whether one may go on after it, and its text. Where one has
+        a failure all raise SharedError, or end.
         """
         if self.num_processes == 1:
             return [found]
@@ -221,18 +223,20 @@ class Together:
         failed = [process for process, (why, _) in enumerate(every) if why is not None]
         if not failed:
             return [found for _, found in every]
-        kind, message = every[failed[0]][0]
-        shared = SharedError(message, tells=failed[0] == self.process_index)
-        if kind == "bug":
-            self._end(shared, message)
+        ends = [process for process in failed if not every[process][0][0]]
+        first = min(ends or failed)
+        shared = SharedError(every[first][0][1], tells=first == self.process_index)
+        if ends:
+            self._end(shared, str(shared))
         raise shared
 
-    def _end(self, error: SharedError, message: str = "") -> NoReturn:
+    def _end(self, error: SharedError, message: str) -> NoReturn:
         """Tell the error, if that falls to this process, and end with the others."""
         if error.tells:
-            if shows_tracebacks() and not message:
-                message = "".join(traceback.format_exception(error)).rstrip()
-            print(message or f"imagenet-ao: {error}", file=sys.stderr)
+            cause = error.__cause__ if shows_tracebacks() else None
+            if cause is not None:
+                message = "".join(traceback.format_exception(cause)).rstrip()
+            print(message, file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
         # the launcher ends the others as soon as one is gone

@@ -177,7 +177,7 @@ def test_the_library_does_not_end_the_process(monkeypatch):
     monkeypatch.setattr(
         accelerate.utils,
         "gather_object",
-        lambda mine: [(("user", "it failed"), None), *mine],
+        lambda mine: [((True, "it failed"), None), *mine],
     )
     monkeypatch.setattr(
         os, "_exit", lambda status: pytest.fail("the library ended the process")
@@ -425,7 +425,7 @@ def test_what_one_process_alone_meets_is_told_to_the_others(
     status, lines = said(capsys, *words)
     assert status == 2
     assert lines == ["imagenet-ao: here it is not; bring it"]
-    assert exchanged[-1][0] == ("user", "here it is not; bring it"), "the others hear"
+    assert exchanged[-1][0] == (True, "here it is not; bring it"), "the others hear"
 
 
 def test_a_model_of_a_list_that_one_process_can_not_have_is_left_out_of_all(
@@ -437,7 +437,7 @@ def test_a_model_of_a_list_that_one_process_can_not_have_is_left_out_of_all(
     from aobench.evaluation.listed import ListProgress, Workload
     from aobench.models.model_lists import read_model_list
 
-    failed = iter([("user", "no room"), None, ("user", "gone")])
+    failed = iter([(True, "no room"), None, (True, "gone")])
     monkeypatch.setattr(
         accelerate.utils, "gather_object", lambda mine: [(next(failed), "x"), *mine]
     )
