@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aobench.errors import UserError
+from aobench.errors import UserError, did_you_mean
 from aobench.files import FULL, absolute_path, parquet_errors, read_text, regular_file
 
 if TYPE_CHECKING:
@@ -286,7 +286,11 @@ def _rows(
 
     opened = f"the dataset {source.place} could not be opened"
     with bad_data_is_one_line(opened):
-        builder = datasets.load_dataset_builder(path, config, **options)
+        try:
+            builder = datasets.load_dataset_builder(path, config, **options)
+        except ValueError:
+            _refuse_unknown_config(source, path, config)
+            raise
     _check_cache(Path(builder.cache_dir))
     with bad_data_is_one_line(opened):
         try:
@@ -304,6 +308,27 @@ def _rows(
         for part in rows.values():
             part.data.validate(full=True)  # else altered offsets end the process
     return rows, builder
+
+
+def _refuse_unknown_config(source: Source, path: str, config: str | None) -> None:
+    """UserError with the configs that there are, where ``config`` is none of them, or none is
+    named and there are several.
+    """
+    import datasets
+
+    if not source.path:  # ours, of which the caller knows the configs
+        return
+    configs = datasets.get_dataset_config_names(path)
+    if config is None and len(configs) > 1:
+        fault = "has several configs"
+    elif config is not None and config not in configs:
+        fault = f"has no config {config!r}{did_you_mean(config, configs)}"
+    else:
+        return
+    raise UserError(
+        f"the dataset {source.place} {fault}; name one, as {source.place}:{configs[0]}, of "
+        f"{', '.join(configs)}"
+    )
 
 
 def _cache_is_damaged(folder: Path) -> str:
