@@ -151,7 +151,8 @@ def ask_all(
     provenance: dict[str, Any],
 ) -> tuple[Predictions, dict[str, Any]]:
     """All ``questions`` (by task and split) to all images; as `aobench.evaluation.runner.run`."""
-    tables, weights = [], {}
+    tables = []
+    weights: dict[str, Any] = {}
     seconds: dict[str, Any] = {"texts": 0.0}
     plain = [task for task in questions if not find_task(task).condition]
     for split in splits:
@@ -251,7 +252,8 @@ class _Scores:
 
     @classmethod
     def of(cls, store: Store, write_again: Any) -> _Scores:
-        parts, bad = [], {}
+        parts = []
+        bad: dict[int, str] = {}
         for shard in range(len(store)):
             values, notes = store.read(shard, write_again)
             parts.append(values)

@@ -297,7 +297,9 @@ def _rows(
             builder.download_and_prepare()
         except datasets.exceptions.DatasetGenerationError as error:
             if source.path and Path(source.path).is_dir():
-                _name_damaged_file(_parquet_files(Path(source.path), config), error)
+                _name_damaged_file(
+                    _parquet_files(Path(source.path), config or ""), error
+                )
             raise
     with bad_data_is_one_line(_cache_is_damaged(Path(builder.cache_dir))):
         rows = (

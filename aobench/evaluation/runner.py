@@ -80,7 +80,8 @@ def run(
     if hasattr(model, "score_options"):
         from aobench.evaluation.asking import ask_all
 
-        return ask_all(model, splits, questions, settings, together, provenance)
+        choosing: Any = model
+        return ask_all(choosing, splits, questions, settings, together, provenance)
     began = time.perf_counter()
     texts, cut = _embed_candidates(model, splits, questions, settings, together)
     seconds: dict[str, Any] = {"texts": round(time.perf_counter() - began, 3)}

@@ -41,7 +41,7 @@ def load_processor(source: str) -> Any:
 def _check_sizes(processor: Any, source: str) -> None:
     """UserError for sides that no tower takes: resizing to them would never end."""
     for name in ("size", "crop_size", "pad_size"):
-        sides = getattr(processor, name, None)
+        sides: Any = getattr(processor, name, None)
         for key in ("shortest_edge", "longest_edge", "height", "width"):
             side = sides.get(key) if hasattr(sides, "get") else None
             if isinstance(side, int | float) and not 0 < side <= MOST_SIDE:

@@ -153,7 +153,8 @@ class ComposeStep(Step):
             )
         if min(facts.get("parts", [0])) > 1:
             images = self.build.config.generate.images
-            design = SetDesign(*facts["parts"], facts["kept"], images)
+            attributes, objects = facts["parts"]
+            design = SetDesign(attributes, objects, facts["kept"], images)
             lines.append(f"  {plan_line(design)}")
         for name, corpus in facts["corpora"].items():
             if "sample" in corpus:
