@@ -58,8 +58,12 @@ def results(tmp_path):
 def test_the_published_table_gives_tables_and_figures(tmp_path, capsys):
     assert main(["effective", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
-    assert "66 models in 54 independent runs" in text
-    assert re.search(r"yfcc15m +-9\.8 \[", text)
+    assert "53 models in 51 independent runs" in text
+    assert "In no line and no group are 13 rows" in text
+    assert re.search(r"yfcc15m +-10\.7 \[-12\.\d, -[89]\.\d\]", text)
+    assert re.search(r"openai +-4\.0 \[-5\.\d, -2\.1\]", text)
+    assert re.search(r"laion400m +\+1\.9 \[-0\.\d, \+4\.\d\]", text), "undecided"
+    assert "else a residual" in text, "CLIPs are their own baseline"
     assert len((tmp_path / "models.csv").read_text().splitlines()) == 69
     for name in ("scatter", "by_group", "by_model"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(PNG)
@@ -211,8 +215,8 @@ def test_few_runs_are_marked_and_the_figures_say_which_accuracy(tmp_path, capsys
         )
         assert line.endswith("few runs") == few, line
     groups = (tmp_path / "by_group.svg").read_text()
-    assert "cc12m (n = 2, r = 1)*" in groups
-    assert "laion400m (n = 10, r = 4)<" in groups
+    assert "cc12m (n = 1, r = 1)*" in groups
+    assert "laion400m (n = 4, r = 4)<" in groups
     assert "fewer than 3 runs" in groups
     scatter = (tmp_path / "scatter.svg").read_text()
     assert "ID object accuracy, % (logit axis)" in scatter
