@@ -147,8 +147,7 @@ def _meaning(facts: Mapping[str, Any]) -> str:
         "Split `id` holds compositions that the captions show, chosen so that each attribute and "
         "each object occurs among them as often as among the novel compositions of split `ood`. "
         "One generator made both, with the same prompts and as many images a composition, and "
-        "both were judged alike: a gap between them is not one of words or of the pictures' "
-        f"style. Seen means: in at least {facts['least_captions']:,} captions of "
+        f"both were judged alike. Seen means: in at least {facts['least_captions']:,} captions of "
         f"{facts['seen_in']} corpus, {by}."
     )
 
@@ -157,14 +156,17 @@ def _completeness(facts: Mapping[str, Any]) -> str:
     chosen, asked = facts["kept"], facts["asked"]
     text = f"{facts['fit']:,} compositions fit; {chosen:,} of the {asked:,} wanted were chosen"
     if chosen == asked:
-        return f"{text}: attributes and objects match exactly."
+        return (
+            f"{text}: attributes and objects match exactly, and a gap between the splits is not "
+            "one of words or of the pictures' style."
+        )
     lacking = (
         f"{part}s {in_a_cell(listed_names(facts[f'{part}s_lacking']))}"
         for part in PARTS
     )
     return (
-        f"{text}, the most that is possible. **The match is not complete.** Controls are lacking "
-        f"of the {'; of the '.join(lacking)}."
+        f"{text}, the most that is possible. **The match is not complete**, and a gap between "
+        f"the splits may be owed to words in part. Controls lack: {'; '.join(lacking)}."
     )
 
 
@@ -202,11 +204,10 @@ def _image_match(counts: Sequence[NameCounts]) -> str:
         (part, unequal_share([one.images for one in counts if one.part == part]))
         for part in PARTS
     )
-    shares = (f"{100 * share:.1f} % another {part}" for part, share in unequal)
+    shares = (f"{100 * share:.1f} % in their {part}s" for part, share in unequal)
     return (
-        "Images that were left out may unbalance the rest. Among the images of this set, for "
-        f"equal shares in both splits, {' and '.join(shares)} would have to be shown in one of "
-        "them."
+        "Images that were left out may unbalance the rest. The images of the two splits differ by "
+        f"{' and by '.join(shares)}: so many would have to show another one (total variation)."
     )
 
 
