@@ -25,7 +25,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 #: Standard deviations on the logit scale: attributes, objects, compositions.
-SPREAD = (0.75, 0.75, 0.75)
+SPREAD = (1.18, 0.71, 1.0)
 NODES = np.polynomial.hermite_e.hermegauss(40)
 
 

@@ -87,13 +87,14 @@ def effective(
         notes += more
     check_column(records, by, "by (--by)")
     rules = _baseline_rules(baseline, records, bool(paths))
-    fitted = select_models(records, rules)
+    fitted = [r for r in select_models(records, rules) if not r.left_out]
+    counted = [r for r in records if not r.left_out]
     options: dict[str, Any] = {"transform": transform, "id_sets": tuple(id_sets)}
     line = fit_baseline(fitted, **options)
     groups = (
-        by_group_left_out(fitted, records, by, **options)
+        by_group_left_out(fitted, counted, by, **options)
         if leave_out
-        else by_group(line, records, by)
+        else by_group(line, counted, by)
     )
     return EffectiveReport(
         line=line,

@@ -36,8 +36,8 @@ Z = 1.959964  #: 95 % of a normal distribution lie within it
 
 def answer_counts(
     tables: Sequence[Predictions], kind: str = "composition"
-) -> tuple[AnswerCounts, list[str]]:
-    """Right answers by composition of tables of the runner, and notes.
+) -> tuple[AnswerCounts, str, list[str]]:
+    """Right answers by composition of tables of the runner, their task, and notes.
 
     Both splits are taken where all tables have a task that asks them among one list of candidates;
     else ``ood`` alone, of which no novelty can be told. Raises UserError for tables of unlike
@@ -62,20 +62,22 @@ def answer_counts(
     right = [np.bincount(number, weights=one) for one in np.concatenate(hits, axis=1)]
     ids = [np.unique(cells[:, k], return_inverse=True) for k in (0, 1)]
     names = _part_names(tables[0], task, splits)
+    attributes, objects = (
+        [name.get(int(i), f"{i:.0f}") for i in values]
+        for name, (values, _) in zip(names, ids, strict=True)
+    )
     counts = AnswerCounts(
         np.array(right),
         np.bincount(number),
         ids[0][1].reshape(-1),
         ids[1][1].reshape(-1),
         [str(table.provenance["model"]["id"]) for table in tables],
-        *(
-            [name.get(int(i), f"{i:.0f}") for i in values]
-            for name, (values, _) in zip(names, ids, strict=True)
-        ),
+        attributes,
+        objects,
         {NOVEL: cells[:, 2]} if len(splits) > 1 else {},
     )
     _check_finite(counts)
-    return counts, notes
+    return counts, task, notes
 
 
 def _shared_task(
@@ -183,8 +185,12 @@ def chance_minimum(
     return float(np.median(lowest)), float(np.quantile(lowest, 0.05))
 
 
-def part_difficulties(fit: DifficultyFit, part: str) -> list[PartDifficulty]:
-    """Every attribute (or object), the hardest first."""
+def part_difficulties(
+    fit: DifficultyFit, part: str, edge: float
+) -> list[PartDifficulty]:
+    """Every attribute (or object), the hardest first; ``edge``: the 5 % quantile of
+    `chance_minimum`.
+    """
     counts, number = fit.counts, 2 if part == "attribute" else 3
     effects, errors = fit.block(number)
     blocks = counts.blocks(fit.effects.copy())
@@ -208,7 +214,6 @@ def part_difficulties(fit: DifficultyFit, part: str) -> list[PartDifficulty]:
     names = counts.attributes if part == "attribute" else counts.objects
     images = np.bincount(of, weights=counts.n) * len(counts.models)
     rates = np.bincount(of, weights=counts.right.sum(0)) / images
-    edge = chance_minimum(fit, part)[1]
     rows = [
         PartDifficulty(
             part,
@@ -217,7 +222,9 @@ def part_difficulties(fit: DifficultyFit, part: str) -> list[PartDifficulty]:
             float(rates[i]),
             float(effects[i]),
             float(errors[i]),
-            *(float(adjusted[k, i]) for k in range(3)),
+            float(adjusted[0, i]),
+            float(adjusted[1, i]),
+            float(adjusted[2, i]),
             beyond=bool(rates[i] < edge),
         )
         for i in range(len(names))
@@ -227,12 +234,15 @@ def part_difficulties(fit: DifficultyFit, part: str) -> list[PartDifficulty]:
 
 @dataclass(frozen=True)
 class DifficultyReport:
-    """The ``fit`` of ``kind`` answers, with each attribute and object, and ``notes``."""
+    """The ``fit`` of ``kind`` answers, with each attribute and object, ``lowest``, the
+    `chance_minimum` of both, and ``notes``.
+    """
 
     fit: DifficultyFit
     kind: str
     notes: Sequence[str]
     parts: dict[str, list[PartDifficulty]]
+    lowest: dict[str, tuple[float, float]]
 
     def novelty(self) -> tuple[float, float, float] | None:
         """(log-odds, low, high) of novel against seen compositions; None without seen ones."""
@@ -278,7 +288,7 @@ class DifficultyReport:
     def _hardest(self, most: int = 5) -> list[str]:
         lines = []
         for part, rows in self.parts.items():
-            median, edge = chance_minimum(self.fit, part)
+            median, edge = self.lowest[part]
             beyond = [row.name for row in rows if row.beyond]
             lines.append(
                 f"Hardest {part}s, adjusted accuracy, % (right of its images, n). If all were "
@@ -328,7 +338,7 @@ def difficulty_plot(report: DifficultyReport, most: int = 30) -> Figure:
             panel.plot(ends, [place, place], color=COLOURS[4], linewidth=4)
             panel.plot(100 * row.adjusted, place, "o", color=COLOURS[0], markersize=5)
             panel.plot(100 * row.rate, place, "x", color=COLOURS[1], markersize=5)
-        edge = 100 * chance_minimum(report.fit, part)[1]
+        edge = 100 * report.lowest[part][1]
         panel.axvline(edge, color="#444444", linestyle="--", linewidth=1)
         panel.set_yticks(
             range(len(rows)), [f"{row.name} ({row.n})" for row in rows], fontsize=8
@@ -355,7 +365,8 @@ def difficulty_report(
     """Fit the answers of ``tables``; ``kind``: composition, attribute or object. Raises UserError
     as `answer_counts`.
     """
-    counts, notes = answer_counts(tables, kind)
+    counts, _, notes = answer_counts(tables, kind)
     fit = fit_difficulty(counts)
-    parts = {part: part_difficulties(fit, part) for part in ("attribute", "object")}
-    return DifficultyReport(fit, kind, notes, parts)
+    lowest = {part: chance_minimum(fit, part) for part in ("attribute", "object")}
+    parts = {part: part_difficulties(fit, part, lowest[part][1]) for part in lowest}
+    return DifficultyReport(fit, kind, notes, parts, lowest)

@@ -16,7 +16,7 @@ does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -200,12 +200,12 @@ def _most_likely(
 def fit_difficulty(
     counts: AnswerCounts,
     nodes: int = NODES,
-    progress: Callable[[], object] = lambda: None,
+    near: DifficultyFit | None = None,
 ) -> DifficultyFit:
-    """Fit the model of this module to ``counts``; ``nodes`` of the quadrature, 1 for Laplace's
-    approximation.
+    """Fit the model of this module to ``counts``, with ``nodes`` of the quadrature.
 
-    ``progress`` is called at each trial of the standard deviations. A model that has all, or no,
+    ``near``: a fit whose standard deviations are near, such as one with fewer covariates: less to
+    search. A model that has all, or no,
     images right has no finite ability: `aobench.analysis.difficulty.answer_counts` refuses it.
 
     Example:
@@ -230,12 +230,12 @@ def fit_difficulty(
         best, log, information = _most_likely(marginal, best, penalty, spread[2])
         sign = np.linalg.slogdet(information)[1]
         prior = sizes[2] * np.log(spread[0]) + sizes[3] * np.log(spread[1])
-        progress()
         return float(log - prior - sign / 2), best, information
 
-    start = np.log(np.full(3, 0.7))
-    simplex = np.vstack([start, start + 0.5 * np.eye(3)])
-    options = {"xatol": 3e-3, "fatol": 1e-4, "initial_simplex": simplex}
+    start = np.log(np.full(3, 0.7) if near is None else np.array(near.spread))
+    width = 0.5 if near is None else 0.1
+    simplex = np.vstack([start, start + width * np.eye(3)])
+    options = {"xatol": 5e-3, "fatol": 1e-3, "initial_simplex": simplex}
     found = minimize(
         lambda x: -solved(x)[0], start, method="Nelder-Mead", options=options
     )

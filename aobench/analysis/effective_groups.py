@@ -18,6 +18,7 @@ from aobench.analysis.effective import (
     fit_baseline,
 )
 from aobench.analysis.model_accuracies import ModelAccuracies
+from aobench.analysis.run_groups import group_interval, outside_influence
 
 FEW = 3  #: groups of fewer runs are marked: their interval says little of another run
 
@@ -100,20 +101,29 @@ def _group(
     line: FittedLine,
     name: str,
     members: Sequence[ModelAccuracies],
+    records: Sequence[ModelAccuracies],
     confidence: float,
-    seed: int,
 ) -> GroupScore:
-    """Mean rho of ``members``, with draws of the line, of their counts and of their runs."""
-    group = _drawn_group(line, members, confidence, np.random.default_rng(seed))
-    low, high = np.quantile(group.means(group.rho), tail_shares(confidence))
+    """Mean rho over the runs of ``members``; ``records`` hold the baseline's, too."""
+    scores = effective_generalization(line, members, confidence)
+    models = accuracies_of(members, line.id_sets)
+    names = [run_name(r) for r in members]
+    mean, low, high = group_interval(
+        line,
+        models.ood - line.expected(models),
+        models,
+        names,
+        _line_spread(line, records, names),
+        confidence,
+    )
     return GroupScore(
         name,
         len(members),
-        group.runs,
-        float(np.mean([score.rho for score in group.scores])),
-        float(low),
-        float(high),
-        sum(score.extrapolated for score in group.scores),
+        len(set(names)),
+        mean,
+        low,
+        high,
+        sum(score.extrapolated for score in scores),
     )
 
 
@@ -204,22 +214,36 @@ def _beyond(group: _Group) -> int:
     return sum(score.extrapolated for score in group.scores)
 
 
+def run_name(record: ModelAccuracies) -> str:
+    """The run that a record is of."""
+    return record.run or record.model
+
+
+def _line_spread(
+    line: FittedLine, records: Sequence[ModelAccuracies], inside: Sequence[str]
+) -> np.ndarray:
+    """Covariance of the line's coefficients by the baseline's runs that are not ``inside``."""
+    fitted = [r for r in records if r.model in set(line.models)]
+    if len(fitted) < len(line.models):
+        return np.cov(line.drawn, rowvar=False)
+    baseline = accuracies_of(fitted, line.id_sets)
+    return outside_influence(line, baseline, [run_name(r) for r in fitted], inside)
+
+
 def by_group(
     line: FittedLine,
     records: Sequence[ModelAccuracies],
     column: str = "training_set",
     confidence: float = CONFIDENCE,
-    seed: int = 2,
 ) -> list[GroupScore]:
-    """Mean rho by ``column``. The interval draws the line, the models' counts and, from two runs
-    on, the group's runs.
-
-    With one run it says nothing of how other models of that training set would do.
+    """Mean rho over the runs of each value of ``column``, with an interval over them
+    (`aobench.analysis.run_groups`). ``records`` hold the baseline's models, too; where they do not,
+    the line's error is that of its bootstrap.
     """
     names = sorted({r.fact(column) for r in records})
     members = [[r for r in records if r.fact(column) == name] for name in names]
     pairs = zip(names, members, strict=True)
-    out = [_group(line, name, one, confidence, seed) for name, one in pairs]
+    out = [_group(line, name, one, records, confidence) for name, one in pairs]
     return sorted(out, key=lambda group: group.rho)
 
 
@@ -239,5 +263,7 @@ def by_group_left_out(
     for name in sorted({r.fact(column) for r in records}):
         others = [r for r in baseline if r.fact(column) != name]
         members = [r for r in records if r.fact(column) == name]
-        out += by_group(fit_baseline(others, **options), members, column)
+        line = fit_baseline(others, **options)
+        scored = by_group(line, [*members, *others], column)
+        out += [group for group in scored if group.name == name]
     return sorted(out, key=lambda group: group.rho)

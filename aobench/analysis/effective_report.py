@@ -51,6 +51,21 @@ class EffectiveReport:
             return self.accuracy
         return "ID {}, OoD {}".format(*self.accuracy)
 
+    @property
+    def measure(self) -> str:
+        """What the distance from the line is: effective generalization beyond a baseline outside
+        the models' family, or else a residual within it.
+        """
+        scored = {record.family for record in self.records if not record.left_out}
+        inner = {r.family for r in self.records if r.model in set(self.line.models)}
+        outside = sorted(scored - inner)
+        if not outside:
+            return f"Residual among {' and '.join(sorted(inner))} models"
+        named = (
+            "" if not scored & inner else f" (of {', '.join(outside)}; else a residual)"
+        )
+        return f"Effective generalization{named}"
+
     def to_frame(self) -> pd.DataFrame:
         """One row a model; accuracies and ``rho`` as fractions from 0 to 1, each with its 95 %
         interval.
@@ -63,8 +78,26 @@ class EffectiveReport:
         """All of it, as it is printed."""
         what, images = self.measured, images_shown(self.records)
         head = f"{what[0].upper()}{what[1:]} of {len(self.records)} models, {images}."
-        lines = [head, *self._line_text(), *self._groups_text(), *self._models_text()]
+        lines = [
+            head,
+            *self._left_out_text(),
+            *self._line_text(),
+            *self._groups_text(),
+            *self._models_text(),
+        ]
         return "\n".join(lines)
+
+    def _left_out_text(self) -> list[str]:
+        """How many rows are in no line and no group, by reason."""
+        reasons: dict[str, list[str]] = {}
+        for record in self.records:
+            if record.left_out:
+                reasons.setdefault(record.left_out, []).append(record.model)
+        if not reasons:
+            return []
+        said = "; ".join(f"{', '.join(some)}: {why}" for why, some in reasons.items())
+        count = sum(map(len, reasons.values()))
+        return [f"In no line and no group are {count} rows ({said})."]
 
     def _line_text(self) -> list[str]:
         line = self.line
@@ -84,7 +117,7 @@ class EffectiveReport:
     def _groups_text(self) -> list[str]:
         without = ", each group by a line without it" if self.left_out else ""
         lines = [
-            "\nEffective generalization, points (OoD accuracy less what the line expects)"
+            f"\n{self.measure}, points (OoD accuracy less what the line expects), mean over runs"
             f"{without}:"
         ]
         for g in self.groups:
@@ -96,8 +129,8 @@ class EffectiveReport:
             lines += [f"  {g.name:20s} {in_points(g.low, g.rho, g.high):26s} {notes}"]
         if any(g.few for g in self.groups):
             lines += [
-                f"  few runs: fewer than {FEW}; the interval says little of another run with that "
-                "training."
+                f"  few runs: fewer than {FEW}; of one run the interval takes the spread of the "
+                "baseline's models."
             ]
         return lines
 

@@ -43,7 +43,8 @@ class ModelAccuracies:
     ``facts`` holds what a list of models or a further column says, by column. ``images`` are the
     images themselves, ID and OoD, where those numbers are others. ``run`` joins
     records that are not independent (the same weights, two epochs of one training); the bootstrap
-    draws whole runs. ``more`` holds further ID sets: name -> (accuracy, images).
+    draws whole runs. ``more`` holds further ID sets: name -> (accuracy, images). ``left_out``: why
+    the row is in no line and no group, such as an earlier epoch of another row's run.
     """
 
     model: str
@@ -57,6 +58,7 @@ class ModelAccuracies:
     more: dict[str, tuple[float, int]] = field(default_factory=dict)
     images: tuple[int, int] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    left_out: str = ""
 
     def fact(self, column: str) -> str:
         """What is known of the model under ``column``: ``model``, ``family``, ``training_set``, or
@@ -100,7 +102,7 @@ def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> ModelAccur
     if not model:
         raise UserError(f"{where}: column model is empty; name the model")
     more = {column: (accuracy(column), images(f"n_{column}")) for column in extra}
-    known = {*COLUMNS, "run", *extra, *(f"n_{column}" for column in extra)}
+    known = {*COLUMNS, "run", "left_out", *extra, *(f"n_{column}" for column in extra)}
     return ModelAccuracies(
         model,
         row["family"].strip(),
@@ -111,6 +113,7 @@ def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> ModelAccur
         images("n_ood"),
         row.get("run", "").strip() or model,
         more,
+        left_out=row.get("left_out", "").strip(),
         facts={k: v.strip() for k, v in row.items() if k not in known and v.strip()},
     )
 
@@ -290,12 +293,23 @@ def read_split_scores(
             f"{' '.join(dict.fromkeys(one.task for one in pair))}, or name other scores"
         )
     if without:
-        notes.append(f"without {asked}, and left out: {', '.join(sorted(without))}")
+        notes.append(f"without {asked}, and left out: {some_names(sorted(without))}")
     notes += _unlike(kept, list(dict.fromkeys(one.task for one in pair)))
     records = _no_twins(records, "the list of results")
     labels = (id_score.label, ood_score.label)
     chances = (id_score.chance_in(kept[0]), ood_score.chance_in(kept[0]))
     return ReadScores(records, notes, labels, chances)
+
+
+def some_names(names: Sequence[str], most: int = 6) -> str:
+    """The first names, and how many more there are.
+
+    Example:
+        >>> some_names(["a", "b", "c"], 2)
+        'a, b and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _read_contents(

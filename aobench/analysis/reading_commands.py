@@ -22,6 +22,27 @@ def add_parser(verbs: Any) -> None:
     d.add_argument("--out", type=Path, help="folder for parts.csv, models.csv and plot")
     d.set_defaults(run=_difficulty)
 
+    f = verbs.add_parser(
+        "familiarity",
+        help="accuracy against how often captions show attribute, object and pair",
+    )
+    _add_tables(f)
+    f.add_argument(
+        "--audit",
+        type=Path,
+        required=True,
+        help="folder that `imagenet-ao audit` wrote",
+    )
+    f.add_argument(
+        "--rule",
+        help="what shows a pair, such as adjacent (default: the audit's first)",
+    )
+    f.add_argument("--kind", default="composition", choices=KINDS)
+    f.add_argument(
+        "--out", type=Path, help="folder for effects.csv, collapse.csv and plot"
+    )
+    f.set_defaults(run=_familiarity)
+
     p = verbs.add_parser(
         "power",
         help="the smallest difference that a set tells, and what more of anything buys",
@@ -82,6 +103,17 @@ def _difficulty(args: argparse.Namespace) -> None:
     from aobench.analysis.difficulty import difficulty_report
 
     report = difficulty_report(_read_tables(args.tables), args.kind)
+    print(report.text())
+    if args.out:
+        _print_written(report.write(args.out))
+
+
+def _familiarity(args: argparse.Namespace) -> None:
+    from aobench.analysis.familiarity import caption_counts_of, familiarity_report
+    from aobench.audit.result import load_audit
+
+    captions = caption_counts_of(load_audit(args.audit), args.rule)
+    report = familiarity_report(_read_tables(args.tables), captions, args.kind)
     print(report.text())
     if args.out:
         _print_written(report.write(args.out))

@@ -219,6 +219,21 @@ def split_words(text: str) -> list[str]:
     ).split()
 
 
+def ends_within(name: str) -> str:
+    """The characters between the words of a name that end a phrase in captions: where captions
+    write the name with them, it is not found.
+
+    Example:
+        >>> ends_within("salt & pepper"), ends_within("St. Bernard"), ends_within("T-shirt!")
+        ('&', '.', '')
+    """
+    text = normal_form(name)
+    kinds = [character_kind(character) for character in text]
+    words = [place for place, kind in enumerate(kinds) if kind == WORD]
+    within = range(words[0], words[-1]) if words else range(0)
+    return "".join(dict.fromkeys(text[i] for i in within if kinds[i] == HARD))
+
+
 def word_hash(word: str) -> int:
     """64-bit FNV-1a over the code points of a word that `split_words` gave, as the kernel computes
     it; never 0.

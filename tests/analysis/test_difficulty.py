@@ -117,13 +117,13 @@ def test_novelty_is_told_apart_from_hard_attributes():
 
 
 def test_parts_are_shrunken_and_beyond_chance_only_where_they_are(fit):
-    rows = part_difficulties(fit, "attribute")
+    median, edge = chance_minimum(fit, "attribute")
+    rows = part_difficulties(fit, "attribute", edge)
     assert [row.effect for row in rows] == sorted(row.effect for row in rows)
     for row in rows:
         assert row.low < row.adjusted < row.high
     assert rows[0].beyond
     assert not rows[-1].beyond
-    median, edge = chance_minimum(fit, "attribute")
     assert (
         rows[0].rate
         < edge
@@ -142,7 +142,7 @@ def test_the_lowest_by_chance_is_that_of_binomials():
     even = type(flat)(counts, flat.effects, flat.covariance, (0, 0, 1e-6), 0.0)
     images = np.bincount(counts.attribute, weights=counts.n).astype(int)
     draws = np.random.default_rng(1).binomial(images, 0.5, (4000, 10)) / images
-    found = chance_minimum(even, "attribute", 4000)
+    found = chance_minimum(even, "attribute", 2000)
     expected = np.quantile(draws.min(1), (0.5, 0.05))
     assert found == pytest.approx(expected, abs=0.006)
     assert binom.cdf(0, 1, 0.5) == 0.5
@@ -180,8 +180,9 @@ def test_what_cannot_be_fitted_is_refused(capsys):
     both = [read(CARDS / name) for name in ("mini", "efficientnet-lite0")]
     with pytest.raises(UserError, match="cannot tell which composition"):
         answer_counts(both)
-    counts, notes = answer_counts(both, "object")
+    counts, task, notes = answer_counts(both, "object")
     assert counts.right.shape == (2, 2640)
+    assert task == "object"
     assert "task object, splits id and ood" in notes
     table = read(CARDS / "mini")
     rows = table.table.to_pydict()

@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import random
 import unicodedata
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from helpers.audit_oracle import one_form
 
 from aobench.audit import words
+from aobench.audit.api import audit
 from aobench.audit.chunks import CaptionChunk
 from aobench.audit.counter import CaptionCounter, CountingPlan
-from aobench.audit.vocabulary import Vocabulary, read_names
+from aobench.audit.vocabulary import Vocabulary, make_vocabulary, read_names
 from aobench.audit.words import (
     IGNORED,
     character_tables,
@@ -187,3 +190,25 @@ def test_letters_alone_and_composed_are_settled():
             continue
         if words.normal_form(character) != words.fold_character(character):
             assert unsettled[code], hex(code)
+
+
+@pytest.mark.parametrize("name", ["salt & pepper", "St. Bernard", "black/white"])
+def test_a_name_that_captions_can_write_unseen_is_told(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.txt").write_text(f"a red {name}\n")
+    names = make_vocabulary(("red",), (name, "fox"))
+    counts = audit(str(tmp_path / "a.txt"), tmp_path / "out", vocabulary=names)
+    said = capsys.readouterr().err.splitlines()
+    assert counts.matrix().sum() == 0
+    assert len(said) == 1
+    assert repr(name) in said[0]
+    quiet = make_vocabulary(("red",), ("T-shirt", "bull's eye!"))
+    audit(str(tmp_path / "a.txt"), tmp_path / "out", vocabulary=quiet)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", [None, 3, b"fox", ["fox"]])
+def test_a_name_that_is_no_text_is_refused(name: Any) -> None:
+    with pytest.raises(UserError, match="is no text; write its name"):
+        make_vocabulary(("red",), (name,))
