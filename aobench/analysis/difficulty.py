@@ -62,16 +62,18 @@ def answer_counts(
     right = [np.bincount(number, weights=one) for one in np.concatenate(hits, axis=1)]
     ids = [np.unique(cells[:, k], return_inverse=True) for k in (0, 1)]
     names = _part_names(tables[0], task, splits)
+    attributes, objects = (
+        [name.get(int(i), f"{i:.0f}") for i in values]
+        for name, (values, _) in zip(names, ids, strict=True)
+    )
     counts = AnswerCounts(
         np.array(right),
         np.bincount(number),
         ids[0][1].reshape(-1),
         ids[1][1].reshape(-1),
         [str(table.provenance["model"]["id"]) for table in tables],
-        *(
-            [name.get(int(i), f"{i:.0f}") for i in values]
-            for name, (values, _) in zip(names, ids, strict=True)
-        ),
+        attributes,
+        objects,
         {NOVEL: cells[:, 2]} if len(splits) > 1 else {},
     )
     _check_finite(counts)
@@ -220,7 +222,9 @@ def part_difficulties(
             float(rates[i]),
             float(effects[i]),
             float(errors[i]),
-            *(float(adjusted[k, i]) for k in range(3)),
+            float(adjusted[0, i]),
+            float(adjusted[1, i]),
+            float(adjusted[2, i]),
             beyond=bool(rates[i] < edge),
         )
         for i in range(len(names))

@@ -111,9 +111,11 @@ def _some_compositions(counts: AnswerCounts, kept: np.ndarray) -> AnswerCounts:
     return AnswerCounts(
         counts.right[:, kept],
         counts.n[kept],
-        *parts,
+        parts[0],
+        parts[1],
         counts.models,
-        *names,
+        names[0],
+        names[1],
         {name: v for name, v in covariates.items() if len(np.unique(v)) > 1},
     )
 
@@ -138,7 +140,7 @@ def familiarity_effects(
     out. Covariates of ``counts``, such as novel, stay in.
     """
     varied = {k: v - v.mean() for k, v in covariates.items() if np.ptp(v) > 0}
-    sets = [(name,) for name in varied]
+    sets: list[tuple[str, ...]] = [(name,) for name in varied]
     sets.append(
         tuple(name for name in ("attribute", "object", "pmi") if name in varied)
     )

@@ -293,12 +293,23 @@ def read_split_scores(
             f"{' '.join(dict.fromkeys(one.task for one in pair))}, or name other scores"
         )
     if without:
-        notes.append(f"without {asked}, and left out: {', '.join(sorted(without))}")
+        notes.append(f"without {asked}, and left out: {some_names(sorted(without))}")
     notes += _unlike(kept, list(dict.fromkeys(one.task for one in pair)))
     records = _no_twins(records, "the list of results")
     labels = (id_score.label, ood_score.label)
     chances = (id_score.chance_in(kept[0]), ood_score.chance_in(kept[0]))
     return ReadScores(records, notes, labels, chances)
+
+
+def some_names(names: Sequence[str], most: int = 6) -> str:
+    """The first names, and how many more there are.
+
+    Example:
+        >>> some_names(["a", "b", "c"], 2)
+        'a, b and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _read_contents(

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aobench.analysis.model_accuracies import NAMED, NOT_STATED, ModelAccuracies
+from aobench.analysis.model_accuracies import (
+    NAMED,
+    NOT_STATED,
+    ModelAccuracies,
+    some_names,
+)
 from aobench.errors import UserError, did_you_mean
 from aobench.models.model_lists import ModelList
 
@@ -88,14 +93,10 @@ def with_list_facts(
     if outside := sorted(names - set(facts)):
         notes.append(
             f"not in the list {models.source}, so by what their results say: "
-            f"{_some(outside)}"
+            f"{some_names(outside)}"
         )
     if unseen := [name for name in models.names if name not in names]:
-        notes.append(f"in the list {models.source}, without a result: {_some(unseen)}")
+        notes.append(
+            f"in the list {models.source}, without a result: {some_names(unseen)}"
+        )
     return out, notes
-
-
-def _some(names: Sequence[str], most: int = 6) -> str:
-    """The first names, and how many more."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

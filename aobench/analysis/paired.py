@@ -163,7 +163,7 @@ def compare_tables(
     candidates; None for the first that asks both the same.
     """
     hits, group, parts = aligned_answers((first, second), split, kind, task)
-    return compare_hits(*hits, group, parts=parts)
+    return compare_hits(hits[0], hits[1], group, parts=parts)
 
 
 def aligned_answers(

@@ -85,12 +85,13 @@ def run_command(args: argparse.Namespace) -> None:
     from aobench.processes import end_processes, process_group
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    with process_group(args.cpu) as accelerator:
+    with process_group(args.cpu) as together:
         report = run_paper(plan)
-        if accelerator.is_main_process:
+        if together.is_main_process:
             _finish(report, args.out)
-        end_processes(accelerator)
-    refuse_missing(dict(report.missing), len(plan.models))
+        refuse_missing(dict(report.missing), len(plan.models))
+    if together.num_processes > 1:  # one alone has left its group by now
+        end_processes(together.accelerator)
 
 
 def _plan(args: argparse.Namespace) -> Any:

@@ -136,7 +136,8 @@ def design_of(attributes: np.ndarray, objects: np.ndarray) -> SetDesign:
         len(attributes) ** 2 / _products(np.ones(len(attributes)), cluster)[0]
         for cluster in (attributes, objects, pairs[1])
     ]
-    return SetDesign(*sizes, len(attributes) / sizes[2])
+    many, things, compositions = sizes
+    return SetDesign(many, things, compositions, len(attributes) / compositions)
 
 
 def planned_parts(rate: float, spread: Sequence[float] = USUAL_SPREAD) -> VarianceParts:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import platform
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from aobench.audit.vocabulary import (
     published_vocabulary,
 )
 from aobench.errors import UserError
-from aobench.files import package_versions
+from aobench.files import alone_in, package_versions
 
 ENGINES = ("polars", "ray")
 #: Whose versions the manifest names.
@@ -114,6 +113,8 @@ def audit(
     plan = CountingPlan(
         vocabulary or published_vocabulary(), asked, sketch, examples, sample
     )
+    if plan.vocabulary.note and set(asked) != {"authors"}:
+        print(plan.vocabulary.note, file=sys.stderr)
     if layout is not None and layout not in LAYOUTS:
         raise UserError(
             f"unknown layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}"
@@ -129,7 +130,7 @@ def audit(
     source = ReadOptions(column, layout, hash_files, on_bad_file)
     parts = Path(out) / "parts"
     run = _engine(engine)
-    with alone_in(Path(out)):
+    with alone_in(out, "audit"):
         outcome = run(files.paths, plan, parts, source, workers)
         seconds = time.perf_counter() - began
         manifest = _manifest(plan, source, outcome, engine, workers, seconds)
@@ -167,34 +168,6 @@ def _refuse_no_path(out: Path) -> None:
         raise UserError(
             f"{str(out)!a} can't be a folder's name ({error}); name another with --out"
         ) from error
-
-
-@contextlib.contextmanager
-def alone_in(out: Path) -> Iterator[None]:
-    """No other audit writes to ``out`` meanwhile. UserError where one does, or where it can't be
-    a folder.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = (out / ".lock").open("w")
-    except OSError as error:
-        raise UserError(
-            f"{out} can't be written to ({error.strerror}); name another folder with --out"
-        ) from error
-    with lock:
-        try:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # not on Windows
-            pass
-        except OSError as error:
-            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                raise UserError(
-                    f"another audit is writing to {out}; wait for it, or name another --out"
-                ) from error
-            # a file system without locks: go on without one
-        yield
 
 
 def _engine(name: str) -> Any:

@@ -119,9 +119,11 @@ def _accuracy(
     return RuleAccuracy(
         rule,
         right / pairs,
-        *map(float, precision),
+        float(precision[0]),
+        float(precision[1]),
         right / every,
-        *map(float, recall),
+        float(recall[0]),
+        float(recall[1]),
         pairs,
         sum(read[cell] for cell in mine),
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aobench.models.base import Model
     from aobench.models.model_lists import ModelList
     from aobench.models.registry import ResolvedModel
+    from aobench.processes import Together
     from aobench.results.result import Result
 
 #: The least and the most of each number: beyond it stands a slip of the hand.
@@ -71,7 +72,7 @@ def evaluate(
         data: ``mini`` (bundled); the folder or zip of the published archive, or ``v2``, which
             fetches it; one's own pictures in a layout of `aobench.layouts`; a prepared folder or
             a dataset's id on the Hub, with ``:CONFIG`` where it has several. What it was taken for
-            is printed, and stands in the result.
+            stands in the result, under ``content["dataset"]["recognised"]``.
         id_data: pictures of ImageNet, which are the split ``id`` then: folders of wnids, the flat
             validation set with its ground truth, its tar, Parquet with labels, or a Hub id.
             The task ``object`` asks for all 1,000 classes on both splits.
@@ -109,6 +110,7 @@ def evaluate(
 
     Raises:
         UserError: for a model, dataset or option that is of no use; it says how to mend it.
+        SystemExit: with several processes, in all of them where one fails; it is told once.
 
     Example:
         >>> import aobench
@@ -142,7 +144,7 @@ def evaluate(
     from aobench.evaluation.runner import Settings
     from aobench.hub import hub_in_one_line
     from aobench.models.base import LoadOptions
-    from aobench.processes import process_group, work_main_first
+    from aobench.processes import process_group
     from aobench.results.paths import check_folders, result_names
 
     names = listed.names if listed else [one.name for one, _ in resolved]
@@ -151,15 +153,19 @@ def evaluate(
         folders = [Path(out) / name for name in result_names(names)]
         if listed is None:
             check_folders(names, [one for one in folders if one is not None])
-    with process_group(cpu) as accelerator, _scratch_folder(accelerator) as scratch:
+    with (
+        process_group(cpu) as together,
+        _folders_alone(together, folders),
+        _scratch_folder(together) as scratch,
+    ):
 
         def opened() -> list[Split]:
             with hub_in_one_line("the dataset could not be opened"):
                 return open_splits(source, limit=limit)
 
-        splits = work_main_first(accelerator, opened)
+        splits = together.main_first(opened)
         recognised = splits[0].recognised
-        if accelerator.is_main_process and recognised is not None:
+        if together.is_main_process and recognised is not None and source.shown:
             print("\n".join(recognised.lines()))
         kept = embeddings or (None if out is None else Path(out) / "embeddings")
         options = LoadOptions(dtype, compile, attention)
@@ -175,7 +181,7 @@ def evaluate(
                 draft,
                 on_bad_image,
             )
-            return ModelRuns(source, splits, settings, options, limit, accelerator)
+            return ModelRuns(source, splits, settings, options, limit, together)
 
         if listed is not None:
             return run_list(listed, folders, runs_with(kept), again)
@@ -256,16 +262,31 @@ def stored_models(
 
 
 @contextlib.contextmanager
-def _scratch_folder(accelerator: Any) -> Iterator[Path]:
+def _scratch_folder(together: Together) -> Iterator[Path]:
     """A folder that all processes of this machine share, until all have left."""
     from aobench.evaluation.model_runs import temporary_folder
-    from aobench.processes import value_of_main
 
     with contextlib.ExitStack() as stack:
-        yield value_of_main(
-            accelerator, lambda: stack.enter_context(temporary_folder())
-        )
-        accelerator.wait_for_everyone()
+        yield together.from_main(lambda: stack.enter_context(temporary_folder()))
+        together.wait_for_everyone()
+
+
+@contextlib.contextmanager
+def _folders_alone(
+    together: Together, folders: Sequence[Path | None]
+) -> Iterator[None]:
+    """No other run writes a result to one of ``folders`` meanwhile. Raises UserError."""
+    from aobench.files import alone_in
+
+    with contextlib.ExitStack() as stack:
+
+        def locked() -> None:
+            for folder in folders:
+                if folder is not None:
+                    stack.enter_context(alone_in(folder))
+
+        together.from_main(locked)
+        yield
 
 
 def _resolve_models(models: Any) -> list[tuple[ResolvedModel, bool]]:

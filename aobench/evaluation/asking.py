@@ -34,10 +34,9 @@ from aobench.results.tasks import find_task
 from aobench.vocabulary.templates import texts_hash
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
-
     from aobench.evaluation.data import Split
     from aobench.models.base import ChoosingModel
+    from aobench.processes import Alone, Together
     from aobench.results.candidates import Question
 
 #: Images at once on a GPU, where nothing else is chosen; on a processor a quarter.
@@ -148,11 +147,12 @@ def ask_all(
     splits: Sequence[Split],
     questions: Mapping[str, Mapping[str, Question]],
     settings: Any,
-    accelerator: Accelerator,
+    together: Alone | Together,
     provenance: dict[str, Any],
 ) -> tuple[Predictions, dict[str, Any]]:
     """All ``questions`` (by task and split) to all images; as `aobench.evaluation.runner.run`."""
-    tables, weights = [], {}
+    tables = []
+    weights: dict[str, Any] = {}
     seconds: dict[str, Any] = {"texts": 0.0}
     plain = [task for task in questions if not find_task(task).condition]
     for split in splits:
@@ -162,7 +162,7 @@ def ask_all(
             if split.name not in questions[task]:
                 continue
             asked = _Asked.of(task, split, questions)
-            store = _computed(model, split, asked, settings, accelerator)
+            store = _computed(model, split, asked, settings, together)
             ranking = time.perf_counter()
             rows, fitted = _ranked(model, split, asked, store)
             spent += time.perf_counter() - ranking
@@ -191,14 +191,14 @@ def _computed(
     split: Split,
     asked: _Asked,
     settings: Any,
-    accelerator: Accelerator,
+    together: Alone | Together,
 ) -> _Scores:
     """Every image's scores of a task, whichever process computed them."""
-    on_gpu = accelerator.device.type != "cpu"
+    on_gpu = together.device.type != "cpu"
     batch = settings.batch or (BATCH if on_gpu else BATCH // 4)
     workers = settings.workers
     if workers is None:
-        workers = workers_for(accelerator.num_processes, accelerator.device)
+        workers = workers_for(together.num_processes, together.device)
     store = Store(
         Path(settings.embeddings),
         _key(model, split, asked, settings.draft),
@@ -208,7 +208,7 @@ def _computed(
     asking: Any = _Asking(model, asked)
     stop = settings.on_bad_image == "stop"
     how = (min(settings.shard, batch), workers, settings.draft, stop)
-    embed_images(asking, split, store, accelerator, *how)
+    embed_images(asking, split, store, together, *how)
     again = partial(_write_again, asking, split, store, how)
     return _Scores.of(store, again)
 
@@ -252,7 +252,8 @@ class _Scores:
 
     @classmethod
     def of(cls, store: Store, write_again: Any) -> _Scores:
-        parts, bad = [], {}
+        parts = []
+        bad: dict[int, str] = {}
         for shard in range(len(store)):
             values, notes = store.read(shard, write_again)
             parts.append(values)

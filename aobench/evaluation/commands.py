@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def _add_evaluate(verbs: Any) -> None:
         "models",
         nargs="*",
         help="Hub ids, folders, 'mini' (the bundled model), efficientnet-lite0..2, timm:NAME, "
-        "open_clip:ARCH/TAG",
+        "open_clip:ARCH/TAG, letters:NAME or likelihood:NAME of a generative model",
     )
     e.add_argument(
         "--models",
@@ -155,16 +156,18 @@ def run_evaluate(args: argparse.Namespace) -> None:
     check_numbers(**{name: getattr(args, name) for name in numbers})
     templates = prompt_templates(args.templates)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    from aobench.evaluation.sources import data_source
     from aobench.processes import end_processes, process_group, quiet_bars
     from aobench.results.printing import print_table
 
     quiet_bars()
     models = _models(args)
-    with process_group(args.cpu) as accelerator:
+    with process_group(args.cpu) as together:
+        source = data_source(args.data or _default_data(args), **reading_options(args))
+        source = dataclasses.replace(source, shown=True)
         results = evaluate(
             models,
-            args.data or _default_data(args),
-            **reading_options(args),
+            source,
             tasks=args.tasks,
             templates=templates,
             out=args.out,
@@ -182,7 +185,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
             again=args.again,
         )
         missing = getattr(results, "missing", {})
-        if accelerator.is_main_process:
+        if together.is_main_process:
             names = args.models or [result.model for result in results]
             rows = zip(names, results, strict=True)
             table = [(name, r.answers, r.content["scores"]) for name, r in rows]
@@ -192,8 +195,9 @@ def run_evaluate(args: argparse.Namespace) -> None:
                 print(f"Written to {result.folder}{os.sep}")
             for name, reason in missing.items():
                 print(f"Left out: {name}: {reason}")
-        end_processes(accelerator)
-    refuse_missing(missing, len(models))
+        refuse_missing(missing, len(models))
+    if together.num_processes > 1:  # one alone has left its group by now
+        end_processes(together.accelerator)
 
 
 def _models(args: argparse.Namespace) -> Any:
@@ -237,12 +241,19 @@ def run_score(args: argparse.Namespace) -> None:
     """``imagenet-ao score``."""
     import json
 
-    from aobench.results.paths import check_given_once
+    from aobench.files import sha256_of
+    from aobench.results.paths import (
+        TABLE,
+        check_given_once,
+        check_no_copies,
+        result_file,
+    )
     from aobench.results.predictions import read
     from aobench.results.printing import print_table
     from aobench.results.scores import all_scores
 
     check_given_once(args.tables)
+    check_no_copies({path: sha256_of(result_file(path, TABLE)) for path in args.tables})
     rows = []
     for path in args.tables:
         predictions = read(path)

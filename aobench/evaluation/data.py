@@ -19,6 +19,7 @@ from aobench.evaluation.loading import (
 )
 from aobench.evaluation.recognised import RecognisedData, recognised_data
 from aobench.files import read_json
+from aobench.layouts.names import has_control_characters, name_key
 
 #: Columns of text, in which nothing may be null.
 TEXTS = ("sample_id", "composition", "sha256")
@@ -208,13 +209,21 @@ def _column(split: str, rows: Any, column: str) -> list[Any]:
 
 
 def _check_texts(split: str, column: str, values: Sequence[Any]) -> None:
-    wrong = next(
-        (i for i, value in enumerate(values) if not isinstance(value, str)), None
-    )
-    if wrong is not None:
+    for row, value in enumerate(values, 1):
+        if not isinstance(value, str):
+            raise UserError(
+                f"split {split}: {column} is {value!r} in row {row:,}; it takes a text in every row"
+            )
+        _check_shown(f"split {split}: {column} in row {row:,}", value)
+
+
+def _check_shown(where: str, text: str) -> None:
+    """UserError for a text that no prompt, table or page can show."""
+    if not text.strip():
+        raise UserError(f"{where} is empty; write its name, or leave the row out")
+    if has_control_characters(text):
         raise UserError(
-            f"split {split}: {column} is {values[wrong]!r} in row {wrong + 1:,}; it takes a text "
-            "in every row"
+            f"{where} is {text!a}, which holds a line end or another control character; mend it"
         )
 
 
@@ -233,6 +242,9 @@ def _classes(
             f"split {split}: the column {column} holds {shown}, not ids of names; "
             f"turn it into ids with class_encode_column({column!r}), the same names for all splits"
         )
+    for number, one in enumerate(kind.names):
+        _check_shown(f"split {split}: name {number:,} of the column {column}", one)
+    _check_unlike(split, column, kind.names)
     ids = [-1 if value is None else value for value in values]
     lowest = -1 if may_lack else 0
     wrong = next(
@@ -246,6 +258,18 @@ def _classes(
             f"which is no id of its {len(kind.names):,} names; name it, or leave the row out"
         )
     return ids, list(kind.names)
+
+
+def _check_unlike(split: str, column: str, names: Sequence[str]) -> None:
+    """UserError where two names differ only in case, spaces or Unicode form: one to a model."""
+    first: dict[str, str] = {}
+    for one in names:
+        other = first.setdefault(name_key(one), one)
+        if other is not one:
+            raise UserError(
+                f"split {split}: the column {column} has the names {other!a} and {one!a}, which "
+                "are one name to a model; make them one"
+            )
 
 
 def _labels(

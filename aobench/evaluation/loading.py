@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aobench.errors import UserError
+from aobench.errors import UserError, did_you_mean
 from aobench.files import FULL, absolute_path, parquet_errors, read_text, regular_file
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ COLUMNS = (
     *("image", "attribute", "object", "imagenet_label"),
     *("sample_id", "composition", "sha256"),
 )
-#: Columns that a dataset of somebody's own form must have.
-OWN_COLUMNS = ("attribute", "object")
+#: Columns that a dataset of somebody else's form has, and those that it has none of.
+THEIR_COLUMNS = {"image", "attribute", "object"}
+OUR_COLUMNS = {"composition", "imagenet_label", "sha256"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Source:
     folder or Hub id, whose only or default config an empty ``config`` stands for.
 
     ``options`` go to `aobench.layouts.read_layout`, ``id_data`` to `aobench.layouts.imagenet`.
+    ``shown``: a run prints what the dataset was taken for.
     """
 
     config: str = "v2"
@@ -51,6 +53,7 @@ class Source:
     path: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     id_data: str | None = None
+    shown: bool = field(default=False, repr=False, compare=False)
 
     @property
     def place(self) -> str:
@@ -238,7 +241,7 @@ def _load_dataset(source: Source) -> LoadedData:
         _check_prepared(Path(source.path or ""), source.config)
     rows, builder = _rows(source, source.path or "", source.config or None)
     columns = set(next(iter(rows.values())).column_names) if rows else set()
-    if not columns.issuperset(COLUMNS) and columns.issuperset(OWN_COLUMNS):
+    if columns >= THEIR_COLUMNS and not columns & OUR_COLUMNS:
         return _load_own(own_source(source))
     config = source.config or builder.config.name
     layout = ("dataset", "rows as imagenet-ao prepare writes them")
@@ -283,14 +286,20 @@ def _rows(
 
     opened = f"the dataset {source.place} could not be opened"
     with bad_data_is_one_line(opened):
-        builder = datasets.load_dataset_builder(path, config, **options)
+        try:
+            builder = datasets.load_dataset_builder(path, config, **options)
+        except ValueError:
+            _refuse_unknown_config(source, path, config)
+            raise
     _check_cache(Path(builder.cache_dir))
     with bad_data_is_one_line(opened):
         try:
             builder.download_and_prepare()
         except datasets.exceptions.DatasetGenerationError as error:
             if source.path and Path(source.path).is_dir():
-                _name_damaged_file(_parquet_files(Path(source.path), config), error)
+                _name_damaged_file(
+                    _parquet_files(Path(source.path), config or ""), error
+                )
             raise
     with bad_data_is_one_line(_cache_is_damaged(Path(builder.cache_dir))):
         rows = (
@@ -301,6 +310,27 @@ def _rows(
         for part in rows.values():
             part.data.validate(full=True)  # else altered offsets end the process
     return rows, builder
+
+
+def _refuse_unknown_config(source: Source, path: str, config: str | None) -> None:
+    """UserError with the configs that there are, where ``config`` is none of them, or none is
+    named and there are several.
+    """
+    import datasets
+
+    if not source.path:  # ours, of which the caller knows the configs
+        return
+    configs = datasets.get_dataset_config_names(path)
+    if config is None and len(configs) > 1:
+        fault = "has several configs"
+    elif config is not None and config not in configs:
+        fault = f"has no config {config!r}{did_you_mean(config, configs)}"
+    else:
+        return
+    raise UserError(
+        f"the dataset {source.place} {fault}; name one, as {source.place}:{configs[0]}, of "
+        f"{', '.join(configs)}"
+    )
 
 
 def _cache_is_damaged(folder: Path) -> str:

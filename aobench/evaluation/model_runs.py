@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aobench.models.base import LoadOptions
     from aobench.models.model_lists import ModelList
     from aobench.models.registry import ResolvedModel
+    from aobench.processes import Together
     from aobench.results.result import Result
 
 T = TypeVar("T")
@@ -41,11 +42,11 @@ class ModelRuns:
         settings: Settings,
         options: LoadOptions,
         limit: int | None,
-        accelerator: Any,
+        together: Together,
     ) -> None:
         self.source, self.splits, self.limit = source, splits, limit
         self.settings, self.options = settings, options
-        self.accelerator = accelerator
+        self.together = together
         self.told: set[str] = set()
 
     def _tell_once(self, line: str) -> None:
@@ -66,7 +67,6 @@ class ModelRuns:
         """
         from aobench.evaluation.runner import run
         from aobench.hub import hub_in_one_line
-        from aobench.processes import value_of_main, work_as_one
         from aobench.results.paths import check_same_model
         from aobench.results.provenance import provenance
         from aobench.results.result import Result
@@ -75,10 +75,10 @@ class ModelRuns:
 
         began = time.perf_counter()
         with (
-            work_as_one(self.accelerator),
+            self.together.as_one(),
             hub_in_one_line(f"the model {resolved.name!r} could not be loaded"),
         ):
-            model = resolved.load(self.accelerator.device, self.options)
+            model = resolved.load(self.together.device, self.options)
         load = round(time.perf_counter() - began, 3)
         if folder is not None:
             check_same_model(folder, model.info.id, model.info.revision)
@@ -102,7 +102,7 @@ class ModelRuns:
             model,
             self.splits,
             self.settings,
-            self.accelerator,
+            self.together,
             facts,
             self._tell_once,
         )
@@ -112,7 +112,7 @@ class ModelRuns:
                 answers,
                 all_scores(answers),
                 {"load": load, **seconds},
-                self.accelerator.num_processes,
+                self.together.num_processes,
                 "",
             )
             one = Result(content, answers)
@@ -121,13 +121,16 @@ class ModelRuns:
                 one.save(folder or stack.enter_context(temporary_folder()))
             return one.content
 
-        content = value_of_main(self.accelerator, finished)
+        content = self.together.from_main(finished)
         return Result(content, answers, folder)
 
     def listed(
         self, resolved: ResolvedModel, folder: Path | None, facts: dict[str, Any]
     ) -> Result:
-        """`result` of a model of a list, checked first: its place, and that it fits the memory."""
+        """`result` of a model of a list, checked first: its place, and that it fits the memory.
+
+        What one process meets all have, so that they go on to the next model together.
+        """
         from aobench.results.paths import check_folders
 
         def checked() -> None:
@@ -136,14 +139,13 @@ class ModelRuns:
                 check_folders([resolved.name], [folder])
             check_memory(facts, self.options.dtype)
 
-        self.of_main(checked)
-        return self.result(resolved, folder, facts)
+        with self.together.as_one():
+            self.of_main(checked)
+            return self.result(resolved, folder, facts)
 
     def of_main(self, work: Callable[[], T]) -> T:
         """What ``work`` gives in the main process, in all of them."""
-        from aobench.processes import value_of_main
-
-        return value_of_main(self.accelerator, work)
+        return self.together.from_main(work)
 
     def stored(self, resolved: ResolvedModel, folder: Path | None) -> Result | None:
         """The model's result in ``folder``, where running it would give the same."""
@@ -178,14 +180,13 @@ def run_list(
     """The results of a list's models, of those that can be had."""
     from aobench.hub import hub_in_one_line
     from aobench.models.registry import resolve
-    from aobench.processes import work_as_one
 
-    main = run.accelerator.is_main_process
+    main = run.together.is_main_process
     progress = ListProgress(models, run.workload(), main)
 
     def looked_up(name: str) -> ResolvedModel:
         with (
-            work_as_one(run.accelerator),
+            run.together.as_one(),
             hub_in_one_line(f"the model {name!r} could not be looked up"),
         ):
             return resolve(name)

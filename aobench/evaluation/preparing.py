@@ -48,8 +48,8 @@ def prepare_data(
     source = data_source(data, **reading)
     if source.path:
         source = _from_files(source)
-    options = {"data_dir": source.data_dir, "id_data": source.id_data}
-    options = {name: value for name, value in options.items() if value}
+    places = {"data_dir": source.data_dir, "id_data": source.id_data}
+    options: dict[str, Any] = {name: value for name, value in places.items() if value}
     try:
         for line in _description(source):
             print(line)

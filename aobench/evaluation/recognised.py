@@ -97,9 +97,11 @@ def recognised_data(
         name: (rows["attribute"][:], rows["object"][:]) for name, rows in splits.items()
     }
     place = source.path or source.data_dir
-    local = place is not None and Path(place).expanduser().exists()
+    name = place or source.config
+    if place is not None and Path(place).expanduser().exists():
+        name = Path(place).expanduser().absolute().name
     return RecognisedData(
-        Path(place).expanduser().absolute().name if local else place or source.config,
+        name,
         loaded.config,
         *loaded.layout,
         {name: len(rows) for name, rows in splits.items()},

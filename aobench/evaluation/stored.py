@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
 from aobench.evaluation.questions import ask_splits
@@ -81,17 +81,31 @@ def _questions(
     content: Mapping[str, Any], splits: Sequence[Split], tasks: Sequence[str]
 ) -> dict[str, dict[str, Question]]:
     """What would be asked of a model that names attributes, or doesn't, as the stored one."""
+    held = content["model"]
+    method = _answer_method(held) if held["kind"] == "generative" else None
     try:
-        return _asked(content["model"]["names_attributes"], splits, tasks)
+        return _asked(held["names_attributes"], splits, tasks, method)
     except UserError:
         return {}
 
 
+def _answer_method(held: Mapping[str, Any]) -> Any:
+    """How a stored generative model answered; None where this version knows no such way."""
+    from aobench.models.generative import ANSWER_METHODS
+
+    return ANSWER_METHODS.get(held["notes"].get("answers"))
+
+
 def _asked(
-    names_attributes: bool, splits: Sequence[Split], tasks: Sequence[str]
+    names_attributes: bool,
+    splits: Sequence[Split],
+    tasks: Sequence[str],
+    method: Any = None,
 ) -> dict[str, dict[str, Question]]:
+    """What is asked of a model of which no more is known than this."""
     info = SimpleNamespace(names_attributes=names_attributes)
-    return ask_splits(cast("Any", SimpleNamespace(info=info)), splits, tasks)[0]
+    model: Any = SimpleNamespace(info=info, method=method)
+    return ask_splits(model, splits, tasks)[0]
 
 
 def names_asked(splits: Sequence[Split], tasks: Sequence[str]) -> set[str]:

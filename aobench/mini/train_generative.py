@@ -74,10 +74,11 @@ def build_generative() -> tuple[Any, Any]:
         pad_token_id=tokenizer.pad_token_id,
         tie_word_embeddings=True,
     )
+    image_token: Any = tokenizer.convert_tokens_to_ids("<image>")
     config = LlavaConfig(
         vision_config=clip.config.vision_config,
         text_config=text,
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_token_index=image_token,
         vision_feature_layer=-1,
         vision_feature_select_strategy="full",
         tie_word_embeddings=True,

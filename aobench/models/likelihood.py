@@ -69,7 +69,9 @@ class LikelihoodScorer:
                 KeyError,
             ):
                 continue  # a language model of another build
-            if (found - wanted).abs().max() < most * max(1, wanted.abs().max()):
+            if (found - wanted).abs().max() < most * max(
+                1.0, float(wanted.abs().max())
+            ):
                 self.method = "prefix tree"
                 return
 

@@ -1,5 +1,5 @@
 """Which of the free compositions are taken: evenly over attributes and objects, as many as the
-caps allow.
+caps allow; or each attribute and each object as often as is asked for.
 """
 
 from __future__ import annotations
@@ -50,24 +50,61 @@ def balanced_choice(
         used_o[o] += 1
         if per_object is not None and used_o[o] >= per_object:
             left[:, o] = False
-    caps = (
-        free.size if per_attribute is None else per_attribute,
-        free.size if per_object is None else per_object,
+    a_cap, o_cap = (
+        free.size if cap is None else cap for cap in (per_attribute, per_object)
     )
+    caps = np.full(free.shape[0], a_cap), np.full(free.shape[1], o_cap)
     while chosen.sum() < wanted and _exchange(chosen, free, caps, (tie_a, tie_o)):
         pass
     _level(chosen, free)
     return chosen
 
 
+def matched_choice(
+    free: np.ndarray, per_attribute: np.ndarray, per_object: np.ndarray, seed: int
+) -> np.ndarray:
+    """As many ``free`` pairs as fit, each attribute and object at most as often as asked for.
+
+    A maximum flow from attributes to objects. Pairs are taken in an order drawn by the seed; where
+    that ends short, they are exchanged until no other choice holds more.
+
+    Args:
+        free: bool (attributes, objects), the pairs to choose from.
+        per_attribute: whole numbers (attributes): how often each is wanted.
+        per_object: whole numbers (objects): how often each is wanted.
+        seed: the same seed chooses the same pairs.
+
+    Returns:
+        bool (attributes, objects). Where every wish can be met, its sums over either axis are the
+        two arguments; otherwise no choice has a larger total.
+
+    Example:
+        >>> free = np.array([[True, True], [True, False]])
+        >>> matched_choice(free, np.array([1, 1]), np.array([1, 1]), seed=0).astype(int).tolist()
+        [[0, 1], [1, 0]]
+    """
+    rng = np.random.default_rng((seed, 3))
+    ties = rng.permutation(free.shape[0]), rng.permutation(free.shape[1])
+    chosen = np.zeros(free.shape, bool)
+    open_a, open_o = per_attribute.copy(), per_object.copy()
+    for a, o in rng.permutation(np.argwhere(free)).tolist():
+        if open_a[a] > 0 and open_o[o] > 0:
+            chosen[a, o] = True
+            open_a[a] -= 1
+            open_o[o] -= 1
+    while _exchange(chosen, free, (per_attribute, per_object), ties):
+        pass
+    return chosen
+
+
 def _exchange(
     chosen: np.ndarray,
     free: np.ndarray,
-    caps: tuple[int, int],
+    caps: tuple[np.ndarray, np.ndarray],
     ties: tuple[np.ndarray, np.ndarray],
 ) -> bool:
     """One pair more, in place, by an augmenting path (Ford and Fulkerson 1956); False where there
-    is none.
+    is none. ``caps``: the most of each attribute and of each object.
 
     From an attribute with room, pairs are taken and others of the same objects given back, by the
     fewest exchanges, until an object with room is reached. Only the first attribute and the last
@@ -76,14 +113,15 @@ def _exchange(
     used_a, used_o = chosen.sum(1), chosen.sum(0)
     taken_by = np.full(free.shape[1], -1)
     given_back = np.full(free.shape[0], -2)
-    layer = [int(a) for a in np.lexsort((ties[0], used_a)) if used_a[a] < caps[0]]
+    order = np.lexsort((ties[0], used_a)).tolist()
+    layer = [a for a in order if used_a[a] < caps[0][a]]
     given_back[layer] = -1
     while layer:
         following: list[int] = []
         for a in layer:
             new = np.flatnonzero(free[a] & ~chosen[a] & (taken_by < 0))
             taken_by[new] = a
-            room = new[used_o[new] < caps[1]]
+            room = new[used_o[new] < caps[1][new]]
             if len(room):
                 _walk(
                     chosen,

@@ -13,7 +13,9 @@ from typing import Any
 from aobench.audit.rules import VERSIONS
 from aobench.errors import UserError
 from aobench.newset.config import (
+    SEEN_IN,
     BuildConfig,
+    ComposeOptions,
     CorpusOptions,
     JudgeOptions,
     ValidateOptions,
@@ -59,6 +61,7 @@ def check_values(config: BuildConfig, where: str) -> None:
         _check_names(getattr(config.compose, key), f"{where}: compose: {key}")
     for corpus in config.compose.corpora:
         _check_corpus(corpus, where)
+    _check_controls(config.compose, f"{where}: compose: controls")
     try:
         config.distinct.check()
     except UserError as error:
@@ -106,6 +109,32 @@ def _check_corpus(corpus: CorpusOptions, where: str) -> None:
     if corpus.threshold < 0:
         raise UserError(
             f"{where}: corpus {corpus.name!r}: threshold is {corpus.threshold}; it goes from 0"
+        )
+
+
+def _check_controls(options: ComposeOptions, where: str) -> None:
+    """UserError for controls that could be novel, or are counted by a rule that there is not."""
+    controls = options.controls
+    if controls is None:
+        return
+    least, rule = controls.least_captions, controls.rule
+    if least < 1:
+        raise UserError(
+            f"{where}: least_captions is {least}; a control is seen in at least 1"
+        )
+    if controls.seen_in not in SEEN_IN:
+        raise UserError(
+            f"{where}: seen_in is {shown_value(controls.seen_in)}; it takes {' or '.join(SEEN_IN)}"
+        )
+    if rule is not None and rule not in VERSIONS:
+        raise UserError(
+            f"{where}: no rule {shown_value(rule)}; there are {', '.join(VERSIONS)}"
+        )
+    most = max(options.corpora, key=lambda corpus: corpus.threshold)
+    if least <= most.threshold:
+        raise UserError(
+            f"{where}: least_captions is {least:,}, but for {most.name!r} a composition is novel "
+            f"up to {most.threshold:,} captions; give at least {most.threshold + 1:,}"
         )
 
 

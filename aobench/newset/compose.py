@@ -1,12 +1,12 @@
 """Step 1: which compositions the corpora don't show, balanced; every other one with the reason
-why it is left out.
+why it is left out. Where controls are asked for, seen compositions that match the novel ones.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,15 @@ from aobench.errors import UserError
 from aobench.models.weights import placed_model, weights_mark
 from aobench.newset.balance import balanced_choice
 from aobench.newset.config import ComposeOptions, located_path
-from aobench.newset.corpora import corpus_marks, count_corpora
+from aobench.newset.controls import (
+    CONTROLS,
+    NOVEL,
+    control_facts,
+    control_lines,
+    fit_controls,
+    matched_controls,
+)
+from aobench.newset.corpora import CorpusCounts, corpus_marks, count_corpora
 from aobench.newset.exclusions import excluded_pairs, refuse_unfit, same_words
 from aobench.newset.manifests import step_folder, table_digest, write_table
 from aobench.newset.reasons import ReasonGrid, reason_columns, reason_of
@@ -41,7 +49,7 @@ class ComposeStep(Step):
     def options(self) -> dict[str, Any]:
         """The part ``compose`` of the configuration, and the seed."""
         return {
-            "options": dataclasses.asdict(self._options),
+            "options": self._options.as_in_manifest(),
             "seed": self.build.config.seed,
         }
 
@@ -49,7 +57,7 @@ class ComposeStep(Step):
         """Captions or audits, lists of names, exclusions, and the language model's weights."""
         options, config_path = self._options, self.build.config_path
         where = step_folder(self.build.out, self.name)
-        marks = corpus_marks(options.corpora, where, config_path)
+        marks = corpus_marks(options, where, config_path)
         for name in (options.attributes, options.objects, options.exclude):
             if isinstance(name, str) and name != "published":
                 path = located_path(config_path, name)
@@ -74,16 +82,10 @@ class ComposeStep(Step):
         vocabulary = Vocabulary(attributes, objects)
         refuse_unfit(vocabulary)
         where = step_folder(self.build.out, self.name)
-        reasons = ReasonGrid(vocabulary.shape)
-        reasons.mark(same_words(vocabulary), reason_of("same-word"))
-        if options.exclude is not None:
-            exclusions = located_path(config_path, options.exclude)
-            for pair, why in excluded_pairs(exclusions, vocabulary).items():
-                reasons.mark_one(pair, reason_of("excluded", why=why))
-        counts, corpora = count_corpora(
-            options, vocabulary, reasons, where, config_path
-        )
-        scores = _plausibility_scores(options, vocabulary, reasons, config_path)
+        reasons = self._listed_reasons(vocabulary)
+        counted = count_corpora(options, vocabulary, reasons, where, config_path)
+        score = partial(_plausibility_scores, options, vocabulary, reasons, config_path)
+        scores = score(reasons.free)
         chosen = balanced_choice(
             reasons.free,
             options.count,
@@ -92,23 +94,49 @@ class ComposeStep(Step):
             self.build.config.seed,
         )
         reasons.mark(~chosen, reason_of("balance"))
-        table = _write_compositions(where / TABLE, vocabulary, reasons, counts, scores)
+        columns = _caption_columns("captions", counted.counts)
+        controls: dict[str, Any] = {}
+        if options.controls is not None:
+            seen = counted.for_controls.values()
+            scores |= score(fit_controls(seen, reasons, options.controls))
+            fit = fit_controls(seen, reasons, options.controls)
+            matched = matched_controls(chosen, fit, self.build.config.seed)
+            reasons.clear(matched)
+            columns |= _control_columns(chosen, matched, counted)
+            controls = control_facts(vocabulary, chosen, fit, matched, options.controls)
+        table = _write_compositions(where / TABLE, vocabulary, reasons, columns, scores)
         if not chosen.any():
             raise UserError(
                 f"no composition is left; {table} says why each of the {chosen.size:,} is left out"
+            )
+        if controls and not controls["kept"]:
+            raise UserError(
+                f"no composition can be a control: {table} has the counts; lower "
+                "least_captions, or leave controls out"
             )
         facts = {
             "compositions": int(chosen.size),
             "kept": int(chosen.sum()),
             "asked": options.count,
             "removed": reasons.counts(),
-            "corpora": corpora,
+            "corpora": counted.facts,
             "per_attribute": _spread(chosen.sum(1)),
             "per_object": _spread(chosen.sum(0)),
             "parts": [int(chosen.any(1).sum()), int(chosen.any(0).sum())],
             "vocabulary": vocabulary.hash,
+            **({"controls": controls} if controls else {}),
         }
         return StepResult([table], facts)
+
+    def _listed_reasons(self, vocabulary: Vocabulary) -> ReasonGrid:
+        """What needs no captions: names that share a word, and the file ``exclude``."""
+        reasons = ReasonGrid(vocabulary.shape)
+        reasons.mark(same_words(vocabulary), reason_of("same-word"))
+        if self._options.exclude is not None:
+            path = located_path(self.build.config_path, self._options.exclude)
+            for pair, why in excluded_pairs(path, vocabulary).items():
+                reasons.mark_one(pair, reason_of("excluded", why=why))
+        return reasons
 
     def summary_lines(self, facts: Mapping[str, Any]) -> list[str]:
         """How many are kept, why the others are not, and what a sample leaves open."""
@@ -116,6 +144,8 @@ class ComposeStep(Step):
             f"compose: {facts['kept']:,} of {facts['compositions']:,} compositions kept",
             *removed_lines(facts["removed"]),
         ]
+        if "controls" in facts:
+            lines += control_lines(facts["controls"])
         if facts["asked"] and facts["kept"] < facts["asked"]:
             lines.append(
                 f"  count asks for {facts['asked']:,}: there are no more under these exclusions "
@@ -123,7 +153,8 @@ class ComposeStep(Step):
             )
         if min(facts.get("parts", [0])) > 1:
             images = self.build.config.generate.images
-            design = SetDesign(*facts["parts"], facts["kept"], images)
+            attributes, objects = facts["parts"]
+            design = SetDesign(attributes, objects, facts["kept"], images)
             lines.append(f"  {plan_line(design)}")
         for name, corpus in facts["corpora"].items():
             if "sample" in corpus:
@@ -156,19 +187,17 @@ def _write_compositions(
     path: Path,
     vocabulary: Vocabulary,
     reasons: ReasonGrid,
-    counts: Mapping[str, np.ndarray],
+    columns: Mapping[str, np.ndarray],
     scores: Mapping[tuple[int, int], float],
 ) -> Path:
+    """The table: ``columns`` hold a value for each composition (attributes, objects)."""
     rows = [
         {
             "attribute": attribute,
             "object": name,
             "kept": reasons.at((a, o)) is None,
             **reason_columns(reasons.at((a, o))),
-            **{
-                f"captions_{corpus}": int(count[a, o])
-                for corpus, count in counts.items()
-            },
+            **{name: grid[a, o].item() for name, grid in columns.items()},
             "plausibility": scores.get((a, o)),
         }
         for a, attribute in enumerate(vocabulary.attributes)
@@ -180,10 +209,28 @@ def _write_compositions(
         ("kept", "bool"),
         ("reason_code", "string"),
         ("reason", "string"),
-        *((f"captions_{corpus}", "int64") for corpus in counts),
+        *(
+            (name, "int64" if grid.dtype.kind == "i" else "string")
+            for name, grid in columns.items()
+        ),
         ("plausibility", "double"),
     ]
     return write_table(path, rows, schema)
+
+
+def _caption_columns(
+    prefix: str, counts: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    return {f"{prefix}_{corpus}": count for corpus, count in counts.items()}
+
+
+def _control_columns(
+    novel: np.ndarray, controls: np.ndarray, counted: CorpusCounts
+) -> dict[str, np.ndarray]:
+    """The split of each composition, "" for none, and its captions by the controls' rule."""
+    split = np.where(controls, CONTROLS, np.where(novel, NOVEL, ""))
+    counts = _caption_columns("control_captions", counted.for_controls)
+    return {"split": split, **counts}
 
 
 def _spread(counts: np.ndarray) -> dict[str, int]:
@@ -195,13 +242,14 @@ def _plausibility_scores(
     vocabulary: Vocabulary,
     reasons: ReasonGrid,
     config_path: Path,
+    wanted: np.ndarray,
 ) -> dict[tuple[int, int], float]:
-    """Scores of the compositions still in, and the reason of those below the least."""
-    if options.plausibility is None:
+    """Scores of the ``wanted`` compositions; marks those below the least."""
+    if options.plausibility is None or not wanted.any():
         return {}
     from aobench.newset.plausibility import mean_log_probability
 
-    pairs = [(int(a), int(o)) for a, o in np.argwhere(reasons.free)]
+    pairs = [(int(a), int(o)) for a, o in np.argwhere(wanted)]
     texts = [
         f"a photo of a {vocabulary.attributes[a]} {vocabulary.objects[o]}"
         for a, o in pairs

@@ -35,10 +35,27 @@ class PlausibilityOptions:
     least: float
 
 
+#: In which corpora a control must be seen.
+SEEN_IN = ("each", "any")
+
+
+@dataclass(frozen=True)
+class ControlOptions:
+    """Seen compositions beside the novel ones, with each attribute and each object as often.
+
+    Seen means: at least ``least_captions`` captions of ``each`` or of ``any`` corpus (``seen_in``)
+    show it, by ``rule`` (null: the corpus' own).
+    """
+
+    least_captions: int = 20
+    seen_in: str = "each"
+    rule: str | None = None
+
+
 @dataclass(frozen=True)
 class ComposeOptions:
-    """``attributes``, ``objects``: 'published', a list, or a text file. ``count``: compositions
-    wanted (all: null).
+    """``attributes``, ``objects``: 'published', a list, or a text file. ``count``: novel
+    compositions wanted (all: null). ``controls``: seen ones to compare with (null: none).
     """
 
     corpora: list[CorpusOptions]
@@ -49,6 +66,16 @@ class ComposeOptions:
     per_object: int | None = None
     exclude: str | None = None
     plausibility: PlausibilityOptions | None = None
+    controls: ControlOptions | None = None
+
+    def as_in_manifest(self) -> dict[str, Any]:
+        """The options as a manifest holds them: without ``controls`` where there are none, so that
+        builds from before them are as they were.
+        """
+        options = dataclasses.asdict(self)
+        if self.controls is None:
+            del options["controls"]
+        return options
 
 
 @dataclass(frozen=True)
@@ -136,6 +163,7 @@ NESTED: dict[str, Any] = {
     "distinct": DuplicateOptions,
     "package": PackageOptions,
     "plausibility": PlausibilityOptions,
+    "controls": ControlOptions,
 }
 LISTS: dict[str, Any] = {"corpora": CorpusOptions, "judges": JudgeOptions}
 
@@ -179,7 +207,8 @@ def _make(kind: Any, content: Any, where: str) -> Any:
             raise UserError(
                 f"{where}: {key} is a list, each beginning with a dash; not {shown_value(value)}"
             )
-        if key in NESTED and (value is not None or key != "plausibility"):
+        left_out = value is None and value_fits(None, hints[key])
+        if key in NESTED and not left_out:
             values[key] = _make(NESTED[key], value, f"{where}: {key}")
         elif key in LISTS:
             values[key] = [

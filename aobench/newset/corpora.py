@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,27 +27,31 @@ DIGESTS = "audits/.captions.json"
 
 
 def corpus_marks(
-    corpora: list[CorpusOptions], where: Path, config_path: Path
+    options: ComposeOptions, where: Path, config_path: Path
 ) -> dict[str, Any]:
     """What tells each corpus from a changed one: the digest of its audit, or of each caption file.
 
     Args:
-        corpora: as the configuration has them.
+        options: the corpora, and the rule that controls are counted by.
         where: the step's folder, which remembers digests of caption files.
         config_path: the configuration.
     """
     captions = {
         corpus.name: find_caption_files(_caption_paths(corpus, config_path)).paths
-        for corpus in corpora
+        for corpus in options.corpora
         if not corpus.audit
     }
     digests = _caption_digests(
         [path for paths in captions.values() for path in paths], where / DIGESTS
     )
     marks: dict[str, Any] = {}
-    for corpus in corpora:
+    for corpus in options.corpora:
         if corpus.audit:
-            marks[corpus.name] = _audit_digest(corpus, config_path)
+            own, *more = _rules_of(corpus, options)
+            marks[corpus.name] = _audit_digest(corpus, own, config_path)
+            for rule in more:
+                digest = _audit_digest(corpus, rule, config_path)
+                marks[f"{corpus.name}: {rule}"] = digest
         else:
             marks[corpus.name] = [
                 [path.rsplit("/", 1)[-1], digests[path]]
@@ -55,12 +60,22 @@ def corpus_marks(
     return marks
 
 
-def _audit_digest(corpus: CorpusOptions, config_path: Path) -> str:
+def _rules_of(corpus: CorpusOptions, options: ComposeOptions) -> tuple[str, ...]:
+    """The corpus' rule, by which a composition is novel, and that of controls where it is
+    another.
+    """
+    rule = options.controls.rule if options.controls else None
+    own = corpus.rule
+    return (own,) if rule in (None, own) else (own, str(rule))
+
+
+def _audit_digest(corpus: CorpusOptions, rule: str, config_path: Path) -> str:
     folder = located_path(config_path, str(corpus.audit))
-    path = folder / f"counts-{corpus.rule}.parquet"
+    path = folder / f"counts-{rule}.parquet"
     if not path.exists():
         raise UserError(
-            f"corpus {corpus.name!r}: {path} is missing; make it with: imagenet-ao audit ... --out"
+            f"corpus {corpus.name!r}: {path} is missing; make it with: imagenet-ao audit ... "
+            f"--rules {rule} --out"
         )
     return table_digest(path)
 
@@ -98,24 +113,40 @@ def _caption_digests(paths: list[str], memory: Path) -> dict[str, str]:
     return digests
 
 
+@dataclass(frozen=True)
+class CorpusCounts:
+    """Captions of each composition, int64 (attributes, objects), by corpus.
+
+    ``counts``: by the corpus' rule. ``for_controls``: by that of controls, which may be the same.
+    ``facts``: what a manifest says of each corpus.
+    """
+
+    counts: dict[str, np.ndarray]
+    for_controls: dict[str, np.ndarray]
+    facts: dict[str, Any]
+
+
 def count_corpora(
     options: ComposeOptions,
     vocabulary: Vocabulary,
     reasons: ReasonGrid,
     where: Path,
     config_path: Path,
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+) -> CorpusCounts:
     """Each corpus' counts and facts; marks what its captions show, or can't be counted in."""
-    counts: dict[str, np.ndarray] = {}
-    facts: dict[str, Any] = {}
+    counted = CorpusCounts({}, {}, {})
     searched = [vocabulary]
     for corpus in options.corpora:
-        audit = _audit(corpus, vocabulary, where, config_path)
+        rules = _rules_of(corpus, options)
+        audit = _audit(corpus, rules, vocabulary, where, config_path)
         synonyms = bool(audit.manifest.get("vocabulary", {}).get("synonyms"))
         searched.append(vocabulary_of(audit.attributes, audit.objects, synonyms))
-        matrix = _aligned(audit, corpus, vocabulary, searched[-1])
-        counts[corpus.name] = matrix
-        facts[corpus.name] = _corpus_facts(audit, corpus)
+        matrices = [
+            _aligned(audit, corpus, rule, vocabulary, searched[-1]) for rule in rules
+        ]
+        matrix = counted.counts[corpus.name] = matrices[0]
+        counted.for_controls[corpus.name] = matrices[-1]
+        counted.facts[corpus.name] = _corpus_facts(audit, corpus)
         if not_text := audit.manifest["totals"].get("not_utf8"):
             print(
                 f"Note: {not_text:,} captions of the corpus {corpus.name!r} hold bytes that are "
@@ -126,11 +157,15 @@ def count_corpora(
         )
         reasons.mark(matrix > corpus.threshold, seen)
     reasons.mark(shadowed_pairs(vocabulary, searched), reason_of("shadowed"))
-    return counts, facts
+    return counted
 
 
 def _audit(
-    corpus: CorpusOptions, vocabulary: Vocabulary, where: Path, config_path: Path
+    corpus: CorpusOptions,
+    rules: tuple[str, ...],
+    vocabulary: Vocabulary,
+    where: Path,
+    config_path: Path,
 ) -> Audit:
     from aobench.audit.api import audit
     from aobench.audit.result import load_audit
@@ -139,7 +174,7 @@ def _audit(
         return load_audit(located_path(config_path, corpus.audit))
     paths, place = _caption_paths(corpus, config_path), where / "audits" / corpus.name
     try:
-        return audit(paths, place, rules=(corpus.rule,), vocabulary=vocabulary)
+        return audit(paths, place, rules=rules, vocabulary=vocabulary)
     except UserError as error:
         raise UserError(f"the corpus {corpus.name!r}: {error}") from error
 
@@ -154,11 +189,12 @@ def _caption_paths(corpus: CorpusOptions, config_path: Path) -> list[str]:
 def _aligned(
     counted: Audit,
     corpus: CorpusOptions,
+    rule: str,
     vocabulary: Vocabulary,
     looked_for: Vocabulary,
 ) -> np.ndarray:
-    """The corpus' matrix in the order of the vocabulary. UserError for a name that the audit didn't
-    look for.
+    """The corpus' matrix by a rule, in the order of the vocabulary. UserError for a name that the
+    audit didn't look for.
 
     Where an audit of more names looked for a longer name as well (sports car beside car), the
     longer name's captions are added: an audit of the vocabulary alone would have given them to the
@@ -193,9 +229,8 @@ def _aligned(
         places.append(
             [[at[name], *others] for name, others in zip(wanted, more, strict=True)]
         )
-    by_attribute = np.stack(
-        [counted.matrix(corpus.rule)[rows].sum(0) for rows in places[0]]
-    )
+    matrix = counted.matrix(rule)
+    by_attribute = np.stack([matrix[rows].sum(0) for rows in places[0]])
     return np.stack([by_attribute[:, columns].sum(1) for columns in places[1]], axis=1)
 
 

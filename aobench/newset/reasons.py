@@ -58,6 +58,8 @@ class ReasonGrid:
     """The reason of each composition (attributes, objects); of several the first counts."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
+        self._shape = shape
+        self._by_code: dict[str, np.ndarray] = {}
         self._number = np.zeros(
             shape, dtype=np.int64
         )  # 0: none, else a place in _reasons
@@ -70,12 +72,26 @@ class ReasonGrid:
 
     def mark(self, where: np.ndarray, reason: Reason) -> None:
         """Give a reason to those of the compositions ``where`` that have none."""
+        self._remember(where, reason)
         self._number[where & self.free] = self._place(reason)
 
     def mark_one(self, pair: tuple[int, int], reason: Reason) -> None:
         """Give a reason to one composition, if it has none."""
+        self._remember(pair, reason)
         if self._number[pair] == 0:
             self._number[pair] = self._place(reason)
+
+    def clear(self, where: np.ndarray) -> None:
+        """Take every reason from the compositions ``where``: they stay after all."""
+        self._number[where] = 0
+
+    def marked(self, *codes: str) -> np.ndarray:
+        """bool: compositions that were marked with one of these codes, be it their first or not."""
+        marked = np.zeros(self._shape, dtype=bool)
+        for code in codes:
+            if code in self._by_code:
+                marked |= self._by_code[code]
+        return marked
 
     def at(self, pair: tuple[int, int]) -> Reason | None:
         """The reason of a composition; None where it has none."""
@@ -87,6 +103,10 @@ class ReasonGrid:
             self._reasons[number] for number in self._number[~self.free].tolist()
         )
         return dict(Counter(reason.text for reason in reasons if reason))
+
+    def _remember(self, where: Any, reason: Reason) -> None:
+        empty = np.zeros(self._shape, dtype=bool)
+        self._by_code.setdefault(reason.code, empty)[where] = True
 
     def _place(self, reason: Reason) -> int:
         if reason not in self._reasons:

@@ -274,7 +274,8 @@ def questions(args: argparse.Namespace) -> None:
     source = data_source(args.data or "mini", **reading_options(args))
     with hub_in_one_line("the dataset could not be opened"):
         splits = open_splits(source)
-    name = data_name(source.config)
+    told = splits[0].recognised
+    name = data_name(told.config if told else source.config)
     counts = write_choice_set(splits, args.out, args.count, args.repository, name)
     said = " and ".join(f"{n:,} questions of {split}" for split, n in counts.items())
     print(f"Written to {args.out}: {said}")

@@ -159,7 +159,7 @@ def _answers(
             for sample, rank, top in zip(*columns, strict=True):
                 by_id[name, sample] = rank, [listed.names[i] for i in top]
         place: dict[str, int] = {}
-        mine = []
+        mine: list[Any] = []
         for number, row in chosen:
             split = splits[number]
             answer = by_id.get((split.name, split.sample_ids[row]))

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aobench.drawing import group_style, new_plot
-from aobench.results.scores import KINDS, common_task, image_margins
+from aobench.results.scores import (
+    KINDS,
+    common_task,
+    image_margins,
+    shown_accuracy,
+)
 from aobench.results.verified import Result
 
 if TYPE_CHECKING:
@@ -117,5 +122,5 @@ def shared_task(results: Sequence[Result]) -> tuple[str, str] | None:
 
 
 def _with_bars(scores: dict[str, Any], key: str) -> tuple[float, list[list[float]]]:
-    value, low, high = (100 * scores[f"{key}{end}"] for end in ("", "_low", "_high"))
+    value, low, high = (100 * one for one in shown_accuracy(scores, key))
     return value, [[value - low], [high - value]]

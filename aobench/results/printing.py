@@ -36,11 +36,10 @@ CURVE_HEAD = (
     "chance: AUC / mean",
 )
 CURVE_NOTES = [
-    "In %, for these attributes and objects, over every bias that novel candidates may get:",
-    "the area under seen against novel",
-    "accuracy; the harmonic mean of both at a bias chosen on other compositions; and the best that "
-    "any",
-    "bias gives on these very images.",
+    "In %, for these attributes and objects, over every bias that novel candidates may get: the "
+    "area",
+    "under seen against novel accuracy; the harmonic mean of both at a bias chosen on other",
+    "compositions; and the best that any bias gives on these very images.",
 ]
 ERROR_NOTES = [
     "In % of the wrong answers; in parentheses, what wrong answers picked at random would give."
@@ -68,7 +67,7 @@ class TextTable:
 
 
 def print_table(rows: Sequence[Row]) -> None:
-    """Accuracies in percent with 95 % intervals, one line a model and task, and notes below."""
+    """Accuracies in percent with intervals, one line a model and task; curves, errors, notes."""
     for number, table in enumerate(result_tables(rows)):
         if number:
             print()

@@ -68,8 +68,8 @@ def split_scores(
     """
     from compositional_ood.compositional_ood import score
 
-    marks = {"seen_candidates": seen} if seen else {}
-    scores = score(**metric_inputs(rows, listed), **marks, confidence=confidence)
+    inputs = metric_inputs(rows, listed)
+    scores = score(**inputs, seen_candidates=seen or None, confidence=confidence)
     without = tuple(kind for kind in KINDS if kind not in can_name(listed))
     if without:
         # The metric's compositions are then single names: its top-5 and balance are of those names.
@@ -183,9 +183,9 @@ def _curve_scores(
     from compositional_ood.compositional_ood import curve_scores, field_evaluator
 
     sides = {split: image_margins(rows[split]) for split in ("id", "ood")}
-    both = [(*sides[s], composition_numbers(rows[s])) for s in ("id", "ood")]
+    known, novel = ((*sides[s], composition_numbers(rows[s])) for s in ("id", "ood"))
     sizes = (sum(seen), len(seen) - sum(seen))
-    scores = curve_scores(*both, candidates=sizes, confidence=confidence)
+    scores = curve_scores(known, novel, candidates=sizes, confidence=confidence)
     scores["n_seen_candidates"], scores["n_novel_candidates"] = sizes
     scores["field_auc"] = field_evaluator(*sides["id"], *sides["ood"])["auc"]
     return scores
@@ -219,7 +219,7 @@ def shown_accuracy(scores: Mapping[str, Any], key: str) -> tuple[float, float, f
 
 #: What the intervals that are shown speak of, in one sentence.
 POPULATION = (
-    "Intervals: 95 %, for attributes and objects like these, both taken as drawn; those for "
+    "Intervals: 95 %, for attributes and objects like these, both taken as drawn; those for\n"
     "these attributes and objects alone are narrower and stand in results.json."
 )
 

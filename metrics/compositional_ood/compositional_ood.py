@@ -662,11 +662,12 @@ def _wide_interval(
     confidence, bootstrap, seed = how
     pairs, number = np.unique(parts, axis=0, return_inverse=True)
     number = number.reshape(-1)
-    counts = np.bincount(number, weights=hits), np.bincount(number)
-    ends = _two_way_bounds(*counts, *pairs.T, confidence)
+    right, n = np.bincount(number, weights=hits), np.bincount(number)
+    attribute, thing = pairs.T
+    ends = _two_way_bounds(right, n, attribute, thing, confidence)
     if ends is None or not bootstrap:
         return ends
-    drawn = pigeonhole_draws(*counts, *pairs.T, bootstrap, seed)
+    drawn = pigeonhole_draws(right, n, attribute, thing, bootstrap, seed)
     low, high = np.quantile(drawn, tail_shares(confidence))
     return min(ends[0], float(low)), max(ends[1], float(high))
 
@@ -854,9 +855,9 @@ def score(
         _check_side("", sides[1], hits["composition_top1"], -1)
         count = int(known.sum())
         listed = (count, len(known) - count)
-        groups_of = (seen_right, alike)
         result |= curve_scores(
-            *((*side, of) for side, of in zip(sides, groups_of, strict=True)),
+            (*sides[0], seen_right),
+            (*sides[1], alike),
             candidates=listed,
             confidence=confidence,
             seed=seed,

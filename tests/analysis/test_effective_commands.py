@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.made_embeddings import made_embeddings
+from helpers.made_results import made_result
 
 from aobench.analysis.breakdown import (
     CellCounts,
@@ -16,6 +17,7 @@ from aobench.analysis.breakdown import (
     heat_map,
 )
 from aobench.cli import main
+from aobench.csv_tables import read_csv_rows
 from aobench.errors import UserError
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -343,3 +345,82 @@ def test_caption_counts_are_those_of_a_thousand_classes():
     assert fits["laion400m"].low > fits["cc3m"].low
     with pytest.raises(UserError, match="only 3 classes"):
         against_counts(np.arange(3), np.arange(3))
+
+
+@pytest.fixture
+def listed(tmp_path):
+    """Results of tasks of their own, and a list that says more of the models."""
+    folders = []
+    for number in range(8):
+        known = 0.2 + 0.07 * number
+        novel = None if number == 7 else known - 0.15
+        name = f"model {number}"
+        place = tmp_path / "results" / str(number)
+        folders.append(
+            str(made_result(place, name, known, known - 0.1, novel, family="old"))
+        )
+    lines = ["model,family,training_set,maker,run"]
+    lines += [f"model {n},new,set {n % 2},{'ab'[n % 2]},run {n // 2}" for n in range(7)]
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join([*lines, "model 9,new,set 1,a,"]) + "\n")
+    return folders, str(path)
+
+
+def test_two_scores_named_apart_and_a_list_with_columns_of_its_own(
+    listed, tmp_path, capsys
+):
+    folders, models = listed
+    scores = ["--id-score", "id:object", "--ood-score", "ood:composition-own"]
+    rules = ["--baseline", "maker=a", "--baseline", "training_set=set 1"]
+    out = ["--out", str(tmp_path / "out")]
+    command = ["effective", *folders, *scores, "--models", models, *rules, *out]
+    assert main([*command, "--by", "maker"]) == 0
+    said = capsys.readouterr().out
+    assert "left out: model 7." in said
+    assert f"in the list {models}, without a result: model 9." in said
+    assert "maker=a or training_set=set 1, 7 models in 4 independent runs" in said
+    assert "ID object accuracy (id:object), OoD composition accuracy" in said
+    groups = read_csv_rows(tmp_path / "out" / "groups.csv")
+    assert {row["name"] for row in groups} == {"a", "b"}
+    models_rows = read_csv_rows(tmp_path / "out" / "models.csv")
+    assert {row["family"] for row in models_rows} == {"new"}
+    first = next(row for row in models_rows if row["model"] == "model 0")
+    assert (float(first["id"]), float(first["ood"])) == pytest.approx((0.2, 0.05))
+    assert "composition accuracy" in (tmp_path / "out" / "scatter.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--id-score", "id:object"], "belong together"),
+        (["--id-score", "object", "--ood-score", "ood:object"], "write SPLIT:TASK"),
+        (["--id-score", "id:objekt", "--ood-score", "ood:object"], "did you mean"),
+        (
+            ["--id-score", "id:choice", "--ood-score", "ood:object"],
+            "no result has id:choice and ood:object; evaluate with --tasks choice object",
+        ),
+        (
+            ["--id-score", "id:object", "--ood-score", "ood:object", "--figure", "x"],
+            "leave one kind out",
+        ),
+        (["--by", "makers"], "did you mean 'maker'"),
+        (["--baseline", "maker=c"], "no model has maker=c; there are: a, b"),
+    ],
+)
+def test_scores_and_columns_that_are_not_there(listed, extra, message, capsys):
+    folders, models = listed
+    rule = [] if "--baseline" in extra else ["--baseline", "all"]
+    command = ["effective", *folders[:7], "--models", models, *rule, *extra]
+    if "--id-score" not in extra:
+        extra = ["--id-score", "id:object", "--ood-score", "ood:object"]
+        command += extra
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_scores_named_apart_are_not_of_tables(tmp_path, capsys):
+    scores = ["--id-score", "id:object", "--ood-score", "ood:object"]
+    assert main(["effective", *scores]) == 2
+    assert "are of results; a table of accuracies" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from audit_oracle import in_caption
+from helpers.audit_oracle import in_caption
 
 from aobench.audit import precision
 from aobench.audit.api import audit

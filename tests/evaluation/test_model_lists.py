@@ -207,10 +207,11 @@ def test_a_run_goes_on_and_is_resumed(models, folders, data, tmp_path, loads, ca
     assert stored.content["model"]["facts"]["training_set"] == "set-three"
     assert len(loads) == 2
 
-    evaluated(models, data, out, limit=4)
-    assert len(loads) == 4, "other images, so the stored result is another"
-    evaluated(models, data, out, limit=4, again=True)
-    assert len(loads) == 6
+    first = written(tmp_path / "one.csv", f"{folders[0]},clip,x,1,language")
+    evaluated(first, data, out, limit=4)
+    assert len(loads) == 3, "other images, so the stored result is another"
+    evaluated(first, data, out, limit=4, again=True)
+    assert len(loads) == 4
 
 
 @pytest.mark.parametrize("damage", ["results.json", "predictions.parquet"])

@@ -4,6 +4,10 @@ import hashlib
 import json
 import re
 
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_flow
+
 from aobench.newset.generators import ImageTask, Renderer
 from aobench.newset.manifests import read_rows, step_folder, write_table
 from aobench.newset.validate.judges import ClaimedImage
@@ -40,6 +44,18 @@ def compose_configuration(where, captions, **compose):
     }
     (where / "set.yaml").write_text(json.dumps(content))
     return where / "set.yaml"
+
+
+def largest_choice(free, per_attribute, per_object):
+    """The largest number of ``free`` pairs under caps, by scipy's maximum flow.
+
+    ``per_attribute``, ``per_object``: one cap for all, or one for each.
+    """
+    a, o = free.shape
+    graph = np.zeros((a + o + 2, a + o + 2), dtype=np.int32)
+    graph[-2, :a], graph[a : a + o, -1] = per_attribute, per_object
+    graph[:a, a : a + o] = free
+    return maximum_flow(csr_array(graph), a + o, a + o + 1).flow_value
 
 
 def judging_configuration(tmp_path, **validate):
@@ -105,8 +121,10 @@ def drawings(pairs=PAIRS):
     ]
 
 
-def whole_configuration(path, models):
-    """A build by the two random models; the thresholds let some pass."""
+def whole_configuration(path, models, **compose):
+    """A build by the two random models; the thresholds let some pass. ``compose``: what it has
+    beside the least.
+    """
     path.mkdir(parents=True)
     (path / "captions.txt").write_text(
         "a wooden banana\na striped airliner at night\nno more\n"
@@ -119,6 +137,7 @@ def whole_configuration(path, models):
             "corpora": [{"name": "mine", "captions": ["captions.txt"]}],
             "attributes": ["striped", "wooden", "turquoise"],
             "objects": ["time machine", "airliner", "banana"],
+            **compose,
         },
         "generate": {
             "model": str(models / "sdxl"),

@@ -5,15 +5,16 @@ same with ImageNet's pictures as seen ones.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from pathlib import Path
 from typing import Any
 
 import datasets
-import one_set
 import pytest
 import torch
+from helpers import one_set
 from helpers.imagenet_forms import FORMS as ID_FORMS
 from helpers.imagenet_forms import (
     LABELS,
@@ -24,8 +25,8 @@ from helpers.imagenet_forms import (
     table,
     with_truth,
 )
+from helpers.one_set import FORMS, write_form, zip_of
 from helpers.own_models import TinyClassifier, TinyEncoder
-from one_set import FORMS, write_form, zip_of
 from PIL import Image
 
 import aobench
@@ -40,6 +41,10 @@ TEMPLATES = ["a {}"]
 
 def evaluated(data: Any, model: Any = None, **reading: Any) -> Any:
     model = model or TinyEncoder()
+    if "out" not in reading:
+        kept = ("id_data", "layout", "columns", "attributes", "objects")
+        given = {name: reading.pop(name) for name in kept if name in reading}
+        data = dataclasses.replace(data_source(data, **given), shown=True)
     return aobench.evaluate(model, data, templates=TEMPLATES, cpu=True, **reading)[0]
 
 

@@ -209,6 +209,16 @@ def test_unknown_wnids_empty_folders_and_strangers_are_counted(tmp_path: Path) -
     )
 
 
+def test_a_list_beside_the_pictures_will_do(tmp_path: Path) -> None:
+    tar = packed(tmp_path / "tar") / "ILSVRC2012_img_val.tar"
+    (tar.parent / "ILSVRC2012_devkit_t12.tar.gz").unlink()
+    flat(tmp_path / "set" / "val")
+    for place in (tar, tmp_path / "set" / "val"):
+        assert "nothing says their ImageNet classes" in refused(place)
+        put(place.parent / "validation_labels.txt", "\n".join(LABELS))
+        assert ids(read_imagenet(str(place))) == IDS
+
+
 def test_a_tar_is_whole_and_stays_in_its_folder(tmp_path: Path) -> None:
     tar = packed(tmp_path / "set") / "ILSVRC2012_img_val.tar"
     whole = tar.read_bytes()

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import one_set
 import pytest
+from helpers import one_set
 from helpers.imagenet_forms import SOLUTION, folders, picture, put, with_truth
-from one_set import NATURAL, write_form
+from helpers.one_set import NATURAL, write_form
 
 from aobench import cli
 

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from helpers.builds import compose_configuration
+from helpers.builds import compose_configuration, largest_choice
 
 from aobench.cli import main
 from aobench.newset.balance import balanced_choice
@@ -174,18 +174,6 @@ def test_a_sampled_audit_is_said(tmp_path, capsys):
     assert 0 < facts["unseen_share_at_most_95"] < 0.1
 
 
-def most(free, per_attribute, per_object):
-    """The largest number of pairs under caps, by scipy's maximum flow."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import maximum_flow
-
-    a, o = free.shape
-    graph = np.zeros((a + o + 2, a + o + 2), dtype=np.int32)
-    graph[-2, :a], graph[a : a + o, -1] = per_attribute, per_object
-    graph[:a, a : a + o] = free
-    return maximum_flow(csr_array(graph), a + o, a + o + 1).flow_value
-
-
 def test_no_choice_under_the_caps_holds_more():
     rng = np.random.default_rng(0)
     for seed in range(200):
@@ -197,7 +185,7 @@ def test_no_choice_under_the_caps_holds_more():
         assert not (kept & ~free).any()
         assert kept.sum(1).max() <= caps[0]
         assert kept.sum(0).max() <= caps[1]
-        assert kept.sum() == most(free, *caps), (
+        assert kept.sum() == largest_choice(free, *caps), (
             f"case {seed}: more compositions fit under the caps {caps}"
         )
         assert (kept == balanced_choice(free, None, *caps, seed)).all()

@@ -8,25 +8,19 @@ picture whose own name holds another wnid than its folder's is refused.
 
 from __future__ import annotations
 
-import re
-
 from aobench.errors import UserError
 from aobench.layouts.base import LabelledPicture, LabelledSet, Layout, LayoutOptions
 from aobench.layouts.folders import empty_folders
 from aobench.layouts.imagenet.lists import truth_files
+from aobench.layouts.imagenet.wnids import (
+    folder_of,
+    in_wnid_folder,
+    is_picture,
+    wnid_in_name,
+)
 from aobench.layouts.report import LeftOut
 from aobench.layouts.splits import split_role
 from aobench.layouts.tree import FileTree
-
-WNID = re.compile(r"n\d{8}")
-NAMED = re.compile(r"(n\d{8})_.+|.+_(n\d{8})\.\w+")
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file is a picture by its ending."""
-    from imagenet_ao import ENDINGS
-
-    return name.lower().endswith(tuple(ENDINGS))
 
 
 def _pictures(tree: FileTree) -> list[str]:
@@ -35,23 +29,6 @@ def _pictures(tree: FileTree) -> list[str]:
         tree.tables["pictures"] = sorted(name for name in names if is_picture(name))
     names_of: list[str] = tree.tables["pictures"]
     return names_of
-
-
-def folder_of(name: str) -> str:
-    """The name of the folder right above a file; "" at the root."""
-    parts = name.split("/")
-    return parts[-2] if len(parts) > 1 else ""
-
-
-def in_wnid_folder(name: str) -> bool:
-    """Whether a file stands in a folder that is named by a wnid."""
-    return WNID.fullmatch(folder_of(name)) is not None
-
-
-def wnid_in_name(name: str) -> str | None:
-    """The wnid that a picture's own name begins or ends with, if any."""
-    named = NAMED.fullmatch(name.rpartition("/")[2])
-    return named[1] or named[2] if named else None
 
 
 def _recognise_folders(tree: FileTree, options: LayoutOptions) -> str | None:

@@ -118,8 +118,8 @@ def one_class_form(layout: Layout, labelled: LabelledSet) -> ClassData:
     for wnid in sorted(names.keys() - shown):
         left_out.add("class_without_picture", f"{wnid} {names[wnid]}")
     digest = hashlib.sha256()
-    for mark, picture in zip(marks, pictures, strict=True):
-        digest.update(f"{tuple(picture)}\0{mark}\n".encode())
+    for mark, one in zip(marks, pictures, strict=True):
+        digest.update(f"{tuple(one)}\0{mark}\n".encode())
     report = ClassReport(
         layout.name,
         layout.looks,

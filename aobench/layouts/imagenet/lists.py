@@ -16,8 +16,9 @@ Rules for a text:
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,12 @@ from aobench.csv_tables import parse_csv_rows
 from aobench.errors import UserError
 from aobench.files import decode_text
 from aobench.layouts.base import LabelledPicture, LabelledSet, Layout, LayoutOptions
+from aobench.layouts.imagenet.wnids import (
+    WNID,
+    in_wnid_folder,
+    is_picture,
+    wnid_in_name,
+)
 from aobench.layouts.report import LeftOut
 from aobench.layouts.tree import FileTree
 from aobench.vocabulary.published import devkit_order, published_lists
@@ -37,7 +44,6 @@ TRUTH = re.compile(
 )
 KIT = "ILSVRC2012_devkit_t12"
 NUMBERED = re.compile(r"ILSVRC2012_val_(\d{8})")
-WNID = re.compile(r"n\d{8}")
 WHAT = "the list of classes"
 
 #: ImageNet's index of the pictures 1 to 20 of ILSVRC2012's validation set.
@@ -79,22 +85,29 @@ def truth_files(tree: FileTree) -> list[TruthFile]:
 
 
 def _truths(tree: FileTree) -> list[TruthFile]:
-    names = [name for name in sorted(tree.members) if TRUTH.fullmatch(_last(name))]
+    return [TruthFile(tree, name) for name in _best(tree.members)]
+
+
+def _best(names: Iterable[str]) -> list[str]:
+    """The lists of classes among names of files, of the best kind that there is."""
+    lists = [name for name in sorted(names) if TRUTH.fullmatch(_last(name))]
     for kind in (re.compile(re.escape(SOLUTION)), GROUND_TRUTH, TRUTH):
-        if best := [name for name in names if kind.fullmatch(_last(name))]:
-            return [TruthFile(tree, name) for name in best]
+        if best := [name for name in lists if kind.fullmatch(_last(name))]:
+            return best
     return []
 
 
 def _truths_above(tree: FileTree) -> list[TruthFile]:
     """Lists in the folder that holds the folder or tar, and in its development kit."""
-    if not tree.whole:
-        return []
     above = Path(tree.place).parent
+    if not tree.whole or not os.access(above, os.R_OK):
+        return []
     beside = FileTree(str(above), whole=False)
-    for name in (SOLUTION, GROUND_TRUTH_NAME, f"{KIT}/data/{GROUND_TRUTH_NAME}"):
-        if beside.member(name) is not None:
-            return [TruthFile(beside, name)]
+    kit = f"{KIT}/data/{GROUND_TRUTH_NAME}"
+    names = [path.name for path in above.iterdir()]
+    names += [kit] if (above / kit).exists() else []
+    if best := _best(names):
+        return [TruthFile(beside, name) for name in best]
     packed = f"{KIT}.tar.gz"
     if beside.member(packed) is None:
         return []
@@ -128,16 +141,12 @@ def _last(name: str) -> str:
 
 
 def _flat_pictures(tree: FileTree) -> list[str]:
-    from aobench.layouts.imagenet.files import in_wnid_folder, is_picture
-
     names = sorted({*tree.members, *tree.faults})
     return [name for name in names if is_picture(name) and not in_wnid_folder(name)]
 
 
 def _recognise(tree: FileTree, options: LayoutOptions) -> str | None:
     """A list of classes, where pictures stand in no folder of a wnid."""
-    from aobench.layouts.imagenet.files import wnid_in_name
-
     flat = _flat_pictures(tree)
     if not flat or all(map(wnid_in_name, flat)):
         return None
@@ -171,8 +180,6 @@ def _read(tree: FileTree, options: LayoutOptions) -> LabelledSet:
 
 def _count_class_folders(tree: FileTree, left_out: LeftOut) -> None:
     """Count the pictures in folders of wnids, which the list does not name: the training split."""
-    from aobench.layouts.imagenet.files import in_wnid_folder, is_picture
-
     for name in sorted(tree.members):
         if is_picture(name) and in_wnid_folder(name):
             left_out.add("not_on_the_list", name)

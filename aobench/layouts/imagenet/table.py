@@ -8,10 +8,11 @@ from pathlib import Path
 
 from aobench.errors import UserError
 from aobench.layouts.base import Layout, LayoutOptions
-from aobench.layouts.imagenet.files import FILE_NAMES, FOLDERS, is_picture
+from aobench.layouts.imagenet.files import FILE_NAMES, FOLDERS
 from aobench.layouts.imagenet.form import ClassData, one_class_form
 from aobench.layouts.imagenet.lists import VALIDATION
 from aobench.layouts.imagenet.tables import TABLES, fetch_tables
+from aobench.layouts.imagenet.wnids import is_picture
 from aobench.layouts.tree import TAR_ENDING, FileTree, open_tree
 
 FORMS: tuple[Layout, ...] = (FOLDERS, FILE_NAMES, VALIDATION, TABLES)

@@ -13,8 +13,8 @@ HEAD = """
 # {name}
 
 {n:,} images of {compositions:,} attribute-object compositions ({attributes:,} attributes,
-{objects:,} objects), split
-`ood`. Made with `imagenet-ao build`. It is not the published ImageNet-AO, and figures on the two do
+{objects:,} objects), {splits}. \
+Made with `imagenet-ao build`. It is not the published ImageNet-AO, and figures on the two do
 not compare.
 
 ```python
@@ -26,6 +26,9 @@ imagenet-ao evaluate MODEL --data {name}
 ```
 Chance level of naming the composition among those of the set: 1 in {compositions:,}.
 """
+
+#: The splits of a set without controls; with them see `two_splits`.
+ONE_SPLIT = "split\n`ood`"
 
 PICTURES = """
 ## Pictures
@@ -62,9 +65,18 @@ def card_text(
     counts: Mapping[str, int],
     manifests: Mapping[str, Mapping[str, Any]],
     stages: Sequence[FunnelStage],
+    splits: str = ONE_SPLIT,
+    controls: str = "",
 ) -> str:
-    """The text below the card's YAML head. ``counts``: of the package and its sheets;
-    ``manifests``: by step.
+    """The text below the card's YAML head.
+
+    Args:
+        name: of the set.
+        counts: of the package and its sheets.
+        manifests: by step.
+        stages: the funnel.
+        splits: what its first paragraph says of the splits.
+        controls: the section on controls, of a set that has them.
     """
     compose, generate = manifests["compose"], manifests["generate"]
     sampled = any(
@@ -73,12 +85,13 @@ def card_text(
     )
     return "".join(
         [
-            HEAD.format(name=name, **counts),
+            HEAD.format(name=name, splits=splits, **counts),
             PICTURES.format(**counts) if counts["accepted_shown"] else "",
             REJECTED.format(**counts) if counts["rejected_shown"] else "",
             f"\n## From all pairs to this set\n\n{as_markdown(stages)}\n",
             _too_few(compose),
             _novelty(compose["facts"]),
+            controls,
             _making(generate),
             _judging(manifests["validate"]["facts"]),
             _distinct(manifests["distinct"]["facts"]),
@@ -86,6 +99,15 @@ def card_text(
                 of_samples="; in a sample, those of the sample" if sampled else ""
             ),
         ]
+    )
+
+
+def two_splits(images: Mapping[str, Sequence[Any]]) -> str:
+    """What the first paragraph says of the splits of a set with controls: ``images`` of each."""
+    novel, controls = len(images["ood"]), len(images["id"])
+    return (
+        f"in\ntwo splits: `ood`, {novel:,} images of novel compositions, and `id`, {controls:,} "
+        "of matched controls"
     )
 
 

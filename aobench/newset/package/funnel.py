@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aobench.duplicates.reasons import SUMMARIES
+from aobench.newset.controls import SPLITS, split_of_row
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,28 @@ def funnel_stages(
             "images",
         ),
     ]
+
+
+def stages_by_split(
+    compositions: Sequence[Mapping[str, Any]],
+    images: Sequence[Mapping[str, Any]],
+    verdicts: Sequence[Mapping[str, Any]],
+    decisions: Sequence[Mapping[str, Any]],
+) -> dict[str, list[FunnelStage]]:
+    """The stages from ``compose`` on, of controls and of novel compositions apart."""
+    pair = {row["image_id"]: (row["attribute"], row["object"]) for row in images}
+    funnels = {}
+    for split in SPLITS:
+        chosen = [
+            row for row in compositions if row["kept"] and split_of_row(row) == split
+        ]
+        pairs = {(row["attribute"], row["object"]) for row in chosen}
+        of_split = (
+            [row for row in table if pair[row["image_id"]] in pairs]
+            for table in (images, verdicts, decisions)
+        )
+        funnels[split] = funnel_stages(chosen, *of_split)[1:]
+    return funnels
 
 
 def _reasons(rows: Sequence[Mapping[str, Any]], stays: str = "kept") -> list[str]:

@@ -54,20 +54,23 @@ def caption_counts(
 
 def write_shards(
     where: Path,
+    split: str,
     images: Sequence[Mapping[str, Any]],
     counts: Mapping[tuple[str, str], int],
     features: Any,
     source: Path,
 ) -> None:
-    """Write the images in files of `SHARD`, with their bytes, from the folder ``source``."""
+    """Write the images of a split in files of `SHARD`, with their bytes, from ``source``."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    where.mkdir(parents=True)
+    where.mkdir(parents=True, exist_ok=True)
     shards = -(-len(images) // SHARD)
-    with tqdm(total=len(images), desc="package", unit="image", disable=None) as bar:
+    with tqdm(
+        total=len(images), desc=f"package {split}", unit="image", disable=None
+    ) as bar:
         for shard in range(shards):
-            path = where / f"ood-{shard:05d}-of-{shards:05d}.parquet"
+            path = where / f"{split}-{shard:05d}-of-{shards:05d}.parquet"
             with pq.ParquetWriter(
                 path, features.arrow_schema, compression="zstd"
             ) as writer:

@@ -11,13 +11,34 @@ import numpy as np
 
 from aobench.files import write_in_one_move
 from aobench.newset.config import BuildConfig
+from aobench.newset.controls import CONTROLS
 from aobench.newset.package.sheets import SheetPicture, contact_sheet
 
+#: Tasks of the benchmark that need seen compositions beside the novel ones: the split ``id``.
+NEED_CONTROLS = ("seen_novel_auc", "held_out_harmonic_mean", "effective_generalization")
 
-def write_set_facts(out: Path, name: str) -> tuple[str, str]:
-    """fingerprints.json and eval.yaml; the fingerprint, which is of what was written, and the
-    pattern of its files.
+
+def write_set_facts(
+    out: Path, name: str, splits: Collection[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """fingerprints.json and eval.yaml; by split the fingerprint, which is of what was written, and
+    the pattern of its files.
     """
+    import imagenet_ao
+
+    facts = {split: _split_facts(out / name, split) for split in splits}
+    marks = {split: fact["fingerprint"] for split, fact in facts.items()}
+    patterns = {
+        split: imagenet_ao.mark_files(out / name, split, mark)
+        for split, mark in marks.items()
+    }
+    write_json(out / "fingerprints.json", {name: facts})
+    write_in_one_move(out / "eval.yaml", _eval_yaml(name, CONTROLS in splits))
+    return marks, patterns
+
+
+def _split_facts(folder: Path, split: str) -> dict[str, Any]:
+    """Fingerprint and number of the images of a split that was written."""
     import tempfile
 
     import datasets
@@ -25,22 +46,16 @@ def write_set_facts(out: Path, name: str) -> tuple[str, str]:
     import imagenet_ao
 
     with tempfile.TemporaryDirectory() as cache:
-        parts = {"ood": str(out / name / "*.parquet")}
-        rows = datasets.load_dataset("parquet", data_files=parts, cache_dir=cache)[
-            "ood"
-        ]
-        mark, count = imagenet_ao.fingerprint(rows), len(rows)
-        del rows
-    pattern = imagenet_ao.mark_files(out / name, "ood", mark)
-    write_json(
-        out / "fingerprints.json", {name: {"ood": {"fingerprint": mark, "n": count}}}
-    )
-    write_in_one_move(out / "eval.yaml", _eval_yaml(name))
-    return mark, pattern
+        parts = {split: str(folder / f"{split}-*.parquet")}
+        loaded = datasets.load_dataset("parquet", data_files=parts, cache_dir=cache)
+        rows = loaded[split]
+        facts = {"fingerprint": imagenet_ao.fingerprint(rows), "n": len(rows)}
+        del rows, loaded
+    return facts
 
 
-def _eval_yaml(name: str) -> bytes:
-    """The Hub's eval.yaml: the tasks that the set has."""
+def _eval_yaml(name: str, controls: bool) -> bytes:
+    """The Hub's eval.yaml: the tasks that the set has, with or without ``controls``."""
     import imagenet_ao
 
     named = json.dumps(
@@ -54,7 +69,7 @@ def _eval_yaml(name: str) -> bytes:
         "tasks:",
     ]
     for task in imagenet_ao.TASKS:
-        if task != "effective_generalization":  # which needs a split id
+        if controls or task not in NEED_CONTROLS:
             lines += [f"- id: {task}", f"  config: {named}", "  split: ood"]
     return ("\n".join(lines) + "\n").encode()
 
@@ -75,9 +90,10 @@ def write_sheets(
     tables: Mapping[str, Sequence[Mapping[str, Any]]],
     accepted: Collection[str],
     source: Path,
+    kinds: Mapping[tuple[str, str], str],
 ) -> dict[str, int]:
     """accepted.png, and rejected.png where an image was; drawn by the seed, in the order of the
-    table.
+    table. ``kinds``: what stands below a composition's pictures ("control", "novel", nothing).
     """
     why = {row["image_id"]: row["reason"] for row in tables["validate"]}
     why |= {
@@ -100,7 +116,7 @@ def write_sheets(
                 SheetPicture(
                     source / row["file"],
                     f"{row['attribute']} {row['object']}",
-                    why[row["image_id"]],
+                    _below(kinds.get((row["attribute"], row["object"])), row, why),
                 )
                 for row in (rows[i] for i in drawn)
             ]
@@ -108,11 +124,16 @@ def write_sheets(
     return shown
 
 
+def _below(kind: str | None, row: Mapping[str, Any], why: Mapping[str, str]) -> str:
+    """What stands below a picture: what it is in a set with controls, and why it was left out."""
+    return "; ".join(part for part in (kind, why[row["image_id"]]) if part)
+
+
 def card_with_head(
-    config: BuildConfig, features: Any, text: str, pattern: str
+    config: BuildConfig, features: Any, text: str, patterns: Mapping[str, str]
 ) -> bytes:
-    """README.md with a head that load_dataset and the Hub read. ``pattern``: of the names of the
-    set's files.
+    """README.md with a head that load_dataset and the Hub read. ``patterns``: by split, of the
+    names of its files.
     """
     from datasets import DatasetInfo
     from datasets.info import DatasetInfosDict
@@ -126,7 +147,10 @@ def card_with_head(
         task_categories=["zero-shot-image-classification"],
     )
     entry = {
-        "data_files": [{"split": "ood", "path": f"{name}/{pattern}"}],
+        "data_files": [
+            {"split": split, "path": f"{name}/{pattern}"}
+            for split, pattern in patterns.items()
+        ],
         "default": True,
     }
     MetadataConfigs({name: entry}).to_dataset_card_data(data)

@@ -54,7 +54,7 @@
       const answer = answerOf(model, image), right = answer !== null && answer[0] === 0;
       if (split && facts.s !== split) return;
       if (which && (answer === null || right !== (which === "right"))) return;
-      if (words && ![facts.t, ...(answer ? namesOf(model, answer) : [])].some((text) => text.toLowerCase().includes(words))) return;
+      if (words && ![facts.t, ...(answer ? namesOf(model, answer).slice(0, 1) : [])].some((text) => text.toLowerCase().includes(words))) return;
       wanted.push(image);
     });
     list.replaceChildren();
