@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +215,22 @@ def _repository(repository: str) -> dict[str, Any]:
     }
 
 
+def _check_marks(
+    folder: Path, paths: Sequence[Path], splits: Mapping[str, Any]
+) -> None:
+    """UserError where files are named by another fingerprint than fingerprints.json has."""
+    for path in paths:
+        named = re.match(r"(\w+)-([0-9a-f]{16})-\d{5}-of-", path.name)
+        if not named or named[1] not in splits:
+            continue
+        told = splits[named[1]].get("fingerprint")
+        if told != named[2]:
+            raise UserError(
+                f"{path} is of the fingerprint {named[2]} by its name, and {folder}/"
+                f"fingerprints.json says {told} of {named[1]}: make the folder anew"
+            )
+
+
 def _file_sets(folder: Path, configs: Mapping[str, Any]) -> list[dict[str, Any]]:
     sets = []
     for name, splits in configs.items():
@@ -223,6 +239,7 @@ def _file_sets(folder: Path, configs: Mapping[str, Any]) -> list[dict[str, Any]]
         )
         if not paths:
             raise UserError(f"{folder} holds no Parquet files of {name}; make it anew")
+        _check_marks(folder, paths, splits)
         place = paths[0].parent.relative_to(folder).as_posix()
         digests = ", ".join(f"{path.name} {sha256_of(path)}" for path in paths)
         marks = ", ".join(

@@ -170,6 +170,64 @@ RESULTS = (
         ("out/verdicts.json", "out/*.csv"),
     ),
     Command(
+        "difficulty",
+        "difficulty",
+        ("difficulty", *ALL, "--kind", "object"),
+        RESULTS_OF_ALL,
+        [TABLE],
+    ),
+    Command(
+        "power",
+        "power",
+        ("power", "results/m0", "results/m1", "--kind", "object"),
+        RESULTS_OF_ALL,
+        [TABLE],
+    ),
+    Command(
+        "export",
+        "export",
+        ("export", "results/m0", "--to", "csv", "--out", "out.csv"),
+        RESULTS_OF_ALL,
+        [RESULT, TABLE],
+        ("out.csv",),
+    ),
+    Command(
+        "croissant",
+        "croissant",
+        ("croissant", "hub", "--repository", "org/set"),
+        {"hub": "hub", "hub-other": "hub-other"},
+        [
+            Input(
+                "hub/fingerprints.json",
+                "publish",
+                OWN,
+                "hub-other/fingerprints.json",
+                text=True,
+            ),
+            Input(
+                "hub/README.md", "publish", CONTENT, "hub-other/README.md", text=True
+            ),
+        ],
+        ("hub/croissant.json",),
+    ),
+    Command(
+        "questions",
+        "questions",
+        ("questions", "out", "--data", "hub", "--count", "4"),
+        {"hub": "hub", "hub-other": "hub-other"},
+        [
+            Input(
+                "hub/fingerprints.json",
+                "dataset loader",
+                OWN,
+                "hub-other/fingerprints.json",
+                text=True,
+            ),
+            Input("hub/v2/*.parquet", "dataset loader", OWN, "hub-other/v2/*.parquet"),
+        ],
+        ("out/**/*.parquet",),
+    ),
+    Command(
         "report",
         "report",
         ("report", *ALL, "--pictures", "0", "--out", "out.html"),
