@@ -46,7 +46,8 @@ class GroupScore:
 @dataclass(frozen=True)
 class _Group:
     """A group's models with the draws of each: ``rho`` and the log of its odds ratio, draws x
-    models; ``weights`` say how often a draw has each model, as whole runs are drawn.
+    models; ``weights`` say how often a draw has each model, as whole runs are drawn. ``shares``:
+    each model's share of its run, so that means are over runs.
     """
 
     members: Sequence[ModelAccuracies]
@@ -54,11 +55,17 @@ class _Group:
     rho: np.ndarray
     log_odds: np.ndarray
     weights: np.ndarray
+    shares: np.ndarray
     runs: int
 
     def means(self, drawn: np.ndarray) -> np.ndarray:
         """The group's mean in each draw."""
-        return (self.weights * drawn).sum(1) / self.weights.sum(1)
+        weights = self.weights * self.shares
+        return (weights * drawn).sum(1) / weights.sum(1)
+
+    def mean(self, values: Sequence[float]) -> float:
+        """The mean over runs of a value of each model."""
+        return float(np.average(values, weights=self.shares))
 
 
 def _drawn_group(
@@ -84,6 +91,7 @@ def _drawn_group(
         reached - expected,
         log_odds(reached, models.n_ood) - log_odds(expected, models.n_ood),
         weights,
+        1 / np.bincount(number.reshape(-1))[number.reshape(-1)],
         k,
     )
 
@@ -129,7 +137,7 @@ def _group(
 
 @dataclass(frozen=True)
 class GroupContrast:
-    """Mean effective generalization of the models of ``first`` less that of ``second``.
+    """Mean effective generalization of the runs of ``first`` less that of ``second``.
 
     ``difference``: of the mean rho, as a fraction of images, with its interval. ``odds_ratio``: the
     geometric mean of the first group's odds ratios over that of the second's; 10 is one order of
@@ -189,9 +197,9 @@ def group_contrast(
     )
     ends = np.quantile(rho[0] - rho[1], tails)
     odds_ends = np.exp(np.quantile(odds[0] - odds[1], tails))
-    means = [np.mean([score.rho for score in group.scores]) for group in groups]
+    means = [group.mean([score.rho for score in group.scores]) for group in groups]
     logs = [
-        np.mean([np.log(score.odds_ratio) for score in group.scores])
+        group.mean([np.log(score.odds_ratio) for score in group.scores])
         for group in groups
     ]
     sizes = [len(some) for _, some in (first, second)]

@@ -187,7 +187,9 @@ def _curve_scores(
     sizes = (sum(seen), len(seen) - sum(seen))
     scores = curve_scores(known, novel, candidates=sizes, confidence=confidence)
     scores["n_seen_candidates"], scores["n_novel_candidates"] = sizes
-    scores["field_auc"] = field_evaluator(*sides["id"], *sides["ood"])["auc"]
+    as_papers_do = field_evaluator(*sides["id"], *sides["ood"])["auc"]
+    if not np.isnan(as_papers_do):  # where no novel image can be right there is no bias
+        scores["field_auc"] = as_papers_do
     return scores
 
 
