@@ -386,7 +386,7 @@ import aobench
 from aobench.audit.readers import known_format
 from aobench.publish.exports import find_export
 result = aobench.evaluate(
-    "colours:plain", "pictures", config="folder", tasks=["object-open"], templates=["{}"]
+    "colours:plain", "pictures", tasks=["object-open"], templates=["{}"]
 )[0]
 names = known_format("a.db").name, find_export("lines").name
 print(aobench.__file__, *names, *result.scores)

@@ -60,7 +60,8 @@ CAPTION_LAYOUTS = (
     CaptionLayout("winoground", ("caption_0", "caption_1")),
     CaptionLayout("vismin", ("text_0", "text_1")),
 )
-#: Columns that name an item, the first that is there; else its number from 0.
+#: Columns that may name an item: the first that names each, and no two alike; else its number
+#: from 0 does.
 ITEM_COLUMNS = ("id", "item", "index", "image_id")
 
 
@@ -178,15 +179,26 @@ def _records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         )
     else:
         rows = _json_rows(path)
+    checked = []
     for number, (key, row) in enumerate(rows):
         if not isinstance(row, Mapping):
             raise UserError(
                 f"the benchmark {path}: item {key or number} is no record of columns"
             )
-        named = next(
-            (row[name] for name in ITEM_COLUMNS if row.get(name) is not None), number
-        )
+        checked.append((key, row))
+    column = _item_column([row for _, row in checked])
+    for number, (key, row) in enumerate(checked):
+        named = number if column is None else row[column]
         yield (key if key is not None else str(named)), row
+
+
+def _item_column(records: Sequence[Mapping[str, Any]]) -> str | None:
+    """The first of `ITEM_COLUMNS` that names each record, and no two alike; None without one."""
+    for column in ITEM_COLUMNS:
+        values = [str(record.get(column)) for record in records]
+        if "None" not in values and len(set(values)) == len(values):
+            return column
+    return None
 
 
 def _json_rows(path: Path) -> Iterable[tuple[str | None, Any]]:

@@ -49,7 +49,10 @@ def merge_audits(audits: Sequence[Audit], out: str | Path) -> Audit:
     sketch, examples, sample = (first.manifest[key] for key in keys)
     rules = tuple(first.counts)
     plan = CountingPlan(audited_vocabulary(first), rules, sketch, examples, sample)
-    parts, texts, records, base = [], {}, [], 0
+    parts: list[tuple[int, PartialCounts]] = []
+    texts: dict[int, str] = {}
+    records: list[dict[str, Any]] = []
+    base = 0
     for audit in audits:
         part = _part_of(audit, plan)
         shift = base << FILE_SHIFT

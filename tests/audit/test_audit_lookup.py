@@ -322,3 +322,9 @@ def test_the_names_of_an_audit_come_back(tmp_path):
 def test_layouts_are_told_apart_by_columns(tmp_path):
     path = write_items(tmp_path / "x.json", ITEMS["aro.json"])
     assert [one.right for one in read_benchmark(path)] == [True, False, True, False]
+
+
+def test_items_that_share_a_picture_are_told_apart(tmp_path):
+    items = [{"image_id": "5", "true_caption": "a", "false_caption": "b"}] * 2
+    path = write_items(tmp_path / "x.json", items)
+    assert [one.item for one in read_benchmark(path)] == ["0", "0", "1", "1"]
