@@ -1,7 +1,7 @@
 """Do the intervals hold what they speak of? Simulated coverage of both, for both targets.
 
 An answer is right with the logit of a mean, an attribute's, an object's and a composition's
-difficulty (normal, with the deviations that `imagenet-ao difficulty` finds on mini). Target 1 keeps
+difficulty (normal, with the deviations SPREAD). Target 1 keeps
 the attributes and objects and draws other compositions and images of them; target 2 draws other
 attributes and objects, too.
 
@@ -25,7 +25,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 #: Standard deviations on the logit scale: attributes, objects, compositions.
-SPREAD = (1.18, 0.71, 1.0)
+SPREAD = (0.75, 0.75, 0.75)
 NODES = np.polynomial.hermite_e.hermegauss(40)
 
 

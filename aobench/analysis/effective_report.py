@@ -161,7 +161,7 @@ class EffectiveReport:
         rows = [score.row() for score in self.scores]
         groups = [asdict(group) for group in self.groups]
         title = (
-            f"Effective generalization ({self.measured}) over {self.rule} "
+            f"{self.measure}\n{self.measured} over {self.rule} "
             f"({len(self.line.models)} models, {self.line.transform} fit)"
         )
         by = groups_plot(self.groups, f"{title}, by {self.column}")

@@ -182,7 +182,7 @@ def groups_plot(groups: Sequence[GroupScore], title: str) -> Figure:
     axes.axvline(0, color="#444444", linewidth=1)
     labels = [f"{g.name} (n = {g.n}, r = {g.runs}){'*' * g.few}" for g in groups]
     axes.set_yticks(range(len(groups)), labels)
-    lines = ["effective generalization, points; bars: 95 % intervals"]
+    lines = ["distance from the line, points, mean over runs; bars: 95 % intervals"]
     lines += ["n: models, r: independent runs"]
     if any(g.extrapolated for g in groups):
         lines += ["hollow: models beyond the baseline's range among them"]
