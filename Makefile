@@ -15,7 +15,7 @@ $(VENV)/installed: setup.py constraints.txt
 	touch $@
 
 evaluate: $(VENV)/installed
-	$(BIN)/python evaluate_models.py $(MODEL) --config mini $(ARGS)
+	$(BIN)/python evaluate_models.py $(MODEL) --data mini $(ARGS)
 
 # Files go to the two processes in their order: xdist's own puts those of few tests last, and these
 # are the longest.

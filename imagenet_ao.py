@@ -621,6 +621,8 @@ def _folders_without_images(
     return sorted("/".join(folder) for folder in shown if folder)
 
 
+#: Marks a warning on what is left out of a whole set, which a reader of `label_report` knows.
+REPORTED = {"reported": True}
 #: Of each reason of `_listing` what stands before the count's examples.
 LEFT_OUT = {
     "ending": "files of another ending",
@@ -664,7 +666,7 @@ def _entries(path: str) -> list[Entry]:
             "rename or remove one"
         )
     if told:
-        logger.warning("%s: left out are %s.", _shown(path), told)
+        logger.warning("%s: left out are %s.", _shown(path), told, extra=REPORTED)
     return entries
 
 
@@ -703,7 +705,7 @@ def _known(
         )
         if on_bad_label == "stop" or unknown.total() == len(entries):
             raise DatasetError(told)
-        logger.warning("%s. They are left out.", told)
+        logger.warning("%s. They are left out.", told, extra=REPORTED)
     return [entry for entry in entries if entry.label not in unknown]
 
 
@@ -1094,13 +1096,16 @@ class ImageNetAOConfig(datasets.BuilderConfig):
 
     For one's own pictures, config ``folder``, ``data_dir`` is a folder, a zip or a list, and
     ``layout``, ``attributes``, ``objects`` and ``with_train`` go to `aobench.layouts.read_layout`.
-    ``data_dir``: the published archive, a folder or a zip. ``imagenet_dir``: a folder of wnid
-    folders, for the split ``id``. ``on_bad_label``, ``on_bad_image``: 'stop', or 'report', a
-    warning; unknown labels are left out then, bad images are kept. ``counts``: a CSV or Parquet
-    file, see `read_counts`. ``only``: make this split of ``mini`` and no other.
+    ``columns`` says which columns of a list are which (``file=path,attribute=state``).
+    ``data_dir``: the published archive, a folder or a zip. ``id_data``: pictures of ImageNet for
+    the split ``id`` of ``v2`` and ``folder``, see `aobench.layouts.imagenet`: a folder, zip or tar,
+    Parquet with labels, or a dataset's id on the Hub. ``on_bad_label``, ``on_bad_image``: 'stop',
+    or 'report', a warning; unknown labels are left out then, bad images are kept. ``counts``: a CSV
+    or Parquet file, see `read_counts`. ``only``: make this split of ``mini``, or the split ``id``
+    of ``v2``, and no other.
     """
 
-    imagenet_dir: str | None = None
+    id_data: str | None = None
     on_bad_label: str = "report"
     on_bad_image: str = "report"
     counts: str | None = None
@@ -1108,6 +1113,7 @@ class ImageNetAOConfig(datasets.BuilderConfig):
     layout: str | None = None
     attributes: str | None = None
     objects: str | None = None
+    columns: str | None = None
     with_train: bool = False
 
     def create_config_id(
@@ -1121,25 +1127,62 @@ class ImageNetAOConfig(datasets.BuilderConfig):
                 raise DatasetError(
                     f"{option} must be 'report' or 'stop', not {getattr(self, option)!r}"
                 )
-        for option in (
-            ("data_dir", "imagenet_dir") if self.name == "mini" else ("only",)
-        ):
+        for option in self._strange_options():
             if getattr(self, option):
                 raise DatasetError(f"the config {self.name!r} takes no {option}")
-        own_options = ("layout", "attributes", "objects", "with_train")
-        for option in ("imagenet_dir",) if self.name == "folder" else own_options:
-            if getattr(self, option):
-                raise DatasetError(f"the config {self.name!r} takes no {option}")
+        if self.only == "id" and self.name == "v2" and not self.id_data:
+            raise DatasetError("only='id' takes pictures of ImageNet as id_data")
         marks = {"mark_of_mini": _mini_mark()} if self.name == "mini" else {}
         if self.name == "folder":
             marks["mark_of_data"] = self.own_data().mark
-        for option in ("data_dir", "imagenet_dir"):
-            if getattr(self, option) and self.name != "folder":
-                marks[f"mark_of_{option}"] = _tree_mark(getattr(self, option))
+        elif self.data_dir:
+            marks["mark_of_data_dir"] = _tree_mark(self.data_dir)
+        if self.id_data:
+            marks["mark_of_id_data"] = self.class_data().mark
         if self.counts:
             with open(_regular(_absolute(self.counts)), "rb") as stream:
                 marks["mark_of_counts"] = hashlib.sha256(stream.read()).hexdigest()[:16]
         return super().create_config_id({**config_kwargs, **marks}, custom_features)
+
+    def _strange_options(self) -> tuple[str, ...]:
+        """The options that this config does not take."""
+        own_options = ("layout", "attributes", "objects", "columns", "with_train")
+        if self.name == "mini":
+            return ("data_dir", "id_data", *own_options)
+        if self.name == "folder":
+            return ("only",)
+        return own_options if self.only in (None, "id") else (*own_options, "only")
+
+    def class_data(self) -> Any:
+        """The pictures of ImageNet of ``id_data``, read once; DatasetError where they can't be
+        used.
+        """
+        if not hasattr(self, "_class_data"):
+            self._class_data = _class_data(os.fspath(self.id_data or ""))
+        return self._class_data
+
+    def spelling(self) -> dict[int, str]:
+        """By ImageNet's index the name of one's own objects that are its classes, where that is not
+        the published one; {} for the config ``v2``.
+        """
+        if self.name != "folder":
+            return {}
+        imagenet_class = _layouts("form").imagenet_class
+        names = {imagenet_class(name)[1]: name for name in self.own_data().objects}
+        return {index: name for index, name in names.items() if index is not None}
+
+    def object_names(self) -> list[str]:
+        """The names of the objects: one's own, with those of ImageNet's classes where its pictures
+        are the split ``id``; else the published ones.
+        """
+        if self.name != "folder":
+            return list(OBJECTS)
+        own = list(self.own_data().objects)
+        if self.id_data:
+            spelling = self.spelling()
+            classes = (spelling.get(i, name) for name, (_, i) in OBJECTS.items())
+            own = sorted({*own, *classes})
+        return own
 
     def own_data(self) -> Any:
         """One's own pictures as `aobench.layouts` reads them, read once; DatasetError where they
@@ -1179,12 +1222,11 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
     def _info(self) -> datasets.DatasetInfo:
         mini = self.config.name == "mini"
         attributes = list(_mini("render").ATTRIBUTES) if mini else list(ATTRIBUTES)
-        objects = list(_mini("pictures").objects()) if mini else list(OBJECTS)
         if self.config.name == "folder":
-            attributes, objects = (
-                self.config.own_data().attributes,
-                self.config.own_data().objects,
-            )
+            attributes = self.config.own_data().attributes
+        objects = (
+            list(_mini("pictures").objects()) if mini else self.config.object_names()
+        )
         features = datasets.Features(
             {
                 "image": datasets.Image(),
@@ -1212,7 +1254,13 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
         if self.config.name == "mini":
             return self._mini_generators()
         if self.config.name == "folder":
-            return self._own_generators()
+            return self._own_generators() + self._class_generators()
+        return self._archive_generators(dl_manager) + self._class_generators()
+
+    def _archive_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+        """The split ``ood`` of the published archive."""
+        if self.config.only == "id":
+            return []
         archive = (
             _resolve(self.config.data_dir)
             if self.config.data_dir
@@ -1221,23 +1269,27 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
         entries = _known(
             _entries(archive), parse_label, archive, self.config.on_bad_label
         )
-        made = {"ood": (archive, entries)}
-        if self.config.imagenet_dir:
-            root = _absolute(self.config.imagenet_dir)
-            made["id"] = (
-                root,
-                _known(_entries(root), _BY_WNID.get, root, self.config.on_bad_label),
-            )
         if self.config.on_bad_image == "stop":
-            for where, found in made.values():
-                _stop_on_bad_images(where, found)
-        return [
-            datasets.SplitGenerator(
-                name=name,
-                gen_kwargs={"kind": name, "archive": where, "shards": _shards(found)},
+            _stop_on_bad_images(archive, entries)
+        return [_generator("ood", "ood", archive, entries)]
+
+    def _class_generators(self) -> list[datasets.SplitGenerator]:
+        """The split ``id`` of ImageNet's pictures, where there are some."""
+        if not self.config.id_data:
+            return []
+        data = self.config.class_data()
+        for line in data.report.lines()[1:]:
+            logger.warning("%s: %s", data.place, line, extra=REPORTED)
+        unknown = data.report.left_out.get("unknown_class")
+        if self.config.on_bad_label == "stop" and unknown:
+            raise DatasetError(
+                f"{data.place} has pictures of unknown labels: {unknown['examples']}"
             )
-            for name, (where, found) in made.items()
-        ]
+        if self.config.on_bad_image == "stop" and (bad := data.unreadable_images()):
+            raise DatasetError(
+                f"{len(bad)} images in {data.place} cannot be read: {', '.join(bad[:10])}"
+            )
+        return [_generator("id", "id", data.place, data.pictures)]
 
     def _mini_generators(self) -> list[datasets.SplitGenerator]:
         splits = _mini("splits")
@@ -1256,19 +1308,20 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
                 (name, start, min(start + step, total))
                 for start in range(0, total, step)
             ]
-            generators.append(
-                datasets.SplitGenerator(
-                    name=name,
-                    gen_kwargs={"kind": "mini", "archive": "", "shards": ranges},
-                )
-            )
+            options = {"kind": "mini", "archive": "", "shards": ranges}
+            generators.append(datasets.SplitGenerator(name=name, gen_kwargs=options))
         return generators
 
     def _own_generators(self) -> list[datasets.SplitGenerator]:
         own = self.config.own_data()
+        if self.config.id_data and "id" in own.splits:
+            raise DatasetError(
+                f"{own.place} has seen pictures of its own (split id), and id_data names others: "
+                "leave one of the two out"
+            )
         logger.info("%s\n%s", own.place, "\n".join(own.report.lines()))
         for line in (*own.report.notes, *own.report.left_out_lines()):
-            logger.warning("%s: %s", own.place, line)
+            logger.warning("%s: %s", own.place, line, extra=REPORTED)
         unknown = [
             f"{reason} {own.report.left_out[reason]}"
             for reason in UNKNOWN
@@ -1283,14 +1336,7 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
                 f"{len(bad)} images in {own.place} cannot be read: {', '.join(bad[:10])}"
             )
         return [
-            datasets.SplitGenerator(
-                name=name,
-                gen_kwargs={
-                    "kind": "folder",
-                    "archive": own.place,
-                    "shards": _shards(pictures),
-                },
-            )
+            _generator(name, "folder", own.place, pictures)
             for name, pictures in own.splits.items()
         ]
 
@@ -1305,13 +1351,20 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
             rows = _layouts("form").picture_rows(
                 archive, chain.from_iterable(shards), logger.warning
             )
+        elif kind == "id":
+            rows = _layouts("imagenet.form").class_rows(
+                archive,
+                chain.from_iterable(shards),
+                self.config.spelling(),
+                logger.warning,
+            )
         else:
-            rows = _archive_rows(kind, archive, chain.from_iterable(shards))
+            rows = _archive_rows(archive, chain.from_iterable(shards))
         for row in rows:
             name = row["object"]
             wnid, index = (
                 (row["wnid"], row["imagenet_label"])
-                if kind == "folder"
+                if kind in ("folder", "id")
                 else OBJECTS[name]
             )
             row["composition"] = " ".join(filter(None, (row["attribute"], name)))
@@ -1332,12 +1385,23 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
 UNKNOWN = ("unknown_label", "unknown_attribute", "unknown_object", "pair_on_no_list")
 
 
+def _generator(
+    split: str, kind: str, place: str, pictures: list[Any]
+) -> datasets.SplitGenerator:
+    """A split whose pictures lie at a place."""
+    options = {"kind": kind, "archive": place, "shards": _shards(pictures)}
+    return datasets.SplitGenerator(name=split, gen_kwargs=options)
+
+
 def _layouts(module: str) -> Any:
     """A module of ``aobench.layouts``; DatasetError where the package is not installed."""
     try:
         return importlib.import_module(f"aobench.layouts.{module}")
     except ModuleNotFoundError as error:
-        hint = "the config 'folder' is read by the package imagenet-ao: pip install imagenet-ao"
+        hint = (
+            "the config 'folder' and id_data are read by the package imagenet-ao: pip install "
+            "imagenet-ao"
+        )
         raise DatasetError(f"{hint} ({error})") from None
 
 
@@ -1347,10 +1411,22 @@ def _own_data(config: ImageNetAOConfig) -> Any:
         raise DatasetError(
             "the config 'folder' takes a folder, a zip or a list of one's own pictures as data_dir"
         )
-    options = (config.layout, config.attributes, config.objects, config.with_train)
+    options = {
+        name: getattr(config, name)
+        for name in ("layout", "attributes", "objects", "columns", "with_train")
+    }
     table = _layouts("table")
     try:
-        return table.read_layout(os.fspath(config.data_dir), *options)
+        return table.read_layout(os.fspath(config.data_dir), **options)
+    except importlib.import_module("aobench.errors").UserError as error:
+        raise DatasetError(str(error)) from None
+
+
+def _class_data(place: str) -> Any:
+    """What `aobench.layouts.imagenet.read_imagenet` makes of ``id_data``."""
+    table = _layouts("imagenet.table")
+    try:
+        return table.read_imagenet(place)
     except importlib.import_module("aobench.errors").UserError as error:
         raise DatasetError(str(error)) from None
 
@@ -1361,12 +1437,8 @@ def _counted(attribute: str, name: str) -> tuple[str, str]:
     return _ATTRIBUTE_OF.get(words, words), _OBJECT_OF.get(thing, thing)
 
 
-def _archive_rows(
-    kind: str, archive: str, entries: Iterable[Entry]
-) -> Iterator[dict[str, Any]]:
-    """Rows of the split ``kind`` (``ood`` or ``id``). An image that cannot be read is kept and
-    told in a warning.
-    """
+def _archive_rows(archive: str, entries: Iterable[Entry]) -> Iterator[dict[str, Any]]:
+    """Rows of the split ``ood``. An image that cannot be read is kept and told in a warning."""
     read = _Reader(archive)
     for entry in entries:
         data, fault = read(entry.member)
@@ -1377,11 +1449,7 @@ def _archive_rows(
                 archive,
                 fault,
             )
-        attribute, name = (
-            (parse_label(entry.label) or ("", ""))
-            if kind == "ood"
-            else (None, _BY_WNID[entry.label])
-        )
+        attribute, name = parse_label(entry.label) or ("", "")
         yield {
             "image": {"bytes": data, "path": None},
             "sample_id": entry.sample_id,
@@ -1674,6 +1742,7 @@ TASKS = {
     "composition_top1": "novel compositions named right",
     "attribute_top1": "attribute of a novel composition named right",
     "object_top1": "object of a novel composition named right",
+    "choice_top1": "novel compositions chosen right among nine, by a model that is asked no more",
     "seen_novel_auc": "area under seen against novel accuracy, over every bias for novel ones",
     "held_out_harmonic_mean": "harmonic mean of seen and novel accuracy, at a held-out bias",
     "effective_generalization": "OoD accuracy beyond what a baseline's line expects, in points",

@@ -32,9 +32,11 @@ setup(
     package_data={
         "aobench": ["py.typed"],
         "aobench.vocabulary": ["*.csv", "*.txt", "*.md"],
+        "aobench.audit": ["*.csv"],
         "aobench.annotation": ["page.*", "schema.sql"],
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
-        "aobench.analysis": ["published/*"],
+        "aobench.models": ["lists/*"],
+        "aobench.analysis": ["published/*", "pages/*"],
         "aobench.duplicates": ["*.html"],
         "aobench.study": ["bundled/*"],
         "compositional_ood": ["*.md", "*.txt"],
@@ -71,6 +73,7 @@ setup(
         "distinct": ["faiss-cpu>=1.11", "ImageHash>=4.3"],
         "annotate": ["gradio>=6,<7", "krippendorff>=0.8"],
         "ray": ["ray[data]>=2.40"],
+        "parse": ["spacy>=3.8"],
         "completion": ["shtab>=1.13"],
         "bench": ["duckdb>=1.1", "pyahocorasick>=2.1"],
         "dev": [

@@ -9,10 +9,37 @@ from typing import Any, NoReturn
 
 #: The verbs as --help shows them; one that is in no group is shown at the end.
 GROUPS = {
-    "data": ("prepare", "install", "audit", "diversity", "duplicates"),
+    "data": (
+        "prepare",
+        "install",
+        "audit",
+        "diversity",
+        "audits",
+        "lookup",
+        "bindings",
+        "duplicates",
+    ),
     "evaluate": ("evaluate", "score"),
-    "understand": ("effective", "compare", "breakdown", "disentangle", "study"),
-    "publish": ("card", "submit", "leaderboard"),
+    "understand": (
+        "paper",
+        "effective",
+        "compare",
+        "difficulty",
+        "familiarity",
+        "power",
+        "breakdown",
+        "disentangle",
+        "study",
+    ),
+    "publish": (
+        "card",
+        "submit",
+        "leaderboard",
+        "report",
+        "export",
+        "questions",
+        "croissant",
+    ),
     "a new set": ("build", "annotate", "agreement"),
 }
 

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aobench.analysis import commands as analysis
+from aobench.analysis import reading_commands as reading
 from aobench.annotation import commands as annotation
 from aobench.arguments import CommandParser, VerbParser, refuse_empty_words
 from aobench.audit import commands as audit
 from aobench.duplicates import commands as duplicates
-from aobench.errors import UserError
+from aobench.errors import UserError, tracebacks_shown
 from aobench.evaluation import commands as evaluation
 from aobench.files import PLACE_ERRORS
 from aobench.newset import commands as newset
@@ -25,7 +26,17 @@ from aobench.publish import commands as publish
 from aobench.study import commands as study
 
 #: Rooms with verbs, each with ``add_parser(verbs)``.
-ROOMS = (evaluation, audit, newset, annotation, duplicates, analysis, study, publish)
+ROOMS = (
+    evaluation,
+    audit,
+    newset,
+    annotation,
+    duplicates,
+    analysis,
+    reading,
+    study,
+    publish,
+)
 
 
 def command_parser() -> argparse.ArgumentParser:
@@ -57,32 +68,63 @@ def main(argv: Sequence[str] | None = None) -> int:
     was interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = command_parser()
-    refuse_empty_words(parser, words)
-    args = parser.parse_args(words)
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    debug = "--debug" in words
     try:
-        _check_working_folder()
-        args.run(args)
+        return _run_verb(words)
     except UserError as error:
-        return _refused(args.debug, str(error))
+        return _refused(debug, str(error))
     except BrokenPipeError:  # whoever read the output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
         if error.errno not in PLACE_ERRORS:
             raise
-        name = str(error.filename2 or error.filename or "")  # of a copy where it goes
-        where = f"{name if len(name) <= 300 else name[:300] + '...'}: " if name else ""
-        return _refused(
-            args.debug,
-            f"{where}{error.strerror or error}; name another place, or mend this one",
-        )
+        return _refused(debug, _place_message(error))
     except KeyboardInterrupt:
-        _traceback_if(args.debug)
+        _traceback_if(debug)
         print("imagenet-ao: interrupted; what was finished is kept", file=sys.stderr)
         return 130
+
+
+def _run_verb(words: list[str]) -> int:
+    """Read the arguments, run what they ask for, and see that all of its output was written."""
+    parser = command_parser()
+    refuse_empty_words(parser, words)
+    try:
+        args = parser.parse_args(words)
+    except SystemExit:  # --help and the like
+        _write_out()
+        raise
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    _check_working_folder()
+    with tracebacks_shown(args.debug):
+        args.run(args)
+    _write_out()
     return 0
+
+
+def _write_out() -> None:
+    """Write what was printed, so that a full disk is met here and not at the process's end."""
+    if sys.stdout is None:  # the caller closed it
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # what can't be written would be tried, and fail, again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise UserError(
+            f"the output could not be written: {error.strerror}; send it to another place"
+        ) from error
+
+
+def _place_message(error: OSError) -> str:
+    """What a place that can't be read or written is told as."""
+    name = str(error.filename2 or error.filename or "")  # of a copy where it goes
+    where = f"{name if len(name) <= 300 else name[:300] + '...'}: " if name else ""
+    why = error.strerror or error
+    return f"{where}{why}; name another place, or mend this one"
 
 
 def _check_working_folder() -> None:

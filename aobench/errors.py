@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+
+#: Whether an error that is told in one line shows its traceback, too.
+_TRACEBACKS: ContextVar[bool] = ContextVar("tracebacks", default=False)
 
 
 class UserError(Exception):
@@ -10,6 +15,35 @@ class UserError(Exception):
 
     The command line prints it without a traceback and ends with status 2.
     """
+
+
+@contextlib.contextmanager
+def tracebacks_shown(shown: bool) -> Iterator[None]:
+    """Whether errors inside are told with their tracebacks, as ``--debug`` asks.
+
+    Args:
+        shown: True for tracebacks.
+
+    Example:
+        >>> with tracebacks_shown(True):
+        ...     shows_tracebacks()
+        True
+    """
+    token = _TRACEBACKS.set(shown)
+    try:
+        yield
+    finally:
+        _TRACEBACKS.reset(token)
+
+
+def shows_tracebacks() -> bool:
+    """Whether `tracebacks_shown` asked for them.
+
+    Example:
+        >>> shows_tracebacks()
+        False
+    """
+    return _TRACEBACKS.get()
 
 
 def did_you_mean(name: str, known: Iterable[str], nearness: float = 0.6) -> str:

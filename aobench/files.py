@@ -127,6 +127,70 @@ def scratch_folder(path: str | Path) -> Iterator[Path]:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def alone_in(folder: str | Path, what: str = "run") -> Iterator[Path]:
+    """No other process that asks for the same writes to ``folder`` meanwhile.
+
+    The folder itself is locked, so no file is left; where the file system has no locks (or on
+    Windows) it goes on without one. A folder that was made for it and stays empty is removed.
+
+    Args:
+        folder: made if need be.
+        what: what the other is called, such as ``audit``.
+
+    Yields:
+        The folder.
+
+    Raises:
+        UserError: where another one is at work, or where it can't be a folder.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> place = mkdtemp()
+        >>> with alone_in(place), alone_in(place):
+        ...     pass
+        Traceback (most recent call last):
+        aobench.errors.UserError: another run is writing to ...
+    """
+    folder = Path(folder)
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder} can't be written to ({error.strerror}); name another folder with --out"
+        ) from error
+    lock = _lock_folder(folder, what)
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):  # it holds files, as it should
+            if made:
+                folder.rmdir()
+        if lock is not None:
+            os.close(lock)
+
+
+def _lock_folder(folder: Path, what: str) -> int | None:
+    """The locked folder's descriptor; None where there are no locks. Raises UserError."""
+    try:
+        import fcntl
+
+        lock = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            return None  # a file system without locks
+        raise UserError(
+            f"another {what} is writing to {folder}; wait for it, or name another --out"
+        ) from error
+    return lock
+
+
 def remove_scratch_files(
     folder: Path, older_than: float = 0.0, below: bool = False
 ) -> None:

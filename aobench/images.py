@@ -91,3 +91,12 @@ def upright_image(data: bytes, formats: tuple[str, ...] | None = None) -> Image.
         return imagenet_ao.upright_image(data, formats=formats)
     except imagenet_ao.ImageFaultError as error:
         raise BadImageError(str(error)) from error
+
+
+#: A blind question's picture, in the place of an image.
+GREY = (128, 128, 128)
+
+
+def grey_picture(size: tuple[int, int]) -> Image.Image:
+    """What is shown in the place of an image of that size (width, height), to tell nothing."""
+    return Image.new("RGB", size, GREY)

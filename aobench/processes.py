@@ -7,9 +7,9 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-from aobench.errors import UserError
+from aobench.errors import UserError, shows_tracebacks
 
 #: How accelerate spells the number of processes.
 PROCESSES = ("--num_processes", "--num-processes")
@@ -68,10 +68,11 @@ def start_processes(cpu: bool, hours: float = 2) -> Any:
 
 
 @contextlib.contextmanager
-def process_group(cpu: bool) -> Iterator[Any]:
-    """`start_processes`, for a call from Python: what it set up is gone afterwards.
+def process_group(cpu: bool) -> Iterator[Together]:
+    """`start_processes` as `Together`, for a call from Python: what it set up is gone afterwards.
 
-    With several processes the group stays, for the next call and for the caller's own use. Raises
+    With several processes the group stays, for the next call and for the caller's own use; what
+    stops one of them inside stops all by SystemExit, see `Together.failing_as_one`. Raises
     UserError where the caller already runs accelerate on another device.
     """
     from accelerate.state import AcceleratorState, PartialState
@@ -82,45 +83,23 @@ def process_group(cpu: bool) -> Iterator[Any]:
             f"this process already uses the {before} by accelerate: leave cpu out, or start anew"
         )
     accelerator = start_processes(cpu)
+    together = Together(accelerator)
     try:
-        yield accelerator
+        with together.failing_as_one():
+            yield together
     finally:
         if before is None and accelerator.num_processes == 1:
             AcceleratorState._reset_state(reset_partial_state=True)
 
 
-def value_of_main(accelerator: Any, find: Callable[[], T]) -> T:
-    """What ``find`` gives in the main process, in all of them.
-
-    Where it fails there it fails everywhere, so nobody waits: a UserError is one in all processes.
+class SharedError(UserError):
+    """A UserError that all processes have at once, since one of them met it: nobody tells the
+    others again. ``tells``: whether it falls to this process to tell the user.
     """
-    if accelerator.num_processes == 1:
-        return find()
-    from accelerate.utils import broadcast_object_list
 
-    failure: Exception | None = None
-    message: list[Any] = ["", None]
-    if accelerator.is_main_process:
-        try:
-            message = ["", find()]
-        except Exception as error:
-            failure = error
-            known = isinstance(error, UserError | OSError)
-            message = ["UserError" if known else "RuntimeError", str(error)]
-    kind, value = broadcast_object_list(message)
-    if failure is not None:
-        raise failure
-    if kind:
-        error_class = UserError if kind == "UserError" else RuntimeError
-        raise error_class(f"the main process stopped: {value}")
-    return value
-
-
-def work_main_first(accelerator: Any, work: Callable[[], T]) -> T:
-    """What ``work`` gives in each process; the main one goes first, as it may fill a cache."""
-    mine: list[T] = []
-    value_of_main(accelerator, lambda: mine.append(work()))
-    return mine[0] if accelerator.is_main_process else work()
+    def __init__(self, message: str, tells: bool = True) -> None:
+        super().__init__(message)
+        self.tells = tells
 
 
 class Alone:
@@ -137,6 +116,18 @@ class Alone:
 
     def wait_for_everyone(self) -> None:
         """Nobody to wait for."""
+
+    def from_main(self, find: Callable[[], T]) -> T:
+        """What ``find`` gives."""
+        return find()
+
+    def from_every(self, mine: T) -> list[T]:
+        """``mine`` alone."""
+        return [mine]
+
+    def as_one(self) -> contextlib.AbstractContextManager[None]:
+        """Nobody to share an error with."""
+        return contextlib.nullcontext()
 
 
 class Together:
@@ -164,43 +155,92 @@ class Together:
 
     def from_main(self, find: Callable[[], T]) -> T:
         """What ``find`` gives in the main process, in all of them."""
-        return self._exchange(None, find() if self.is_main_process else None)
+        return self._exchange(None, find() if self.is_main_process else None)[0]
+
+    def from_every(self, mine: T) -> list[T]:
+        """What each process has, in their order, in all of them."""
+        return self._exchange(None, mine)
+
+    def main_first(self, work: Callable[[], T]) -> T:
+        """What ``work`` gives in each process; the main one goes first, as it may fill a cache."""
+        mine = [work()] if self.is_main_process else []
+        self.wait_for_everyone()
+        return mine[0] if mine else work()
 
     @contextlib.contextmanager
-    def failing_as_one(self, debug: bool = False) -> Iterator[None]:
+    def as_one(self) -> Iterator[None]:
+        """A UserError inside that one process has, all have as `SharedError`, also those that wait
+        for it in the midst; all may go on after it.
+        """
+        try:
+            yield
+        except SharedError:
+            raise
+        except UserError as error:
+            if self.num_processes == 1:
+                raise
+            try:
+                self._exchange((True, str(error)), None)
+            except SharedError as shared:
+                raise shared from error
+        else:
+            self.wait_for_everyone()
+
+    @contextlib.contextmanager
+    def failing_as_one(self) -> Iterator[None]:
         """With several processes an error inside ends them all by SystemExit with status 2, and is
         told once.
 
-        A user's mistake is told in a line, or with ``debug`` as any other error: with its
+        A user's mistake is told in a line, or with ``--debug`` as any other error: with its
         traceback.
         """
         try:
             yield
+            self.wait_for_everyone()
+        except SharedError as error:
+            self._end(error, f"imagenet-ao: {error}")
         except Exception as error:
             if self.num_processes == 1:
                 raise
-            known = isinstance(error, UserError | OSError) and not debug
-            self._exchange(
-                f"imagenet-ao: {error}" if known else traceback.format_exc().rstrip(),
-                None,
-            )
-        else:
-            self.wait_for_everyone()
+            known = isinstance(error, UserError | OSError) and not shows_tracebacks()
+            line = f"imagenet-ao: {error}" if known else traceback.format_exc().rstrip()
+            try:
+                self._exchange((False, line), None)
+            except SharedError as shared:
+                self._end(shared, f"imagenet-ao: {shared}")
 
-    def _exchange(self, failure: str | None, found: Any) -> Any:
+    def _exchange(self, failure: tuple[bool, str] | None, found: Any) -> list[Any]:
+        """What every process found.
+
+        ``failure``: of this process, whether one may go on after it, and its text. Where one has
+        a failure all raise SharedError, or end.
+        """
         if self.num_processes == 1:
-            return found
+            return [found]
         from accelerate.utils import gather_object
 
         every = gather_object([(failure, found)])
         failed = [process for process, (why, _) in enumerate(every) if why is not None]
         if not failed:
-            return every[0][1]
-        if failed[0] == self.process_index:
-            print(failure, file=sys.stderr)
+            return [found for _, found in every]
+        ends = [process for process in failed if not every[process][0][0]]
+        first = min(ends or failed)
+        shared = SharedError(every[first][0][1], tells=first == self.process_index)
+        if ends:
+            self._end(shared, str(shared))
+        raise shared
+
+    def _end(self, error: SharedError, message: str) -> NoReturn:
+        """Tell the error, if that falls to this process, and end with the others."""
+        if error.tells:
+            cause = error.__cause__ if shows_tracebacks() else None
+            if cause is not None:
+                message = "".join(traceback.format_exception(cause)).rstrip()
+            print(message, file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
-        self.accelerator.wait_for_everyone()  # the launcher ends the others as soon as one is gone
+        # the launcher ends the others as soon as one is gone
+        self.accelerator.wait_for_everyone()
         # no Exception: nobody may take it for an error to go on after, or to tell again
         raise SystemExit(2)
 

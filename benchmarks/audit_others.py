@@ -1,4 +1,4 @@
-"""The rule ``words`` in pyahocorasick and in DuckDB: the same forms, gaps, longer names and
+"""The rule ``words`` in pyahocorasick, polars and DuckDB: the same forms, gaps, longer names and
 different words.
 """
 
@@ -41,9 +41,7 @@ def by_ahocorasick(captions: Sequence[str], names: Any) -> np.ndarray:
     """
     import ahocorasick
 
-    meant: dict[str, list[tuple[int, int]]] = {}
-    for form, kind, number in _forms(names):
-        meant.setdefault(f" {form} ", []).append((kind, number))
+    meant = _meant(names)
     automaton = ahocorasick.Automaton()
     for key, ids in meant.items():
         automaton.add_word(key, (len(key), any(k for k, _ in ids), ids))
@@ -55,8 +53,21 @@ def by_ahocorasick(captions: Sequence[str], names: Any) -> np.ndarray:
             (end - length + 2, end, is_object, ids)
             for end, (length, is_object, ids) in automaton.iter(text)
         ]
-        if len(found) < 2:
-            continue
+        _count(found, matrix)
+    return matrix
+
+
+def _meant(names: Any) -> dict[str, list[tuple[int, int]]]:
+    """Each form with a space around it -> the names that it stands for."""
+    meant: dict[str, list[tuple[int, int]]] = {}
+    for form, kind, number in _forms(names):
+        meant.setdefault(f" {form} ", []).append((kind, number))
+    return meant
+
+
+def _count(found: list[tuple[int, int, bool, Any]], matrix: np.ndarray) -> None:
+    """Count one caption: (first and last place, whether an object's, names) of each occurrence."""
+    if len(found) >= 2:
         attributes: dict[int, list[tuple[int, int]]] = {}
         objects: dict[int, list[tuple[int, int]]] = {}
         for start, end, _, ids in found:
@@ -76,6 +87,50 @@ def by_ahocorasick(captions: Sequence[str], names: Any) -> np.ndarray:
                     ae < os or oe < as_ for as_, ae in a_spans for os, oe in o_spans
                 ):
                     matrix[a, o] += 1
+
+
+def by_polars(captions: Sequence[str], names: Any) -> np.ndarray:
+    """int64 (attributes, objects), all threads: `contains_any` leaves captions with both kinds,
+    `extract_many` and `find_many` give the occurrences.
+    """
+    import polars as pl
+
+    meant = _meant(names)
+    keys = list(meant)
+    kinds = [
+        [k for k in keys if any(kind == n for kind, _ in meant[k])] for n in (0, 1)
+    ]
+    text = pl.col("caption").str.to_lowercase()
+    for pattern, put in (
+        (rf"[\s\-{SOFT[1:]}]+", " "),
+        (r"[^\p{L}\p{N}\p{M} ]+", " | "),
+        (" +", " "),
+    ):
+        text = text.str.replace_all(pattern, put)
+    rows = (
+        pl.DataFrame({"caption": list(captions)})
+        .select(text=pl.concat_str(pl.lit(" "), text.str.strip_chars(" "), pl.lit(" ")))
+        .filter(
+            pl.col("text").str.contains_any(kinds[0]),
+            pl.col("text").str.contains_any(kinds[1]),
+        )
+        .select(
+            key=pl.col("text").str.extract_many(keys, overlapping=True),
+            at=pl.col("text").str.find_many(keys, overlapping=True),
+        )
+    )
+    matrix = np.zeros(names.shape, np.int64)
+    for words, places in zip(rows["key"].to_list(), rows["at"].to_list(), strict=True):
+        found = [
+            (
+                at + 1,
+                at + len(word.encode()) - 1,
+                any(k for k, _ in meant[word]),
+                meant[word],
+            )
+            for word, at in zip(words, places, strict=True)
+        ]
+        _count(found, matrix)
     return matrix
 
 

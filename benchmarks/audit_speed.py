@@ -112,11 +112,31 @@ def product(args: argparse.Namespace) -> None:
             )
 
 
+def _rules_side_by_side(chunk: Any, names: Any, rounds: int = 7) -> None:
+    """The kernel with one rule each, in turn, so that the machine's moods hit all alike."""
+    from aobench.audit.counter import CaptionCounter, CountingPlan
+    from aobench.audit.rules import WORD_RULES
+
+    counters = {
+        rule: CaptionCounter(CountingPlan(names, (rule,))) for rule in WORD_RULES
+    }
+    used: dict[str, list[float]] = {rule: [] for rule in WORD_RULES}
+    for _ in range(rounds):
+        for rule, counter in counters.items():
+            began = time.thread_time()
+            counter.count(chunk)
+            used[rule].append(time.thread_time() - began)
+            counter.take()
+    for rule, seconds in used.items():
+        rate = len(chunk) / float(np.median(seconds[1:]))
+        print(f"rule {rule}, 1 thread, in memory: {rate:,.0f} captions a CPU second")
+
+
 def others(args: argparse.Namespace) -> None:
-    """pyahocorasick and DuckDB with the same semantics, on one core each; their matrices are
-    compared with ours.
+    """pyahocorasick, polars and DuckDB with the same semantics; their matrices are compared with
+    ours. The rules are timed side by side in the same rounds.
     """
-    from audit_others import by_ahocorasick, by_duckdb
+    from audit_others import by_ahocorasick, by_duckdb, by_polars
 
     from aobench.audit.chunks import CaptionChunk
     from aobench.audit.counter import CaptionCounter, CountingPlan
@@ -124,8 +144,9 @@ def others(args: argparse.Namespace) -> None:
 
     texts, names = captions()[: args.limit], published_vocabulary()
     plan = CountingPlan(names)
-    counter = CaptionCounter(plan)
     chunk = CaptionChunk.of(texts)
+    _rules_side_by_side(chunk, names)
+    counter = CaptionCounter(plan)
     counter.count(chunk)  # compiled, and its memory touched
     counter.take()
     seconds, cpu, part = timed(lambda: (counter.count(chunk), counter.take())[1])
@@ -134,6 +155,7 @@ def others(args: argparse.Namespace) -> None:
     report("this kernel, 1 thread, in memory", len(texts), seconds, cpu, "")
     for name, count in (
         ("pyahocorasick, 1 core", by_ahocorasick),
+        ("polars contains_any and extract_many, 2 threads", by_polars),
         ("DuckDB, 2 threads", by_duckdb),
     ):
         seconds, cpu, matrix = timed(lambda count=count: count(texts, names))

@@ -38,7 +38,7 @@ def command(processes: int, out: Path, images: int) -> list[str]:
         ]
     arguments = [
         "mini",
-        "--config",
+        "--data",
         "mini",
         "--limit",
         str(images),

@@ -89,9 +89,7 @@ def test_a_kind_of_model_by_entry_point(tmp_path, monkeypatch, capsys):
             folder.mkdir(parents=True)
             Image.new("RGB", (24, 20), colour).save(folder / "1.png")
     words = [
-        "--config",
-        "folder",
-        "--data-dir",
+        "--data",
         str(pictures),
         "--out",
         str(tmp_path / "out"),
@@ -244,6 +242,40 @@ def test_an_added_layout_may_not_take_what_another_takes(tmp_path, monkeypatch):
         read_layout(str(tmp_path))
 
 
+# --- an export, in a package of its own ---------------------------------------------------------
+
+EXPORT = """
+from aobench.publish.exports.base import ExportFormat, score_rows
+
+
+def render(results, options):
+    lines = [f"{row.model} {row.title} {row.value:.3f}" for one in results for row in score_rows(one)]
+    return "\\n".join(lines) + "\\n"
+
+
+FORMAT = ExportFormat("lines", "a line an accuracy", render, several=True)
+"""
+
+
+def test_an_export_in_a_package_of_its_own(tmp_path, monkeypatch, capsys):
+    package = tmp_path / "lines_export"
+    package.mkdir()
+    (package / "__init__.py").write_text(EXPORT)
+    about = tmp_path / "lines_export-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: lines-export\nVersion: 1\n"
+    )
+    (about / "entry_points.txt").write_text(
+        "[imagenet_ao.exports]\nlines = lines_export:FORMAT\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    bundled = Path(__file__).parents[1] / "model_cards" / "mini"
+    assert main(["export", str(bundled), "--to", "lines"]) == 0
+    said = capsys.readouterr().out
+    assert "mini composition, novel (ood): composition 0." in said
+
+
 # --- a task ------------------------------------------------------------------------------------
 
 TASK = Task("object-open", "object", "shared", "among all objects", "open")
@@ -253,7 +285,7 @@ def test_a_task_is_one_line_that_every_part_knows(tmp_path, monkeypatch, capsys)
     """The runner asks it, the table holds it, the metric scores it, every verb shows it."""
     monkeypatch.setitem(TASKS, TASK.name, TASK)
     (tmp_path / "one.txt").write_text("a {}\n")
-    words = ["--limit", "6", "--out", str(tmp_path), "--cpu", "--config", "mini"]
+    words = ["--limit", "6", "--out", str(tmp_path), "--cpu", "--data", "mini"]
     words += ["--templates", str(tmp_path / "one.txt")]
     assert main(["evaluate", "mini", *words, "--tasks", TASK.name]) == 0
     content = json.loads((tmp_path / "mini" / "results.json").read_text())
@@ -296,11 +328,18 @@ LINES = {
         ),
         ("layouts/table.py", "    VAW_CZSL,\n)", "    VAW_CZSL,\n    FLAT,\n)"),
     ],
+    "an export": [
+        (
+            "publish/exports/__init__.py",
+            "EXPORTS = {",
+            'EXPORTS = {\n    "lines": "aobench.publish.exports.lines:FORMAT",',
+        )
+    ],
     "a task": [
         (
             "results/tasks.py",
-            "    for task in (",
-            "    for task in (\n        "
+            "PLAIN_TASKS = (",
+            "PLAIN_TASKS = (\n    "
             'Task("object-open", "object", "shared", "among all objects", "open"),',
         )
     ],
@@ -325,6 +364,7 @@ def module_text(*parts):
 
 NEW_FILES = {
     "models/colours.py": KIND,
+    "publish/exports/lines.py": EXPORT,
     "audit/readers/database.py": module_text(
         database_chunks,
         'FORMAT = CaptionFormat("sqlite", (".sqlite", ".db"), database_chunks)\n',
@@ -344,10 +384,12 @@ for name in [name for name in sys.modules if name.split(".")[0] == "aobench"]:
     del sys.modules[name]
 import aobench
 from aobench.audit.readers import known_format
+from aobench.publish.exports import find_export
 result = aobench.evaluate(
-    "colours:plain", "pictures", config="folder", tasks=["object-open"], templates=["{}"]
+    "colours:plain", "pictures", tasks=["object-open"], templates=["{}"]
 )[0]
-print(aobench.__file__, known_format("a.db").name, *result.scores)
+names = known_format("a.db").name, find_export("lines").name
+print(aobench.__file__, *names, *result.scores)
 """
 
 
@@ -369,7 +411,12 @@ def test_an_addition_here_is_one_new_file_and_lines_of_one_table(warm, tmp_path)
         Image.new("RGB", (8, 8), "red").save(tmp_path / "pictures" / f"{name}.png")
     (done,) = warm.run(1, [], code=PROGRAM, folder=tmp_path, path=[library.parent])
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [str(library / "__init__.py"), "sqlite", TASK.name]
+    assert done.stdout.split() == [
+        str(library / "__init__.py"),
+        "sqlite",
+        "lines",
+        TASK.name,
+    ]
     assert {
         addition: len(files) for addition, files in touched.items()
     } == dict.fromkeys(LINES, 1), "an addition needs lines in more than one file"

@@ -14,6 +14,7 @@ import aobench.cli as cli
 from aobench import arguments
 from aobench.cli import main
 from aobench.errors import UserError
+from aobench.files import alone_in
 from aobench.processes import Together
 
 ROOT = Path(__file__).parents[1]
@@ -155,9 +156,9 @@ def test_a_bug_is_no_user_error(monkeypatch, tmp_path, verb, error):
     monkeypatch.setattr(installation, "install_metric", lambda: "")
     with pytest.raises(type(error)):
         main(
-            ["prepare", str(tmp_path / "x"), "--config", "mini"]
+            ["prepare", str(tmp_path / "x"), "--data", "mini"]
             if verb == "prepare"
-            else ["install", "--config", "mini"]
+            else ["install", "--data", "mini"]
         )
 
 
@@ -165,9 +166,7 @@ def test_bad_data_is_still_one_line(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     (tmp_path / "x.zip").write_bytes(b"no zip")
     for verb in (["prepare", tmp_path / "out"], ["install"]):
-        status, lines = said(
-            capsys, *verb, "--config", "v2", "--data-dir", tmp_path / "x.zip"
-        )
+        status, lines = said(capsys, *verb, "--data", tmp_path / "x.zip")
         assert (status, len(lines)) == (2, 1), lines
 
 
@@ -178,7 +177,7 @@ def test_the_library_does_not_end_the_process(monkeypatch):
     monkeypatch.setattr(
         accelerate.utils,
         "gather_object",
-        lambda mine: [("imagenet-ao: it failed", None), *mine],
+        lambda mine: [((True, "it failed"), None), *mine],
     )
     monkeypatch.setattr(
         os, "_exit", lambda status: pytest.fail("the library ended the process")
@@ -214,13 +213,12 @@ def test_only_the_command_ends_a_process_of_several(monkeypatch):
     ("words", "told"),
     [
         (
-            ["evaluate", "mini", "--dataset", "d", "--data-dir", "e"],
-            "--dataset and --data-dir",
+            ["evaluate", "mini", "--data", "mini", "--id-data", "e"],
+            "(--id-data) is of no use here: mini is drawn",
         ),
-        (["evaluate", "mini", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
-        (["prepare", "out", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
-        (["install", "--data-dir", "e"], "give --config v2 with it"),
-        (["install", "--config", "mini", "--data-dir", "e"], "mini is drawn"),
+        (["prepare", "out", "--data", "mini", "--layout", "list"], "mini is drawn"),
+        (["install", "--data", "e"], "there is no dataset 'e'"),
+        (["install", "--data", "org/set"], "--data takes mini or the published"),
         (
             ["agreement", "v", "--export", "a.csv", "--decisions", "a.csv"],
             "--export and --decisions name one file",
@@ -345,7 +343,7 @@ def test_a_disk_that_fills_while_a_set_is_prepared_is_one_line(
         raise datasets.exceptions.DatasetGenerationError("generating") from full
 
     monkeypatch.setattr(imagenet_ao, "prepare", fill)
-    status, lines = said(capsys, "prepare", tmp_path / "out", "--data-dir", tmp_path)
+    status, lines = said(capsys, "prepare", tmp_path / "out", "--data", tmp_path)
     assert (status, len(lines)) == (2, 1)
     assert "could not be written" in lines[0]
     assert "free some space" in lines[0]
@@ -359,3 +357,101 @@ def test_a_copy_that_fails_names_where_it_goes(capsys, monkeypatch):
     status, lines = said(capsys, "score", "x")
     assert (status, len(lines)) == (2, 1)
     assert lines[0].startswith("imagenet-ao: to: No space left")
+
+
+@pytest.mark.parametrize(
+    "words", [["--version"], ["--help"], ["score", "model_cards/mini"]]
+)
+def test_an_output_that_can_not_be_written_is_one_line(words):
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "aobench.cli", *words],
+            cwd=ROOT,
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "imagenet-ao: the output could not be written: No space left on device; send it "
+        "to another place"
+    ]
+
+
+def test_a_result_folder_takes_one_run_at_a_time(capsys, tmp_path):
+    out = tmp_path / "out"
+    words = ["evaluate", "mini", "--limit", "4", "--cpu", "--out", out]
+    with alone_in(out / "mini"):
+        status, lines = said(capsys, *words)
+    assert (status, len(lines)) == (2, 1), lines
+    assert f"another run is writing to {out / 'mini'}" in lines[0]
+    assert not (out / "mini").exists(), "a folder that stays empty goes"
+
+
+class TwoProcesses:
+    """The accelerator of the second of two processes."""
+
+    process_index, num_processes, is_main_process, device = 1, 2, False, "cpu"
+
+    def wait_for_everyone(self):
+        """The other is here, too."""
+
+
+def test_what_one_process_alone_meets_is_told_to_the_others(
+    monkeypatch, capsys, tmp_path
+):
+    """Where the other waits in a run, this one's error answers it, and both end."""
+    import accelerate.utils
+
+    import aobench.models.registry as registry
+    import aobench.processes as processes
+
+    exchanged = []
+
+    def gather(mine):
+        exchanged.extend(mine)
+        return [(None, str(tmp_path)), *mine]
+
+    def load(*_):
+        raise UserError("here it is not; bring it")
+
+    one = registry.ResolvedModel("mini", load)
+    monkeypatch.setattr(accelerate.utils, "gather_object", gather)
+    monkeypatch.setattr(processes, "start_processes", lambda cpu: TwoProcesses())
+    monkeypatch.setattr(registry, "resolve", lambda name: one)
+    words = ["evaluate", "mini", "--cpu", "--limit", "4", "--out", tmp_path / "out"]
+    status, lines = said(capsys, *words)
+    assert status == 2
+    assert lines == ["imagenet-ao: here it is not; bring it"]
+    assert exchanged[-1][0] == (True, "here it is not; bring it"), "the others hear"
+
+
+def test_a_model_of_a_list_that_one_process_can_not_have_is_left_out_of_all(
+    monkeypatch, capsys
+):
+    """The other process failed while this one waits in the midst: both go on to the next."""
+    import accelerate.utils
+
+    from aobench.evaluation.listed import ListProgress, Workload
+    from aobench.models.model_lists import read_model_list
+
+    failed = iter([(True, "no room"), None, (True, "gone")])
+    monkeypatch.setattr(
+        accelerate.utils, "gather_object", lambda mine: [(next(failed), "x"), *mine]
+    )
+    together = Together(TwoProcesses())
+    progress = ListProgress(read_model_list("paper"), Workload(1, 1))
+    first, second = progress.models.names[:2]
+
+    def waits():
+        with together.as_one():
+            return together.from_main(lambda: None)
+
+    assert progress.attempt(first, waits) is None
+    assert progress.attempt(second, lambda: together.from_main(lambda: None)) == "x"
+    assert progress.missing == {first: "no room"}
+    with pytest.raises(SystemExit), together.failing_as_one():
+        waits()
+    assert "gone" not in capsys.readouterr().err, "the other tells it"

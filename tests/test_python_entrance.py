@@ -9,16 +9,17 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from helpers.own_models import TinyEncoder
 
 import aobench
 from aobench.errors import UserError
-from aobench.evaluation.api import data_source, evaluate
-from aobench.models.base import ModelInfo
+from aobench.evaluation.api import evaluate
+from aobench.evaluation.sources import data_source
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {
@@ -184,28 +185,6 @@ def test_a_result_is_stored_as_the_command_stores_it(studio, tmp_path):
         result.save(tmp_path / "other")
 
 
-class TinyEncoder:
-    """A dual encoder of one's own: mean colours, and texts by their letters."""
-
-    def __init__(self, revision="1", texts=True):
-        self.info = ModelInfo("tiny", "own", revision, "-", "float32", "cpu", texts)
-        self.shift = 0.0
-
-    @staticmethod
-    def transform(image):
-        return {"pixels": np.asarray(image.resize((4, 4)), np.float32).ravel() / 255}
-
-    transform.identity = "tiny"
-
-    def encode_images(self, batch):
-        return torch.nn.functional.normalize(batch["pixels"] + self.shift, dim=-1)
-
-    def encode_texts(self, texts):
-        rows = [np.resize(np.frombuffer(t.encode(), np.uint8), 48) for t in texts]
-        vectors = torch.from_numpy(np.stack(rows).astype(np.float32))
-        return torch.nn.functional.normalize(vectors, dim=-1)
-
-
 def test_a_loaded_object_is_a_model_and_its_embeddings_are_not_used_again(tmp_path):
     """A model that is being trained has other weights at each call, under one revision."""
     options = {"limit": 6, "templates": ["{}"], "out": tmp_path, "shard_size": 4}
@@ -239,9 +218,10 @@ def test_a_loaded_object_is_a_model_and_its_embeddings_are_not_used_again(tmp_pa
         ("mini", {"data": "minni"}, "did you mean 'mini'"),
         ("mini", {"data": "./none"}, "there is no dataset './none'"),
         ("mini", {"data": "a/b.zip"}, "there is no dataset 'a/b.zip'"),
-        ("mini", {"data": "mini", "data_dir": "x"}, "mini is drawn"),
-        ("mini", {"data": "org/set", "data_dir": "x"}, "name two datasets"),
-        ("mini", {"data": "mini", "config": "v2"}, "name two datasets"),
+        ("mini", {"data": "mini", "id_data": "x"}, "mini is drawn"),
+        ("mini", {"data": "mini", "layout": "list"}, "mini is drawn"),
+        ("mini", {"data": "org/set", "columns": "atribute=x"}, "mean 'attribute'"),
+        ("mini", {"data": "org/set", "columns": {"object": ""}}, "names no column"),
     ],
 )
 def test_bad_input_is_a_user_error_in_one_line(models, options, told):
@@ -253,25 +233,32 @@ def test_bad_input_is_a_user_error_in_one_line(models, options, told):
 
 def test_data_is_told_apart(tmp_path):
     prepared, own = tmp_path / "prepared", tmp_path / "own"
-    prepared.mkdir()
-    own.mkdir()
+    (prepared / "mine").mkdir(parents=True)
+    (own / "shiny_spork").mkdir(parents=True)
+    (own / "shiny_spork" / "1.png").touch()
     (prepared / "fingerprints.json").write_text('{"mine": {}}')
     archive = tmp_path / "archive.zip"
-    archive.touch()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("ImageNet-AO-filtered/red_banana/1.png", b"")
 
     def read(*words, **more):
         source = data_source(*words, **more)
         return source.config, source.data_dir, source.path
 
     assert read("mini") == ("mini", None, None)
-    assert read("v2", data_dir=own) == ("v2", str(own), None)
+    assert read("v2") == ("v2", None, None)
     assert read(archive) == ("v2", str(archive), None)
-    assert read(own, "folder") == ("folder", str(own), None)
+    assert read(own) == ("folder", str(own), None)
     assert read(prepared) == ("mine", None, str(prepared))
-    assert read("org/set") == ("v2", None, "org/set")
-    (prepared / "fingerprints.json").write_text('{"a": {}, "b": {}}')
-    with pytest.raises(UserError, match="holds the configs a, b"):
+    assert read(prepared / "mine") == ("mine", None, str(prepared))
+    assert read("org/set") == ("", None, "org/set")
+    assert read("org/set:v2") == ("v2", None, "org/set")
+    (prepared / "fingerprints.json").write_text('{"mine": {}, "b": {}}')
+    with pytest.raises(UserError, match="holds the configs mine, b"):
         read(prepared)
+    assert read(f"{prepared}:b") == ("b", None, str(prepared))
+    with pytest.raises(UserError, match="has no config 'c'"):
+        read(f"{prepared}:c")
 
 
 def test_a_bug_is_not_a_user_error(monkeypatch):

@@ -12,19 +12,23 @@ if TYPE_CHECKING:
     from aobench.analysis.effective_report import EffectiveReport
     from aobench.analysis.model_accuracies import ModelAccuracies
     from aobench.analysis.paired import PairedComparison
+    from aobench.models.model_lists import ModelList
     from aobench.results.predictions import Predictions
     from aobench.results.result import Result
 
 
 def effective(
     results: Sequence[str | Path] | str | Path | None = None,
-    baseline: str | None = None,
+    baseline: str | Sequence[str] | None = None,
     *,
     transform: str = "logit",
     id_sets: Sequence[str] = ("id",),
     figure: str | None = None,
     by: str = "training_set",
     leave_out: bool = False,
+    models: ModelList | str | Path | None = None,
+    id_score: str | None = None,
+    ood_score: str | None = None,
 ) -> EffectiveReport:
     """Effective generalization: novel accuracy beyond what seen accuracy predicts in a baseline.
 
@@ -32,14 +36,19 @@ def effective(
         results: folders of results, or CSVs of accuracies (docs/effective.md); None: the published
             table of 68 models.
         baseline: which of the models the line is fitted over: ``all``, ``family=NAME``,
-            ``training_set=NAME[,NAME]`` or ``model=NAME``. Default for the published table:
-            ``family=CLIP``.
+            ``training_set=NAME[,NAME]``, ``COLUMN=NAME`` of a list's column; or several such, and
+            a model of any of them is in it. Default for the published table: ``family=CLIP``.
         transform: the scale of the line: ``logit``, ``probit`` or ``linear``.
         id_sets: the seen sets to fit over: columns of the CSV.
         figure: which accuracy of results, such as ``object_top1`` (default: the first that all
             have).
-        by: the groups: ``training_set`` or ``family``.
+        by: the groups: ``training_set``, ``family``, or a column of the list of models.
         leave_out: fit each group's line without the group itself.
+        models: a list of models (`aobench.models.model_lists`), or a file of one: its facts are
+            taken in place of what the results say.
+        id_score: the accuracy on the seen axis as ``SPLIT:TASK``, such as ``id:object``; with
+            ``ood_score``, in place of ``figure``. Results that lack one are left out, and named.
+        ood_score: that on the novel axis, such as ``ood:composition-own``.
 
     Returns:
         The line, and each model's and group's distance from it with intervals; ``text()``,
@@ -54,43 +63,45 @@ def effective(
         >>> len(report.scores), round(float(report.line.r2), 3)
         (68, 0.976)
     """
-    from aobench.analysis.effective import (
-        by_group,
-        by_group_left_out,
-        effective_generalization,
-        fit_baseline,
-    )
+    from aobench.analysis.effective import effective_generalization, fit_baseline
+    from aobench.analysis.effective_groups import by_group, by_group_left_out
     from aobench.analysis.effective_report import EffectiveReport
-    from aobench.analysis.model_accuracies import select_models
+    from aobench.analysis.model_groups import (
+        check_column,
+        select_models,
+        with_list_facts,
+    )
 
-    if by not in ("training_set", "family"):
-        raise UserError(f"by is {by!r}; choose training_set or family")
     paths = [results] if isinstance(results, str | Path) else list(results or ())
     if results is not None and not paths:
         raise UserError(
             "there are no results; name some, or give None for the published table"
         )
-    records, accuracy, notes = _accuracies([Path(path) for path in paths], figure)
-    rule = baseline or (None if paths else "family=CLIP")
-    if not rule:
-        families = ", ".join(sorted({f"family={r.family}" for r in records}))
-        raise UserError(
-            f"name the baseline models (--baseline): all, {families}, or training_set=NAME"
-        )
-    fitted = select_models(records, rule)
+    places = [Path(path) for path in paths]
+    if id_score is None and ood_score is None:
+        records, accuracy, notes = _accuracies(places, figure)
+    else:
+        records, accuracy, notes = _split_scores(places, figure, id_score, ood_score)
+    if models is not None:
+        records, more = with_list_facts(records, _as_model_list(models))
+        notes += more
+    check_column(records, by, "by (--by)")
+    rules = _baseline_rules(baseline, records, bool(paths))
+    fitted = [r for r in select_models(records, rules) if not r.left_out]
+    counted = [r for r in records if not r.left_out]
     options: dict[str, Any] = {"transform": transform, "id_sets": tuple(id_sets)}
     line = fit_baseline(fitted, **options)
     groups = (
-        by_group_left_out(fitted, records, by, **options)
+        by_group_left_out(fitted, counted, by, **options)
         if leave_out
-        else by_group(line, records, by)
+        else by_group(line, counted, by)
     )
     return EffectiveReport(
         line=line,
         records=records,
         scores=effective_generalization(line, records),
         groups=groups,
-        rule=rule,
+        rule=" or ".join(rules),
         column=by,
         left_out=leave_out,
         accuracy=accuracy,
@@ -98,9 +109,59 @@ def effective(
     )
 
 
+def _baseline_rules(
+    baseline: str | Sequence[str] | None,
+    records: Sequence[ModelAccuracies],
+    own: bool,
+) -> list[str]:
+    """The rules that name the baseline. Raises UserError where one's own results have none."""
+    if baseline:
+        return [baseline] if isinstance(baseline, str) else list(baseline)
+    if not own:
+        return ["family=CLIP"]
+    families = ", ".join(sorted({f"family={r.family}" for r in records}))
+    raise UserError(
+        f"name the baseline models (--baseline): all, {families}, or training_set=NAME"
+    )
+
+
+def _as_model_list(models: ModelList | str | Path) -> ModelList:
+    from aobench.models.model_lists import ModelList, read_model_list
+
+    return models if isinstance(models, ModelList) else read_model_list(models)
+
+
+def _split_scores(
+    paths: list[Path], figure: str | None, id_score: str | None, ood_score: str | None
+) -> tuple[list[ModelAccuracies], tuple[str, str], list[str]]:
+    """As `_accuracies`, of two scores that are named apart."""
+    from aobench.analysis.model_accuracies import read_split_scores
+    from aobench.analysis.split_scores import parse_split_score
+
+    if id_score is None or ood_score is None:
+        raise UserError(
+            "--id-score and --ood-score belong together: name both, such as id:object and "
+            "ood:composition-own"
+        )
+    if figure is not None:
+        raise UserError(
+            "--figure names one accuracy for both axes, --id-score and --ood-score two: leave one "
+            "kind out"
+        )
+    if not paths or any(path.suffix.lower() == ".csv" for path in paths):
+        raise UserError(
+            "--id-score and --ood-score are of results; a table of accuracies has one score only: "
+            "name folders of results"
+        )
+    known = parse_split_score(id_score, "--id-score")
+    novel = parse_split_score(ood_score, "--ood-score")
+    read = read_split_scores(paths, known, novel)
+    return read.records, read.accuracies, read.notes
+
+
 def _accuracies(
     paths: list[Path], figure: str | None
-) -> tuple[list[ModelAccuracies], str, list[str]]:
+) -> tuple[list[ModelAccuracies], str | tuple[str, str], list[str]]:
     """The models' accuracies, what they are called, and why they may not compare."""
     from aobench.analysis import model_accuracies as source
 
@@ -143,8 +204,9 @@ def compare(
         kind: which accuracy: ``composition``, ``attribute`` or ``object``.
 
     Returns:
-        Both accuracies; their difference with a 95 % interval, by a bootstrap over compositions;
-        and McNemar's exact test over images.
+        Both accuracies and their difference, with 95 % intervals and tests: ``low``, ``high``,
+        ``p`` for these attributes and objects, ``wide_low``, ``wide_high``, ``wide_p`` for
+        attributes and objects like these.
 
     Raises:
         UserError: where the tables do not hold the same images, or other candidates were offered.

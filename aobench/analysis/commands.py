@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from aobench.analysis import paper_command
 from aobench.errors import UserError
-from aobench.vocabulary.published import OUR_SETS
+from aobench.evaluation.data_arguments import add_gone_options
+
+if TYPE_CHECKING:
+    from aobench.analysis.paired import PairedComparison
 
 SMALLEST = 1e-300  #: p values below it are told as less than it: floats end there
 
@@ -18,6 +22,7 @@ def add_parser(verbs: Any) -> None:
     _add_compare(verbs)
     _add_breakdown(verbs)
     _add_disentangle(verbs)
+    paper_command.add_parser(verbs)
 
 
 def _add_effective(verbs: Any) -> None:
@@ -33,8 +38,10 @@ def _add_effective(verbs: Any) -> None:
     )
     parser.add_argument(
         "--baseline",
-        help="all, or family=NAME, training_set=NAME[,NAME], model=NAME; default for the published "
-        "table: family=CLIP",
+        action="append",
+        metavar="RULE",
+        help="all, or family=NAME, training_set=NAME[,NAME], model=NAME, or any column of the list "
+        "of models; said again it adds models; default for the published table: family=CLIP",
     )
     parser.add_argument(
         "--transform", default="logit", help="logit (default), probit or linear"
@@ -45,6 +52,23 @@ def _add_effective(verbs: Any) -> None:
         "it)",
     )
     parser.add_argument(
+        "--id-score",
+        metavar="SPLIT:TASK",
+        help="the score on the ID axis, such as id:object; with --ood-score",
+    )
+    parser.add_argument(
+        "--ood-score",
+        metavar="SPLIT:TASK",
+        help="the score on the OoD axis, such as ood:composition-own",
+    )
+    parser.add_argument(
+        "--models",
+        dest="model_list",
+        metavar="FILE",
+        help="a list of models (CSV: model, family, training_set, ...), or paper: its facts are "
+        "taken in place of what the results say",
+    )
+    parser.add_argument(
         "--id-sets",
         default="id",
         help="ID sets to fit over, such as id,id_yfcc (columns of the CSV)",
@@ -52,8 +76,8 @@ def _add_effective(verbs: Any) -> None:
     parser.add_argument(
         "--by",
         default="training_set",
-        choices=("training_set", "family"),
-        help="groups of the summary",
+        metavar="COLUMN",
+        help="groups of the summary: training_set (default), family, or a column of the list",
     )
     parser.add_argument(
         "--leave-out",
@@ -69,13 +93,16 @@ def _add_effective(verbs: Any) -> None:
 def _add_compare(verbs: Any) -> None:
     parser = verbs.add_parser(
         "compare",
-        help="two models on the same images: McNemar, and a bootstrap over compositions",
+        help="two models or more on the same images: differences, for both populations",
     )
     parser.add_argument(
         "first", type=Path, help="predictions.parquet, or the folder that holds it"
     )
     parser.add_argument(
         "second", type=Path, help="predictions.parquet, or the folder that holds it"
+    )
+    parser.add_argument(
+        "more", type=Path, nargs="*", help="more of them: all pairs at once, corrected"
     )
     parser.add_argument("--split", default="ood")
     parser.add_argument(
@@ -117,12 +144,10 @@ def _add_disentangle(verbs: Any) -> None:
     )
     parser.add_argument("--split", default="ood")
     parser.add_argument(
-        "--config",
-        default="mini",
-        choices=OUR_SETS,
-        help="dataset of the embeddings (default: mini)",
+        "--data",
+        help="dataset of the embeddings, as evaluate takes it (default: mini)",
     )
-    parser.add_argument("--data-dir", help="folder or zip of the published archive")
+    add_gone_options(parser)
     parser.add_argument(
         "--images",
         type=int,
@@ -149,6 +174,9 @@ def _effective(args: argparse.Namespace) -> None:
         figure=args.figure,
         by=args.by,
         leave_out=args.leave_out,
+        models=args.model_list,
+        id_score=args.id_score,
+        ood_score=args.ood_score,
     )
     for note in report.notes:
         print(f"Note: {note}.")
@@ -159,12 +187,14 @@ def _effective(args: argparse.Namespace) -> None:
 
 
 def _compare(args: argparse.Namespace) -> None:
-    from aobench.analysis.effective_report import in_points
-    from aobench.analysis.paired import compare_tables, shared_tasks
+    from aobench.analysis.paired import alike_tasks, compare_tables
     from aobench.results.comparability import unlike_settings
     from aobench.results.predictions import read
-    from aobench.results.scores import chance, split_scores
+    from aobench.results.scores import chance, shown_accuracy, split_scores
 
+    if args.more:
+        _compare_many([args.first, args.second, *args.more], args.split, args.kind)
+        return
     tables = [read(path) for path in (args.first, args.second)]
     if tables[0].table.equals(tables[1].table):
         print("Note: both tables hold the same answers; is one of them named twice?")
@@ -172,17 +202,14 @@ def _compare(args: argparse.Namespace) -> None:
     print(
         f"{args.kind} accuracy on {args.split}, {r.n:,} images of {r.compositions:,} compositions:"
     )
-    asked = shared_tasks(tables[0], tables[1], args.split, args.kind)
+    asked = alike_tasks(tables, args.split, args.kind)
     lists = []
     for table, task, rate in zip(tables, asked, (r.first, r.second), strict=True):
         listed = table.lists[task][args.split]
         lists.append(listed)
         f = split_scores(table.split(args.split, task), listed)
-        low, high, by_chance = (
-            f[f"{args.kind}_top1_low"],
-            f[f"{args.kind}_top1_high"],
-            chance(f, args.kind) or 0.0,
-        )
+        _, low, high = shown_accuracy(f, f"{args.kind}_top1")
+        by_chance = chance(f, args.kind) or 0.0
         print(
             f"  {table.provenance['model']['id']}: {100 * rate:.2f} % [{100 * low:.2f}, "
             f"{100 * high:.2f}], "
@@ -197,15 +224,78 @@ def _compare(args: argparse.Namespace) -> None:
         print(
             f"  The runs differ in {', '.join(unlike)}, which is part of the difference, too."
         )
-    print(f"  difference {in_points(r.low, r.difference, r.high).strip()} points")
-    p = f"= {r.p:.3g}" if r.p >= SMALLEST else f"< {SMALLEST:g}"
+    _print_difference(r)
+
+
+def _compare_many(paths: list[Path], split: str, kind: str) -> None:
+    from aobench.analysis.many_models import compare_models
+    from aobench.columns import columns
+    from aobench.results.comparability import unlike_settings
+    from aobench.results.paths import check_given_once
+    from aobench.results.predictions import read
+
+    check_given_once(paths)
+    tables = [read(path) for path in paths]
+    found = compare_models(tables, split, kind)
+    letters = _class_letters(found.classes, len(tables))
+    rows = [("model", f"{kind} on {split}, %", "rank", "class")]
+    for place, number in enumerate(found.order):
+        best, worst = found.ranks[place]
+        rows.append(
+            (
+                tables[number].provenance["model"]["id"],
+                f"{100 * found.rates[place]:.2f}",
+                str(best) if best == worst else f"{best} to {worst}",
+                letters[place],
+            )
+        )
+    print("\n".join(columns(rows, rule=True)))
+    like = "attributes and objects like these"
     print(
-        f"  right in one alone: {r.only_first} and {r.only_second}; exact McNemar, images as "
-        f"independent: p {p}"
+        "Models that share a letter can't be told apart; rank: the places that the tests leave a "
+        f"model. {len(tables) * (len(tables) - 1) // 2} pairs, 5 % for all of them together "
+        f"(Holm), for {like if found.wide else 'these attributes and objects'}."
     )
+    if unlike := unlike_settings([table.provenance for table in tables]):
+        print(f"The runs differ in {', '.join(unlike)}, which is part of the order.")
+
+
+def _class_letters(classes: tuple[tuple[int, ...], ...], count: int) -> list[str]:
+    """``a``, ``ab``, ``b``: a letter for each class that a model is in; z is followed by a1."""
+    names = [f"{chr(97 + i % 26)}{i // 26 or ''}" for i in range(len(classes))]
+    pairs = list(zip(names, classes, strict=True))
+    return ["".join(n for n, some in pairs if place in some) for place in range(count)]
+
+
+def _print_difference(r: PairedComparison) -> None:
+    """The difference with its interval and its test, for both populations."""
+    from aobench.analysis.effective_report import in_points
+
+    print(f"  right in one alone: {r.only_first} and {r.only_second} images")
+    if r.wide_p is not None and r.wide_low is not None and r.wide_high is not None:
+        wide = in_points(r.wide_low, r.difference, r.wide_high).strip()
+        print(
+            f"  difference {wide} points for attributes and objects like these (two-way t, "
+            f"p {_p_value(r.wide_p)})"
+        )
+    else:
+        print(
+            "  difference: nothing can be said of attributes and objects like these, as there is "
+            "one attribute or object, or none is known"
+        )
+    narrow = in_points(r.low, r.difference, r.high).strip()
     print(
-        "  Intervals 95 %, compositions as independent; the difference's by a bootstrap over them."
+        f"  difference {narrow} points for these attributes and objects (bootstrap and sign flips "
+        f"over compositions, p {_p_value(r.p)})"
     )
+    if r.wide_p is not None:
+        print(
+            "  Intervals 95 %; the accuracies' for attributes and objects like these."
+        )
+
+
+def _p_value(p: float) -> str:
+    return f"= {p:.3g}" if p >= SMALLEST else f"< {SMALLEST:g}"
 
 
 def _breakdown(args: argparse.Namespace) -> None:
@@ -251,18 +341,19 @@ def _disentangle(args: argparse.Namespace) -> None:
         raise UserError("--images takes a number of at least 10")
     if args.seed < 0:
         raise UserError(f"--seed takes a whole number of at least 0; got {args.seed}")
-    if args.data_dir and (args.config == "mini" or args.source.suffix == ".npz"):
+    if args.data and args.source.suffix == ".npz":
         raise UserError(
-            "--data-dir is of the published archive: give --config v2 and the runner's embeddings "
-            "with it"
+            f"--data is of the runner's embeddings, and {args.source} holds its own labels: leave "
+            "it out"
         )
     if args.source.suffix == ".npz":
         tables = [source.read_npz(args.source)]
     else:
-        from aobench.evaluation.data import Source, open_splits
+        from aobench.evaluation.data import open_splits
+        from aobench.evaluation.sources import data_source
 
         stores = source.image_stores(args.source, args.split)
-        splits = open_splits(Source(args.config, args.data_dir), (args.split,))
+        splits = open_splits(data_source(args.data or "mini"), (args.split,))
         tables = [source.read_store(path, key, splits) for path, key in stores]
     for table in tables:
         found = all_measures(table.z, table.factors, args.seed, args.images)

@@ -21,7 +21,6 @@ from compositional_ood.compositional_ood import (
     effective_draws,
     fit_line,
     inside_bounds,
-    jeffreys_draws,
     tail_shares,
     transform_named,
 )
@@ -31,7 +30,6 @@ from aobench.analysis.model_accuracies import ModelAccuracies
 from aobench.errors import UserError
 
 CONFIDENCE = 0.95
-FEW = 3  #: groups of fewer runs are marked: their interval says little of another run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +49,8 @@ def accuracies_of(
     lacks.
     """
     known = np.array([[r.on(name) for name in id_sets] for r in records], float)
-    novel = np.array([(r.ood, r.n_ood) for r in records], float)
+    known = known.reshape(len(records), len(id_sets), 2)
+    novel = np.array([(r.ood, r.n_ood) for r in records], float).reshape(-1, 2)
     return Accuracies(known[..., 0], known[..., 1], novel[:, 0], novel[:, 1])
 
 
@@ -184,92 +183,3 @@ def effective_generalization(
         )
         for i, r in enumerate(records)
     ]
-
-
-@dataclass(frozen=True)
-class GroupScore:
-    """Mean rho of the models of one training set or family; ``n`` models in ``runs`` independent
-    runs.
-    """
-
-    name: str
-    n: int
-    runs: int
-    rho: float
-    low: float
-    high: float
-    extrapolated: int
-
-    @property
-    def few(self) -> bool:
-        """Whether its runs are fewer than FEW."""
-        return self.runs < FEW
-
-
-def _group(
-    line: FittedLine,
-    name: str,
-    members: Sequence[ModelAccuracies],
-    confidence: float,
-    seed: int,
-) -> GroupScore:
-    """Mean rho of ``members``, with draws of the line, of their counts and of their runs."""
-    rng = np.random.default_rng(seed)
-    scores = effective_generalization(line, members, confidence)
-    models = accuracies_of(members, line.id_sets)
-    reached = jeffreys_draws(models.ood, models.n_ood, rng, len(line.drawn))
-    rho = reached - line.expected_draws(models, rng, confidence)
-    runs, number = np.unique([r.run or r.model for r in members], return_inverse=True)
-    times = np.ones_like(rho)
-    if (k := len(runs)) > 1:
-        times = rng.multinomial(k, np.full(k, 1 / k), size=len(rho))[:, number]
-    means = (times * rho).sum(1) / times.sum(1)
-    low, high = np.quantile(means, tail_shares(confidence))
-    return GroupScore(
-        name,
-        len(members),
-        k,
-        float(np.mean([score.rho for score in scores])),
-        float(low),
-        float(high),
-        sum(score.extrapolated for score in scores),
-    )
-
-
-def by_group(
-    line: FittedLine,
-    records: Sequence[ModelAccuracies],
-    column: str = "training_set",
-    confidence: float = CONFIDENCE,
-    seed: int = 2,
-) -> list[GroupScore]:
-    """Mean rho by ``column``. The interval draws the line, the models' counts and, from two runs
-    on, the group's runs.
-
-    With one run it says nothing of how other models of that training set would do.
-    """
-    names = sorted({getattr(r, column) for r in records})
-    members = [[r for r in records if getattr(r, column) == name] for name in names]
-    pairs = zip(names, members, strict=True)
-    out = [_group(line, name, one, confidence, seed) for name, one in pairs]
-    return sorted(out, key=lambda group: group.rho)
-
-
-def by_group_left_out(
-    baseline: Sequence[ModelAccuracies],
-    records: Sequence[ModelAccuracies],
-    column: str = "training_set",
-    **options: Any,
-) -> list[GroupScore]:
-    """:func:`by_group`, each group against a line fitted without it; ``options`` go to
-    :func:`fit_baseline`.
-
-    A group that helped to fit its own line pulls it towards itself. Raises UserError where too few
-    models are left.
-    """
-    out = []
-    for name in sorted({getattr(r, column) for r in records}):
-        others = [r for r in baseline if getattr(r, column) != name]
-        members = [r for r in records if getattr(r, column) == name]
-        out += by_group(fit_baseline(others, **options), members, column)
-    return sorted(out, key=lambda group: group.rho)

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aobench.analysis.effective import FEW, EffectiveScore, FittedLine, GroupScore
+from aobench.analysis.effective import EffectiveScore, FittedLine
+from aobench.analysis.effective_groups import FEW, GroupScore
 from aobench.analysis.model_accuracies import ModelAccuracies, images_shown
 from aobench.csv_tables import write_csv_rows
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 def in_points(low: float, value: float, high: float) -> str:
     """A difference of fractions with its interval, in points."""
-    return f"{100 * value:+6.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+    # adding 0 makes 0.0 of -0.0
+    middle, lower, upper = (round(100 * one, 1) + 0.0 for one in (value, low, high))
+    return f"{middle:+6.1f} [{lower:+.1f}, {upper:+.1f}]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +30,8 @@ class EffectiveReport:
     """``scores`` and ``groups`` of ``records`` over ``line``, which ``rule`` chose the models of.
 
     ``column`` groups them; ``left_out``: each group by a line without it; ``accuracy`` names what
-    was measured, such as object accuracy; ``notes``: why the results may not compare.
+    was measured, such as object accuracy, or on ID and OoD, where these are two; ``notes``: why the
+    results may not compare.
     """
 
     line: FittedLine
@@ -37,8 +41,30 @@ class EffectiveReport:
     rule: str
     column: str
     left_out: bool
-    accuracy: str
+    accuracy: str | tuple[str, str]
     notes: Sequence[str] = ()
+
+    @property
+    def measured(self) -> str:
+        """What was measured, in words."""
+        if isinstance(self.accuracy, str):
+            return self.accuracy
+        return "ID {}, OoD {}".format(*self.accuracy)
+
+    @property
+    def measure(self) -> str:
+        """What the distance from the line is: effective generalization beyond a baseline outside
+        the models' family, or else a residual within it.
+        """
+        scored = {record.family for record in self.records if not record.left_out}
+        inner = {r.family for r in self.records if r.model in set(self.line.models)}
+        outside = sorted(scored - inner)
+        if not outside:
+            return f"Residual among {' and '.join(sorted(inner))} models"
+        named = (
+            "" if not scored & inner else f" (of {', '.join(outside)}; else a residual)"
+        )
+        return f"Effective generalization{named}"
 
     def to_frame(self) -> pd.DataFrame:
         """One row a model; accuracies and ``rho`` as fractions from 0 to 1, each with its 95 %
@@ -50,10 +76,28 @@ class EffectiveReport:
 
     def text(self) -> str:
         """All of it, as it is printed."""
-        what, images = self.accuracy, images_shown(self.records)
+        what, images = self.measured, images_shown(self.records)
         head = f"{what[0].upper()}{what[1:]} of {len(self.records)} models, {images}."
-        lines = [head, *self._line_text(), *self._groups_text(), *self._models_text()]
+        lines = [
+            head,
+            *self._left_out_text(),
+            *self._line_text(),
+            *self._groups_text(),
+            *self._models_text(),
+        ]
         return "\n".join(lines)
+
+    def _left_out_text(self) -> list[str]:
+        """How many rows are in no line and no group, by reason."""
+        reasons: dict[str, list[str]] = {}
+        for record in self.records:
+            if record.left_out:
+                reasons.setdefault(record.left_out, []).append(record.model)
+        if not reasons:
+            return []
+        said = "; ".join(f"{', '.join(some)}: {why}" for why, some in reasons.items())
+        count = sum(map(len, reasons.values()))
+        return [f"In no line and no group are {count} rows ({said})."]
 
     def _line_text(self) -> list[str]:
         line = self.line
@@ -73,7 +117,7 @@ class EffectiveReport:
     def _groups_text(self) -> list[str]:
         without = ", each group by a line without it" if self.left_out else ""
         lines = [
-            "\nEffective generalization, points (OoD accuracy less what the line expects)"
+            f"\n{self.measure}, points (OoD accuracy less what the line expects), mean over runs"
             f"{without}:"
         ]
         for g in self.groups:
@@ -85,8 +129,8 @@ class EffectiveReport:
             lines += [f"  {g.name:20s} {in_points(g.low, g.rho, g.high):26s} {notes}"]
         if any(g.few for g in self.groups):
             lines += [
-                f"  few runs: fewer than {FEW}; the interval says little of another run with that "
-                "training."
+                f"  few runs: fewer than {FEW}; of one run the interval takes the spread of the "
+                "baseline's models."
             ]
         return lines
 
@@ -117,7 +161,7 @@ class EffectiveReport:
         rows = [score.row() for score in self.scores]
         groups = [asdict(group) for group in self.groups]
         title = (
-            f"Effective generalization ({self.accuracy}) over {self.rule} "
+            f"Effective generalization ({self.measured}) over {self.rule} "
             f"({len(self.line.models)} models, {self.line.transform} fit)"
         )
         by = groups_plot(self.groups, f"{title}, by {self.column}")
@@ -136,7 +180,8 @@ class EffectiveReport:
 
         line, records, what = self.line, self.records, self.accuracy
         fit = f"slope {line.coefficients[1]:.3f}, R^2 {line.r2:.3f}"
-        head, images = f"ID and OoD {what}", images_shown(records)
+        images = images_shown(records)
+        head = f"ID and OoD {what}" if isinstance(what, str) else self.measured
         title = f"{head}, {images}\n{self.rule}: {fit}"
         figure = scatter_plot(line, records, title, self.column, what)
         note = (

@@ -151,7 +151,7 @@ def read_store(
         raise UserError(
             f"{path} was made from other images (fingerprint {key['fingerprint']}): of a run with "
             "--limit, of which embeddings are not measured, or of another dataset or order of "
-            "rows, which --config and --data-dir name"
+            "rows, which --data names"
         )
     bare = {k: v for k, v in key.items() if k not in ("count", "shard", "format")}
     store = Store(path.parent, bare, key["count"], key["shard"])

@@ -13,7 +13,7 @@ import numpy as np
 
 from aobench.analysis.effective import EffectiveScore, FittedLine
 from aobench.analysis.model_accuracies import ModelAccuracies
-from aobench.analysis.plots import axis_ticks, fit_band, with_interval
+from aobench.analysis.plots import axis_names, axis_ticks, fit_band, with_interval
 from aobench.drawing import COLOURS
 from aobench.errors import UserError
 from aobench.files import write_in_one_move
@@ -75,7 +75,7 @@ def _axes(
     records: Sequence[ModelAccuracies],
     to_x: Callable[[Any], Any],
     to_y: Callable[[Any], Any],
-    what: str,
+    what: str | tuple[str, str],
 ) -> list[str]:
     out = []
     for ticks, vertical in (
@@ -116,14 +116,15 @@ def _axes(
                     f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" '
                     f'font-size="11">{name}</text>'
                 )
+    across, up = axis_names(what)
     middle = (TOP + HEIGHT - BOTTOM) / 2
     below = (
         f'<text x="{WIDTH / 2}" y="{HEIGHT - 10}" text-anchor="middle" font-size="13">'
     )
-    out.append(f"{below}ID {escape(what)}, %</text>")
+    out.append(f"{below}{escape(across)}, %</text>")
     out.append(
         f'<text transform="translate(14,{middle}) rotate(-90)" text-anchor="middle" font-size="13">'
-        f"OoD {escape(what)}, %</text>"
+        f"{escape(up)}, %</text>"
     )
     return out
 
@@ -208,7 +209,7 @@ def scatter_page(
     title: str,
     note: str,
     column: str = "training_set",
-    what: str = "accuracy",
+    what: str | tuple[str, str] = "accuracy",
 ) -> str:
     """The whole HTML text. ``found`` are the records' figures, in their order; ``column`` groups
     them; ``what`` says which accuracy it is."""
@@ -220,12 +221,10 @@ def scatter_page(
         for r in records
     ]
     frame = _Frame(np.array([x for x, _ in places]), np.array([y for _, y in places]))
-    names = sorted({getattr(r, column) for r in records})
+    names = sorted({r.fact(column) for r in records})
     marks = [*_axes(line, records, frame.to_x, frame.to_y, what), *_line(line, frame)]
     pairs = zip(records, found, strict=True)
-    marks += [
-        _model(line, frame, r, e, names.index(getattr(r, column))) for r, e in pairs
-    ]
+    marks += [_model(line, frame, r, e, names.index(r.fact(column))) for r, e in pairs]
     legend = "".join(_button(group, name) for group, name in enumerate(names))
     return PAGE.format(
         title=escape(title),

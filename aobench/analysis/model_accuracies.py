@@ -4,11 +4,12 @@ published table.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aobench.analysis.split_scores import SplitScore
 from aobench.csv_tables import finite_number, read_numbered_rows, whole_number
 from aobench.errors import UserError
 from aobench.results.comparability import model_family, unlike_settings
@@ -26,6 +27,10 @@ from aobench.results.verified import read_result
 
 PUBLISHED = Path(__file__).with_name("published")
 COLUMNS = ("model", "family", "training_set", "id", "n_id", "ood", "n_ood")
+#: Columns that each record has; others are among its facts.
+NAMED = ("model", "family", "training_set")
+#: What `ModelAccuracies.fact` says where nothing is known.
+NOT_STATED = "not stated"
 #: Accuracies by which results are compared, where none is named: the first that all of them have.
 FIGURES = ("composition_top1", "object_top1", "attribute_top1")
 
@@ -35,9 +40,11 @@ class ModelAccuracies:
     """One model: accuracies 0..1 and their numbers of images, of the independent ones where those
     are known.
 
-    ``images`` are the images themselves, ID and OoD, where those numbers are others. ``run`` joins
+    ``facts`` holds what a list of models or a further column says, by column. ``images`` are the
+    images themselves, ID and OoD, where those numbers are others. ``run`` joins
     records that are not independent (the same weights, two epochs of one training); the bootstrap
-    draws whole runs. ``more`` holds further ID sets: name -> (accuracy, images).
+    draws whole runs. ``more`` holds further ID sets: name -> (accuracy, images). ``left_out``: why
+    the row is in no line and no group, such as an earlier epoch of another row's run.
     """
 
     model: str
@@ -50,6 +57,16 @@ class ModelAccuracies:
     run: str = ""
     more: dict[str, tuple[float, int]] = field(default_factory=dict)
     images: tuple[int, int] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    left_out: str = ""
+
+    def fact(self, column: str) -> str:
+        """What is known of the model under ``column``: ``model``, ``family``, ``training_set``, or
+        one of its facts; NOT_STATED where nothing is.
+        """
+        if column in NAMED:
+            return str(getattr(self, column))
+        return str(self.facts.get(column, NOT_STATED))
 
     def on(self, id_set: str) -> tuple[float, int]:
         """Accuracy and number of images on an ID set; ``id`` is the first one. Raises UserError
@@ -85,6 +102,7 @@ def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> ModelAccur
     if not model:
         raise UserError(f"{where}: column model is empty; name the model")
     more = {column: (accuracy(column), images(f"n_{column}")) for column in extra}
+    known = {*COLUMNS, "run", "left_out", *extra, *(f"n_{column}" for column in extra)}
     return ModelAccuracies(
         model,
         row["family"].strip(),
@@ -95,6 +113,8 @@ def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> ModelAccur
         images("n_ood"),
         row.get("run", "").strip() or model,
         more,
+        left_out=row.get("left_out", "").strip(),
+        facts={k: v.strip() for k, v in row.items() if k not in known and v.strip()},
     )
 
 
@@ -151,11 +171,12 @@ def _from_result(
     content: dict[str, Any], path: Path, figure: str, task: str
 ) -> ModelAccuracies:
     """A record of a result that has ``figure`` on both splits."""
-    model, splits = content["model"], content["scores"][task]["splits"]
+    splits = content["scores"][task]["splits"]
     missing = [split for split in ("id", "ood") if split not in splits]
     if missing:
         raise UserError(
-            f"{path} has no figures of {missing[0]}; a result with the splits id and ood is needed"
+            f"{path} has no figures of {missing[0]}; a result with the splits id and ood is "
+            "needed (or name scores that it has, by --id-score and --ood-score)"
         )
     known, novel = splits["id"], splits["ood"]
     if figure not in known or figure not in novel:
@@ -163,20 +184,32 @@ def _from_result(
             f"{path} has no {figure} on both splits; name another with --figure, such as "
             "object_top1"
         )
-    _accuracy(str(known[figure]), f"{path}: {figure} of id")
-    _accuracy(str(novel[figure]), f"{path}: {figure} of ood")
-    training = str(model.get("notes", {}).get("training_set", "unknown"))
-    sizes = [_independent(one, figure) for one in (known, novel)]
+    return _of_scores(content, path, (known, figure), (novel, figure))
+
+
+def _of_scores(
+    content: dict[str, Any],
+    path: Path,
+    known: tuple[dict[str, Any], str],
+    novel: tuple[dict[str, Any], str],
+) -> ModelAccuracies:
+    """A record of two scores, each a split's scores and the accuracy's name."""
+    for split, (scores, name) in zip(("id", "ood"), (known, novel), strict=True):
+        _accuracy(str(scores[name]), f"{path}: {name} of {split}")
+    model = content["model"]
+    facts = model.get("facts", {})
+    training = model.get("notes", {}).get("training_set", "unknown")
     return ModelAccuracies(
         model["id"],
-        model_family(content),
-        training,
-        known[figure],
-        sizes[0],
-        novel[figure],
-        sizes[1],
-        model["id"],
-        images=(known["n"], novel["n"]),
+        str(facts.get("family", model_family(content))),
+        str(facts.get("training_set", training)),
+        known[0][known[1]],
+        _independent(*known),
+        novel[0][novel[1]],
+        _independent(*novel),
+        str(facts.get("run", model["id"])),
+        images=(known[0]["n"], novel[0]["n"]),
+        facts=facts,
     )
 
 
@@ -192,6 +225,19 @@ def images_shown(records: Sequence[ModelAccuracies]) -> str:
     return f"{words[0]} ID and {words[1]} OoD images"
 
 
+@dataclass(frozen=True)
+class ReadScores:
+    """What results hold of one question: ``records``, ``notes`` on why some are missing or may not
+    compare, and of ID and OoD the ``accuracies`` in words and what ``chances`` a guess has, from 0
+    to 1, by the first result.
+    """
+
+    records: list[ModelAccuracies]
+    notes: list[str]
+    accuracies: tuple[str, str]
+    chances: tuple[float, float]
+
+
 def read_results(
     paths: Sequence[Path], figure: str | None = None
 ) -> tuple[list[ModelAccuracies], list[str], str]:
@@ -200,14 +246,12 @@ def read_results(
 
     ``figure``: that accuracy; None for the first of FIGURES that all results have on both splits. A
     warning for each folder that holds none and for each thing that makes the results incomparable.
-    Where its table lies beside a result, its figures are found to be the table's. ``family`` is the
-    model's kind, or ``supervised``; the training set is ``unknown`` unless the runner noted it.
+    Where its table lies beside a result, its figures are found to be the table's. ``family`` and
+    training set are those of its list of models; without one the model's kind, or ``supervised``,
+    and ``unknown``.
     """
-    kept, warnings = only_results(paths)
-    check_given_once(kept)
-    paths = [result_file(path, RESULTS) for path in kept]
-    contents = [_content(path) for path in paths]
-    scores = [content["scores"] for content in contents]
+    contents, warnings = _read_contents(paths)
+    scores = [content["scores"] for _, content in contents]
     if figure is None:
         figure = next((one for one in FIGURES if common_task(scores, one)), FIGURES[0])
         if figure != FIGURES[0]:
@@ -217,13 +261,76 @@ def read_results(
     task = common_task(scores, figure)
     records = [
         _from_result(c, p, figure, task or _task_with(c["scores"], figure))
-        for c, p in zip(contents, paths, strict=True)
+        for p, c in contents
     ]
-    warnings += [
-        f"the results differ in {name}: they are not comparable as they stand"
-        for name in unlike_settings(contents, task)
-    ]
+    warnings += _unlike([content for _, content in contents], [task])
     return _no_twins(records, "the list of results"), warnings, figure
+
+
+def read_split_scores(
+    paths: Sequence[Path], id_score: SplitScore, ood_score: SplitScore
+) -> ReadScores:
+    """Records whose ID accuracy is ``id_score`` and whose OoD accuracy is ``ood_score``.
+
+    A result that lacks one of them is left out, with a note that names it. Raises UserError where
+    no result has both.
+    """
+    contents, notes = _read_contents(paths)
+    pair = (id_score, ood_score)
+    records, kept, without = [], [], []
+    for path, content in contents:
+        known, novel = (one.scores_in(content) for one in pair)
+        if known is None or novel is None:
+            without.append(content["model"]["id"])
+            continue
+        kept.append(content)
+        named = ((known, id_score.accuracy), (novel, ood_score.accuracy))
+        records.append(_of_scores(content, path, *named))
+    asked = " and ".join(dict.fromkeys(f"{one.split}:{one.task}" for one in pair))
+    if not records:
+        raise UserError(
+            f"no result has {asked}; evaluate with --tasks "
+            f"{' '.join(dict.fromkeys(one.task for one in pair))}, or name other scores"
+        )
+    if without:
+        notes.append(f"without {asked}, and left out: {some_names(sorted(without))}")
+    notes += _unlike(kept, list(dict.fromkeys(one.task for one in pair)))
+    records = _no_twins(records, "the list of results")
+    labels = (id_score.label, ood_score.label)
+    chances = (id_score.chance_in(kept[0]), ood_score.chance_in(kept[0]))
+    return ReadScores(records, notes, labels, chances)
+
+
+def some_names(names: Sequence[str], most: int = 6) -> str:
+    """The first names, and how many more there are.
+
+    Example:
+        >>> some_names(["a", "b", "c"], 2)
+        'a, b and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _read_contents(
+    paths: Sequence[Path],
+) -> tuple[list[tuple[Path, dict[str, Any]]], list[str]]:
+    """Each result's path and content, and a warning on each folder that holds none."""
+    kept, warnings = only_results(paths)
+    check_given_once(kept)
+    files = [result_file(path, RESULTS) for path in kept]
+    return [(path, _content(path)) for path in files], warnings
+
+
+def _unlike(
+    contents: Sequence[dict[str, Any]], tasks: Sequence[str | None]
+) -> list[str]:
+    """A warning for each setting in which the results differ, by what the tasks are asked."""
+    names = [name for task in tasks for name in unlike_settings(contents, task)]
+    return [
+        f"the results differ in {name}: they are not comparable as they stand"
+        for name in dict.fromkeys(names)
+    ]
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -239,29 +346,3 @@ def _task_with(scores: dict[str, Any], figure: str) -> str:
         (t for t in tasks if any(figure in s for s in scores[t]["splits"].values())),
         tasks[0],
     )
-
-
-def select_models(
-    records: Sequence[ModelAccuracies], rule: str
-) -> list[ModelAccuracies]:
-    """The records that ``rule`` names: ``all``, or ``COLUMN=VALUE[,VALUE]`` of model, family or
-    training_set.
-
-    Raises UserError for an unknown column or a value that no record has.
-    """
-    if rule == "all":
-        return list(records)
-    column, equals, values = rule.partition("=")
-    if not equals or column not in ("model", "family", "training_set"):
-        raise UserError(
-            f"{rule!r} names no models; write all, family=NAME, training_set=NAME[,NAME] or "
-            "model=NAME"
-        )
-    wanted = [v.strip() for v in values.split(",")]
-    there = sorted({getattr(r, column) for r in records})
-    unknown = [v for v in wanted if v not in there]
-    if unknown:
-        raise UserError(
-            f"no model has {column}={unknown[0]}; there are: {', '.join(there[:20])}"
-        )
-    return [r for r in records if getattr(r, column) in wanted]

@@ -15,13 +15,8 @@ from compositional_ood.compositional_ood import (
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aobench.analysis.effective import (
-    CONFIDENCE,
-    FEW,
-    EffectiveScore,
-    FittedLine,
-    GroupScore,
-)
+from aobench.analysis.effective import CONFIDENCE, EffectiveScore, FittedLine
+from aobench.analysis.effective_groups import FEW, GroupScore
 from aobench.analysis.model_accuracies import ModelAccuracies
 from aobench.drawing import COLOURS, group_style, new_plot, put_legend, put_title
 from aobench.errors import UserError
@@ -57,6 +52,17 @@ def axis_ticks(name: str, low: float, high: float) -> tuple[list[float], list[st
         values = [v for v in TICKS if low * 0.6 <= v <= 1 - (1 - high) * 0.6]
     on_scale = transform_named(name).forward(np.array(values, float))
     return list(map(float, on_scale)), [f"{100 * v:.3g}" for v in values]
+
+
+def axis_names(what: str | tuple[str, str]) -> tuple[str, str]:
+    """The names of the two axes: of one accuracy on ID and OoD, or of two.
+
+    Example:
+        >>> axis_names("object accuracy")
+        ('ID object accuracy', 'OoD object accuracy')
+    """
+    across, up = (what, what) if isinstance(what, str) else what
+    return f"ID {across}", f"OoD {up}"
 
 
 def fit_band(
@@ -128,13 +134,13 @@ def scatter_plot(
     records: Sequence[ModelAccuracies],
     title: str,
     column: str = "training_set",
-    what: str = "accuracy",
+    what: str | tuple[str, str] = "accuracy",
 ) -> Figure:
     """ID against OoD accuracy on the scale of ``line``, with the fit, its band and each model's 95
     % intervals.
 
-    ``what`` says which accuracy it is, such as object accuracy. Raises UserError for a line over
-    several ID sets, which has no such picture.
+    ``what`` says which accuracy it is, such as object accuracy, or which two. Raises UserError for
+    a line over several ID sets, which has no such picture.
     """
     if len(line.id_sets) != 1:
         raise UserError("a scatter shows one ID set; fit over one for the figure")
@@ -144,14 +150,15 @@ def scatter_plot(
     ys = np.array([with_interval(scale, r.ood, r.n_ood) for r in records])
     pad = 0.04 * (xs.max() - xs.min() + 0.1)
     _draw_fit(axes, line, xs.min() - pad, xs.max() + pad)
-    _draw_models(axes, xs, ys, [getattr(r, column) for r in records])
-    for set_ticks, set_label, split, rates in (
-        (axes.set_xticks, axes.set_xlabel, "ID", [r.id for r in records]),
-        (axes.set_yticks, axes.set_ylabel, "OoD", [r.ood for r in records]),
+    _draw_models(axes, xs, ys, [r.fact(column) for r in records])
+    across, up = axis_names(what)
+    for set_ticks, set_label, label, rates in (
+        (axes.set_xticks, axes.set_xlabel, across, [r.id for r in records]),
+        (axes.set_yticks, axes.set_ylabel, up, [r.ood for r in records]),
     ):
         ticks, names = axis_ticks(scale, min(rates), max(rates))
         set_ticks(ticks, names)
-        set_label(f"{split} {what}, % ({scale} axis)")
+        set_label(f"{label}, % ({scale} axis)")
     axes.set_ylim(ys.min() - 3 * pad, ys.max() + 3 * pad)
     put_title(figure, title)
     put_legend(figure, axes, "outside right upper", fontsize=7.5)

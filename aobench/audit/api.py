@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import platform
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,16 @@ from aobench.audit.files import find_caption_files
 from aobench.audit.layouts import LAYOUTS
 from aobench.audit.output import write_results
 from aobench.audit.result import Audit
-from aobench.audit.rules import check_rules
+from aobench.audit.rules import DEFAULT_RULES, check_rules
 from aobench.audit.scan import ReadOptions, ScanOutcome, scan_files
-from aobench.audit.vocabulary import Vocabulary, published_vocabulary
+from aobench.audit.tally import GROUPS
+from aobench.audit.vocabulary import (
+    Vocabulary,
+    make_vocabulary,
+    published_vocabulary,
+)
 from aobench.errors import UserError
-from aobench.files import package_versions
+from aobench.files import alone_in, package_versions
 
 ENGINES = ("polars", "ray")
 #: Whose versions the manifest names.
@@ -33,7 +37,7 @@ def audit(
     captions: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
-    rules: Sequence[str] = ("words",),
+    rules: Sequence[str] = DEFAULT_RULES,
     vocabulary: Vocabulary | None = None,
     column: str | None = None,
     layout: str | None = None,
@@ -109,6 +113,8 @@ def audit(
     plan = CountingPlan(
         vocabulary or published_vocabulary(), asked, sketch, examples, sample
     )
+    if plan.vocabulary.note and set(asked) != {"authors"}:
+        print(plan.vocabulary.note, file=sys.stderr)
     if layout is not None and layout not in LAYOUTS:
         raise UserError(
             f"unknown layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}"
@@ -124,7 +130,7 @@ def audit(
     source = ReadOptions(column, layout, hash_files, on_bad_file)
     parts = Path(out) / "parts"
     run = _engine(engine)
-    with alone_in(Path(out)):
+    with alone_in(out, "audit"):
         outcome = run(files.paths, plan, parts, source, workers)
         seconds = time.perf_counter() - began
         manifest = _manifest(plan, source, outcome, engine, workers, seconds)
@@ -138,7 +144,9 @@ def _refuse_too_large(plan: CountingPlan, workers: int) -> None:
     don't fit this machine.
     """
     cells = len(plan.rules) * plan.vocabulary.shape[0] * plan.vocabulary.shape[1]
-    needed = (workers + 1) * cells * (24 + 8 * plan.sketch + 16 * plan.examples)
+    needed = (
+        (workers + 1) * cells * (24 + 8 * GROUPS + 8 * plan.sketch + 16 * plan.examples)
+    )
     there = (
         os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         if hasattr(os, "sysconf")
@@ -162,34 +170,6 @@ def _refuse_no_path(out: Path) -> None:
         ) from error
 
 
-@contextlib.contextmanager
-def alone_in(out: Path) -> Iterator[None]:
-    """No other audit writes to ``out`` meanwhile. UserError where one does, or where it can't be
-    a folder.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = (out / ".lock").open("w")
-    except OSError as error:
-        raise UserError(
-            f"{out} can't be written to ({error.strerror}); name another folder with --out"
-        ) from error
-    with lock:
-        try:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # not on Windows
-            pass
-        except OSError as error:
-            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                raise UserError(
-                    f"another audit is writing to {out}; wait for it, or name another --out"
-                ) from error
-            # a file system without locks: go on without one
-        yield
-
-
 def _engine(name: str) -> Any:
     if name == "polars":
         return scan_files
@@ -198,6 +178,16 @@ def _engine(name: str) -> Any:
 
         return scan_with_ray
     raise UserError(f"unknown engine {name!r}; the engines are: {', '.join(ENGINES)}")
+
+
+def _spoken_names(names: Vocabulary) -> dict[str, Any]:
+    """The objects' synonyms, where they aren't WordNet's, which can be looked up again."""
+    if not names.synonyms:
+        return {}
+    usual = make_vocabulary(names.attributes, names.objects, True)
+    return (
+        {} if usual.hash == names.hash else {"spoken": list(map(list, names.synonyms))}
+    )
 
 
 def _manifest(
@@ -224,6 +214,7 @@ def _manifest(
             "attributes": len(names.attributes),
             "objects": len(names.objects),
             "synonyms": bool(names.synonyms),
+            **_spoken_names(names),
         },
         "plan_hash": plan_hash(plan, source.column, source.layout),
         "sample": plan.sample,

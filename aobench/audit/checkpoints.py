@@ -22,7 +22,7 @@ import numpy as np
 from aobench.audit.counter import CountingPlan, PartialCounts
 from aobench.audit.rules import VERSIONS
 from aobench.audit.streams import is_remote
-from aobench.audit.tally import ScanTotals, SparseCounts
+from aobench.audit.tally import GROUPS, ScanTotals, SparseCounts
 from aobench.errors import UserError
 from aobench.files import (
     read_file,
@@ -33,7 +33,7 @@ from aobench.files import (
 )
 
 #: Raised when the files of a part change their meaning.
-FORMAT = 4
+FORMAT = 5
 
 
 def plan_hash(plan: CountingPlan, column: str | None, layout: str | None) -> str:
@@ -88,6 +88,9 @@ def write_part(
                 starts, pa.array(sparse.row_hashes)
             ),
             "texts": pa.LargeListArray.from_arrays(starts, texts),
+            "groups": pa.FixedSizeListArray.from_arrays(
+                pa.array(sparse.groups.ravel()), GROUPS
+            ),
         }
         tables.append(pa.table(columns))
     content = {
@@ -96,6 +99,7 @@ def write_part(
         "totals": vars(part.totals),
         "attribute_counts": part.attribute_counts.tolist(),
         "object_counts": part.object_counts.tolist(),
+        "named": part.named.tolist(),
     }
     folder.mkdir(parents=True, exist_ok=True)
     with scratch_file(folder / f"{key}.parquet") as scratch:
@@ -169,7 +173,8 @@ def read_part(folder: Path, key: str) -> PartialCounts:
         raise UserError(
             f"{folder / key} was damaged meanwhile ({error}); run it again: its file is read again"
         ) from error
-    table = pq.read_table(pa.BufferReader(counts))
+    # parts are small: threads of Arrow's own cost more than they save
+    table = pq.read_table(pa.BufferReader(counts), use_threads=False)
     rules: dict[str, SparseCounts] = {}
     texts: dict[int, str] = {}
     for number, rule in enumerate(content["rules"]):
@@ -191,15 +196,16 @@ def read_part(folder: Path, key: str) -> PartialCounts:
             starts,
             rows,
             _values(lists["row_hashes"][1], np.uint64),
+            _values(pc.list_flatten(mine["groups"]), np.int64).reshape(-1, GROUPS),
         )
         texts.update(zip(rows.tolist(), lists["texts"][1].to_pylist(), strict=True))
     attributes, objects = (
         np.array(content[name], np.int64)
         for name in ("attribute_counts", "object_counts")
     )
-    return PartialCounts(
-        rules, attributes, objects, ScanTotals(**content["totals"]), texts
-    )
+    named = np.array(content["named"], np.int64)
+    totals = ScanTotals(**content["totals"])
+    return PartialCounts(rules, attributes, objects, named, totals, texts)
 
 
 def _values(array: Any, dtype: type) -> np.ndarray:

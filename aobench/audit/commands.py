@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aobench.audit.rules import VERSIONS
+from aobench.audit.audits_commands import add_audits_parser, add_publish_options
+from aobench.audit.reading_commands import add_reading_parsers
+from aobench.audit.rules import DEFAULT_RULES, VERSIONS
 from aobench.errors import UserError
+
+if TYPE_CHECKING:
+    from aobench.audit.result import Audit
 
 
 def add_parser(verbs: Any) -> None:
@@ -35,10 +40,11 @@ def add_parser(verbs: Any) -> None:
         "--rules",
         dest="rules",
         nargs="+",
-        default=["words"],
+        default=list(DEFAULT_RULES),
         choices=tuple(VERSIONS),
         metavar="RULE",
-        help=f"what counts, one or several: {', '.join(VERSIONS)} (default: words)",
+        help=f"what counts, one or several: {', '.join(VERSIONS)} (default: words for novelty, "
+        "modifies for diversity)",
     )
     p.add_argument("--column", help="the caption column (default: found by name)")
     p.add_argument(
@@ -108,12 +114,26 @@ def add_parser(verbs: Any) -> None:
         action="store_true",
         help="draw a heat map of each matrix, and the NMI of each rule",
     )
+    p.add_argument(
+        "--parse",
+        metavar="MODEL",
+        help="parse the kept examples by this spaCy model, and estimate how many captions show "
+        "each composition (extra [parse])",
+    )
+    p.add_argument(
+        "--publish",
+        type=Path,
+        metavar="FOLDER",
+        help="write the audit as a dataset, without captions' text, with a card",
+    )
+    add_publish_options(p)
+    _add_forecast_options(p)
     p.set_defaults(run=_audit)
     d = verbs.add_parser(
         "diversity",
         help="how freely several audited corpora combine attributes and objects, side by side",
-        description="NMI of several audits, each as it is and for equally many co-occurrences, as "
-        "it falls with them.",
+        description="NMI of several audits: adjusted for chance, which is ranked; as it is; and "
+        "for equally many co-occurrences, as it falls with them.",
     )
     d.add_argument(
         "audits",
@@ -124,10 +144,9 @@ def add_parser(verbs: Any) -> None:
     )
     d.add_argument(
         "--rule",
-        default="words",
         choices=tuple(VERSIONS),
         metavar="RULE",
-        help="(default: words)",
+        help="(default: the most precise that all audits have)",
     )
     d.add_argument(
         "--at",
@@ -146,11 +165,35 @@ def add_parser(verbs: Any) -> None:
         help="folder (default: diversity)",
     )
     d.set_defaults(run=_diversity)
+    add_reading_parsers(verbs)
+    add_audits_parser(verbs)
+
+
+def _add_forecast_options(parser: Any) -> None:
+    """The options of a dry run."""
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="count nothing: tell files, bytes, captions, minutes and cost, from a few files",
+    )
+    parser.add_argument(
+        "--core-price",
+        type=float,
+        default=0.05,
+        help="dry run: of a core hour (default: 0.05)",
+    )
+    parser.add_argument(
+        "--bandwidth",
+        type=float,
+        metavar="MB/S",
+        help="dry run: how fast the files arrive",
+    )
 
 
 def _audit(args: argparse.Namespace) -> None:
     """Scan, print what was found, and write novel compositions and figures beside the matrices."""
     from aobench.audit.api import audit
+    from aobench.audit.parsing import load_parser
     from aobench.audit.statistics import audit_summary, matrix_nmi, write_disagreements
     from aobench.audit.vocabulary import (
         make_vocabulary,
@@ -160,6 +203,9 @@ def _audit(args: argparse.Namespace) -> None:
 
     if not 0 <= args.threshold < 1 << 62:
         raise UserError("--threshold takes a whole number from 0 to 4e18")
+    parser = load_parser(args.parse) if args.parse else None
+    if args.publish and not args.corpus:
+        raise UserError("name the captions for the card: --corpus NAME")
     names = published_vocabulary(args.synonyms)
     if args.attributes or args.objects:
         attributes = (
@@ -167,6 +213,9 @@ def _audit(args: argparse.Namespace) -> None:
         )
         objects = read_names(args.objects) if args.objects else names.objects
         names = make_vocabulary(attributes, objects, args.synonyms)
+    if args.dry_run:
+        _forecast(args, names)
+        return
     result = audit(
         args.captions,
         args.out,
@@ -209,11 +258,48 @@ def _audit(args: argparse.Namespace) -> None:
         }
         if bars:
             nmi_bars(bars, args.out / "nmi.png")
+    lines = _shown(result, parser) if parser else []
+    if args.publish:
+        from aobench.audit.publishing import publish_audit
+
+        publish_audit(result, args.publish, args.corpus, args.licence, args.with_text)
     # Last: whoever reads it may go away at any line, and everything is written.
-    print(audit_summary(result, args.threshold))
+    print("\n".join([audit_summary(result, args.threshold), *lines]))
     if both:
         print(f"Where words and authors disagree: {args.out / 'disagreements.csv'}")
-    print(f"Written to {args.out}/")
+    print(f"Written to {args.out}/" + f", {args.publish}/" * bool(args.publish))
+
+
+def _forecast(args: argparse.Namespace, names: Any) -> None:
+    """Print what the audit would take."""
+    from aobench.audit.counter import CountingPlan
+    from aobench.audit.forecast import forecast_audit, forecast_lines
+    from aobench.audit.rules import check_rules
+
+    for what, value in (
+        ("--core-price", args.core_price),
+        ("--bandwidth", args.bandwidth),
+    ):
+        if value is not None and not 0 <= value < 1e12:
+            raise UserError(f"{what} takes a number of at least 0; got {value:g}")
+    plan = CountingPlan(names, check_rules(args.rules), args.sketch, args.examples)
+    forecast = forecast_audit(args.captions, plan, args.column, args.layout)
+    workers, price = args.workers, args.core_price
+    for line in forecast_lines(forecast, workers, price, args.bandwidth):
+        print(line)
+
+
+def _shown(result: Audit, parser: Any) -> list[str]:
+    """Write what the parser says of each rule's examples; the lines that sum it up."""
+    from aobench.audit.shown import estimate_shown, shown_lines, write_shown
+
+    by_rule = {}
+    for rule, matrix in result.counts.items():
+        if rule == "authors" or not matrix.any():
+            continue
+        by_rule[rule] = estimate_shown(result, rule, parser.pipe)
+        write_shown(by_rule[rule], result.folder / f"shown-{rule}.parquet")
+    return shown_lines(by_rule)
 
 
 def _diversity(args: argparse.Namespace) -> None:
@@ -221,17 +307,15 @@ def _diversity(args: argparse.Namespace) -> None:
     from aobench.audit.diversity import compare_corpora, diversity_table, write_csv
     from aobench.audit.plots import diversity_bars
     from aobench.audit.result import load_audit
+    from aobench.audit.rules import most_precise_rule
 
-    rows = compare_corpora(
-        [load_audit(path) for path in args.audits],
-        args.rule,
-        args.at,
-        args.draws,
-        args.seed,
-    )
-    print(diversity_table(rows, args.rule))
-    write_csv(rows, args.rule, args.out / "diversity.csv")
-    diversity_bars(rows, args.rule, args.out / "diversity.png")
+    audits = [load_audit(path) for path in args.audits]
+    shared = set.intersection(*(set(audit.counts) for audit in audits))
+    rule = args.rule or most_precise_rule(shared)
+    rows = compare_corpora(audits, rule, args.at, args.draws, args.seed)
+    print(diversity_table(rows, rule))
+    write_csv(rows, rule, args.out / "diversity.csv")
+    diversity_bars(rows, rule, args.out / "diversity.png")
     print(f"Written to {args.out}/")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aobench.audit.grammar import word_classes
 from aobench.audit.vocabulary import Vocabulary
 from aobench.audit.words import word_hash
 
@@ -34,8 +35,9 @@ def hash_table(entries: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class WordTables:
-    """``word_keys``, ``word_values``: hash of a word -> its number, from 1. ``edge_*``: (node *
-    2^32 + word) -> node.
+    """``word_keys``, ``word_values``: hash of a word -> its number, from 1. ``n_words``: the
+    numbers of the vocabulary's own words end there; above are the grammar's. ``classes`` int32: of
+    each number the parts that the word may play. ``edge_*``: (node * 2^32 + word) -> node.
 
     A node that ends a form has a range of names: ``spans[node]`` = start and end in
     ``attribute_ids``, then in ``object_ids``; ``*_written`` tells which are as written.
@@ -44,6 +46,8 @@ class WordTables:
 
     word_keys: np.ndarray
     word_values: np.ndarray
+    n_words: int
+    classes: np.ndarray
     edge_keys: np.ndarray
     edge_values: np.ndarray
     inner: np.ndarray
@@ -55,8 +59,10 @@ class WordTables:
     longest: int
 
 
-def word_tables(vocabulary: Vocabulary) -> WordTables:
-    """Compile the forms of all names. Two words never share a hash: that is checked here."""
+def word_tables(vocabulary: Vocabulary, grammar: bool = False) -> WordTables:
+    """Compile the forms of all names, and the words of the ``grammar`` where it's asked for. Two
+    words never share a hash: that is checked here.
+    """
     numbers: dict[str, int] = {}
     edges: dict[tuple[int, int], int] = {}
     ends: dict[int, tuple[list[tuple[int, bool]], list[tuple[int, bool]]]] = {}
@@ -68,6 +74,12 @@ def word_tables(vocabulary: Vocabulary) -> WordTables:
                     number = numbers.setdefault(word, len(numbers) + 1)
                     node = edges.setdefault((node, number), len(edges) + 1)
                 ends.setdefault(node, ([], []))[kind].append((name, written))
+    n_words = len(numbers)
+    parts = word_classes() if grammar else {}
+    for word in parts:
+        numbers.setdefault(word, len(numbers) + 1)
+    classes = np.zeros(len(numbers) + 1, np.int32)
+    classes[[numbers[word] for word in parts]] = list(parts.values())
     hashes = {word_hash(word): number for word, number in numbers.items()}
     assert len(hashes) == len(numbers), (
         "two words of the vocabulary share a 64-bit hash"
@@ -94,6 +106,8 @@ def word_tables(vocabulary: Vocabulary) -> WordTables:
     ]
     return WordTables(
         *hash_table(hashes),
+        n_words,
+        classes,
         *tree,
         inner,
         spans,

@@ -23,6 +23,7 @@ from aobench.audit.words import character_tables, lower_table, unsettled_charact
 
 #: An example caption is cut after so many bytes: it may stand for thousands of compositions.
 EXAMPLE_BYTES = 1000
+MOST_NAMED = 9
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class CountingPlan:
     @cached_property
     def words(self) -> WordTables:
         """The compiled vocabulary."""
-        return word_tables(self.vocabulary)
+        return word_tables(self.vocabulary, "modifies" in self.rules)
 
     @cached_property
     def authors(self) -> AuthorTables:
@@ -76,13 +77,17 @@ def sampled_rows(first_row: int, n: int, file_seed: int, sample: float) -> np.nd
 
 @dataclass
 class PartialCounts:
-    """All counts of one file, or of a merger of files. ``texts``: row -> caption, of the
-    examples.
+    """All counts of one file, or of a merger of files.
+
+    ``named`` int64 (2, `MOST_NAMED` + 1): captions that name so many attributes, and objects;
+    the last place is for so many and more, and those without a name of either kind are left out.
+    ``texts``: row -> caption, of the examples.
     """
 
     rules: dict[str, SparseCounts]
     attribute_counts: np.ndarray
     object_counts: np.ndarray
+    named: np.ndarray
     totals: ScanTotals
     texts: dict[int, str] = field(default_factory=dict)
 
@@ -110,10 +115,11 @@ class CaptionCounter:
             else None
         )
         near = any(slot >= 0 for slot in self.slots[1:])
-        self.last = np.full((2, plan.cells("words") if near else 1), -1, np.int64)
+        self.last = np.full((3, plan.cells("words") if near else 1), -1, np.int64)
         self.attribute_counts, self.object_counts = (
             np.zeros(n, np.int64) for n in shape
         )
+        self.named = np.zeros((2, MOST_NAMED + 1), np.int64)
         self.author_words = np.zeros(
             len(plan.authors.words) if self._authors else 1, np.int64
         )
@@ -124,9 +130,10 @@ class CaptionCounter:
         objects = w.object_ids, w.object_written
         self._vocabulary = (
             character_tables(),
-            (w.word_keys, w.word_values),
+            (w.word_keys, w.word_values, w.n_words),
             (w.edge_keys, w.edge_values, w.inner),
             (w.spans, *attributes, *objects),
+            w.classes,
         )
         self._shape = *shape, w.longest
 
@@ -139,7 +146,7 @@ class CaptionCounter:
         from aobench.audit.kernel import count_words
         from aobench.audit.settling import mark_unsettled
 
-        n = len(chunk)
+        n, seed = len(chunk), np.uint64(file_seed)
         keep = sampled_rows(chunk.first_row, n, file_seed, self.plan.sample)
         hashes, wanted, marks = (
             np.zeros(n, np.uint64),
@@ -152,17 +159,17 @@ class CaptionCounter:
         odd = np.flatnonzero(marks & 1)
         plain = chunk.settled(odd) if len(odd) else chunk
         words = count_words(
-            (plain.data, plain.begins, plain.stops, keep, chunk.first_row),
+            (plain.data, plain.begins, plain.stops, keep, chunk.first_row, seed),
             self._vocabulary,
             self._shape,
             self.slots,
             self.tally.arrays,
             self.last,
-            (self.attribute_counts, self.object_counts),
+            (self.attribute_counts, self.object_counts, self.named),
             (hashes, wanted),
         )
         if self.authors is not None:
-            self._count_authors(chunk, keep, self.authors, hashes, wanted)
+            self._count_authors(chunk, keep, seed, hashes, wanted)
         for index in np.flatnonzero(wanted).tolist():
             self.texts[chunk.first_row + index] = chunk.text(index, EXAMPLE_BYTES)
         sizes = chunk.stops - chunk.begins
@@ -184,19 +191,20 @@ class CaptionCounter:
         self,
         chunk: CaptionChunk,
         keep: np.ndarray,
-        tally: DenseTally,
+        seed: np.uint64,
         hashes: np.ndarray,
         wanted: np.ndarray,
     ) -> None:
         from aobench.audit.kernel import count_authors
 
-        a = self.plan.authors
+        a, tally = self.plan.authors, self.authors
+        assert tally is not None
         if not lowers_letter_by_letter(self.plan.vocabulary):
             chunk = CaptionChunk.of(
                 (chunk.text(i).lower() for i in range(len(chunk))), chunk.first_row
             )
         count_authors(
-            (chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row),
+            (chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row, seed),
             lower_table(),
             (a.symbols, a.steps, a.word_starts, a.state_words),
             a.cell_of,
@@ -222,13 +230,54 @@ class CaptionCounter:
             rules,
             self.attribute_counts.copy(),
             self.object_counts.copy(),
+            self.named.copy(),
             self.totals,
             texts,
         )
         self.attribute_counts[:] = self.object_counts[:] = 0
+        self.named[:] = 0
         self.author_words[:] = 0
         self.totals, self.texts = ScanTotals(), {}
         return part
+
+
+class PartMerger:
+    """Adds parts up, one after the other; memory doesn't grow with their number."""
+
+    def __init__(self, plan: CountingPlan) -> None:
+        self.tallies = {
+            rule: DenseTally((rule,), plan.cells(rule), plan.sketch, plan.examples)
+            for rule in plan.rules
+        }
+        self.attributes, self.objects = (
+            np.zeros(n, np.int64) for n in plan.vocabulary.shape
+        )
+        self.named = np.zeros((2, MOST_NAMED + 1), np.int64)
+        self.totals = ScanTotals()
+
+    def add(self, base: int, part: PartialCounts) -> None:
+        """Add a part, its rows moved by ``base``."""
+        for rule, tally in self.tallies.items():
+            tally.add(rule, part.rules[rule], base)
+        self.totals.add(part.totals)
+        self.attributes += part.attribute_counts
+        self.objects += part.object_counts
+        self.named += part.named
+
+    def whole(self) -> PartialCounts:
+        """The sum. Texts are not moved, and left out."""
+        rules = {rule: tally.sparse(rule) for rule, tally in self.tallies.items()}
+        return PartialCounts(
+            rules, self.attributes, self.objects, self.named, self.totals
+        )
+
+    def example_rows(self) -> set[int]:
+        """The rows of the examples that are kept so far."""
+        return {
+            int(row)
+            for rule, tally in self.tallies.items()
+            for row in tally.sparse(rule).rows
+        }
 
 
 def merge_parts(
@@ -237,16 +286,7 @@ def merge_parts(
     """One part of several; each comes with what its rows are moved by. Texts are not moved, and
     left out.
     """
-    rules = {}
-    for rule in plan.rules:
-        tally = DenseTally((rule,), plan.cells(rule), plan.sketch, plan.examples)
-        for base, part in parts:
-            tally.add(rule, part.rules[rule], base)
-        rules[rule] = tally.sparse(rule)
-    totals = ScanTotals()
-    attributes, objects = (np.zeros(n, np.int64) for n in plan.vocabulary.shape)
-    for _, part in parts:
-        totals.add(part.totals)
-        attributes += part.attribute_counts
-        objects += part.object_counts
-    return PartialCounts(rules, attributes, objects, totals)
+    merger = PartMerger(plan)
+    for base, part in parts:
+        merger.add(base, part)
+    return merger.whole()

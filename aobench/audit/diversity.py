@@ -1,9 +1,12 @@
-"""How freely corpora combine attributes and objects, side by side and at equal size.
+"""How freely corpora combine attributes and objects, side by side.
 
-NMI falls with the number of co-occurrences N, in independent corpora too (see
-`aobench.audit.statistics.matrix_nmi`), so corpora of different size don't compare as they are. Here
-each is also thinned: N of its co-occurrences are drawn without replacement, as ecologists rarefy
-samples to compare their richness (Hurlbert 1971).
+NMI falls with the number of co-occurrences N, and rises with the number of names, in independent
+corpora too (see `aobench.audit.statistics.matrix_nmi`), so corpora don't compare as they are. What
+is ranked is NMI adjusted for chance, (NMI - shuffled) / (1 - shuffled), as Vinh et al. (2010)
+adjust mutual information: 0 for independent attributes and objects, whatever N and the vocabulary.
+Beside it each corpus is thinned: N of its co-occurrences are drawn without replacement, as
+ecologists rarefy samples to compare their richness (Hurlbert 1971); that settles N, but not the
+vocabulary.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from aobench.audit.result import Audit
-from aobench.audit.statistics import Nmi, matrix_nmi
+from aobench.audit.statistics import Nmi, matrix_nmi, names_per_caption
 from aobench.columns import columns
 from aobench.errors import UserError
 
@@ -24,6 +27,8 @@ from aobench.errors import UserError
 #: stops there.
 LARGE = 1_000_000_000
 MOST_DRAWS = 100_000
+#: An interval needs captions in so many groups.
+LEAST_GROUPS = 8
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,22 @@ class ThinnedNmi:
 
 
 @dataclass(frozen=True)
+class AdjustedNmi:
+    """NMI adjusted for chance, and the interval of 95 % that other captions of the same source
+    would give; NaN where the captions make fewer than `LEAST_GROUPS` groups.
+    """
+
+    value: float
+    low: float
+    high: float
+    groups: int
+
+
+@dataclass(frozen=True)
 class CorpusDiversity:
-    """One corpus: captions scanned, compositions seen of ``pairs``, NMI as it is, and thinned."""
+    """One corpus: captions scanned, compositions seen of ``pairs``, NMI adjusted for chance, as it
+    is, and thinned; attributes and objects that a caption names on average.
+    """
 
     name: str
     captions: int
@@ -48,6 +67,8 @@ class CorpusDiversity:
     pairs: int
     whole: Nmi
     thinned: ThinnedNmi
+    adjusted: AdjustedNmi
+    names: tuple[float, float]
 
 
 def thin_matrix(matrix: np.ndarray, n: int, draws: int, seed: int = 0) -> ThinnedNmi:
@@ -87,9 +108,37 @@ def thin_matrix(matrix: np.ndarray, n: int, draws: int, seed: int = 0) -> Thinne
     )
 
 
+def adjusted_nmi(groups: np.ndarray, shuffles: int = 20, seed: int = 0) -> AdjustedNmi:
+    """NMI adjusted for chance, with an interval over captions.
+
+    The interval is that of the jackknife that leaves out one group of captions at a time (Kott
+    2001), with Student's t of groups - 1. A bootstrap that draws captions with replacement would
+    not do: the captions drawn twice look like dependence.
+
+    Args:
+        groups: counts by group of captions, int (groups, attributes, objects).
+        shuffles: shuffled matrices behind the adjustment of each value.
+        seed: of the shuffled matrices.
+
+    Raises:
+        UserError: where no composition was seen.
+    """
+    from scipy.stats import t as student
+
+    groups = groups[groups.any(axis=(1, 2))]
+    total, n = groups.sum(0), len(groups)
+    value = matrix_nmi(total, shuffles=shuffles, seed=seed).adjusted
+    if n < LEAST_GROUPS:
+        return AdjustedNmi(value, float("nan"), float("nan"), n)
+    left = [matrix_nmi(total - one, shuffles=5, seed=seed).adjusted for one in groups]
+    error = float(np.sqrt((n - 1) * np.var(left)))
+    reach = float(student.ppf(0.975, n - 1)) * error
+    return AdjustedNmi(value, value - reach, value + reach, n)
+
+
 def compare_corpora(
     audits: Sequence[Audit],
-    rule: str = "words",
+    rule: str = "modifies",
     at: int | None = None,
     draws: int = 50,
     seed: int = 0,
@@ -99,7 +148,7 @@ def compare_corpora(
 
     UserError where the audits counted other names, another version of the rule, or found nothing.
     """
-    _same_counting(audits, rule)
+    check_same_counting(audits, rule)
     matrices = [audit.matrix(rule) for audit in audits]
     for audit, matrix in zip(audits, matrices, strict=True):
         if not matrix.any():
@@ -123,12 +172,15 @@ def compare_corpora(
             matrix.size,
             matrix_nmi(matrix, seed=seed),
             thin_matrix(matrix, n, draws, seed),
+            adjusted_nmi(audit.groups(rule), seed=seed),
+            names_per_caption(audit),
         )
         for name, audit, matrix in zip(_names(audits), audits, matrices, strict=True)
     ]
 
 
-def _same_counting(audits: Sequence[Audit], rule: str) -> None:
+def check_same_counting(audits: Sequence[Audit], rule: str) -> None:
+    """UserError where audits looked for other names, or by other versions of a rule."""
     first = audits[0]
     for audit in audits:
         audit.matrix(rule)
@@ -160,6 +212,9 @@ HEADER = (
     "captions",
     "co-occurrences",
     "compositions seen",
+    "NMI adjusted",
+    "adjusted low",
+    "adjusted high",
     "NMI",
     "shuffled",
     "thinned to",
@@ -167,16 +222,21 @@ HEADER = (
     "low",
     "high",
     "seen thinned",
+    "attributes a caption",
+    "objects a caption",
 )
 
 
 def _cells(row: CorpusDiversity) -> tuple[str | int | float, ...]:
-    t = row.thinned
+    t, adjusted = row.thinned, row.adjusted
     return (
         row.name,
         row.captions,
         row.whole.n,
         row.seen,
+        adjusted.value,
+        adjusted.low,
+        adjusted.high,
         row.whole.nmi,
         row.whole.shuffled,
         t.n,
@@ -184,11 +244,18 @@ def _cells(row: CorpusDiversity) -> tuple[str | int | float, ...]:
         t.nmi_low,
         t.nmi_high,
         t.seen,
+        *row.names,
     )
 
 
+def _adjusted_text(adjusted: AdjustedNmi) -> str:
+    if np.isnan(adjusted.low):
+        return f"{adjusted.value:.4f} (too few captions for an interval)"
+    return f"{adjusted.value:.4f} [{adjusted.low:.4f}, {adjusted.high:.4f}]"
+
+
 def diversity_table(rows: Sequence[CorpusDiversity], rule: str) -> str:
-    """A table to read, lowest NMI at equal size first."""
+    """A table to read, lowest adjusted NMI first."""
     n, draws = rows[0].thinned.n, max(row.thinned.draws for row in rows)
     table = [
         [
@@ -196,13 +263,14 @@ def diversity_table(rows: Sequence[CorpusDiversity], rule: str) -> str:
             "captions",
             "N",
             "seen",
+            "NMI adjusted",
             "NMI",
             "shuffled",
             f"NMI at {n:,}",
             f"seen at {n:,}",
         ]
     ]
-    for row in sorted(rows, key=lambda row: row.thinned.nmi):
+    for row in sorted(rows, key=lambda row: row.adjusted.value):
         t = row.thinned
         table.append(
             [
@@ -210,6 +278,7 @@ def diversity_table(rows: Sequence[CorpusDiversity], rule: str) -> str:
                 f"{row.captions:,}",
                 f"{row.whole.n:,}",
                 f"{row.seen:,}",
+                _adjusted_text(row.adjusted),
                 f"{row.whole.nmi:.4f}",
                 f"{row.whole.shuffled:.4f}",
                 f"{t.nmi:.4f} [{t.nmi_low:.4f}, {t.nmi_high:.4f}]",
@@ -222,7 +291,9 @@ def diversity_table(rows: Sequence[CorpusDiversity], rule: str) -> str:
             *columns(table, rule=True),
             f"At {n:,}: {draws} draws of so many co-occurrences of each corpus, mean and interval "
             "of 95 % of them.",
-            "Lower NMI: attributes and objects are combined more freely; compare it at equal size.",
+            "Lower: attributes and objects are combined more freely. NMI adjusted for chance is "
+            "what compares corpora; 0: independent.",
+            "Its interval: 95 %, other captions of the same source.",
         ]
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,19 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from aobench.audit.checkpoints import own_digest, read_part
-from aobench.audit.counter import CountingPlan, PartialCounts, merge_parts
-from aobench.audit.result import MANIFEST, Audit
+from aobench.audit.counter import CountingPlan, PartialCounts, PartMerger
+from aobench.audit.result import MANIFEST, Audit, pair_information
 from aobench.audit.scan import ScanOutcome, parts_of
 from aobench.audit.streams import printable_path
-from aobench.audit.tally import FILE_SHIFT, ScanTotals
+from aobench.audit.tally import FILE_SHIFT, ScanTotals, SparseCounts
 from aobench.audit.vocabulary import Vocabulary
 from aobench.errors import UserError
 from aobench.files import sha256_of, write_in_one_move
 
-#: Parts merged at a time: bounds the memory that many files take.
-BATCH = 16
+#: Parts read ahead, and by how many threads: bounds the memory that many files take.
+BATCH, READERS = 16, 4
+#: Texts of examples held while parts are merged, before those that fell out are dropped.
+MOST_TEXTS = 100_000
 
 
 def merge_files(
@@ -30,25 +33,28 @@ def merge_files(
     """All files as one part, its rows as file number * 2^40 + row, and the texts of its examples
     by that key.
     """
-    whole: list[tuple[int, PartialCounts]] = []
-    texts: dict[int, str] = {}
+    merger, texts = PartMerger(plan), dict[int, str]()
     keys = list(parts_of(outcome))
+    most = MOST_TEXTS
     bar = tqdm(total=len(keys), desc="merge", unit="file", disable=None, leave=False)
-    for start in range(0, len(keys), BATCH):
-        for number, key in keys[start : start + BATCH]:
-            part = read_part(parts, key)
-            bar.update()
-            base = number << FILE_SHIFT
-            texts.update((base + row, text) for row, text in part.texts.items())
-            part.texts = {}
-            whole.append((base, part))
-        whole = [(0, merge_parts(plan, whole))]
-        kept = {
-            int(row) for sparse in whole[0][1].rules.values() for row in sparse.rows
-        }
-        texts = {row: text for row, text in texts.items() if row in kept}
-    bar.close()
-    return (whole[0][1] if whole else merge_parts(plan, [])), texts
+    with bar, ThreadPoolExecutor(READERS) as threads:
+        for start in range(0, len(keys), BATCH):
+            batch = keys[start : start + BATCH]
+            read = threads.map(lambda one: read_part(parts, one[1]), batch)
+            for (number, _), part in zip(batch, read, strict=True):
+                base = number << FILE_SHIFT
+                merger.add(base, part)
+                texts.update((base + row, text) for row, text in part.texts.items())
+                bar.update()
+            if len(texts) > most:
+                texts = _kept_texts(texts, merger)
+                most = max(MOST_TEXTS, 2 * len(texts))
+    return merger.whole(), _kept_texts(texts, merger)
+
+
+def _kept_texts(texts: dict[int, str], merger: PartMerger) -> dict[int, str]:
+    """Of the texts those of examples that are kept."""
+    return {row: texts[row] for row in merger.example_rows() if row in texts}
 
 
 def write_results(
@@ -58,8 +64,7 @@ def write_results(
     parts: Path,
     manifest: dict[str, Any],
 ) -> Audit:
-    """Merge the parts and write the folder; the manifest comes last, and an earlier audit's files
-    go first.
+    """Merge the parts and write the folder, as `write_counts` does.
 
     UserError where no caption with a word was counted: an empty corpus would call every composition
     novel.
@@ -72,9 +77,31 @@ def write_results(
             "out, hold "
             f"{part.totals.rows:,} captions and no word"
         )
+    return write_counts(folder, plan, part, texts, outcome.records, manifest)
+
+
+def write_counts(
+    folder: Path,
+    plan: CountingPlan,
+    part: PartialCounts,
+    texts: dict[int, str],
+    records: Sequence[dict[str, Any]],
+    manifest: dict[str, Any],
+) -> Audit:
+    """Write an audit's folder; the manifest comes last, and an earlier audit's files go first.
+
+    Args:
+        folder: what is written.
+        plan: names, rules, and what is kept of each composition.
+        part: the counts; their rows are file number * 2^40 + row.
+        texts: the examples' captions by row; examples without one are told by file and row alone.
+        records: what the manifest says of each file.
+        manifest: what else it says.
+    """
     _remove_earlier(folder)
     counts, distinct, exact = {}, {}, {}
-    paths = [record["path"] for record in outcome.records]
+    marginals = (part.attribute_counts, part.object_counts)
+    paths = [record["path"] for record in records]
     for rule in plan.rules:
         sparse = part.rules[rule]
         n = plan.cells(rule)
@@ -99,21 +126,23 @@ def write_results(
             counts[rule],
             distinct[rule],
             exact[rule],
+            pair_information(counts[rule], marginals, part.totals.counted),
         )
+        _write_sparse(folder, rule, cells, sparse)
         _write_examples(
             folder / f"examples-{rule}.parquet", plan, rule, part, texts, paths
         )
     manifest = {
         **manifest,
         "totals": part.totals.as_dict(),
+        "named": _named(part),
         "rules": _rule_facts(plan, counts),
     }
-    marginals = (part.attribute_counts, part.object_counts)
     _write_marginals(folder / "marginals.parquet", plan.vocabulary, marginals, counts)
     tables = [
         f"{kind}-{rule}.parquet"
         for rule in plan.rules
-        for kind in ("counts", "examples")
+        for kind in ("counts", "examples", "groups", "sketches")
     ]
     digests = {
         name: sha256_of(folder / name) for name in ("marginals.parquet", *tables)
@@ -142,6 +171,9 @@ WRITTEN = (
     "manifest.json",
     "counts-*.parquet",
     "examples-*.parquet",
+    "groups-*.parquet",
+    "sketches-*.parquet",
+    "shown-*.parquet",
     "marginals.parquet",
     "novel-*.csv",
     "matrix-*.png",
@@ -193,8 +225,11 @@ def _write_matrix(
     counts: np.ndarray,
     distinct: np.ndarray,
     exact: np.ndarray,
+    information: np.ndarray,
 ) -> None:
-    """The counts; the file's metadata say of how many captions, and whether they are a sample."""
+    """The counts, and each pair's PMI in bits (null where it was never seen); the file's metadata
+    say of how many captions, and whether they are a sample.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -203,6 +238,7 @@ def _write_matrix(
         "attribute": attribute,
         "object": name,
         "count": pa.array(counts.ravel()),
+        "pmi": pa.array(information.ravel(), mask=np.isnan(information.ravel())),
     }
     if plan.sketch:
         columns |= {
@@ -218,6 +254,37 @@ def _write_matrix(
         {"imagenet_ao_audit": json.dumps(scanned)}
     )
     pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+
+
+def _named(part: PartialCounts) -> dict[str, list[int]]:
+    """How many captions name 0, 1, 2, ... attributes, and objects; the last: so many and more."""
+    counts = part.named.copy()
+    counts[:, 0] = part.totals.counted - counts[:, 1:].sum(1)
+    return {"attributes": counts[0].tolist(), "objects": counts[1].tolist()}
+
+
+def _write_sparse(
+    folder: Path, rule: str, cells: np.ndarray, sparse: SparseCounts
+) -> None:
+    """Two tables with a row for each composition that was seen, by its place in the matrix: its
+    counts by group of captions, and the smallest hashes of its different captions.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    place = np.full(int(cells.max()) + 1, -1, np.int64)
+    place[sparse.cells] = np.arange(len(sparse.cells))
+    at = place[cells.ravel()]
+    pairs = np.flatnonzero(at >= 0)
+    counts = sparse.groups[at[pairs]]
+    columns = {f"group_{k}": counts[:, k] for k in range(counts.shape[1])}
+    groups = pa.table({"pair": pairs, **columns})
+    pq.write_table(groups, folder / f"groups-{rule}.parquet", compression="zstd")
+    hashes = pa.LargeListArray.from_arrays(
+        pa.array(sparse.hash_starts), pa.array(sparse.hashes)
+    ).take(pa.array(at[pairs]))
+    sketches = pa.table({"pair": pairs, "hashes": hashes})
+    pq.write_table(sketches, folder / f"sketches-{rule}.parquet", compression="zstd")
 
 
 def _write_examples(
@@ -248,7 +315,7 @@ def _write_examples(
     keys = sparse.rows
     names = plan.vocabulary
     caption = pa.DictionaryArray.from_arrays(
-        which.astype(np.int32), pa.array([texts[int(k)] for k in keys], pa.string())
+        which.astype(np.int32), pa.array([texts.get(int(k)) for k in keys], pa.string())
     )
     rows = keys[which]
     table = pa.table(

@@ -120,18 +120,17 @@ def nmi_bars(corpora: Mapping[str, Nmi], path: str | Path) -> None:
 def diversity_bars(
     corpora: Sequence[CorpusDiversity], rule: str, path: str | Path
 ) -> None:
-    """NMI of corpora at equal size with the interval of the draws; beside it each as it is, with
-    its baseline.
+    """NMI of corpora adjusted for chance with its interval; beside it each as it is, with its
+    baseline.
     """
     figure, axes = _bar_plot(len(corpora), 1.7)
     places = np.arange(len(corpora))
-    thinned = [row.thinned for row in corpora]
-    below = [t.nmi - t.nmi_low for t in thinned]
-    above = [t.nmi_high - t.nmi for t in thinned]
-    equal = f"thinned to {thinned[0].n:,} co-occurrences"
-    whole, shuffled = "all captions", "all captions, shuffled"
+    adjusted = [row.adjusted for row in corpora]
+    values = [one.value for one in adjusted]
+    reach = np.nan_to_num([one.high - one.value for one in adjusted])
+    whole, shuffled = "as it is", "as it is, shuffled"
     series = (
-        (equal, [t.nmi for t in thinned], np.maximum([below, above], 0), BLUE),
+        ("adjusted for chance, 95 %", values, np.array([reach, reach]), BLUE),
         (whole, [row.whole.nmi for row in corpora], None, LIGHT_BLUE),
         (shuffled, [row.whole.shuffled for row in corpora], None, GREY),
     )
@@ -140,7 +139,7 @@ def diversity_bars(
         axes.bar(at, values, 0.26, yerr=error, label=label, color=colour, capsize=2)
         tops = values if error is None else np.add(values, error[1])
         for x, value, top in zip(at, values, tops, strict=True):
-            _above(axes, x, top, value)
+            _above(axes, x, max(top, 0), value)
     labels = [f"{row.name}\nN = {row.whole.n:,}" for row in corpora]
     axes.set_xticks(places, labels, fontsize=8)
     axes.set_ylabel("NMI of attribute and object")

@@ -44,6 +44,44 @@ class Audit:
             )
         return self.counts[rule]
 
+    def pmi(self, rule: str | None = None) -> np.ndarray:
+        """Pointwise mutual information of each pair, in bits: see `pair_information`."""
+        counted = self.manifest["totals"]["counted"]
+        return pair_information(self.matrix(rule), self.marginals, counted)
+
+    def sketches(self, rule: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Places of the pairs seen, int64 (n), and their smallest hashes of different captions:
+        starts int64 (n + 1) into hashes uint64.
+        """
+        table = self._seen_table(rule, "sketches").combine_chunks()
+        lists = table["hashes"].combine_chunks()
+        lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
+        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        hashes = np.asarray(lists.flatten().to_numpy(zero_copy_only=False), np.uint64)
+        return table["pair"].to_numpy(), starts, hashes
+
+    def _seen_table(self, rule: str, kind: str) -> Any:
+        name = f"{kind}-{rule}.parquet"
+        if name not in self.manifest.get("tables", {}):
+            raise UserError(
+                f"{self.folder} is an audit of an earlier version, without {name}; run the audit "
+                "again"
+            )
+        return _table(self.folder, self.manifest, name, {})
+
+    def groups(self, rule: str | None = None) -> np.ndarray:
+        """The counts by group of captions, int64 (groups, attributes, objects); their sum is
+        `matrix`. UserError where the audit is of an earlier version, or their table was changed.
+        """
+        rule = rule or next(iter(self.counts))
+        shape = self.matrix(rule).shape
+        table = self._seen_table(rule, "groups")
+        pairs = table["pair"].to_numpy()
+        every = np.zeros((table.num_columns - 1, shape[0] * shape[1]), np.int64)
+        for number, counts in enumerate(table.columns[1:]):
+            every[number, pairs] = counts.to_numpy()
+        return every.reshape(-1, *shape)
+
     def novel(
         self, rule: str | None = None, threshold: int = 0
     ) -> list[tuple[str, str]]:
@@ -54,7 +92,8 @@ class Audit:
     def examples(
         self, rule: str | None = None
     ) -> dict[tuple[str, str], list[tuple[str, int, str]]]:
-        """(attribute, object) -> its first different captions, as (file, row from 0, caption).
+        """(attribute, object) -> its first different captions, as (file, row from 0, caption; ""
+        where the audit was published without).
         UserError where their table isn't as the audit wrote it.
         """
         rule = rule or next(iter(self.counts))
@@ -62,9 +101,26 @@ class Audit:
         name = f"examples-{rule}.parquet"
         for row in _table(self.folder, self.manifest, name, {}).to_pylist():
             found.setdefault((row["attribute"], row["object"]), []).append(
-                (row["file"], row["row"], row["caption"])
+                (row["file"], row["row"], row.get("caption") or "")
             )
         return found
+
+
+def pair_information(
+    counts: np.ndarray, marginals: tuple[np.ndarray, np.ndarray], captions: int
+) -> np.ndarray:
+    """Pointwise mutual information of each pair, float (attributes, objects), in bits; NaN where
+    no caption shows it.
+
+    log2 of captions that show the pair, times all captions, over those that name the attribute and
+    those that name the object (Church and Hanks 1990). Above 0: the pair is shown more often than
+    by chance. The marginals are those of the rule ``words``.
+    """
+    expected = np.outer(marginals[0], marginals[1]).astype(np.float64)
+    known = (counts > 0) & (expected > 0)
+    result = np.full(counts.shape, np.nan)
+    result[known] = np.log2(counts[known] * float(captions) / expected[known])
+    return result
 
 
 def load_audit(folder: str | Path) -> Audit:

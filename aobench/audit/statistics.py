@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from aobench.audit.files import printable_path
+from aobench.audit.precision import labelled_accuracy
 from aobench.audit.result import Audit
 from aobench.errors import UserError
 
@@ -56,9 +57,18 @@ class Nmi:
     shuffled_sd: float
     shuffles: int
 
+    @property
+    def adjusted(self) -> float:
+        """NMI adjusted for chance: 0 where attribute and object are independent, at any n, and
+        where chance alone gives 1.
+        """
+        if self.shuffled >= 1:
+            return 0.0
+        return (self.nmi - self.shuffled) / (1 - self.shuffled)
+
     def as_dict(self) -> dict[str, float | int | str]:
         """For JSON; entropies in nats."""
-        return asdict(self)
+        return {**asdict(self), "adjusted": self.adjusted}
 
 
 def _entropy(counts: np.ndarray) -> float:
@@ -170,8 +180,12 @@ def audit_summary(audit: Audit, threshold: int = 0) -> str:
                 if found.shuffles
                 else "shuffled: not drawn at this N"
             )
-            line += f"; NMI {found.nmi:.4f} ({chance}, N {found.n:,}, arithmetic mean)"
+            line += (
+                f"; NMI adjusted for chance {found.adjusted:.4f} (plain {found.nmi:.4f}, {chance}, "
+                f"N {found.n:,}, arithmetic mean)"
+            )
         lines.append(line)
+    lines += _corpus_lines(audit)
     left_out = manifest.get("left_out", [])
     if left_out:
         lines.append(
@@ -189,6 +203,38 @@ def audit_summary(audit: Audit, threshold: int = 0) -> str:
             "by itself)"
         )
     return "\n".join(lines)
+
+
+def names_per_caption(audit: Audit) -> tuple[float, float]:
+    """Mean number of different attributes, and of objects, that a caption names."""
+    counted = max(audit.manifest["totals"]["counted"], 1)
+    attributes, objects = (float(counts.sum()) / counted for counts in audit.marginals)
+    return attributes, objects
+
+
+def _corpus_lines(audit: Audit) -> list[str]:
+    """What captions name on average, and how well the rules that were asked for read."""
+    attributes, objects = names_per_caption(audit)
+    line = f"a caption names {attributes:.2f} attributes and {objects:.2f} objects on average"
+    named = audit.manifest.get("named")
+    if named and sum(named["attributes"]):
+        shares = [
+            1 - named[kind][0] / sum(named[kind]) for kind in ("attributes", "objects")
+        ]
+        line += f"; {shares[0]:.0%} of captions name an attribute, {shares[1]:.0%} an object"
+    lines = [line]
+    accuracy = labelled_accuracy()
+    said = [
+        f"{rule} {one.precision:.0%} [{one.precision_low:.0%}, {one.precision_high:.0%}]"
+        for rule, one in accuracy.items()
+        if rule in audit.counts
+    ]
+    if said:
+        lines.append(
+            f"of the pairs that a rule counts, a caption says, in Flickr30k: {', '.join(said)}"
+            + ("; words over-counts on purpose" if "words" in audit.counts else "")
+        )
+    return lines
 
 
 def rule_disagreements(

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from aobench.audit.inflections import SPOKEN, Forms, attribute_forms, object_forms
-from aobench.audit.words import normal_form, split_words
+from aobench.audit.words import ends_within, normal_form, split_words
 from aobench.errors import UserError
 from aobench.files import read_lines
 from aobench.vocabulary.published import published_lists, wordnet_lemmas
@@ -31,6 +31,8 @@ class Vocabulary:
                 raise UserError(f"the vocabulary holds no {what}; give at least one")
             seen: dict[str, str] = {}
             for name in names:
+                if not isinstance(name, str):
+                    raise UserError(f"the {what} {name!r} is no text; write its name")
                 same = " ".join(normal_form(name).split())
                 if same in seen:
                     other = (
@@ -47,6 +49,22 @@ class Vocabulary:
                         f"the {what} {name!r} holds no letter or digit; take it out of the "
                         "vocabulary"
                     )
+
+    @property
+    def note(self) -> str:
+        """What a user must know of names that captions can write so that they are not found; ''
+        for nothing.
+        """
+        found = [n for n in (*self.attributes, *self.objects) if ends_within(n)]
+        if not found:
+            return ""
+        shown = ", ".join(map(repr, found[:3])) + (", ..." if len(found) > 3 else "")
+        signs = " ".join(dict.fromkeys(c for n in found for c in ends_within(n)))
+        plain = " ".join(split_words(found[0]))
+        return (
+            f"Note: a sign such as {signs} ends a phrase in captions: {len(found):,} names are "
+            f"found only where captions write them without it, as {plain!r} (of {shown})"
+        )
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError, did_you_mean
 from aobench.evaluation.data import Source, Split, open_splits
+from aobench.evaluation.sources import data_source
 
 if TYPE_CHECKING:
-    from aobench.evaluation.runner import Settings
-    from aobench.models.base import LoadOptions, Model
-    from aobench.models.registry import ResolvedModel
-    from aobench.results.result import Result
+    import torch
 
-#: Configs of the dataset ``imagenet_ao``.
-CONFIGS = ("mini", "v2", "folder")
+    from aobench.evaluation.listed import Workload
+    from aobench.evaluation.model_runs import ModelRuns
+    from aobench.models.base import Model
+    from aobench.models.model_lists import ModelList
+    from aobench.models.registry import ResolvedModel
+    from aobench.processes import Together
+    from aobench.results.result import Result
 
 #: The least and the most of each number: beyond it stands a slip of the hand.
 BOUNDS = {
@@ -34,11 +34,14 @@ BOUNDS = {
 
 
 def evaluate(
-    models: str | os.PathLike[str] | Model | Sequence[Any],
+    models: str | os.PathLike[str] | Model | ModelList | Sequence[Any],
     data: str | os.PathLike[str] | Source = "mini",
     *,
-    config: str | None = None,
-    data_dir: str | os.PathLike[str] | None = None,
+    id_data: str | os.PathLike[str] | None = None,
+    layout: str | None = None,
+    columns: str | Mapping[str, str] | None = None,
+    attributes: str | os.PathLike[str] | None = None,
+    objects: str | os.PathLike[str] | None = None,
     tasks: str | Sequence[str] | None = None,
     templates: str | os.PathLike[str] | Sequence[str] | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -53,6 +56,7 @@ def evaluate(
     limit: int | None = None,
     on_bad_image: str = "count",
     cpu: bool = False,
+    again: bool = False,
 ) -> list[Result]:
     """Evaluate models on a dataset: how often they name what an image shows.
 
@@ -62,12 +66,21 @@ def evaluate(
     Args:
         models: one or several: Hub ids, folders, ``mini`` (the bundled model), ``timm:NAME``,
             ``open_clip:ARCHITECTURE/TAG``, or loaded objects of the protocol in
-            `aobench.models.base`.
-        data: ``mini`` (bundled); the folder or zip of the published archive; a folder of one's own
-            pictures, with ``config="folder"``; a prepared folder; or a dataset's id on the Hub.
-        config: the dataset's config, where it has several (default: ``v2``, or the only one of a
-            prepared folder).
-        data_dir: the archive or pictures, where ``data`` is ``v2`` or ``folder``.
+            `aobench.models.base`. Or a list of models: a CSV file, ``paper``, or what
+            `read_model_list` gives. Of a list, a model that can't be had is named on stderr and
+            the run goes on; one whose result of the same settings is in ``out`` is not run again.
+        data: ``mini`` (bundled); the folder or zip of the published archive, or ``v2``, which
+            fetches it; one's own pictures in a layout of `aobench.layouts`; a prepared folder or
+            a dataset's id on the Hub, with ``:CONFIG`` where it has several. What it was taken for
+            stands in the result, under ``content["dataset"]["recognised"]``.
+        id_data: pictures of ImageNet, which are the split ``id`` then: folders of wnids, the flat
+            validation set with its ground truth, its tar, Parquet with labels, or a Hub id.
+            The task ``object`` asks for all 1,000 classes on both splits.
+        layout: the layout of one's own pictures, or ``published``, where two would do.
+        columns: what a list or a Hub dataset calls its columns, such as
+            ``{"image": "img", "attribute": "state"}``.
+        attributes: text file of the attributes of one's own pictures, one a line.
+        objects: likewise of the objects.
         tasks: what is asked, one or several of ``composition`` (all compositions of both splits),
             ``composition-own`` (each split among its own), ``composition-open`` (every attribute
             with every object), ``object``, ``attribute`` and ``choice`` (1 of 9); default: all but
@@ -89,12 +102,15 @@ def evaluate(
         limit: only so many images of each split, spread evenly; for trying out.
         on_bad_image: ``count`` (as wrong) or ``stop``.
         cpu: use the processor even where there is a GPU.
+        again: run the models of a list anew, too, whose result is there.
 
     Returns:
-        A `Result` for each model, in their order.
+        A `Result` for each model, in their order. For a list a `ListResults`, whose ``missing``
+        says by model why it has none.
 
     Raises:
         UserError: for a model, dataset or option that is of no use; it says how to mend it.
+        SystemExit: with several processes, in all of them where one fails; it is told once.
 
     Example:
         >>> import aobench
@@ -114,30 +130,47 @@ def evaluate(
     _check_choice("on_bad_image", on_bad_image, ("count", "stop"))
     chosen = _chosen_tasks(tasks)
     prompts = prompt_templates(templates)
-    source = data_source(data, config, data_dir)
-    resolved = _resolve_models(models)
+    source = data_source(
+        data,
+        id_data=id_data,
+        layout=layout,
+        columns=columns,
+        attributes=attributes,
+        objects=objects,
+    )
+    listed = _listed_models(models)
+    resolved = [] if listed else _resolve_models(models)
+    from aobench.evaluation.model_runs import ModelRuns, run_list
     from aobench.evaluation.runner import Settings
     from aobench.hub import hub_in_one_line
     from aobench.models.base import LoadOptions
-    from aobench.processes import process_group, work_main_first
+    from aobench.processes import process_group
     from aobench.results.paths import check_folders, result_names
 
-    names = [one.name for one, _ in resolved]
+    names = listed.names if listed else [one.name for one, _ in resolved]
     folders: list[Path | None] = [None] * len(names)
     if out is not None:
         folders = [Path(out) / name for name in result_names(names)]
-        check_folders(names, [folder for folder in folders if folder is not None])
-    with process_group(cpu) as accelerator, _scratch_folder(accelerator) as scratch:
+        if listed is None:
+            check_folders(names, [one for one in folders if one is not None])
+    with (
+        process_group(cpu) as together,
+        _folders_alone(together, folders),
+        _scratch_folder(together) as scratch,
+    ):
 
         def opened() -> list[Split]:
             with hub_in_one_line("the dataset could not be opened"):
                 return open_splits(source, limit=limit)
 
-        splits = work_main_first(accelerator, opened)
+        splits = together.main_first(opened)
+        recognised = splits[0].recognised
+        if together.is_main_process and recognised is not None and source.shown:
+            print("\n".join(recognised.lines()))
         kept = embeddings or (None if out is None else Path(out) / "embeddings")
-        results = []
-        for (one, is_object), folder in zip(resolved, folders, strict=True):
-            store = embeddings if is_object else kept
+        options = LoadOptions(dtype, compile, attention)
+
+        def runs_with(store: Any) -> ModelRuns:
             settings = Settings(
                 Path(store or scratch / "embeddings"),
                 chosen,
@@ -148,155 +181,112 @@ def evaluate(
                 draft,
                 on_bad_image,
             )
-            options = LoadOptions(dtype, compile, attention)
-            run = _Run(source, splits, settings, options, limit, accelerator)
-            results.append(run.result(one, folder))
+            return ModelRuns(source, splits, settings, options, limit, together)
+
+        if listed is not None:
+            return run_list(listed, folders, runs_with(kept), again)
+        results = []
+        for (one, is_object), folder in zip(resolved, folders, strict=True):
+            runs = runs_with(embeddings if is_object else kept)
+            results.append(runs.result(one, folder))
     return results
 
 
-class _Run:
-    """What all models of one call share."""
+def _listed_models(models: Any) -> ModelList | None:
+    """The list that ``models`` is or names; None where it is something else."""
+    from aobench.models.model_lists import ModelList, names_model_list, read_model_list
 
-    def __init__(
-        self,
-        source: Source,
-        splits: list[Split],
-        settings: Settings,
-        options: LoadOptions,
-        limit: int | None,
-        accelerator: Any,
-    ) -> None:
-        self.source, self.splits, self.limit = source, splits, limit
-        self.settings, self.options = settings, options
-        self.accelerator = accelerator
+    if isinstance(models, ModelList):
+        return models
+    if not isinstance(models, str | os.PathLike):
+        return None
+    text = os.fspath(models)
+    return read_model_list(text) if names_model_list(text) else None
 
-    def result(self, resolved: ResolvedModel, folder: Path | None) -> Result:
-        """Load a model, run it and, in the main process, write its result to ``folder``."""
-        from aobench.evaluation.runner import run
-        from aobench.hub import hub_in_one_line
-        from aobench.processes import value_of_main
-        from aobench.results.paths import check_same_model
-        from aobench.results.provenance import provenance
-        from aobench.results.result import Result
-        from aobench.results.scores import all_scores
-        from aobench.results.writing import result_content
 
-        began = time.perf_counter()
-        with hub_in_one_line(f"the model {resolved.name!r} could not be loaded"):
-            model = resolved.load(self.accelerator.device, self.options)
-        load = round(time.perf_counter() - began, 3)
-        if folder is not None:
-            check_same_model(folder, model.info.id, model.info.revision)
-        facts = provenance(
-            model,
-            self.splits,
-            self.source.path or "imagenet_ao",
-            self.source.config,
-            self.settings.templates,
-            self.limit,
-            {
-                "draft": self.settings.draft,
-                "attention": self.options.attention,
-                "compile": self.options.compile,
-            },
+def stored_models(
+    models: ModelList,
+    data: str | os.PathLike[str] | Source = "mini",
+    *,
+    out: Path,
+    tasks: Sequence[str],
+    templates: Any = None,
+    limit: int | None = None,
+    dtype: str = "float32",
+    cpu: bool = False,
+    batch_size: int | None = None,
+    workers: int | None = None,
+    **reading: Any,
+) -> tuple[set[str], Workload, torch.device]:
+    """Of a list the models whose result is in ``out``, what goes through each, and the device.
+
+    Opens the data, and neither loads nor looks up a model. Arguments as those of `evaluate`;
+    ``reading`` says how to read the data.
+    """
+    import torch
+
+    from aobench.evaluation.listed import Workload
+    from aobench.evaluation.stored import names_asked, stored_result
+    from aobench.hub import hub_in_one_line
+    from aobench.models.base import LoadOptions
+    from aobench.models.registry import ResolvedModel
+    from aobench.results.paths import result_names
+
+    check_numbers(batch_size=batch_size, limit=limit, workers=workers)
+    prompts, chosen = prompt_templates(templates), _chosen_tasks(tasks)
+    with hub_in_one_line("the dataset could not be opened"):
+        splits = open_splits(data_source(data, **reading), limit=limit)
+
+    def never(*_: Any) -> Any:
+        raise NotImplementedError("a model that is only looked for is not loaded")
+
+    folders = zip(models.names, result_names(models.names), strict=True)
+    there = {
+        name
+        for name, folder in folders
+        if stored_result(
+            ResolvedModel(name, never),
+            out / folder,
+            splits,
+            chosen,
+            prompts,
+            None,
+            LoadOptions(dtype),
         )
-        answers, seconds = run(
-            model, self.splits, self.settings, self.accelerator, facts
-        )
-
-        def finished() -> dict[str, Any]:
-            content = result_content(
-                answers,
-                all_scores(answers),
-                {"load": load, **seconds},
-                self.accelerator.num_processes,
-                "",
-            )
-            one = Result(content, answers)
-            with contextlib.ExitStack() as stack:
-                # in any case, as the result tells the digest of its table
-                one.save(folder or stack.enter_context(_temporary_folder()))
-            return one.content
-
-        content = value_of_main(self.accelerator, finished)
-        return Result(content, answers, folder)
+    }
+    texts = len(names_asked(splits, chosen)) * len(prompts)
+    images = sum(len(split) for split in splits)
+    gpu = torch.cuda.is_available() and not cpu
+    device = torch.device("cuda" if gpu else "cpu")
+    return there, Workload(images, texts), device
 
 
 @contextlib.contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="imagenet-ao-") as folder:
-        yield Path(folder)
-
-
-@contextlib.contextmanager
-def _scratch_folder(accelerator: Any) -> Iterator[Path]:
+def _scratch_folder(together: Together) -> Iterator[Path]:
     """A folder that all processes of this machine share, until all have left."""
-    from aobench.processes import value_of_main
+    from aobench.evaluation.model_runs import temporary_folder
 
     with contextlib.ExitStack() as stack:
-        yield value_of_main(
-            accelerator, lambda: stack.enter_context(_temporary_folder())
-        )
-        accelerator.wait_for_everyone()
+        yield together.from_main(lambda: stack.enter_context(temporary_folder()))
+        together.wait_for_everyone()
 
 
-def data_source(
-    data: str | os.PathLike[str] | Source,
-    config: str | None = None,
-    data_dir: str | os.PathLike[str] | None = None,
-) -> Source:
-    """Which dataset ``data`` names; see `evaluate`. Raises UserError where it names none."""
-    if isinstance(data, Source):
-        return data
-    text = os.fspath(data)
-    archive = None if data_dir is None else os.fspath(data_dir)
-    if text in CONFIGS:
-        if config not in (None, text):
-            raise UserError(
-                f"data={text!r} and config={config!r} name two datasets: leave one out"
-            )
-        if text == "mini" and archive is not None:
-            raise UserError(
-                "data_dir is of the published archive, and mini is drawn: leave one of them out"
-            )
-        return Source(text, archive)
-    if archive is not None:
-        raise UserError(
-            f"data={text!r} and data_dir={archive!r} name two datasets: leave one of them out"
-        )
-    path = Path(text).expanduser()
-    if path.is_dir() and _is_prepared(path):
-        return Source(config or _only_config(path), path=str(path))
-    if path.exists():
-        return Source(config or "v2", str(path))
-    if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", text) or text.endswith(".zip"):
-        raise UserError(
-            f"there is no dataset {text!r}{did_you_mean(text, CONFIGS)}; name 'mini', a folder or "
-            "zip, or a dataset's id on the Hub, such as your-org/imagenet-ao"
-        )
-    return Source(config or "v2", path=text)
+@contextlib.contextmanager
+def _folders_alone(
+    together: Together, folders: Sequence[Path | None]
+) -> Iterator[None]:
+    """No other run writes a result to one of ``folders`` meanwhile. Raises UserError."""
+    from aobench.files import alone_in
 
+    with contextlib.ExitStack() as stack:
 
-def _is_prepared(folder: Path) -> bool:
-    """Whether it holds Parquet files, as ``imagenet-ao prepare`` writes them, and no pictures."""
-    if (folder / "fingerprints.json").exists():
-        return True
-    return any(any(folder.glob(pattern)) for pattern in ("*.parquet", "*/*.parquet"))
+        def locked() -> None:
+            for folder in folders:
+                if folder is not None:
+                    stack.enter_context(alone_in(folder))
 
-
-def _only_config(folder: Path) -> str:
-    """The config of a prepared folder that has one; ``v2`` where it doesn't say."""
-    from aobench.files import read_json
-
-    path = folder / "fingerprints.json"
-    if not path.exists():
-        return "v2"
-    configs = list(read_json(path))
-    if len(configs) != 1:
-        raise UserError(
-            f"{folder} holds the configs {', '.join(configs) or '(none)'}; name one as config"
-        )
-    return configs[0]
+        together.from_main(locked)
+        yield
 
 
 def _resolve_models(models: Any) -> list[tuple[ResolvedModel, bool]]:

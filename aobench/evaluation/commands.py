@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import PLACE_ERRORS
+from aobench.evaluation.data_arguments import (
+    add_data_arguments,
+    add_gone_options,
+    reading_options,
+)
+from aobench.vocabulary.published import OUR_SETS
 
 
 def add_parser(verbs: Any) -> None:
@@ -27,26 +33,21 @@ def add_parser(verbs: Any) -> None:
         "prepare", help="write the dataset in the Hub's form: Parquet and a card"
     )
     p.add_argument("out", type=Path)
-    p.add_argument("--config", default="v2", choices=("v2", "mini", "folder"))
-    p.add_argument(
-        "--data-dir",
-        help="folder or zip of the published archive; for folder: one's own pictures",
-    )
+    add_data_arguments(p, "the published archive, fetched")
     p.set_defaults(run=run_prepare)
 
     i = verbs.add_parser(
         "install",
         help="make evaluate.load and load_dataset find ours by name in any process",
         description="Make evaluate.load('compositional_ood') work in any process, without an "
-        "import; with --config, load_dataset('imagenet_ao', CONFIG) as well, whose images are "
+        "import; with --data, load_dataset('imagenet_ao', CONFIG) as well, whose images are "
         "then stored once.",
     )
     i.add_argument(
-        "--config",
-        choices=("v2", "mini"),
-        help="store this config of the dataset, too (mini is drawn: minutes)",
+        "--data",
+        help="store this set, too: mini (drawn: minutes), or the published archive's zip or folder",
     )
-    i.add_argument("--data-dir", help="folder or zip of the published archive, for v2")
+    add_gone_options(i)
     i.set_defaults(run=run_install)
 
 
@@ -58,18 +59,23 @@ def _add_evaluate(verbs: Any) -> None:
     e.set_defaults(run=run_evaluate)
     e.add_argument(
         "models",
-        nargs="+",
+        nargs="*",
         help="Hub ids, folders, 'mini' (the bundled model), efficientnet-lite0..2, timm:NAME, "
-        "open_clip:ARCH/TAG",
+        "open_clip:ARCH/TAG, letters:NAME or likelihood:NAME of a generative model",
     )
     e.add_argument(
-        "--config",
-        default=None,
-        help="v2 (published archive), mini (bundled) or folder (one's own pictures); "
-        "default: v2, or mini for the model 'mini' alone",
+        "--models",
+        dest="model_list",
+        metavar="FILE",
+        help="a list of models instead: a CSV (model, family, training_set, ...) or paper; goes "
+        "on where one can't be had, and past those whose result is there",
     )
-    e.add_argument("--data-dir", help="folder or zip of the published archive")
-    e.add_argument("--dataset", help="a prepared folder or Hub dataset id instead")
+    e.add_argument(
+        "--again",
+        action="store_true",
+        help="of a list, run those anew, too, whose result is there",
+    )
+    add_data_arguments(e, "the published archive, or mini for the model 'mini' alone")
     e.add_argument(
         "--tasks",
         nargs="+",
@@ -146,24 +152,22 @@ def run_evaluate(args: argparse.Namespace) -> None:
     """``imagenet-ao evaluate``: `aobench.evaluate`, and a table."""
     from aobench.evaluation.api import check_numbers, evaluate, prompt_templates
 
-    if args.dataset is not None and args.data_dir is not None:
-        raise UserError(
-            "--dataset and --data-dir name two datasets: leave one of them out"
-        )
-    if args.dataset is None:
-        _refuse_archive(args)
     numbers = ("batch_size", "limit", "shard_size", "draft", "workers")
     check_numbers(**{name: getattr(args, name) for name in numbers})
     templates = prompt_templates(args.templates)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    from aobench.evaluation.sources import data_source
     from aobench.processes import end_processes, process_group, quiet_bars
     from aobench.results.printing import print_table
 
     quiet_bars()
-    with process_group(args.cpu) as accelerator:
+    models = _models(args)
+    with process_group(args.cpu) as together:
+        source = data_source(args.data or _default_data(args), **reading_options(args))
+        source = dataclasses.replace(source, shown=True)
         results = evaluate(
-            args.models,
-            _source(args),
+            models,
+            source,
             tasks=args.tasks,
             templates=templates,
             out=args.out,
@@ -178,34 +182,78 @@ def run_evaluate(args: argparse.Namespace) -> None:
             limit=args.limit,
             on_bad_image=args.on_bad_image,
             cpu=args.cpu,
+            again=args.again,
         )
-        if accelerator.is_main_process:
-            rows = zip(args.models, results, strict=True)
-            print_table([(name, r.answers, r.content["scores"]) for name, r in rows])
+        missing = getattr(results, "missing", {})
+        if together.is_main_process:
+            names = args.models or [result.model for result in results]
+            rows = zip(names, results, strict=True)
+            table = [(name, r.answers, r.content["scores"]) for name, r in rows]
+            if table:
+                print_table(table)
             for result in results:
                 print(f"Written to {result.folder}{os.sep}")
-        end_processes(accelerator)
+            for name, reason in missing.items():
+                print(f"Left out: {name}: {reason}")
+        refuse_missing(missing, len(models))
+    if together.num_processes > 1:  # one alone has left its group by now
+        end_processes(together.accelerator)
 
 
-def _source(args: argparse.Namespace) -> Any:
-    """The dataset that the options name."""
-    from aobench.evaluation.data import Source
+def _models(args: argparse.Namespace) -> Any:
+    """The models that the arguments name, or their list. Raises UserError for both, or none."""
+    from aobench.models.model_lists import read_model_list
 
-    mini = args.models == ["mini"] and not (args.data_dir or args.dataset)
-    config = args.config or ("mini" if mini else "v2")
-    return Source(config, args.data_dir, args.dataset)
+    if args.models and args.model_list:
+        raise UserError(
+            "models are named, and a list of them (--models): leave one of them out"
+        )
+    if args.model_list:
+        return read_model_list(args.model_list)
+    if not args.models:
+        raise UserError(
+            "there are no models to evaluate; name one, such as mini, or a list by --models"
+        )
+    if args.again:
+        raise UserError(
+            "--again is of a list (--models): models that are named are always run; leave it out"
+        )
+    return args.models
+
+
+def refuse_missing(missing: dict[str, str], count: int) -> None:
+    """Raise UserError where some of a list's ``count`` models have no result; names them."""
+    if missing:
+        first, *others = missing
+        more = f" and {len(others)} more" if others else ""
+        raise UserError(
+            f"{len(missing)} of {count} models have no result: {first}{more} ({missing[first]}); "
+            "what could be had is kept: mend these and run the same command again"
+        )
+
+
+def _default_data(args: argparse.Namespace) -> str:
+    """The set where none is named: the published archive, or mini for its own model."""
+    return "mini" if args.models == ["mini"] and not args.id_data else "v2"
 
 
 def run_score(args: argparse.Namespace) -> None:
     """``imagenet-ao score``."""
     import json
 
-    from aobench.results.paths import check_given_once
+    from aobench.files import sha256_of
+    from aobench.results.paths import (
+        TABLE,
+        check_given_once,
+        check_no_copies,
+        result_file,
+    )
     from aobench.results.predictions import read
     from aobench.results.printing import print_table
     from aobench.results.scores import all_scores
 
     check_given_once(args.tables)
+    check_no_copies({path: sha256_of(result_file(path, TABLE)) for path in args.tables})
     rows = []
     for path in args.tables:
         predictions = read(path)
@@ -221,57 +269,35 @@ def run_score(args: argparse.Namespace) -> None:
 
 
 def run_prepare(args: argparse.Namespace) -> None:
-    """``imagenet-ao prepare``."""
-    from datasets.exceptions import DatasetGenerationError
-
-    import imagenet_ao
+    """``imagenet-ao prepare``: `aobench.evaluation.preparing.prepare_data`."""
+    from aobench.evaluation.preparing import prepare_data
     from aobench.processes import quiet_bars
 
-    options = {"data_dir": args.data_dir} if args.data_dir else {}
-    _refuse_archive(args)
     quiet_bars()
-    try:
-        imagenet_ao.prepare(args.out, config=args.config, **options)
-    except imagenet_ao.DatasetError as error:
-        raise UserError(str(error)) from error
-    except DatasetGenerationError as error:
-        cause = error.__cause__
-        if not isinstance(cause, OSError) or cause.errno not in PLACE_ERRORS:
-            raise
-        raise UserError(
-            f"{args.out} could not be written: {cause.strerror}; free some space, or name another "
-            "place"
-        ) from error
+    config = prepare_data(args.out, args.data or "v2", **reading_options(args))
     print(
         f"Written to {args.out}{os.sep}; load it with: datasets.load_dataset({str(args.out)!r}, "
-        f"{args.config!r})"
+        f"{config!r})"
     )
 
 
 def run_install(args: argparse.Namespace) -> None:
     """``imagenet-ao install``."""
     import imagenet_ao
+    from aobench.evaluation.sources import data_source
     from aobench.installation import install_dataset, install_metric
 
-    if args.data_dir is not None and args.config is None:
+    source = None if args.data is None else data_source(args.data)
+    if source is not None and source.config not in OUR_SETS:
         raise UserError(
-            "--data-dir is of the published archive: give --config v2 with it"
+            f"--data takes mini or the published archive here, and {args.data} is neither; load it "
+            "by its place"
         )
-    _refuse_archive(args)
     print(f"compositional_ood: {install_metric()}", flush=True)
-    if args.config is None:
+    if source is None:
         return
     try:
-        print(
-            f"imagenet_ao, {args.config}: {install_dataset(args.config, args.data_dir)}"
-        )
+        place = install_dataset(source.config, source.data_dir)
     except imagenet_ao.DatasetError as error:
         raise UserError(str(error)) from error
-
-
-def _refuse_archive(args: argparse.Namespace) -> None:
-    """UserError where the published archive is named for a set that is drawn."""
-    if args.data_dir is not None and args.config == "mini":
-        raise UserError(
-            "--data-dir is of the published archive, and mini is drawn: leave one of them out"
-        )
+    print(f"imagenet_ao, {source.config}: {place}")

@@ -9,12 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.evaluation.loading import MEND, Source, load_splits
+from aobench.evaluation.loading import (
+    COLUMNS,
+    FACTS,
+    MEND,
+    LoadedData,
+    Source,
+    load_splits,
+)
+from aobench.evaluation.recognised import RecognisedData, recognised_data
 from aobench.files import read_json
+from aobench.layouts.names import has_control_characters, name_key
 
 #: Columns of text, in which nothing may be null.
 TEXTS = ("sample_id", "composition", "sha256")
-COLUMNS = ("image", "attribute", "object", "imagenet_label", *TEXTS)
 #: Rows by which `_digests_of` sees what a column of digests is of.
 TRIED = 16
 
@@ -45,6 +53,8 @@ class Split:
     not_read: dict[str, Any] = field(
         default_factory=dict
     )  #: what of the source is in no split, by reason; see `load_splits`
+    #: what the source was taken for, the same for all splits
+    recognised: RecognisedData | None = None
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -61,34 +71,39 @@ def open_splits(
     """The splits of ``wanted`` that the dataset has. Raises UserError where it cannot be opened."""
     import imagenet_ao
 
-    loaded, not_read = load_splits(source, wanted)
+    loaded = load_splits(source, wanted)
     splits = [
-        _split(name, loaded[name], imagenet_ao, limit)
+        _split(name, loaded.splits[name], imagenet_ao, limit)
         for name in wanted
-        if name in loaded
+        if name in loaded.splits
     ]
-    for split in splits:
-        split.not_read = not_read
-    if source.path:
-        _check_facts(Path(source.path), source.config, splits, whole=limit is None)
+    if source.path and loaded.layout[0] == "dataset":
+        _check_facts(Path(source.path), loaded, splits, whole=limit is None)
     if not splits:
         raise UserError(
-            f"the dataset has none of the splits {', '.join(wanted)}; it has {', '.join(loaded)}"
+            f"the dataset has none of the splits {', '.join(wanted)}; it has "
+            f"{', '.join(loaded.splits)}"
         )
+    recognised = recognised_data(source, loaded, wanted)
+    for split in splits:
+        split.not_read, split.recognised = loaded.not_read, recognised
     return splits
 
 
-def _check_facts(folder: Path, config: str, splits: list[Split], whole: bool) -> None:
+def _check_facts(
+    folder: Path, loaded: LoadedData, splits: list[Split], whole: bool
+) -> None:
     """UserError where a local folder says that it holds other data than was loaded: altered, or an
     older copy.
 
     ``whole``: whether all rows were loaded, so that fingerprints compare.
     """
-    path = folder / "fingerprints.json"
+    path, config = folder / FACTS, loaded.config
     if not path.exists():
         return  # a Hub id, or a folder that says nothing
     facts = read_json(path).get(config, {})
-    for split in splits:
+    own = [split for split in splits if not (loaded.id_report and split.name == "id")]
+    for split in own:
         said = facts.get(split.name, {}) if isinstance(facts, dict) else None
         if not isinstance(said, dict):
             raise UserError(
@@ -194,13 +209,21 @@ def _column(split: str, rows: Any, column: str) -> list[Any]:
 
 
 def _check_texts(split: str, column: str, values: Sequence[Any]) -> None:
-    wrong = next(
-        (i for i, value in enumerate(values) if not isinstance(value, str)), None
-    )
-    if wrong is not None:
+    for row, value in enumerate(values, 1):
+        if not isinstance(value, str):
+            raise UserError(
+                f"split {split}: {column} is {value!r} in row {row:,}; it takes a text in every row"
+            )
+        _check_shown(f"split {split}: {column} in row {row:,}", value)
+
+
+def _check_shown(where: str, text: str) -> None:
+    """UserError for a text that no prompt, table or page can show."""
+    if not text.strip():
+        raise UserError(f"{where} is empty; write its name, or leave the row out")
+    if has_control_characters(text):
         raise UserError(
-            f"split {split}: {column} is {values[wrong]!r} in row {wrong + 1:,}; it takes a text "
-            "in every row"
+            f"{where} is {text!a}, which holds a line end or another control character; mend it"
         )
 
 
@@ -219,6 +242,9 @@ def _classes(
             f"split {split}: the column {column} holds {shown}, not ids of names; "
             f"turn it into ids with class_encode_column({column!r}), the same names for all splits"
         )
+    for number, one in enumerate(kind.names):
+        _check_shown(f"split {split}: name {number:,} of the column {column}", one)
+    _check_unlike(split, column, kind.names)
     ids = [-1 if value is None else value for value in values]
     lowest = -1 if may_lack else 0
     wrong = next(
@@ -232,6 +258,18 @@ def _classes(
             f"which is no id of its {len(kind.names):,} names; name it, or leave the row out"
         )
     return ids, list(kind.names)
+
+
+def _check_unlike(split: str, column: str, names: Sequence[str]) -> None:
+    """UserError where two names differ only in case, spaces or Unicode form: one to a model."""
+    first: dict[str, str] = {}
+    for one in names:
+        other = first.setdefault(name_key(one), one)
+        if other is not one:
+            raise UserError(
+                f"split {split}: the column {column} has the names {other!a} and {one!a}, which "
+                "are one name to a model; make them one"
+            )
 
 
 def _labels(

@@ -16,20 +16,19 @@ from aobench.models.halving import Halving
 from aobench.vocabulary.templates import fill, texts_hash
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
-
     from aobench.evaluation.data import Split
     from aobench.models.base import DualEncoder, Model
+    from aobench.processes import Alone, Together
 
 #: Names in a shard of texts; with 80 templates 10,240 prompts.
 NAMES = 128
 
 
-def _mine(store: Store, accelerator: Accelerator) -> list[int]:
+def _mine(store: Store, together: Alone | Together) -> list[int]:
     """The missing shards that fall to this process. All processes look before any writes."""
-    missing = store.missing(say=accelerator.is_main_process)
-    accelerator.wait_for_everyone()
-    return missing[accelerator.process_index :: accelerator.num_processes]
+    missing = store.missing(say=together.is_main_process)
+    together.wait_for_everyone()
+    return missing[together.process_index :: together.num_processes]
 
 
 def _bar(total: int, what: str, unit: str, show: bool) -> Any:
@@ -45,7 +44,8 @@ def _bar(total: int, what: str, unit: str, show: bool) -> Any:
     )
 
 
-def _model_key(model: Model) -> dict[str, Any]:
+def model_key(model: Any) -> dict[str, Any]:
+    """What of a model makes its vectors, for the key of a store."""
     info = model.info
     key = {
         "kind": info.kind,
@@ -63,7 +63,7 @@ def embed_names(
     names: Sequence[str],
     templates: Sequence[str],
     folder: Path,
-    accelerator: Accelerator,
+    together: Alone | Together,
 ) -> torch.Tensor:
     """float32 C x D on the model's device: the zero-shot classifier of ``names``.
 
@@ -76,13 +76,13 @@ def embed_names(
         raise UserError("there are no candidates to choose from: the dataset is empty")
     key = {
         "what": "texts",
-        **_model_key(model),
+        **model_key(model),
         "templates": texts_hash(templates),
         "names": texts_hash(unique),
         "tokens": "padded as the kind was trained",  # not, as once, as tokenizer_config.json has it
     }
     store = Store(folder, key, len(unique), NAMES)
-    mine = _mine(store, accelerator)
+    mine = _mine(store, together)
 
     def embed(shard: int) -> int:
         part = [unique[i] for i in store.items(shard)]
@@ -93,16 +93,16 @@ def embed_names(
         return len(prompts)
 
     total = sum(len(store.items(s)) for s in mine) * len(templates)
-    with _bar(total, "texts", "text", accelerator.is_main_process) as bar:
+    with _bar(total, "texts", "text", together.is_main_process) as bar:
         for shard in mine:
             bar.update(embed(shard))
-    accelerator.wait_for_everyone()
+    together.wait_for_everyone()
     read = [store.read(shard, embed)[0] for shard in range(len(store))]
     classifier = torch.cat(read)
     where = {name: i for i, name in enumerate(unique)}
     if list(names) != unique:
         classifier = classifier[torch.tensor([where[name] for name in names])]
-    return classifier.to(accelerator.device)
+    return classifier.to(together.device)
 
 
 def image_store(
@@ -113,7 +113,7 @@ def image_store(
     """
     key = {
         "what": "images",
-        **_model_key(model),
+        **model_key(model),
         "processor": model.info.processor,
         "draft": draft,
         "compiled": bool(model.info.notes.get("compiled")),
@@ -133,7 +133,7 @@ def embed_images(
     model: Model,
     split: Split,
     store: Store,
-    accelerator: Accelerator,
+    together: Alone | Together,
     batch: int,
     workers: int,
     draft: int | None = None,
@@ -144,10 +144,10 @@ def embed_images(
     An unreadable image has the zero vector and its reason as a note. Raises UserError at the first
     one where ``stop_on_bad``.
     """
-    mine = _mine(store, accelerator)
-    show = accelerator.is_main_process
+    mine = _mine(store, together)
+    show = together.is_main_process
     embed_shards(model, split, store, mine, batch, workers, draft, stop_on_bad, show)
-    accelerator.wait_for_everyone()
+    together.wait_for_everyone()
     return sum(len(store.items(shard)) for shard in mine)
 
 
@@ -188,7 +188,7 @@ def embed_shards(
                     }
                 )
                 if read.positions:
-                    found = encode(read.arrays).cpu()
+                    found = encode(_batch_of(model, read)).cpu()
                     if vectors is None:
                         vectors = torch.zeros(len(items), found.shape[1])
                     vectors[torch.tensor(read.positions) - items[0]] = found
@@ -196,6 +196,15 @@ def embed_shards(
             store.write(
                 shard, torch.zeros(len(items), 1) if vectors is None else vectors, notes
             )
+
+
+def _batch_of(model: Any, read: Read) -> dict[str, Any]:
+    """The arrays of a batch, with the images' places in the split for a model that is asked of
+    each.
+    """
+    if not getattr(model, "takes_places", False):
+        return read.arrays
+    return {**read.arrays, "place": torch.tensor(read.positions)}
 
 
 def _until(reads: Iterator[Read], last: int) -> Iterator[Read]:

@@ -30,7 +30,7 @@ class Read:
     that the dataset was made of."""
 
     positions: list[int]
-    arrays: dict[str, torch.Tensor]
+    arrays: dict[str, Any]
     bad: dict[int, str]
     altered: list[int] = field(default_factory=list)
 
@@ -71,9 +71,15 @@ class _Batches(Dataset):
             else:
                 positions.append(position)
                 arrays.append(answer)
+        return Read(positions, self._stacked(arrays), bad, altered)
+
+    def _stacked(self, arrays: list[dict[str, np.ndarray]]) -> dict[str, Any]:
+        """One tensor a name, or what the transform makes of arrays of unlike sizes."""
+        own = getattr(self.transform, "stacked", None)
+        if own is not None:
+            return own(arrays)
         names = arrays[0] if arrays else ()
-        stacked = {n: torch.from_numpy(np.stack([a[n] for a in arrays])) for n in names}
-        return Read(positions, stacked, bad, altered)
+        return {n: torch.from_numpy(np.stack([a[n] for a in arrays])) for n in names}
 
     def _one(self, cell: Any, digest: str | None) -> dict[str, np.ndarray] | str | None:
         """The arrays of an image, or why it could not be read, or None where its bytes are not

@@ -14,32 +14,74 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aobench.errors import UserError
+from aobench.errors import UserError, did_you_mean
 from aobench.files import FULL, absolute_path, parquet_errors, read_text, regular_file
+
+if TYPE_CHECKING:
+    from aobench.layouts.imagenet import ClassReport
 
 MEND = "prepare it with: imagenet-ao prepare"
 #: Libraries whose log is held back.
 LOGGERS = ("datasets", "huggingface_hub")
 
 
+#: What `imagenet_ao.prepare` says of a folder's splits.
+FACTS = "fingerprints.json"
+#: What the runner reads of each row.
+COLUMNS = (
+    *("image", "attribute", "object", "imagenet_label"),
+    *("sample_id", "composition", "sha256"),
+)
+#: Columns that a dataset of somebody else's form has, and those that it has none of.
+THEIR_COLUMNS = {"image", "attribute", "object"}
+OUR_COLUMNS = {"composition", "imagenet_label", "sha256"}
+
+
 @dataclass(frozen=True)
 class Source:
-    """Which dataset: a config of ``imagenet_ao``, its ``data_dir``, or ``path``: a prepared
-    folder or Hub id.
+    """Which dataset: a config of ``imagenet_ao`` with its ``data_dir``, or ``path``: a prepared
+    folder or Hub id, whose only or default config an empty ``config`` stands for.
+
+    ``options`` go to `aobench.layouts.read_layout`, ``id_data`` to `aobench.layouts.imagenet`.
+    ``shown``: a run prints what the dataset was taken for.
     """
 
     config: str = "v2"
     data_dir: str | None = None
     path: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    id_data: str | None = None
+    shown: bool = field(default=False, repr=False, compare=False)
 
     @property
     def place(self) -> str:
         """What messages call it."""
         shown = str(self.path or self.data_dir or self.config)
         return shown if shown.isprintable() else ascii(shown)[1:-1]
+
+
+@dataclass(frozen=True)
+class LoadedData:
+    """A dataset as it was loaded.
+
+    Attributes:
+        splits: ``datasets.Dataset`` by split.
+        config: the config that it was.
+        layout: what it was taken for, such as ``published`` or ``label-folders``, and in words.
+        not_read: ``{reason: {"count": int, "examples": [str]}}`` of what was left out, with the
+            reasons of `aobench.layouts.report.REASONS`.
+        id_report: of ImageNet's pictures, where they are the split ``id``.
+        notes: what was assumed.
+    """
+
+    splits: dict[str, Any]
+    config: str
+    layout: tuple[str, str]
+    not_read: dict[str, dict[str, Any]] = field(default_factory=dict)
+    id_report: ClassReport | None = None
+    notes: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -129,49 +171,113 @@ def logs_held_back(drop: bool = False) -> Iterator[None]:
                         handler.handle(record)
 
 
-def load_splits(
-    source: Source, wanted: tuple[str, ...]
-) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """The dataset's splits by name, and what of the source was not read.
+def _is_news(record: logging.LogRecord) -> bool:
+    return not getattr(record, "reported", False)
+
+
+@contextlib.contextmanager
+def reported_once() -> Iterator[None]:
+    """Leave out what `imagenet_ao` warns of and `recognised_data` tells again."""
+    logger = logging.getLogger("imagenet_ao")
+    logger.addFilter(_is_news)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_news)
+
+
+def load_splits(source: Source, wanted: tuple[str, ...]) -> LoadedData:
+    """The dataset's splits, and what they were taken for.
 
     Args:
         source: which dataset.
         wanted: of mini, which is drawn, only these splits are made.
 
-    Returns:
-        ``datasets.Dataset`` by split, and ``{reason: {"count": int, "examples": [str]}}`` with the
-        reasons of `aobench.layouts.report.REASONS`, also where the rows come from the cache.
-
     Raises:
         UserError: where it can't be opened; the line names the place.
     """
-    if source.path:
-        with bad_data_is_one_line(f"the dataset {source.place} could not be opened"):
-            _check_prepared(Path(source.path), source.config)
     with logs_held_back():
-        if source.path:
-            return _rows(source, source.path, source.config)[0], {}
-        extra = dict(source.options)
+        if source.config == "mini" and not source.path:
+            return _load_mini(source, wanted)
+        if source.path and source.options.get("columns"):
+            return _load_own(own_source(source))
+        return _load_dataset(source) if source.path else _load_own(source)
+
+
+def _load_mini(source: Source, wanted: tuple[str, ...]) -> LoadedData:
+    parts = {
+        split: _rows(
+            source, "imagenet_ao", "mini", split, only=split, **source.options
+        )[0][split]
+        for split in wanted
+    }
+    return LoadedData(parts, "mini", ("mini", "drawn pictures, bundled"))
+
+
+def _load_own(source: Source) -> LoadedData:
+    """The published archive, or one's own pictures."""
+    opened = f"the dataset {source.place} could not be opened"
+    extra = dict(source.options)
+    with bad_data_is_one_line(opened):
         if source.data_dir:
-            with bad_data_is_one_line(
-                f"the dataset {source.place} could not be opened"
-            ):
-                extra["data_dir"] = str(absolute_path(source.data_dir))
-        if source.config == "mini":
-            parts = {
-                split: _rows(source, "imagenet_ao", "mini", split, only=split, **extra)[
-                    0
-                ]
-                for split in wanted
-            }
-            return {split: rows[split] for split, rows in parts.items()}, {}
+            extra["data_dir"] = str(absolute_path(source.data_dir))
+    if source.id_data:
+        extra["id_data"] = source.id_data
+    with reported_once():
         rows, builder = _rows(source, "imagenet_ao", source.config, **extra)
-        with bad_data_is_one_line(f"the dataset {source.place} could not be opened"):
-            return rows, _not_read(source, builder)
+    with bad_data_is_one_line(opened):
+        not_read = _not_read(source, builder)
+    layout, notes = ("published", "LABEL/picture of the published lists"), ()
+    if source.config == "folder":
+        report = builder.config.own_data().report
+        layout, notes = (report.layout, report.looks), report.notes
+    seen = builder.config.class_data().report if source.id_data else None
+    return LoadedData(rows, source.config, layout, not_read, seen, notes)
+
+
+def _load_dataset(source: Source) -> LoadedData:
+    """A prepared folder or a dataset of the Hub; of another form, by the layouts."""
+    with bad_data_is_one_line(f"the dataset {source.place} could not be opened"):
+        _check_prepared(Path(source.path or ""), source.config)
+    rows, builder = _rows(source, source.path or "", source.config or None)
+    columns = set(next(iter(rows.values())).column_names) if rows else set()
+    if columns >= THEIR_COLUMNS and not columns & OUR_COLUMNS:
+        return _load_own(own_source(source))
+    config = source.config or builder.config.name
+    layout = ("dataset", "rows as imagenet-ao prepare writes them")
+    if not source.id_data:
+        return LoadedData(rows, config, layout)
+    from aobench.evaluation.id_split import with_id_split
+
+    if "id" in rows:
+        raise UserError(
+            f"the dataset {source.place} has seen pictures of its own (split id), and id_data "
+            "(--id-data) names others: leave one of the two out"
+        )
+    options = {"only": "id", "id_data": source.id_data}
+    with reported_once():
+        seen, maker = _rows(source, "imagenet_ao", "v2", **options)
+    report = maker.config.class_data().report
+    joined = with_id_split(rows, seen["id"])
+    return LoadedData(joined, config, layout, report.left_out, report)
+
+
+def own_source(source: Source) -> Source:
+    """The same dataset as files that the layouts read."""
+    from aobench.layouts.imagenet.tables import fetch_tables
+
+    place = source.path or ""
+    if not Path(place).is_dir():
+        place = fetch_tables(place, all_splits=True)
+    return Source("folder", place, options=source.options, id_data=source.id_data)
 
 
 def _rows(
-    source: Source, path: str, config: str, split: str | None = None, **options: Any
+    source: Source,
+    path: str,
+    config: str | None,
+    split: str | None = None,
+    **options: Any,
 ) -> tuple[dict[str, Any], Any]:
     """What ``datasets.load_dataset`` gives, in its three steps, of which each has its own place;
     and the builder.
@@ -180,14 +286,20 @@ def _rows(
 
     opened = f"the dataset {source.place} could not be opened"
     with bad_data_is_one_line(opened):
-        builder = datasets.load_dataset_builder(path, config, **options)
+        try:
+            builder = datasets.load_dataset_builder(path, config, **options)
+        except ValueError:
+            _refuse_unknown_config(source, path, config)
+            raise
     _check_cache(Path(builder.cache_dir))
     with bad_data_is_one_line(opened):
         try:
             builder.download_and_prepare()
         except datasets.exceptions.DatasetGenerationError as error:
             if source.path and Path(source.path).is_dir():
-                _name_damaged_file(_parquet_files(Path(source.path), config), error)
+                _name_damaged_file(
+                    _parquet_files(Path(source.path), config or ""), error
+                )
             raise
     with bad_data_is_one_line(_cache_is_damaged(Path(builder.cache_dir))):
         rows = (
@@ -198,6 +310,27 @@ def _rows(
         for part in rows.values():
             part.data.validate(full=True)  # else altered offsets end the process
     return rows, builder
+
+
+def _refuse_unknown_config(source: Source, path: str, config: str | None) -> None:
+    """UserError with the configs that there are, where ``config`` is none of them, or none is
+    named and there are several.
+    """
+    import datasets
+
+    if not source.path:  # ours, of which the caller knows the configs
+        return
+    configs = datasets.get_dataset_config_names(path)
+    if config is None and len(configs) > 1:
+        fault = "has several configs"
+    elif config is not None and config not in configs:
+        fault = f"has no config {config!r}{did_you_mean(config, configs)}"
+    else:
+        return
+    raise UserError(
+        f"the dataset {source.place} {fault}; name one, as {source.place}:{configs[0]}, of "
+        f"{', '.join(configs)}"
+    )
 
 
 def _cache_is_damaged(folder: Path) -> str:
@@ -274,20 +407,30 @@ def _name_damaged_file(paths: list[Path], error: BaseException) -> None:
 
 def _not_read(source: Source, builder: Any) -> dict[str, dict[str, Any]]:
     """What of one's own data was left out, by reason; the same whether it was read now or then."""
-    from aobench.layouts.report import EXAMPLES, LeftOut
+    from aobench.layouts.report import LeftOut
 
-    if not source.data_dir:
-        return {}
+    left_out = LeftOut()
+    if source.id_data:
+        left_out.add_all(builder.config.class_data().report.left_out)
     if source.config == "folder":
-        report: Mapping[str, dict[str, Any]] = builder.config.own_data().report.left_out
-        return dict(report)
+        left_out.add_all(builder.config.own_data().report.left_out)
+    if source.config == "folder" or not source.data_dir:
+        return left_out.as_dict()
     import imagenet_ao
 
-    found = imagenet_ao.label_report(source.data_dir)
+    report = imagenet_ao.label_report(source.data_dir)
+    left_out.add_all(left_out_of_archive(report))
+    return left_out.as_dict()
+
+
+def left_out_of_archive(report: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What `imagenet_ao.label_report` says that is not read, by the reasons of the layouts."""
+    from aobench.layouts.report import EXAMPLES, LeftOut
+
     left_out = LeftOut()
-    for label, count in sorted(found["unknown_labels"].items()):
+    for label, count in sorted(report["unknown_labels"].items()):
         left_out.add("unknown_label", label, count)
-    for reason, names in found["left_out"].items():
+    for reason, names in report["left_out"].items():
         code = V2_REASONS.get(reason, reason)
         for name in names[:EXAMPLES]:
             left_out.add(code, name)

@@ -15,6 +15,7 @@ from aobench.evaluation.scoring import (
     rank_embeddings,
     rank_scores,
 )
+from aobench.layouts.form import imagenet_class
 from aobench.results.candidates import Candidates, Question
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ class ImageNetClasses:
 
     @classmethod
     def of_splits(cls, splits: Sequence[Split]) -> ImageNetClasses:
-        """The classes that the splits tell. Raises UserError where they differ on an object."""
+        """The classes that the splits tell; of objects that no image shows, by their names.
+
+        Raises UserError where they differ on an object.
+        """
         label_of: dict[int, int] = {}
         for split in splits:
             for thing, label in zip(split.objects, split.labels, strict=True):
@@ -57,6 +61,10 @@ class ImageNetClasses:
                         f"the object {split.object_names[thing]!r} has the imagenet_label {label} "
                         f"in the split {split.name} and {label_of[thing]} in another; give it one"
                     )
+        for split in splits:
+            for thing, name in enumerate(split.object_names):
+                index = imagenet_class(name)[1]
+                label_of.setdefault(thing, -1 if index is None else index)
         return cls(label_of)
 
     def columns(self, candidates: Candidates) -> list[int]:

@@ -8,23 +8,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import pyarrow as pa
 
 from aobench.errors import UserError
 from aobench.evaluation.questions import ask_splits
 from aobench.evaluation.ranking import ImageNetClasses, NamedTexts, TaskRanker
+from aobench.evaluation.rows import prediction_rows
 from aobench.evaluation.scoring import Ranked
 from aobench.results.candidates import Question
-from aobench.results.predictions import SCHEMA, Predictions
+from aobench.results.predictions import Predictions
 from aobench.results.tasks import DEFAULT_TASKS
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
-
     from aobench.evaluation.data import Split
     from aobench.evaluation.embedding_store import Store
     from aobench.models.base import DualEncoder, Model
+    from aobench.processes import Alone, Together
 
 #: Images in a shard: what a killed run loses at most, for each process.
 SHARD = 256
@@ -63,21 +62,28 @@ def run(
     model: Model,
     splits: Sequence[Split],
     settings: Settings,
-    accelerator: Accelerator,
+    together: Alone | Together,
     provenance: dict[str, Any],
+    tell: Callable[[str], object] = print,
 ) -> tuple[Predictions, dict[str, Any]]:
     """All tasks on all splits; returns the predictions and the seconds by phase: ``texts``, and by
     split ``images`` and ``scoring``.
 
     Each image and each text goes through the model once, however many tasks use it. Shards of
-    images and of names go round the processes; each is the same whoever computes it.
+    images and of names go round the processes; each is the same whoever computes it. ``tell`` takes
+    a line on each task that is left out.
     """
     questions, left_out = ask_splits(model, splits, settings.tasks)
-    if accelerator.is_main_process:
+    if together.is_main_process:
         for line in left_out:
-            print(line)
+            tell(line)
+    if hasattr(model, "score_options"):
+        from aobench.evaluation.asking import ask_all
+
+        choosing: Any = model
+        return ask_all(choosing, splits, questions, settings, together, provenance)
     began = time.perf_counter()
-    texts, cut = _embed_candidates(model, splits, questions, settings, accelerator)
+    texts, cut = _embed_candidates(model, splits, questions, settings, together)
     seconds: dict[str, Any] = {"texts": round(time.perf_counter() - began, 3)}
     tables = []
     for split in splits:
@@ -86,7 +92,7 @@ def run(
         }
         if mine:
             rows, seconds[split.name] = run_split(
-                model, split, mine, texts, settings, accelerator
+                model, split, mine, texts, settings, together
             )
             tables.append(rows)
     lists = {
@@ -106,7 +112,7 @@ def _embed_candidates(
     splits: Sequence[Split],
     questions: Questions,
     settings: Settings,
-    accelerator: Accelerator,
+    together: Alone | Together,
 ) -> tuple[NamedTexts | ImageNetClasses, dict[str, int]]:
     """The texts of all tasks, or the classes of a model without texts, and by task how many prompts
     were cut.
@@ -133,7 +139,7 @@ def _embed_candidates(
         union,
         settings.templates,
         settings.embeddings,
-        accelerator,
+        together,
     )
     return NamedTexts(vectors, {name: row for row, name in enumerate(union)}), cut
 
@@ -144,34 +150,30 @@ def run_split(
     questions: Mapping[str, Question],
     texts: NamedTexts | ImageNetClasses,
     settings: Settings,
-    accelerator: Accelerator,
+    together: Alone | Together,
 ) -> tuple[pa.Table, dict[str, float]]:
     """Rows for every image of ``split`` and task of ``questions``, and seconds by phase."""
-    from accelerate.utils import gather_object
-
     from aobench.evaluation.embedding import embed_images, embed_shards, image_store
     from aobench.evaluation.image_loader import workers_for
 
     began = time.perf_counter()
-    batch = settings.batch or (
-        32 if accelerator.device.type == "cpu" else settings.shard
-    )
+    batch = settings.batch or (32 if together.device.type == "cpu" else settings.shard)
     workers = settings.workers
     if workers is None:
-        workers = workers_for(accelerator.num_processes, accelerator.device)
+        workers = workers_for(together.num_processes, together.device)
     store = image_store(
         model, split, settings.embeddings, settings.shard, settings.draft
     )
     stop = settings.on_bad_image == "stop"
     how = (min(settings.shard, batch), workers, settings.draft, stop)
-    embed_images(model, split, store, accelerator, *how)
+    embed_images(model, split, store, together, *how)
     embedded = time.perf_counter()
 
     def embed_again(shard: int) -> None:
         embed_shards(model, split, store, [shard], *how)
 
-    part = _rank(store, questions, texts, accelerator, embed_again)
-    parts: list[Part] = gather_object([part])
+    part = _rank(store, questions, texts, together, embed_again)
+    parts: list[Part] = together.from_every(part)
     bad = {position: reason for part in parts for position, reason in part.bad.items()}
     if stop and bad:
         position = min(bad)
@@ -180,7 +182,9 @@ def run_split(
             "as wrong"
         )
     tables = [
-        _rows(task, split, question, store, [part.ranked[task] for part in parts], bad)
+        prediction_rows(
+            task, split, question, store, [part.ranked[task] for part in parts], bad
+        )
         for task, question in questions.items()
     ]
     seconds = {"images": embedded - began, "scoring": time.perf_counter() - embedded}
@@ -191,7 +195,7 @@ def _rank(
     store: Store,
     questions: Mapping[str, Question],
     texts: NamedTexts | ImageNetClasses,
-    accelerator: Accelerator,
+    together: Alone | Together,
     embed_again: Callable[[int], object],
 ) -> Part:
     """Ranks of every n-th shard, of which this process has the n-th; a task at a time, so that the
@@ -200,7 +204,7 @@ def _rank(
     ``embed_again`` writes a shard that was damaged since it was looked through.
     """
     part = Part()
-    mine = range(len(store))[accelerator.process_index :: accelerator.num_processes]
+    mine = range(len(store))[together.process_index :: together.num_processes]
     for task, question in questions.items():
         ranker = TaskRanker(question, texts)
         part.ranked[task] = {}
@@ -213,52 +217,3 @@ def _rank(
             else:
                 part.ranked[task][shard] = ranker.rank(vectors, items)
     return part
-
-
-def _rows(
-    task: str,
-    split: Split,
-    question: Question,
-    store: Store,
-    parts: Sequence[Mapping[int, Ranked]],
-    bad: Mapping[int, str],
-) -> pa.Table:
-    """One row an image; raises RuntimeError where an image is missing or came twice."""
-    shards = [shard for part in parts for shard in part]
-    if sorted(shards) != list(range(len(store))):
-        raise RuntimeError(
-            f"split {split.name}: {len(shards)} shards ranked of {len(store)}; some are missing or "
-            "double"
-        )
-    ranked = {shard: rows for part in parts for shard, rows in part.items()}
-    joined = Ranked.joined([ranked[shard] for shard in range(len(store))])
-    count = len(split)
-    if len(joined.rank) != count:
-        raise RuntimeError(
-            f"split {split.name}: {len(joined.rank)} results for {count} images"
-        )
-    rank, margin, top = joined.rank, joined.margin, joined.top.tolist()
-    unread = np.zeros(count, bool)
-    for position in bad:
-        rank[position], margin[position], top[position] = -1, np.nan, []
-        unread[position] = True
-    columns = {
-        "task": [task] * count,
-        "sample_id": split.sample_ids,
-        "split": [split.name] * count,
-        "attribute": split.attributes,
-        "object": split.objects,
-        "label": question.gold,
-        "rank": rank,
-        "top": top,
-        "margin": pa.array(margin, from_pandas=True),
-        "error": [bad.get(i) for i in range(count)],
-        "choices": question.choices or [None] * count,
-    }
-    for name in ("best_seen", "best_novel", "score_seen", "score_novel", "side_rank"):
-        values = getattr(joined, name)
-        if len(values):
-            columns[name] = pa.array(values, mask=unread)
-        else:
-            columns[name] = [None] * count
-    return pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)

@@ -24,11 +24,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--with-train", action="store_true", help="take training pictures too"
     )
+    parser.add_argument("--columns", help="what a list calls its columns: file=path")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     args = parser.parse_args(arguments)
     try:
         data = read_layout(
-            args.path, args.layout, args.attributes, args.objects, args.with_train
+            args.path,
+            args.layout,
+            args.attributes,
+            args.objects,
+            args.with_train,
+            args.columns,
         )
     except UserError as error:
         print(f"aobench.layouts: {error}", file=sys.stderr)

@@ -57,12 +57,15 @@ class LayoutData:
 
     def unreadable_images(self) -> list[str]:
         """``path (what is wrong)`` of each picture that can't be read. Reads all of them."""
-        read = PictureReader(self.place)
         pictures = [picture for split in self.splits.values() for picture in split]
-        faults = (
-            (picture, read(picture.member, picture.row)[1]) for picture in pictures
-        )
-        return [f"{picture.sample_id} ({fault})" for picture, fault in faults if fault]
+        return faulty_pictures(self.place, pictures)
+
+
+def faulty_pictures(place: str, pictures: Iterable[Picture]) -> list[str]:
+    """``sample id (what is wrong)`` of each picture of one place that can't be read. Reads all."""
+    read = PictureReader(place)
+    faults = ((picture, read(picture.member, picture.row)[1]) for picture in pictures)
+    return [f"{picture.sample_id} ({fault})" for picture, fault in faults if fault]
 
 
 def one_form(
@@ -293,6 +296,21 @@ def picture_rows(
         pictures: of one split.
         warn: called with a message for each picture that can't be read; its row is kept.
     """
+    for picture, row in read_pictures(place, pictures, warn):
+        wnid, index = imagenet_class(picture.object)
+        yield {
+            **row,
+            "attribute": picture.attribute,
+            "object": picture.object,
+            "wnid": wnid,
+            "imagenet_label": index,
+        }
+
+
+def read_pictures(
+    place: str, pictures: Iterable[Picture], warn: Any = None
+) -> Iterator[tuple[Picture, dict[str, Any]]]:
+    """Each picture with the part of its row that is the file's: image, ids, digest."""
     read = PictureReader(place)
     for picture in pictures:
         data, fault = read(picture.member, picture.row)
@@ -303,14 +321,12 @@ def picture_rows(
                 place,
                 fault,
             )
-        wnid, index = imagenet_class(picture.object)
-        yield {
-            "image": {"bytes": data, "path": None},
-            "sample_id": picture.sample_id,
-            "attribute": picture.attribute,
-            "object": picture.object,
-            "wnid": wnid,
-            "imagenet_label": index,
-            "source": picture.member,
-            "sha256": hashlib.sha256(data).hexdigest(),
-        }
+        yield (
+            picture,
+            {
+                "image": {"bytes": data, "path": None},
+                "sample_id": picture.sample_id,
+                "source": picture.member,
+                "sha256": hashlib.sha256(data).hexdigest(),
+            },
+        )

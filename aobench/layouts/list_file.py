@@ -4,7 +4,9 @@ split.
 Columns: ``file``, ``file_name`` or ``image`` (a path relative to the list's folder; in Parquet also
 the picture itself, as bytes or as the struct of ``datasets``), ``attribute``, ``object``, and
 ``split`` where there are splits (`aobench.layouts.splits`; without them all pairs are taken as
-novel). In Parquet a ``sample_id`` is kept. Pictures in the list's folder or below that the list
+novel). Where a list calls them otherwise, ``columns`` says how. Parquet may come in parts, as
+`datasets` writes it; then the names of the files tell the splits. In Parquet a ``sample_id`` is
+kept. Pictures in the list's folder or below that the list
 doesn't name are counted; where the list itself is given, and not its folder, nobody looks for them.
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -20,8 +23,11 @@ from aobench.layouts.base import LabelledPicture, LabelledSet, Layout, LayoutOpt
 from aobench.layouts.lists import PICTURE_COLUMNS, PictureList, list_columns, read_list
 from aobench.layouts.names import has_control_characters
 from aobench.layouts.report import LeftOut
-from aobench.layouts.splits import refuse_unknown_splits
+from aobench.layouts.splits import refuse_unknown_splits, table_split
 from aobench.layouts.tree import LIST_ENDINGS, FileTree
+
+#: The end of a name of which there are several: ``train-00000-of-00014.parquet``.
+PART = re.compile(r"-\d{5}-of-\d{5}\.parquet$")
 
 
 def list_files(tree: FileTree) -> list[str]:
@@ -36,9 +42,24 @@ def list_files(tree: FileTree) -> list[str]:
 
 def _candidates(tree: FileTree) -> list[str]:
     names = sorted(name for name in tree.members if name.lower().endswith(LIST_ENDINGS))
+    if len(names) > 1 and are_parts(names):
+        return names
     tops = {name.split("/")[0] for name in tree.members}
     depth = 1 if len(tops) == 1 and all("/" in name for name in tree.members) else 0
     return [name for name in names if name.count("/") == depth]
+
+
+def are_parts(names: Iterable[str]) -> bool:
+    """Whether tables are one set in parts: Parquet by split or numbered, as `datasets` writes it.
+
+    Example:
+        >>> are_parts(["data/train-00000-of-00001.parquet", "data/test-00000-of-00001.parquet"])
+        True
+    """
+    return all(
+        name.lower().endswith(".parquet") and (table_split(name) or PART.search(name))
+        for name in names
+    )
 
 
 def _is_list(tree: FileTree, name: str) -> bool:
@@ -64,6 +85,8 @@ def read(tree: FileTree, options: LayoutOptions) -> LabelledSet:
         raise UserError(
             f"{tree.where} holds no list: a file that ends in {', '.join(LIST_ENDINGS)}"
         )
+    if are_parts(names) and len(names) > 1:
+        return _joined(tree, names)
     if len(names) > 1:
         raise UserError(
             f"{tree.where} holds {len(names)} lists, {names[0]} and {names[1]}: give one of them "
@@ -72,6 +95,22 @@ def read(tree: FileTree, options: LayoutOptions) -> LabelledSet:
     folder, _, name = names[0].rpartition("/")
     below = tree.below(f"{folder}/" if folder else "")
     return _labelled_set(below, read_list(below, name))
+
+
+def _joined(tree: FileTree, names: list[str]) -> LabelledSet:
+    """The pictures of Parquet files that are parts of one set; a file's name tells their split."""
+    pictures: list[LabelledPicture] = []
+    for name in names:
+        table = read_list(tree, name)
+        if not any(table.splits):
+            table.splits = [table_split(name)] * len(table)
+        if table.sample_ids is None:
+            stem = name.rpartition(".")[0]
+            table.sample_ids = [f"{stem}/{row:08d}" for row in range(len(table))]
+        pictures += _labelled_set(tree, table).pictures
+    left_out = LeftOut()
+    count_unnamed_pictures(tree, [picture.member for picture in pictures], left_out)
+    return LabelledSet(tree, pictures, left_out)
 
 
 def _labelled_set(tree: FileTree, table: PictureList) -> LabelledSet:

@@ -11,6 +11,7 @@ from typing import Any
 from aobench.csv_tables import parse_csv_rows
 from aobench.errors import UserError
 from aobench.files import parquet_errors, parse_json
+from aobench.layouts.columns import by_role
 from aobench.layouts.tree import FileTree
 
 #: Columns that name a picture.
@@ -34,7 +35,12 @@ class PictureList:
 
 
 def list_columns(tree: FileTree, name: str) -> list[str]:
-    """Names of the columns of what may be a list, none where it is not readable as one."""
+    """Names of the columns of what may be a list, as the layout calls them; none where it is not
+    readable as one."""
+    return list(by_role(_written_columns(tree, name), tree.columns))
+
+
+def _written_columns(tree: FileTree, name: str) -> list[str]:
     if name.lower().endswith(".parquet"):
         from pyarrow.parquet import read_schema
 
@@ -63,11 +69,16 @@ def read_list(tree: FileTree, name: str) -> PictureList:
         return _read_parquet(tree, name)
     where = f"{WHAT} {tree.where}/{name}"
     if name.lower().endswith(".csv"):
+        needed = [tree.columns.get(role, role) for role in ("attribute", "object")]
         rows: list[dict[str, Any]] = list(
-            parse_csv_rows(tree.read_text(name, WHAT), where, ("attribute", "object"))
+            parse_csv_rows(tree.read_text(name, WHAT), where, needed)
         )
     else:
         rows = _json_rows(tree.read_text(name, WHAT), where)
+    rows = [
+        {role: row[column] for role, column in by_role(list(row), tree.columns).items()}
+        for row in rows
+    ]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     picture = _picture_column(columns, where) if rows else ""
     values = {
@@ -131,19 +142,28 @@ def _read_parquet(tree: FileTree, name: str) -> PictureList:
             f"{where} is not a readable Parquet file ({' '.join(str(error).split())})"
         ) from error
     schema = file.schema_arrow
+    named = by_role(schema.names, tree.columns)
     for column in ("attribute", "object"):
-        if column not in schema.names:
+        if column not in named:
             raise UserError(
-                f"{where} lacks the column {column}; it has {', '.join(schema.names)}"
+                f"{where} lacks the column {tree.columns.get(column, column)}; it has "
+                f"{', '.join(schema.names)}"
             )
-    cells = "image" in schema.names and _holds_pictures(schema.field("image").type)
-    picture = "image" if cells else _picture_column(schema.names, where)
-    wanted = [
-        c for c in ("attribute", "object", "split", "sample_id") if c in schema.names
-    ]
+    cells = "image" in named and _holds_pictures(schema.field(named["image"]).type)
+    picture = named["image" if cells else _picture_column(list(named), where)]
+    wanted = {
+        role: named[role]
+        for role in ("attribute", "object", "split", "sample_id")
+        if role in named
+    }
     paths = _path_column(schema.field(picture).type, picture)
+    if cells and picture != picture_cells(schema):
+        raise UserError(
+            f"{where} holds pictures in {picture_cells(schema)}, too, beside {picture}: leave one "
+            "of the columns out"
+        )
     try:
-        table = file.read(columns=[*wanted, *([paths] if paths else [])])
+        table = file.read(columns=[*wanted.values(), *([paths] if paths else [])])
         table.validate(
             full=True
         )  # else a damaged text fails later, as a UnicodeDecodeError
@@ -151,9 +171,12 @@ def _read_parquet(tree: FileTree, name: str) -> PictureList:
         raise UserError(
             f"{where} can't be read ({' '.join(str(error).split())}); make it anew"
         ) from error
-    values = {column: _texts(table, schema, column, where) for column in wanted}
+    values = {
+        role: _texts(table, schema, role, column, where)
+        for role, column in wanted.items()
+    }
     files = _picture_paths(table, picture, paths)
-    nulls = _null_pictures(file) if cells else table.num_rows
+    nulls = _null_pictures(file, picture) if cells else table.num_rows
     if cells and nulls and (nulls < table.num_rows or paths is None):
         raise UserError(
             f"{where}: {nulls:,} of {table.num_rows:,} rows hold no picture; fill them in, or "
@@ -177,6 +200,12 @@ def _read_parquet(tree: FileTree, name: str) -> PictureList:
     return PictureList(
         name, as_files, values["attribute"], values["object"], splits, ids
     )
+
+
+def picture_cells(schema: Any) -> str:
+    """The column of a Parquet file that holds the pictures: ``image``, or the first that can."""
+    names = [name for name in schema.names if _holds_pictures(schema.field(name).type)]
+    return "image" if "image" in names else names[0]
 
 
 def _holds_pictures(kind: Any) -> bool:
@@ -206,31 +235,31 @@ def _picture_paths(
     return [(value or {}).get("path") for value in values] if "." in paths else values
 
 
-def _null_pictures(file: Any) -> int:
-    """How many cells of the column image have no bytes; the file's own statistics tell it."""
+def _null_pictures(file: Any, picture: str) -> int:
+    """How many cells of the column of pictures have no bytes; the file's own statistics tell it."""
     metadata, nulls = file.metadata, 0
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         columns = map(group.column, range(group.num_columns))
         facts = [
             c.statistics
             for c in columns
-            if c.path_in_schema in ("image", "image.bytes")
+            if c.path_in_schema in (picture, f"{picture}.bytes")
         ]
         if not facts or facts[0] is None or not facts[0].has_null_count:
-            return _nulls_by_reading(file)
+            return _nulls_by_reading(file, picture)
         nulls += facts[0].null_count
     return nulls
 
 
-def _nulls_by_reading(file: Any) -> int:
+def _nulls_by_reading(file: Any, picture: str) -> int:
     nulls = 0
-    for batch in file.iter_batches(64, columns=["image"]):
+    for batch in file.iter_batches(64, columns=[picture]):
         for cell in batch.column(0).to_pylist():
             nulls += (cell.get("bytes") if isinstance(cell, dict) else cell) is None
     return nulls
 
 
-def _texts(table: Any, schema: Any, column: str, where: str) -> list[str]:
+def _texts(table: Any, schema: Any, role: str, column: str, where: str) -> list[str]:
     """A column as text; integers of a ClassLabel by the names that ``datasets`` wrote into the
     file."""
     values = table.column(column).to_pylist()
@@ -241,7 +270,7 @@ def _texts(table: Any, schema: Any, column: str, where: str) -> list[str]:
             names[v] if isinstance(v, int) and 0 <= v < len(names) else v
             for v in values
         ]
-    if column == "split":
+    if role == "split":
         values = ["" if value is None else value for value in values]
     for number, value in enumerate(values, start=1):
         if not isinstance(value, str):

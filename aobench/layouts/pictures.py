@@ -1,10 +1,13 @@
-"""The bytes of one picture: a file, a member of a zip, or a cell of a Parquet list."""
+"""The bytes of one picture: a file, a member of a zip or a tar, or a cell of a Parquet list."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from aobench.layouts.lists import picture_cells
+from aobench.layouts.tree import TAR_ENDING, tar_members
 
 BATCH = 64  # rows of a Parquet list that are held at once
 
@@ -14,11 +17,13 @@ class PictureReader:
     its rows."""
 
     def __init__(self, place: str) -> None:
-        """``place``: a folder or a zip."""
+        """``place``: a folder, a zip or a tar."""
         from imagenet_ao import _Reader
 
         self.place = place
-        self.read_file = _Reader(place)
+        tar = place.lower().endswith(TAR_ENDING) and not Path(place).is_dir()
+        self.read_file: Callable[[str], tuple[bytes, str | None]]
+        self.read_file = _TarReader(place) if tar else _Reader(place)
         self.cells: dict[str, _Cells] = {}
 
     def __call__(self, member: str, row: int = -1) -> tuple[bytes, str | None]:
@@ -40,17 +45,45 @@ class PictureReader:
         import io
         import zipfile
 
+        if isinstance(self.read_file, _TarReader):
+            return io.BytesIO(self.read_file.bytes_of(member))
         with zipfile.ZipFile(self.place) as archive:
             return io.BytesIO(archive.read(member))
 
 
+class _TarReader:
+    """Reads members of an uncompressed tar where they lie."""
+
+    def __init__(self, place: str) -> None:
+        self.members = tar_members(place)
+        self.stream = Path(place).open("rb")  # noqa: SIM115 (closed with the reader)
+
+    def __del__(self) -> None:
+        self.stream.close()
+
+    def __call__(self, member: str) -> tuple[bytes, str | None]:
+        """The bytes, and what is wrong with them (None where nothing is)."""
+        from imagenet_ao import MAX_BYTES, image_fault
+
+        if self.members[member].size > MAX_BYTES:
+            return b"", f"{self.members[member].size} bytes, more than {MAX_BYTES}"
+        data = self.bytes_of(member)
+        return data, image_fault(data)
+
+    def bytes_of(self, member: str) -> bytes:
+        """The bytes of a member."""
+        self.stream.seek(self.members[member].offset_data)
+        return self.stream.read(self.members[member].size)
+
+
 class _Cells:
-    """Cells of the column ``image`` of a Parquet file, by row."""
+    """Cells of the column of pictures of a Parquet file, by row."""
 
     def __init__(self, source: Any) -> None:
         from pyarrow.parquet import ParquetFile
 
         self.file = ParquetFile(source)
+        self.column = picture_cells(self.file.schema_arrow)
         self.starts = [0]
         for group in range(self.file.num_row_groups):
             self.starts.append(
@@ -67,7 +100,7 @@ class _Cells:
             )
             groups = list(range(group, len(self.starts) - 1))
             self.batches = self.file.iter_batches(
-                BATCH, row_groups=groups, columns=["image"]
+                BATCH, row_groups=groups, columns=[self.column]
             )
             self.stop = self.starts[group]
             self.held, self.begin = [], self.stop

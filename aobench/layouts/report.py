@@ -28,7 +28,11 @@ REASONS = {
     "row_twice": "rows that repeat an earlier row",
     "set_NA": "rows whose set is NA",
     "label_NA": "rows whose attribute or object is NA",
+    "unknown_class": "pictures of a wnid that is no class of ImageNet-1k",
+    "class_without_picture": "classes of ImageNet-1k without a picture",
+    "row_without_picture": "rows of a list whose picture is not there",
     "pair_on_no_list": "pictures of a pair that stands in none of the three lists",
+    "other_split": "files of another split",
     "split_val": "pictures of the validation split",
     "split_train": "pictures of the training split, which are taken only on request",
 }
@@ -48,6 +52,13 @@ class LeftOut:
         examples = self.examples.setdefault(reason, [])
         if len(examples) < EXAMPLES and example not in examples:
             examples.append(example)
+
+    def add_all(self, left_out: Mapping[str, dict[str, Any]]) -> None:
+        """Add what `as_dict` tells of another."""
+        for reason, facts in left_out.items():
+            for example in facts["examples"]:
+                self.add(reason, example)
+            self.counts[reason] += facts["count"] - len(facts["examples"])
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """``{reason: {"count": int, "examples": [str]}}``, by reason in the order of

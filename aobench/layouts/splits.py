@@ -37,6 +37,18 @@ def split_role(name: str) -> str | None:
     return SPLIT_ROLES.get(name.strip().casefold())
 
 
+def table_split(name: str) -> str:
+    """The role of the split that a table's name tells: id, ood, train, val or test; "" for none.
+
+    Example:
+        >>> table_split("data/validation-00000-of-00014.parquet"), table_split("val/0.parquet")
+        ('val', 'val')
+    """
+    folder, _, file = name.rpartition("/")
+    words = (file.partition("-")[0].partition(".")[0], folder.rpartition("/")[2])
+    return next((role for word in words if (role := split_role(word))), "")
+
+
 def refuse_unknown_splits(names: Iterable[str], where: str) -> None:
     """UserError for the first name that is no split's."""
     for name in sorted(names):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aobench.errors import UserError, did_you_mean
 from aobench.layouts.attribute_folders import LAYOUT as ATTRIBUTE_FOLDERS
 from aobench.layouts.base import Layout, LayoutOptions
 from aobench.layouts.c_gqa import LAYOUT as C_GQA
+from aobench.layouts.columns import read_columns
 from aobench.layouts.form import LayoutData, one_form
 from aobench.layouts.label_folders import LAYOUT as LABEL_FOLDERS
 from aobench.layouts.list_file import LAYOUT as LIST_FILE
+from aobench.layouts.lists import list_columns
 from aobench.layouts.mit_states import LAYOUT as MIT_STATES
 from aobench.layouts.names import read_names
-from aobench.layouts.tree import FileTree, open_tree
+from aobench.layouts.tree import LIST_ENDINGS, FileTree, open_tree
 from aobench.layouts.ut_zappos import LAYOUT as UT_ZAPPOS
 from aobench.layouts.vaw_czsl import LAYOUT as VAW_CZSL
 
@@ -32,6 +36,7 @@ def read_layout(
     attributes: str | None = None,
     objects: str | None = None,
     with_train: bool = False,
+    columns: str | Mapping[str, str] | None = None,
 ) -> LayoutData:
     """One's own pictures in one form, whatever they are laid out as.
 
@@ -41,6 +46,8 @@ def read_layout(
         attributes: a text file of the attributes, one a line; by default they come from the data.
         objects: a text file of the objects, likewise.
         with_train: take training pictures, too, as split ``train``.
+        columns: what a list calls its columns, where not as the layout does: ``file=path,
+            attribute=state``, or a mapping.
 
     Returns:
         The pictures by split (``id``: pairs that were seen, ``ood``: novel pairs), and a report of
@@ -69,6 +76,7 @@ def read_layout(
             f"{layout!r} is not a layout{did_you_mean(layout, known)}; known are {', '.join(known)}"
         )
     tree = open_tree(path)
+    tree.columns = read_columns(columns)
     chosen = known[layout] if layout is not None else recognise_layout(tree, options)
     return one_form(chosen, chosen.read(tree, options), options)
 
@@ -89,9 +97,21 @@ def recognise_layout(tree: FileTree, options: LayoutOptions) -> Layout:
             if not tree.members
             else f"holds {min(tree.members)!r} and is in none of the known layouts"
         )
-        raise UserError(f"{tree.where} {held} ({kinds})")
+        raise UserError(f"{tree.where} {held}{_columns_hint(tree)} ({kinds})")
     both = " and ".join(f"{one.name} ({proof})" for one, proof in evidence)
     raise UserError(
         f"{tree.where} is in two layouts at once, {both}: keep one of them, or name one with "
         "layout="
+    )
+
+
+def _columns_hint(tree: FileTree) -> str:
+    """What the columns of a table are, where there is one that may be a list by other names."""
+    names = sorted(name for name in tree.members if name.lower().endswith(LIST_ENDINGS))
+    columns = list_columns(tree, names[0]) if names else []
+    if len(columns) < 2:
+        return ""
+    return (
+        f"; {names[0]} has the columns {', '.join(columns)}: say which is which, by "
+        "columns= (--columns image=COLUMN,attribute=COLUMN,object=COLUMN)"
     )

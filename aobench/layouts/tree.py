@@ -1,10 +1,11 @@
-"""The files of a folder or a zip, or beside a list, by name.
+"""The files of a folder, a zip or a tar, or beside a list, by name.
 
 Rules: names below the root are NFC and parted by ``/``; two that differ only in Unicode form are
 refused, since a Mac can't hold both. Hidden files (``.x``, ``__MACOSX``) are passed over, and
 hidden pictures are counted. Links are followed; one that leads back into a folder above it is
 refused. What is no regular file (a pipe, a device, a dead link) is refused where it is used. A zip
-that could write outside its folder is refused (`imagenet_ao`). Beside a list that is named itself
+that could write outside its folder is refused (`imagenet_ao`). A tar is read where it lies, so a
+compressed one is refused. Beside a list that is named itself
 only the files that it names are looked at.
 """
 
@@ -12,17 +13,23 @@ from __future__ import annotations
 
 import io
 import os
+import posixpath
 import stat
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError, did_you_mean
 from aobench.files import decode_text, read_file
 
+if TYPE_CHECKING:
+    import tarfile
+
 LIST_ENDINGS = (".csv", ".jsonl", ".parquet")
+TAR_ENDING = ".tar"
+PACKED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 MOST_BYTES_OF_A_LIST = 1 << 30
 
 
@@ -31,7 +38,7 @@ class FileTree:
     """Files by their name below the root.
 
     Attributes:
-        place: the folder or zip, as an absolute path.
+        place: the folder, zip or tar, as an absolute path.
         prefix: what stands before each name, for messages and ids of the whole: ``""`` or
             ``folder/``.
         members: name -> path inside ``place``, as it is written there.
@@ -53,6 +60,8 @@ class FileTree:
     tables: dict[str, Any] = field(
         default_factory=dict
     )  #: lists that were read, by name
+    #: what a list calls the columns of `aobench.layouts.columns`
+    columns: dict[str, str] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -61,7 +70,7 @@ class FileTree:
 
     @property
     def zipped(self) -> bool:
-        """Whether the place is a zip."""
+        """Whether the place is one file: a zip or a tar."""
         return not Path(self.place).is_dir()
 
     def member(self, name: str) -> str | None:
@@ -95,6 +104,7 @@ class FileTree:
             {name[len(prefix) :] for name in self.folders if name.startswith(prefix)},
             self.hidden,
             self.whole,
+            columns=self.columns,
         )
 
     def read_bytes(self, name: str, what: str) -> bytes:
@@ -106,6 +116,8 @@ class FileTree:
             )
         if not self.zipped:
             return read_file(f"{self.place}/{member}", what, MOST_BYTES_OF_A_LIST)
+        if self.place.lower().endswith(TAR_ENDING):
+            return _tar_bytes(self.place, member, what)
         return _zip_bytes(self.place, member, what)
 
     def read_text(self, name: str, what: str) -> str:
@@ -137,7 +149,8 @@ class FileTree:
 
 
 def open_tree(path: str) -> FileTree:
-    """The files at ``path``: a folder, a zip, a folder that holds nothing but a zip, or a list.
+    """The files at ``path``: a folder, a zip, a tar, a folder that holds nothing but a zip, or a
+    list.
 
     Raises:
         UserError: where there is nothing, or what can't be walked: see the module's rules.
@@ -156,7 +169,12 @@ def open_tree(path: str) -> FileTree:
         return _folder_tree(path)
     if path.lower().endswith(LIST_ENDINGS):
         return _tree_beside(path)
-    return _zip_tree(path)
+    if path.lower().endswith(PACKED_TARS):
+        raise UserError(
+            f"{path} is a compressed tar, whose pictures can't be read one by one; unpack it, and "
+            "give the folder"
+        )
+    return _tar_tree(path) if path.lower().endswith(TAR_ENDING) else _zip_tree(path)
 
 
 def _tree_beside(path: str) -> FileTree:
@@ -280,18 +298,11 @@ def _zip_tree(path: str) -> FileTree:
 
     from imagenet_ao import DatasetError, _open_zip
 
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
-            raise UserError(
-                f"{path} is not a regular file; give a folder, a zip or a list"
-            )
-    except OSError as error:
-        raise UserError(
-            f"{path} can't be read ({error.strerror}); give a folder, a zip or a list"
-        ) from None
+    _refuse_irregular(path)
     if not path.lower().endswith(".zip") and not zipfile.is_zipfile(path):
         raise UserError(
-            f"{path} is neither a folder nor a zip nor a list ({', '.join(LIST_ENDINGS)}); give one"
+            f"{path} is neither a folder nor a zip, a tar or a list "
+            f"({', '.join(LIST_ENDINGS)}); give one"
         )
     tree = FileTree(path)
     try:
@@ -303,25 +314,103 @@ def _zip_tree(path: str) -> FileTree:
         name = unicodedata.normalize(
             "NFC", info.filename.replace("\\", "/").rstrip("/")
         )
-        parts = name.split("/")
-        if any(is_hidden(part) for part in parts):
-            if not info.is_dir() and hidden_picture(name):
-                tree.hidden.append(name)
+        if not _new_member(tree, name, info.is_dir()):
             continue
-        tree.folders |= {
-            "/".join(parts[:size]) for size in range(1, len(parts) + info.is_dir())
-        }
-        if info.is_dir():
-            continue
-        if name in tree.members:
-            raise UserError(
-                f"{path} holds {name!r} twice; make the zip anew with one of them"
-            )
         tree.members[name] = info.filename
         tree.marks[name] = f"{info.file_size} {info.CRC:08x}"
         if stat.S_ISLNK(info.external_attr >> 16):
             tree.faults[name] = "is a link inside a zip, which is not followed"
     return tree
+
+
+def _refuse_irregular(path: str) -> None:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+            raise UserError(
+                f"{path} is not a regular file; give a folder, a zip or a list"
+            )
+    except OSError as error:
+        raise UserError(
+            f"{path} can't be read ({error.strerror}); give a folder, a zip or a list"
+        ) from None
+
+
+def _new_member(tree: FileTree, name: str, is_folder: bool) -> bool:
+    """Whether an archive's member is a file to take up; its folders are. UserError for a second
+    one of its name."""
+    parts = name.split("/")
+    if any(is_hidden(part) for part in parts):
+        if not is_folder and hidden_picture(name):
+            tree.hidden.append(name)
+        return False
+    tree.folders |= {
+        "/".join(parts[:size]) for size in range(1, len(parts) + is_folder)
+    }
+    if name in tree.members:
+        kind = Path(tree.place).suffix.lstrip(".") or "archive"
+        raise UserError(
+            f"{tree.place} holds {name!r} twice; make the {kind} anew with one of them"
+        )
+    return not is_folder
+
+
+def _tar_tree(path: str) -> FileTree:
+    _refuse_irregular(path)
+    tree = FileTree(path)
+    for name, info in tar_members(path).items():
+        key = unicodedata.normalize("NFC", name)
+        if not _new_member(tree, key, info.isdir()):
+            continue
+        tree.members[key] = name
+        tree.marks[key] = f"{info.size} {info.mtime} {info.offset_data}"
+        if not info.isreg():
+            tree.faults[key] = "is no regular file inside the tar"
+    return tree
+
+
+def tar_members(path: str) -> dict[str, tarfile.TarInfo]:
+    """The members of an uncompressed tar, by name without ``./``. Raises UserError where it is
+    damaged, or a member's name leads out of it."""
+    import tarfile
+
+    members: dict[str, tarfile.TarInfo] = {}
+    try:
+        with tarfile.open(path, "r:", errors="surrogateescape") as archive:
+            listed = archive.getmembers()
+            size = Path(path).stat().st_size
+    except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
+        raise UserError(
+            f"{path} is not a whole tar ({' '.join(str(error).split())}); bring it again"
+        ) from error
+    for info in listed:
+        name = posixpath.normpath(info.name)
+        if name == ".":
+            continue
+        if name.startswith(("/", "..")) or not name.isprintable():
+            raise UserError(
+                f"{path} holds a member that leads out of its folder, or has no name that can be "
+                f"shown: {info.name!a}"
+            )
+        if info.isreg() and info.offset_data + info.size > size:
+            raise UserError(f"{path} is cut short inside {name}; bring it again")
+        if name in members and not (info.isdir() and members[name].isdir()):
+            raise UserError(
+                f"{path} holds {name!r} twice; make the tar anew with one of them"
+            )
+        members[name] = info
+    return members
+
+
+def _tar_bytes(place: str, member: str, what: str) -> bytes:
+    info = tar_members(place)[member]
+    if info.size > MOST_BYTES_OF_A_LIST:
+        raise UserError(
+            f"{what} {member} in {place} has {info.size:,} bytes; unpack the tar and give the "
+            "folder"
+        )
+    with Path(place).open("rb") as stream:
+        stream.seek(info.offset_data)
+        return stream.read(info.size)
 
 
 def _zip_bytes(place: str, member: str, what: str) -> bytes:

@@ -16,6 +16,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -182,137 +183,184 @@ def contrastive_loss(logits: torch.Tensor, numbers: torch.Tensor) -> torch.Tenso
     ) / 2
 
 
-def train_model(
-    out: Path,
-    steps: int,
-    batch: int,
-    fresh: int,
-    peak: float,
-    compiled: bool,
-    save_every: int,
-) -> None:
-    """Train and write the model, its processor and ``training.json`` to ``out``."""
-    out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(SEED)
-    seen = pairs(novel=False)
-    names = [f"{a} {o}" for a, o in seen]
-    tokenizer = build_tokenizer(
-        [fill(t, n) for n in names for t in OPENAI_80[::8]] + list(OPENAI_80) * 50
-    )
-    processor = build_processor(tokenizer)
-    model: Any = build_model(tokenizer)
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How the model is trained."""
+
+    steps: int = 4000
+    batch: int = 256  #: images a step
+    fresh: int = 48  #: new renderings a step
+    peak: float = 1e-3  #: highest learning rate
+    compiled: bool = False  #: torch.compile the vision tower
+    save_every: int = 250  #: steps between checkpoints
+
+
+def build_optimizer(model: Any, options: TrainingOptions) -> tuple[Any, Any]:
+    """AdamW without decay of biases and norms, and its schedule: a warm-up, then a cosine."""
     decay = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
     groups = [
         {"params": decay, "weight_decay": 0.05},
         {"params": plain, "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98))
-    warm = min(200, steps // 10)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda s: (
-            min(1.0, (s + 1) / warm)
-            * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, s / steps))))
-        ),
-    )
-    start, spent = 0, 0.0
-    if (out / CHECKPOINT).exists():
-        state = torch.load(out / CHECKPOINT, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        start, spent = state["step"], state["seconds"]
-        torch.manual_seed(SEED + start)
-    began = time.monotonic()
-    numbers, images = first_pool()
-    slot = 0
-    loader = iter(
-        DataLoader(
-            FreshRenderings(start, fresh),
-            batch_size=None,
-            num_workers=1,
-            prefetch_factor=8,
+    optimizer = torch.optim.AdamW(groups, lr=options.peak, betas=(0.9, 0.98))
+    warm = min(200, options.steps // 10)
+
+    def rate(step: int) -> float:
+        done = min(1.0, step / options.steps)
+        cosine = 0.98 * 0.5 * (1 + math.cos(math.pi * done))
+        return min(1.0, (step + 1) / warm) * (0.02 + cosine)
+
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+
+
+class ImagePool:
+    """The images that batches are drawn from; each step's new renderings replace the oldest."""
+
+    def __init__(self, first_step: int, fresh: int) -> None:
+        self.numbers, self.images = first_pool()
+        self.slot, self.fresh = 0, fresh
+        renderings = FreshRenderings(first_step, fresh)
+        loader = DataLoader(
+            renderings, batch_size=None, num_workers=1, prefetch_factor=8
         )
-    )
-    vision = (
-        torch.compile(model.get_image_features)
-        if compiled
-        else model.get_image_features
-    )
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model.to(device).train()
-    running = 0.0
-    for step in range(start, steps):
-        new_numbers, new_images = next(loader)
-        where = (torch.arange(fresh) + slot) % len(numbers)
-        numbers[where], images[where] = (
-            torch.as_tensor(new_numbers),
-            torch.as_tensor(new_images),
-        )
-        slot = (slot + fresh) % len(numbers)
-        chosen = torch.randint(len(numbers), (batch,))
-        pixels = to_pixels(
-            augment_images(images[chosen]), processor.image_processor
-        ).to(device)
-        templates = torch.randint(len(OPENAI_80), (batch,)).tolist()
-        captions = [
-            fill(OPENAI_80[t], names[n])
-            for t, n in zip(templates, numbers[chosen].tolist(), strict=True)
-        ]
-        text = tokenizer(
-            captions, padding=True, truncation=True, return_tensors="pt"
-        ).to(device)
-        with torch.autocast(device.type, torch.bfloat16):
-            image_side = vision(pixel_values=pixels).pooler_output.float()
-            text_side = model.get_text_features(**text).pooler_output.float()
-        image_side, text_side = (
-            functional.normalize(image_side),
-            functional.normalize(text_side),
-        )
-        loss = contrastive_loss(
-            model.logit_scale.exp() * image_side @ text_side.T,
-            numbers[chosen].to(device),
-        )
-        optimizer.zero_grad()
+        self.loader = iter(loader)
+
+    def renew(self) -> None:
+        """Take in the next renderings."""
+        numbers, images = next(self.loader)
+        where = (torch.arange(self.fresh) + self.slot) % len(self.numbers)
+        self.numbers[where] = torch.as_tensor(numbers)
+        self.images[where] = torch.as_tensor(images)
+        self.slot = (self.slot + self.fresh) % len(self.numbers)
+
+    def draw(self, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pair numbers and images of a batch, drawn with replacement."""
+        chosen = torch.randint(len(self.numbers), (batch,))
+        return self.numbers[chosen], self.images[chosen]
+
+
+class Training:
+    """A model in training: its state, one step of it, and what is written."""
+
+    def __init__(self, out: Path, options: TrainingOptions) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(SEED)
+        self.out, self.options = out, options
+        self.names = [f"{a} {o}" for a, o in pairs(novel=False)]
+        some = [fill(t, n) for n in self.names for t in OPENAI_80[::8]]
+        self.tokenizer = build_tokenizer(some + list(OPENAI_80) * 50)
+        self.processor = build_processor(self.tokenizer)
+        untrained: Any = build_model(self.tokenizer)
+        self.model: Any = untrained
+        self.optimizer, self.schedule = build_optimizer(self.model, options)
+        self.start, self.spent = 0, 0.0
+        self._resume()
+        self.began = time.monotonic()
+        tower = self.model.get_image_features
+        self.vision = torch.compile(tower) if options.compiled else tower
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model.to(self.device).train()
+
+    def _resume(self) -> None:
+        """Go on from the last checkpoint, where there is one."""
+        if not (self.out / CHECKPOINT).exists():
+            return
+        state = torch.load(self.out / CHECKPOINT, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.start, self.spent = state["step"], state["seconds"]
+        torch.manual_seed(SEED + self.start)
+
+    @property
+    def seconds(self) -> float:
+        """Of training so far, earlier runs included."""
+        return self.spent + time.monotonic() - self.began
+
+    def step(self, numbers: torch.Tensor, images: torch.Tensor) -> float:
+        """One step of the optimizer; returns the loss."""
+        loss = self._loss(numbers, images)
+        self.optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.schedule.step()
         with torch.no_grad():
-            model.logit_scale.clamp_(0, math.log(100))
-        running += float(loss.detach())
-        if (step + 1) % 50 == 0:
-            pace = (time.monotonic() - began) / (step + 1 - start)
-            left = (steps - step - 1) * pace / 60
-            print(
-                f"step {step + 1}/{steps}  loss {running / 50:.3f}  {pace:.2f} s/step  {left:.0f} "
-                "min left",
-                flush=True,
-            )
+            self.model.logit_scale.clamp_(0, math.log(100))
+        return float(loss.detach())
+
+    def _loss(self, numbers: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+        pixels = to_pixels(augment_images(images), self.processor.image_processor)
+        pixels = pixels.to(self.device)
+        text = self._captions(numbers)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            image_side = self.vision(pixel_values=pixels).pooler_output.float()
+            text_side = self.model.get_text_features(**text).pooler_output.float()
+        image_side = functional.normalize(image_side)
+        text_side = functional.normalize(text_side)
+        logits = self.model.logit_scale.exp() * image_side @ text_side.T
+        return contrastive_loss(logits, numbers.to(self.device))
+
+    def _captions(self, numbers: torch.Tensor) -> Any:
+        """Tokens of each pair's name in a template drawn for it."""
+        templates = torch.randint(len(OPENAI_80), (len(numbers),)).tolist()
+        captions = [
+            fill(OPENAI_80[t], self.names[n])
+            for t, n in zip(templates, numbers.tolist(), strict=True)
+        ]
+        tokens = self.tokenizer(
+            captions, padding=True, truncation=True, return_tensors="pt"
+        )
+        return tokens.to(self.device)
+
+    def save(self, step: int) -> None:
+        """Write the checkpoint and the model."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "step": step,
+            "seconds": self.seconds,
+        }
+        with scratch_file(self.out / CHECKPOINT) as scratch:
+            torch.save(state, scratch)
+        self.model.eval()
+        save_model(self.model, self.processor, self.out)
+        self.model.train()
+
+    def tell(self, step: int, loss: float) -> None:
+        """Print the loss, and how long it will take."""
+        steps = self.options.steps
+        pace = (time.monotonic() - self.began) / (step - self.start)
+        left = (steps - step) * pace / 60
+        print(
+            f"step {step}/{steps}  loss {loss:.3f}  {pace:.2f} s/step  {left:.0f} min left",
+            flush=True,
+        )
+
+
+def train_model(out: Path, options: TrainingOptions) -> None:
+    """Train and write the model, its processor and ``training.json`` to ``out``."""
+    training = Training(out, options)
+    pool = ImagePool(training.start, options.fresh)
+    running = 0.0
+    for step in range(training.start + 1, options.steps + 1):
+        pool.renew()
+        running += training.step(*pool.draw(options.batch))
+        if step % 50 == 0:
+            training.tell(step, running / 50)
             running = 0.0
-        if (step + 1) % save_every == 0 or step + 1 == steps:
-            state = {
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "schedule": schedule.state_dict(),
-                "step": step + 1,
-                "seconds": spent + time.monotonic() - began,
-            }
-            with scratch_file(out / CHECKPOINT) as scratch:
-                torch.save(state, scratch)
-            model.eval()
-            save_model(model, processor, out)
-            model.train()
+        if step % options.save_every == 0 or step == options.steps:
+            training.save(step)
     facts = {
-        "steps": steps,
-        "batch": batch,
-        "seconds": round(spent + time.monotonic() - began),
-        "device": device.type,
+        "steps": options.steps,
+        "batch": options.batch,
+        "seconds": round(training.seconds),
+        "device": training.device.type,
     }
-    write_in_one_move(
-        out / "training.json", (json.dumps(facts, indent=2) + "\n").encode()
-    )
+    text = json.dumps(facts, indent=2) + "\n"
+    write_in_one_move(out / "training.json", text.encode())
 
 
 def save_model(model: CLIPModel, processor: CLIPProcessor, out: Path) -> None:
@@ -327,28 +375,22 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--fresh", type=int, default=48, help="new renderings a step")
-    parser.add_argument(
-        "--peak", type=float, default=1e-3, help="highest learning rate"
-    )
-    parser.add_argument(
-        "--save-every", type=int, default=250, help="steps between checkpoints"
-    )
+    usual = TrainingOptions()
+    for name, about in (
+        ("steps", "steps in all"),
+        ("batch", "images a step"),
+        ("fresh", "new renderings a step"),
+        ("peak", "highest learning rate"),
+        ("save-every", "steps between checkpoints"),
+    ):
+        value = getattr(usual, name.replace("-", "_"))
+        parser.add_argument(f"--{name}", type=type(value), default=value, help=about)
     parser.add_argument(
         "--compile", action="store_true", help="torch.compile the vision tower"
     )
-    args = parser.parse_args()
-    train_model(
-        args.out,
-        args.steps,
-        args.batch,
-        args.fresh,
-        args.peak,
-        args.compile,
-        args.save_every,
-    )
+    words = vars(parser.parse_args())
+    out, compiled = words.pop("out"), words.pop("compile")
+    train_model(out, TrainingOptions(**words, compiled=compiled))
 
 
 if __name__ == "__main__":

@@ -118,6 +118,61 @@ class DualEncoder(Model, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class AskedOptions:
+    """A question to a model that chooses: what an option names (``composition``, ``object`` or
+    ``attribute``), and the options in the order in which they are put.
+    """
+
+    kind: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AnswerMethod:
+    """How a choosing model's answers become scores.
+
+    Attributes:
+        answer: ``letters`` or ``likelihood``. Only letters have an order, and are asked rotated,
+            too.
+        most_options: it can't be asked among more.
+        per_token: log-likelihoods are divided by the number of tokens.
+        prior_weight: what is taken off of the log-likelihood with a grey picture: this many times.
+        fit_prior: that weight is fitted, for each half of the compositions on the other half.
+    """
+
+    answer: str
+    most_options: int | None = None
+    per_token: bool = False
+    prior_weight: float = 0.0
+    fit_prior: bool = False
+
+
+class ChoosingModel(Protocol):
+    """A model that scores the options of a question about an image; a generative one.
+
+    Such a kind has no ``encode_images``; it is asked the tasks of few candidates, each also with a
+    grey picture in the image's place.
+    """
+
+    info: ModelInfo
+    transform: Any
+    method: AnswerMethod
+
+    def score_options(
+        self, images: Sequence[Image.Image], asked: Sequence[AskedOptions]
+    ) -> torch.Tensor:
+        """float32 N x K: a score an option, in the order of the options; more is better.
+
+        All questions of a call have as many options.
+        """
+        ...
+
+    def count_tokens(self, asked: AskedOptions) -> list[int]:
+        """How many tokens each option has, for a method with ``per_token``."""
+        ...
+
+
 def is_bad_files(error: Exception) -> bool:
     """Whether a library, while it read a model's files, means these files by ``error``."""
     names = {kind.__name__ for kind in type(error).__mro__}

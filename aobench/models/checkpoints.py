@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -139,13 +140,15 @@ def _size(shape: Iterable[int]) -> str:
 
 @contextlib.contextmanager
 def _no_reports() -> Iterator[None]:
-    """Without the library's own table of keys: our line says it."""
+    """Without the library's own table of keys and its warnings: our line says it."""
     from transformers.utils import logging
 
     before = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logging.set_verbosity(before)
 

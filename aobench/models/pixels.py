@@ -17,9 +17,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from aobench.errors import UserError
 from aobench.models.checkpoints import library_reads
 
 PIXELS = "pixels"
+#: Beyond these stands a slip in a processor's settings: pixels of a side, a pixel's value.
+MOST_SIDE, MOST_VALUE = 8192, 20.0
 
 
 def load_processor(source: str) -> Any:
@@ -29,7 +32,48 @@ def load_processor(source: str) -> Any:
     from transformers import AutoImageProcessor
 
     with library_reads(f"the image processor of {source}"):
-        return AutoImageProcessor.from_pretrained(source, backend="pil")
+        processor = AutoImageProcessor.from_pretrained(source, backend="pil")
+    _check_sizes(processor, source)
+    _check_values(processor, source)
+    return processor
+
+
+def _check_sizes(processor: Any, source: str) -> None:
+    """UserError for sides that no tower takes: resizing to them would never end."""
+    for name in ("size", "crop_size", "pad_size"):
+        sides: Any = getattr(processor, name, None)
+        for key in ("shortest_edge", "longest_edge", "height", "width"):
+            side = sides.get(key) if hasattr(sides, "get") else None
+            if isinstance(side, int | float) and not 0 < side <= MOST_SIDE:
+                raise UserError(
+                    f"{source}: its image processor has a {name} of {side} pixels; set it to the "
+                    f"size that the model was trained with, at most {MOST_SIDE:,}"
+                )
+
+
+def _check_values(processor: Any, source: str) -> None:
+    """UserError where black or white comes out as numbers that no tower was trained on, as they do
+    where rescaling or normalising is of another model.
+    """
+    white = 255.0
+    if getattr(processor, "do_rescale", False):
+        white *= getattr(processor, "rescale_factor", None) or 1
+    mean, std = [0.0], [1.0]
+    if getattr(processor, "do_normalize", False):
+        mean = getattr(processor, "image_mean", None) or mean
+        std = getattr(processor, "image_std", None) or std
+    ends = np.array([[0.0], [white]])
+    try:
+        with np.errstate(all="ignore"):
+            values = (ends - np.asarray(mean, float)) / np.asarray(std, float)
+    except (TypeError, ValueError):  # no numbers, or not one a channel: the trial tells
+        return
+    if not np.abs(values).max() <= MOST_VALUE:
+        raise UserError(
+            f"{source}: its image processor makes pixels from {values.min():.4g} to "
+            f"{values.max():.4g}, where a model is trained on -3 to 3 or so; mend do_rescale, "
+            "rescale_factor, do_normalize, image_mean and image_std in preprocessor_config.json"
+        )
 
 
 def _digest(content: Any) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError, did_you_mean
 from aobench.models.base import ADAPTERS, LoadOptions, is_bad_files
+from aobench.models.revision import revision_of
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +30,9 @@ PREFIXES = {
     "timm": "aobench.models.timm_classifier:TimmClassifier",
     "open_clip": "aobench.models.open_clip_encoder:OpenClipEncoder",
 }
+
+#: Prefixes that say how a generative model answers: `aobench.models.generative.ANSWER_METHODS`.
+ANSWER_PREFIXES = ("letters", "likelihood", "mean-likelihood", "pmi", "debiased")
 
 #: For "did you mean": what people name most.
 WELL_KNOWN = (
@@ -58,10 +62,14 @@ WELL_KNOWN = (
 
 @dataclass(frozen=True)
 class ResolvedModel:
-    """A model that exists and is of a kind we know; ``load(device, options)`` reads its weights."""
+    """A model that exists and is of a kind we know; ``load(device, options)`` reads its weights.
+
+    ``revision()`` is what its ``info.revision`` will be; None where only the weights tell.
+    """
 
     name: str
     load: Callable[[torch.device, LoadOptions], Model]
+    revision: Callable[[], str | None] = lambda: None
 
 
 def _extensions() -> dict[str, metadata.EntryPoint]:
@@ -95,7 +103,9 @@ def resolve(name: str) -> ResolvedModel:
                     PREFIXES[prefix], name, rest, device, options
                 ),
             )
-        kinds = [*PREFIXES, *extensions]
+        if prefix in ANSWER_PREFIXES:
+            return _generative(rest, name, prefix)
+        kinds = [*PREFIXES, *ANSWER_PREFIXES, *extensions]
         raise UserError(
             f"no kind of model {prefix!r}; there are "
             f"{', '.join(kinds)}{did_you_mean(prefix, kinds)}"
@@ -127,18 +137,50 @@ def _transformers(
         path = "aobench.models.supervised:TransformersClassifier"
     elif config.model_type in DUAL_ENCODERS:
         path = "aobench.models.dual_encoder:TransformersDualEncoder"
+    elif _is_generative(config):
+        return _generative(source, name, "letters", config)
     else:
         kind = ", ".join(architectures) or config.model_type
         raise UserError(
             f"{name!r} is a {kind}; evaluated are image classifiers over ImageNet-1k, the dual "
             "encoders "
-            f"{', '.join(DUAL_ENCODERS)}, and kinds that a package adds by an entry point in the "
-            f"group {GROUP}"
+            f"{', '.join(DUAL_ENCODERS)}, generative image-text-to-text models, and kinds that a "
+            f"package adds by an entry point in the group {GROUP}"
         )
     return ResolvedModel(
         name,
         lambda device, options: _loaded(
             path, name, source, name, config, device, options
+        ),
+        lambda: revision_of(source, config),
+    )
+
+
+def _is_generative(config: Any) -> bool:
+    """Whether AutoModelForImageTextToText knows the kind."""
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as KNOWN,
+    )
+
+    return config.model_type in KNOWN
+
+
+def _generative(
+    source: str, name: str, method: str, config: Any = None
+) -> ResolvedModel:
+    """A generative model that answers by ``method``, one of ANSWER_PREFIXES."""
+    source = str(BUNDLED) if source == "mini" else source
+    config = _config(source, name) if config is None else config
+    if not _is_generative(config):
+        raise UserError(
+            f"{name!r} is a {config.model_type}, which doesn't generate text about "
+            f"images; leave out {method}: or name a vision-language model"
+        )
+    path = "aobench.models.generative:GenerativeModel"
+    return ResolvedModel(
+        name,
+        lambda device, options: _from_path(path)(
+            source, name, config, method, device, options
         ),
     )
 

@@ -9,9 +9,9 @@ import torch
 
 from aobench.models.base import LoadOptions, ModelInfo
 from aobench.models.dual_encoder import load_weights
-from aobench.models.imagenet_classes import class_order
 from aobench.models.pixels import load_processor, transform_of
 from aobench.models.revision import revision_of
+from aobench.vocabulary.imagenet_classes import class_order
 
 
 class TransformersClassifier:

@@ -117,8 +117,13 @@ class TextTower:
                 "them with; copy "
                 "the model's own tokenizer files into the folder"
             )
-        if self.eos is None:
+        if not self.rule.causal:
             return
+        if not isinstance(self.eos, int):
+            raise UserError(
+                f"{name}: config.json says of the token that ends a text {self.eos!r} "
+                f"(eos_token_id); set text_config.eos_token_id to the tokenizer's, {first[-1]}"
+            )
         end = max(first) if self.ends_at_highest_id else self.eos
         if first[-1] != second[-1] or end != first[-1] or first[-1] in first[:-1]:
             ends = self.tokenizer.eos_token_id if first[-1] != second[-1] else first[-1]

@@ -10,9 +10,9 @@ import torch
 from aobench.errors import UserError
 from aobench.models.base import LoadOptions, ModelInfo
 from aobench.models.checkpoints import library_reads, refuse_not_numbers, watch_loading
-from aobench.models.imagenet_classes import WNID, class_order
 from aobench.models.revision import digest_of_state
 from aobench.models.transforms import FunctionTransform
+from aobench.vocabulary.imagenet_classes import WNID, class_order
 
 MEND = "timm: models need timm and torchvision: pip install timm torchvision"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,12 @@ def try_once(model: Any, name: str) -> None:
             and images have vectors of unlike length, or a tower gives NaN or one vector for all it
             gets.
     """
+    with warnings.catch_warnings():  # what a library warns of here, the trial tells
+        warnings.simplefilter("ignore")
+        _try_once(model, name)
+
+
+def _try_once(model: Any, name: str) -> None:
     tower = getattr(model, "image_features", model.encode_images)
     with torch.compiler.set_stance(
         "force_eager"

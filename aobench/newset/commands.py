@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
     config = read_config(args.config, args.allow_code) if alone else None
     quiet_bars()
     together = Together(start_processes(args.cpu, hours=24 * 7))
-    with together.failing_as_one(args.debug):
+    with together.failing_as_one():
         from aobench.newset.running import run_steps
 
         config = config or read_config(args.config, args.allow_code)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from aobench.analysis.power import SetDesign, plan_line
 from aobench.audit.vocabulary import Vocabulary, read_names
 from aobench.errors import UserError
 from aobench.models.weights import placed_model, weights_mark
@@ -121,6 +122,7 @@ class ComposeStep(Step):
             "corpora": counted.facts,
             "per_attribute": _spread(chosen.sum(1)),
             "per_object": _spread(chosen.sum(0)),
+            "parts": [int(chosen.any(1).sum()), int(chosen.any(0).sum())],
             "vocabulary": vocabulary.hash,
             **({"controls": controls} if controls else {}),
         }
@@ -149,6 +151,11 @@ class ComposeStep(Step):
                 f"  count asks for {facts['asked']:,}: there are no more under these exclusions "
                 "and caps"
             )
+        if min(facts.get("parts", [0])) > 1:
+            images = self.build.config.generate.images
+            attributes, objects = facts["parts"]
+            design = SetDesign(attributes, objects, facts["kept"], images)
+            lines.append(f"  {plan_line(design)}")
         for name, corpus in facts["corpora"].items():
             if "sample" in corpus:
                 bound = corpus["unseen_share_at_most_95"]

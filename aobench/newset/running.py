@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
+from aobench.files import alone_in
 from aobench.newset.checks import check_inputs
 from aobench.newset.config import BuildConfig, located_path
 from aobench.newset.manifests import (
@@ -29,7 +31,15 @@ def run_steps(
     """
     processes.from_main(partial(check_inputs, config, config_path, names))
     out = located_path(config_path, config.out)
-    steps = steps_of(Build(config, config_path, out, processes))
+    with contextlib.ExitStack() as stack:
+        # the main process alone: it writes the manifests
+        processes.from_main(lambda: stack.enter_context(alone_in(out, "build")))
+        _run_steps(Build(config, config_path, out, processes), names)
+
+
+def _run_steps(build: Build, names: Collection[str]) -> None:
+    out, processes = build.out, build.processes
+    steps = steps_of(build)
     order = list(steps)
     last = max(order.index(name) for name in names)
     for place, (name, step) in enumerate(steps.items()):

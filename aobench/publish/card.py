@@ -20,7 +20,14 @@ from aobench.publish.hub_entries import (
 )
 from aobench.results.by_part import by_part
 from aobench.results.comparability import chosen_settings, trial
-from aobench.results.scores import KINDS, chance, unlike_tasks
+from aobench.results.scores import (
+    KINDS,
+    POPULATION,
+    chance,
+    narrow_note,
+    shown_accuracy,
+    unlike_tasks,
+)
 from aobench.results.tasks import find_task
 from aobench.results.verified import Result
 
@@ -53,7 +60,7 @@ def _rows(result: Result) -> list[dict[str, Any]]:
         for kind in kinds:
             key = f"{kind}_top1"
             if (by_chance := chance(f, kind)) is not None:
-                cells = [100 * f[k] for k in (key, f"{key}_low", f"{key}_high")]
+                cells = (100 * one for one in shown_accuracy(f, key))
                 value, low, high = (f"{cell:.1f}" for cell in cells)
                 candidates = f"{f['n_candidates']:,} ({task})"
                 rows.append(
@@ -120,6 +127,11 @@ def card_section(result: Result, baseline: Sequence[Result] = ()) -> str:
         chosen=chosen_settings(result.content),
         trial=trial(result.content),
         unlike=unlike_tasks(result.headline),
+        population=POPULATION,
+        narrow=narrow_note(result.content["scores"]),
+        gap=[100 * one for one in shown_accuracy(result.headline, "gap")]
+        if "gap" in result.headline
+        else None,
         effective=effective_over(result, baseline) if baseline else None,
         baseline=[one.content["model"]["id"] for one in baseline],
     )

@@ -12,6 +12,8 @@ import yaml
 
 from aobench.errors import UserError
 from aobench.results.comparability import chosen_settings
+from aobench.results.scores import KINDS
+from aobench.results.tasks import find_task
 from aobench.results.verified import Result
 from aobench.vocabulary.published import OUR_SETS
 
@@ -41,12 +43,18 @@ def data_name(config: str) -> str:
 def task_values(result: Result, baseline: Sequence[Result] = ()) -> dict[str, float]:
     """Percent by task; those that the result cannot give are left out.
 
+    A result that is known by ``choice`` gives ``choice_top1`` alone.
     ``effective_generalization`` takes the main accuracy and needs at least three ``baseline``
     results with both splits.
     """
     ood = result.splits.get("ood", {})
-    single = ("composition_top1", "attribute_top1", "object_top1")
-    found: dict[str, float] = {task: 100 * ood[task] for task in single if task in ood}
+    single = {f"{kind}_top1": f"{kind}_top1" for kind in KINDS}
+    if find_task(result.task).scope == "image":
+        # one of nine is another number than one of all: a generative model's, by its own name
+        single = {f"{result.task}_top1": "composition_top1"}
+    found: dict[str, float] = {
+        task: 100 * ood[score] for task, score in single.items() if score in ood
+    }
     curve = result.headline.get("curve", {})
     for task in ("seen_novel_auc", "held_out_harmonic_mean"):
         if task in curve:

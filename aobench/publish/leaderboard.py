@@ -21,7 +21,14 @@ from aobench.results.comparability import (
     trial,
 )
 from aobench.results.hits import first_is_right
-from aobench.results.scores import KINDS, chance, unlike_tasks
+from aobench.results.scores import (
+    KINDS,
+    POPULATION,
+    chance,
+    narrow_note,
+    shown_accuracy,
+    unlike_tasks,
+)
 from aobench.results.verified import Result
 
 if TYPE_CHECKING:
@@ -46,11 +53,12 @@ def _figure(f: dict[str, Any], kind: str) -> dict[str, float] | None:
     key = f"{kind}_top1"
     if key not in f:
         return None
-    return {
-        "value": 100 * f[key],
-        "low": 100 * f[f"{key}_low"],
-        "high": 100 * f[f"{key}_high"],
-    }
+    return _percent(f, key)
+
+
+def _percent(scores: dict[str, Any], key: str) -> dict[str, float]:
+    cells = (100 * one for one in shown_accuracy(scores, key))
+    return dict(zip(("value", "low", "high"), cells, strict=True))
 
 
 def _of_curve(figures: dict[str, Any], key: str) -> dict[str, float] | None:
@@ -58,10 +66,7 @@ def _of_curve(figures: dict[str, Any], key: str) -> dict[str, float] | None:
     curve = figures.get("curve", {})
     if key not in curve:
         return None
-    return {
-        end or "value": 100 * curve[f"{key}{end and '_' + end}"]
-        for end in ("", "low", "high")
-    }
+    return _percent(curve, key)
 
 
 def _chances(f: dict[str, Any]) -> str:
@@ -76,8 +81,10 @@ def _chances(f: dict[str, Any]) -> str:
     )
 
 
-def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
+def _row(result: Result, slug: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """The row of a result; ``facts`` of a list go before those that it carries."""
     content = result.content
+    facts = facts or content["model"].get("facts", {})
     figures = {
         split: {kind: _figure(f, kind) for kind in KINDS}
         for split, f in result.splits.items()
@@ -92,7 +99,7 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
         "id": content["model"]["id"],
         "slug": slug,
         "family": facts.get("family", model_family(content)),
-        "training": facts.get("training", "not stated"),
+        "training": facts.get("training_set", "not stated"),
         "figures": figures,
         "main": main.split("_")[0],
         "area": _of_curve(result.headline, "seen_novel_auc"),
@@ -107,11 +114,12 @@ def _row(result: Result, slug: str, facts: dict[str, str]) -> dict[str, Any]:
             for s, f in result.splits.items()
         },
         "unlike": unlike_tasks(result.headline),
+        "narrow": narrow_note({result.task: result.headline}),
     }
 
 
 def comparable_groups(
-    results: Sequence[Result], facts: dict[str, dict[str, str]]
+    results: Sequence[Result], facts: dict[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Rows that compare, together: each group with its heading, splits and rows, best OoD
     accuracy first.
@@ -123,7 +131,8 @@ def comparable_groups(
         slug = _unused_slug(model, used)
         row = _row(result, slug, facts.get(model, {}))
         rows_by_setting.setdefault(comparable(result), []).append(row)
-    groups = [_group(rows) for rows in rows_by_setting.values()]
+    by_content = {id(result.content): result for result in results}
+    groups = [_group(rows, by_content) for rows in rows_by_setting.values()]
     return sorted(groups, key=_group_order)
 
 
@@ -148,9 +157,12 @@ def _ood_value(row: dict[str, Any]) -> float:
     return float(figure["value"])
 
 
-def _group(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the page shows of rows that compare."""
+def _group(rows: list[dict[str, Any]], by_content: dict[int, Result]) -> dict[str, Any]:
+    """What the page shows of rows that compare; ``by_content``: the result of each row's
+    content.
+    """
     rows = sorted(rows, key=_ood_value, reverse=True)
+    ranked = _put_ranks(rows, [by_content[id(row["content"])] for row in rows])
     first = rows[0]
     content, task = first["content"], first["task"]
     lists = content["tasks"][task]["candidates"]
@@ -158,6 +170,7 @@ def _group(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "config": content["dataset"]["config"],
         "rows": rows,
+        "ranked": ranked,
         "main": first["main"],
         "splits": [split for split in ("id", "ood") if split in first["figures"]],
         "chance": first["chance"],
@@ -182,6 +195,26 @@ def _prompts_said(content: dict[str, Any]) -> str:
         said = f"{prompts['n']} prompt{plural} ({prompts['hash']})"
     chosen = chosen_settings(content)
     return ", ".join([said, content["model"]["dtype"], *filter(None, [chosen])])
+
+
+def _put_ranks(rows: list[dict[str, Any]], results: Sequence[Result]) -> str:
+    """Give each row the ``rank`` that tests of all pairs leave it, and say what it is; '' and no
+    rank where there is one row, or no novel compositions.
+    """
+    from aobench.analysis.many_models import compare_models
+
+    if len(rows) < 2 or "ood" not in rows[0]["figures"]:
+        return ""
+    tables = [result.predictions for result in results]
+    found = compare_models(tables, "ood", rows[0]["main"])
+    for place, number in enumerate(found.order):
+        best, worst = found.ranks[place]
+        rows[number]["rank"] = f"{best}" if best == worst else f"{best} to {worst}"
+    like = "attributes and objects like these" if found.wide else "these compositions"
+    return (
+        f"Rank by OoD {rows[0]['main']}: the places that tests of all pairs, corrected for their "
+        f"number, leave a model, for {like}."
+    )
 
 
 def _chosen(rows: dict[str, list[Any]], count: int) -> dict[str, list[int]]:
@@ -245,12 +278,12 @@ def _examples(
 
 
 def build_pages(
-    results: Sequence[Result], out: Path, facts: dict[str, dict[str, str]] | None = None
+    results: Sequence[Result], out: Path, facts: dict[str, dict[str, Any]] | None = None
 ) -> list[Path]:
     """Write the pages: index.html and a page a model under ``models/``; returns them.
 
-    ``facts``: by model id its ``family`` and ``training`` set. Raises UserError where there are no
-    results.
+    ``facts``: by model id its ``family`` and ``training_set``, in place of what the results say.
+    Raises UserError where there are no results.
     """
     import jinja2
 
@@ -278,6 +311,7 @@ def build_pages(
     rows = [row for group in tables for row in group["rows"]]
     index = environment.get_template("index.html").render(
         groups=tables,
+        population=POPULATION,
         plots=[scatter_html(group) for group in tables],
         families=sorted({row["family"] for row in rows}),
         trainings=sorted({row["training"] for row in rows}),

@@ -81,7 +81,8 @@ def ask_task(
     """The task put to each split that it can be asked of.
 
     A split whose images show no attributes is left out where the task needs them, and one of fewer
-    than three attributes or objects where candidates are made for each image.
+    than three attributes or objects where candidates are made for each image. Where a split shows
+    objects alone, as ImageNet's does, all objects of the vocabulary are asked on every split.
 
     Args:
         task: of `aobench.results.tasks`.
@@ -97,13 +98,15 @@ def ask_task(
         return {}
     if task.scope == "image":
         return _ask_by_image(task, asked, attributes, objects)
-    everything = [pair for mine in asked.values() for pair in mine]
+    together = [pair for mine in asked.values() for pair in mine]
+    # a split that tells no attributes is ImageNet's, which asks for all of its classes
+    of_objects = any(all(a < 0 for a, _ in mine) for mine in pairs.values())
     questions = {}
     for split, mine in asked.items():
-        among = mine if task.scope == "split" else everything
+        among = mine if task.scope == "split" else together
         listed = named_candidates(
             task.name,
-            _listed_pairs(task, among, attributes, objects),
+            _listed_pairs(task, among, attributes, objects, of_objects),
             attributes,
             objects,
         )
@@ -120,7 +123,7 @@ def _can_ask(task: Task, pairs: Sequence[Pair]) -> bool:
         return True
     if task.kind == "attribute" or task.source != "occurring":
         return all(a >= 0 for a, _ in pairs)
-    return task.scope == "split" or any(a >= 0 for a, _ in pairs)
+    return any(a >= 0 for a, _ in pairs)
 
 
 def _key(task: Task, pair: Pair) -> Pair:
@@ -130,9 +133,15 @@ def _key(task: Task, pair: Pair) -> Pair:
 
 
 def _listed_pairs(
-    task: Task, pairs: Sequence[Pair], attributes: Sequence[str], objects: Sequence[str]
+    task: Task,
+    pairs: Sequence[Pair],
+    attributes: Sequence[str],
+    objects: Sequence[str],
+    everything: bool,
 ) -> list[Pair]:
-    """The candidates in id order."""
+    """The candidates in id order; of objects all, where a split tells no attributes: ImageNet's."""
+    if task.kind == "object" and everything:
+        return [(-1, o) for o in range(len(objects))]
     if task.source == "open":
         every = ((a, o) for a in range(len(attributes)) for o in range(len(objects)))
         return sorted({_key(task, pair) for pair in every})

@@ -78,6 +78,23 @@ def check_given_once(paths: Sequence[str | Path]) -> None:
         seen[key] = path
 
 
+def check_no_copies(tables: Mapping[str | Path, str]) -> None:
+    """Raise UserError where two results have one table of predictions: one run, copied or repeated,
+    would count twice.
+
+    Args:
+        tables: by the result's path the SHA-256 of its table, which tells the model and the data.
+    """
+    first: dict[str, str | Path] = {}
+    for path, digest in tables.items():
+        other = first.setdefault(digest, path)
+        if other != path:
+            raise UserError(
+                f"{other} and {path} hold the same table of predictions, so one is a copy of the "
+                "other: name one of them"
+            )
+
+
 def result_names(models: Sequence[str]) -> list[str]:
     """For each model the name of its folder of results: a folder's own name, else the name with --
     for / and :.

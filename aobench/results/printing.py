@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aobench.columns import columns
 from aobench.layouts.report import REASONS
+from aobench.results.asked_again import asked_again_lines
 from aobench.results.comparability import chosen_settings, trial
 from aobench.results.predictions import Predictions
-from aobench.results.scores import KINDS, chance, unlike_tasks
+from aobench.results.scores import (
+    KINDS,
+    POPULATION,
+    chance,
+    narrow_note,
+    shown_accuracy,
+    unlike_tasks,
+)
+from aobench.results.tasks import order_tasks
 
 #: What a classifier's notes say of its classes where there is nothing to tell.
 IN_ORDER = "named, in ImageNet's order"
@@ -25,10 +35,15 @@ CURVE_HEAD = (
     "best (seen / novel)",
     "chance: AUC / mean",
 )
-CURVE_NOTE = (
-    "the area under seen against novel\naccuracy; the harmonic mean of both at a bias chosen on "
-    "other compositions; and the best that any\nbias gives on these very images."
-)
+CURVE_NOTES = [
+    "In %, for these attributes and objects, over every bias that novel candidates may get: the "
+    "area",
+    "under seen against novel accuracy; the harmonic mean of both at a bias chosen on other",
+    "compositions; and the best that any bias gives on these very images.",
+]
+ERROR_NOTES = [
+    "In % of the wrong answers; in parentheses, what wrong answers picked at random would give."
+]
 ERROR_HEAD = (
     "model",
     "task",
@@ -41,64 +56,86 @@ ERROR_HEAD = (
 HEAD = ("model", "task", "seen (id)", "novel (ood)", "gap", "chance", "candidates")
 
 
+@dataclass(frozen=True)
+class TextTable:
+    """A table of a run: its title, head, rows of texts, and the sentences below it."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    notes: list[str]
+
+
 def print_table(rows: Sequence[Row]) -> None:
-    """Accuracies in percent with 95 % intervals, one line a model and task, and notes below."""
-    lines = [
-        (name, task, *_cells(its))
-        for name, _, scores in rows
-        for task, its in scores.items()
-    ]
-    print("\n".join(columns([HEAD, *lines], rule=True)))
-    print(
-        "In %: accuracies with 95 % intervals, which take compositions as independent and not "
-        "images;"
-    )
-    print("gap: seen less novel, in points; chance, for that number of candidates.")
-    for line in (*_image_counts(rows), *_tables_below(rows)):
-        print(line)
-    for row in rows:
-        for note in _notes(*row):
+    """Accuracies in percent with intervals, one line a model and task; curves, errors, notes."""
+    for number, table in enumerate(result_tables(rows)):
+        if number:
+            print()
+        print("\n".join(columns([table.head, *table.rows], rule=True)))
+        for note in table.notes:
             print(note)
-    if any(p.provenance["dataset"]["config"] == "mini" for _, p, _ in rows):
-        print(
-            "This is mini, the bundled set of drawn pictures: not the published ImageNet-AO "
-            "benchmark."
-        )
+    for note in result_notes(rows):
+        print(note)
 
 
-def _tables_below(rows: Sequence[Row]) -> list[str]:
-    """The seen-novel curves, and where the errors of each model's first task fall."""
-    curves = [
-        (name, task, *_curve_cells(its["curve"]))
+def result_tables(rows: Sequence[Row]) -> list[TextTable]:
+    """Accuracies; the seen-novel curves; and where the errors of each model's first task fall. A
+    table without rows is left out.
+    """
+    tables = (_accuracy_table(rows), _curve_table(rows), _error_table(rows))
+    return [table for table in tables if table.rows]
+
+
+def _accuracy_table(rows: Sequence[Row]) -> TextTable:
+    lines = [
+        (name, task, *_cells(scores[task]))
         for name, _, scores in rows
-        for task, its in scores.items()
-        if "curve" in its
+        for task in order_tasks(scores)
     ]
-    errors = [
+    notes = [
+        "In %: accuracies with their intervals; gap: seen less novel, in points; chance, for that "
+        "number of candidates.",
+        *POPULATION.splitlines(),
+        *_image_counts(rows),
+    ]
+    return TextTable("Accuracies", HEAD, lines, notes)
+
+
+def _curve_table(rows: Sequence[Row]) -> TextTable:
+    lines = [
+        (name, task, *_curve_cells(scores[task]["curve"]))
+        for name, _, scores in rows
+        for task in order_tasks(scores)
+        if "curve" in scores[task]
+    ]
+    return TextTable("Seen against novel", CURVE_HEAD, lines, CURVE_NOTES)
+
+
+def _error_table(rows: Sequence[Row]) -> TextTable:
+    lines = [
         (name, task, split, *_error_cells(mine))
         for name, predictions, scores in rows
         for task in (predictions.headline,)
         for split, mine in scores[task]["splits"].items()
         if mine.get("errors_n")
     ]
-    lines = []
-    if curves:
-        lines += ["", *columns([CURVE_HEAD, *curves], rule=True)]
-        lines += ["In %, over every bias that novel candidates may get: " + CURVE_NOTE]
-    if errors:
-        lines += ["", *columns([ERROR_HEAD, *errors], rule=True)]
-        lines += [
-            "In % of the wrong answers; in parentheses, what wrong answers picked at random would "
-            "give."
-        ]
-    return lines
+    return TextTable("Where errors fall", ERROR_HEAD, lines, ERROR_NOTES)
+
+
+def result_notes(rows: Sequence[Row]) -> list[str]:
+    """What a reader must know of the results: trial runs, unreadable images, unlike tasks."""
+    notes = [note for row in rows for note in _notes(*row)]
+    if any(p.provenance["dataset"]["config"] == "mini" for _, p, _ in rows):
+        notes.append(
+            "This is mini, the bundled set of drawn pictures: not the published ImageNet-AO "
+            "benchmark."
+        )
+    return notes
 
 
 def _percent(scores: dict[str, Any], key: str) -> str:
     """The score ``key`` in percent, with its interval."""
-    value, low, high = (
-        f"{100 * scores[key + end]:.1f}" for end in ("", "_low", "_high")
-    )
+    value, low, high = (f"{100 * one:.1f}" for one in shown_accuracy(scores, key))
     return f"{value} [{low}, {high}]"
 
 
@@ -160,9 +197,7 @@ def _interval(scores: dict[str, Any], kind: str) -> str:
 def _gap(scores: dict[str, Any]) -> str:
     if "gap" not in scores:
         return "-"
-    value, low, high = (
-        f"{100 * scores[f'gap{end}']:+.1f}" for end in ("", "_low", "_high")
-    )
+    value, low, high = (f"{100 * one:+.1f}" for one in shown_accuracy(scores, "gap"))
     return f"{value} [{low}, {high}]"
 
 
@@ -215,6 +250,9 @@ def _notes(name: str, predictions: Predictions, scores: dict[str, Any]) -> list[
             f"{name} is a supervised classifier: it cannot name attributes, so only "
             "objects are scored."
         )
+    notes += asked_again_lines(name, scores)
+    if narrow := narrow_note(scores):
+        notes.append(f"{name}, {narrow}")
     for task, its in scores.items():
         if "gap" in its and (unlike := unlike_tasks(its)):
             notes.append(f"{name}, {task}: {unlike}")

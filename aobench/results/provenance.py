@@ -29,23 +29,27 @@ def provenance(
     templates: tuple[str, ...],
     limit: int | None = None,
     settings: dict[str, Any] | None = None,
+    facts: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What made a result; stored in results.json and in the predictions table.
 
     ``limit``: that of open_splits. ``settings``: the options that change numbers, by their names in
-    `aobench.results.comparability.SETTINGS`.
+    `aobench.results.comparability.SETTINGS`. ``facts``: what a list of models says of it.
     """
     from dataclasses import asdict
 
     short = {"limit": limit} if any(s.left_out for s in splits) else {}
     not_read = {"left_out": splits[0].not_read} if splits and splits[0].not_read else {}
+    told = splits[0].recognised if splits else None
+    recognised = {} if told is None else {"recognised": told.as_dict()}
     return {
-        "model": asdict(model.info),
+        "model": asdict(model.info) | ({"facts": facts} if facts else {}),
         "dataset": {
             # the place is nobody else's
             "name": absolute_path(dataset).name if Path(dataset).is_dir() else dataset,
             "config": config,
             **short,
+            **recognised,
             **not_read,
             "splits": {s.name: _split_facts(s) for s in splits},
         },

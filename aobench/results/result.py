@@ -12,7 +12,7 @@ from aobench.columns import columns
 from aobench.results.comparability import trial
 from aobench.results.paths import RESULTS, TABLE, check_same_model, say_what_is_replaced
 from aobench.results.predictions import Predictions, write
-from aobench.results.scores import KINDS, chance
+from aobench.results.scores import KINDS, POPULATION, chance, shown_accuracy
 from aobench.results.verified import read_result
 from aobench.results.writing import write_results
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 HEAD = ("model", "task", "split", *(f"{kind} top-1" for kind in KINDS), "images")
 NOTE = (
-    "In %: accuracy [95 % interval, compositions as independent] and, after 'chance', what a "
-    "random choice gives."
+    "In %: accuracy [interval] and, after 'chance', what a random choice gives. "
+    f"{POPULATION}"
 )
 STYLE = (
     "<style>.imagenet-ao td, .imagenet-ao th {text-align: right; padding: 0.2em 0.7em; "
@@ -219,9 +219,8 @@ def _accuracy_cells(scores: dict[str, Any], kind: str) -> list[str]:
         return ["-"]
     cells = [f"{100 * scores[key]:.1f}"]
     if f"{key}_low" in scores:
-        cells.append(
-            f"[{100 * scores[f'{key}_low']:.1f}, {100 * scores[f'{key}_high']:.1f}]"
-        )
+        _, low, high = shown_accuracy(scores, key)
+        cells.append(f"[{100 * low:.1f}, {100 * high:.1f}]")
     by_chance = chance(scores, kind)
     if by_chance is not None:
         cells.append(f"chance {100 * by_chance:.2f}")
@@ -241,10 +240,9 @@ def _draw_accuracy(
     key = f"{kind}_top1"
     if key not in scores:
         return
-    value = 100 * scores[key]
-    low, high = (
-        100 * scores.get(f"{key}_{end}", scores[key]) for end in ("low", "high")
-    )
+    value = low = high = 100 * scores[key]
+    if f"{key}_low" in scores:
+        value, low, high = (100 * one for one in shown_accuracy(scores, key))
     axes.errorbar(
         [value],
         [y],

@@ -7,13 +7,15 @@ scores are those of the table beside it is for `aobench.results.verified` to tel
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
 from aobench.files import read_json
+from aobench.models.model_lists import check_facts
 from aobench.results.schema import RESULT_FORMAT
 from aobench.results.tasks import MODE_TASKS, find_task
 
@@ -106,6 +108,12 @@ def _check_task(
     for name, mine in splits.items():
         place = f"{where}.splits.{name}"
         _check_scores(_dict(mine, path, place), path, place)
+    main = scores.get("main")
+    known = isinstance(main, str) and all(main in its for its in splits.values())
+    if main is not None and not known:
+        raise _refuse(
+            path, f"{where}.main", f"is {_short(main)}, not one of its scores"
+        )
     pair = {k: v for k, v in scores.items() if k not in ("splits", "main", "curve")}
     _check_scores(pair, path, where, images=False)
     curve = _dict(scores.get("curve", {}), path, f"{where}.curve")
@@ -136,16 +144,12 @@ def _check_facts(content: dict[str, Any], path: str | Path, earlier: bool) -> No
     for key in ("model", "dataset", "figures" if earlier else "scores"):
         _dict(content.get(key), path, key)
     for key in ("id", "kind"):
-        if (
-            not isinstance(content["model"].get(key), str)
-            or not content["model"][key].strip()
-        ):
-            raise _refuse(
-                path,
-                f"model.{key}",
-                f"is {_short(content['model'].get(key))}, not a name",
-            )
+        name = content["model"].get(key)
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            raise _refuse(path, f"model.{key}", f"is {_short(name)}, not a name")
     _dict(content["model"].get("notes", {}), path, "model.notes")
+    facts = _dict(content["model"].get("facts", {}), path, "model.facts")
+    check_facts(facts, f"the result {path}")
     if not isinstance(content["dataset"].get("config"), str):
         raise _refuse(path, "dataset.config", "is no name")
     for name, facts in _dict(
@@ -169,6 +173,37 @@ def _check_facts(content: dict[str, Any], path: str | Path, earlier: bool) -> No
         for split, split_facts in its.items():
             _dict(split_facts, path, f"{where}.candidates.{split}")
     _dict(content.get("settings", {}), path, "settings")
+    _check_run(content, path)
+
+
+def _check_run(content: dict[str, Any], path: str | Path) -> None:
+    """What is told of the run itself, where it is: pages and cards show it."""
+    if "processes" in content:
+        _count(content["processes"], path, "processes", 1)
+    if "date" in content:
+        _check_date(content["date"], path)
+    for phase, spent in _dict(content.get("seconds", {}), path, "seconds").items():
+        parts = spent if isinstance(spent, dict) else {"": spent}
+        for part, value in parts.items():
+            where = ".".join(filter(None, ("seconds", phase, part)))
+            if not _finite(value) or value < 0:
+                raise _refuse(path, where, f"is {_short(value)}, not a time in seconds")
+
+
+def _check_date(date: Any, path: str | Path) -> None:
+    try:
+        moment = datetime.fromisoformat(date)
+    except (TypeError, ValueError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        shape = "a time of ISO 8601 with its zone, such as 2026-01-31T12:00:00+00:00"
+        raise _refuse(path, "date", f"is {_short(date)}, not {shape}")
+
+
+def _finite(value: Any) -> bool:
+    """Whether it is a number, and neither NaN nor infinite."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) <= sys.float_info.max
 
 
 def _count(value: Any, path: str | Path, where: str, least: int = 0) -> None:
@@ -196,8 +231,7 @@ def _check_scores(
 
 
 def _fraction(key: str, value: Any, path: str | Path, place: str) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value):
+    if not _finite(value):
         raise _refuse(path, place, f"is {_short(value)}, not a number")
     if key in BIASES:
         return

@@ -26,6 +26,12 @@ class ModelFacts(TypedDict):
     device: Annotated[str, "cpu or cuda"]
     names_attributes: Annotated[bool, "false for a supervised classifier"]
     notes: Annotated[dict[str, Any], "what else changes its numbers"]
+    facts: NotRequired[
+        Annotated[
+            dict[str, Any],
+            "what a list of models says of it: family, training_set, training_images, supervision",
+        ]
+    ]
 
 
 class SplitFacts(TypedDict):
@@ -75,12 +81,17 @@ class TaskScores(TypedDict, total=False):
 
     splits: Annotated[
         dict[str, dict[str, Any]],
-        "by split: accuracies with intervals over compositions (_low, _high, _effective_n), "
+        "by split: accuracies with intervals for these attributes and objects (_low, _high, "
+        "_effective_n) and for attributes and objects like these (_wide_low, _wide_high), "
         "chance, n, n_candidates, n_unreadable, where errors fall (errors_), and the worst "
-        "attribute and object",
+        "attribute and object; of a task that a generative model was asked again, "
+        "blind_agreement, rotated_agreement and letter_bias (`aobench.results.asked_again`)",
     ]
     main: Annotated[str, "the accuracy that gap is of"]
-    gap: Annotated[float, "seen (id) less novel (ood); gap_low, gap_high"]
+    gap: Annotated[
+        float,
+        "seen (id) less novel (ood); gap_low, gap_high, gap_wide_low, gap_wide_high",
+    ]
     curve: Annotated[
         dict[str, Any],
         "where one list holds seen and novel candidates: seen against novel accuracy over every "

@@ -30,8 +30,15 @@ def metric_inputs(rows: dict[str, list[Any]], listed: Candidates) -> dict[str, A
         "attributes": [max(a, 0) for a in listed.attributes],
         "objects": [max(o, 0) for o in listed.objects],
         "groups": composition_numbers(rows),
+        **_parts_shown(rows),
         **choices,
     }
+
+
+def _parts_shown(rows: dict[str, list[Any]]) -> dict[str, np.ndarray]:
+    """``group_parts`` of the metric, where every image has an attribute and an object."""
+    parts = np.column_stack([rows["attribute"], rows["object"]])
+    return {"group_parts": parts} if (parts >= 0).all() else {}
 
 
 def _by_image(listed: Candidates) -> bool:
@@ -54,13 +61,15 @@ def split_scores(
 ) -> dict[str, Any]:
     """The scores of one split, fractions 0..1; those that the candidates cannot give are left out.
 
-    Intervals take compositions as independent, not images. ``seen``: by candidate whether it is a
+    Two intervals each: for these attributes and objects, whose compositions are taken as drawn
+    (_low, _high), and for attributes and objects like these (_wide_low, _wide_high).
+    ``seen``: by candidate whether it is a
     seen one, for where errors fall; empty where that is not known.
     """
     from compositional_ood.compositional_ood import score
 
-    marks = {"seen_candidates": seen} if seen else {}
-    scores = score(**metric_inputs(rows, listed), **marks, confidence=confidence)
+    inputs = metric_inputs(rows, listed)
+    scores = score(**inputs, seen_candidates=seen or None, confidence=confidence)
     without = tuple(kind for kind in KINDS if kind not in can_name(listed))
     if without:
         # The metric's compositions are then single names: its top-5 and balance are of those names.
@@ -105,13 +114,20 @@ def all_scores(predictions: Predictions, confidence: float = 0.95) -> dict[str, 
 def _task_scores(
     predictions: Predictions, task: str, confidence: float
 ) -> dict[str, Any]:
-    from compositional_ood.compositional_ood import seen_and_novel
+    from compositional_ood.compositional_ood import (
+        seen_and_novel,
+        wide_ends,
+        wide_gap,
+    )
+
+    from aobench.results.asked_again import asked_again_scores
 
     lists = predictions.lists[task]
     rows = {name: predictions.split(name, task) for name in lists}
     seen = _seen_of_task(task, rows, lists)
     splits = {
         name: split_scores(rows[name], listed, confidence, seen)
+        | asked_again_scores(predictions, task, name, confidence)
         for name, listed in lists.items()
     }
     result: dict[str, Any] = {"splits": splits}
@@ -122,6 +138,7 @@ def _task_scores(
             for s in ("id", "ood")
         )
         result |= seen_and_novel(known, novel) | {"main": main}
+        result |= wide_gap(*(wide_ends(splits[s], main) for s in ("id", "ood")))
     if seen and _has_sides(rows):
         result["curve"] = _curve_scores(rows, seen, confidence)
     return result
@@ -166,11 +183,13 @@ def _curve_scores(
     from compositional_ood.compositional_ood import curve_scores, field_evaluator
 
     sides = {split: image_margins(rows[split]) for split in ("id", "ood")}
-    both = [(*sides[s], composition_numbers(rows[s])) for s in ("id", "ood")]
+    known, novel = ((*sides[s], composition_numbers(rows[s])) for s in ("id", "ood"))
     sizes = (sum(seen), len(seen) - sum(seen))
-    scores = curve_scores(*both, candidates=sizes, confidence=confidence)
+    scores = curve_scores(known, novel, candidates=sizes, confidence=confidence)
     scores["n_seen_candidates"], scores["n_novel_candidates"] = sizes
-    scores["field_auc"] = field_evaluator(*sides["id"], *sides["ood"])["auc"]
+    as_papers_do = field_evaluator(*sides["id"], *sides["ood"])["auc"]
+    if not np.isnan(as_papers_do):  # where no novel image can be right there is no bias
+        scores["field_auc"] = as_papers_do
     return scores
 
 
@@ -187,6 +206,50 @@ def common_task(results: Sequence[Mapping[str, Any]], accuracy: str) -> str | No
         ):
             return task
     return None
+
+
+def shown_accuracy(scores: Mapping[str, Any], key: str) -> tuple[float, float, float]:
+    """(value, low, high) of an accuracy, gap or mean as pages, cards and tables show it.
+
+    The interval is the two-way one, for attributes and objects like these; that of compositions,
+    for these, where the scores have no other (`narrow_splits`).
+    """
+    from compositional_ood.compositional_ood import shown_interval
+
+    return scores[key], *shown_interval(scores, key)
+
+
+#: What the intervals that are shown speak of, in one sentence.
+POPULATION = (
+    "Intervals: 95 %, for attributes and objects like these, both taken as drawn; those for\n"
+    "these attributes and objects alone are narrower and stand in results.json."
+)
+
+
+def narrow_splits(scores: Mapping[str, Any]) -> list[str]:
+    """Splits of a task's ``scores`` whose first accuracy has an interval for these attributes and
+    objects only: there is one attribute or object, or all answers are alike.
+    """
+    narrow = []
+    for split, mine in scores["splits"].items():
+        kind = next((k for k in KINDS if f"{k}_top1" in mine), None)
+        if kind and f"{kind}_top1_wide_low" not in mine:
+            narrow.append(split)
+    return narrow
+
+
+def narrow_note(scores: Mapping[str, Mapping[str, Any]]) -> str:
+    """A sentence on the tasks and splits of ``scores`` by task whose interval is for these
+    attributes and objects only; '' where there are none.
+    """
+    found = {task: narrow_splits(its) for task, its in scores.items()}
+    said = ", ".join(f"{task} {' and '.join(s)}" for task, s in found.items() if s)
+    if not said:
+        return ""
+    return (
+        f"{said}: the interval is for these attributes and objects only (there is one attribute or "
+        "object, or all answers are alike)."
+    )
 
 
 def chance(scores: dict[str, Any], kind: str) -> float | None:

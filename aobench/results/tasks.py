@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aobench.errors import UserError, did_you_mean
 
@@ -18,6 +18,9 @@ class Task:
     ``source`` is where its candidates come from: ``occurring`` (what the images of those splits
     show), ``open`` (all that the dataset's vocabulary allows) or ``grid`` (the nine of
     `aobench.results.choices`, for the scope ``image``).
+    ``condition`` is how a generative model is asked beside the plain question: ``blind`` (a grey
+    picture in the image's place) or ``rotated`` (the options behind other letters); '' for all
+    models.
     """
 
     name: str
@@ -25,6 +28,7 @@ class Task:
     scope: str
     text: str
     source: str = "occurring"
+    condition: str = ""
 
     @property
     def accuracy(self) -> str:
@@ -32,47 +36,72 @@ class Task:
         return f"{self.kind}_top1"
 
 
-#: By name, the one that a result is known by first.
-TASKS = {
-    task.name: task
-    for task in (
-        Task(
-            "composition",
-            "composition",
-            "shared",
-            "among all compositions that occur in either split",
-        ),
-        Task(
-            "composition-own",
-            "composition",
-            "split",
-            "each split among the compositions that occur in it, as in the paper",
-        ),
-        Task(
-            "composition-open",
-            "composition",
-            "shared",
-            "among every attribute of the dataset's vocabulary with every object",
-            "open",
-        ),
-        Task(
-            "object", "object", "shared", "among all objects that occur in either split"
-        ),
-        Task(
-            "attribute",
-            "attribute",
-            "shared",
-            "among all attributes that occur in either split",
-        ),
-        Task(
-            "choice",
-            "composition",
-            "image",
-            "1 of 9: three attributes with three objects, the right pair among them",
-            "grid",
-        ),
-    )
+#: The tasks that all kinds of models are asked, the one that a result is known by first.
+PLAIN_TASKS = (
+    Task(
+        "composition",
+        "composition",
+        "shared",
+        "among all compositions that occur in either split",
+    ),
+    Task(
+        "composition-own",
+        "composition",
+        "split",
+        "each split among the compositions that occur in it, as in the paper",
+    ),
+    Task(
+        "composition-open",
+        "composition",
+        "shared",
+        "among every attribute of the dataset's vocabulary with every object",
+        "open",
+    ),
+    Task(
+        "object",
+        "object",
+        "shared",
+        "among all objects that occur in either split; all of the vocabulary where a split "
+        "shows objects alone (ImageNet)",
+    ),
+    Task(
+        "attribute",
+        "attribute",
+        "shared",
+        "among all attributes that occur in either split",
+    ),
+    Task(
+        "choice",
+        "composition",
+        "image",
+        "1 of 9: three attributes with three objects, the right pair among them",
+        "grid",
+    ),
+)
+
+#: How a generative model is asked again, and the words that say so.
+CONDITIONS = {
+    "blind": "with a grey picture in the image's place: what language alone makes right",
+    "rotated": "with the options behind other letters",
 }
+#: Tasks of so few candidates that a generative model is asked them.
+FEW_CANDIDATES = ("choice", "object", "attribute")
+
+
+def _asked_again(task: Task, condition: str) -> Task:
+    text = f"as {task.name}, {CONDITIONS[condition]}"
+    name = f"{task.name}-{condition}"
+    return replace(task, name=name, text=text, condition=condition)
+
+
+def _with_conditions(task: Task) -> tuple[Task, ...]:
+    if task.name not in FEW_CANDIDATES:
+        return (task,)
+    return (task, *(_asked_again(task, condition) for condition in CONDITIONS))
+
+
+#: By name, in the order of every table.
+TASKS = {task.name: task for plain in PLAIN_TASKS for task in _with_conditions(plain)}
 
 #: What a run asks where nothing else is chosen; of these, what the model can answer.
 DEFAULT_TASKS = ("composition", "composition-own", "object", "attribute", "choice")
@@ -111,5 +140,10 @@ def order_tasks(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def headline_task(names: Iterable[str]) -> str:
-    """The task that a result is known by: of ``names`` the first in the order of TASKS."""
-    return order_tasks(names)[0]
+    """The task that a result is known by: the first in the order of TASKS that asks for
+    compositions, or else the first.
+    """
+    ordered = order_tasks(names)
+    pairs = (name for name in ordered if name in TASKS)
+    named = (name for name in pairs if TASKS[name].kind == "composition")
+    return next(named, ordered[0])

@@ -14,6 +14,7 @@ from aobench.results.paths import (
     RESULTS,
     TABLE,
     check_given_once,
+    check_no_copies,
     only_results,
     result_file,
 )
@@ -21,7 +22,7 @@ from aobench.results.predictions import Predictions, read
 from aobench.results.results_json import read_results_json
 from aobench.results.schema import RESULT_FORMAT, explain_keys
 from aobench.results.scores import all_scores
-from aobench.results.writing import task_facts
+from aobench.results.writing import task_facts, unreadable_images
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ def read_results(folders: Sequence[Path]) -> list[Result]:
     for line in skipped:
         print(line)
     check_given_once(kept)
-    return [read_result(folder) for folder in kept]
+    results = [read_result(folder) for folder in kept]
+    check_no_copies({one.folder: one.content["predictions"] for one in results})
+    return results
 
 
 def _one_run(result: Result) -> None:
@@ -108,6 +111,11 @@ def _one_run(result: Result) -> None:
                 f"{result.folder}: results.json and predictions.parquet tell different "
                 f"things of {key!r}"
             )
+    if unreadable_images(result.predictions) != result.content["unreadable"]:
+        raise UserError(
+            f"{result.folder}: results.json and predictions.parquet tell different images "
+            "that could not be read"
+        )
     if task_facts(result.predictions) != result.content["tasks"]:
         raise UserError(
             f"{result.folder}: results.json and predictions.parquet tell different tasks or "
@@ -140,6 +148,6 @@ def _paths(scores: Any, above: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
-    if isinstance(a, float) or isinstance(b, float):
+    if isinstance(a, float) and isinstance(b, float):
         return abs(a - b) <= 1e-9
     return a == b

@@ -27,7 +27,7 @@ def result_content(
         **predictions.provenance,
         "tasks": task_facts(predictions),
         "scores": scores,
-        "unreadable": _unreadable(predictions),
+        "unreadable": unreadable_images(predictions),
         "seconds": seconds,
         "processes": processes,
         "predictions": table,
@@ -35,7 +35,7 @@ def result_content(
     }
 
 
-def _unreadable(predictions: Predictions) -> list[dict[str, str]]:
+def unreadable_images(predictions: Predictions) -> list[dict[str, str]]:
     """Each unreadable image once, though every task has a row of it."""
     rows = predictions.table.select(["sample_id", "split", "error"]).to_pylist()
     bad = {(row["split"], row["sample_id"]): row for row in rows if row["error"]}

@@ -57,3 +57,18 @@ def wordnet_lemmas() -> dict[str, tuple[str, ...]]:
     """
     rows = read_csv_rows(HERE / "lemmas.csv", ("wnid", "lemmas"), "the list of lemmas")
     return {row["wnid"]: tuple(row["lemmas"].split("|")) for row in rows}
+
+
+@cache
+def devkit_order() -> tuple[int, ...]:
+    """ImageNet's index of each class by its number in ILSVRC2012's development kit, less 1.
+
+    The kit's ``ILSVRC2012_validation_ground_truth.txt`` numbers the classes from 1 in an order of
+    its own (its ``meta.mat``), which is not that of the wnids.
+
+    Example:
+        >>> devkit_order()[0], devkit_order()[489]  # kit fox; sea snake, of the first picture
+        (278, 65)
+    """
+    text = read_text(HERE / "devkit_order.txt", "the order of the development kit")
+    return tuple(map(int, text.split()))

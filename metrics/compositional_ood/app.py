@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from compositional_ood import effective_images, score, wilson
+from compositional_ood import effective_images, score, shown_interval, wilson
 
 KEY = b"imagenet_ao"
 KINDS = ("composition", "attribute", "object")
@@ -111,11 +111,8 @@ def _split(
     tops = [top or [-1] * width for top in rows["top"]]
     named = [max(a, 0) for a in listed["attributes"]]
     things = [max(o, 0) for o in listed["objects"]]
-    shown = np.unique(
-        np.column_stack([rows["attribute"], rows["object"]]),
-        axis=0,
-        return_inverse=True,
-    )[1].reshape(-1)
+    parts = np.column_stack([rows["attribute"], rows["object"]])
+    shown = np.unique(parts, axis=0, return_inverse=True)[1].reshape(-1)
     offered = rows.get("choices", [None])
     scores = score(
         tops,
@@ -123,6 +120,7 @@ def _split(
         attributes=named,
         objects=things,
         groups=shown,
+        group_parts=parts if (parts >= 0).all() else None,
         choices=None if offered[0] is None else offered,
     )
     part = "object" if max(listed["attributes"]) < 0 else "attribute"
@@ -155,7 +153,10 @@ def _score_rows(
         alone = len(kinds) == 1 or kind == "composition"
         key = "composition_top1" if alone else f"{kind}_top1"
         chance = scores["chance"] if alone else scores[f"{kind}_chance"]
-        values = [round(100 * scores[k], 1) for k in (key, f"{key}_low", f"{key}_high")]
+        values = [
+            round(100 * value, 1)
+            for value in (scores[key], *shown_interval(scores, key))
+        ]
         out.append(
             [name, f"{kind} top-1", *values, round(100 * chance, 2), scores["n"]]
         )

@@ -65,9 +65,11 @@ Args:
     groups: for each image a number of the composition that it shows; default: references. Give it
         where the candidates are no compositions, such as object names alone. Intervals take these
         as independent, and images not.
+    group_parts: for each image the ids of the attribute and of the object that it shows, as a pair;
+        default: those of its right candidate. The two-way intervals take both as drawn.
     confidence: coverage of the intervals, 0 < confidence < 1; default 0.95.
     bootstrap: 0 for intervals by formula; else the number of draws of a bootstrap over
-        compositions.
+        compositions, and over attributes and objects.
     seed: of the bootstrap.
     seen_candidates: for each candidate whether its composition is a seen one (bool). With it the
         share of errors that fall on seen candidates; needed for the seen-novel curve.
@@ -83,7 +85,10 @@ Args:
 Returns:
     composition_top1, composition_top5 (rankings of at least 5), attribute_top1, object_top1, each
         with _low, _high, and _effective_n, the number of independent images that would tell as
-        much;
+        much: for these attributes and objects, whose compositions are taken as drawn;
+        and with _wide_low, _wide_high: for attributes and objects like these, which are taken as
+        drawn themselves; absent where there are fewer than two attributes or two objects, or all
+        answers are alike, so that nothing tells how much they differ;
     balanced_composition_top1: mean over compositions of their accuracy;
     worst_attribute_id, worst_attribute_top1, worst_attribute_n, and the same for objects;
     n: images; n_classes: candidates; chance, attribute_chance, object_chance: expected accuracy of
@@ -93,7 +98,7 @@ Returns:
         the share that falls on seen candidates; each with _low, _high, and _chance, what a wrong
         answer picked at random would give;
     with ID results: id_composition_top1 (_low, _high, _effective_n) and gap (ID less OoD; _low,
-        _high);
+        _high), both also with _wide_low, _wide_high;
     with the seen-novel curve: seen_novel_auc (_low, _high), the area under seen against novel
         accuracy over every bias for novel candidates; best_harmonic_mean with best_bias,
         best_bias_seen_top1 and best_bias_novel_top1, of the bias that is best for these very
@@ -259,6 +264,105 @@ def effective_images(right: Any, n: Any, confidence: float = 0.95) -> float:
     return cluster_interval(right, n, confidence)[2]
 
 
+def two_way_variance(
+    right: Any, n: Any, attributes: Any, objects: Any
+) -> tuple[float, int]:
+    """(variance of sum(right) / sum(n), the smaller of the numbers of attributes and objects), both
+    taken as drawn.
+
+    ``right``, ``n``, ``attributes``, ``objects``: of each composition its right answers, its images
+    and its parts; a composition may stand in several rows. Cluster-robust in two ways (Cameron,
+    Gelbach and Miller 2011, Journal of Business and Economic Statistics 29:238-249, equation 2.11):
+    V_attribute + V_object - V_composition, each with G / (G - 1) of its G clusters. Where that sum
+    is below one of the three, which chance can do, it is the largest of them. Raises ValueError
+    for fewer than two attributes or objects.
+    """
+    right, n = np.asarray(right, float), np.asarray(n, float)
+    excess = right - n * right.sum() / n.sum()
+    parts = [np.asarray(attributes), np.asarray(objects)]
+    pairs = np.unique(np.column_stack(parts), axis=0, return_inverse=True)[1]
+    variances, sizes = [], []
+    for cluster in (*parts, pairs.reshape(-1)):
+        number = np.unique(cluster, return_inverse=True)[1].reshape(-1)
+        sums = np.bincount(number, weights=excess)
+        sizes.append(len(sums))
+        if sizes[-1] < 2:
+            raise ValueError(
+                "an interval for attributes and objects like these needs two of each at least"
+            )
+        share = sizes[-1] / (sizes[-1] - 1)
+        variances.append(share * float((sums**2).sum()) / float(n.sum()) ** 2)
+    both = variances[0] + variances[1] - variances[2]
+    return max(both, *variances), min(sizes)
+
+
+def two_way_interval(
+    right: Any, n: Any, attributes: Any, objects: Any, confidence: float = 0.95
+) -> tuple[float, float] | None:
+    """(low, high) of sum(right) / sum(n) for attributes and objects like these.
+
+    Arguments as :func:`two_way_variance`, whose variance makes an effective number of images for
+    Wilson's interval; t of the smaller number of attributes or objects less 1 is in the place of z.
+    The bounds are never inside those of :func:`cluster_interval`, which are for these attributes
+    and objects. None where nothing tells how attributes and objects differ: fewer than two of
+    either, or all answers alike. Simulated coverage: benchmarks/two_way_coverage.py.
+
+    Example:
+        >>> right, images = [8, 8, 2, 4], [8, 8, 8, 8]
+        >>> low, high = two_way_interval(right, images, [0, 0, 1, 1], [0, 1, 0, 1])
+        >>> low < cluster_interval(right, images)[0]
+        True
+    """
+    wide = _two_way_bounds(right, n, attributes, objects, confidence)
+    if wide is None:
+        return None
+    low, high, _ = cluster_interval(right, n, confidence)
+    return min(low, wide[0]), max(high, wide[1])
+
+
+def _two_way_bounds(
+    right: Any, n: Any, attributes: Any, objects: Any, confidence: float
+) -> tuple[float, float] | None:
+    """:func:`two_way_interval` before it is compared with that of compositions."""
+    rate = float(np.sum(right) / np.sum(n))
+    try:
+        variance, least = two_way_variance(right, n, attributes, objects)
+    except ValueError:
+        return None
+    if variance <= 0:
+        return None
+    tail = (1 + float(confidence)) / 2
+    quantiles = NormalDist().inv_cdf(tail), float(stdtrit(least - 1, tail))
+    size = rate * (1 - rate) / variance * (quantiles[0] / quantiles[1]) ** 2
+    return wilson(rate * size, size, confidence)
+
+
+def pigeonhole_draws(
+    right: Any, n: Any, attributes: Any, objects: Any, draws: int, seed: int = 0
+) -> np.ndarray:
+    """Rates of the pigeonhole bootstrap: attributes and objects are drawn again, each on its own.
+
+    A composition counts as often as its attribute times as often as its object (Owen 2007, Annals
+    of Applied Statistics 1:386-411). Arguments as :func:`two_way_variance`. Draws that hold no
+    composition are left out.
+    """
+    rng, right, n = np.random.default_rng(seed), np.asarray(right), np.asarray(n)
+    numbers = [
+        np.unique(part, return_inverse=True)[1].reshape(-1)
+        for part in (attributes, objects)
+    ]
+    step, rates = max(1, BLOCK // len(n)), []
+    for start in range(0, draws, step):
+        times = np.ones((min(step, draws - start), len(n)))
+        for number in numbers:
+            count = int(number.max()) + 1
+            drawn = rng.multinomial(count, np.full(count, 1 / count), size=len(times))
+            times *= drawn[:, number]
+        images = times @ n
+        rates.append((times @ right)[images > 0] / images[images > 0])
+    return np.concatenate(rates)
+
+
 def joint_interval(
     function: Callable[[float, float], float], a: Sequence[float], b: Sequence[float]
 ) -> tuple[float, float]:
@@ -295,6 +399,26 @@ def seen_and_novel(known: Sequence[float], novel: Sequence[float]) -> dict[str, 
         "gap": known[0] - novel[0],
         "gap_low": max(-1.0, low),
         "gap_high": min(1.0, high),
+    }
+
+
+def wide_gap(
+    known: Sequence[float | None], novel: Sequence[float | None]
+) -> dict[str, float]:
+    """``gap_wide_low`` and ``gap_wide_high``, for attributes and objects like these.
+
+    From (value, wide low, wide high) of ID and of OoD; {} where one has none. The two splits are
+    taken as independent, which is cautious where they share attributes and objects, as what is
+    hard is then hard in both.
+    """
+    if None in (*known, *novel):
+        return {}
+    both = seen_and_novel(*([float(v or 0) for v in some] for some in (known, novel)))
+    return {
+        key.replace(end, f"_wide{end}"): value
+        for key, value in both.items()
+        for end in ("_low", "_high")
+        if key.endswith(end)
     }
 
 
@@ -531,6 +655,36 @@ def _interval(
     return float(low), float(high), size
 
 
+def _wide_interval(
+    hits: np.ndarray, parts: np.ndarray, how: tuple[float, int, int]
+) -> tuple[float, float] | None:
+    """:func:`_two_way_bounds` of images; a bootstrap can only widen them."""
+    confidence, bootstrap, seed = how
+    pairs, number = np.unique(parts, axis=0, return_inverse=True)
+    number = number.reshape(-1)
+    right, n = np.bincount(number, weights=hits), np.bincount(number)
+    attribute, thing = pairs.T
+    ends = _two_way_bounds(right, n, attribute, thing, confidence)
+    if ends is None or not bootstrap:
+        return ends
+    drawn = pigeonhole_draws(right, n, attribute, thing, bootstrap, seed)
+    low, high = np.quantile(drawn, tail_shares(confidence))
+    return min(ends[0], float(low)), max(ends[1], float(high))
+
+
+def _check_group_parts(group_parts: Any, default: np.ndarray) -> np.ndarray:
+    """int N x 2: attribute and object of each image."""
+    if group_parts is None:
+        return default
+    parts = _ids(group_parts, "group_parts", 0, None)
+    if parts.shape != default.shape:
+        raise ValueError(
+            f"group_parts must be a pair (attribute id, object id) for each of {len(default)} "
+            f"images; got {parts.shape}"
+        )
+    return parts
+
+
 def _worst(hits: np.ndarray, ids: np.ndarray, name: str) -> dict[str, Any]:
     named, group, n = np.unique(ids, return_inverse=True, return_counts=True)
     rate = np.bincount(group, weights=hits) / n
@@ -589,6 +743,7 @@ def score(
     groups: Any = None,
     choices: Any = None,
     id_choices: Any = None,
+    group_parts: Any = None,
     seen_candidates: Any = None,
     margins: Any = None,
     side_ranks: Any = None,
@@ -625,6 +780,8 @@ def score(
     alike = right if groups is None else _ids(groups, "groups", 0, None)
     if alike.shape != right.shape:
         raise ValueError(f"groups has {len(alike)} entries and references {len(right)}")
+    shown = np.column_stack([attribute[right], thing[right]])
+    shown = _check_group_parts(group_parts, shown)
     how = (confidence, bootstrap, seed)
     result: dict[str, Any] = {
         "n": len(right),
@@ -634,7 +791,7 @@ def score(
         else float(np.mean([1 / len(one) for one in offered])),
     }
     for name, hit in hits.items():
-        result |= _rate(name, hit, alike, how)
+        result |= _rate(name, hit, alike, shown, how)
     for name, part in (("attribute", attribute), ("object", thing)):
         result[f"{name}_chance"] = _chance(part, right, offered)
         result |= _worst(hits["composition_top1"], part[right], name)
@@ -655,7 +812,7 @@ def score(
             if id_attributes is None
             else (id_attributes, id_objects)
         )
-        seen_attribute, _ = _check_parts(*parts, "id_")
+        seen_attribute, seen_thing = _check_parts(*parts, "id_")
         seen, seen_right = _check(id_predictions, id_references, seen_attribute, "id_")
         seen_offered = _check_choices(
             id_choices, seen_right, len(seen_attribute), "id_"
@@ -663,13 +820,20 @@ def score(
         if seen_offered is not None:
             _check_chosen(seen_offered, seen, "id_")
         result |= _rate(
-            "id_composition_top1", seen[:, 0] == seen_right, seen_right, how
+            "id_composition_top1",
+            seen[:, 0] == seen_right,
+            seen_right,
+            np.column_stack([seen_attribute[seen_right], seen_thing[seen_right]]),
+            how,
         )
         rates_seen, rates_novel = (
             [result[f"{key}composition_top1{end}"] for end in ("", "_low", "_high")]
             for key in ("id_", "")
         )
         result |= seen_and_novel(rates_seen, rates_novel)
+        result |= wide_gap(
+            *(wide_ends(result, f"{key}composition_top1") for key in ("id_", ""))
+        )
         if baseline is not None:
             result |= _beyond(result, baseline, transform or "logit", confidence, seed)
     curve = (margins, side_ranks, id_margins, id_side_ranks)
@@ -691,9 +855,9 @@ def score(
         _check_side("", sides[1], hits["composition_top1"], -1)
         count = int(known.sum())
         listed = (count, len(known) - count)
-        groups_of = (seen_right, alike)
         result |= curve_scores(
-            *((*side, of) for side, of in zip(sides, groups_of, strict=True)),
+            (*sides[0], seen_right),
+            (*sides[1], alike),
             candidates=listed,
             confidence=confidence,
             seed=seed,
@@ -767,15 +931,39 @@ def _check_side(
 
 
 def _rate(
-    name: str, hits: np.ndarray, groups: np.ndarray, how: tuple[float, int, int]
+    name: str,
+    hits: np.ndarray,
+    groups: np.ndarray,
+    parts: np.ndarray,
+    how: tuple[float, int, int],
 ) -> dict[str, float]:
     low, high, size = _interval(hits, groups, *how)
-    return {
+    rate = {
         name: float(hits.mean()),
         f"{name}_low": low,
         f"{name}_high": high,
         f"{name}_effective_n": size,
     }
+    wide = _wide_interval(hits, parts, how)
+    if wide is not None:
+        ends = min(low, wide[0]), max(high, wide[1])
+        rate |= {f"{name}_wide_low": ends[0], f"{name}_wide_high": ends[1]}
+    return rate
+
+
+def shown_interval(scores: Mapping[str, float], name: str) -> tuple[float, float]:
+    """(low, high) of an accuracy, gap or mean in ``scores``: for attributes and objects like these
+    where that is there, else for these.
+    """
+    widest = [scores.get(f"{name}_wide{end}") for end in ("_low", "_high")]
+    if None in widest:
+        return scores[f"{name}_low"], scores[f"{name}_high"]
+    return float(widest[0] or 0), float(widest[1] or 0)
+
+
+def wide_ends(scores: Mapping[str, float], name: str) -> list[float | None]:
+    """(value, two-way low, two-way high) of an accuracy in ``scores``; None for what is absent."""
+    return [scores.get(f"{name}{end}") for end in ("", "_wide_low", "_wide_high")]
 
 
 def _beyond(
@@ -1060,7 +1248,8 @@ def fit_line(
         runs=count,
         coefficients=coefficients,
         drawn=_drawn_lines(x, y, run, draws, np.random.default_rng(seed)),
-        r2=1 - squares / total if total > 0 else 1.0,
+        # models that are all alike in OoD accuracy differ by rounding alone
+        r2=1 - squares / total if total > 1e-24 else 1.0,
         sd=math.sqrt(squares / len(y) * count / (count - width)),
         low=baseline.id.min(0),
         high=baseline.id.max(0),

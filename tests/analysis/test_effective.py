@@ -3,27 +3,32 @@ ends, refusals.
 """
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from compositional_ood.compositional_ood import TRANSFORMS, inside_bounds, transformed
 from compositional_ood.compositional_ood import effective as metric_effective
+from scipy.special import stdtrit
 
 from aobench.analysis.effective import (
-    by_group,
-    by_group_left_out,
+    accuracies_of,
     effective_generalization,
     fit_baseline,
 )
+from aobench.analysis.effective_groups import by_group, by_group_left_out
 from aobench.analysis.model_accuracies import (
     ModelAccuracies,
     published_models,
     read_csv,
-    select_models,
 )
+from aobench.analysis.model_groups import select_models
+from aobench.analysis.run_groups import outside_influence
 from aobench.errors import UserError
 
+#: See `test_the_lines_error_is_that_of_statsmodels`.
+STATSMODELS_ERRORS = (0.06403479833446013, 0.059470730541583874)
 LARGE = 10**7  #: images, so many that counting noise is nothing
 
 
@@ -47,28 +52,67 @@ def on_a_line(transform, intercept, slope, count=12, bend=0.0, seed=0):
 
 @pytest.fixture(scope="module")
 def clips():
-    return select_models(published_models(), "family=CLIP")
+    """One row a run: of 66 rows, 13 are left out."""
+    rows = select_models(published_models(), "family=CLIP")
+    return [row for row in rows if not row.left_out]
 
 
 def test_published_table_gives_the_published_fit(clips):
     line = fit_baseline(clips, draws=500)
-    assert len(clips) == 66
-    assert line.coefficients[1] == pytest.approx(1.049, abs=5e-4)
-    assert line.r2 == pytest.approx(0.976, abs=5e-4)
-    means = {g.name: 100 * g.rho for g in by_group(line, clips)}
-    for name, points in {
-        "yfcc15m": -9.8,
-        "cc12m": 1.8,
-        "openai": -3.7,
-        "laion400m": 2.6,
+    assert len(clips) == 53
+    assert len({row.run for row in clips}) == 51
+    assert line.coefficients[1] == pytest.approx(1.040, abs=5e-4)
+    assert line.r2 == pytest.approx(0.981, abs=5e-4)
+    groups = {g.name: g for g in by_group(line, clips)}
+    for name, expected in {
+        "yfcc15m": (-10.7, -12.2, -9.1),
+        "openai": (-4.0, -5.9, -2.1),
+        "laion2b": (0.7, -1.6, 3.0),
+        "laion400m": (1.9, -0.9, 4.8),
     }.items():
-        assert means[name] == pytest.approx(points, abs=0.05), name
+        mine = groups[name]
+        ends = [100 * end for end in (mine.rho, mine.low, mine.high)]
+        assert ends == pytest.approx(expected, abs=0.05), name
+    every = fit_baseline(select_models(published_models(), "family=CLIP"), draws=200)
+    assert every.coefficients[1] == pytest.approx(1.049, abs=5e-4), "all 66 rows"
+
+
+def test_the_lines_error_is_that_of_statsmodels():
+    """Statsmodels 0.15.0: OLS, cov_type "cluster" by run without correction, times n / (n - p)."""
+    models = on_a_line("logit", -0.2, 1.1, bend=0.3)
+    names = [r.run for r in models]
+    names[1], names[5] = names[0], names[4]
+    joined = [replace(r, run=name) for r, name in zip(models, names, strict=True)]
+    line = fit_baseline(joined, draws=200)
+    spread = outside_influence(line, accuracies_of(joined, ("id",)), names, ())
+    assert np.sqrt(np.diag(spread)) == pytest.approx(STATSMODELS_ERRORS, rel=1e-6)
+    less = outside_influence(line, accuracies_of(joined, ("id",)), names, names[:3])
+    assert np.trace(less) < np.trace(spread), (
+        "the group's own runs are not counted again"
+    )
+
+
+def test_runs_and_not_rows_make_a_group():
+    rest = on_a_line("logit", 0, 1, bend=0.1)
+    runs = [record(f"g{i}", 0.5, 0.6 + 0.02 * i, training="g") for i in range(3)]
+    twins = [replace(r, model=f"{r.model} again") for r in runs[:2] for _ in range(1)]
+    line = fit_baseline(rest, draws=200)
+    plain, doubled = (
+        next(g for g in by_group(line, [*rest, *some]) if g.name == "g")
+        for some in (runs, [*runs, *twins])
+    )
+    assert (doubled.n, doubled.runs) == (5, 3)
+    assert (doubled.rho, doubled.low, doubled.high) == pytest.approx(
+        (plain.rho, plain.low, plain.high)
+    )
+    alone = next(g for g in by_group(line, [*rest, runs[0]]) if g.name == "g")
+    assert alone.high - alone.low > 2 * stdtrit(10, 0.975) * line.sd * 0.2
 
 
 def test_published_intervals_hold_their_figures_and_the_slope_is_uncertain(clips):
     line = fit_baseline(clips, draws=500)
     low, high = line.interval()
-    assert low[1] < 1.049 < high[1]
+    assert low[1] < 1.040 < high[1]
     for g in by_group(line, clips):
         assert g.low < g.rho < g.high, g.name
     for e in effective_generalization(line, clips):

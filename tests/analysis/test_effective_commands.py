@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.made_embeddings import made_embeddings
+from helpers.made_results import made_result
 
 from aobench.analysis.breakdown import (
     CellCounts,
@@ -16,6 +17,7 @@ from aobench.analysis.breakdown import (
     heat_map,
 )
 from aobench.cli import main
+from aobench.csv_tables import read_csv_rows
 from aobench.errors import UserError
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -56,8 +58,12 @@ def results(tmp_path):
 def test_the_published_table_gives_tables_and_figures(tmp_path, capsys):
     assert main(["effective", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
-    assert "66 models in 54 independent runs" in text
-    assert re.search(r"yfcc15m +-9\.8 \[", text)
+    assert "53 models in 51 independent runs" in text
+    assert "In no line and no group are 13 rows" in text
+    assert re.search(r"yfcc15m +-10\.7 \[-12\.\d, -[89]\.\d\]", text)
+    assert re.search(r"openai +-4\.0 \[-5\.\d, -2\.1\]", text)
+    assert re.search(r"laion400m +\+1\.9 \[-0\.\d, \+4\.\d\]", text), "undecided"
+    assert "else a residual" in text, "CLIPs are their own baseline"
     assert len((tmp_path / "models.csv").read_text().splitlines()) == 69
     for name in ("scatter", "by_group", "by_model"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(PNG)
@@ -157,16 +163,21 @@ def test_compare_takes_a_task_that_both_answer_and_prints_intervals_and_chance(c
     )
     text = capsys.readouterr().out
     assert re.search(
-        r"mini: 54\.1\d % \[50\.\d\d, 57\.\d\d\], chance 0\.91 % of 110 candidates \(object\)",
+        r"mini: 54\.1\d % \[47\.\d\d, 60\.\d\d\], chance 0\.91 % of 110 candidates \(object\)",
         text,
     )
     assert re.search(
-        r"efficientnet-lite0: 24\.7\d % \[2\d\.\d\d, 2\d\.\d\d\], chance 0\.91 % of 110 "
+        r"efficientnet-lite0: 24\.7\d % \[1\d\.\d\d, 3\d\.\d\d\], chance 0\.91 % of 110 "
         r"candidates \(object\)",
         text,
     )
     assert "lists differ" not in text, "both can be asked for the object among one list"
-    assert "p = 4.49e-195" in text
+    assert re.search(
+        r"difference \+29\.4 \[\+2\d\.\d, \+3\d\.\d\] points for attributes and objects like these "
+        r"\(two-way t, p = \d\.\d+e-",
+        text,
+    )
+    assert "sign flips over compositions, p = 0.0001)" in text
     assert main(["compare", str(CARDS / "mini"), str(CARDS / "mini")]) == 0
     assert "lists differ" not in capsys.readouterr().out
 
@@ -204,8 +215,8 @@ def test_few_runs_are_marked_and_the_figures_say_which_accuracy(tmp_path, capsys
         )
         assert line.endswith("few runs") == few, line
     groups = (tmp_path / "by_group.svg").read_text()
-    assert "cc12m (n = 2, r = 1)*" in groups
-    assert "laion400m (n = 10, r = 4)<" in groups
+    assert "cc12m (n = 1, r = 1)*" in groups
+    assert "laion400m (n = 4, r = 4)<" in groups
     assert "fewer than 3 runs" in groups
     scatter = (tmp_path / "scatter.svg").read_text()
     assert "ID object accuracy, % (logit axis)" in scatter
@@ -334,3 +345,82 @@ def test_caption_counts_are_those_of_a_thousand_classes():
     assert fits["laion400m"].low > fits["cc3m"].low
     with pytest.raises(UserError, match="only 3 classes"):
         against_counts(np.arange(3), np.arange(3))
+
+
+@pytest.fixture
+def listed(tmp_path):
+    """Results of tasks of their own, and a list that says more of the models."""
+    folders = []
+    for number in range(8):
+        known = 0.2 + 0.07 * number
+        novel = None if number == 7 else known - 0.15
+        name = f"model {number}"
+        place = tmp_path / "results" / str(number)
+        folders.append(
+            str(made_result(place, name, known, known - 0.1, novel, family="old"))
+        )
+    lines = ["model,family,training_set,maker,run"]
+    lines += [f"model {n},new,set {n % 2},{'ab'[n % 2]},run {n // 2}" for n in range(7)]
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join([*lines, "model 9,new,set 1,a,"]) + "\n")
+    return folders, str(path)
+
+
+def test_two_scores_named_apart_and_a_list_with_columns_of_its_own(
+    listed, tmp_path, capsys
+):
+    folders, models = listed
+    scores = ["--id-score", "id:object", "--ood-score", "ood:composition-own"]
+    rules = ["--baseline", "maker=a", "--baseline", "training_set=set 1"]
+    out = ["--out", str(tmp_path / "out")]
+    command = ["effective", *folders, *scores, "--models", models, *rules, *out]
+    assert main([*command, "--by", "maker"]) == 0
+    said = capsys.readouterr().out
+    assert "left out: model 7." in said
+    assert f"in the list {models}, without a result: model 9." in said
+    assert "maker=a or training_set=set 1, 7 models in 4 independent runs" in said
+    assert "ID object accuracy (id:object), OoD composition accuracy" in said
+    groups = read_csv_rows(tmp_path / "out" / "groups.csv")
+    assert {row["name"] for row in groups} == {"a", "b"}
+    models_rows = read_csv_rows(tmp_path / "out" / "models.csv")
+    assert {row["family"] for row in models_rows} == {"new"}
+    first = next(row for row in models_rows if row["model"] == "model 0")
+    assert (float(first["id"]), float(first["ood"])) == pytest.approx((0.2, 0.05))
+    assert "composition accuracy" in (tmp_path / "out" / "scatter.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--id-score", "id:object"], "belong together"),
+        (["--id-score", "object", "--ood-score", "ood:object"], "write SPLIT:TASK"),
+        (["--id-score", "id:objekt", "--ood-score", "ood:object"], "did you mean"),
+        (
+            ["--id-score", "id:choice", "--ood-score", "ood:object"],
+            "no result has id:choice and ood:object; evaluate with --tasks choice object",
+        ),
+        (
+            ["--id-score", "id:object", "--ood-score", "ood:object", "--figure", "x"],
+            "leave one kind out",
+        ),
+        (["--by", "makers"], "did you mean 'maker'"),
+        (["--baseline", "maker=c"], "no model has maker=c; there are: a, b"),
+    ],
+)
+def test_scores_and_columns_that_are_not_there(listed, extra, message, capsys):
+    folders, models = listed
+    rule = [] if "--baseline" in extra else ["--baseline", "all"]
+    command = ["effective", *folders[:7], "--models", models, *rule, *extra]
+    if "--id-score" not in extra:
+        extra = ["--id-score", "id:object", "--ood-score", "ood:object"]
+        command += extra
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_scores_named_apart_are_not_of_tables(tmp_path, capsys):
+    scores = ["--id-score", "id:object", "--ood-score", "ood:object"]
+    assert main(["effective", *scores]) == 2
+    assert "are of results; a table of accuracies" in capsys.readouterr().err

@@ -17,6 +17,7 @@ from aobench.results.comparability import (
     unlike_settings,
 )
 from aobench.results.results_json import read_results_json
+from aobench.results.verified import read_result
 
 CARDS = Path(__file__).parents[2] / "model_cards"
 
@@ -123,6 +124,36 @@ DAMAGES = {
         "tasks.object.candidates is",
     ),
     "settings a text": (_top(settings="draft"), "settings is 'draft'"),
+    "a name with a line end": (
+        _top(model={"id": "a\nb", "kind": "clip"}),
+        "model.id is 'a.nb', not a name",
+    ),
+    "a date of words": (_top(date="yesterday"), "date is 'yesterday', not a time of"),
+    "a date without zone": (_top(date="2026-01-31T12:00"), "date is '2026-01-31T12:00"),
+    "a date of seconds": (_top(date=1.7e9), "date is 1700000000.0, not a time of ISO"),
+    "no processes": (_top(processes=0), "processes is 0, not a whole number of at le"),
+    "processes a list": (_top(processes=[1]), r"processes is \[1\], not a whole numbe"),
+    "seconds a number": (_top(seconds=3), "seconds is 3, not an object of JSON"),
+    "time run backwards": (
+        _top(seconds={"load": -1}),
+        "seconds.load is -1, not a time",
+    ),
+    "time of words": (
+        _top(seconds={"id": {"images": "long"}}),
+        "seconds.id.images is 'long', not a time in seconds",
+    ),
+    "main is a number": (
+        lambda result: result["scores"]["object"].update(main=1e9),
+        "scores.object.main is 1000000000.0, not one of its scores",
+    ),
+    "main is a list": (
+        lambda result: result["scores"]["object"].update(main=["object_top1"]),
+        "scores.object.main is .*, not one of its scores",
+    ),
+    "main is another task's": (
+        lambda result: result["scores"]["object"].update(main="attribute_top1"),
+        "scores.object.main is 'attribute_top1', not one of its scores",
+    ),
 }
 
 
@@ -185,6 +216,54 @@ def test_effective_refuses_figures_that_are_not_those_of_the_table_beside_them(
     (copy / "results.json").write_text(json.dumps(result))
     assert cli.main(["effective", str(copy), "--baseline", "all"]) == 2
     assert "are not those of its predictions.parquet" in capsys.readouterr().err
+
+
+OTHERS = {
+    "a hash of candidates": (
+        lambda r: r["tasks"]["object"]["candidates"]["id"].update(hash="0" * 16),
+        "tell different tasks or candidates",
+    ),
+    "an image more that could not be read": (
+        _top(unreadable=[{"sample_id": "a", "split": "id", "error": "is cut short"}]),
+        "tell different images that could not be read",
+    ),
+    "unreadable images are none": (_top(unreadable=None), "tell different images"),
+    "the model's name": (
+        lambda r: r["model"].update(id="another"),
+        "tell different things of 'model'",
+    ),
+    "a library's version": (
+        lambda r: r["stack"].update(numpy="0"),
+        "tell different things of 'stack'",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", OTHERS)
+def test_what_the_table_does_not_bear_out_is_refused(change, tmp_path):
+    edit, words = OTHERS[change]
+    copy = shutil.copytree(CARDS / "mini", tmp_path / "mini")
+    result = content()
+    edit(result)
+    (copy / "results.json").write_text(json.dumps(result))
+    with pytest.raises(UserError, match=words):
+        read_result(copy)
+
+
+@pytest.mark.parametrize("verb", ["score", "effective", "leaderboard"])
+def test_a_copy_of_a_result_is_not_a_second_one(verb, tmp_path, capsys):
+    copy = shutil.copytree(CARDS / "mini", tmp_path / "again")
+    later = content() | {"date": "2026-12-01T00:00:00+00:00", "processes": 2}
+    (copy / "results.json").write_text(json.dumps(later))
+    more = {
+        "effective": ["--baseline", "all"],
+        "leaderboard": ["--out", str(tmp_path / "out")],
+    }.get(verb, [])
+    assert cli.main([verb, str(CARDS / "mini"), str(copy), *more]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "copy of the other" in said or "more than once" in said
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("verb", ["score", "effective", "leaderboard"])

@@ -48,7 +48,8 @@ def other_counts(parts):
     """A valid part whose counts are others."""
     path = sorted(parts.glob("*.parquet"))[0]
     table = pq.read_table(path)
-    pq.write_table(table.set_column(2, "count", pa.array([99])), path)
+    counts = pa.array([99] * len(table))
+    pq.write_table(table.set_column(2, "count", counts), path)
 
 
 def other_totals(parts):

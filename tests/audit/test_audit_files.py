@@ -21,13 +21,14 @@ import pytest
 from helpers.loopback_s3 import S3
 
 import imagenet_ao
-from aobench.audit.api import alone_in, audit
+from aobench.audit.api import audit
 from aobench.audit.files import find_caption_files
 from aobench.audit.readers import read_chunks
 from aobench.audit.streams import BadFileError
 from aobench.audit.vocabulary import Vocabulary
 from aobench.cli import main
 from aobench.errors import UserError
+from aobench.files import alone_in
 
 NAMES = Vocabulary(("red", "wooden"), ("bus", "bench"))
 
@@ -272,14 +273,14 @@ def test_results_of_another_audit_go(tmp_path):
     arguments = ["audit", str(tmp_path / "a.txt"), "--out", str(out)]
     assert main([*arguments, "--rule", "words", "authors"]) == 0
     assert main([*arguments, "--rule", "adjacent"]) == 0
-    assert sorted(
-        p.name for p in out.iterdir() if p.is_file() and p.name != ".lock"
-    ) == [
+    assert sorted(p.name for p in out.iterdir() if p.is_file()) == [
         "counts-adjacent.parquet",
         "examples-adjacent.parquet",
+        "groups-adjacent.parquet",
         "manifest.json",
         "marginals.parquet",
         "novel-adjacent.csv",
+        "sketches-adjacent.parquet",
     ]
 
 
@@ -306,7 +307,7 @@ def test_the_same_captions_give_the_same_bytes(tmp_path):
 def test_two_audits_do_not_share_a_folder(tmp_path):
     (tmp_path / "a.txt").write_text("a red bus\n")
     with (
-        alone_in(tmp_path / "out"),
+        alone_in(tmp_path / "out", "audit"),
         pytest.raises(UserError, match="another audit is writing to"),
     ):
         audit(str(tmp_path / "a.txt"), tmp_path / "out", vocabulary=NAMES)

@@ -4,15 +4,20 @@ Unicode.
 
 from __future__ import annotations
 
+import random
 import unicodedata
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from helpers.audit_oracle import one_form
 
+from aobench.audit import words
+from aobench.audit.api import audit
 from aobench.audit.chunks import CaptionChunk
 from aobench.audit.counter import CaptionCounter, CountingPlan
-from aobench.audit.vocabulary import Vocabulary, read_names
+from aobench.audit.vocabulary import Vocabulary, make_vocabulary, read_names
 from aobench.audit.words import (
     IGNORED,
     character_tables,
@@ -158,3 +163,52 @@ def test_lists_of_names_are_read_with_any_mark_and_line_end(tmp_path):
 
 def test_words_of_an_entity_are_none():
     assert split_words("R&amp;B &#39;n&#39; caf&eacute;") == ["r", "b", "n", "café"]
+
+
+def test_the_quick_tables_are_those_of_each_character():
+    _, kinds, folded = words.character_tables()
+    draw = random.Random(0)
+    codes = [*range(0x600), *map(ord, words.SOFT_CHARACTERS)]
+    codes += [draw.randrange(words.LETTERS_END) for _ in range(6_000)]
+    codes += list(words._DROPPED) + list(words._usual_widths())
+    for code in codes:
+        if not 0xD800 <= code < 0xE000:
+            assert kinds[code] == words.character_kind(chr(code)), hex(code)
+        if code < words.CASELESS:
+            assert chr(folded[code]) == words.fold_character(chr(code)), hex(code)
+
+
+def test_letters_alone_and_composed_are_settled():
+    unsettled = words.unsettled_characters()
+    draw = random.Random(1)
+    for code in [
+        *range(0x20, 0x3400),
+        *(draw.randrange(0x33480) for _ in range(4_000)),
+    ]:
+        character = chr(code)
+        if 0xD800 <= code < 0xE000 or code in words._DROPPED:
+            continue
+        if words.normal_form(character) != words.fold_character(character):
+            assert unsettled[code], hex(code)
+
+
+@pytest.mark.parametrize("name", ["salt & pepper", "St. Bernard", "black/white"])
+def test_a_name_that_captions_can_write_unseen_is_told(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.txt").write_text(f"a red {name}\n")
+    names = make_vocabulary(("red",), (name, "fox"))
+    counts = audit(str(tmp_path / "a.txt"), tmp_path / "out", vocabulary=names)
+    said = capsys.readouterr().err.splitlines()
+    assert counts.matrix().sum() == 0
+    assert len(said) == 1
+    assert repr(name) in said[0]
+    quiet = make_vocabulary(("red",), ("T-shirt", "bull's eye!"))
+    audit(str(tmp_path / "a.txt"), tmp_path / "out", vocabulary=quiet)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", [None, 3, b"fox", ["fox"]])
+def test_a_name_that_is_no_text_is_refused(name: Any) -> None:
+    with pytest.raises(UserError, match="is no text; write its name"):
+        make_vocabulary(("red",), (name,))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.plots import bar_heights
 
-from aobench.audit.diversity import thin_matrix
+from aobench.audit.diversity import adjusted_nmi, thin_matrix
 from aobench.audit.statistics import matrix_nmi, upper_bound
 from aobench.cli import main
 from aobench.errors import UserError
@@ -67,6 +67,40 @@ def test_thinning_keeps_what_does_not_depend_on_size():
     assert (whole.nmi, whole.draws) == (pytest.approx(matrix_nmi(small).nmi), 1)
     with pytest.raises(UserError, match="from 1 to 1,000"):
         thin_matrix(small, 1_001, draws=1)
+
+
+def independent_draws(attributes, objects, n, seed=0):
+    draw, matrix = np.random.default_rng(seed), np.zeros((attributes, objects), int)
+    np.add.at(
+        matrix, (draw.integers(0, attributes, n), draw.integers(0, objects, n)), 1
+    )
+    return matrix
+
+
+def test_adjusted_for_chance_independent_corpora_are_alike():
+    for shape in ((10, 10), (60, 300), (129, 1000)):
+        found = matrix_nmi(independent_draws(*shape, 3_000))
+        assert found.adjusted == pytest.approx(0, abs=0.006), shape
+    assert found.nmi > 0.5, "plain NMI takes a rich vocabulary for dependence"
+    assert matrix_nmi(np.array([[5, 0], [0, 5]])).adjusted == pytest.approx(1)
+    assert matrix_nmi(np.eye(4, dtype=int)).adjusted == 0, "chance alone gives 1"
+
+
+def test_the_interval_of_adjusted_nmi_is_that_of_other_captions():
+    rng = np.random.default_rng(3)
+    share = (np.ones((8, 12)) + 6 * np.eye(8, 12)).ravel()
+    share /= share.sum()
+    found = [
+        adjusted_nmi(rng.multinomial(120, share, 16).reshape(16, 8, 12), shuffles=5)
+        for _ in range(60)
+    ]
+    values = np.array([one.value for one in found])
+    errors = np.array([(one.high - one.low) / 2 / 2.131 for one in found])
+    assert errors.mean() == pytest.approx(values.std(), rel=0.25), "t of 15: 2.131"
+    centre = values.mean()
+    assert np.mean([one.low < centre < one.high for one in found]) > 0.88
+    few = adjusted_nmi(rng.multinomial(120, share, 4).reshape(4, 8, 12))
+    assert np.isnan(few.low), "four groups say nothing of their spread"
 
 
 def test_corpora_side_by_side(tmp_path, capsys):

@@ -36,6 +36,21 @@ def _format(ending: str) -> Command:
     )
 
 
+RIGHT = ("--right", "caption")
+RULES = ("--rules", "words", "authors")
+
+
+def _tables_of(mine: str, other: str, *names: str) -> list[Input]:
+    """Files of one audit, that another has, too."""
+    inputs = []
+    for name in names:
+        file = f"{name}.json" if name == "manifest" else f"{name}.parquet"
+        mine_path, other_path = f"audits/{mine}/{file}", f"audits/{other}/{file}"
+        text = name == "manifest"
+        inputs.append(Input(mine_path, OWNER, Holds.OWN, other_path, text=text))
+    return inputs
+
+
 TWO = ("audit", "captions/c.txt", "captions/c.csv", "--out", "out", *NAMES)
 
 AUDITS = (
@@ -123,5 +138,44 @@ AUDITS = (
             ),
         ],
         ("out/diversity.csv",),
+    ),
+    Command(
+        "lookup",
+        "lookup",
+        ("lookup", "--file", "texts.txt", "--audit", "audits/c", "--json", "out.json"),
+        {
+            "audits": "audits",
+            "texts.txt": "captions/c.txt",
+            "b.txt": "captions/other.txt",
+        },
+        [
+            Input("texts.txt", OWNER, Holds.CONTENT, "b.txt", text=True),
+            *_tables_of("c", "other", "marginals", "counts-words"),
+        ],
+        ("out.json",),
+    ),
+    Command(
+        "bindings",
+        "bindings",
+        ("bindings", "b.jsonl", *RIGHT, "--audit", "audits/c", "--out", "out"),
+        {
+            "audits": "audits",
+            "b.jsonl": "captions/c.jsonl",
+            "o.jsonl": "captions/other.jsonl",
+        },
+        [
+            Input("b.jsonl", OWNER, Holds.CONTENT, "o.jsonl", text=True),
+            *_tables_of("c", "other", "counts-authors"),
+        ],
+        ("out/texts.csv", "out/bindings.csv"),
+    ),
+    Command(
+        "audits-merge",
+        "audits",
+        ("audits", "merge", "audits/other", "audits/third", "--out", "out"),
+        {"audits": "audits", **LISTS, "third.txt": "captions/c.txt"},
+        _tables_of("other", "c", "manifest", "groups-words", "sketches-words"),
+        COUNTED,
+        first=[("audit", "third.txt", "--out", "audits/third", *NAMES, *RULES)],
     ),
 )

@@ -55,7 +55,7 @@ EVALUATIONS = (
     Command(
         "evaluate-folder",
         "evaluate",
-        (*TINY, "--data-dir", "data"),
+        (*TINY, "--data", "data"),
         {**FILES, "data": "data", "templates-other.txt": "templates-other.txt"},
         [*_pictures(), TEMPLATES],
         FIGURES,
@@ -63,7 +63,7 @@ EVALUATIONS = (
     Command(
         "evaluate-model",
         "evaluate",
-        (*TINY, "--data-dir", "data"),
+        (*TINY, "--data", "data"),
         {**FILES, "data": "data"},
         _model(
             "tiny",
@@ -77,9 +77,22 @@ EVALUATIONS = (
         FIGURES,
     ),
     Command(
+        "evaluate-list",
+        "evaluate",
+        (*TINY[:1], "--models", "list.csv", *TINY[2:], "--data", "data"),
+        {
+            **FILES,
+            "data": "data",
+            "list.csv": "list.csv",
+            "list-other.csv": "list-other.csv",
+        },
+        [Input("list.csv", "models", CONTENT, "list-other.csv", text=True)],
+        FIGURES,
+    ),
+    Command(
         "evaluate-classifier",
         "evaluate",
-        ("evaluate", "classifier0", "--data-dir", "data", "--out", "out", "--cpu"),
+        ("evaluate", "classifier0", "--data", "data", "--out", "out", "--cpu"),
         {"classifier0": "classifier0", "classifier1": "classifier1", "data": "data"},
         _model(
             "classifier0",
@@ -93,7 +106,7 @@ EVALUATIONS = (
     Command(
         "evaluate-zip",
         "evaluate",
-        (*TINY, "--data-dir", "data.zip"),
+        (*TINY, "--data", "data.zip"),
         {**FILES, "data.zip": "data.zip", "seen.zip": "seen.zip"},
         [ZIP],
         FIGURES,
@@ -101,7 +114,7 @@ EVALUATIONS = (
     Command(
         "evaluate-again",
         "evaluate",
-        (*TINY, "--data-dir", "data"),
+        (*TINY, "--data", "data"),
         {**FILES, "data": "data"},
         [
             Input(
@@ -127,12 +140,12 @@ EVALUATIONS = (
             Input("out/tiny/predictions.parquet", "results", OWN),
         ],
         FIGURES,
-        first=[(*TINY, "--data-dir", "data")],
+        first=[(*TINY, "--data", "data")],
     ),
     Command(
         "evaluate-prepared",
         "evaluate",
-        (*TINY, "--dataset", "hub", "--config", "v2"),
+        (*TINY, "--data", "hub"),
         {**FILES, "hub": "hub", "hub-other": "hub-other"},
         [
             Input("hub/v2/*.parquet", "dataset loader", OWN, "hub-other/v2/*.parquet"),
@@ -152,16 +165,16 @@ EVALUATIONS = (
     Command(
         "evaluate-cached",
         "evaluate",
-        (*TINY, "--dataset", "hub", "--config", "v2"),
+        (*TINY, "--data", "hub"),
         {**FILES, "hub": "hub"},
         [Input("cache/**/*.arrow", "dataset loader", OWN)],
         FIGURES,
-        first=[(*TINY, "--dataset", "hub", "--config", "v2", "--out", "before")],
+        first=[(*TINY, "--data", "hub", "--out", "before")],
     ),
     Command(
         "prepare-folder",
         "prepare",
-        ("prepare", "hub", "--data-dir", "data"),
+        ("prepare", "hub", "--data", "data"),
         {"data": "data"},
         _pictures(),
         PREPARED,
@@ -169,7 +182,7 @@ EVALUATIONS = (
     Command(
         "prepare-zip",
         "prepare",
-        ("prepare", "hub", "--data-dir", "data.zip"),
+        ("prepare", "hub", "--data", "data.zip"),
         {"data.zip": "data.zip", "seen.zip": "seen.zip"},
         [ZIP],
         PREPARED,
@@ -177,7 +190,7 @@ EVALUATIONS = (
     Command(
         "prepare-again",
         "prepare",
-        ("prepare", "hub", "--data-dir", "data"),
+        ("prepare", "hub", "--data", "data"),
         {"data": "data", "hub": "hub", "hub-other": "hub-other"},
         [
             Input(

@@ -162,6 +162,22 @@ RESULTS = (
         ("out/index.html", "out/models/*.html"),
     ),
     Command(
+        "paper",
+        "paper",
+        ("paper", *ALL, "--out", "out"),
+        RESULTS_OF_ALL,
+        [RESULT, TABLE],
+        ("out/verdicts.json", "out/*.csv"),
+    ),
+    Command(
+        "report",
+        "report",
+        ("report", *ALL, "--pictures", "0", "--out", "out.html"),
+        RESULTS_OF_ALL,
+        [RESULT, TABLE],
+        ("out.html",),
+    ),
+    Command(
         "disentangle-npz",
         "disentangle",
         ("disentangle", "factors.npz"),
@@ -171,7 +187,7 @@ RESULTS = (
     Command(
         "disentangle-run",
         "disentangle",
-        ("disentangle", "out/embeddings", "--data-dir", "grid", "--config", "v2"),
+        ("disentangle", "out/embeddings", "--data", "grid"),
         {"tiny": "tiny", "grid": "grid", "templates.txt": "templates.txt"},
         [
             Input(
@@ -205,7 +221,7 @@ RESULTS = (
             (
                 "evaluate",
                 "tiny",
-                "--data-dir",
+                "--data",
                 "grid",
                 "--templates",
                 "templates.txt",

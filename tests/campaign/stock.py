@@ -164,8 +164,8 @@ def _results() -> None:
 
     import imagenet_ao
 
-    command("prepare", "hub", "--data-dir", "data")
-    command("prepare", "hub-other", "--data-dir", "seen")
+    command("prepare", "hub", "--data", "data")
+    command("prepare", "hub-other", "--data", "seen")
     Path("both/v2").mkdir(parents=True)
     for split, source in (("ood", "hub"), ("id", "hub-other")):
         shutil.copy(
@@ -192,15 +192,13 @@ def _results() -> None:
     command(
         "evaluate",
         *names,
-        "--dataset",
+        "--data",
         "both",
-        "--config",
-        "v2",
         "--out",
         "results",
         *common,
     )
-    command("evaluate", "tiny", "--data-dir", "data", "--out", "run", *common)
+    command("evaluate", "tiny", "--data", "data", "--out", "run", *common)
 
 
 def _captions() -> None:
@@ -293,6 +291,9 @@ def _tables() -> None:
             for i in range(MODELS)
         ]
         _write_csv(Path(f"{name}.csv"), rows)
+    for name, words in (("list", "noise"), ("list-other", "drawings")):
+        row = {"model": "tiny", "family": "clip", "training_set": words}
+        _write_csv(Path(f"{name}.csv"), [row])
     for name, seed in (("factors", 0), ("factors-other", 1)):
         draw = np.random.default_rng(seed)
         attributes, objects = (part.ravel() for part in np.mgrid[0:4, 0:5])

@@ -301,7 +301,7 @@ def test_imagenet_gives_the_split_id(folder: Path, tmp_path: Path) -> None:
         (tmp_path / "val" / wnid / "ILSVRC2012_val_1.JPEG").write_bytes(
             picture(1, "JPEG")
         )
-    rows = load(folder, imagenet_dir=str(tmp_path / "val"), split="id")
+    rows = load(folder, id_data=str(tmp_path / "val"), split="id")
     assert rows["sample_id"][:] == [
         "n01440764/ILSVRC2012_val_1.JPEG",
         "n03126707/ILSVRC2012_val_1.JPEG",
@@ -310,7 +310,7 @@ def test_imagenet_gives_the_split_id(folder: Path, tmp_path: Path) -> None:
     assert rows["composition"][:] == ["tench", "n03126707"]
     assert rows["attribute"][:] == [None, None]
     out = prepare(
-        tmp_path / "repo", data_dir=str(folder), imagenet_dir=str(tmp_path / "val")
+        tmp_path / "repo", data_dir=str(folder), id_data=str(tmp_path / "val")
     )
     assert fingerprint(datasets.load_dataset(out, split="id")) == fingerprint(rows)
 

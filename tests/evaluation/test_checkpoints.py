@@ -285,3 +285,37 @@ def test_peft_is_not_needed_to_see_an_adapter(copy, monkeypatch):
     folder = copy("siglip")
     (folder / "adapter_config.json").write_text("{}")
     _refused(folder, "adapter_config.json")
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"do_rescale": False}, "makes pixels from -"),
+        ({"rescale_factor": 1.0}, "makes pixels from -"),
+        ({"image_mean": [127.0] * 3, "image_std": [1.0] * 3}, "makes pixels from -127"),
+        ({"image_std": [0.0] * 3}, "makes pixels from -inf"),
+        ({"image_mean": [float("nan")] * 3}, "makes pixels from nan"),
+        ({"size": {"shortest_edge": 10**6}}, "has a size of 1000000 pixels"),
+        ({"size": {"shortest_edge": -1}}, "has a size of -1 pixels"),
+        (
+            {"crop_size": {"height": 10**6, "width": 10**6}},
+            "has a crop_size of 1000000 pixels",
+        ),
+    ],
+)
+def test_a_processor_of_another_model_is_refused_before_a_picture(changed, words, copy):
+    folder = copy("clip")
+    file = next(folder.glob("*processor_config.json"))
+    content = json.loads(file.read_text())
+    content.get("image_processor", content).update(changed)
+    file.write_text(json.dumps(content))
+    _refused(folder, words)
+
+
+@pytest.mark.parametrize("end", [None, [5]])
+def test_a_text_tower_whose_end_is_not_said_is_refused(end, copy):
+    folder = copy("clip")
+    content = json.loads((folder / "config.json").read_text())
+    content["text_config"]["eos_token_id"] = end
+    (folder / "config.json").write_text(json.dumps(content))
+    _refused(folder, "eos_token_id")

@@ -51,9 +51,7 @@ def finished(published, templates, tmp_path_factory):
     arguments = [
         "evaluate",
         "mini",
-        "--config",
-        "v2",
-        "--data-dir",
+        "--data",
         str(published),
         "--templates",
         str(templates),
@@ -101,9 +99,7 @@ def test_a_folders_results_are_in_a_folder_of_its_name_and_a_limit_shows(
     (tmp_path / "sub" / "here").mkdir()
     monkeypatch.chdir(tmp_path / "sub" / "here")
     common = [
-        "--config",
-        "v2",
-        "--data-dir",
+        "--data",
         str(published),
         "--templates",
         str(templates),
@@ -145,9 +141,7 @@ def test_a_folders_results_are_in_a_folder_of_its_name_and_a_limit_shows(
 
 def test_a_limit_that_leaves_nothing_out_is_no_trial(published, templates, tmp_path):
     common = [
-        "--config",
-        "v2",
-        "--data-dir",
+        "--data",
         str(published),
         "--templates",
         str(templates),
@@ -167,9 +161,7 @@ def test_stop_on_a_bad_image(published, templates, tmp_path, capsys):
     arguments = [
         "evaluate",
         "mini",
-        "--config",
-        "v2",
-        "--data-dir",
+        "--data",
         str(published),
         "--templates",
         str(templates),
@@ -188,7 +180,7 @@ def test_stop_on_a_bad_image(published, templates, tmp_path, capsys):
     [
         (["evaluate", "no-such/model-here"], "no model"),
         (
-            ["evaluate", "mini", "--data-dir", "/no/such/folder", "--config", "v2"],
+            ["evaluate", "mini", "--data", "/no/such/folder"],
             "/no/such/folder",
         ),
         (["evaluate", "mini", "--templates", "/no/such/templates.txt"], "templates"),
@@ -214,9 +206,7 @@ def test_damaged_embeddings_are_computed_again_and_the_results_stay(
     words = [
         "evaluate",
         "mini",
-        "--config",
-        "v2",
-        "--data-dir",
+        "--data",
         str(published),
         "--templates",
         str(templates),
@@ -244,9 +234,7 @@ def _evaluated(model, published, templates, out, *more):
     words = [
         "evaluate",
         str(model),
-        "--config",
-        "v2",
-        "--data-dir",
+        "--data",
         str(published),
         "--templates",
         str(templates),
@@ -370,26 +358,15 @@ def test_options_that_change_numbers_are_in_the_result_and_a_replacement_is_said
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["evaluate", "mini", "--data", "x"], "there is no dataset 'x'"),
         (
-            ["evaluate", "mini", "--dataset", "a/b", "--data-dir", "x"],
-            "--dataset and --data-dir name two datasets",
+            ["evaluate", "mini", "--data", "v2", "--columns", "file=x"],
+            "form of its own",
         ),
+        (["prepare", "out", "--data", "mini", "--objects", "x"], "mini is drawn"),
         (
-            ["evaluate", "mini", "--config", "mini", "--data-dir", "x"],
-            "is of the published archive, and mini is drawn",
-        ),
-        (
-            ["prepare", "out", "--config", "mini", "--data-dir", "x"],
-            "and mini is drawn",
-        ),
-        (["install", "--data-dir", "x"], "give --config v2 with it"),
-        (
-            ["disentangle", "x.npz", "--data-dir", "y", "--config", "v2"],
-            "--data-dir is of the published archive",
-        ),
-        (
-            ["disentangle", "x", "--data-dir", "y"],
-            "--data-dir is of the published archive",
+            ["disentangle", "x.npz", "--data", "y"],
+            "--data is of the runner's embeddings",
         ),
         (["disentangle", "x.npz", "--seed", "-1"], "--seed takes a whole number"),
     ],

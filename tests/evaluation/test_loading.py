@@ -203,7 +203,8 @@ def test_a_result_says_what_was_left_out_also_when_the_cache_serves_the_set(
         (data / name).write_bytes(b"1")
     templates = tmp_path / "templates.txt"
     templates.write_text("a {}\n")
-    common = ("--data-dir", data, "--config", config, "--templates", templates, "--cpu")
+    layout = "published" if config == "v2" else "label-folders"
+    common = ("--data", data, "--layout", layout, "--templates", templates, "--cpu")
     for out in ("first", "cached"):
         run = ["evaluate", "mini", *common, "--out", tmp_path / out]
         assert cli.main([str(word) for word in run]) == 0
@@ -230,7 +231,7 @@ def test_a_shard_that_is_damaged_before_it_is_ranked_gives_the_same_result(
     data = pictures(tmp_path / "data", "red_banana/0.png", "wooden_teapot/0.png")
     templates = tmp_path / "templates.txt"
     templates.write_text("a {}\n")
-    common = ["--data-dir", str(data), "--templates", str(templates), "--cpu"]
+    common = ["--data", str(data), "--templates", str(templates), "--cpu"]
     rank = runner._rank
 
     def damaged_first(store: Any, *rest: Any) -> Any:

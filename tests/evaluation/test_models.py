@@ -56,9 +56,7 @@ def _evaluate(model, folder, out, *more):
         [
             "evaluate",
             model,
-            "--config",
-            "v2",
-            "--data-dir",
+            "--data",
             str(folder),
             "--out",
             str(out),

@@ -41,9 +41,7 @@ def test_no_socket_when_offline(tmp_path):
     arguments = [
         "evaluate",
         "mini",
-        "--config",
-        "v2",
-        "--data-dir",
+        "--data",
         str(data.parent),
         "--cpu",
     ]

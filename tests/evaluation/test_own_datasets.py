@@ -100,6 +100,11 @@ def evaluated(place: Path, config: str = "own", workers: int = 0) -> dict[str, A
 TEXT = datasets.Value("string")
 
 
+def names(column: str, *values: str) -> dict[str, Any]:
+    """Another list of names for a column of ids."""
+    return {"features": {column: datasets.ClassLabel(names=list(values))}}
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
@@ -135,6 +140,23 @@ TEXT = datasets.Value("string")
             "imagenet_label is 'a'",
         ),
         ({"image": list("aabbcc"), "features": {"image": TEXT}}, "holds no images"),
+        (
+            {"sample_id": [*"abcde", "f\ng"]},
+            "sample_id in row 6 is 'f\\ng', which holds",
+        ),
+        ({"sample_id": [" ", *"bcdef"]}, "sample_id in row 1 is empty"),
+        ({"sha256": [*"abcde", ""]}, "sha256 in row 6 is empty"),
+        (names("object", "banana", "", "lion"), "name 1 of the column object is empty"),
+        (
+            names("attribute", "a\x07", "b", "c"),
+            "0 of the column attribute is 'a\\x07'",
+        ),
+        (names("object", "a", "b", "c\x85"), "2 of the column object is 'c\\x85'"),
+        (
+            names("object", "Fox", "b", "fox"),
+            "the names 'Fox' and 'fox', which are one",
+        ),
+        (names("object", "cafe\u0301", "b", "caf\xe9"), "are one name to a model"),
         ({"image": None}, "lacks the column(s) image"),
         ({"sha256": None}, "lacks the column(s) sha256"),
     ],
@@ -164,10 +186,8 @@ def test_null_and_damaged_images_count_as_unreadable(
     arguments = [
         "evaluate",
         "mini",
-        "--dataset",
+        "--data",
         str(place),
-        "--config",
-        "own",
         "--out",
         str(out),
         "--cpu",
@@ -280,3 +300,26 @@ def test_a_bug_stays_a_traceback_and_bad_data_does_not() -> None:
             bad_data_is_one_line("opening"),
         ):
             raise RuntimeError("while loading") from bad
+
+
+@pytest.mark.parametrize("config", ["v2", "owm", "-"])
+def test_an_unknown_config_is_one_line_with_those_that_there_are(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = str(own(tmp_path / "set"))
+    words = ["evaluate", "mini", "--data", f"{place}:{config}", "--cpu"]
+    assert cli.main([*words, "--out", str(tmp_path / "out")]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1, lines
+    assert f"has no config {config!r}" in lines[0]
+    assert lines[0].endswith(f"name one, as {place}:own, of own")
+
+
+def test_several_configs_of_which_none_is_named_are_one_line(tmp_path: Path) -> None:
+    place = own(tmp_path / "set")
+    card = (place / "README.md").read_text()
+    more = card.split("---")[1].split("configs:")[1].replace("own", "second")
+    (place / "README.md").write_text(card.replace("configs:", f"configs:{more}", 1))
+    with pytest.raises(UserError, match="has several configs; name one, as") as error:
+        open_splits(Source("", path=str(place)))
+    assert "\n" not in str(error.value)

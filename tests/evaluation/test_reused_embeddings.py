@@ -76,7 +76,7 @@ def evaluated(tmp_path: Path) -> Callable[..., list[Any]]:
 
     def run(dataset: Path, embeddings: str) -> list[Any]:
         out = tmp_path / f"{dataset.name} {embeddings}"
-        words = [tmp_path / "tiny", "--dataset", dataset, "--config", "v2", "--cpu"]
+        words = [tmp_path / "tiny", "--data", dataset, "--cpu"]
         words += ["--templates", tmp_path / "prompts.txt", "--out", out]
         words += ["--embeddings", tmp_path / embeddings]
         assert cli.main(["evaluate", *map(str, words)]) == 0
@@ -123,7 +123,7 @@ def test_ids_of_other_names_than_the_compositions_text_are_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     place = write_set(tmp_path / "set", composition=composition)
-    words = ["evaluate", "mini", "--dataset", str(place), "--config", "v2", "--cpu"]
+    words = ["evaluate", "mini", "--data", str(place), "--cpu"]
     assert cli.main([*words, "--out", str(tmp_path / "out")]) == 2
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert "image image 0" in line, line
@@ -137,7 +137,7 @@ def test_a_recipe_that_is_no_text_is_one_line(
     place = write_set(tmp_path / "set")
     rows = datasets.Dataset.from_parquet(str(place / "ood.parquet"))
     rows.add_column("recipe", [value] * 6).to_parquet(place / "ood.parquet")
-    words = ["evaluate", "mini", "--dataset", str(place), "--config", "v2", "--cpu"]
+    words = ["evaluate", "mini", "--data", str(place), "--cpu"]
     assert cli.main([*words, "--out", str(tmp_path / "out")]) == 2
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert f"recipe is {value!r} in row 1; it takes a text" in line, line

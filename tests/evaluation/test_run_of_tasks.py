@@ -64,7 +64,7 @@ def test_what_the_data_cannot_be_asked_is_left_out_and_said(tmp_path, capsys):
         folder.mkdir(parents=True)
         picture = render(attribute, name, np.random.default_rng(place))
         Image.fromarray(picture).save(folder / "0.png")
-    words = ["evaluate", "mini", "--config", "v2", "--data-dir", str(tmp_path / "data")]
+    words = ["evaluate", "mini", "--data", str(tmp_path / "data")]
     words += ["--out", str(tmp_path / "out"), "--cpu"]
     (tmp_path / "one.txt").write_text("a {}\n")
     words += ["--templates", str(tmp_path / "one.txt")]

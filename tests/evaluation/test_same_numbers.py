@@ -59,9 +59,7 @@ def model(tmp_path_factory):
 @pytest.fixture(scope="module")
 def arguments(folder, template, model):
     common = [
-        "--config",
-        "v2",
-        "--data-dir",
+        "--data",
         str(folder),
         "--templates",
         str(template),
@@ -128,18 +126,13 @@ def test_folder_zip_and_prepared_parquet_give_equal_results(folder, template, tm
         "--templates",
         str(template),
         "--cpu",
-        "--config",
-        "v2",
     ]
-    assert (
-        cli.main([*common, "--data-dir", str(folder), "--out", str(tmp_path / "a")])
-        == 0
-    )
-    assert cli.main([*common, "--data-dir", archive, "--out", str(tmp_path / "b")]) == 0
-    assert cli.main(["prepare", str(tmp_path / "hub"), "--data-dir", str(folder)]) == 0
+    assert cli.main([*common, "--data", str(folder), "--out", str(tmp_path / "a")]) == 0
+    assert cli.main([*common, "--data", archive, "--out", str(tmp_path / "b")]) == 0
+    assert cli.main(["prepare", str(tmp_path / "hub"), "--data", str(folder)]) == 0
     assert (
         cli.main(
-            [*common, "--dataset", str(tmp_path / "hub"), "--out", str(tmp_path / "c")]
+            [*common, "--data", str(tmp_path / "hub"), "--out", str(tmp_path / "c")]
         )
         == 0
     )

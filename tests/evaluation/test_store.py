@@ -152,7 +152,7 @@ def test_a_shard_that_is_damaged_after_it_was_looked_for_is_computed_again(
 def test_vectors_of_a_gpu_are_not_taken_for_those_of_a_processor(what, tmp_path):
     from types import SimpleNamespace
 
-    from aobench.evaluation.embedding import _model_key, image_store
+    from aobench.evaluation.embedding import image_store, model_key
     from aobench.models.base import ModelInfo
 
     split = SimpleNamespace(
@@ -175,5 +175,5 @@ def test_vectors_of_a_gpu_are_not_taken_for_those_of_a_processor(what, tmp_path)
             sized = Sized(**vars(split))
             places.add(image_store(model, sized, tmp_path, 4, None).folder)
         else:
-            places.add(Store(tmp_path, _model_key(model), 3, 4).folder)
+            places.add(Store(tmp_path, model_key(model), 3, 4).folder)
     assert len(places) == 3

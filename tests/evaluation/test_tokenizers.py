@@ -193,9 +193,7 @@ def test_cut_prompts_are_told_and_noted(tmp_path, capsys):
     templates = tmp_path / "two.txt"
     templates.write_text("a photo of a {}.\n{}" + " a" * 30 + "\n")
     arguments = [
-        "--config",
-        "v2",
-        "--data-dir",
+        "--data",
         str(tmp_path / "data"),
         "--templates",
         str(templates),

@@ -1,7 +1,8 @@
 """A slow, obvious, independent count: regular expressions over Python strings, one caption after
 the other.
 
-It shares nothing with the product but the list of each name's forms, which has its own test.
+It shares nothing with the product but the list of each name's forms, which has its own test, and
+the word lists of the grammar. The grammar itself is written as regular expressions here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+
+from aobench.audit import grammar
+from aobench.audit.grammar import word_classes
 
 SOFT = "-_'+\u2010\u2011\u2019\u02bc\u200b"
 INVISIBLE = re.compile(
@@ -41,20 +45,18 @@ def one_form(caption: str) -> str:
 
 
 def plain(caption: str) -> str:
-    """One form; word characters stay, soft gaps become one space, a gap with anything else
-    becomes " | ".
+    """One form; word characters stay, soft gaps become one space, a gap with commas becomes
+    " , ", one with anything else " | ".
     """
     out = []
     for c in one_form(caption):
         if c.isalnum() or unicodedata.category(c)[0] == "M":
             out.append(c)
         else:
-            out.append(" " if c.isspace() or c in SOFT else "|")
-    return (
-        " "
-        + re.sub(r" *[ |]*\|[ |]* *", " | ", re.sub(" +", " ", "".join(out))).strip()
-        + " "
-    )
+            out.append(" " if c.isspace() or c in SOFT else "," if c == "," else "|")
+    text = re.sub(r"[ ,|]*\|[ ,|]*", " | ", "".join(out))
+    text = re.sub(r" *,[ ,]*", " , ", text)
+    return " " + re.sub(" +", " ", text).strip() + " "
 
 
 def occurrences(
@@ -74,6 +76,80 @@ def occurrences(
 def inside(a: tuple[int, int], b: tuple[int, int]) -> bool:
     """Whether ``a`` lies within ``b`` and is shorter."""
     return b[0] <= a[0] and a[1] <= b[1] and (b[1] - b[0]) > (a[1] - a[0])
+
+
+def encoded(text, a_live, o_live):
+    """The caption with one character a word, which stands for the word's parts, and commas and
+    bars; the place of each word by its place in ``text``; and a class of characters by part.
+    """
+    known, parts, places = word_classes(), [], {}
+    for word in re.finditer(r"[^ ]+", text):
+        if word[0] in ",|":
+            parts.append(word[0])
+            continue
+        bits = known.get(word[0], 0)
+        if any(s <= word.start() < e for _, s, e, _ in a_live):
+            bits |= grammar.ADJECTIVE
+        if any(s <= word.start() < e for _, s, e, _ in o_live):
+            bits |= grammar.NOUN | grammar.HEAD
+        places[word.start()] = len(parts)
+        parts.append(chr(0xE000 + bits))
+        places[word.end()] = len(parts)
+    row = "".join(parts)
+
+    def of(bits):
+        letters = "".join(c for c in set(row) - set(",|") if (ord(c) - 0xE000) & bits)
+        return f"[{letters}]" if letters else "(?!)"
+
+    return row, places, of
+
+
+def modified(text, a_live, o_live):
+    """The pairs whose attribute modifies the object."""
+    row, places, of = encoded(text, a_live, o_live)
+    adjective, noun, head, join = map(of, (1, 2, 4, 8))
+    more = f"(?:,?{adjective}|,?{join}{adjective})*+"
+    adverbs = f"{of(grammar.ADVERB)}*+"
+    made = f"{of(grammar.MADE)}{of(grammar.OF)}{of(grammar.OF | grammar.ADVERB | grammar.DETERMINER)}*+"
+    painted = f"(?!{of(grammar.MADE)}{of(grammar.OF)}){of(grammar.PAINTED)}{adverbs}"
+    neither = f"(?!{of(grammar.MADE)}{of(grammar.OF)}|{of(grammar.PAINTED)})"
+    relative, copula = f",?{of(grammar.RELATIVE)}", of(grammar.COPULA)
+    chain, no_head = f"(?P<said>{adjective}{more})", f"(?!{head}|{noun})"
+    begins = f"(?:^|[|,]|{of(grammar.OPENER)})(?:{of(1 | 2 | grammar.DETERMINER)})*$"
+    seen = set()
+    for o, o_start, o_end, _ in o_live:
+        first, stop = places[o_start], places[o_end]
+        lead = f"(?:{relative})?{copula}{adverbs}"
+        if not re.search(begins, row[:first]):
+            lead = f"{relative}{copula}{adverbs}"
+        bare = f"(?!{relative}|{copula})"
+        said = re.match(
+            f"(?:{lead}|{bare}){made}{chain}"
+            f"|(?:{lead}|{bare}){painted}{chain.replace('said', 'dyed')}{no_head}"
+            f"|{lead}{neither}{chain.replace('said', 'was')}{no_head}",
+            row[stop:],
+        )
+        inside = range(0)
+        if said:
+            name = next(key for key, value in said.groupdict().items() if value)
+            inside = range(stop + said.start(name), stop + said.end(name) + 1)
+        is_head = not re.match(head, row[stop:])
+        if re.fullmatch(adjective, row[first]) and re.fullmatch(
+            adjective, row[stop - 1]
+        ):
+            is_head &= not re.match(f"{join}|,(?:{join}|{adjective})", row[stop:])
+        for a, a_start, a_end, _ in a_live:
+            begin, end = places[a_start], places[a_end]
+            if re.match(of(grammar.SHADE), row[end - 1]) and re.match(
+                of(grammar.COLOUR), row[end:]
+            ):
+                continue
+            between = row[end:first] if end <= first else "|"
+            if (is_head and re.fullmatch(f"{more}{noun}*", between)) or (
+                begin in inside and end in inside
+            ):
+                seen.add((a, o))
+    return seen
 
 
 def in_caption(
@@ -105,6 +181,7 @@ def in_caption(
         "words": set(),
         "adjacent": set(),
         "adjacent-forms": set(),
+        "modifies": modified(text, a_live, o_live) if a_live and o_live else set(),
     }
     for a, a_start, a_end, a_written in a_live:
         for o, o_start, o_end, o_written in o_live:
@@ -118,11 +195,12 @@ def in_caption(
 
 
 def by_words(captions: Iterable[str], vocabulary) -> dict[str, Counter]:
-    """Captions by pair, for the three rules of whole words."""
+    """Captions by pair, for the rules of whole words."""
     counts: dict[str, Counter] = {
         "words": Counter(),
         "adjacent": Counter(),
         "adjacent-forms": Counter(),
+        "modifies": Counter(),
     }
     # Only names of which a first word stands in the caption can occur; that alone makes it
     # bearable.

@@ -2,6 +2,8 @@
 them.
 """
 
+import json
+
 import torch
 from transformers import AutoTokenizer
 
@@ -203,6 +205,7 @@ def _blip(path, config_class, model_class, processor_class, tokenizers, **more):
         "num_attention_heads": 4,
         "max_position_embeddings": 512,
         "word_embed_proj_dim": 32,
+        "init_std": 0.3,
         "pad_token_id": tokenizer.pad_token_id,
     }
     former = {
@@ -215,7 +218,7 @@ def _blip(path, config_class, model_class, processor_class, tokenizers, **more):
         "pad_token_id": tokenizer.pad_token_id,
     }
     config = config_class(
-        vision_config=VISION,
+        vision_config={**VISION, "initializer_range": 0.3},  # theirs is 1e-10
         qformer_config=former,
         text_config=text,
         num_query_tokens=4,
@@ -259,13 +262,83 @@ def instructblip(path):
     )
 
 
+def qwen2_5_vl(path):
+    """Places in three dimensions; its processor also reads videos, where torchvision is there."""
+    from transformers import (
+        Qwen2_5_VLConfig,
+        Qwen2_5_VLForConditionalGeneration,
+    )
+
+    marks = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+    tokenizer = tokenizer_with(*marks)
+    number = tokenizer.convert_tokens_to_ids
+    sections = {"rope_type": "default", "mrope_section": [2, 1, 1], "rope_theta": 1e4}
+    config = Qwen2_5_VLConfig(
+        vision_config={
+            "depth": 2,
+            "hidden_size": 32,
+            "out_hidden_size": 32,
+            "intermediate_size": 37,
+            "num_heads": 4,
+            "patch_size": 8,
+            "fullatt_block_indexes": [1],
+            "window_size": 32,
+        },
+        text_config={
+            "rope_parameters": sections,
+            **language(len(tokenizer), pad_token_id=tokenizer.pad_token_id),
+        },
+        image_token_id=number("<|image_pad|>"),
+        video_token_id=number("<|video_pad|>"),
+        vision_start_token_id=number("<|vision_start|>"),
+        vision_end_token_id=number("<|vision_end|>"),
+    )
+    Qwen2_5_VLForConditionalGeneration(config).save_pretrained(path)
+    mark = "<|vision_start|><|image_pad|><|vision_end|>"
+    tokenizer.chat_template = TEMPLATE.replace("IMG", mark)
+    tokenizer.save_pretrained(path)
+    settings = {
+        "image_processor_type": "Qwen2VLImageProcessor",
+        "processor_class": "Qwen2_5_VLProcessor",
+        "patch_size": 8,
+        "min_pixels": 32 * 32,
+        "max_pixels": 64 * 64,
+    }
+    (path / "preprocessor_config.json").write_text(json.dumps(settings))
+
+
 CLASSES = {
     made.__name__: made
-    for made in (llava, idefics3, paligemma, gemma3, mllama, blip2, instructblip)
+    for made in (
+        llava,
+        idefics3,
+        paligemma,
+        gemma3,
+        mllama,
+        blip2,
+        instructblip,
+        qwen2_5_vl,
+    )
 }
+
+
+def _let_images_count(path):
+    """Weights that are nought or next to it before training, which hide the image."""
+    from safetensors.torch import load_file, save_file
+
+    draw = torch.Generator().manual_seed(1)
+    file = path / "model.safetensors"
+    state = load_file(file)
+    for key, value in state.items():
+        hidden = not value.any() and ("gate" in key or "projection" in key)
+        if hidden or ("qformer" in key and key.endswith("weight") and value.ndim == 2):
+            state[key] = torch.randn(value.shape, generator=draw) * 0.5
+    save_file(state, file, metadata={"format": "pt"})
 
 
 def save(name, path):
     """The model of a class of CLASSES."""
     torch.manual_seed(0)
+    path.mkdir(parents=True, exist_ok=True)
     CLASSES[name](path)
+    _let_images_count(path)

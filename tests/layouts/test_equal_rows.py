@@ -215,12 +215,8 @@ def test_options_of_one_config_are_refused_by_the_others(tmp_path: Path) -> None
         imagenet_ao.DatasetError, match="the config 'v2' takes no layout"
     ):
         datasets.load_dataset("imagenet_ao", "v2", data_dir=place, layout="list")
-    with pytest.raises(
-        imagenet_ao.DatasetError, match="the config 'folder' takes no imagenet_dir"
-    ):
-        datasets.load_dataset(
-            "imagenet_ao", "folder", data_dir=place, imagenet_dir=place
-        )
+    with pytest.raises(imagenet_ao.DatasetError, match="'folder' takes no only"):
+        datasets.load_dataset("imagenet_ao", "folder", data_dir=place, only="id")
     with pytest.raises(
         imagenet_ao.DatasetError, match="takes a folder, a zip or a list"
     ):

@@ -188,7 +188,7 @@ def test_names_with_line_ends(tmp_path: Path) -> None:
 
 def test_a_picture_alone_is_none_of_what_can_be_read(tmp_path: Path) -> None:
     put(tmp_path, "1.png", PICTURE)
-    assert "neither a folder nor a zip nor a list" in refused(tmp_path / "1.png")
+    assert "neither a folder nor a zip, a tar or a list" in refused(tmp_path / "1.png")
 
 
 def write_zip(path: Path, *names: str) -> Path:

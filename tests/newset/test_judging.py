@@ -157,14 +157,13 @@ def test_models_of_this_class_answer_and_a_batch_changes_nothing(model, name):
 def test_a_prompt_begins_once_as_transformers_own_would(model, name):
     """Their chat templates write the beginning's mark, and their tokenizers would add another."""
     judge, one = make_judge("vlm", model(name), {}, PAIRS), drawings()[0]
-    ours = judge._batch([one.image], [judge._framed("Is it striped?")])["input_ids"][
-        0
-    ].tolist()
+    prompt = judge.core.frame.text("Is it striped?")
+    ours = judge.core.prompts([one.image], [prompt]).inputs["input_ids"][0].tolist()
     content = [
         {"type": "image", "image": one.image},
         {"type": "text", "text": "Is it striped?"},
     ]
-    theirs = judge.processor.apply_chat_template(
+    theirs = judge.core.processor.apply_chat_template(
         [{"role": "user", "content": content}],
         add_generation_prompt=True,
         tokenize=True,
@@ -172,14 +171,14 @@ def test_a_prompt_begins_once_as_transformers_own_would(model, name):
         return_tensors="pt",
     )["input_ids"][0].tolist()
     assert ours == theirs, "the prompt is not the one of the model's own template"
-    assert ours.count(judge.processor.tokenizer.bos_token_id) == 1
+    assert ours.count(judge.core.processor.tokenizer.bos_token_id) == 1
 
 
 def test_a_given_frame_takes_the_place_of_the_chat_template(model):
     judge = make_judge(
         "vlm", model("llava"), {"frame": "{image} Q: {question} A:"}, PAIRS
     )
-    assert judge._framed("Red?") == "<image> Q: Red? A:"
+    assert judge.core.frame.text("Red?") == "<image> Q: Red? A:"
     assert len(judge(drawings())["object"]) == len(PAIRS)
 
 

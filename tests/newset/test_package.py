@@ -358,10 +358,8 @@ def test_a_models_card_calls_attributes_objects_and_the_set_by_name(tmp_path):
     argv = [
         "evaluate",
         "mini",
-        "--dataset",
+        "--data",
         str(package),
-        "--config",
-        "drawn",
         "--out",
         str(tmp_path / "r"),
         "--cpu",

@@ -228,7 +228,7 @@ def test_the_models_own_chat_template_frames_the_question(tmp_path):
     template = f"{{% for m in messages %}}{{% for c in m.content %}}{part}{{% endfor %}}{{% endfor %}}->"
     save_llava(tmp_path / "llava", template)
     judge = make_judge("vlm", str(tmp_path / "llava"), {}, PAIRS)
-    assert judge._framed("Is it striped?") == "<image>[Is it striped?]->"
+    assert judge.core.frame.text("Is it striped?") == "<image>[Is it striped?]->"
     assert len(judge(drawings())["object"]) == len(PAIRS)
 
 

@@ -164,10 +164,8 @@ def test_the_runner_evaluates_the_package(whole, tmp_path):
     argv = [
         "evaluate",
         "mini",
-        "--dataset",
+        "--data",
         str(package),
-        "--config",
-        "noise",
         "--out",
         str(tmp_path / "r"),
         "--cpu",
@@ -210,10 +208,8 @@ def test_a_supervised_classifier_is_refused_where_an_object_is_no_imagenet_class
     argv = [
         "evaluate",
         str(tmp_path / "resnet"),
-        "--dataset",
+        "--data",
         str(package),
-        "--config",
-        "noise",
     ]
     assert main([*argv, "--out", str(tmp_path / "r"), "--cpu"]) == 2
     assert (

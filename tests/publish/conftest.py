@@ -38,9 +38,7 @@ def result(published, tmp_path_factory):
     command = [
         "evaluate",
         "mini",
-        "--config",
-        "v2",
-        "--data-dir",
+        "--data",
         str(published),
         "--out",
         str(out),
@@ -54,7 +52,7 @@ def result(published, tmp_path_factory):
 def prepared(published, tmp_path_factory):
     """The small set as a dataset repository."""
     out = tmp_path_factory.mktemp("prepared") / "hub"
-    assert cli.main(["prepare", str(out), "--data-dir", str(published)]) == 0
+    assert cli.main(["prepare", str(out), "--data", str(published)]) == 0
     return out
 
 

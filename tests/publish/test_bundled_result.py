@@ -10,6 +10,7 @@ import pytest
 from aobench.errors import UserError
 from aobench.publish.known_data import KNOWN, check_fingerprints
 from aobench.publish.submit import prepare_submission
+from aobench.results.scores import shown_accuracy
 from aobench.results.verified import read_result
 
 FOLDER = Path(__file__).parents[2] / "model_cards" / "mini"
@@ -26,9 +27,7 @@ def test_its_table_gives_its_figures():
         assert scores["composition_top5"] == pytest.approx(top5.mean())
     readme = (FOLDER / "README.md").read_text()
     for split, scores in result.splits.items():
-        shown = [
-            100 * scores[f"composition_top1{end}"] for end in ("", "_low", "_high")
-        ]
+        shown = [100 * one for one in shown_accuracy(scores, "composition_top1")]
         value, low, high = (f"{number:.1f}" for number in shown)
         row = f"| {split} | composition top-1 | {value} | {low} to {high} |"
         assert row in readme, f"the card of mini has other numbers on {split}"

@@ -24,7 +24,7 @@ def results(published, result, tmp_path_factory):
     """Three zero-shot models and two of them with other prompts, on the small set."""
     folder = tmp_path_factory.mktemp("models")
     models = [save("clip", folder / "clip-a"), save("siglip", folder / "siglip-b")]
-    common = ["--config", "v2", "--data-dir", str(published), "--cpu"]
+    common = ["--data", str(published), "--cpu"]
     here = Path.cwd()
     os.chdir(folder)
     try:
@@ -62,7 +62,7 @@ def site(results, tmp_path_factory):
     pytest.importorskip("plotly")
     out = tmp_path_factory.mktemp("site")
     facts = {
-        name: {"family": name.split("-")[0], "training": words}
+        name: {"family": name.split("-")[0], "training_set": words}
         for name, words in FACTS.items()
     }
     build_pages([read_result(folder) for folder in results], out, facts)
@@ -181,6 +181,7 @@ def test_pages_say_chance_of_each_accuracy_and_what_the_gap_is_between(tmp_path)
     for value, name in ((r"86\.8", "area"), (r"89\.3", "held-out harmonic mean")):
         interval = r'<span class="interval">\[8\d\.\d, \d\d\.\d\]'
         assert re.search(f"{value} {interval}", text), f"the {name} has no interval"
+    assert "for attributes and objects like these" in text
 
 
 def _first_column(page):
@@ -266,3 +267,15 @@ def test_axe_finds_nothing_serious(page, site):
             "n.html).slice(0, 3)]))"
         )
         assert [v for v in found if v[0] in ("serious", "critical")] == []
+
+
+def test_models_of_one_table_have_the_ranks_that_tests_leave_them(results, site):
+    groups = comparable_groups([read_result(folder) for folder in results], {})
+    for group in groups:
+        ranks = [row.get("rank") for row in group["rows"]]
+        assert bool(group["ranked"]) == (len(ranks) > 1)
+        if len(ranks) > 1:
+            assert ranks[0].split()[0] == "1"
+            assert ranks[-1].split()[-1] == str(len(ranks))
+    text = (site / "index.html").read_text()
+    assert "tests of all pairs, corrected for their number" in " ".join(text.split())

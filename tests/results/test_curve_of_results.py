@@ -59,6 +59,25 @@ def test_the_printed_tables(mini, capsys):
     assert "352" in text
 
 
+def test_a_model_that_is_never_right_has_a_curve_without_nan(mini):
+    import math
+
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    table = mini.table
+    ranks = pc.if_else(pc.equal(table["side_rank"], 0), 1, table["side_rank"])
+    for name, values in {
+        "side_rank": pc.cast(ranks, pa.int32()),
+        "top": pa.array([[-1]] * len(table), pa.list_(pa.int32())),
+    }.items():
+        table = table.set_column(table.column_names.index(name), name, values)
+    curve = all_scores(replace(mini, table=table))["composition"]["curve"]
+    assert curve["seen_novel_auc"] == 0 == curve["best_harmonic_mean"]
+    assert "field_auc" not in curve
+    assert all(math.isfinite(value) for value in curve.values())
+
+
 def test_a_table_without_sides_has_no_curve(mini):
     names = ["best_seen", "best_novel", "score_seen", "score_novel", "side_rank"]
     import pyarrow as pa

@@ -69,11 +69,15 @@ def test_each_task_has_its_list(task, sizes):
 def test_a_split_without_attributes_is_asked_what_it_shows():
     bare = {"id": [(-1, 0), (-1, 1)], "ood": PAIRS["ood"]}
     assert set(ask("object", bare)) == {"id", "ood"}
-    assert set(ask("composition-own", bare)) == {"id", "ood"}
-    assert can_name(ask("composition-own", bare)["id"].listed) == ("object",)
-    for task in ("composition", "composition-open", "attribute"):
+    assert can_name(ask("object", bare)["id"].listed) == ("object",)
+    for task in ("composition", "composition-own", "composition-open", "attribute"):
         assert set(ask(task, bare)) == {"ood"}, f"{task} was asked of images without"
     assert ask("composition", bare)["ood"].sides == (), "no side is seen"
+    for split in ("id", "ood"):
+        asked = ask("object", bare)[split].listed
+        assert asked.objects == tuple(range(len(OBJECTS))), (
+            "all, as of ImageNet's classes"
+        )
 
 
 def test_tasks_are_named_once_in_one_order_and_a_slip_is_told():
@@ -81,7 +85,9 @@ def test_tasks_are_named_once_in_one_order_and_a_slip_is_told():
         "composition",
         "object",
     )
-    assert headline_task(["choice", "object"]) == "object"
+    assert headline_task(["choice", "object"]) == "choice", (
+        "a pair says more than a part"
+    )
     assert set(DEFAULT_TASKS) <= set(TASKS)
     with pytest.raises(UserError, match="did you mean 'attribute'"):
         choose_tasks(["atribute"])

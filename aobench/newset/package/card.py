@@ -22,7 +22,7 @@ from datasets import load_dataset
 load_dataset("{name}", "{name}", split="ood")     # this folder, or its name on the Hub
 ```
 ```
-imagenet-ao evaluate MODEL --dataset {name} --config {name}
+imagenet-ao evaluate MODEL --data {name}
 ```
 Chance level of naming the composition among those of the set: 1 in {compositions:,}.
 """

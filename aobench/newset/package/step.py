@@ -183,8 +183,7 @@ class PackageStep(Step):
                 f"compositions, fingerprint {one['fingerprint']}"
                 for split, one in facts.get("splits", {}).items()
             ),
-            f"  imagenet-ao evaluate MODEL --dataset {self._where / facts['dataset']} --config "
-            f"{facts['dataset']}",
+            f"  imagenet-ao evaluate MODEL --data {self._where / facts['dataset']}",
         ]
 
 

@@ -11,7 +11,7 @@ from transformers import ViTConfig, ViTForImageClassification
 from aobench.errors import UserError
 from aobench.models import registry
 from aobench.models.base import LoadOptions
-from aobench.models.imagenet_classes import class_order
+from aobench.vocabulary.imagenet_classes import class_order
 from aobench.vocabulary.published import published_lists, wordnet_lemmas
 
 WNIDS = [

@@ -105,6 +105,48 @@ def class_order(labels: Sequence[str] | None, count: int, model: str) -> ClassOr
     return ClassOrder(tuple(columns), f"named, {moved}{without}")
 
 
+def named_classes(labels: Sequence[str], where: str) -> tuple[dict[int, int], str]:
+    """ImageNet's index of each label of a table, by its number, and how they were recognised.
+
+    All 1,000 classes in any order, with a background or without, or some of them; each by its name.
+
+    Args:
+        labels: the name of each number.
+        where: what to call them in a message.
+
+    Raises:
+        UserError: where a name is no class of ImageNet-1k or may be two, or numbers have no names.
+
+    Example:
+        >>> named_classes(["banana", "n01440764"], "the labels")[0]
+        {0: 954, 1: 0}
+    """
+    mend = "write wnids as the names of its ClassLabel, or add a column wnid"
+    if all(_unnamed(label, place) for place, label in enumerate(labels)):
+        raise UserError(
+            f"{where}: its labels are numbers without names, so which class each is can't be "
+            f"known: {mend}"
+        )
+    if len(labels) in (N_CLASSES, N_CLASSES + 1):
+        try:
+            order = class_order(labels, len(labels), where)
+        except UserError as error:
+            why = str(error).partition(";")[0].removeprefix(f"{where}: ")
+            raise UserError(f"{where}: {why}; {mend}") from None
+        return {place: i for i, place in enumerate(order.columns)}, order.note
+    found = [_classes_of(label) for label in labels]
+    for label, classes in zip(labels, found, strict=True):
+        if len(classes) != 1:
+            what = "may be two classes" if classes else "is no class"
+            raise UserError(f"{where}: {label!r} {what} of ImageNet-1k; {mend}")
+    indices = {place: min(classes) for place, classes in enumerate(found)}
+    if len(set(indices.values())) < len(indices):
+        raise UserError(
+            f"{where}: two of its labels are one class of ImageNet-1k; {mend}"
+        )
+    return indices, f"{len(labels)} named classes"
+
+
 def _unnamed(label: object, place: int) -> bool:
     return str(label).strip().upper() in (f"LABEL_{place}", str(place))
 

@@ -1,0 +1,186 @@
+"""One page of results that needs nothing else: tables, curves, errors, pictures, what made them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aobench.errors import UserError
+from aobench.files import write_in_one_move
+from aobench.publish.gallery import Gallery, make_gallery
+from aobench.publish.report_plots import (
+    curve_plot,
+    scatter_plot,
+    shared_task,
+    svg_text,
+)
+from aobench.results.by_part import by_part
+from aobench.results.comparability import unlike_settings
+from aobench.results.printing import result_notes, result_tables
+from aobench.results.verified import Result
+
+if TYPE_CHECKING:
+    from aobench.evaluation.loading import Source
+
+#: Rows of the lists of best and of worst parts, of those with so many images.
+MOST_PARTS, LEAST_IMAGES = 8, 10
+#: Pictures of a page at most.
+MOST_PICTURES = 20_000
+
+
+def write_report(
+    results: Sequence[Result],
+    path: Path,
+    source: Source | None = None,
+    pictures: int = 600,
+    audit: Path | None = None,
+) -> Path:
+    """Write the report of ``results`` to ``path``, a single HTML file; returns ``path``.
+
+    Args:
+        results: of one set and its settings or not; where they don't compare, the page says so.
+        path: the file.
+        source: the set that they were evaluated on, for pictures; None: without, but for mini,
+            which is drawn.
+        pictures: how many are shown at most.
+        audit: an audit's folder; each picture then says how many captions show its composition.
+
+    Raises:
+        UserError: for no results, a set that is not the results', or too many pictures.
+    """
+    if not results:
+        raise UserError(
+            "there are no results to report; name folders that `imagenet-ao evaluate` wrote"
+        )
+    if not 0 <= pictures <= MOST_PICTURES:
+        raise UserError(
+            f"--pictures takes 0 to {MOST_PICTURES:,}; got {pictures:,}; a page of more "
+            "loads slowly"
+        )
+    gallery = _gallery(results, source, pictures, audit)
+    rows = [
+        (result.content["model"]["id"], result.predictions, result.content["scores"])
+        for result in results
+    ]
+    plots = {
+        "curve": curve_plot(results),
+        "scatter": scatter_plot(results),
+    }
+    page = _template().render(
+        title=_title(results),
+        tables=result_tables(rows),
+        notes=result_notes(rows),
+        unlike=unlike_settings([result.content for result in results]),
+        shared=shared_task(results),
+        plots={
+            name: svg_text(figure, name) for name, figure in plots.items() if figure
+        },
+        extremes=[_extremes(result) for result in results],
+        least=LEAST_IMAGES,
+        gallery=gallery,
+        gallery_json=_for_script(gallery.content),
+        made=[_made(result) for result in results],
+    )
+    write_in_one_move(path, page.encode())
+    return path
+
+
+def _template() -> Any:
+    import jinja2
+
+    pages = resources.files("aobench.publish") / "pages"
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(str(pages)),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")
+
+
+def _for_script(content: dict[str, Any]) -> str:
+    """JSON that may stand in a script element: no text in it ends the element."""
+    text = json.dumps(content, separators=(",", ":"), ensure_ascii=True)
+    return text.replace("<", "\\u003c").replace("&", "\\u0026")
+
+
+def _title(results: Sequence[Result]) -> str:
+    models = [result.content["model"]["id"] for result in results]
+    sets = dict.fromkeys(result.config for result in results)
+    shown = ", ".join(models[:3]) + (f" and {len(models) - 3} more" * (len(models) > 3))
+    return f"{shown} on {', '.join(sets)}"
+
+
+def _gallery(
+    results: Sequence[Result], source: Source | None, most: int, audit: Path | None
+) -> Gallery:
+    from aobench.evaluation.data import open_splits
+    from aobench.evaluation.loading import Source
+
+    if source is None and all(result.config == "mini" for result in results):
+        source = Source("mini")
+    if source is None or most == 0:
+        return Gallery()
+    return make_gallery(results, open_splits(source), most, _caption_counts(audit))
+
+
+def _caption_counts(audit: Path | None) -> dict[str, int] | None:
+    """By composition the captions that show it."""
+    if audit is None:
+        return None
+    from aobench.audit.result import load_audit
+
+    loaded = load_audit(audit)
+    matrix = loaded.matrix()
+    return {
+        f"{attribute} {name}": int(matrix[a, o])
+        for a, attribute in enumerate(loaded.attributes)
+        for o, name in enumerate(loaded.objects)
+    }
+
+
+def _extremes(result: Result) -> dict[str, Any]:
+    """The parts of novel compositions that fare worst and best."""
+    split = "ood" if "ood" in result.splits else next(iter(result.splits))
+    parts = {}
+    wanted = (
+        ("attribute", "object") if result.predictions.names_attributes else ("object",)
+    )
+    for part in wanted:
+        table = [
+            row
+            for row in by_part(result.predictions, split, part)
+            if row["n"] >= LEAST_IMAGES
+        ]
+        if table:
+            half = min(MOST_PARTS, len(table) // 2 or 1)
+            parts[part] = {"worst": table[:half], "best": table[: -half - 1 : -1]}
+    return {"model": result.content["model"]["id"], "split": split, "parts": parts}
+
+
+def _made(result: Result) -> dict[str, Any]:
+    """What made a result, as pairs of a name and a text."""
+    content = result.content
+    model, dataset, prompts = content["model"], content["dataset"], content["templates"]
+    facts = {
+        "model": f"{model['id']}, {model['kind']}, revision {model['revision']}",
+        "numbers": f"{model['dtype']} on {model['device']}, processor {model['processor']}",
+        "dataset": f"{dataset['name']}, config {dataset['config']}",
+        "images": ", ".join(
+            f"{name}: {facts['n']:,} (fingerprint {facts['fingerprint']})"
+            for name, facts in dataset["splits"].items()
+        ),
+        "prompts": f"{prompts['n']} templates, hash {prompts['hash']}"
+        if prompts
+        else "none: a supervised classifier",
+        "unreadable images": f"{len(content['unreadable']):,}",
+        "code": f"imagenet-ao {content['code']}, "
+        + ", ".join(f"{name} {number}" for name, number in content["stack"].items()),
+        "date": content["date"],
+        "table": f"predictions.parquet, SHA-256 {content['predictions']}",
+    }
+    return {"model": model["id"], "facts": facts}
