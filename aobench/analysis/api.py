@@ -61,7 +61,7 @@ def effective(
         >>> import aobench
         >>> report = aobench.effective()
         >>> len(report.scores), round(float(report.line.r2), 3)
-        (68, 0.976)
+        (68, 0.981)
     """
     from aobench.analysis.effective import effective_generalization, fit_baseline
     from aobench.analysis.effective_groups import by_group, by_group_left_out

@@ -218,7 +218,8 @@ def test_killed_runs_end_with_the_same_bytes(warm, arguments, wanted, tmp_path):
 
 def test_two_runs_at_once_on_one_folder_do_no_harm(warm, arguments, wanted, tmp_path):
     running = [warm.start(_words(arguments, tmp_path)) for _ in range(2)]
-    assert [one.wait().returncode for one in running] == [0, 0]
+    ended = sorted(one.wait().returncode for one in running)
+    assert ended in ([0, 0], [0, 2]), "the later one may be refused, and neither fails"
     assert _bytes(tmp_path) == wanted
     assert not list(tmp_path.rglob("*.part"))
 

@@ -195,7 +195,10 @@ def test_an_altered_rank_with_a_fitting_digest_is_refused(result, prepared, tmp_
     content = json.loads((copy / "results.json").read_text())
     content["predictions"] = digest(copy / "predictions.parquet")
     (copy / "results.json").write_text(json.dumps(content))
-    with pytest.raises(UserError, match="are not those of its predictions"):
+    with pytest.raises(
+        UserError,
+        match=r"are not those of its predictions|lacks scores of this version",
+    ):
         prepare_submission(
             read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None
         )
@@ -206,7 +209,10 @@ def test_altered_figures_are_refused(result, prepared, tmp_path):
     content = json.loads((copy / "results.json").read_text())
     content["scores"]["composition"]["splits"]["ood"]["composition_top1"] -= 0.01
     (copy / "results.json").write_text(json.dumps(content))
-    with pytest.raises(UserError, match="are not those of its predictions"):
+    with pytest.raises(
+        UserError,
+        match=r"are not those of its predictions|lacks scores of this version",
+    ):
         prepare_submission(
             read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None
         )
