@@ -173,8 +173,10 @@ def _is_published(path: Path) -> bool:
     if not report["labels"]:  # either says what it expected
         return not any(path.rglob("*.parquet"))
     _refuse_wnids(path, list(report["unknown_labels"]))
-    # a label of one word is nobody's
-    unknown = [label for label in report["unknown_labels"] if ways_to_part(label)]
+    # a label of one word is nobody's; pictures without a folder have none of the archive's
+    unknown = [
+        label for label in report["unknown_labels"] if not label or ways_to_part(label)
+    ]
     known = 1 - len(unknown) / report["labels"]
     if known < SOME:
         return False

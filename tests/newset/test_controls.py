@@ -349,7 +349,7 @@ def test_a_set_without_controls_asks_no_task_of_two_splits(tmp_path):
     package = step_folder(tmp_path / "out", "package") / "drawn"
     tasks = yaml.safe_load((package / "eval.yaml").read_text())["tasks"]
     assert {task["id"] for task in tasks} == {
-        f"{part}_top1" for part in ("composition", "attribute", "object")
+        f"{part}_top1" for part in ("composition", "attribute", "object", "choice")
     }
     assert not (package / "controls.csv").exists()
     assert "Controls" not in (package / "README.md").read_text()
@@ -359,7 +359,7 @@ def test_a_model_is_asked_on_one_list_of_both(built, tmp_path):
     import aobench
 
     package = step_folder(built, "package") / "drawn"
-    options = {"config": "drawn", "tasks": ["composition"], "templates": ["{}"]}
+    options = {"tasks": ["composition"], "templates": ["{}"]}
     result = aobench.evaluate("mini", package, **options, cpu=True)[0]
     scores = result.scores["composition"]
     assert {one["n_candidates"] for one in scores["splits"].values()} == {16}
