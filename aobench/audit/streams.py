@@ -108,6 +108,17 @@ def file_facts(path: str) -> dict[str, Any]:
     return {"path": path, "size": info.get("size"), "changed": tag}
 
 
+class _Unzipped(gzip.GzipFile):
+    """A gzip file that closes what it reads from, too."""
+
+    def close(self) -> None:
+        """Close both."""
+        under = self.fileobj
+        super().close()
+        if under is not None:
+            under.close()
+
+
 def open_bytes(path: str) -> IO[bytes]:
     """A file's bytes, unpacked by its ending."""
     if is_remote(path):
@@ -118,7 +129,7 @@ def open_bytes(path: str) -> IO[bytes]:
         stream = Path(path).open("rb")  # noqa: SIM115 (the caller closes it)
     name = file_name(path).lower()
     if name.endswith((".gz", ".tgz")):
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
+        return cast("IO[bytes]", _Unzipped(fileobj=stream))
     if name.endswith(".zst"):
         import pyarrow as pa
 
