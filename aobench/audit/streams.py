@@ -113,7 +113,7 @@ class _Unzipped(gzip.GzipFile):
 
     def close(self) -> None:
         """Close both."""
-        under = self.fileobj
+        under: Any = self.fileobj
         super().close()
         if under is not None:
             under.close()
