@@ -49,6 +49,7 @@ class PaperReport:
 
     def write(self, folder: Path) -> list[Path]:
         """Everything into ``folder``; returns the paths, the page first."""
+        folder.mkdir(parents=True, exist_ok=True)  # there may be no figure to make it
         figures = {key: _figure(answer) for key, answer in self.answers.items()}
         written = [path for figure in figures.values() for path in figure.save(folder)]
         for key, answer in self.answers.items():

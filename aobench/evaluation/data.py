@@ -214,8 +214,7 @@ def _check_texts(split: str, column: str, values: Sequence[Any]) -> None:
             raise UserError(
                 f"split {split}: {column} is {value!r} in row {row:,}; it takes a text in every row"
             )
-        if column != "sha256":  # a digest is shown nowhere, and need not be there
-            _check_shown(f"split {split}: {column} in row {row:,}", value)
+        _check_shown(f"split {split}: {column} in row {row:,}", value)
 
 
 def _check_shown(where: str, text: str) -> None:

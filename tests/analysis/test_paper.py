@@ -5,6 +5,7 @@ import math
 import random
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -343,3 +344,10 @@ def test_stopped_it_goes_on_and_a_missing_model_is_no_end(
     kept = json.loads((tmp_path / "verdicts.json").read_text())
     assert list(kept["missing"]) == ["no/such-model"]
     assert {one["verdict"] for one in kept["verdicts"]} == {"undecided"}
+
+
+def test_two_results_that_give_no_line_have_a_page_nevertheless(tmp_path):
+    cards = Path(__file__).parents[2] / "model_cards"
+    results = [str(cards / name) for name in ("mini", "efficientnet-lite0")]
+    assert main(["paper", *results, "--out", str(tmp_path / "new" / "out")]) == 0
+    assert (tmp_path / "new" / "out" / "index.html").is_file()

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -288,7 +290,7 @@ print(len(whole), ids == sorted(whole["sample_id"]), whole[0]["image"].size)
     assert done.stdout.startswith("12 True"), done.stderr
 
 
-def test_the_metric_loads_from_a_space(run, stocked, tmp_path):
+def test_the_metric_loads_from_a_space(hub_port, stocked, tmp_path):
     space = stocked.folder("spaces", "org/compositional_ood")
     shutil.copytree(
         ROOT / "metrics" / "compositional_ood",
@@ -300,7 +302,22 @@ import evaluate
 metric = evaluate.load("org/compositional_ood")
 print(metric.compute(predictions=[0, 1, 3], references=[0, 1, 2], attributes=[0, 0, 1, 1], objects=[0, 1, 0, 1])["n"])
 """
-    done = run(code, tmp_path)
+    # a process of its own: the modules that are fetched are imported from where it began
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
+    environment |= {
+        "HF_ENDPOINT": f"http://127.0.0.1:{hub_port}",
+        "HF_HOME": str(tmp_path / "home"),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout.strip() == "3", done.stderr
 
 
