@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from aobench.mini.train_generative import image_tokenizer
 from aobench.models.base import LoadOptions
 from aobench.models.likelihood import LikelihoodScorer
-from aobench.models.registry import BUNDLED
 from aobench.models.vision_language import VisionLanguageModel
 
 PAIRS = [
@@ -43,7 +43,6 @@ VISION = {
 def build(folder: Path, width: int, layers: int, full: bool) -> None:
     """Write the model with its processor."""
     from transformers import (
-        AutoTokenizer,
         CLIPImageProcessor,
         CLIPVisionConfig,
         LlamaConfig,
@@ -52,11 +51,7 @@ def build(folder: Path, width: int, layers: int, full: bool) -> None:
         LlavaProcessor,
     )
 
-    tokenizer = AutoTokenizer.from_pretrained(BUNDLED)
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
-    for setting in ("max_length", "truncation", "stride", "truncation_strategy"):
-        tokenizer.init_kwargs.pop(setting, None)
-    tokenizer.model_max_length = 4096
+    tokenizer = image_tokenizer(4096)
     small = {
         "hidden_size": width // 2,
         "intermediate_size": 2 * width,

@@ -43,10 +43,21 @@ SIZES, SHARES = (2, 3, 4, 6, 9), (0.15, 0.15, 0.15, 0.15, 0.4)
 LETTERED = 0.6
 
 
+def image_tokenizer(longest: int) -> Any:
+    """The bundled tokenizer with a token for the image, for prompts of ``longest`` tokens."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(BUNDLED)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
+    for setting in ("max_length", "truncation", "stride", "truncation_strategy"):
+        tokenizer.init_kwargs.pop(setting, None)
+    tokenizer.model_max_length = longest
+    return tokenizer
+
+
 def build_generative() -> tuple[Any, Any]:
     """The untrained LLaVA with the bundled image tower, and its processor."""
     from transformers import (
-        AutoTokenizer,
         CLIPImageProcessor,
         CLIPModel,
         LlamaConfig,
@@ -55,11 +66,7 @@ def build_generative() -> tuple[Any, Any]:
         LlavaProcessor,
     )
 
-    tokenizer = AutoTokenizer.from_pretrained(BUNDLED)
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
-    for setting in ("max_length", "truncation", "stride", "truncation_strategy"):
-        tokenizer.init_kwargs.pop(setting, None)
-    tokenizer.model_max_length = 512
+    tokenizer = image_tokenizer(512)
     clip: Any = CLIPModel.from_pretrained(BUNDLED, dtype=torch.float32)
     text = LlamaConfig(
         vocab_size=len(tokenizer),

@@ -57,12 +57,7 @@ def add_parser(verbs: Any) -> None:
     b = verbs.add_parser(
         "leaderboard", help="write the leaderboard of results as static pages"
     )
-    b.add_argument(
-        "results",
-        nargs="+",
-        type=Path,
-        help="folders that `imagenet-ao evaluate` wrote",
-    )
+    _add_results(b)
     b.add_argument(
         "--out",
         type=Path,
@@ -117,12 +112,7 @@ def _add_export(verbs: Any) -> None:
     e = verbs.add_parser(
         "export", help="write results in a form that other programs and papers read"
     )
-    e.add_argument(
-        "results",
-        nargs="+",
-        type=Path,
-        help="folders that `imagenet-ao evaluate` wrote; some forms take one",
-    )
+    _add_results(e, "; some forms take one")
     e.add_argument(
         "--to",
         required=True,
@@ -144,12 +134,7 @@ def _add_report(verbs: Any) -> None:
     r = verbs.add_parser(
         "report", help="write results as one page: tables, curves, errors, pictures"
     )
-    r.add_argument(
-        "results",
-        nargs="+",
-        type=Path,
-        help="folders that `imagenet-ao evaluate` wrote",
-    )
+    _add_results(r)
     r.add_argument(
         "--out",
         type=Path,
@@ -174,6 +159,15 @@ def _add_report(verbs: Any) -> None:
         help="folder of `imagenet-ao audit`: how many captions show each picture's composition",
     )
     r.set_defaults(run=report)
+
+
+def _add_results(parser: argparse.ArgumentParser, more: str = "") -> None:
+    parser.add_argument(
+        "results",
+        nargs="+",
+        type=Path,
+        help=f"folders that `imagenet-ao evaluate` wrote{more}",
+    )
 
 
 def _common(parser: argparse.ArgumentParser) -> None:

@@ -23,6 +23,18 @@ ROOT = Path(__file__).parents[2]
 DATASET, MODEL = "org/imagenet-ao", "someone/their-clip"
 
 
+def _environment(port, home):
+    """Of a process whose Hub is ours, and whose cache is ``home``."""
+    others = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
+    return others | {
+        "HF_ENDPOINT": f"http://127.0.0.1:{port}",
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "NO_COLOR": "1",
+    }
+
+
 @pytest.fixture(scope="module")
 def run(hub_port, tmp_path_factory):
     """Runs the command line, or code, in a process of its own whose Hub is ours.
@@ -33,14 +45,7 @@ def run(hub_port, tmp_path_factory):
     said = tmp_path_factory.mktemp("said")
     cache = said / "home"
     cache.symlink_to(tmp_path_factory.mktemp("nowhere"))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
-    environment |= {
-        "HF_ENDPOINT": f"http://127.0.0.1:{hub_port}",
-        "HF_HOME": str(cache),
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "NO_COLOR": "1",
-    }
+    environment = _environment(hub_port, cache)
     processes = WarmProcesses(said, environment=environment)
 
     def run(code_or_arguments, home, token=TOKEN):
@@ -303,16 +308,9 @@ metric = evaluate.load("org/compositional_ood")
 print(metric.compute(predictions=[0, 1, 3], references=[0, 1, 2], attributes=[0, 0, 1, 1], objects=[0, 1, 0, 1])["n"])
 """
     # a process of its own: the modules that are fetched are imported from where it began
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
-    environment |= {
-        "HF_ENDPOINT": f"http://127.0.0.1:{hub_port}",
-        "HF_HOME": str(tmp_path / "home"),
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-    }
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=environment,
+        env=_environment(hub_port, tmp_path / "home"),
         cwd=tmp_path,
         capture_output=True,
         text=True,
