@@ -85,7 +85,14 @@ def _add_effective(verbs: Any) -> None:
         help="fit each group's line without the group itself",
     )
     parser.add_argument(
-        "--out", type=Path, help="folder for models.csv, groups.csv and the figures"
+        "--contrast",
+        metavar="NAME,NAME",
+        help="the groups whose pairs are compared by a line each and one slope (default: all)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder for models.csv, groups.csv, contrasts.csv and the figures",
     )
     parser.set_defaults(run=_effective)
 
@@ -174,6 +181,7 @@ def _effective(args: argparse.Namespace) -> None:
         figure=args.figure,
         by=args.by,
         leave_out=args.leave_out,
+        contrast=_names_of(args.contrast),
         models=args.model_list,
         id_score=args.id_score,
         ood_score=args.ood_score,
@@ -184,6 +192,13 @@ def _effective(args: argparse.Namespace) -> None:
     if args.out:
         for path in report.write(args.out):
             print(f"Written: {path}")
+
+
+def _names_of(listed: str | None) -> list[str] | None:
+    """The names of a list with commas; None where it is not said."""
+    if listed is None:
+        return None
+    return [name.strip() for name in listed.split(",")]
 
 
 def _compare(args: argparse.Namespace) -> None:
