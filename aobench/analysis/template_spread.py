@@ -92,7 +92,7 @@ class PromptReport:
                 f"{_shown(together[WITHOUT])}"
             )
         lines += [f"    best  {_shown(one)} {one.prompt!r}" for one in single[:2]]
-        lines += [f"    worst {_shown(one)} {one.prompt!r}" for one in single[-2:]]
+        lines += [f"    worst {_shown(one)} {one.prompt!r}" for one in single[2:][-2:]]
         return lines
 
     def write(self, folder: Path) -> list[Path]:
