@@ -30,7 +30,6 @@ from aobench.analysis.probe_span import (
 )
 from aobench.errors import UserError
 
-
 DOCUMENT = Path(__file__).parents[2] / "docs" / "effective.md"
 
 
