@@ -113,3 +113,16 @@ def test_the_groups_in_pairs(report):
     assert (
         f"openai less yfcc15m is {by_line:.1f} points by the CLIPs' line" in SENTENCES
     )
+
+
+DOCUMENTS = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_times_stand_where_performance_is_the_subject(path):
+    """What something took on some machine cannot be checked, so it is said in one place."""
+    if path.name == "performance.md" or path.name.startswith("study"):
+        return
+    plain = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+    found = re.findall(r"\b\d[\d.,]* (?:m?s|seconds|minutes|min|hours)\b.*", plain)
+    assert not found, f"{path.name}: say it in performance.md: {found}"
