@@ -100,7 +100,7 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         """Print it and end."""
-        from aobench.files import package_version
+        from aobench.versions import package_version
 
         # without a version where it is run from its sources
         print(f"imagenet-ao {package_version('imagenet-ao') or '(not installed)'}")

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
-from aobench.files import parse_json, read_file, regular_file, write_in_one_move
+from aobench.files import read_file, regular_file, write_in_one_move
+from aobench.strict_json import parse_json
 
 if TYPE_CHECKING:
     import numpy as np
