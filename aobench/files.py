@@ -153,7 +153,7 @@ def alone_in(folder: str | Path, what: str = "run") -> Iterator[Path]:
         aobench.errors.UserError: another run is writing to ...
     """
     folder = Path(folder)
-    made = not folder.exists()
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -165,7 +165,7 @@ def alone_in(folder: str | Path, what: str = "run") -> Iterator[Path]:
         yield folder
     finally:
         with contextlib.suppress(OSError):  # it holds files, as it should
-            if made:
+            if is_new:
                 folder.rmdir()
         if lock is not None:
             os.close(lock)

@@ -155,10 +155,10 @@ def read_sealed_json(path: Path, name: str) -> dict[str, Any]:
     return content
 
 
-def _check(found: Any, right: str) -> None:
-    if not found:
+def _check(seal: Any, right: str) -> None:
+    if not seal:
         raise DamagedError("has no seal: it is damaged, or of an earlier version")
-    if found != right:
+    if seal != right:
         raise DamagedError("is not what was written here: damaged, or from elsewhere")
 
 

@@ -22,13 +22,13 @@ def tar_members(path: str) -> dict[str, tarfile.TarInfo]:
     members: dict[str, tarfile.TarInfo] = {}
     try:
         with tarfile.open(path, "r:", errors="surrogateescape") as archive:
-            listed = archive.getmembers()
+            infos = archive.getmembers()
             size = Path(path).stat().st_size
     except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
         raise UserError(
             f"{path} is not a whole tar ({' '.join(str(error).split())}); bring it again"
         ) from error
-    for info in listed:
+    for info in infos:
         name = posixpath.normpath(info.name)
         if name == ".":
             continue
