@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     # The Space has the metric's file beside it, where this package's name is the file's.
-    from compositional_ood.compositional_ood import effective_images as effective_images
+    from compositional_ood.compositional_ood import part_rates as part_rates
     from compositional_ood.compositional_ood import score as score
     from compositional_ood.compositional_ood import shown_interval as shown_interval
-    from compositional_ood.compositional_ood import wilson as wilson
 
 
 def register() -> None:

@@ -263,6 +263,40 @@ def effective_images(right: Any, n: Any, confidence: float = 0.95) -> float:
     return cluster_interval(right, n, confidence)[2]
 
 
+def part_rates(
+    right: Any, parts: Any, compositions: Any, confidence: float = 0.95
+) -> list[dict[str, Any]]:
+    """The rate of right answers of each attribute (or object), by its id.
+
+    Args:
+        right: bool N, whether each image is right.
+        parts: int N, the attribute (or object) that each image shows; images without one, -1,
+            are in no row.
+        compositions: int N, a number 0.. for the composition that each image shows.
+        confidence: of the intervals.
+
+    Returns:
+        Rows of ``id``, ``n`` images, ``rate`` 0..1 and the bounds ``low``, ``high`` of Wilson's
+        interval, with the effective images of the whole set: a part has too few compositions to
+        tell its own. They speak of these compositions.
+
+    Example:
+        >>> rows = part_rates([1, 0, 1, 1], [0, 0, 1, 1], [0, 1, 2, 3])
+        >>> [(row["id"], row["n"], row["rate"]) for row in rows]
+        [(0, 2, 0.5), (1, 2, 1.0)]
+    """
+    right, parts = np.asarray(right, bool), np.asarray(parts, np.int64)
+    hits = np.bincount(compositions, weights=right)
+    share = effective_images(hits, np.bincount(compositions), confidence) / len(right)
+    rows = []
+    for number in np.unique(parts[parts >= 0]):
+        mine = right[parts == number]
+        low, high = wilson(share * mine.sum(), share * len(mine), confidence)
+        row = {"id": int(number), "n": len(mine), "rate": float(mine.mean())}
+        rows.append(row | {"low": low, "high": high})
+    return rows
+
+
 def two_way_variance(
     right: Any, n: Any, attributes: Any, objects: Any
 ) -> tuple[float, int]:
