@@ -76,6 +76,7 @@ def effective(
     )
 
     paths = [results] if isinstance(results, str | Path) else list(results or ())
+    contrast = [contrast] if isinstance(contrast, str) else contrast
     if results is not None and not paths:
         raise UserError(
             "there are no results; name some, or give None for the published table"

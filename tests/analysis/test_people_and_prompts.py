@@ -154,6 +154,20 @@ def test_bad_answers_are_refused(tmp_path, judged, answers, message):
         people_scores(judged[0], people_file(tmp_path / "a.parquet", answers))
 
 
+def test_a_damaged_table_is_one_line(tmp_path):
+    """Cut at every tenth of its bytes, and with bytes turned: refused, never read as another."""
+    path = tmp_path / "d.parquet"
+    rows = [{"image_id": f"i{i}", "decision": "accepted"} for i in range(50)]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    whole = path.read_bytes()
+    for share in range(10):
+        path.write_bytes(whole[: len(whole) * share // 10])
+        with pytest.raises(UserError, match="d.parquet"):
+            read_decisions(path)
+    with pytest.raises(UserError, match=r"nothing\.parquet"):
+        read_decisions(tmp_path / "nothing.parquet")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
