@@ -162,7 +162,7 @@ def test_a_damaged_table_is_one_line(tmp_path):
     whole = path.read_bytes()
     for share in range(10):
         path.write_bytes(whole[: len(whole) * share // 10])
-        with pytest.raises(UserError, match="d.parquet"):
+        with pytest.raises(UserError, match=r"d\.parquet"):
             read_decisions(path)
     with pytest.raises(UserError, match=r"nothing\.parquet"):
         read_decisions(tmp_path / "nothing.parquet")
