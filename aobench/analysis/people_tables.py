@@ -102,9 +102,10 @@ def _parquet_rows(path: Path, what: str) -> list[dict[str, str]]:
     import pyarrow.parquet as pq
 
     regular_file(path, what)
+    damages: tuple[type[Exception], ...] = (*parquet_errors(), UnicodeDecodeError)
     try:
         rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-    except (*parquet_errors(), UnicodeDecodeError) as error:
+    except damages as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(
             f"{path} is no readable Parquet file ({reason}); give Parquet, or a name that ends in "
