@@ -39,6 +39,7 @@ setup(
         "aobench.analysis": ["published/*", "pages/*"],
         "aobench.duplicates": ["*.html"],
         "aobench.study": ["bundled/*"],
+        "aobench.newset": ["example_build/*"],
         "compositional_ood": ["*.md", "*.txt"],
         "imagenet_ao_cards": ["*.md"],
         "aobench.publish": ["pages/*"],

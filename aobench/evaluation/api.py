@@ -170,9 +170,10 @@ def evaluate(
         kept = embeddings or (None if out is None else Path(out) / "embeddings")
         options = LoadOptions(dtype, compile, attention)
 
-        def runs_with(store: Any) -> ModelRuns:
+        def runs_with(store: Any, place: int = 0) -> ModelRuns:
+            # of objects nothing tells that two have one's weights: each has a folder of its own
             settings = Settings(
-                Path(store or scratch / "embeddings"),
+                Path(store or scratch / "embeddings" / str(place)),
                 chosen,
                 prompts,
                 batch_size,
@@ -186,8 +187,9 @@ def evaluate(
         if listed is not None:
             return run_list(listed, folders, runs_with(kept), again)
         results = []
-        for (one, is_object), folder in zip(resolved, folders, strict=True):
-            runs = runs_with(embeddings if is_object else kept)
+        pairs = zip(resolved, folders, strict=True)
+        for place, ((one, is_object), folder) in enumerate(pairs):
+            runs = runs_with(embeddings if is_object else kept, place)
             results.append(runs.result(one, folder))
     return results
 
