@@ -70,7 +70,9 @@ class VerbParser(argparse.ArgumentParser):
 
         argparse gives up on ``score a --json b``: it has closed the list at the option.
         """
-        many = [one for one in self._get_positional_actions() if one.nargs in ("+", "*")]
+        many = [
+            one for one in self._get_positional_actions() if one.nargs in ("+", "*")
+        ]
         if len(many) != 1 or any(word.startswith("-") for word in rest):
             return rest
         (action,) = many

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from aobench.analysis.paired import PairedComparison
     from aobench.results.predictions import Predictions
 
+#: What the figures of `breakdown` show, by their files.
+BREAKDOWN_FIGURES = {
+    "heat_map": "accuracy of each attribute with each object",
+    "caption_counts": "accuracy of classes by how many captions name them",
+}
 SMALLEST = 1e-300  #: p values below it are told as less than it: floats end there
 
 
@@ -193,7 +198,7 @@ def _compare(args: argparse.Namespace) -> None:
     from aobench.results.predictions import read
     from aobench.results.scores import chance, shown_accuracy, split_scores
 
-    places = result_places(args.tables, TABLE)
+    places = result_places(args.tables, TABLE, once=len(args.tables) > 2)
     if len(places) < 2:
         raise UserError(
             f"compare takes two results or more, and {args.tables[0]} is one; name another, or a "
@@ -308,7 +313,7 @@ def _breakdown(args: argparse.Namespace) -> None:
         counts_plot,
         heat_map,
     )
-    from aobench.drawing import save_plot
+    from aobench.drawing import drawn_lines, save_plot
     from aobench.results.predictions import read
 
     predictions = read(args.table)
@@ -318,6 +323,7 @@ def _breakdown(args: argparse.Namespace) -> None:
         f"{name}, {args.split}: {args.kind} accuracy, n = {int(cells.n.sum()):,} images"
     )
     written = save_plot(heat_map(cells, head), args.out / "heat_map")
+    print(f"{head}.")
     try:
         figure, fits = counts_plot(
             by_class_name(cells), f"{head}; bars: 95 % of fifths of the classes"
@@ -331,8 +337,7 @@ def _breakdown(args: argparse.Namespace) -> None:
                 f"  {training_set:10s} rank correlation {f.spearman:+.2f} [{f.low:+.2f}, "
                 f"{f.high:+.2f}], {f.n} classes"
             )
-    for path in written:
-        print(f"Written: {path}")
+    print("\n".join(drawn_lines(written, BREAKDOWN_FIGURES)))
 
 
 def _disentangle(args: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from aobench.duplicates.neighbours import Neighbours, TopK, search_reference
-from aobench.duplicates.optional import need_extra
+from aobench.extras import need_extra
 from aobench.duplicates.reference import ReferenceShard
 from aobench.errors import UserError
 from aobench.files import scratch_file, sha256_of

@@ -22,7 +22,7 @@ from aobench.duplicates.neighbours import (
     neighbours_in_set,
     search_reference,
 )
-from aobench.duplicates.optional import need_extra
+from aobench.extras import need_extra
 from aobench.duplicates.options import DuplicateOptions
 from aobench.duplicates.page import write_report
 from aobench.duplicates.reasons import count_codes

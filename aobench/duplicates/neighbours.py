@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from aobench.duplicates.optional import need_extra
+from aobench.extras import need_extra
 from aobench.duplicates.reference import BLOCK, ReferenceShard
 from aobench.sealed import (
     DamagedError,

@@ -144,7 +144,7 @@ def evaluate(
     from aobench.evaluation.runner import Settings
     from aobench.hub import hub_in_one_line
     from aobench.models.base import LoadOptions
-    from aobench.processes import process_group
+    from aobench.processes import process_group, quiet_bars
     from aobench.results.paths import check_folders, result_names
 
     names = listed.names if listed else [one.name for one, _ in resolved]
@@ -153,6 +153,7 @@ def evaluate(
         folders = [Path(out) / name for name in result_names(names)]
         if listed is None:
             check_folders(names, [one for one in folders if one is not None])
+    quiet_bars()
     with (
         process_group(cpu) as together,
         _folders_alone(together, folders),

@@ -30,10 +30,8 @@ def result_file(path: str | Path, name: str) -> Path:
     """
     path = Path(path)
     other = {RESULTS, TABLE} - {name}
-    if path.is_dir():
-        meant = path / name
-    else:
-        meant = path.with_name(name) if path.name in other else path
+    beside = path.with_name(name) if path.name in other else path
+    meant = path / name if path.is_dir() else beside
     if meant.is_file():
         refuse_archive(meant)
         return meant
@@ -117,9 +115,11 @@ def find_results(
     return places, notes + [f"Skipped: {path} holds no {name}" for path in empty]
 
 
-def result_places(paths: Sequence[str | Path], name: str = RESULTS) -> list[Path]:
+def result_places(
+    paths: Sequence[str | Path], name: str = RESULTS, once: bool = True
+) -> list[Path]:
     """`find_results` for a verb: its notes are told on stderr, as stdout may be data, and a result
-    that is named twice is refused.
+    that is named twice is refused, unless ``once`` is false.
 
     Raises:
         UserError: as `find_results` and `check_given_once`.
@@ -127,7 +127,8 @@ def result_places(paths: Sequence[str | Path], name: str = RESULTS) -> list[Path
     places, notes = find_results(paths, name)
     for note in notes:
         print(note, file=sys.stderr)
-    check_given_once(places)
+    if once:
+        check_given_once(places)
     return places
 
 
@@ -135,7 +136,7 @@ def _matches(path: Path) -> list[Path]:
     """A pattern's matches; anything else is itself. UserError for a pattern without any."""
     if not glob.has_magic(str(path)) or os.path.lexists(path):
         return [path]
-    found = sorted(Path(one) for one in glob.glob(str(path)))
+    found = sorted(Path(one) for one in glob.iglob(str(path)))  # noqa: PTH207 (a path's own pattern)
     if not found:
         raise UserError(
             f"nothing matches {path}; name folders that `imagenet-ao evaluate` wrote"
@@ -165,7 +166,7 @@ def _near(path: Path) -> str:
     if os.path.lexists(path):
         return ""
     try:
-        beside = os.listdir(path.parent)
+        beside = [one.name for one in path.parent.iterdir()]
     except (OSError, ValueError):
         return ""
     return did_you_mean(path.name, beside)
