@@ -19,8 +19,8 @@ from aobench.arguments import CommandParser, VerbParser, refuse_empty_words
 from aobench.audit import commands as audit
 from aobench.duplicates import commands as duplicates
 from aobench.errors import UserError, tracebacks_shown
-from aobench.extras import absence_message
 from aobench.evaluation import commands as evaluation
+from aobench.extras import absence_message
 from aobench.files import PLACE_ERRORS
 from aobench.newset import commands as newset
 from aobench.publish import commands as publish
