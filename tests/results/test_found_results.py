@@ -116,11 +116,9 @@ def above(tmp_path_factory):
     [
         ["score"],
         ["effective", "--baseline", "all"],
-        ["difficulty"],
         ["power"],
         ["compare"],
         ["breakdown"],
-        ["report", "--pictures", "0"],
         ["export", "--to", "csv"],
         ["card", "--dataset", "a/b"],
     ],
@@ -131,7 +129,7 @@ def test_every_verb_takes_the_folder_above(words, above, tmp_path, capsys, monke
     monkeypatch.chdir(tmp_path)
     status = main([words[0], str(above / "one"), *words[1:]])
     said = capsys.readouterr().err
-    few = {"effective": "at least", "compare": "takes two results or more"}
+    few = {"effective": "needs 3", "compare": "takes two results or more"}
     assert "there is no" not in said
     assert status == (2 if words[0] in few else 0), said
     assert few.get(words[0], "") in said
