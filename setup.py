@@ -31,7 +31,7 @@ EXTRAS = {
     "parse": ["spacy>=3.8"],
     "completion": [SHTAB],
     "bench": ["duckdb>=1.1", "pyahocorasick>=2.1"],
-    "docs": ["mkdocs-material>=9.6"],
+    "docs": ["zensical>=0.1"],
 }
 USED_BY_TESTS = ("publish", "analysis", "audit", "build", "generate", "annotate", "ray")
 EXTRAS["dev"] = sorted(
@@ -91,7 +91,7 @@ setup(
         "numpy>=2.0",
         "scipy>=1.13",
         "pyarrow>=24",
-        "tqdm>=4.66",
+        "tqdm>=4.66.3",
         "pandas>=2.2",
         "safetensors>=0.5",
         "psutil>=6",

@@ -1,4 +1,4 @@
-"""The pages of the site, for `make site`: what the repository shows, with links that lead within it.
+"""The pages of the site, for `make site`: what the repository shows, with links within the site.
 
     python docs/site_pages.py build/pages
 
