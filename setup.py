@@ -92,7 +92,7 @@ setup(
         "scipy>=1.13",
         "pyarrow>=24",
         "tqdm>=4.66.3",
-        "pandas>=2.2",
+        "pandas>=2.2.2",
         "safetensors>=0.5",
         "psutil>=6",
         "jinja2>=3.1",
