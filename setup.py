@@ -67,7 +67,7 @@ setup(
     },
     package_data={
         "aobench": ["py.typed"],
-        "aobench.vocabulary": ["*.csv", "*.txt", "*.md"],
+        "aobench.vocabulary": ["*.csv", "*.json", "*.txt", "*.md"],
         "aobench.audit": ["*.csv"],
         "aobench.annotation": ["page.*", "schema.sql"],
         "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],

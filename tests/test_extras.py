@@ -12,7 +12,6 @@ from aobench.errors import UserError
 from aobench.extras import EXTRA_OF, absence_message, need_extra
 
 ROOT = Path(__file__).parents[1]
-CARD = ROOT / "model_cards" / "mini"
 
 
 @pytest.fixture
@@ -36,10 +35,8 @@ def refresh(monkeypatch, *rooms):
     ("words", "library", "extra"),
     [
         (["audit", "captions.txt", "--out", "audit"], "polars", "audit"),
-        (["breakdown", str(CARD)], "matplotlib", "plots"),
         (["effective", "--out", "figures"], "matplotlib", "plots"),
         (["duplicates", "captions.txt", "--out", "d"], "imagehash", "distinct"),
-        (["leaderboard", str(CARD)], "plotly", "leaderboard"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,
 )
@@ -58,8 +55,14 @@ def test_a_verb_says_which_extra_it_needs(
 def test_the_base_is_enough_for_the_main_job(base_alone, tmp_path, capsys):
     assert main(["effective"]) == 0
     assert main(["power", "--design", "80x600x12000x5"]) == 0
-    assert main(["export", str(CARD), "--to", "csv"]) == 0
     assert main(["build", "--example", str(tmp_path / "first")]) == 0
+
+
+def test_every_plot_says_so(base_alone):
+    from aobench.drawing import new_plot
+
+    with pytest.raises(UserError, match=r"drawing a plot needs matplotlib"):
+        new_plot(3, 2)
 
 
 def test_a_module_that_no_extra_brings_is_a_bug(monkeypatch):

@@ -93,12 +93,12 @@ def test_the_extras_are_named_and_the_base_is_small(wheel):
 
 
 def test_it_runs_from_where_it_was_installed(installed, tmp_path):
-    """The card is drawn from templates, the example from its files, the score from the metric."""
+    """With the example's files, and the other packages beside it."""
     code = (
-        "import sys; import aobench, compositional_ood, imagenet_ao; from aobench.cli import main\n"
-        "assert aobench.__file__.startswith(sys.argv[1]), aobench.__file__\n"
-        "from imagenet_ao_cards import __file__ as cards; assert cards.startswith(sys.argv[1])\n"
-        "sys.exit(main(['build', '--example', 'first']) or main(['effective']))"
+        "import sys; from importlib.util import find_spec; from aobench.cli import main\n"
+        "for name in ('aobench', 'compositional_ood', 'imagenet_ao', 'imagenet_ao_cards'):\n"
+        "    assert find_spec(name).origin.startswith(sys.argv[1]), name\n"
+        "sys.exit(main(['build', '--example', 'first']))"
     )
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     call = [sys.executable, "-c", code, str(installed)]
@@ -107,4 +107,3 @@ def test_it_runs_from_where_it_was_installed(installed, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "first" / "set.yaml").is_file()
-    assert "68 models" in done.stdout

@@ -114,11 +114,9 @@ def above(tmp_path_factory):
 @pytest.mark.parametrize(
     "words",
     [
-        ["score"],
         ["effective", "--baseline", "all"],
         ["power"],
         ["compare"],
-        ["breakdown"],
         ["export", "--to", "csv"],
         ["card", "--dataset", "a/b"],
     ],
