@@ -24,7 +24,7 @@ EXTRAS = {
     "distinct": [FAISS, HASHES],
     "build": [POLARS, FAISS, HASHES],
     "generate": [DIFFUSERS],
-    "annotate": [GRADIO, KRIPPENDORFF, SKLEARN],
+    "annotate": [GRADIO, KRIPPENDORFF],
     "open_clip": ["open_clip_torch>=3", "torchvision"],
     "timm": ["timm>=1", "torchvision"],
     "ray": [RAY],

@@ -17,7 +17,7 @@ EXTRA_OF = MappingProxyType(
     {
         "polars": ("counting captions", "audit"),
         "matplotlib": ("drawing a plot", "plots"),
-        "sklearn": ("measures of disentanglement and agreement", "analysis"),
+        "sklearn": ("measuring disentanglement", "analysis"),
         "faiss": ("finding near-duplicates", "distinct"),
         "imagehash": ("finding near-duplicates", "distinct"),
         "diffusers": ("the generator 'diffusion'", "generate"),

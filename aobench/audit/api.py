@@ -26,7 +26,8 @@ from aobench.audit.vocabulary import (
 )
 from aobench.errors import UserError
 from aobench.extras import need_extra
-from aobench.files import alone_in, package_versions
+from aobench.files import alone_in
+from aobench.versions import package_versions
 
 ENGINES = ("polars", "ray")
 #: Whose versions the manifest names.

@@ -114,12 +114,12 @@ def _one_run(result: Result) -> None:
             f"{result.folder}: results.json and predictions.parquet tell different tasks or "
             "candidates"
         )
-    again, told = (
+    again, recorded = (
         json.loads(json.dumps(all_scores(result.predictions))),
         result.content["scores"],
     )
-    if not _same(again, told):
-        older = _paths(again) - _paths(told)
+    if not _same(again, recorded):
+        older = _paths(again) - _paths(recorded)
         if older:
             lacks = f"results.json lacks scores of this version, such as {'.'.join(min(older))}"
             raise UserError(
