@@ -28,14 +28,12 @@ timed() { # WHAT COMMAND...
 timed "clone" git clone --quiet "$source_repository" "$where/clone"
 cd "$where/clone"
 if [ -n "${ENVIRONMENT:-}" ]; then
-  mkdir .venv
-  ln -s "$ENVIRONMENT/bin" .venv/bin
-  touch .venv/installed
+  ln -s "$ENVIRONMENT" .venv
   export PYTHONPATH=$PWD:$PWD/metrics
 else
   timed "environment" make .venv/installed
 fi
-timed "first table: make evaluate" make evaluate
+timed "first table: make evaluate" make -o .venv/installed evaluate
 cp -r aobench/mini/model own-model
 timed "own model: evaluate own-model --data mini" \
   .venv/bin/python -m aobench evaluate ./own-model --data mini --limit 200
