@@ -6,7 +6,7 @@
 #   ENVIRONMENT=$PWD/.venv tests/first_minutes.sh # takes one that is there: without the installation
 #
 # Own model: a copy of the bundled one, as `save_pretrained` would leave it. Own folder: 160 drawn
-# pictures in label folders. Data are cached nowhere before: HF_HOME is empty.
+# pictures in label folders. ARGS="--limit 40" makes the first table a trial. Data are cached nowhere before: HF_HOME is empty.
 set -euo pipefail
 source_repository=$(cd "$(dirname "$0")/.." && git rev-parse --show-toplevel)
 where=$(mktemp -d)
@@ -33,7 +33,7 @@ if [ -n "${ENVIRONMENT:-}" ]; then
 else
   timed "environment" make .venv/installed
 fi
-timed "first table: make evaluate" make -o .venv/installed evaluate
+timed "first table: make evaluate ${ARGS:-}" make -o .venv/installed evaluate "ARGS=${ARGS:-}"
 cp -r aobench/mini/model own-model
 timed "own model: evaluate own-model --data mini" \
   .venv/bin/python -m aobench evaluate ./own-model --data mini --limit 200
