@@ -44,6 +44,7 @@ for one in "$@"; do
   [ "$one" = "$version" ] || kind=lowest
   folder=$where/$one
   log=$where/$one.log
+  rm -rf build/lib build/bdist.* # what an earlier build left would be installed, too
   requirements $kind >"$where/$one.txt"
   if make_environment "$version" "$folder" >"$log" 2>&1 &&
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$where/$one.txt" >>"$log" 2>&1 &&
