@@ -31,10 +31,16 @@ setup(
     },
     package_data={
         "aobench": ["py.typed"],
-        "aobench.vocabulary": ["*.csv", "*.txt", "*.md"],
+        "aobench.vocabulary": ["*.csv", "*.json", "*.txt", "*.md"],
         "aobench.audit": ["*.csv"],
         "aobench.annotation": ["page.*", "schema.sql"],
-        "aobench.mini": ["*.csv", "pictures/*.md", "pictures/*/*.webp", "model/*"],
+        "aobench.mini": [
+            "*.csv",
+            "pictures/*.md",
+            "pictures/*/*.webp",
+            "model/*",
+            "generative/*",
+        ],
         "aobench.models": ["lists/*"],
         "aobench.analysis": ["published/*", "pages/*"],
         "aobench.duplicates": ["*.html"],

@@ -60,8 +60,8 @@ def _add_evaluate(verbs: Any) -> None:
     e.add_argument(
         "models",
         nargs="*",
-        help="Hub ids, folders, 'mini' (the bundled model), efficientnet-lite0..2, timm:NAME, "
-        "open_clip:ARCH/TAG, letters:NAME or likelihood:NAME of a generative model",
+        help="Hub ids, folders, 'mini' and 'mini-generative' (bundled), efficientnet-lite0..2, "
+        "timm:NAME, open_clip:ARCH/TAG, letters:NAME or likelihood:NAME of a generative model",
     )
     e.add_argument(
         "--models",
@@ -75,7 +75,7 @@ def _add_evaluate(verbs: Any) -> None:
         action="store_true",
         help="of a list, run those anew, too, whose result is there",
     )
-    add_data_arguments(e, "the published archive, or mini for the model 'mini' alone")
+    add_data_arguments(e, "the published archive, or mini for the bundled models alone")
     e.add_argument(
         "--tasks",
         nargs="+",
@@ -233,8 +233,12 @@ def refuse_missing(missing: dict[str, str], count: int) -> None:
 
 
 def _default_data(args: argparse.Namespace) -> str:
-    """The set where none is named: the published archive, or mini for its own model."""
-    return "mini" if args.models == ["mini"] and not args.id_data else "v2"
+    """The set where none is named: the published archive, or mini for its own models."""
+    from aobench.models.bundled import BUNDLED_NAMES
+
+    plain = [name.rpartition(":")[2] for name in args.models]
+    of_mini = bool(plain) and set(plain) <= set(BUNDLED_NAMES)
+    return "mini" if of_mini and not args.id_data else "v2"
 
 
 def run_score(args: argparse.Namespace) -> None:

@@ -30,7 +30,7 @@ from aobench.mini.pictures import objects
 from aobench.mini.render import ATTRIBUTES
 from aobench.mini.splits import SEED, samples
 from aobench.mini.train import SIDE, shrink_image, to_pixels
-from aobench.models.registry import BUNDLED
+from aobench.models.bundled import BUNDLED
 from aobench.vocabulary.questions import LETTERS
 
 WIDTH, LAYERS = 128, 3
