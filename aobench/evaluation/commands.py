@@ -84,6 +84,12 @@ def _add_evaluate(verbs: Any) -> None:
         "choice (default: all but composition-open, as the model can answer)",
     )
     e.add_argument(
+        "--questions",
+        metavar="FILE",
+        help="one's own questions for choice: a CSV, JSON or Parquet of sample_id, options and "
+        "answer",
+    )
+    e.add_argument(
         "--templates",
         help="text file of prompt templates, one a line with {}; default: OpenAI's 80",
     )
@@ -169,6 +175,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
             models,
             source,
             tasks=args.tasks,
+            questions=args.questions,
             templates=templates,
             out=args.out,
             embeddings=args.embeddings,
