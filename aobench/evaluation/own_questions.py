@@ -1,9 +1,9 @@
 """Questions of one's own for the task ``choice``: a file that says what each image is offered.
 
-CSV: columns ``sample_id``, ``options`` (between ``|``) and ``answer``. JSON: a list of objects with
-the same keys, ``options`` a list. Parquet: the same columns, ``options`` a list. Options are
-compositions in the set's own words; the answer is one of them, and what the image shows. Images
-that the file doesn't name are not asked.
+CSV: columns ``sample_id``, ``options`` (between ``|``) and ``answer``. JSON: an object whose
+``questions`` are objects with the same keys, ``options`` a list. Parquet: the same columns,
+``options`` a list. Options are compositions in the set's own words; the answer is one of them, and
+what the image shows. Images that the file doesn't name are not asked.
 """
 
 from __future__ import annotations
@@ -162,10 +162,11 @@ def _csv_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _json_rows(path: Path) -> list[tuple[str, Any]]:
-    content = read_json(path, "the questions")
+    content = read_json(path, "the questions").get("questions")
     if not isinstance(content, list) or not all(isinstance(x, dict) for x in content):
         raise UserError(
-            f"the questions {path} must be a list of objects with {', '.join(COLUMNS)}"
+            f'the questions {path} must hold "questions", a list of objects with '
+            f"{', '.join(COLUMNS)}"
         )
     return [(f"question {n:,}", row) for n, row in enumerate(content, 1)]
 

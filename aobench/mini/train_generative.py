@@ -1,13 +1,13 @@
-"""Train a small generative model on mini's seen compositions: a LLaVA of a few hundred thousand
-weights.
+"""Train a small generative model on mini's seen compositions: a LLaVA of 0.7 million weights behind
+the bundled CLIP's image tower.
 
-    python -m aobench.mini.train_generative --out OUT [--minutes 20]
+    python -m aobench.mini.train_generative --out OUT [--minutes 15]
 
-The image tower is that of the bundled CLIP model and stays as it is; a projector and a two-layer
-language model are trained from nothing, on the questions of `aobench.vocabulary.questions`:
-lettered ones with two to nine options, and open ones. Pictures are of mini's train split, so none
-shows a novel composition; words of novel ones stand among the options. Stopped at any moment, it
-goes on from the last checkpoint in OUT.
+The image tower stays as it is; a projector and a three-layer language model are trained from
+nothing, on the questions of `aobench.vocabulary.questions` and the exercises of
+`aobench.mini.lessons`. Pictures are of mini's train split, so none shows a novel composition; words
+of novel ones stand among the options. Stopped at any moment, it goes on from the last checkpoint in
+OUT.
 """
 
 from __future__ import annotations
@@ -24,17 +24,25 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from aobench.files import scratch_file, write_in_one_move
+from aobench.files import read_json, scratch_file, write_in_one_move
 from aobench.mini.lessons import NONE, PICTURE_TOKENS, SIZES, Lesson, LessonMaker
 from aobench.mini.pictures import objects
 from aobench.mini.render import ATTRIBUTES
 from aobench.mini.splits import SEED, samples
 from aobench.mini.train import SIDE, shrink_image, to_pixels
-from aobench.models.bundled import BUNDLED
+from aobench.models.bundled import BUNDLED, LANGUAGE, LLAVA_TOWER, WHOLE
 from aobench.vocabulary.questions import LETTERS
 
 WIDTH, LAYERS = 128, 3
 CHECKPOINT = "checkpoint.pt"
+#: What is bundled beside the weights and config.json.
+BUNDLED_FILES = (
+    "chat_template.jinja",
+    "processor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "training.json",
+)
 TEMPLATE = (
     "{% for m in messages %}{{ m['role'].upper() }}: {% for c in m['content'] %}"
     "{% if c['type']=='image' %}<image>\n{% else %}{{ c['text'] }}{% endif %}{% endfor %}"
@@ -317,6 +325,28 @@ def _save(
     processor.save_pretrained(out)
 
 
+def write_bundle(out: Path, folder: Path) -> None:
+    """Write the model in ``out`` to ``folder`` as it is bundled: float16, without the image tower,
+    which is the bundled CLIP's (`aobench.models.bundled`).
+    """
+    from safetensors.torch import load_file, save
+
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = {
+        key: value.half()
+        for key, value in load_file(out / WHOLE).items()
+        if not key.startswith(LLAVA_TOWER)
+    }
+    write_in_one_move(folder / LANGUAGE, save(kept, metadata={"format": "pt"}))
+    config = read_json(out / "config.json")
+    for part in (config, config["text_config"], config["vision_config"]):
+        part["dtype"] = "float16"
+    text = json.dumps(config, indent=2, sort_keys=True) + "\n"
+    write_in_one_move(folder / "config.json", text.encode())
+    for name in BUNDLED_FILES:
+        write_in_one_move(folder / name, (out / name).read_bytes())
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -329,8 +359,13 @@ def main() -> None:
         "--peak", type=float, default=3e-3, help="highest learning rate"
     )
     parser.add_argument("--pictures", type=int, default=4180, help="of the train split")
+    parser.add_argument(
+        "--bundle", type=Path, help="write it here, too, as it is bundled"
+    )
     args = parser.parse_args()
     train_generative(args.out, args.minutes, args.batch, args.peak, args.pictures)
+    if args.bundle:
+        write_bundle(args.out, args.bundle)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from aobench.models.revision import SUFFIXES, digest_of_files
+from aobench.models.revision import digest_of_files
 
 BUNDLED = Path(__file__).parents[1] / "mini" / "model"
 GENERATIVE = Path(__file__).parents[1] / "mini" / "generative"
@@ -21,7 +21,7 @@ BUNDLED_NAMES = ("mini", "mini-generative")
 LANGUAGE = "language.safetensors"
 WHOLE = "model.safetensors"
 #: What the image tower's weights are called in the one and in the other.
-CLIP_TOWER, LLAVA_TOWER = "vision_model.", "model.vision_tower."
+CLIP_TOWER, LLAVA_TOWER = "vision_model.", "vision_tower."
 
 
 def bundled_folder(name: str) -> Path:
@@ -41,7 +41,7 @@ def model_folder(name: str) -> Path:
 @cache
 def generative_folder() -> Path:
     """The folder of mini's generative model, put together where it isn't there yet."""
-    files = [p for p in sorted(GENERATIVE.iterdir()) if p.suffix in SUFFIXES]
+    files = [p for p in sorted(GENERATIVE.iterdir()) if p.suffix != ".md"]
     name = f"mini-generative-{digest_of_files([*files, BUNDLED / WHOLE])}"
     for place in _places():
         folder = place / name

@@ -37,7 +37,7 @@ def asked():
 
 def write_questions(rows, path):
     if path.suffix == ".json":
-        path.write_text(json.dumps(rows))
+        path.write_text(json.dumps({"questions": rows}))
     elif path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(rows), path)
     else:
@@ -66,7 +66,9 @@ def test_three_forms_of_a_file_are_the_same_questions(asked, tmp_path):
 
 def test_a_run_offers_what_the_file_says_to_those_images_alone(asked, tmp_path, capsys):
     path = write_questions(asked, tmp_path / "mine.json")
+    (tmp_path / "prompts.txt").write_text("a photo of a {}.\n")
     words = ["evaluate", "mini", "--data", "mini", "--cpu", "--tasks", "choice"]
+    words += ["--templates", str(tmp_path / "prompts.txt")]
     out = str(tmp_path / "out")
     assert main([*words, "--questions", str(path), "--out", out]) == 0
     table = read(tmp_path / "out" / "mini")
@@ -75,7 +77,7 @@ def test_a_run_offers_what_the_file_says_to_those_images_alone(asked, tmp_path, 
     for split in ("id", "ood"):
         rows, names = table.split(split, "choice"), table.lists["choice"][split].names
         for sample, offered, gold in zip(
-            rows["sample_id"], rows["choices"], rows["gold"], strict=True
+            rows["sample_id"], rows["choices"], rows["label"], strict=True
         ):
             met.add(sample)
             mine = by_sample[sample]
@@ -128,7 +130,7 @@ def test_options_of_unlike_number_a_sample_twice_and_other_files_are_refused(
         with pytest.raises(UserError, match=words):
             read_own_questions(write_questions(rows, tmp_path / name))
     (tmp_path / "q.json").write_text('{"a": 1}')
-    with pytest.raises(UserError, match="must be a list of objects"):
+    with pytest.raises(UserError, match=r"must hold .questions."):
         read_own_questions(tmp_path / "q.json")
     (tmp_path / "q.parquet").write_bytes(b"no table")
     with pytest.raises(UserError, match="can't be read"):
