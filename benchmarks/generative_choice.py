@@ -49,7 +49,7 @@ def with_interval(part: dict[str, Any]) -> str:
 def table_rows(results: dict[str, Any]) -> list[list[str]]:
     """The rows, from results.json by model."""
     rows = []
-    for model in MODELS:
+    for model in (name for name in MODELS if name in results):
         scores = results[model]["scores"]
         for task in (name for name in ROWS if name in scores):
             seen, novel = (scores[task]["splits"][split] for split in ("id", "ood"))
