@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError, did_you_mean
 from aobench.evaluation.data import Source, Split, open_splits
+from aobench.evaluation.own_questions import read_own_questions
 from aobench.evaluation.sources import data_source
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def evaluate(
     attributes: str | os.PathLike[str] | None = None,
     objects: str | os.PathLike[str] | None = None,
     tasks: str | Sequence[str] | None = None,
+    questions: str | os.PathLike[str] | None = None,
     templates: str | os.PathLike[str] | Sequence[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     embeddings: str | os.PathLike[str] | None = None,
@@ -86,6 +88,9 @@ def evaluate(
             with every object), ``object``, ``attribute`` and ``choice`` (1 of 9); default: all but
             ``composition-open``. What the data cannot be asked is left out and said; a supervised
             classifier answers ``object`` whatever is asked.
+        questions: a CSV, JSON or Parquet file of questions of one's own for ``choice``: what each
+            image is offered, and the answer (`aobench.evaluation.own_questions`). Images that it
+            doesn't name are left out, of all tasks; default: the task's own nine.
         templates: prompt templates with ``{}`` for the name, or a text file of them (default:
             OpenAI's 80).
         out: folder for the results, one folder a model; None: nothing is stored.
@@ -138,6 +143,7 @@ def evaluate(
         attributes=attributes,
         objects=objects,
     )
+    own = None if questions is None else read_own_questions(questions)
     listed = _listed_models(models)
     resolved = [] if listed else _resolve_models(models)
     from aobench.evaluation.model_runs import ModelRuns, run_list
@@ -162,7 +168,7 @@ def evaluate(
 
         def opened() -> list[Split]:
             with hub_in_one_line("the dataset could not be opened"):
-                return open_splits(source, limit=limit)
+                return open_splits(source, limit=limit, own=own)
 
         splits = together.main_first(opened)
         recognised = splits[0].recognised

@@ -236,14 +236,14 @@ def check_folders(models: Sequence[str], folders: Sequence[Path]) -> None:
 
     Checkpoints of two runs are often named alike: runs/a/checkpoint-1 and runs/b/checkpoint-1.
     """
-    from aobench.models.registry import BUNDLED
+    from aobench.models.bundled import model_folder
     from aobench.models.revision import revision_of
 
     for model, folder in zip(models, folders, strict=True):
         held = _model_of(folder)
         if held is None:
             continue
-        source = BUNDLED if model == "mini" else Path(model)
+        source = model_folder(model)
         if source.is_dir():
             if revision_of(str(source), None) != held["revision"]:
                 raise _another(folder, held)
