@@ -34,7 +34,7 @@ def _add_people(verbs: Any) -> None:
         nargs="+",
         type=Path,
         metavar="RESULT",
-        help="predictions.parquet, or the folder that holds it",
+        help="folders that `imagenet-ao evaluate` wrote, or one that holds several",
     )
     p.add_argument(
         "--decisions",
@@ -106,7 +106,7 @@ def run_people(args: argparse.Namespace) -> None:
     """``imagenet-ao people``."""
     from aobench.analysis.people import PeopleReport, accepted_scores, people_scores
     from aobench.analysis.people_tables import read_answers, read_decisions
-    from aobench.results.paths import check_given_once
+    from aobench.results.paths import TABLE, result_places
     from aobench.results.predictions import read
 
     if args.decisions is None and args.answers is None:
@@ -114,8 +114,7 @@ def run_people(args: argparse.Namespace) -> None:
             "say what people did: --decisions FILE (images they accept), --answers FILE (what they "
             "answered), or both"
         )
-    check_given_once(args.tables)
-    tables = [read(path) for path in args.tables]
+    tables = [read(path) for path in result_places(args.tables, TABLE)]
     parts, people = [], []
     if args.decisions is not None:
         decisions = read_decisions(args.decisions)
