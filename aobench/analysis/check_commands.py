@@ -190,8 +190,8 @@ def run_retest(args: argparse.Namespace) -> None:
     from aobench.results.predictions import read
 
     check_given_once([args.first, args.second])
-    tables = [read(path) for path in (args.first, args.second)]
-    print(retest_results(*tables, split=args.split, kind=args.kind).text())
+    first, second = (read(path) for path in (args.first, args.second))
+    print(retest_results(first, second, args.split, args.kind).text())
 
 
 def _print_written(args: argparse.Namespace, report: Any) -> None:

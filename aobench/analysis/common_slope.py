@@ -185,15 +185,20 @@ def _all_pairs(
         first, second = inverse(middle + ends)[0], inverse(middle - ends)[0]
         odds = first / (1 - first) / (second / (1 - second))
         p = (np.sum(largest >= abs(d) / e) + 1) / (len(largest) + 1) if e else 0.0
+        points, ratios = (first - second).tolist(), odds.tolist()
         contrasts.append(
             SlopeContrast(
-                names[i],
-                names[j],
-                (int(own[:, i].sum()), int(own[:, j].sum())),
-                *(float(one) for one in first - second),
-                *(float(one) for one in odds),
-                float(p),
-                _no_overlap(runs, i, j, id_sets),
+                first=names[i],
+                second=names[j],
+                runs=(int(own[:, i].sum()), int(own[:, j].sum())),
+                difference=points[0],
+                low=points[1],
+                high=points[2],
+                odds_ratio=ratios[0],
+                odds_ratio_low=ratios[1],
+                odds_ratio_high=ratios[2],
+                p=float(p),
+                apart=_no_overlap(runs, i, j, id_sets),
             )
         )
     slopes = dict(zip(id_sets, b[len(names) :].tolist(), strict=True))

@@ -222,7 +222,7 @@ def _contrast(
         answer.lacking[pair] = f"too few models for a line over {words}"
     else:
         answer.contrasts[pair] = group_contrast(
-            answer.line, *sides, records=answer.records
+            answer.line, sides[0], sides[1], answer.records
         )
     if second is not None and not empty:
-        answer.checks[pair] = group_contrast(second, *sides, records=answer.records)
+        answer.checks[pair] = group_contrast(second, sides[0], sides[1], answer.records)

@@ -107,9 +107,9 @@ def accepted_scores(
     for task in predictions.tasks:
         kind = find_task(task).kind
         for split in predictions.lists[task]:
-            ids, hits, _ = right_answers(predictions, split, kind, task)
+            samples, hits, _ = right_answers(predictions, split, kind, task)
             rows = predictions.split(split, task)
-            said = np.array([decisions.get(one, NOT_JUDGED) for one in ids])
+            said = np.array([decisions.get(one, NOT_JUDGED) for one in samples])
             for part in (ALL, *DECISIONS, NOT_JUDGED):
                 mine = np.flatnonzero((said == part) | (part == ALL))
                 if mine.size:
@@ -237,7 +237,7 @@ def _interval(
     """(rate, low, high): two-way, and over compositions where there is nothing to tell how
     attributes and objects differ.
     """
-    wide = two_way_interval(right, n, *parts)
+    wide = two_way_interval(right, n, parts[0], parts[1])
     low, high = wide if wide is not None else cluster_interval(right, n)[:2]
     return float(right.sum() / n.sum()), float(low), float(high)
 
