@@ -23,6 +23,8 @@ SPEAKERS = (
     "urllib3",
     "hf_xet",
 )
+#: Of these the ones that carry: their errors mean that nothing arrived.
+TRANSPORTS = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
 #: Errors of a library that reads an answer of another shape.
 MISREAD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
@@ -48,7 +50,8 @@ def hub_in_one_line(what: str) -> Iterator[None]:
 
     Example:
         >>> with hub_in_one_line("org/model could not be read"):
-        ...     raise ConnectionError("no route to host") Traceback (most recent call last):
+        ...     raise ConnectionError("no route to host")
+        Traceback (most recent call last):
         aobench.errors.UserError: org/model could not be read: no connection to the Hub (no route to
         host); ...
     """
@@ -120,6 +123,26 @@ def _reason(error: BaseException) -> str | None:
     return None
 
 
+def no_network_reason(error: BaseException) -> str | None:
+    """Why the Hub was not reached, where an error or what it came from says so; else None.
+
+    Libraries wrap it: a model that isn't in the cache is an OSError of theirs, online and offline.
+    """
+    from huggingface_hub import constants, errors
+
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, errors.OfflineModeIsEnabled) or (
+            isinstance(chain, errors.LocalEntryNotFoundError)
+            and constants.HF_HUB_OFFLINE
+        ):
+            return "offline mode is on (HF_HUB_OFFLINE)"
+        if _status(chain) is None and _library(type(chain)) in TRANSPORTS:
+            return f"no network: {without_token(' '.join(str(chain).split())[:200])}"
+        chain = chain.__cause__ or chain.__context__
+    return None
+
+
 def _status(error: Any) -> int | None:
     """The HTTP status that an error carries."""
     status = getattr(getattr(error, "response", None), "status_code", None)
@@ -134,14 +157,14 @@ def _library(kind: type) -> str:
 
 def _raised_by(trace: TracebackType | None) -> str:
     """The top package of the code that raised, past the standard library's JSON."""
-    found = ""
+    package = ""
     while trace is not None:
         name = str(trace.tb_frame.f_globals.get("__name__", "")).split(".")[0]
-        found = (
-            found if name in ("json", "contextlib", "_strptime", "datetime") else name
+        package = (
+            package if name in ("json", "contextlib", "_strptime", "datetime") else name
         )
         trace = trace.tb_next
-    return found
+    return package
 
 
 def without_token(text: str) -> str:

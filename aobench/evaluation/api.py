@@ -150,7 +150,7 @@ def evaluate(
     from aobench.evaluation.runner import Settings
     from aobench.hub import hub_in_one_line
     from aobench.models.base import LoadOptions
-    from aobench.processes import process_group
+    from aobench.processes import process_group, quiet_bars
     from aobench.results.paths import check_folders, result_names
 
     names = listed.names if listed else [one.name for one, _ in resolved]
@@ -159,6 +159,7 @@ def evaluate(
         folders = [Path(out) / name for name in result_names(names)]
         if listed is None:
             check_folders(names, [one for one in folders if one is not None])
+    quiet_bars()
     with (
         process_group(cpu) as together,
         _folders_alone(together, folders),
@@ -176,9 +177,10 @@ def evaluate(
         kept = embeddings or (None if out is None else Path(out) / "embeddings")
         options = LoadOptions(dtype, compile, attention)
 
-        def runs_with(store: Any) -> ModelRuns:
+        def runs_with(store: Any, place: int = 0) -> ModelRuns:
+            # of objects nothing tells that two have one's weights: each has a folder of its own
             settings = Settings(
-                Path(store or scratch / "embeddings"),
+                Path(store or scratch / "embeddings" / str(place)),
                 chosen,
                 prompts,
                 batch_size,
@@ -192,8 +194,9 @@ def evaluate(
         if listed is not None:
             return run_list(listed, folders, runs_with(kept), again)
         results = []
-        for (one, is_object), folder in zip(resolved, folders, strict=True):
-            runs = runs_with(embeddings if is_object else kept)
+        pairs = zip(resolved, folders, strict=True)
+        for place, ((one, is_object), folder) in enumerate(pairs):
+            runs = runs_with(embeddings if is_object else kept, place)
             results.append(runs.result(one, folder))
     return results
 

@@ -24,7 +24,10 @@ def add_parser(verbs: Any) -> None:
         "score", help="recompute every score from predictions.parquet, without a model"
     )
     s.add_argument(
-        "tables", nargs="+", help="predictions.parquet files, or folders that hold one"
+        "tables",
+        nargs="+",
+        metavar="RESULT",
+        help="predictions.parquet files, folders that hold one, or a folder above several",
     )
     s.add_argument("--json", action="store_true", help="print all scores as JSON")
     s.set_defaults(run=run_score)
@@ -255,25 +258,24 @@ def run_score(args: argparse.Namespace) -> None:
     from aobench.files import sha256_of
     from aobench.results.paths import (
         TABLE,
-        check_given_once,
         check_no_copies,
         result_file,
+        result_places,
     )
     from aobench.results.predictions import read
     from aobench.results.printing import print_table
     from aobench.results.scores import all_scores
 
-    check_given_once(args.tables)
-    check_no_copies({path: sha256_of(result_file(path, TABLE)) for path in args.tables})
+    places = result_places(args.tables, TABLE)
+    check_no_copies({path: sha256_of(result_file(path, TABLE)) for path in places})
     rows = []
-    for path in args.tables:
+    for path in places:
         predictions = read(path)
         name = predictions.provenance["model"]["id"]
         rows.append((name, predictions, all_scores(predictions)))
     if args.json:
-        by_path = {
-            path: scores for path, (_, _, scores) in zip(args.tables, rows, strict=True)
-        }
+        pairs = zip(places, rows, strict=True)
+        by_path = {str(path): scores for path, (_, _, scores) in pairs}
         print(json.dumps(by_path, indent=2, sort_keys=True, allow_nan=False))
     else:
         print_table(rows)

@@ -210,6 +210,7 @@ def _config(source: str, name: str) -> Any:
     except Exception as error:
         if not is_bad_files(error):
             raise
+        _refuse_without_network(name, error)
         reason = (
             str(error).strip().splitlines()[0]
             if str(error).strip()
@@ -221,6 +222,20 @@ def _config(source: str, name: str) -> Any:
             f"such as openai/clip-vit-base-patch32, or {' or '.join(map(repr, BUNDLED_NAMES))} for "
             f"a bundled model ({reason})"
         ) from error
+
+
+def _refuse_without_network(name: str, error: Exception) -> None:
+    """Raise UserError where the Hub was not reached, so that nothing is known of ``name``."""
+    from aobench.hub import no_network_reason
+
+    reason = no_network_reason(error)
+    if reason is None or Path(name).exists():
+        return
+    raise UserError(
+        f"the model {name!r}{did_you_mean(name, WELL_KNOWN, 0.75)} is not in the local cache, and "
+        f"the Hub was not reached ({reason}); connect, or name a folder, or 'mini' for the bundled "
+        "model"
+    ) from error
 
 
 def _loaded(path: str, name: str, *arguments: Any) -> Model:

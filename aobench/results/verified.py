@@ -13,10 +13,9 @@ from aobench.files import sha256_of
 from aobench.results.paths import (
     RESULTS,
     TABLE,
-    check_given_once,
     check_no_copies,
-    only_results,
     result_file,
+    result_places,
 )
 from aobench.results.predictions import Predictions, read
 from aobench.results.results_json import read_results_json
@@ -83,14 +82,8 @@ def read_result(folder: str | Path, earlier: bool = False) -> Result:
 
 
 def read_results(folders: Sequence[Path]) -> list[Result]:
-    """The results in ``folders``; of several, those without any result are skipped, and said to
-    be.
-    """
-    kept, skipped = only_results(folders)
-    for line in skipped:
-        print(line)
-    check_given_once(kept)
-    results = [read_result(folder) for folder in kept]
+    """The results in ``folders``, or in what these hold; see `find_results`."""
+    results = [read_result(folder) for folder in result_places(folders)]
     check_no_copies({one.folder: one.content["predictions"] for one in results})
     return results
 
@@ -121,12 +114,12 @@ def _one_run(result: Result) -> None:
             f"{result.folder}: results.json and predictions.parquet tell different tasks or "
             "candidates"
         )
-    again, told = (
+    again, recorded = (
         json.loads(json.dumps(all_scores(result.predictions))),
         result.content["scores"],
     )
-    if not _same(again, told):
-        older = _paths(again) - _paths(told)
+    if not _same(again, recorded):
+        older = _paths(again) - _paths(recorded)
         if older:
             lacks = f"results.json lacks scores of this version, such as {'.'.join(min(older))}"
             raise UserError(

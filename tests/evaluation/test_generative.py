@@ -439,7 +439,7 @@ def test_logits_that_are_no_numbers_are_refused(copied):
     [
         ("letters:mini", "doesn't generate text about images"),
         ("likelihod:mini", "did you mean 'likelihood'"),
-        ("pmi:nowhere", "no model 'pmi:nowhere' can be read"),
+        ("pmi:nowhere", "is not in the local cache, and the Hub was not reached"),
     ],
 )
 def test_a_name_that_is_no_generative_model_is_one_line(name, words):
