@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from aobench.mini.render import ATTRIBUTES
-from aobench.study.world import N_OBJECTS
+from aobench.study.world import N_OBJECTS, IdPair
 
 FEATURES, EMBEDDING = 128, 64
 TEMPLATES = (
@@ -59,12 +59,13 @@ def _block(inputs: int, outputs: int) -> list[nn.Module]:
     ]
 
 
-def image_trunk() -> nn.Sequential:
-    """float N x 3 x 32 x 32 to N x FEATURES."""
+def image_trunk(channels: tuple[int, int, int] = (32, 64, FEATURES)) -> nn.Sequential:
+    """float N x 3 x 32 x 32 to N x the last of ``channels``, one a layer."""
+    first, second, last = channels
     return nn.Sequential(
-        *_block(3, 32),
-        *_block(32, 64),
-        *_block(64, FEATURES),
+        *_block(3, first),
+        *_block(first, second),
+        *_block(second, last),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
     )
@@ -134,15 +135,27 @@ class StudyNetwork(nn.Module):
 
     The design's: ``object``, ``two_head``, ``contrastive``. Controls: ``two_head_cosine``,
     ``two_head`` on CLIP's kind of scores; ``contrastive_labels``, CLIP's loss with a sum of two
-    label vectors in place of the text tower.
+    label vectors in place of the text tower. The second edition's baselines: ``seen_pairs``, one
+    class for each of the training set's ``pairs``, linear; ``seen_pairs_cosine``, the same by
+    cosines.
     """
 
-    def __init__(self, supervision: str) -> None:
+    def __init__(
+        self,
+        supervision: str,
+        channels: tuple[int, int, int] = (32, 64, FEATURES),
+        pairs: tuple[IdPair, ...] = (),
+    ) -> None:
         super().__init__()
         self.supervision = supervision
         self.contrasts = supervision.startswith("contrastive")
+        self.classes_are_pairs = supervision.startswith("seen_pairs")
         self.names_attributes = supervision != "object"
-        self.trunk = image_trunk()
+        self.trunk = image_trunk(channels)
+        self.register_buffer("pairs", torch.tensor(pairs).reshape(-1, 2))
+        if self.classes_are_pairs:
+            self._add_pair_head(supervision, pairs)
+            return
         if self.contrasts:
             self.project = nn.Linear(FEATURES, EMBEDDING)
             self.text = TextTower() if supervision == "contrastive" else LabelTower()
@@ -158,3 +171,15 @@ class StudyNetwork(nn.Module):
         self.object_head = nn.Linear(FEATURES, N_OBJECTS)
         if supervision == "two_head":
             self.attribute_head = nn.Linear(FEATURES, len(ATTRIBUTES))
+
+    def _add_pair_head(self, supervision: str, pairs: tuple[IdPair, ...]) -> None:
+        """A head of one class a pair, and the table of the pairs' numbers."""
+        numbers = torch.full((len(ATTRIBUTES), N_OBJECTS), -1)
+        for number, (attribute, obj) in enumerate(pairs):
+            numbers[attribute, obj] = number
+        self.register_buffer("numbers", numbers)
+        if supervision == "seen_pairs":
+            self.pair_head: nn.Module = nn.Linear(FEATURES, len(pairs))
+        else:
+            project = nn.Linear(FEATURES, EMBEDDING)
+            self.pair_head = nn.Sequential(project, CosineHead(len(pairs)))
