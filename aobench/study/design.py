@@ -26,7 +26,8 @@ SECONDS_MEASURING = 8  #: disentanglement of one run, one core
 @dataclass(frozen=True)
 class Settings:
     """How a network is made and trained: ``channels`` of the image tower's three layers, AdamW's
-    highest rate ``peak`` and its weight ``decay``, ``steps`` of ``batch`` images.
+    highest rate ``peak`` and its weight ``decay``, ``steps`` of ``batch`` images, each reduced to
+    ``side`` pixels.
     """
 
     channels: tuple[int, int, int] = (32, 64, 128)
@@ -34,6 +35,7 @@ class Settings:
     batch: int = BATCH
     peak: float = PEAK
     decay: float = 0.05
+    side: int = 32
 
 
 @dataclass(frozen=True, order=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from aobench.mini.render import ATTRIBUTES
-from aobench.study.world import N_OBJECTS, IdPair
+from aobench.study.world import N_OBJECTS, SIDE, IdPair
 
 FEATURES, EMBEDDING = 128, 64
 TEMPLATES = (
@@ -148,6 +148,7 @@ class StudyNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.supervision = supervision
+        self.side = SIDE
         self.contrasts = supervision.startswith("contrastive")
         self.classes_are_pairs = supervision.startswith("seen_pairs")
         self.names_attributes = supervision != "object"

@@ -17,34 +17,41 @@ from aobench.study.networks import TEMPLATES, TEST_TEMPLATE, StudyNetwork, capti
 from aobench.study.world import N_OBJECTS, SIDE, ImageSet, training_pairs
 
 N_ATTRIBUTES = len(ATTRIBUTES)
-LARGEST_SHIFT = 3  #: pixels
+LARGEST_SHIFT = 3  #: pixels of SIDE; as much of a smaller picture
 #: Further ways to read the object: best of the seen pairs (classifiers of pairs); best of 48 object
 #: prompts, marginals of the seen pairs' captions (contrastive).
 READINGS = ("object_best", "object_prompt", "object_seen")
 
 
-def to_floats(pixels: np.ndarray, device: torch.device) -> Tensor:
-    """uint8 N x 32 x 32 x 3 to floats N x 3 x 32 x 32 on ``device``, about -2..2."""
-    return (
-        ((torch.from_numpy(pixels).to(device).float() - 128) / 64)
-        .permute(0, 3, 1, 2)
-        .contiguous()
-    )
+def to_floats(pixels: np.ndarray, device: torch.device, side: int = SIDE) -> Tensor:
+    """uint8 N x SIDE x SIDE x 3 to floats N x 3 x side x side on ``device``, about -2..2; a
+    smaller ``side``, which divides SIDE, by averaging.
+    """
+    floats = (torch.from_numpy(pixels).to(device).float() - 128) / 64
+    floats = floats.permute(0, 3, 1, 2)
+    return functional.avg_pool2d(floats, SIDE // side).contiguous()
+
+
+def largest_shift(side: int) -> int:
+    """Pixels by which a picture of ``side`` pixels is shifted at most."""
+    return LARGEST_SHIFT * side // SIDE
 
 
 def _padded(pixels: Tensor) -> Tensor:
-    """With LARGEST_SHIFT more pixels on each side, as at the edge: a shift is then a slice."""
-    margin = (LARGEST_SHIFT,) * 4
+    """With the largest shift more pixels on each side, as at the edge: a shift is then a slice."""
+    margin = (largest_shift(pixels.shape[3]),) * 4
     wide = functional.pad(pixels, margin, "replicate")
     return wide.contiguous(memory_format=torch.channels_last)
 
 
 def _augmented(
-    padded: Tensor, chosen: Tensor, shift: tuple[int, int], mirror: bool
+    padded: Tensor, chosen: Tensor, side: int, shift: np.ndarray, mirror: bool
 ) -> Tensor:
-    """The ``chosen`` of :func:`_padded` images, shifted and mirrored alike."""
-    top, left = (LARGEST_SHIFT + v for v in shift)
-    moved = padded[:, :, top : top + SIDE, left : left + SIDE][chosen]
+    """The ``chosen`` of :func:`_padded` images, shifted (0: as far up or left as may be) and
+    mirrored alike.
+    """
+    top, left = (int(v) for v in shift)
+    moved = padded[:, :, top : top + side, left : left + side][chosen]
     if mirror:
         moved = moved.flip(3)
     return moved.contiguous(memory_format=torch.channels_last)
@@ -90,6 +97,7 @@ def train_network(
     torch.manual_seed(1000 + run.seed)
     pairs = training_pairs(run.diversity, run.seed)
     network = StudyNetwork(run.supervision, settings.channels, pairs)
+    network.side = settings.side
     network = network.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(
         network.parameters(),
@@ -101,7 +109,8 @@ def train_network(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.peak, total_steps=settings.steps, pct_start=0.1
     )
-    padded = _padded(to_floats(images.pixels, device))
+    side = settings.side
+    padded = _padded(to_floats(images.pixels, device, side))
     attributes, objects = (
         torch.from_numpy(v).to(device) for v in (images.attributes, images.objects)
     )
@@ -111,10 +120,8 @@ def train_network(
         chosen = torch.from_numpy(rng.integers(len(images), size=size)).to(device)
         templates = torch.from_numpy(rng.integers(len(TEMPLATES), size=size))
         templates = templates.to(device)
-        dy, dx = (
-            int(v) for v in rng.integers(-LARGEST_SHIFT, LARGEST_SHIFT + 1, size=2)
-        )
-        batch = _augmented(padded, chosen, (dy, dx), bool(rng.integers(2)))
+        shift = rng.integers(0, 2 * largest_shift(side) + 1, size=2)
+        batch = _augmented(padded, chosen, side, shift, bool(rng.integers(2)))
         loss = loss_of(network, batch, attributes[chosen], objects[chosen], templates)
         optimizer.zero_grad()
         loss.backward()
@@ -129,7 +136,7 @@ def train_network(
 @torch.no_grad()
 def features_of(network: Any, images: ImageSet, device: torch.device) -> Tensor:
     """Trunk features, float32 N x FEATURES."""
-    pixels = to_floats(images.pixels, device)
+    pixels = to_floats(images.pixels, device, network.side)
     return torch.cat([network.trunk(part) for part in pixels.split(512)])
 
 

@@ -96,6 +96,7 @@ def tuned_settings(
     folder: Path, say: Callable[[str], None] = print
 ) -> tuple[dict[str, Settings], list[Trial]]:
     """Each supervision's settings, and every trial that led to them; resumes."""
+    folder.mkdir(parents=True, exist_ok=True)
     trials: list[Trial] = []
 
     def score(supervision: str, peak: float, decay: float) -> float:
@@ -104,5 +105,7 @@ def tuned_settings(
         say(f"{supervision}, peak {peak:g}, decay {decay:g}: {trial['id_object']:.3f}")
         return float(trial["id_object"])
 
-    chosen = {s: settings(*search(s, score)) for s in (*SUPERVISIONS, *AT_CENTRE)}
+    chosen = {
+        s: settings(*search(s, score)) for s in (*reversed(SUPERVISIONS), *AT_CENTRE)
+    }
     return chosen, trials
