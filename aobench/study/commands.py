@@ -199,6 +199,8 @@ def _cell(row: dict[str, Any], key: str) -> str:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
+    from aobench.study.statements import adjusted_nmi
+
     print(
         "Object accuracy: chance 2.1 %, 48 candidates. Composition accuracy: chance 0.09 %, 1,152 "
         "candidates."
@@ -225,7 +227,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         cells = [
             _cell(row, key) + (far if key == "rho_object" else "") for key in COLUMNS
         ]
-        nmi = f"{row['nmi']:.3f} ({row['nmi_shuffled']:.3f})"
+        nmi = f"{row['nmi']:.3f} ({adjusted_nmi(row):.3f})"
         lines.append(
             (
                 f"{row['scale']:,}",
@@ -237,8 +239,8 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         )
     print("\n".join(columns(lines)))
     print(
-        "d: attributes an object in training. NMI of the training captions, in brackets after "
-        "shuffling."
+        "d: attributes an object in training. NMI of the training captions, in brackets adjusted "
+        "for chance."
     )
 
 
