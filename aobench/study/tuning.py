@@ -105,7 +105,5 @@ def tuned_settings(
         say(f"{supervision}, peak {peak:g}, decay {decay:g}: {trial['id_object']:.3f}")
         return float(trial["id_object"])
 
-    chosen = {
-        s: settings(*search(s, score)) for s in (*reversed(SUPERVISIONS), *AT_CENTRE)
-    }
+    chosen = {s: settings(*search(s, score)) for s in (*SUPERVISIONS, *AT_CENTRE)}
     return chosen, trials

@@ -302,20 +302,6 @@ def written_statements():
     }
 
 
-@pytest.mark.parametrize(
-    ("supervision", "printed"),
-    [
-        ("contrastive", "31.3 points [26.4, 36.2]"),
-        ("contrastive_labels", "24.9 points [23.3, 26.6]"),
-    ],
-)
-def test_the_readme_says_what_the_table_gives(study, supervision, printed):
-    rho = study.mean_rho(study.condition(*CENTRE, supervision))
-    value, low, high = (f"{100 * v:.1f}" for v in (rho.value, rho.low, rho.high))
-    assert f"{value} points [{low}, {high}]" == printed
-    assert printed in " ".join((ROOT / "README.md").read_text().split())
-
-
 def test_the_table_has_every_condition(study):
     rows = study.table()
     assert len(rows) == len(design_points()) * len(SUPERVISIONS)
