@@ -134,14 +134,14 @@ def _library(kind: type) -> str:
 
 def _raised_by(trace: TracebackType | None) -> str:
     """The top package of the code that raised, past the standard library's JSON."""
-    found = ""
+    package = ""
     while trace is not None:
         name = str(trace.tb_frame.f_globals.get("__name__", "")).split(".")[0]
-        found = (
-            found if name in ("json", "contextlib", "_strptime", "datetime") else name
+        package = (
+            package if name in ("json", "contextlib", "_strptime", "datetime") else name
         )
         trace = trace.tb_next
-    return found
+    return package
 
 
 def without_token(text: str) -> str:

@@ -19,8 +19,8 @@ from aobench.annotation.verdict_store import (
     VerdictStore,
 )
 from aobench.errors import UserError
-from aobench.files import parse_json
 from aobench.image_table import ImageTable
+from aobench.strict_json import parse_json
 
 #: Bytes of a message at most; the longest that the page sends has some 300.
 LONGEST = 16_384

@@ -20,7 +20,6 @@ from aobench.results.comparability import (
     model_family,
     trial,
 )
-from aobench.results.hits import first_is_right
 from aobench.results.scores import (
     KINDS,
     POPULATION,
@@ -220,11 +219,13 @@ def _put_ranks(rows: list[dict[str, Any]], results: Sequence[Result]) -> str:
 def _chosen(rows: dict[str, list[Any]], count: int) -> dict[str, list[int]]:
     """Row numbers of at most ``count`` images named right and as many named wrong, each of another
     attribute where there are so many; the same ones each time."""
+    from compositional_ood.compositional_ood import first_is_right
+
     order = sorted(
         range(len(rows["sample_id"])),
         key=lambda i: hashlib.sha256(rows["sample_id"][i].encode()).digest(),
     )
-    right = first_is_right(rows)
+    right = first_is_right(rows["rank"])
     chosen = {}
     for kind, wanted in (("right", True), ("wrong", False)):
         mine = [i for i in order if right[i] == wanted]

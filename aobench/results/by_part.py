@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from aobench.results.candidates import Candidates
-from aobench.results.hits import first_is_right
 from aobench.results.predictions import Predictions
 from aobench.results.scores import composition_numbers
 
@@ -23,12 +22,16 @@ def by_part(
     the design effect of the whole split, as a part has too few compositions to tell its own.
     Unreadable images count as wrong. Rows of equal rate are in the order of their names.
     """
-    from compositional_ood.compositional_ood import effective_images, wilson
+    from compositional_ood.compositional_ood import (
+        effective_images,
+        first_is_right,
+        wilson,
+    )
 
     task = task or predictions.headline
     rows, candidates = predictions.split(split, task), predictions.lists[task][split]
     ids = np.asarray(rows[part], dtype=np.int64)
-    right = first_is_right(rows)
+    right = first_is_right(rows["rank"])
     shown = composition_numbers(rows)
     share = effective_images(
         np.bincount(shown, weights=right), np.bincount(shown)

@@ -710,16 +710,49 @@ def _chance(
     return float((count[number][right] / len(part)).mean())
 
 
+def first_is_right(ranks: Any) -> np.ndarray:
+    """bool N: whether the right candidate comes first; ``ranks`` from 0, and -1 of an image
+    without an answer, which is wrong.
+
+    Example:
+        >>> first_is_right([0, 3, -1]).tolist()
+        [True, False, False]
+    """
+    return np.asarray(ranks, dtype=np.int64) == 0
+
+
+def right_by_kind(
+    predicted: np.ndarray, right: np.ndarray, attribute: np.ndarray, thing: np.ndarray
+) -> dict[str, np.ndarray]:
+    """bool N each of ``composition``, ``attribute`` and ``object``: what each image got right.
+
+    Args:
+        predicted: N, the candidate that comes first; `NO_PREDICTION` of an image without an
+            answer, which is wrong.
+        right: N, the right candidate.
+        attribute: By candidate its attribute's id.
+        thing: By candidate its object's id.
+
+    Example:
+        >>> ids = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+        >>> hits = right_by_kind(np.array([0, 3]), np.array([0, 1]), *ids)
+        >>> {kind: hit.tolist() for kind, hit in hits.items()}
+        {'composition': [True, False], 'attribute': [True, False], 'object': [True, True]}
+    """
+    answered = predicted != NO_PREDICTION
+    return {
+        "composition": predicted == right,
+        "attribute": answered & (attribute[predicted] == attribute[right]),
+        "object": answered & (thing[predicted] == thing[right]),
+    }
+
+
 def _hits(
     predicted: np.ndarray, right: np.ndarray, attribute: np.ndarray, thing: np.ndarray
 ) -> dict[str, np.ndarray]:
     """What each image got right, from ranked candidates N x K."""
-    first, answered = predicted[:, 0], predicted[:, 0] != NO_PREDICTION
-    hits = {
-        "composition_top1": first == right,
-        "attribute_top1": answered & (attribute[first] == attribute[right]),
-        "object_top1": answered & (thing[first] == thing[right]),
-    }
+    by_kind = right_by_kind(predicted[:, 0], right, attribute, thing)
+    hits = {f"{kind}_top1": hit for kind, hit in by_kind.items()}
     if predicted.shape[1] >= 5:
         hits["composition_top5"] = (predicted[:, :5] == right[:, None]).any(axis=1)
     return hits
@@ -766,7 +799,7 @@ def score(
         rank, right = _check_ranks(ranks, references, len(attribute))
         predicted = None
         hits = {
-            "composition_top1": rank == 0,
+            "composition_top1": first_is_right(rank),
             "composition_top5": (rank >= 0) & (rank < 5),
         }
     else:
@@ -910,7 +943,7 @@ def _side(
         raise ValueError(
             f"{prefix}references[{row}] is {right[row]}, a {side} candidate by seen_candidates"
         )
-    return margin, rank == 0
+    return margin, first_is_right(rank)
 
 
 def _check_side(
