@@ -9,9 +9,9 @@ from aobench.study.design import Edition, Run, Settings
 SCALES = (1000, 4000)  #: distinct training images
 DIVERSITIES = (2, 4, 8, 16)  #: attributes an object in training
 CENTRE = (4000, 8)
-PAIR_LOSSES = ("seen_pairs", "seen_pairs_cosine", "contrastive")
-SUPERVISIONS = ("object", *PAIR_LOSSES)
-AT_CENTRE = ("two_head",)
+CONTRASTS = ("contrastive_labels", "contrastive")
+PAIR_LOSSES = ("seen_pairs", "seen_pairs_cosine", *CONTRASTS)
+SUPERVISIONS = ("object", "two_head", *PAIR_LOSSES)
 SEEDS = (3, 4, 5, 6, 7)  #: those of the first edition are not used again
 TUNING_SEED = 99
 STEPS, BATCH = 400, 128
@@ -34,9 +34,8 @@ def points() -> tuple[tuple[int, int], ...]:
 
 
 def runs_of_seed(seed: int) -> tuple[Run, ...]:
-    """A whole factorial of one seed, and what is at the centre only."""
-    crossed = [Run(seed, n, d, s) for n, d in points() for s in SUPERVISIONS]
-    return (*crossed, *(Run(seed, *CENTRE, s) for s in AT_CENTRE))
+    """A whole factorial of one seed."""
+    return tuple(Run(seed, n, d, s) for n, d in points() for s in SUPERVISIONS)
 
 
 def all_runs() -> tuple[Run, ...]:
