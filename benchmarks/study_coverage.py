@@ -32,7 +32,7 @@ from aobench.study.world import (
 SEEDS = 5
 IMAGES = {"id": ID_IMAGES, "ood": OOD_IMAGES}
 PAIRS = {"id": np.array(training_pairs(CORE, 0)), "ood": np.array(novel_pairs())}
-EVERY = (*factorial.SUPERVISIONS, *factorial.AT_CENTRE)
+EVERY = factorial.SUPERVISIONS
 BY_SEED, BY_PAIR, OWN = 0.15, 1.2, 0.5  #: standard deviations of the log odds
 NAMES = (
     "mean ood object contrastive",

@@ -17,8 +17,7 @@ from scipy.stats import t as student
 
 from aobench.mini.render import ATTRIBUTES
 from aobench.study.factorial import (
-    AT_CENTRE,
-    CENTRE,
+    CONTRASTS,
     DIVERSITIES,
     SCALES,
     SUPERVISIONS,
@@ -30,14 +29,13 @@ from aobench.study.world import CORE, N_OBJECTS, novel_pairs, training_pairs
 
 DRAWS = 2000
 Z = float(norm.ppf(0.975))
-PLACE = points().index(CENTRE)
 #: Accuracies by (supervision, split, reading): draws x seeds x points.
 Rates = dict[tuple[str, str, str], np.ndarray]
 FURTHER = {
+    "two_head": ("composition",),
     "seen_pairs": ("composition", "object_best"),
     "seen_pairs_cosine": ("composition", "object_best"),
-    "contrastive": ("composition", "object_prompt", "object_seen"),
-    "two_head": ("composition",),
+    **dict.fromkeys(CONTRASTS, ("composition", "object_prompt", "object_seen")),
 }  #: readings beside the object
 _LEAD = {s: f"mean lead {s}" for s in SUPERVISIONS}
 #: Sums of figures, each times a factor, that statements are about.
@@ -53,6 +51,10 @@ COMBINED = {
     "contrastive less seen_pairs": {
         _LEAD["contrastive"]: 1.0,
         _LEAD["seen_pairs"]: -1.0,
+    },
+    "contrastive less contrastive_labels": {
+        _LEAD["contrastive"]: 1.0,
+        _LEAD["contrastive_labels"]: -1.0,
     },
 }
 
@@ -128,7 +130,7 @@ class Factorial:
         self.draws = draws
         self._rates = {
             (s, split, kind): table.rates(s, split, kind)
-            for s in (*SUPERVISIONS, *AT_CENTRE)
+            for s in SUPERVISIONS
             for split in SPLITS
             for kind in ("object", *FURTHER.get(s, ()))
         }
@@ -159,12 +161,11 @@ class Factorial:
         b = common_slope(base["id"].mean(1), base["ood"].mean(1))
         out = {"b": b}
         for (s, split, kind), values in rates.items():
-            out |= _at_points(f"{split} {kind} {s}", s, values.mean(1))
+            out |= _at_points(f"{split} {kind} {s}", values.mean(1))
             out[f"mean {split} {kind} {s}"] = values.mean((1, 2))
-        for s in (*SUPERVISIONS, *AT_CENTRE):
+        for s in SUPERVISIONS:
             out |= self._leads(s, log, base, b)
-            if s in SUPERVISIONS:
-                out |= _summaries("ood", s, log[s, "ood", "object"].mean(1))
+            out |= _summaries("ood", s, log[s, "ood", "object"].mean(1))
         for name, parts in COMBINED.items():
             out[name] = sum(factor * out[part] for part, factor in parts.items())
         return out
@@ -173,9 +174,8 @@ class Factorial:
         self, s: str, log: Rates, base: dict[str, np.ndarray], b: np.ndarray
     ) -> dict[str, np.ndarray]:
         """The leads of one supervision over object classifiers."""
-        at = slice(PLACE, PLACE + 1) if s in AT_CENTRE else slice(None)
-        known = log[s, "id", "object"] - base["id"][..., at]
-        plain = log[s, "ood", "object"] - base["ood"][..., at]
+        known = log[s, "id", "object"] - base["id"]
+        plain = log[s, "ood", "object"] - base["ood"]
         lead = plain - b[:, None, None] * known
         expected = expit(log[s, "ood", "object"] - lead)
         reached = expit(log[s, "ood", "object"])
@@ -186,9 +186,8 @@ class Factorial:
             ("points", reached - expected),
         ):
             means = values.mean(1)
-            out |= _at_points(f"{name} {s}", s, means)
-            if s in SUPERVISIONS:
-                out |= _summaries(name, s, means)
+            out |= _at_points(f"{name} {s}", means)
+            out |= _summaries(name, s, means)
         return out
 
     @cached_property
@@ -225,12 +224,9 @@ class Factorial:
         return errors
 
 
-def _at_points(
-    name: str, supervision: str, values: np.ndarray
-) -> dict[str, np.ndarray]:
+def _at_points(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     """``values`` draws x points by name and point."""
-    places = [CENTRE] if supervision in AT_CENTRE else points()
-    return {f"{name} {n} {d}": values[:, i] for i, (n, d) in enumerate(places)}
+    return {f"{name} {n} {d}": values[:, i] for i, (n, d) in enumerate(points())}
 
 
 def _summaries(

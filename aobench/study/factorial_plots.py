@@ -12,10 +12,8 @@ from scipy.special import expit
 
 from aobench.drawing import group_style, new_plot, put_legend, put_title, save_plot
 from aobench.study.factorial import (
-    AT_CENTRE,
     CENTRE,
     DIVERSITIES,
-    PAIR_LOSSES,
     SCALES,
     SUPERVISIONS,
     points,
@@ -27,10 +25,11 @@ from aobench.study.world import N_OBJECTS
 
 NAMES = {
     "object": "object classifier",
+    "two_head": "attribute + object classifier",
     "seen_pairs": "classifier of seen pairs, linear",
     "seen_pairs_cosine": "classifier of seen pairs, cosine",
+    "contrastive_labels": "contrastive, labels",
     "contrastive": "contrastive, captions",
-    "two_head": "attribute + object classifier",
 }
 LOOKS = {name: group_style(number) for number, name in enumerate(NAMES)}
 CHANCE = {"color": "#777777", "linewidth": 0.8, "linestyle": "--"}
@@ -46,17 +45,14 @@ def _draw_line(
     panel: Axes, study: Factorial, name: str, s: str, scale: int, factor: float
 ) -> None:
     """A supervision's figure ``name`` along diversity, a little aside from the others."""
-    levels = [d for d in DIVERSITIES if f"{name} {s} {scale} {d}" in study.sourced]
-    if not levels:
-        return
-    found = [study.sourced[f"{name} {s} {scale} {d}"].over_both for d in levels]
+    found = [study.sourced[f"{name} {s} {scale} {d}"].over_both for d in DIVERSITIES]
     middle, low, high = (
         factor * np.array([getattr(e, end) for e in found])
         for end in ("value", "low", "high")
     )
-    aside = 1.05 ** (list(NAMES).index(s) - 2)
+    aside = 1.04 ** (list(NAMES).index(s) - 2.5)
     panel.errorbar(
-        np.array(levels) * aside,
+        np.array(DIVERSITIES) * aside,
         middle,
         yerr=[middle - low, high - middle],
         **LOOKS[s],
@@ -72,12 +68,12 @@ def diversity_plot(study: Factorial) -> Figure:
     """OoD accuracy and lead along diversity, a column a scale."""
     figure, axes = new_plot(8.4, 6.6, 2, len(SCALES), sharey="row", sharex=True)
     rows = (
-        ("ood object", "OoD object accuracy, %", 100.0, (*SUPERVISIONS, *AT_CENTRE)),
+        ("ood object", "OoD object accuracy, %", 100.0, SUPERVISIONS),
         (
             "lead",
             "lead over object classifiers, log odds",
             1.0,
-            (*PAIR_LOSSES, *AT_CENTRE),
+            SUPERVISIONS[1:],
         ),
     )
     for column, scale in enumerate(SCALES):
@@ -156,7 +152,7 @@ def _draw_scatter(panel: Axes, study: Factorial, diversity: int) -> None:
     x = np.linspace(-3, 4, 50)
     y = middle[1] + study.sourced["b"].value * (x - middle[0])
     panel.plot(x, y, color="#777777", linewidth=1)
-    for s in (*SUPERVISIONS, *AT_CENTRE):
+    for s in SUPERVISIONS:
         _draw_runs(panel, study, s, diversity)
     ticks = np.array([0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95])
     at = np.log(ticks / (1 - ticks))
@@ -169,8 +165,7 @@ def _draw_scatter(panel: Axes, study: Factorial, diversity: int) -> None:
 
 def _draw_runs(panel: Axes, study: Factorial, s: str, diversity: int) -> None:
     known, novel = (_run_logits(study, s, split) for split in SPLITS)
-    places = [CENTRE] if s in AT_CENTRE else points()
-    for i, (scale, d) in enumerate(places):
+    for i, (scale, d) in enumerate(points()):
         if d == diversity:
             large = scale == max(SCALES)
             panel.plot(

@@ -9,7 +9,7 @@ from typing import Any
 from aobench.columns import columns
 from aobench.csv_tables import write_csv_rows
 from aobench.files import write_in_one_move
-from aobench.study.factorial import AT_CENTRE, CENTRE, SUPERVISIONS, points
+from aobench.study.factorial import SUPERVISIONS, points
 from aobench.study.factorial_figures import FURTHER, Factorial, Sourced
 from aobench.study.factorial_statements import Finding, all_findings
 from aobench.study.summary import Estimate
@@ -37,11 +37,7 @@ STATEMENT_HEAD = (
 
 def conditions() -> list[tuple[int, int, str]]:
     """(scale, diversity, supervision) of each row of the table."""
-    return [
-        (n, d, s)
-        for n, d in points()
-        for s in (*SUPERVISIONS, *(AT_CENTRE if (n, d) == CENTRE else ()))
-    ]
+    return [(n, d, s) for n, d in points() for s in SUPERVISIONS]
 
 
 def shown(e: Estimate, percent: bool, signed: bool) -> str:

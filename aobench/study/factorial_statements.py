@@ -55,6 +55,11 @@ CLAIMS: dict[str, tuple[str, str, int]] = {
         f"lead two_head {_PLACE}",
         -1,
     ),
+    "8": (
+        "captions lead labels under contrast (added)",
+        "contrastive less contrastive_labels",
+        1,
+    ),
 }
 
 

@@ -17,7 +17,6 @@ from aobench.sealed import read_sealed_json
 from aobench.study.collecting import pack_counts, unpack_counts
 from aobench.study.design import Edition, Run
 from aobench.study.factorial import (
-    AT_CENTRE,
     CENTRE,
     SUPERVISIONS,
     points,
@@ -96,13 +95,13 @@ class FactorialTable:
     runs: dict[Run, dict[str, Any]]
 
     def rates(self, supervision: str, split: str, kind: str = "object") -> np.ndarray:
-        """Fractions right, seeds x points x compositions; of a supervision at the centre only, one
-        point. Raises KeyError for a reading that the supervision can't give.
+        """Fractions right, seeds x points x compositions.
+
+        Raises KeyError for a reading that the supervision can't give.
         """
-        places = [CENTRE] if supervision in AT_CENTRE else points()
         images = self.content["images_a_composition"][split]
         by_seed = [
-            [self._right(Run(k, n, d, supervision), split, kind) for n, d in places]
+            [self._right(Run(k, n, d, supervision), split, kind) for n, d in points()]
             for k in self.seeds
         ]
         return np.array(by_seed) / images

@@ -16,7 +16,6 @@ from aobench.sealed import (
 )
 from aobench.study.design import Run, Settings
 from aobench.study.factorial import (
-    AT_CENTRE,
     CENTRE,
     DECAYS,
     PEAKS,
@@ -105,5 +104,5 @@ def tuned_settings(
         say(f"{supervision}, peak {peak:g}, decay {decay:g}: {trial['id_object']:.3f}")
         return float(trial["id_object"])
 
-    chosen = {s: settings(*search(s, score)) for s in (*SUPERVISIONS, *AT_CENTRE)}
+    chosen = {s: settings(*search(s, score)) for s in SUPERVISIONS}
     return chosen, trials
