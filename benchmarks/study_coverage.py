@@ -45,10 +45,7 @@ SOURCES = ("over_seeds", "over_pairs", "over_both", "over_parts")
 
 def middle_odds(supervision: str, split: str) -> np.ndarray:
     """Log odds of a supervision at each point."""
-    at = (
-        [factorial.CENTRE] if supervision in factorial.AT_CENTRE else factorial.points()
-    )
-    place = np.log2(np.array(at) / np.array([1000, 1]))
+    place = np.log2(np.array(factorial.points()) / np.array([1000, 1]))
     if split == "id":
         return 1.0 + 0.2 * place[:, 0] - 0.1 * place[:, 1]
     lead = (supervision in factorial.PAIR_LOSSES) * (2 - 0.4 * place[:, 1])

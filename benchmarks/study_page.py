@@ -5,7 +5,8 @@
 
 The text, benchmarks/study_page.md, holds ``{{WHAT}}`` in place of figures:
 
-* ``{{table NAME}}``: conditions, statements, unclaimed, readings, tuning;
+* ``{{table NAME}}``: conditions, statements, unclaimed, readings, tuning, controls;
+* ``{{control NUMBER SPLIT READING}}``: an accuracy of a row of the controls, from 1;
 * ``{{FIGURE | FORM}}``: a figure of ``aobench.study.factorial_figures`` by name, as ``percent``,
   ``points`` or ``odds``, bare or, with ``+`` after it, with its interval (seeds and pairs both);
 * ``{{expect NUMBER VERDICT}}``: nothing, where the statement has that verdict; else an error, for the
@@ -15,6 +16,7 @@ The text, benchmarks/study_page.md, holds ``{{WHAT}}`` in place of figures:
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -22,13 +24,35 @@ from pathlib import Path
 from aobench.study import factorial_report as report
 from aobench.study.factorial_figures import Factorial
 from aobench.study.factorial_statements import all_findings
-from aobench.study.factorial_table import read_factorial
+from aobench.study.factorial_table import BUNDLED, read_factorial
 
 HERE = Path(__file__).parent
 TEXT = HERE / "study_page.md"
 PAGE = HERE.parent / "docs" / "study.md"
+CONTROLS = json.loads(BUNDLED.with_name("controls.json").read_text(encoding="utf-8"))
 WORDS = {2: "two", 3: "three", 4: "four", 5: "five"}
+
+
+def control_cells(study: Factorial) -> list[tuple[str, ...]]:
+    """Head and rows of the single runs of benchmarks/study_controls.py."""
+    head = ("", "pixels", "channels", "steps x images", "peak", "supervision")
+    rows = [(*head, "ID object", "OoD object", "OoD object by seen pairs")]
+    for number, row in enumerate(CONTROLS, 1):
+        setting = (
+            str(row["side"]),
+            ", ".join(map(str, row["channels"])),
+            f"{row['steps']} x {row['batch']}",
+            f"{row['peak']:g}",
+        )
+        by_pairs = row.get("ood_object_seen")
+        figures = (row["id_object"], row["ood_object"], by_pairs)
+        shown = ("-" if f is None else f"{100 * f:.1f}" for f in figures)
+        rows.append((str(number), *setting, row["supervision"], *shown))
+    return rows
+
+
 TABLES = {
+    "controls": control_cells,
     "conditions": report.table_cells,
     "statements": report.statement_cells,
     "unclaimed": report.unclaimed_cells,
@@ -77,6 +101,10 @@ def rendered(study: Factorial, text: str) -> str:
         if what.startswith("table "):
             cells = TABLES[what.removeprefix("table ")](study)
             return "\n".join(report.markdown_lines(cells))
+        if what.startswith("control "):
+            _, number, split, reading = what.split()
+            row = CONTROLS[int(number) - 1]
+            return f"{100 * row[f'{split}_{reading}']:.1f} %"
         if what.startswith("expect "):
             _, number, verdict = what.split(" ", 2)
             if verdicts[number] != verdict:
