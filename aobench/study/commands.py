@@ -39,7 +39,7 @@ def add_parser(verbs: Any) -> None:
         type=int,
         choices=(1, 2),
         default=2,
-        help="1: one factor at a time, 72 runs; 2: crossed factors, tuned, 240 runs (default: 2)",
+        help="1: one factor at a time, 72 runs; 2: crossed factors, tuned, 320 runs (default: 2)",
     )
     s.add_argument(
         "--runs",

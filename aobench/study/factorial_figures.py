@@ -35,7 +35,11 @@ FURTHER = {
     "two_head": ("composition",),
     "seen_pairs": ("composition", "object_best"),
     "seen_pairs_cosine": ("composition", "object_best"),
-    **dict.fromkeys(CONTRASTS, ("composition", "object_prompt", "object_seen")),
+    "composed_pairs": ("composition",),
+    **dict.fromkeys(
+        ("composed_pairs_cosine", *CONTRASTS),
+        ("composition", "object_prompt", "object_seen"),
+    ),
 }  #: readings beside the object
 _LEAD = {s: f"mean lead {s}" for s in SUPERVISIONS}
 #: Sums of figures, each times a factor, that statements are about.
@@ -51,6 +55,14 @@ COMBINED = {
     "contrastive less seen_pairs": {
         _LEAD["contrastive"]: 1.0,
         _LEAD["seen_pairs"]: -1.0,
+    },
+    "contrastive less composed_pairs_cosine": {
+        _LEAD["contrastive"]: 1.0,
+        _LEAD["composed_pairs_cosine"]: -1.0,
+    },
+    "contrastive less composed_pairs": {
+        _LEAD["contrastive"]: 1.0,
+        _LEAD["composed_pairs"]: -1.0,
     },
     "contrastive less contrastive_labels": {
         _LEAD["contrastive"]: 1.0,

@@ -26,8 +26,10 @@ from aobench.study.world import N_OBJECTS
 NAMES = {
     "object": "object classifier",
     "two_head": "attribute + object classifier",
-    "seen_pairs": "classifier of seen pairs, linear",
-    "seen_pairs_cosine": "classifier of seen pairs, cosine",
+    "seen_pairs": "a class for each seen pair, linear",
+    "seen_pairs_cosine": "a class for each seen pair, cosine",
+    "composed_pairs": "seen pairs composed, linear",
+    "composed_pairs_cosine": "seen pairs composed, cosine",
     "contrastive_labels": "contrastive, labels",
     "contrastive": "contrastive, captions",
 }
@@ -50,7 +52,7 @@ def _draw_line(
         factor * np.array([getattr(e, end) for e in found])
         for end in ("value", "low", "high")
     )
-    aside = 1.04 ** (list(NAMES).index(s) - 2.5)
+    aside = 1.03 ** (list(NAMES).index(s) - 3.5)
     panel.errorbar(
         np.array(DIVERSITIES) * aside,
         middle,

@@ -60,6 +60,26 @@ CLAIMS: dict[str, tuple[str, str, int]] = {
         "contrastive less contrastive_labels",
         1,
     ),
+    "9a": (
+        "captions under contrast lead composed labels, linear (afterwards)",
+        "contrastive less composed_pairs",
+        1,
+    ),
+    "9b": (
+        "the same, cosine (afterwards)",
+        "contrastive less composed_pairs_cosine",
+        1,
+    ),
+    "9c": (
+        "the lead of composed_pairs shrinks per doubling of diversity (afterwards)",
+        "diversity lead composed_pairs",
+        -1,
+    ),
+    "9d": (
+        "the same of composed_pairs_cosine (afterwards)",
+        "diversity lead composed_pairs_cosine",
+        -1,
+    ),
 }
 
 

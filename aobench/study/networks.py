@@ -24,6 +24,8 @@ TEMPLATES = (
 TEST_TEMPLATE = "a photo of a {}"
 ATTRIBUTE_WORD = len(ATTRIBUTES)
 PAD = 0
+#: Supervisions that score an image against any pair by cosine.
+CONTRASTS = ("contrastive", "contrastive_labels", "composed_pairs_cosine")
 _WORDS = sorted(
     {word for template in TEMPLATES for word in template.split() if word != "{}"}
 )
@@ -130,6 +132,14 @@ class CosineHead(nn.Module):
         return self.scale.clamp(0, 4.6).exp() * unit(x) @ unit(self.weight).T
 
 
+def _pair_numbers(pairs: tuple[IdPair, ...]) -> Tensor:
+    """attributes x objects: the number of a pair among ``pairs``, -1 of others."""
+    numbers = torch.full((len(ATTRIBUTES), N_OBJECTS), -1)
+    for number, (attribute, obj) in enumerate(pairs):
+        numbers[attribute, obj] = number
+    return numbers
+
+
 class StudyNetwork(nn.Module):
     """A trunk with the heads of one supervision of `aobench.study.design`.
 
@@ -137,7 +147,8 @@ class StudyNetwork(nn.Module):
     ``two_head`` on CLIP's kind of scores; ``contrastive_labels``, CLIP's loss with a sum of two
     label vectors in place of the text tower. The second edition's baselines: ``seen_pairs``, one
     class for each of the training set's ``pairs``, linear; ``seen_pairs_cosine``, the same by
-    cosines.
+    cosines; ``composed_pairs``, the heads of ``two_head`` with one softmax of their sums over the
+    pairs; ``composed_pairs_cosine``, the vectors of ``contrastive_labels`` with the same softmax.
     """
 
     def __init__(
@@ -149,11 +160,14 @@ class StudyNetwork(nn.Module):
         super().__init__()
         self.supervision = supervision
         self.side = SIDE
-        self.contrasts = supervision.startswith("contrastive")
+        self.over_seen_pairs = supervision.startswith("composed_pairs")
+        self.contrasts = supervision in CONTRASTS
         self.classes_are_pairs = supervision.startswith("seen_pairs")
         self.names_attributes = supervision != "object"
         self.trunk = image_trunk(channels)
         self.register_buffer("pairs", torch.tensor(pairs).reshape(-1, 2))
+        if self.classes_are_pairs or self.over_seen_pairs:
+            self.register_buffer("numbers", _pair_numbers(pairs))
         if self.classes_are_pairs:
             self._add_pair_head(supervision, pairs)
             return
@@ -170,15 +184,11 @@ class StudyNetwork(nn.Module):
             )
             return
         self.object_head = nn.Linear(FEATURES, N_OBJECTS)
-        if supervision == "two_head":
+        if supervision in ("two_head", "composed_pairs"):
             self.attribute_head = nn.Linear(FEATURES, len(ATTRIBUTES))
 
     def _add_pair_head(self, supervision: str, pairs: tuple[IdPair, ...]) -> None:
-        """A head of one class a pair, and the table of the pairs' numbers."""
-        numbers = torch.full((len(ATTRIBUTES), N_OBJECTS), -1)
-        for number, (attribute, obj) in enumerate(pairs):
-            numbers[attribute, obj] = number
-        self.register_buffer("numbers", numbers)
+        """A head of one class a pair."""
         if supervision == "seen_pairs":
             self.pair_head: nn.Module = nn.Linear(FEATURES, len(pairs))
         else:

@@ -57,6 +57,20 @@ def _augmented(
     return moved.contiguous(memory_format=torch.channels_last)
 
 
+def _seen_scores(network: Any, features: Tensor) -> Tensor:
+    """Images x seen pairs: the sum of the attribute's and the object's score, or the cosine with
+    the sum of their vectors, times a learned factor.
+    """
+    attributes, objects = network.pairs.T
+    if not network.contrasts:
+        of_attributes = network.attribute_head(features)[:, attributes]
+        return of_attributes + network.object_head(features)[:, objects]
+    images = functional.normalize(network.project(features))
+    words = caption_words(torch.zeros_like(objects), attributes, objects)
+    texts = functional.normalize(network.text(words))
+    return network.scale.exp() * images @ texts.T
+
+
 def loss_of(
     network: Any, pixels: Tensor, attributes: Tensor, objects: Tensor, templates: Tensor
 ) -> Tensor:
@@ -67,6 +81,9 @@ def loss_of(
     if network.classes_are_pairs:
         numbers = network.numbers[attributes, objects]
         return functional.cross_entropy(network.pair_head(features), numbers)
+    if network.over_seen_pairs:
+        numbers = network.numbers[attributes, objects]
+        return functional.cross_entropy(_seen_scores(network, features), numbers)
     if not network.contrasts:
         loss = functional.cross_entropy(network.object_head(features), objects)
         if network.names_attributes:

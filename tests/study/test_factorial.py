@@ -36,12 +36,12 @@ def known(tmp_path_factory):
 
 def test_factors_are_crossed_seed_by_seed():
     runs = factorial.all_runs()
-    assert len(runs) == len({run.name for run in runs}) == 240
+    assert len(runs) == len({run.name for run in runs}) == 320
     assert [run.seed for run in runs] == sorted(run.seed for run in runs)
     for seed in factorial.SEEDS:
         mine = [r for r in runs if r.seed == seed]
         of_each = Counter((r.scale, r.diversity) for r in mine)
-        assert set(of_each.values()) == {6}
+        assert set(of_each.values()) == {8}
         assert len(of_each) == 8
 
 
@@ -312,7 +312,7 @@ def test_whole_seeds_are_collected_and_others_left_out(tmp_path, monkeypatch):
     torch.manual_seed(0)
     said = []
     tuned, trials = tuning.tuned_settings(tmp_path, said.append)
-    assert len(trials) == len(said) == 2 * len(tuned) == 12
+    assert len(trials) == len(said) == 2 * len(tuned) == 16
     again = tuning.tuned_settings(tmp_path, said.append)
     assert again == (tuned, trials), "kept, not trained again"
     edition = factorial.second_edition(tuned)
@@ -320,7 +320,7 @@ def test_whole_seeds_are_collected_and_others_left_out(tmp_path, monkeypatch):
     (tmp_path / f"{edition.runs[-1].name}.json").unlink()
     content = factorial_table.collect_factorial(tmp_path, edition, trials)
     assert content["seeds"] == [3, 4]
-    assert len(content["runs"]) == 12
+    assert len(content["runs"]) == 16
     assert not list(tmp_path.glob("*-s3.npz")), "features are not kept"
 
 
@@ -345,7 +345,7 @@ def test_the_verb_shows_the_second_edition(tmp_path, capsys):
 def test_the_verb_says_what_the_second_edition_takes(tmp_path, capsys):
     runs = str(tmp_path / "runs")
     assert main(["study", "--dry-run", "--runs", runs, "--workers", "2"]) == 0
-    assert "240 of 240 runs left" in capsys.readouterr().out
+    assert "320 of 320 runs left" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["study", "--edition", "3"])
     assert "choose from 1, 2" in capsys.readouterr().err
