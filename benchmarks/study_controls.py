@@ -24,10 +24,16 @@ SECOND = Settings(CHANNELS, STEPS, BATCH, FIRST.peak, FIRST.decay, SIDE)
 LONG = Settings(FIRST.channels, FIRST.steps, FIRST.batch, FIRST.peak, FIRST.decay, SIDE)
 FASTER = Settings(FIRST.channels, FIRST.steps, FIRST.batch, 4 * FIRST.peak)
 PLAN = (
-    *((s, SECOND) for s in ("object", "seen_pairs")),
-    *((s, LONG) for s in ("object", "seen_pairs", "contrastive")),
-    *((s, FIRST) for s in ("object", "seen_pairs", "contrastive")),
+    ("object", FIRST),
     ("object", FASTER),
+    ("contrastive", FIRST),
+    ("seen_pairs", FIRST),
+    ("composed_pairs", FIRST),
+    ("composed_pairs_cosine", FIRST),
+    ("object", LONG),
+    ("contrastive", LONG),
+    ("seen_pairs", LONG),
+    ("object", SECOND),
 )
 
 
