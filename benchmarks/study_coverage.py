@@ -19,7 +19,7 @@ from scipy.special import expit
 
 from aobench.mini.render import ATTRIBUTES
 from aobench.study import factorial
-from aobench.study.factorial_figures import FURTHER, Factorial
+from aobench.study.factorial_figures import Factorial
 from aobench.study.world import (
     CORE,
     ID_IMAGES,
@@ -114,7 +114,7 @@ def _averaged_figures(study: Factorial, rates: dict) -> dict[str, float]:
         (s, split, kind): rates[s, split][0][None, again]
         for s in EVERY
         for split in PAIRS
-        for kind in ("object", *FURTHER.get(s, ()))
+        for kind in ("object", *factorial.FURTHER.get(s, ()))
     }
     return {name: float(value[0]) for name, value in study.figures(whole).items()}
 

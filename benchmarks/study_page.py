@@ -71,6 +71,8 @@ def figure_text(study: Factorial, name: str, form: str) -> str:
     """One figure as the page has it."""
     percent, signed, unit = FORMS[form.rstrip("+")]
     e = study.sourced[name].over_both
+    if not signed:
+        e = report.bounded(e)
     value, interval = report.shown(e, percent, signed).split(" ", 1)
     return f"{value}{unit} {interval}" if form.endswith("+") else f"{value}{unit}"
 

@@ -13,6 +13,16 @@ CONTRASTS = ("contrastive_labels", "contrastive")
 COMPOSED = ("composed_pairs", "composed_pairs_cosine")  #: added after first results
 PAIR_LOSSES = ("seen_pairs", "seen_pairs_cosine", *COMPOSED, *CONTRASTS)
 SUPERVISIONS = ("object", "two_head", *PAIR_LOSSES)
+FURTHER = {
+    "two_head": ("composition",),
+    "seen_pairs": ("composition", "object_best"),
+    "seen_pairs_cosine": ("composition", "object_best"),
+    "composed_pairs": ("composition",),
+    **dict.fromkeys(
+        ("composed_pairs_cosine", *CONTRASTS),
+        ("composition", "object_prompt", "object_seen"),
+    ),
+}  #: readings beside the object
 SEEDS = (3, 4, 5, 6, 7)  #: those of the first edition are not used again
 TUNING_SEED = 99
 STEPS, BATCH = 400, 128

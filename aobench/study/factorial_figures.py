@@ -17,8 +17,8 @@ from scipy.stats import t as student
 
 from aobench.mini.render import ATTRIBUTES
 from aobench.study.factorial import (
-    CONTRASTS,
     DIVERSITIES,
+    FURTHER,
     SCALES,
     SUPERVISIONS,
     points,
@@ -31,16 +31,6 @@ DRAWS = 2000
 Z = float(norm.ppf(0.975))
 #: Accuracies by (supervision, split, reading): draws x seeds x points.
 Rates = dict[tuple[str, str, str], np.ndarray]
-FURTHER = {
-    "two_head": ("composition",),
-    "seen_pairs": ("composition", "object_best"),
-    "seen_pairs_cosine": ("composition", "object_best"),
-    "composed_pairs": ("composition",),
-    **dict.fromkeys(
-        ("composed_pairs_cosine", *CONTRASTS),
-        ("composition", "object_prompt", "object_seen"),
-    ),
-}  #: readings beside the object
 _LEAD = {s: f"mean lead {s}" for s in SUPERVISIONS}
 #: Sums of figures, each times a factor, that statements are about.
 COMBINED = {
@@ -171,7 +161,7 @@ class Factorial:
         log = {key: logits(v, self.table.images(key[1])) for key, v in rates.items()}
         base = {split: log["object", split, "object"] for split in SPLITS}
         b = common_slope(base["id"].mean(1), base["ood"].mean(1))
-        out = {"b": b}
+        out = {"b": b} | _own_slopes(base)
         for (s, split, kind), values in rates.items():
             out |= _at_points(f"{split} {kind} {s}", values.mean(1))
             out[f"mean {split} {kind} {s}"] = values.mean((1, 2))
@@ -179,7 +169,8 @@ class Factorial:
             out |= self._leads(s, log, base, b)
             out |= _summaries("ood", s, log[s, "ood", "object"].mean(1))
         for name, parts in COMBINED.items():
-            out[name] = sum(factor * out[part] for part, factor in parts.items())
+            terms = [factor * out[part] for part, factor in parts.items()]
+            out[name] = np.sum(terms, axis=0)
         return out
 
     def _leads(
@@ -191,7 +182,7 @@ class Factorial:
         lead = plain - b[:, None, None] * known
         expected = expit(log[s, "ood", "object"] - lead)
         reached = expit(log[s, "ood", "object"])
-        out = {}
+        out: dict[str, np.ndarray] = {}
         for name, values in (
             ("lead", lead),
             ("plain", plain),
@@ -234,6 +225,17 @@ class Factorial:
             each = np.array([one[name][0] for one in left])
             errors[name] = float(np.sqrt((count - 1) * each.var()))
         return errors
+
+
+def _own_slopes(base: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The object classifiers' slope of each diversity, from its two scales."""
+    split = {
+        key: v.mean(1).reshape(-1, len(SCALES), len(DIVERSITIES))
+        for key, v in base.items()
+    }
+    rise = {key: v[:, -1] - v[:, 0] for key, v in split.items()}
+    slopes = rise["ood"] / rise["id"]
+    return {f"b {d}": slopes[:, i] for i, d in enumerate(DIVERSITIES)}
 
 
 def _at_points(name: str, values: np.ndarray) -> dict[str, np.ndarray]:

@@ -9,8 +9,8 @@ from typing import Any
 from aobench.columns import columns
 from aobench.csv_tables import write_csv_rows
 from aobench.files import write_in_one_move
-from aobench.study.factorial import SUPERVISIONS, points
-from aobench.study.factorial_figures import FURTHER, Factorial, Sourced
+from aobench.study.factorial import FURTHER, SUPERVISIONS, points
+from aobench.study.factorial_figures import Factorial, Sourced
 from aobench.study.factorial_statements import Finding, all_findings
 from aobench.study.summary import Estimate
 
@@ -44,13 +44,12 @@ def shown(e: Estimate, percent: bool, signed: bool) -> str:
     """A figure with its interval: one digit in percent, two in log odds."""
     factor, digits, sign = (100, 1, "") if percent else (1, 2, "")
     sign = "+" if signed else ""
-    middle, low, high = (
-        f"{factor * v:{sign}.{digits}f}" for v in (e.value, e.low, e.high)
-    )
+    rounded = (round(factor * v, digits) + 0.0 for v in (e.value, e.low, e.high))
+    middle, low, high = (f"{v:{sign}.{digits}f}" for v in rounded)
     return f"{middle} [{low}, {high}]"
 
 
-def _bounded(e: Estimate) -> Estimate:
+def bounded(e: Estimate) -> Estimate:
     """An accuracy's interval within 0 and 1."""
     return Estimate(e.value, max(0.0, e.low), min(1.0, e.high))
 
@@ -62,7 +61,7 @@ def _cell(study: Factorial, what: str, percent: bool, row: tuple[int, int, str])
         return "-"
     signed = what in SIGNED
     e = figure.over_both
-    return shown(e if signed else _bounded(e), percent, signed)
+    return shown(e if signed else bounded(e), percent, signed)
 
 
 def table_cells(study: Factorial) -> list[tuple[str, ...]]:
@@ -138,7 +137,7 @@ def reading_cells(study: Factorial) -> list[tuple[str, ...]]:
     for s in SUPERVISIONS:
         for kind in ("object", *FURTHER.get(s, ())):
             figure = study.sourced[f"mean ood {kind} {s}"]
-            rows.append((s, kind, shown(_bounded(figure.over_both), True, False)))
+            rows.append((s, kind, shown(bounded(figure.over_both), True, False)))
     return rows
 
 

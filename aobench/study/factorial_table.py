@@ -18,6 +18,7 @@ from aobench.study.collecting import pack_counts, unpack_counts
 from aobench.study.design import Edition, Run
 from aobench.study.factorial import (
     CENTRE,
+    FURTHER,
     SUPERVISIONS,
     points,
     runs_of_seed,
@@ -43,7 +44,7 @@ def _table_row(run: Run, folder: Path) -> dict[str, Any]:
         split: {
             kind: pack_counts(counts)
             for kind, counts in raw["splits"][split].items()
-            if kind != "n"
+            if kind in ("object", *FURTHER.get(run.supervision, ()))
         }
         for split in SPLITS
     }

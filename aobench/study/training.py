@@ -115,7 +115,7 @@ def train_network(
     pairs = training_pairs(run.diversity, run.seed)
     network = StudyNetwork(run.supervision, settings.channels, pairs)
     network.side = settings.side
-    network = network.to(device, memory_format=torch.channels_last)
+    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(
         network.parameters(),
         settings.peak,

@@ -6,7 +6,6 @@ import numpy as np
 
 from aobench.study import factorial
 from aobench.study.collecting import pack_counts
-from aobench.study.factorial_figures import FURTHER
 from aobench.study.world import ID_IMAGES, OOD_IMAGES
 
 SIZES = {"id": (96, ID_IMAGES), "ood": (240, OOD_IMAGES)}
@@ -64,7 +63,7 @@ def _row(run, odds, offsets, rng):
     for split, (_, images) in SIZES.items():
         where = (split, run.supervision, run.scale, run.diversity, run.seed)
         rate = 1 / (1 + np.exp(-(odds(*where) + offsets[split])))
-        kinds = ("object", *FURTHER.get(run.supervision, ()))
+        kinds = ("object", *factorial.FURTHER.get(run.supervision, ()))
         right[split] = {
             kind: pack_counts(rng.binomial(images, rate).tolist()) for kind in kinds
         }
