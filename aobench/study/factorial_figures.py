@@ -155,8 +155,8 @@ class Factorial:
 
         Names: ``SPLIT READING SUPERVISION SCALE DIVERSITY`` (an accuracy), ``lead``, ``plain`` and
         ``points`` with the same end, ``mean WHAT SUPERVISION`` and ``FACTOR WHAT SUPERVISION`` (a
-        slope per doubling) of ``lead``, ``plain``, ``points`` and ``ood`` (log odds), ``b``, and
-        :data:`COMBINED`.
+        slope per doubling) of ``lead``, ``plain``, ``points`` and ``ood`` (log odds), ``b``,
+        ``b DIVERSITY`` (its own slope), and :data:`COMBINED`.
         """
         log = {key: logits(v, self.table.images(key[1])) for key, v in rates.items()}
         base = {split: log["object", split, "object"] for split in SPLITS}

@@ -52,6 +52,8 @@ def _draw_line(
         factor * np.array([getattr(e, end) for e in found])
         for end in ("value", "low", "high")
     )
+    if name != "lead":
+        low, high = np.maximum(low, 0), np.minimum(high, factor)
     aside = 1.03 ** (list(NAMES).index(s) - 3.5)
     panel.errorbar(
         np.array(DIVERSITIES) * aside,
@@ -114,7 +116,7 @@ def statements_plot(study: Factorial) -> Figure:
     axes.axvline(0, color="#444444", linewidth=1)
     axes.set_xlabel("log odds (per doubling where it is a slope)", fontsize=8)
     put_legend(figure, axes, ncols=4)
-    put_title(figure, "The statements fixed beforehand, 95 % by source of error")
+    put_title(figure, "The statements, 95 % by source of error")
     return figure
 
 
@@ -151,18 +153,18 @@ def _draw_scatter(panel: Axes, study: Factorial, diversity: int) -> None:
     base = [_run_logits(study, "object", split) for split in SPLITS]
     places = [i for i, (_, d) in enumerate(points()) if d == diversity]
     middle = [v[:, places].mean() for v in base]
-    x = np.linspace(-3, 4, 50)
+    x = np.linspace(-3, 5, 50)
     y = middle[1] + study.sourced["b"].value * (x - middle[0])
     panel.plot(x, y, color="#777777", linewidth=1)
     for s in SUPERVISIONS:
         _draw_runs(panel, study, s, diversity)
-    ticks = np.array([0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95])
+    ticks = np.array([0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.97])
     at = np.log(ticks / (1 - ticks))
     labels = [f"{100 * v:.0f}" for v in expit(at)]
     panel.set_xticks(at, labels, fontsize=8)
     panel.set_yticks(at, labels, fontsize=8)
-    panel.set_xlim(-2.5, 3.5)
-    panel.set_ylim(-4.3, 1.5)
+    panel.set_xlim(-1.8, 4.2)
+    panel.set_ylim(-3.6, 2.4)
 
 
 def _draw_runs(panel: Axes, study: Factorial, s: str, diversity: int) -> None:
