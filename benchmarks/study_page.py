@@ -11,6 +11,7 @@ The text, benchmarks/study_page.md, holds ``{{WHAT}}`` in place of figures:
   ``points`` or ``odds``, bare or, with ``+`` after it, with its interval (seeds and pairs both);
 * ``{{expect NUMBER VERDICT}}``: nothing, where the statement has that verdict; else an error, for the
   sentence before it would be wrong;
+* ``{{wide differs}}``: the statements whose verdict is another for attributes and objects like these;
 * ``{{seeds}}``, ``{{runs}}``, ``{{minutes}}``, ``{{tuning minutes}}``: how much was run.
 """
 
@@ -93,8 +94,10 @@ def amounts(study: Factorial) -> dict[str, str]:
 
 def rendered(study: Factorial, text: str) -> str:
     """The page. Raises ValueError where a sentence expects another verdict."""
-    verdicts = {f.number: f.verdict for f in all_findings(study)}
-    known = amounts(study)
+    findings = all_findings(study)
+    verdicts = {f.number: f.verdict for f in findings}
+    others = [f.number for f in findings if f.wide_verdict != f.verdict]
+    known = amounts(study) | {"wide differs": ", ".join(others) or "none"}
 
     def filled(match: re.Match[str]) -> str:
         what = match[1].strip()
