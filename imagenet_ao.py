@@ -32,7 +32,6 @@ import re
 import shutil
 import stat
 import struct
-import sys
 import tempfile
 import unicodedata
 import warnings
@@ -1951,35 +1950,6 @@ def _is_prepared(folder: str) -> bool:
 
 
 def _register_metric() -> None:
-    """Now where `evaluate` is there already, which takes seconds to import; else once it is."""
-    if "evaluate.loading" in sys.modules:
-        _tell_evaluate()
-    elif not any(type(finder).__name__ == "_Awaited" for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Awaited())
-
-
-class _Awaited:
-    """A finder of modules that waits for ``evaluate.loading``, and then tells it of the metric."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """None but for that module, which is imported as ever."""
-        if name != "evaluate.loading":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.loader is None:
-            return spec
-        execute = spec.loader.exec_module
-
-        def then_tell(module: Any) -> None:
-            execute(module)
-            _tell_evaluate()
-
-        spec.loader.exec_module = then_tell  # type: ignore[method-assign]
-        return spec
-
-
-def _tell_evaluate() -> None:
     """Let the metric's package tell `evaluate` of its name. This file alone comes without it."""
     if importlib.util.find_spec("compositional_ood") is not None:
         metric = importlib.import_module("compositional_ood")

@@ -48,7 +48,8 @@ def hub_in_one_line(what: str) -> Iterator[None]:
 
     Example:
         >>> with hub_in_one_line("org/model could not be read"):
-        ...     raise ConnectionError("no route to host") Traceback (most recent call last):
+        ...     raise ConnectionError("no route to host")
+        Traceback (most recent call last):
         aobench.errors.UserError: org/model could not be read: no connection to the Hub (no route to
         host); ...
     """

@@ -48,6 +48,7 @@ def tar_members(path: str) -> dict[str, tarfile.TarInfo]:
 
 
 def tar_bytes(place: str, member: str, what: str) -> bytes:
+    """The bytes of a member of the tar at ``place``. Raises UserError for one beyond 1 GiB."""
     info = tar_members(place)[member]
     if info.size > MOST_BYTES_OF_A_LIST:
         raise UserError(
@@ -60,6 +61,9 @@ def tar_bytes(place: str, member: str, what: str) -> bytes:
 
 
 def zip_bytes(place: str, member: str, what: str) -> bytes:
+    """The bytes of a member of the zip at ``place``. Raises UserError for one beyond 1 GiB, or
+    that can't be read.
+    """
     import zipfile
     import zlib
 
