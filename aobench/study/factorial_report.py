@@ -217,8 +217,8 @@ def report_parts(study: Factorial) -> list[tuple[str, list[tuple[str, ...]]]]:
             table_cells(study),
         ),
         (
-            "Statements fixed before the runs (docs/study_design_2.md), in log odds, 95 % by "
-            "source of error; verdicts by both:",
+            "Statements, 1 to 7 fixed before the runs (docs/study_design_2.md), in log odds, 95 % "
+            "by source of error; verdicts by both:",
             statement_cells(study),
         ),
         ("Without a claim, in log odds, seeds and pairs both:", unclaimed_cells(study)),

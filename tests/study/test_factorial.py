@@ -357,7 +357,7 @@ def test_whole_seeds_are_collected_and_others_left_out(tmp_path, monkeypatch):
 def test_the_verb_shows_the_second_edition(tmp_path, capsys):
     assert main(["study", "--from-bundled", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
-    assert "Statements fixed before the runs (docs/study_design_2.md)" in text
+    assert "Statements, 1 to 7 fixed before the runs (docs/study_design_2.md)" in text
     assert "seen_pairs_cosine" in text
     for stem, words in {
         "diversity": ["4,000 training images", "OoD object accuracy, %"],
