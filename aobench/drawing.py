@@ -6,10 +6,13 @@ but one, as it stands out. Groups have a marker each, too. Nothing here knows wh
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
+from aobench.extras import need_extra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,6 +53,7 @@ def group_style(number: int) -> dict[str, Any]:
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of ``width`` x ``height`` inches, apart from matplotlib's global state."""
+    need_extra("matplotlib")
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -105,3 +109,21 @@ def save_plot(
     except OSError as error:
         raise UserError(f"{path} could not be written: {error}") from error
     return paths
+
+
+def drawn_lines(paths: Sequence[Path], words: Mapping[str, str]) -> list[str]:
+    """What was drawn and where: a line for each figure, which may have several files.
+
+    Args:
+        paths: the files, a figure's one after another.
+        words: by the files' common name without ending what the figure shows.
+
+    Example:
+        >>> drawn_lines([Path("a.svg"), Path("a.png")], {"a": "OoD over ID"})
+        ['Drawn: OoD over ID: a.svg, a.png']
+    """
+    lines = []
+    for stem, files in itertools.groupby(paths, lambda path: path.stem):
+        shown = words.get(stem, stem.replace("_", " "))
+        lines.append(f"Drawn: {shown}: {', '.join(str(path) for path in files)}")
+    return lines

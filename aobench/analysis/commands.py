@@ -11,8 +11,15 @@ from aobench.errors import UserError
 from aobench.evaluation.data_arguments import add_gone_options
 
 if TYPE_CHECKING:
+    from aobench.analysis.embeddings import LabelledEmbeddings
     from aobench.analysis.paired import PairedComparison
+    from aobench.results.predictions import Predictions
 
+#: What the figures of `breakdown` show, by their files.
+BREAKDOWN_FIGURES = {
+    "heat_map": "accuracy of each attribute with each object",
+    "caption_counts": "accuracy of classes by how many captions name them",
+}
 SMALLEST = 1e-300  #: p values below it are told as less than it: floats end there
 
 
@@ -85,7 +92,14 @@ def _add_effective(verbs: Any) -> None:
         help="fit each group's line without the group itself",
     )
     parser.add_argument(
-        "--out", type=Path, help="folder for models.csv, groups.csv and the figures"
+        "--contrast",
+        metavar="NAME,NAME",
+        help="the groups whose pairs are compared by a line each and one slope (default: all)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder for models.csv, groups.csv, contrasts.csv and the figures",
     )
     parser.set_defaults(run=_effective)
 
@@ -96,13 +110,12 @@ def _add_compare(verbs: Any) -> None:
         help="two models or more on the same images: differences, for both populations",
     )
     parser.add_argument(
-        "first", type=Path, help="predictions.parquet, or the folder that holds it"
-    )
-    parser.add_argument(
-        "second", type=Path, help="predictions.parquet, or the folder that holds it"
-    )
-    parser.add_argument(
-        "more", type=Path, nargs="*", help="more of them: all pairs at once, corrected"
+        "tables",
+        nargs="+",
+        type=Path,
+        metavar="RESULT",
+        help="folders that `imagenet-ao evaluate` wrote, or one that holds several; more than two: "
+        "all pairs at once, corrected",
     )
     parser.add_argument("--split", default="ood")
     parser.add_argument(
@@ -149,6 +162,11 @@ def _add_disentangle(verbs: Any) -> None:
     )
     add_gone_options(parser)
     parser.add_argument(
+        "--random-weights",
+        metavar="MODEL",
+        help="a baseline beside: this model on the same images, its weights drawn anew",
+    )
+    parser.add_argument(
         "--images",
         type=int,
         default=2500,
@@ -174,6 +192,7 @@ def _effective(args: argparse.Namespace) -> None:
         figure=args.figure,
         by=args.by,
         leave_out=args.leave_out,
+        contrast=_names_of(args.contrast),
         models=args.model_list,
         id_score=args.id_score,
         ood_score=args.ood_score,
@@ -186,16 +205,30 @@ def _effective(args: argparse.Namespace) -> None:
             print(f"Written: {path}")
 
 
+def _names_of(listed: str | None) -> list[str] | None:
+    """The names of a list with commas; None where it is not said."""
+    if listed is None:
+        return None
+    return [name.strip() for name in listed.split(",")]
+
+
 def _compare(args: argparse.Namespace) -> None:
     from aobench.analysis.paired import alike_tasks, compare_tables
     from aobench.results.comparability import unlike_settings
+    from aobench.results.paths import TABLE, result_places
     from aobench.results.predictions import read
     from aobench.results.scores import chance, shown_accuracy, split_scores
 
-    if args.more:
-        _compare_many([args.first, args.second, *args.more], args.split, args.kind)
+    places = result_places(args.tables, TABLE, once=len(args.tables) > 2)
+    if len(places) < 2:
+        raise UserError(
+            f"compare takes two results or more, and {args.tables[0]} is one; name another, or a "
+            "folder that holds several"
+        )
+    tables = [read(path) for path in places]
+    if len(tables) > 2:
+        _compare_many(tables, args.split, args.kind)
         return
-    tables = [read(path) for path in (args.first, args.second)]
     if tables[0].table.equals(tables[1].table):
         print("Note: both tables hold the same answers; is one of them named twice?")
     r = compare_tables(tables[0], tables[1], args.split, args.kind)
@@ -227,15 +260,11 @@ def _compare(args: argparse.Namespace) -> None:
     _print_difference(r)
 
 
-def _compare_many(paths: list[Path], split: str, kind: str) -> None:
+def _compare_many(tables: list[Predictions], split: str, kind: str) -> None:
     from aobench.analysis.many_models import compare_models
     from aobench.columns import columns
     from aobench.results.comparability import unlike_settings
-    from aobench.results.paths import check_given_once
-    from aobench.results.predictions import read
 
-    check_given_once(paths)
-    tables = [read(path) for path in paths]
     found = compare_models(tables, split, kind)
     letters = _class_letters(found.classes, len(tables))
     rows = [("model", f"{kind} on {split}, %", "rank", "class")]
@@ -305,7 +334,7 @@ def _breakdown(args: argparse.Namespace) -> None:
         counts_plot,
         heat_map,
     )
-    from aobench.drawing import save_plot
+    from aobench.drawing import drawn_lines, save_plot
     from aobench.results.predictions import read
 
     predictions = read(args.table)
@@ -315,6 +344,7 @@ def _breakdown(args: argparse.Namespace) -> None:
         f"{name}, {args.split}: {args.kind} accuracy, n = {int(cells.n.sum()):,} images"
     )
     written = save_plot(heat_map(cells, head), args.out / "heat_map")
+    print(f"{head}.")
     try:
         figure, fits = counts_plot(
             by_class_name(cells), f"{head}; bars: 95 % of fifths of the classes"
@@ -328,14 +358,11 @@ def _breakdown(args: argparse.Namespace) -> None:
                 f"  {training_set:10s} rank correlation {f.spearman:+.2f} [{f.low:+.2f}, "
                 f"{f.high:+.2f}], {f.n} classes"
             )
-    for path in written:
-        print(f"Written: {path}")
+    print("\n".join(drawn_lines(written, BREAKDOWN_FIGURES)))
 
 
 def _disentangle(args: argparse.Namespace) -> None:
     from aobench.analysis import embeddings as source
-    from aobench.analysis.disentanglement import EXPLAINED
-    from aobench.analysis.factor_fit import all_measures
 
     if args.images < 10:
         raise UserError("--images takes a number of at least 10")
@@ -347,6 +374,11 @@ def _disentangle(args: argparse.Namespace) -> None:
             "it out"
         )
     if args.source.suffix == ".npz":
+        if args.random_weights:
+            raise UserError(
+                "--random-weights needs the images, and an .npz has none: name the runner's "
+                "OUT/embeddings"
+            )
         tables = [source.read_npz(args.source)]
     else:
         from aobench.evaluation.data import open_splits
@@ -355,21 +387,46 @@ def _disentangle(args: argparse.Namespace) -> None:
         stores = source.image_stores(args.source, args.split)
         splits = open_splits(data_source(args.data or "mini"), (args.split,))
         tables = [source.read_store(path, key, splits) for path, key in stores]
+    if args.random_weights:
+        from aobench.analysis.random_weights import random_embeddings
+
+        (split,) = splits
+        tables.append(
+            random_embeddings(args.random_weights, split, args.images, args.seed)
+        )
     for table in tables:
-        found = all_measures(table.z, table.factors, args.seed, args.images)
-        lost = (
-            f", {table.left_out} left out (unreadable or unlabelled)"
-            if table.left_out
+        _print_measures(table, args)
+
+
+def _print_measures(table: LabelledEmbeddings, args: argparse.Namespace) -> None:
+    """Informativeness and probes first; DCI only where the forests know enough."""
+    from aobench.analysis.disentanglement import EXPLAINED
+    from aobench.analysis.factor_fit import all_measures
+    from aobench.analysis.probe_span import PROBED, probe_measures, refused_dci
+
+    found = all_measures(table.z, table.factors, args.seed, args.images)
+    found |= probe_measures(table.z, table.factors, args.seed, args.images)
+    refused = refused_dci(found)
+    lost = (
+        f", {table.left_out} left out (unreadable or unlabelled)"
+        if table.left_out
+        else ""
+    )
+    print(
+        f"{table.name}: {found['n']:,.0f} of {len(table.z):,} images, {table.z.shape[1]} "
+        f"dimensions{lost}"
+    )
+    explained = EXPLAINED | PROBED
+    first = [key for key in explained if key.startswith(("informativeness", "probe"))]
+    for key in dict.fromkeys([*first, *explained]):
+        value = f"{found[key]:8.3f}"
+        if key.startswith("dci_") and refused:
+            value = " refused"
+        chance = (
+            f" (chance {found[f'{key}_chance']:.3f})"
+            if f"{key}_chance" in found
             else ""
         )
-        print(
-            f"{table.name}: {found['n']:,.0f} of {len(table.z):,} images, {table.z.shape[1]} "
-            f"dimensions{lost}"
-        )
-        for key, words in EXPLAINED.items():
-            chance = (
-                f" (chance {found['retrieval_chance']:.3f})"
-                if key == "retrieval"
-                else ""
-            )
-            print(f"  {key:24s} {found[key]:8.3f}{chance}  {words}")
+        print(f"  {key:26s} {value}{chance}  {explained[key]}")
+    if refused:
+        print(f"  DCI is refused: {refused}.")
