@@ -31,7 +31,7 @@ CHANNELS = (16, 32, 128)
 #: Beyond an end while the best is at it, by doubling or halving.
 PEAKS = (0.004, 0.008, 0.016)
 DECAYS = (0.05, 0.005)  #: the second is tried with the best peak
-SECONDS_ONE_CORE = 40 * 60
+SECONDS_ONE_CORE = 44 * 60
 
 
 def settings(peak: float, decay: float) -> Settings:
