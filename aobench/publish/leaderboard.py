@@ -44,6 +44,7 @@ def build_pages(
     results: Sequence[Result],
     out: Path,
     facts: Mapping[str, Mapping[str, Any]] | None = None,
+    pictures: int = PICTURES,
 ) -> list[Path]:
     """Write the leaderboard: index.html, a page a result under ``models/``, a CSV a table.
 
@@ -52,6 +53,7 @@ def build_pages(
         out: folder of the pages.
         facts: by model what is known of it, such as ``family``, ``training_set``, ``parameters``;
             before what the results and their cards say.
+        pictures: on the page of a model that was evaluated on mini, which is drawn for that.
 
     Returns:
         The pages, index.html first.
@@ -76,18 +78,19 @@ def build_pages(
         for row in table.rows
     }
     drawn = any(one.config == "mini" for one, _ in pages.values())
-    splits = mini_splits() if drawn else []
+    splits = mini_splits() if drawn and pictures else []
     for result, path in pages.values():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_in_one_move(path, _model_page(result, splits).encode())
+        write_in_one_move(path, _model_page(result, splits, pictures).encode())
     return [index, *(path for _, path in pages.values())]
 
 
-def _model_page(result: Result, splits: Sequence[Split]) -> str:
+def _model_page(result: Result, splits: Sequence[Split], pictures: int) -> str:
     """A model's page: its report, with pictures where ``splits`` are of the result's set."""
     gallery = Gallery()
-    if result.config == "mini" and all(fits_set([result], one) for one in splits):
-        gallery = make_gallery([result], splits, PICTURES)
+    fits = result.config == "mini" and all(fits_set([result], one) for one in splits)
+    if splits and fits:
+        gallery = make_gallery([result], splits, pictures)
     return report_text([result], gallery, home="../index.html")
 
 

@@ -2,10 +2,12 @@
 and a model's page.
 """
 
+import copy
 import csv
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +69,25 @@ def results(published, result, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def site(results, tmp_path_factory):
+def read(results):
+    """The results as they are read, once: each is computed anew."""
+    return [read_result(folder) for folder in results]
+
+
+def _copy(result):
+    """The result with a content that a test may change."""
+    return replace(result, content=copy.deepcopy(result.content))
+
+
+@pytest.fixture(scope="session")
+def tables(read):
+    """The tables of all results, with two models' sizes."""
+    sizes = {"mini": {"parameters": 3e6}, "clip-a": {"parameters": 4e5}}
+    return board_tables(read, sizes)
+
+
+@pytest.fixture(scope="session")
+def site(read, tmp_path_factory):
     out = tmp_path_factory.mktemp("site")
     facts = {
         name: {
@@ -77,17 +97,13 @@ def site(results, tmp_path_factory):
         }
         for name, words in FACTS.items()
     }
-    build_pages([read_result(folder) for folder in results], out, facts)
+    build_pages(read, out, facts)
     return out
 
 
-def _tables(results, facts=None):
-    return board_tables([read_result(folder) for folder in results], facts)
-
-
-def test_models_that_were_asked_the_same_stand_in_one_table_a_task(results):
+def test_models_that_were_asked_the_same_stand_in_one_table_a_task(tables, read):
     found = {}
-    for table in _tables(results):
+    for table in tables:
         names = sorted(row.name for row in table.rows)
         found.setdefault((table.config, table.task), []).append(names)
     all_three, two = ["clip-a", "mini", "siglip-b"], ["clip-a", "siglip-b"]
@@ -97,43 +113,44 @@ def test_models_that_were_asked_the_same_stand_in_one_table_a_task(results):
     assert found["mini", "object"] == [["efficientnet-lite0", "mini"]], (
         "a classifier, which has no prompts, stands beside who was asked the same"
     )
-    keys = [table.key for table in _tables(results)]
+    keys = [table.key for table in tables]
     assert len(set(keys)) == len(keys)
-    pages = {row.page for table in _tables(results) for row in table.rows}
-    assert len(pages) == len(results), "each result has a page of its own"
+    pages = {row.page for table in tables for row in table.rows}
+    assert len(pages) == len(read), "each result has a page of its own"
 
 
-def test_a_classifier_stands_in_each_table_that_asks_it_the_same(results):
+def test_a_classifier_stands_in_each_table_that_asks_it_the_same(read):
     """Without prompts, it compares with models of any prompts."""
-    mini, classifier = (read_result(folder) for folder in results[-2:])
-    other = read_result(results[-2])
+    (mini, classifier), other = read[-2:], _copy(read[-2])
     other.content["templates"] = {"hash": "another", "n": 1}
     tables = board_tables([mini, classifier, other])
     objects = [table for table in tables if table.task == "object"]
     assert [len(table.rows) for table in objects] == [2, 2]
     assert all("efficientnet-lite0" in [r.name for r in t.rows] for t in objects)
     other.content["settings"] = {"draft": 64}
-    tables = board_tables([mini, classifier, other])
-    objects = [table for table in tables if table.task == "object"]
-    assert sorted(len(table.rows) for table in objects) == [1, 2]
+    apart = board_tables([classifier, other])
+    objects = [table for table in apart if table.task == "object"]
+    assert [len(table.rows) for table in objects] == [1, 1]
 
 
-def test_trial_runs_stand_apart_and_last(results):
-    whole, part = read_result(results[-2]), read_result(results[-2])
+def test_trial_runs_stand_apart_and_last(read):
+    whole, part = read[-1], _copy(read[-1])
     part.content["dataset"]["limit"] = 20
     part.content["dataset"]["splits"]["ood"]["fingerprint"] = "of fewer images"
     tables = board_tables([part, whole])
-    assert [bool(table.trial) for table in tables] == [False] * 5 + [True] * 5
-    assert all(len(table.rows) == 1 for table in tables)
+    assert [(bool(table.trial), len(table.rows)) for table in tables] == [
+        (False, 1),
+        (True, 1),
+    ]
     assert "trial run, --limit 20" in tables[-1].title
 
 
-def test_what_is_known_of_a_model_and_what_is_not(results, tmp_path):
-    copy = tmp_path / "card"
-    shutil.copytree(results[-1], copy)
-    result = read_result(copy)
+def test_what_is_known_of_a_model_and_what_is_not(read, tmp_path):
+    folder = tmp_path / "card"
+    shutil.copytree(read[-1].folder, folder)
+    result = replace(_copy(read[-1]), folder=folder)
     assert known_facts(result).get("licence") is None, "nothing is guessed"
-    card = copy / "README.md"
+    card = folder / "README.md"
     text = card.read_text().replace("---", "---\nlicense: mit\ndatasets: [a/b, c]", 1)
     card.write_text(text)
     assert known_facts(result) == {"licence": "mit", "training_set": "a/b, c"}
@@ -156,8 +173,8 @@ def test_what_is_known_of_a_model_and_what_is_not(results, tmp_path):
     assert "licence" not in known_facts(result)
 
 
-def test_a_listed_model_has_the_facts_that_ship(results):
-    result = read_result(results[-2])
+def test_a_listed_model_has_the_facts_that_ship(read):
+    result = _copy(read[-2])
     result.content["model"]["id"] = "open_clip:RN50-quickgelu/openai"
     assert known_facts(result)["parameters"] == 102_007_137
 
@@ -183,8 +200,8 @@ def test_names_that_would_agree_are_told_in_full():
     assert readable_names(["a/m", "a/m"]) == ["a/m", "a/m (2)"]
 
 
-def test_the_csv_holds_every_column_as_numbers(site, results):
-    table = _tables(results)[0]
+def test_the_csv_holds_every_column_as_numbers(site, tables):
+    table = tables[0]
     (path,) = (site / "tables").glob(f"{table.key}.csv")
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [row["model"] for row in rows] == [row.name for row in table.rows]
@@ -209,14 +226,13 @@ def test_the_front_is_what_nothing_smaller_matches():
             assert ((cost, gain) in front) == (not beaten)
 
 
-def test_plots_hold_a_mark_a_model_and_what_lacks_is_no_plot(results):
-    sizes = {"mini": {"parameters": 3e6}, "clip-a": {"parameters": 4e5}}
-    table = _tables(results, sizes)[0]
+def test_plots_hold_a_mark_a_model_and_what_lacks_is_no_plot(tables):
+    table = tables[0]
     assert seen_plot(table) == "", "the small set has no seen compositions"
     drawn = size_plot(table)
     assert drawn.count("<title>") == 2, "one model's size is not known"
     assert "400k" in drawn or "500k" in drawn
-    (objects,) = [t for t in _tables(results[-2:]) if t.task == "object"]
+    objects = next(t for t in tables if (t.config, t.task) == ("mini", "object"))
     assert seen_plot(objects).count("<title>") == 2
     assert "<script" not in drawn
 
@@ -232,11 +248,11 @@ def test_pages_hold_intervals_chance_and_what_mini_is(site):
     )
 
 
-def test_names_are_escaped(result, tmp_path):
-    bad = read_result(result)
+def test_names_are_escaped(read, tmp_path):
+    bad = _copy(read[0])
     bad.content["model"]["id"] = "<script>alert(1)</script>"
     bad.content["model"]["facts"] = {"family": '"><script>alert(2)', "parameters": 5}
-    build_pages([bad, read_result(result)], tmp_path)
+    build_pages([bad, read[0]], tmp_path)
     assert "<script>alert" not in (tmp_path / "index.html").read_text()
 
 
@@ -310,9 +326,9 @@ def test_a_models_page_is_its_report(site):
     assert 'id="gallery"' in text
 
 
-def test_models_that_cannot_be_told_apart_share_a_letter(results):
+def test_models_that_cannot_be_told_apart_share_a_letter(tables):
     """Letters and places are those of the tests of all pairs."""
-    for table in _tables(results):
+    for table in tables:
         if len(table.rows) == 1 or table.sorted_by == "seen":
             assert not any(row.cells["group"].text for row in table.rows)
             continue
@@ -328,7 +344,7 @@ def test_models_that_cannot_be_told_apart_share_a_letter(results):
             low, high = (int(n) for n in (ranks[one].split(" to ") * 2)[:2])
             assert alike == high - low + 1
         assert "tests of all pairs, corrected for their number" in table.notes[0]
-    two = next(t for t in _tables(results[-2:]) if t.task == "object")
+    two = next(t for t in tables if (t.config, t.task) == ("mini", "object"))
     assert [row.cells["group"].text for row in two.rows] == ["a", "b"]
 
 

@@ -7,13 +7,20 @@
   const ticks = Array.from(form.elements.columns), fields = ["table", "family", "training", "name"];
   const standard = ticks.filter((one) => one.checked).map((one) => one.value).join(",");
   const first = form.elements.table.value;
+  const asMade = boards.map((board) => ({ rows: Array.from(board.querySelector("tbody").rows), head: board.querySelector("[aria-sort] button")?.dataset.sort }));
   let order = "";
   form.hidden = false;
+
+  function markHead(table, key, down) {
+    table.querySelectorAll("thead th").forEach((one) => one.removeAttribute("aria-sort"));
+    const head = table.querySelector(`[data-sort="${CSS.escape(key)}"]`)?.closest("th");
+    if (head) head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  }
 
   function sortRows(table, key, down) {
     const header = table.querySelector(`[data-sort="${CSS.escape(key)}"]`);
     if (!header) return;
-    const head = header.closest("th"), place = head.cellIndex, rows = Array.from(table.tBodies[0].rows);
+    const place = header.closest("th").cellIndex, rows = Array.from(table.tBodies[0].rows);
     const value = (row) => {
       const cell = row.cells[place], raw = cell.dataset.value ?? cell.textContent.trim().toLowerCase();
       return raw !== "" && Number.isFinite(Number(raw)) ? Number(raw) : raw;
@@ -25,8 +32,7 @@
       return down ? -before : before;
     });
     table.tBodies[0].append(...rows);
-    table.querySelectorAll("thead th").forEach((one) => one.removeAttribute("aria-sort"));
-    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    markHead(table, key, down);
   }
 
   function keep() {
@@ -69,7 +75,12 @@
     const columns = (chosen.get("columns") ?? standard).split(",");
     ticks.forEach((one) => { one.checked = columns.includes(one.value); });
     order = chosen.get("sort") ?? "";
-    if (order) boards.forEach((board) => sortRows(board.querySelector("table"), order.replace(/^-/, ""), order.startsWith("-")));
+    boards.forEach((board, number) => {
+      const table = board.querySelector("table"), { rows, head } = asMade[number];
+      table.tBodies[0].append(...rows);
+      markHead(table, head, true);
+      if (order) sortRows(table, order.replace(/^-/, ""), order.startsWith("-"));
+    });
     apply();
   }
 
