@@ -66,14 +66,13 @@ def holds_questions(path: Path) -> bool:
     """Whether a path is what `imagenet-ao questions` wrote: its folder, or a Parquet file with
     choices.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if path.is_dir():
         return bool(_files(path))
     try:
-        return "choices" in pq.read_schema(path).names
-    except (OSError, pa.ArrowException):
+        return path.is_file() and "choices" in pq.read_schema(path).names
+    except parquet_errors():
         return False  # whoever reads it as a table of images says what is wrong
 
 
@@ -87,8 +86,6 @@ def read_questions(path: Path, split: str = "ood") -> Questions:
     Raises:
         UserError: for a file that holds no such questions.
     """
-    import pyarrow.parquet as pq
-
     files = [one for one in _files(path) if one.name.startswith(f"{split}-")]
     if path.is_dir() and not files:
         has = sorted({one.name.split("-")[0] for one in _files(path)})
@@ -96,16 +93,25 @@ def read_questions(path: Path, split: str = "ood") -> Questions:
             f"{path} holds no questions of {split}; it has {', '.join(has) or 'none'}"
         )
     path = files[0] if files else path
-    with parquet_errors(path):
-        names = pq.read_schema(path).names
+    return _questions(path, _stored_rows(path))
+
+
+def _stored_rows(path: Path) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    try:
+        stored = pq.ParquetFile(path)
+        names = stored.schema_arrow.names
         missing = [name for name in COLUMNS if name not in names]
         if missing:
             raise UserError(
                 f"{path} lacks the column(s) {', '.join(missing)}; give what `imagenet-ao "
                 "questions` wrote"
             )
-        rows = pq.read_table(path, columns=list(COLUMNS)).to_pylist()
-    return _questions(path, rows)
+        return stored.read(columns=list(COLUMNS)).to_pylist()
+    except parquet_errors() as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(f"{path} is no readable Parquet file ({reason})") from error
 
 
 def _files(folder: Path) -> list[Path]:
@@ -119,6 +125,8 @@ def _questions(path: Path, rows: Sequence[dict[str, Any]]) -> Questions:
         sample = row["sample_id"]
         if not isinstance(sample, str) or not sample or sample in choices:
             raise UserError(f"{where}: its sample_id is missing or comes twice")
+        if not all(isinstance(row[part], str) for part in ("attribute", "object")):
+            raise UserError(f"{where}: its attribute or its object is no text")
         choices[sample] = _offered(row, where)
         pictures[sample] = _picture(row["image"], where)
         # the file's digest stands for the picture: other pictures are other questions

@@ -97,7 +97,7 @@
     at("ao-examples").replaceChildren(...(guide.examples || []).map((one) => {
       const item = element("li"), image = new Image();
       image.src = `${BASE}example/${one.id}`;
-      image.alt = "";
+      image.alt = `Example: ${one.claim}?`;
       item.append(image, element("strong", one.claim), ` Attribute ${one.attribute}, object ${one.object}. ${one.why}`);
       return item;
     }));

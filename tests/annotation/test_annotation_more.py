@@ -228,7 +228,8 @@ def test_an_adjudicator_settles_what_is_disputed_and_nothing_else(
         assert (by_id[other].decision, by_id[other].adjudicated) == ("undecided", "")
         assert sum(one.adjudicated == "yes" for one in decided) == 1
     out = tmp_path / "decisions.csv"
-    assert cli.main(["agreement", str(disputed), "--decisions", str(out)]) == 0
+    command = ["agreement", str(disputed), "--decisions", str(out)]
+    assert cli.main([*command, "--draws", "20"]) == 0
     said = capsys.readouterr().out
     assert "16 images, 2 annotators" in said
     assert "Settled by an adjudicator: 1." in said
