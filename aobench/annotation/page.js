@@ -101,6 +101,11 @@
       item.append(image, element("strong", one.claim), ` Attribute ${one.attribute}, object ${one.object}. ${one.why}`);
       return item;
     }));
+    at("ao-guide").querySelector("summary").textContent = (guide.examples || []).length ? "Guideline and examples" : "Guideline";
+    if (guide.naming) at("ao-first").textContent = "You see one image at a time, and names to choose from. Take the one that fits best. Each answer "
+      + "is saved before the next image is shown; you can stop at any time and go on later under the same name.";
+    if (guide.adjudicate) at("ao-first").textContent = "You see the images on which people disagree, with how they voted. Your answer settles them. "
+      + "Each is saved before the next image is shown; you can stop at any time and go on later under the same name.";
     at("ao-guide").open = window.innerWidth > 1000;
     at("ao").dataset.kind = guide.naming ? "naming" : guide.adjudicate ? "adjudicate" : "judge";
     at("ao-to-grid").hidden = guide.naming || guide.adjudicate;
@@ -206,6 +211,7 @@
     ready = broken = false;
     feedback = null;
     at("ao-feedback").hidden = true;
+    at("ao").dataset.practice = now.practice ? "on" : "";
     pressed();
     for (const button of document.querySelectorAll("#ao [data-act=undo]")) button.disabled = now.done === 0;
     if (now.practice) return showPractice(mine);

@@ -112,6 +112,8 @@ def _practise(page, verdicts):
         page.wait(lambda ready, n=number: ready == f"practice-{n}", READY)
         assert page.run("document.getElementById('ao-guide').open")
         assert page.run(guide) == 4
+        shown = "document.getElementById('ao-examples').offsetParent !== null"
+        assert not page.run(shown), "beside the practice they would tell its answers"
         if number == 1:
             _picture(page, "practice")
         for key in "aj":
