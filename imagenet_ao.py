@@ -32,7 +32,6 @@ import re
 import shutil
 import stat
 import struct
-import sys
 import tempfile
 import unicodedata
 import warnings
@@ -636,13 +635,13 @@ def _left_out_line(left: dict[str, list[str]]) -> str:
     """``files of another ending: 3 ('red_banana/0.heic', ...); ...``; nothing where nothing is
     left out.
     """
-    told = []
+    parts = []
     for why, names in left.items():
         examples = ", ".join(repr(name) for name in names[:5]) + ", ..." * (
             len(names) > 5
         )
-        told.append(f"{LEFT_OUT[why]}: {len(names)} ({examples})")
-    return "; ".join(told)
+        parts.append(f"{LEFT_OUT[why]}: {len(names)} ({examples})")
+    return "; ".join(parts)
 
 
 def _entries(path: str) -> list[Entry]:
@@ -650,11 +649,11 @@ def _entries(path: str) -> list[Entry]:
     out is told.
     """
     entries, left = _listing(path)
-    told = _left_out_line(left)
+    sentence = _left_out_line(left)
     if not entries:
         raise DatasetError(
             f"{_shown(path)} holds no images: expected ImageNet-AO-filtered/<label>/<image>, or "
-            "the label folders" + (f"; it holds {told}" if told else "")
+            "the label folders" + (f"; it holds {sentence}" if sentence else "")
         )
     twice = [(a, b) for a, b in pairwise(entries) if a.sample_id == b.sample_id]
     if twice:
@@ -665,8 +664,8 @@ def _entries(path: str) -> list[Entry]:
             f"{second.member!a}{more}; "
             "rename or remove one"
         )
-    if told:
-        logger.warning("%s: left out are %s.", _shown(path), told, extra=REPORTED)
+    if sentence:
+        logger.warning("%s: left out are %s.", _shown(path), sentence, extra=REPORTED)
     return entries
 
 
@@ -699,13 +698,13 @@ def _known(
             f"{label!r} ({count})" for label, count in sorted(unknown.items())[:20]
         )
         more = f" and {len(unknown) - 20} more" if len(unknown) > 20 else ""
-        told = (
+        sentence = (
             f"{unknown.total()} of {len(entries)} images in {where} are under unknown labels: "
             f"{names}{more}"
         )
         if on_bad_label == "stop" or unknown.total() == len(entries):
-            raise DatasetError(told)
-        logger.warning("%s. They are left out.", told, extra=REPORTED)
+            raise DatasetError(sentence)
+        logger.warning("%s. They are left out.", sentence, extra=REPORTED)
     return [entry for entry in entries if entry.label not in unknown]
 
 
@@ -1629,9 +1628,9 @@ def prepare(
         builder = ImageNetAO(
             config_name=config, cache_dir=f"{scratch}/cache", **builder_kwargs
         )
-        made = f"{scratch}/made"
+        new_folder = f"{scratch}/made"
         builder.download_and_prepare(
-            made,
+            new_folder,
             file_format="parquet",
             num_proc=num_proc,
             max_shard_size=max_shard_size,
@@ -1645,10 +1644,12 @@ def prepare(
             stem = re.compile(
                 rf"{builder.dataset_name}-{split}(-\d{{5}}-of-\d{{5}})?\.parquet"
             )
-            files = sorted(name for name in os.listdir(made) if stem.fullmatch(name))
+            files = sorted(
+                name for name in os.listdir(new_folder) if stem.fullmatch(name)
+            )
             for number, name in enumerate(files):
                 os.replace(
-                    f"{made}/{name}",
+                    f"{new_folder}/{name}",
                     f"{folder}/{split}-{number:05d}-of-{len(files):05d}.parquet",
                 )
         parts = {
@@ -1727,11 +1728,11 @@ def mark_files(folder: str | os.PathLike[str], split: str, mark: str) -> str:
     hold: without a mark in them a folder that was made anew would be served as it was before.
     """
     for name in os.listdir(folder):
-        found = re.fullmatch(rf"{re.escape(split)}-(\d{{5}}-of-\d{{5}}\.parquet)", name)
-        if found:
+        match = re.fullmatch(rf"{re.escape(split)}-(\d{{5}}-of-\d{{5}}\.parquet)", name)
+        if match:
             os.replace(
                 f"{os.fspath(folder)}/{name}",
-                f"{os.fspath(folder)}/{split}-{mark}-{found[1]}",
+                f"{os.fspath(folder)}/{split}-{mark}-{match[1]}",
             )
     return f"{split}-{mark}-*.parquet"
 
@@ -1949,35 +1950,6 @@ def _is_prepared(folder: str) -> bool:
 
 
 def _register_metric() -> None:
-    """Now where `evaluate` is there already, which takes seconds to import; else once it is."""
-    if "evaluate.loading" in sys.modules:
-        _tell_evaluate()
-    elif not any(type(finder).__name__ == "_Awaited" for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Awaited())
-
-
-class _Awaited:
-    """A finder of modules that waits for ``evaluate.loading``, and then tells it of the metric."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """None but for that module, which is imported as ever."""
-        if name != "evaluate.loading":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.loader is None:
-            return spec
-        execute = spec.loader.exec_module
-
-        def then_tell(module: Any) -> None:
-            execute(module)
-            _tell_evaluate()
-
-        spec.loader.exec_module = then_tell  # type: ignore[method-assign]
-        return spec
-
-
-def _tell_evaluate() -> None:
     """Let the metric's package tell `evaluate` of its name. This file alone comes without it."""
     if importlib.util.find_spec("compositional_ood") is not None:
         metric = importlib.import_module("compositional_ood")

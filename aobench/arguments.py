@@ -78,8 +78,8 @@ class CommandParser(VerbParser):
         """Usage, description, the groups of verbs, the options."""
         lines = {verb.dest: verb for verb in verbs_of(self)._get_subactions()}
         groups = dict(GROUPS)
-        listed = {name for names in groups.values() for name in names}
-        if rest := tuple(name for name in lines if name not in listed):
+        in_groups = {name for names in groups.values() for name in names}
+        if rest := tuple(name for name in lines if name not in in_groups):
             groups["more"] = rest
         formatter = self._get_formatter()
         formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
@@ -100,7 +100,7 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         """Print it and end."""
-        from aobench.files import package_version
+        from aobench.versions import package_version
 
         # without a version where it is run from its sources
         print(f"imagenet-ao {package_version('imagenet-ao') or '(not installed)'}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -18,11 +17,12 @@ import stat
 import time
 import unicodedata
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
+from aobench.strict_json import parse_json
 
 #: Errors of the place that is read or written, not of the program.
 PLACE_ERRORS = (
@@ -153,7 +153,7 @@ def alone_in(folder: str | Path, what: str = "run") -> Iterator[Path]:
         aobench.errors.UserError: another run is writing to ...
     """
     folder = Path(folder)
-    made = not folder.exists()
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -165,7 +165,7 @@ def alone_in(folder: str | Path, what: str = "run") -> Iterator[Path]:
         yield folder
     finally:
         with contextlib.suppress(OSError):  # it holds files, as it should
-            if made:
+            if is_new:
                 folder.rmdir()
         if lock is not None:
             os.close(lock)
@@ -318,50 +318,6 @@ def decode_text(data: bytes, where: str) -> str:
         ) from error
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(
-            f"the key {next(n for n in names if names.count(n) > 1)!r} stands twice"
-        )
-    return content
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number of JSON")
-
-
-def parse_json(text: str | bytes, where: str, shape: type | None = dict) -> Any:
-    """The JSON value in ``text``: strictly, so that no key is lost and no NaN comes in.
-
-    Args:
-        text: the JSON.
-        where: what it is, for the message, such as ``results.json of mini``.
-        shape: the type that the value must have; None for any.
-
-    Raises: UserError: for anything that is not JSON, is nested too deep, names a key twice,
-        holds NaN or
-            infinity, or is of another shape.
-    """
-    try:
-        value = json.loads(
-            text, object_pairs_hook=_without_doubles, parse_constant=_no_constant
-        )
-    except RecursionError:
-        raise UserError(f"{where} is nested too deep to be what it should be") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{where} is not readable JSON ({' '.join(str(error).split())})"
-        ) from error
-    if shape is not None and not isinstance(value, shape):
-        names: dict[Any, str] = {dict: "an object", list: "a list", str: "a text"}
-        raise UserError(
-            f"{where} should hold {names.get(shape, shape.__name__)} of JSON"
-        )
-    return value
-
-
 def read_json(
     path: str | Path, what: str = "the file", shape: type | None = dict
 ) -> Any:
@@ -412,23 +368,3 @@ def absolute_path(path: str | Path) -> Path:
     except ValueError:
         shown = ascii(str(path))[1:-1]
         raise UserError(f"{shown} holds NUL and is no path; mend it") from None
-
-
-def package_version(name: str) -> str | None:
-    """The version of an installed package; None where it is not installed.
-
-    Example:
-        >>> package_version("no-such-package") is None
-        True
-    """
-    from importlib import metadata
-
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def package_versions(names: Iterable[str]) -> dict[str, str | None]:
-    """`package_version` of each, in their order."""
-    return {name: package_version(name) for name in names}

@@ -48,7 +48,8 @@ def hub_in_one_line(what: str) -> Iterator[None]:
 
     Example:
         >>> with hub_in_one_line("org/model could not be read"):
-        ...     raise ConnectionError("no route to host") Traceback (most recent call last):
+        ...     raise ConnectionError("no route to host")
+        Traceback (most recent call last):
         aobench.errors.UserError: org/model could not be read: no connection to the Hub (no route to
         host); ...
     """
@@ -134,14 +135,14 @@ def _library(kind: type) -> str:
 
 def _raised_by(trace: TracebackType | None) -> str:
     """The top package of the code that raised, past the standard library's JSON."""
-    found = ""
+    package = ""
     while trace is not None:
         name = str(trace.tb_frame.f_globals.get("__name__", "")).split(".")[0]
-        found = (
-            found if name in ("json", "contextlib", "_strptime", "datetime") else name
+        package = (
+            package if name in ("json", "contextlib", "_strptime", "datetime") else name
         )
         trace = trace.tb_next
-    return found
+    return package
 
 
 def without_token(text: str) -> str:

@@ -209,20 +209,20 @@ class Together:
             except SharedError as shared:
                 self._end(shared, f"imagenet-ao: {shared}")
 
-    def _exchange(self, failure: tuple[bool, str] | None, found: Any) -> list[Any]:
+    def _exchange(self, failure: tuple[bool, str] | None, value: Any) -> list[Any]:
         """What every process found.
 
         ``failure``: of this process, whether one may go on after it, and its text. Where one has
         a failure all raise SharedError, or end.
         """
         if self.num_processes == 1:
-            return [found]
+            return [value]
         from accelerate.utils import gather_object
 
-        every = gather_object([(failure, found)])
+        every = gather_object([(failure, value)])
         failed = [process for process, (why, _) in enumerate(every) if why is not None]
         if not failed:
-            return [found for _, found in every]
+            return [value for _, value in every]
         ends = [process for process in failed if not every[process][0][0]]
         first = min(ends or failed)
         shared = SharedError(every[first][0][1], tells=first == self.process_index)

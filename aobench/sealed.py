@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
-from aobench.files import parse_json, read_file, regular_file, write_in_one_move
+from aobench.files import read_file, regular_file, write_in_one_move
+from aobench.strict_json import parse_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,10 +155,10 @@ def read_sealed_json(path: Path, name: str) -> dict[str, Any]:
     return content
 
 
-def _check(found: Any, right: str) -> None:
-    if not found:
+def _check(seal: Any, right: str) -> None:
+    if not seal:
         raise DamagedError("has no seal: it is damaged, or of an earlier version")
-    if found != right:
+    if seal != right:
         raise DamagedError("is not what was written here: damaged, or from elsewhere")
 
 

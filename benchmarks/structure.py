@@ -46,8 +46,8 @@ ORDERS = (
 CONCEPTS = {
     "effective generalization": r"^def (fit_line|_?(rho|beyond)\(.*baseline)",
     "transforms T": r"^(TRANSFORMS|SCALES)\b.*\{",
-    "which answer is right": r"^def (_?hits|right_answers|first_is_right)\(|rank\"?\]? == 0|top\[0\] ==",
-    "accuracy by part": r"\(share \* mine\.sum\(\)|^def (_by_part|_by_attribute)\(",
+    "which answer is right": r"rank\"?\]? == 0|dtype=np.int64\) == 0|best == label|top\[0\] ==|predicted == right",
+    "accuracy by part": r"^def (_by_part|_by_attribute|part_rates)\(",
     "reading results.json": r"def (_load_json|read_result)\(",
     "comparable": r"^(RESULT_KEYS|COMPARED)\b|^def (comparable_settings|setting)\(",
     "tasks of the benchmark": r"^TASKS\b.*\n.*\"composition_top1\"",

@@ -12,14 +12,13 @@ import pytest
 from aobench.errors import UserError, did_you_mean
 from aobench.files import (
     SCRATCH_ENDING,
-    package_version,
-    package_versions,
     remove_scratch_files,
     scratch_file,
     scratch_folder,
     sha256_of,
     write_in_one_move,
 )
+from aobench.versions import package_version, package_versions
 
 ROOT = Path(__file__).parents[1]
 
@@ -150,20 +149,37 @@ def test_a_name_is_not_suggested_for_itself_nor_one_that_is_far():
 
 
 #: What one file of the ground does, and what a second one would look like.
+#: What is done in one file alone, and how it would look elsewhere.
 ONCE = {
-    "SHA-256 of a file": r"file_digest\(",
-    "a file written beside its place and moved": r"\.part\"|\.tmp\"",
-    "did you mean": r"get_close_matches\(",
-    "versions of packages": r"metadata\.version\(|[^.\w]version\(name\)",
+    "SHA-256 of a file": (r"file_digest\(", "aobench/files.py"),
+    "a file written beside its place and moved": (
+        r"\.part\"|\.tmp\"",
+        "aobench/files.py",
+    ),
+    "did you mean": (r"get_close_matches\(", "aobench/errors.py"),
+    "versions of packages": (
+        r"metadata\.version\(|[^.\w]version\(name\)",
+        "aobench/versions.py",
+    ),
+    "reading CSV": (
+        r"csv\.(reader|DictReader)\(|pandas\.read_csv|pd\.read_csv",
+        "aobench/csv_tables.py",
+    ),
+    "reading JSON strictly": (r"parse_constant=", "aobench/strict_json.py"),
+    "which answer is right": (
+        r"rank\"?\]? == 0|best == label|top\[0\] ==",
+        "the metric",
+    ),
+    "no prediction": (r"^NO_PREDICTION\b", "the metric"),
 }
 
 
 @pytest.mark.parametrize("what", ONCE)
 def test_it_is_done_in_one_file_of_the_library(what):
-    files = [
+    pattern, place = ONCE[what]
+    files = {
         str(path.relative_to(ROOT))
         for path in sorted((ROOT / "aobench").rglob("*.py"))
-        if re.search(ONCE[what], path.read_text())
-    ]
-    allowed = {"aobench/errors.py", "aobench/files.py"}
-    assert set(files) <= allowed, f"use aobench.files or aobench.errors: {files}"
+        if re.search(pattern, path.read_text(), re.MULTILINE)
+    }
+    assert files <= {place}, f"{what}: use {place}"

@@ -213,7 +213,7 @@ def fit_difficulty(
         >>> parts = np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 2, 0, 1, 2])
         >>> fit = fit_difficulty(AnswerCounts(right, np.full(6, 5), *parts, ["m"], "ab", "xyz"))
         >>> round(float(fit.block(0)[0][0]), 1)
-        0.2
+        0.1
     """
     marginal, sizes = _Marginal(counts, nodes), counts.sizes
     rate = (counts.right.sum(1) + 0.5) / (counts.n.sum() + 1)

@@ -91,20 +91,24 @@ def raw_agreement(
 
 
 def cohen_kappa(codes: Codes, weights: Codes | None = None) -> tuple[float | None, int]:
-    """Cohen's kappa (1960) of two annotators over the images that both answered, by scikit-learn;
-    and their number.
+    """Cohen's kappa (1960) of two annotators over the images that both answered; and their number.
 
-    None where both give one and the same answer throughout: chance alone then agrees always.
+    (P_o - P_e) / (1 - P_e), with P_o the share of equal answers and P_e what the annotators' own
+    shares of each answer would give by chance. None where both give one and the same answer
+    throughout: chance alone then agrees always. Equal to scikit-learn's, whose checks would take
+    twenty times as long in a bootstrap.
     """
-    from sklearn.metrics import cohen_kappa_score
-
     weights = np.ones(codes.shape[1], dtype=np.int64) if weights is None else weights
     both = (codes >= 0).all(axis=0) & (weights > 0)
     first, second = codes[:, both]
     n = int(weights[both].sum())
     if len(set(first) | set(second)) < 2:
         return None, n
-    return float(cohen_kappa_score(first, second, sample_weight=weights[both])), n
+    width = int(codes.max()) + 1
+    pairs = np.bincount(first * width + second, weights[both], width * width)
+    shares = pairs.reshape(width, width) / n
+    expected = float(shares.sum(axis=0) @ shares.sum(axis=1))
+    return (float(np.trace(shares)) - expected) / (1 - expected), n
 
 
 def fleiss_kappa(

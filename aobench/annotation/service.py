@@ -28,8 +28,8 @@ from aobench.annotation.verdict_store import (
     adjudicator_name,
 )
 from aobench.errors import UserError
-from aobench.files import parse_json
 from aobench.image_table import ImageTable
+from aobench.strict_json import parse_json
 
 #: Bytes of a message at most; the longest that the page sends has some 300.
 LONGEST = 16_384

@@ -25,7 +25,8 @@ from aobench.audit.vocabulary import (
     published_vocabulary,
 )
 from aobench.errors import UserError
-from aobench.files import alone_in, package_versions
+from aobench.files import alone_in
+from aobench.versions import package_versions
 
 ENGINES = ("polars", "ray")
 #: Whose versions the manifest names.

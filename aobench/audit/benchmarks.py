@@ -171,7 +171,8 @@ def _records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             (None, row) for row in read_csv_rows(path, (), "the benchmark", separator)
         )
     elif ending in (".jsonl", ".ndjson"):
-        from aobench.files import parse_json, read_lines
+        from aobench.files import read_lines
+        from aobench.strict_json import parse_json
 
         rows = (
             (None, parse_json(line, f"the benchmark {path}, line {number}"))
@@ -202,7 +203,8 @@ def _item_column(records: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def _json_rows(path: Path) -> Iterable[tuple[str | None, Any]]:
-    from aobench.files import parse_json, read_text
+    from aobench.files import read_text
+    from aobench.strict_json import parse_json
 
     content = parse_json(
         read_text(path, "the benchmark"), f"the benchmark {path}", None

@@ -12,13 +12,14 @@ every second image, which nobody looked at while the rule ``modifies`` was writt
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+
+from aobench.csv_tables import read_csv_rows
 
 #: Rules that were labelled. Of ``authors`` the pairs beyond ``words`` weren't drawn.
 LABELLED_RULES = ("words", "adjacent", "adjacent-forms", "modifies")
@@ -47,8 +48,7 @@ class RuleAccuracy:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    with (Path(__file__).parent / name).open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+    return read_csv_rows(Path(__file__).parent / name)
 
 
 def _cell(row: dict[str, str]) -> tuple[bool, ...]:

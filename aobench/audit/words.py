@@ -91,7 +91,7 @@ def normal_form(text: str) -> str:
     settled.
 
     Example:
-        >>> normal("Cafe\\u0301 &amp;quot;RE\\u00adD&quot;")
+        >>> normal_form("Cafe\\u0301 &amp;quot;RE\\u00adD&quot;")
         'café "red"'
     """
     if "&" in text:

@@ -55,8 +55,10 @@ def open_index(spec: str, shards: Sequence[ReferenceShard], folder: Path) -> Fai
         state = json.dumps(
             [spec, faiss.__version__, [shard.state for shard in shards]], sort_keys=True
         )
-        kept = folder / f"index-{hashlib.sha256(state.encode()).hexdigest()[:16]}.faiss"
-        index = _kept(kept) or _make(spec, shards, kept)
+        index_path = (
+            folder / f"index-{hashlib.sha256(state.encode()).hexdigest()[:16]}.faiss"
+        )
+        index = _kept(index_path) or _make(spec, shards, index_path)
     rows, width = sum(shard.rows for shard in shards), shards[0].width
     if index.ntotal != rows or index.d != width:
         raise UserError(
@@ -87,9 +89,9 @@ def _kept(path: Path) -> Any:
     """
     if not path.exists():
         return None
-    told = path.with_suffix(".json")
+    seal_path = path.with_suffix(".json")
     try:
-        if not told.exists() or read_sealed_json(told, path.name)[
+        if not seal_path.exists() or read_sealed_json(seal_path, path.name)[
             "sha256"
         ] != sha256_of(path):
             raise DamagedError("is not what was written here")
@@ -99,7 +101,7 @@ def _kept(path: Path) -> Any:
     return _read(path)
 
 
-def _make(spec: str, shards: Sequence[ReferenceShard], kept: Path) -> Any:
+def _make(spec: str, shards: Sequence[ReferenceShard], index_path: Path) -> Any:
     from tqdm.auto import tqdm
 
     faiss = need_extra("faiss")
@@ -130,10 +132,12 @@ def _make(spec: str, shards: Sequence[ReferenceShard], kept: Path) -> Any:
             for _, raw, length in shard.blocks():
                 index.add(raw / length)
                 bar.update(len(raw))
-    with scratch_file(kept) as scratch:
+    with scratch_file(index_path) as scratch:
         faiss.write_index(index, str(scratch))
         digest = sha256_of(scratch)
-    write_sealed_json(kept.with_suffix(".json"), kept.name, {"sha256": digest})
+    write_sealed_json(
+        index_path.with_suffix(".json"), index_path.name, {"sha256": digest}
+    )
     return index
 
 
@@ -143,15 +147,15 @@ def _sample(shards: Sequence[ReferenceShard]) -> np.ndarray:
     wanted = np.unique(
         np.linspace(0, total - 1, min(total, TRAINED_ON)).astype(np.int64)
     )
-    found, first = [], 0
+    sampled, first = [], 0
     for shard in shards:
         here = wanted[(wanted >= first) & (wanted < first + shard.rows)] - first
         raw = shard.take(here)
         length = np.linalg.norm(raw, axis=1, keepdims=True)
         # a row without direction is refused when it is added
-        found.append(raw / np.where(length > 0, length, 1))
+        sampled.append(raw / np.where(length > 0, length, 1))
         first += shard.rows
-    return np.concatenate(found)
+    return np.concatenate(sampled)
 
 
 def search_index(
@@ -178,7 +182,7 @@ def search_index(
 
 
 def measure_recall(
-    queries: np.ndarray, shards: Sequence[ReferenceShard], found: Neighbours
+    queries: np.ndarray, shards: Sequence[ReferenceShard], neighbours: Neighbours
 ) -> dict[str, float | int]:
     """Share of the exact k nearest, and of the exact nearest, that ``found`` holds; on at most
     200 queries.
@@ -186,9 +190,9 @@ def measure_recall(
     chosen = np.unique(
         np.linspace(0, len(queries) - 1, min(SAMPLE, len(queries))).astype(np.int64)
     )
-    k = found.row.shape[1]
+    k = neighbours.row.shape[1]
     exact = search_reference(queries[chosen], shards, k)
-    shard, row = found.shard[chosen][:, None], found.row[chosen][:, None]
+    shard, row = neighbours.shard[chosen][:, None], neighbours.row[chosen][:, None]
     same = (exact.shard[:, :, None] == shard) & (exact.row[:, :, None] == row)
     there = exact.row >= 0
     hit = same.any(axis=2)

@@ -163,30 +163,30 @@ def _in_reference(
     """Neighbours of the whole set; an unreadable image has none."""
     known = vectors[good]
     if options.index is None:
-        found = search_reference(
+        neighbours = search_reference(
             known, shards, options.k, parts / "reference.safetensors"
         )
     else:
         index = open_index(options.index, shards, parts)
-        found = search_index(known, shards, index, options.k)
-        sources["index"] = index.said | measure_recall(known, shards, found)
+        neighbours = search_index(known, shards, index, options.k)
+        sources["index"] = index.said | measure_recall(known, shards, neighbours)
     whole = {}
     for name, nothing in (("score", -np.inf), ("shard", -1), ("row", -1)):
-        values = getattr(found, name)
+        values = getattr(neighbours, name)
         whole[name] = np.full((len(vectors), options.k), nothing, dtype=values.dtype)
         whole[name][good] = values
     return Neighbours(**whole)
 
 
 def _references(
-    shards: list[ReferenceShard], found: Neighbours | None, count: int
+    shards: list[ReferenceShard], neighbours: Neighbours | None, count: int
 ) -> list[list[dict[str, Any]]]:
     """For each image its neighbours in the reference: file, row and what the metadata says."""
-    if found is None:
+    if neighbours is None:
         return [[] for _ in range(count)]
     pairs = [
         [(int(s), int(r)) for s, r in zip(*row, strict=True) if r >= 0]
-        for row in zip(found.shard, found.row, strict=True)
+        for row in zip(neighbours.shard, neighbours.row, strict=True)
     ]
     said = describe_rows(shards, (pair for row in pairs for pair in row))
     return [

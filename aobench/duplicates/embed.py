@@ -91,15 +91,15 @@ def embed_set(
     if workers is None:
         workers = workers_for(1, alone.device)
     embed_images(model, split, store, alone, batch, workers)
-    found = [store.read(shard) for shard in range(len(store))]
+    parts = [store.read(shard) for shard in range(len(store))]
     bad = {
         shard * SHARD + item: why
-        for shard, (_, notes) in enumerate(found)
+        for shard, (_, notes) in enumerate(parts)
         for item, why in notes.items()
     }
-    width = max(vectors.shape[1] for vectors, _ in found)
+    width = max(vectors.shape[1] for vectors, _ in parts)
     values = np.zeros((len(images), width), dtype=np.float32)
-    for shard, (vectors, _) in enumerate(found):
+    for shard, (vectors, _) in enumerate(parts):
         # A shard without one readable image is a column of zeros.
         values[shard * SHARD : shard * SHARD + len(vectors), : vectors.shape[1]] = (
             vectors.numpy()

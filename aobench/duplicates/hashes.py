@@ -100,11 +100,11 @@ def looks_of_set(images: ImageSet, folder: Path, threads: int = 4) -> ImageLooks
     }
     store = Store(folder, key, len(images), SHARD)
     _fill(store, images, threads)
-    found = [store.read(shard) for shard in range(len(store))]
-    values = np.concatenate([vectors.numpy() for vectors, _ in found])
+    parts = [store.read(shard) for shard in range(len(store))]
+    values = np.concatenate([vectors.numpy() for vectors, _ in parts])
     bad = {
         shard * SHARD + item: why
-        for shard, (_, notes) in enumerate(found)
+        for shard, (_, notes) in enumerate(parts)
         for item, why in notes.items()
     }
     packed = np.packbits(values[:, :64].astype(bool), axis=1)
@@ -136,11 +136,11 @@ def _fill(store: Store, images: ImageSet, threads: int) -> None:
         for shard in missing:
             values = torch.zeros(len(store.items(shard)), 64 + 3 * FIELDS**2)
             notes = {}
-            for item, found in enumerate(pool.map(one, store.items(shard))):
-                if isinstance(found, str):
-                    notes[item] = found
+            for item, look in enumerate(pool.map(one, store.items(shard))):
+                if isinstance(look, str):
+                    notes[item] = look
                 else:
-                    values[item] = torch.from_numpy(found)
+                    values[item] = torch.from_numpy(look)
                 bar.update()
             store.write(shard, values, notes)
 
@@ -205,9 +205,9 @@ def nearest_by_hash(
         ):
             rank = (pairs.distance * 256 + pairs.colour) * count + pairs.column
             np.minimum.at(best, pairs.row, rank)
-    found = best < np.iinfo(np.int64).max
-    where[found] = best[found] % count
-    return where, np.where(found, best // count // 256, -1)
+    known = best < np.iinfo(np.int64).max
+    where[known] = best[known] % count
+    return where, np.where(known, best // count // 256, -1)
 
 
 def _progress(steps: range, what: str) -> Any:

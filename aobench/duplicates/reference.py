@@ -93,8 +93,8 @@ def row_lengths(raw: np.ndarray, path: Path, first: int) -> np.ndarray:
     one without any.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        found = np.sqrt(np.einsum("ij,ij->i", raw, raw))
-    good = np.isfinite(found) & (found > 0)
+        lengths = np.sqrt(np.einsum("ij,ij->i", raw, raw))
+    good = np.isfinite(lengths) & (lengths > 0)
     if not good.all():
         row = int(np.argmin(good))
         what = (
@@ -108,7 +108,7 @@ def row_lengths(raw: np.ndarray, path: Path, first: int) -> np.ndarray:
             f"{path}: row {first + row} {what}: it has no direction to compare; remove it or mend "
             "the file"
         )
-    return found[:, None]
+    return lengths[:, None]
 
 
 def open_reference(
@@ -146,21 +146,21 @@ def open_reference(
 def _expand(pattern: str) -> list[Path]:
     place = Path(pattern)
     if place.is_dir():
-        found = sorted(place.glob("*.npy")) or sorted(place.glob("img_emb/*.npy"))
+        matches = sorted(place.glob("*.npy")) or sorted(place.glob("img_emb/*.npy"))
     elif place.is_file():
-        found = [place]
+        matches = [place]
     else:
-        found = sorted(
+        matches = sorted(
             Path(path)
             for path in glob.glob(pattern)  # noqa: PTH207
             if path.endswith(".npy")
         )
-    if not found:
+    if not matches:
         raise UserError(
             f"the reference {pattern!r} holds no .npy file; name a folder or a glob of "
             "img_emb_*.npy"
         )
-    return found
+    return matches
 
 
 def _open(path: Path) -> ReferenceShard:
@@ -223,7 +223,7 @@ def describe_rows(
     by_shard: dict[int, list[int]] = {}
     for shard, row in sorted(set(wanted)):
         by_shard.setdefault(shard, []).append(row)
-    found: dict[tuple[int, int], dict[str, str]] = {}
+    matches: dict[tuple[int, int], dict[str, str]] = {}
     for shard, rows in by_shard.items():
         metadata = shards[shard].metadata
         if metadata is None:
@@ -249,10 +249,10 @@ def describe_rows(
                 }
                 for place, row in enumerate(here):
                     values = {name: column[place] for name, column in columns.items()}
-                    found[shard, row] = {
+                    matches[shard, row] = {
                         name: str(value)
                         for name, value in values.items()
                         if value is not None
                     }
             first += count
-    return found
+    return matches

@@ -53,5 +53,5 @@ def by_role(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
         {'object': 'object', 'file': 'path', 'attribute': 'state'}
     """
     own = {name: name for name in names if name not in columns.values()}
-    given = {role: column for role, column in columns.items() if column in names}
-    return {**own, **given}
+    renamed = {role: column for role, column in columns.items() if column in names}
+    return {**own, **renamed}

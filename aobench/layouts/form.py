@@ -87,9 +87,10 @@ def one_form(
     pictures, objects = _known_names(pictures, labelled, options.objects, "object")
     objects = _published_names(objects, tree.where)
     if not pictures:
-        told = "; ".join(left_out_texts(left_out.as_dict()))
+        reasons = "; ".join(left_out_texts(left_out.as_dict()))
         raise UserError(
-            f"{tree.where} has no picture of a known attribute and object ({layout.name}); {told}"
+            f"{tree.where} has no picture of a known attribute and object ({layout.name}); "
+            f"{reasons}"
         )
 
     def pair_of(picture: LabelledPicture) -> tuple[str, str]:
@@ -169,10 +170,12 @@ def _known_names(
     """The pictures whose attribute (or object) is known, and the list of names."""
     if names is None:
         own = labelled.attributes if what == "attribute" else labelled.objects
-        listed = (
+        distinct_names = (
             own if own is not None else {getattr(picture, what) for picture in pictures}
         )
-        return pictures, name_list(listed, f"the {what}s of {labelled.tree.where}")
+        return pictures, name_list(
+            distinct_names, f"the {what}s of {labelled.tree.where}"
+        )
     known = []
     for picture in pictures:
         if getattr(picture, what) in names:

@@ -10,9 +10,10 @@ from typing import Any
 
 from aobench.csv_tables import parse_csv_rows
 from aobench.errors import UserError
-from aobench.files import parquet_errors, parse_json
+from aobench.files import parquet_errors
 from aobench.layouts.columns import by_role
 from aobench.layouts.tree import FileTree
+from aobench.strict_json import parse_json
 
 #: Columns that name a picture.
 PICTURE_COLUMNS = ("file", "file_name", "image")

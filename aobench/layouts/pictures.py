@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from aobench.layouts.archives import tar_members
 from aobench.layouts.lists import picture_cells
-from aobench.layouts.tree import TAR_ENDING, tar_members
+from aobench.layouts.tree import TAR_ENDING
 
 BATCH = 64  # rows of a Parquet list that are held at once
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import io
 import os
-import posixpath
 import stat
 import unicodedata
 from collections.abc import Iterator
@@ -23,14 +22,19 @@ from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError, did_you_mean
 from aobench.files import decode_text, read_file
+from aobench.layouts.archives import (
+    MOST_BYTES_OF_A_LIST,
+    tar_bytes,
+    tar_members,
+    zip_bytes,
+)
 
 if TYPE_CHECKING:
-    import tarfile
+    pass
 
 LIST_ENDINGS = (".csv", ".jsonl", ".parquet")
 TAR_ENDING = ".tar"
 PACKED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-MOST_BYTES_OF_A_LIST = 1 << 30
 
 
 @dataclass
@@ -117,8 +121,8 @@ class FileTree:
         if not self.zipped:
             return read_file(f"{self.place}/{member}", what, MOST_BYTES_OF_A_LIST)
         if self.place.lower().endswith(TAR_ENDING):
-            return _tar_bytes(self.place, member, what)
-        return _zip_bytes(self.place, member, what)
+            return tar_bytes(self.place, member, what)
+        return zip_bytes(self.place, member, what)
 
     def read_text(self, name: str, what: str) -> str:
         """The text of the UTF-8 file ``name``. Raises UserError."""
@@ -366,73 +370,3 @@ def _tar_tree(path: str) -> FileTree:
         if not info.isreg():
             tree.faults[key] = "is no regular file inside the tar"
     return tree
-
-
-def tar_members(path: str) -> dict[str, tarfile.TarInfo]:
-    """The members of an uncompressed tar, by name without ``./``. Raises UserError where it is
-    damaged, or a member's name leads out of it."""
-    import tarfile
-
-    members: dict[str, tarfile.TarInfo] = {}
-    try:
-        with tarfile.open(path, "r:", errors="surrogateescape") as archive:
-            listed = archive.getmembers()
-            size = Path(path).stat().st_size
-    except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
-        raise UserError(
-            f"{path} is not a whole tar ({' '.join(str(error).split())}); bring it again"
-        ) from error
-    for info in listed:
-        name = posixpath.normpath(info.name)
-        if name == ".":
-            continue
-        if name.startswith(("/", "..")) or not name.isprintable():
-            raise UserError(
-                f"{path} holds a member that leads out of its folder, or has no name that can be "
-                f"shown: {info.name!a}"
-            )
-        if info.isreg() and info.offset_data + info.size > size:
-            raise UserError(f"{path} is cut short inside {name}; bring it again")
-        if name in members and not (info.isdir() and members[name].isdir()):
-            raise UserError(
-                f"{path} holds {name!r} twice; make the tar anew with one of them"
-            )
-        members[name] = info
-    return members
-
-
-def _tar_bytes(place: str, member: str, what: str) -> bytes:
-    info = tar_members(place)[member]
-    if info.size > MOST_BYTES_OF_A_LIST:
-        raise UserError(
-            f"{what} {member} in {place} has {info.size:,} bytes; unpack the tar and give the "
-            "folder"
-        )
-    with Path(place).open("rb") as stream:
-        stream.seek(info.offset_data)
-        return stream.read(info.size)
-
-
-def _zip_bytes(place: str, member: str, what: str) -> bytes:
-    import zipfile
-    import zlib
-
-    try:
-        with zipfile.ZipFile(place) as archive:
-            size = archive.getinfo(member).file_size
-            if size > MOST_BYTES_OF_A_LIST:
-                raise UserError(
-                    f"{what} {member} in {place} has {size:,} bytes; unpack the zip and give the "
-                    "folder"
-                )
-            return archive.read(member)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        OSError,
-        NotImplementedError,
-    ) as error:
-        raise UserError(
-            f"{what} {member} in {place} can't be read ({error}); make the zip anew"
-        ) from error

@@ -71,23 +71,24 @@ def read_folder(where: Path) -> PictureFolder:
         raise UserError(
             f"pictures: {where} is {'no folder' if where.exists() else 'missing'}; give a folder"
         )
-    found: dict[str, tuple[Path, list[Path]]] = {}
+    by_name: dict[str, tuple[Path, list[Path]]] = {}
     for entry in _shown(where.iterdir()):
         inside = _pictures(_shown(entry.iterdir()) if entry.is_dir() else [entry])
         if not inside:
             continue
         name = _name(entry.name if entry.is_dir() else entry.stem).replace("_", " ")
-        if name in found:
+        if name in by_name:
             raise UserError(
-                f"pictures: {where} has both {found[name][0].name} and {entry.name} for {name!r}; "
+                f"pictures: {where} has both {by_name[name][0].name} and {entry.name} for "
+                f"{name!r}; "
                 "keep one"
             )
-        found[name] = entry, inside
-    if not found:
+        by_name[name] = entry, inside
+    if not by_name:
         raise UserError(f"pictures: {where} holds no PNG or WebP picture")
     files = {
-        name: tuple(PictureFile(p, sha256_of(_bytes(p))) for p in found[name][1])
-        for name in sorted(found)
+        name: tuple(PictureFile(p, sha256_of(_bytes(p))) for p in by_name[name][1])
+        for name in sorted(by_name)
     }
     text = "".join(
         f"{name}\0{_name(one.path.name)}\0{one.sha256}\n"

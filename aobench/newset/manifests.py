@@ -11,7 +11,6 @@ from typing import Any
 
 from aobench.errors import UserError
 from aobench.files import (
-    package_versions,
     parquet_errors,
     read_json,
     regular_file,
@@ -21,6 +20,7 @@ from aobench.files import (
 )
 from aobench.newset.step import STEPS, Step, StepResult
 from aobench.sealed import MANIFEST, REST_DIGEST, json_lines_of, manifest_bytes
+from aobench.versions import package_versions
 
 #: Counted up when the meaning of a column or key changes.
 FORMAT = 2

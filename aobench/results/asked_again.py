@@ -68,7 +68,8 @@ def _agreement(
     columns = (rows[key] for key in ("sample_id", "top", "attribute", "object"))
     for sample, top, attribute, thing in zip(*columns, strict=True):
         if top:
-            same.setdefault((attribute, thing), []).append(top[0] == answers[sample])
+            again_alike = answers[sample] == top[0]
+            same.setdefault((attribute, thing), []).append(again_alike)
     if not same:
         return {}
     right = [sum(one) for one in same.values()]

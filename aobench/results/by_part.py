@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from aobench.results.candidates import Candidates
-from aobench.results.hits import first_is_right
 from aobench.results.predictions import Predictions
 from aobench.results.scores import composition_numbers
 
@@ -23,31 +20,17 @@ def by_part(
     the design effect of the whole split, as a part has too few compositions to tell its own.
     Unreadable images count as wrong. Rows of equal rate are in the order of their names.
     """
-    from compositional_ood.compositional_ood import effective_images, wilson
+    from compositional_ood.compositional_ood import first_is_right, part_rates
 
     task = task or predictions.headline
     rows, candidates = predictions.split(split, task), predictions.lists[task][split]
-    ids = np.asarray(rows[part], dtype=np.int64)
-    right = first_is_right(rows)
-    shown = composition_numbers(rows)
-    share = effective_images(
-        np.bincount(shown, weights=right), np.bincount(shown)
-    ) / len(right)
+    right = first_is_right(rows["rank"])
+    rates = part_rates(right, rows[part], composition_numbers(rows))
     names = part_names(candidates, part)
-    table = []
-    for number in np.unique(ids[ids >= 0]):
-        mine = right[ids == number]
-        low, high = wilson(share * mine.sum(), share * len(mine))
-        table.append(
-            {
-                "id": int(number),
-                "name": names.get(int(number), str(number)),
-                "n": len(mine),
-                "rate": float(mine.mean()),
-                "low": low,
-                "high": high,
-            }
-        )
+    table = [
+        {"id": row["id"], "name": names.get(row["id"], str(row["id"])), **row}
+        for row in rates
+    ]
     return sorted(table, key=lambda row: (row["rate"], row["name"]))
 
 

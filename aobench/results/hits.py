@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 
 from aobench.errors import UserError
@@ -31,30 +28,20 @@ def right_answers(
             f"the task {task} does not tell which {kind} was answered on {split}; take "
             f"{', '.join(able)}"
         )
+    from compositional_ood.compositional_ood import NO_PREDICTION, right_by_kind
+
     task = task or able[0]
     rows, candidates = predictions.split(split, task), predictions.lists[task][split]
-    attribute, thing = np.array(candidates.attributes), np.array(candidates.objects)
-    answered = np.array([bool(top) for top in rows["top"]])
-    best = np.array([top[0] if top else 0 for top in rows["top"]], dtype=int)
-    label = np.array(rows["label"], dtype=int)
-    same = {
-        "composition": best == label,
-        "attribute": attribute[best] == attribute[label],
-        "object": thing[best] == thing[label],
-    }
-    return rows["sample_id"], answered & same[kind], composition_numbers(rows)
-
-
-def first_is_right(rows: Mapping[str, Sequence[Any]]) -> np.ndarray:
-    """bool N: whether the candidate of each row that the model puts first is the right one.
-
-    An unreadable image, whose rank is -1, is wrong.
-
-    Example:
-        >>> first_is_right({"rank": [0, 3, -1]}).tolist()
-        [True, False, False]
-    """
-    return np.asarray(rows["rank"], dtype=np.int64) == 0
+    best = np.array(
+        [top[0] if top else NO_PREDICTION for top in rows["top"]], dtype=int
+    )
+    same = right_by_kind(
+        best,
+        np.array(rows["label"], dtype=int),
+        np.array(candidates.attributes),
+        np.array(candidates.objects),
+    )
+    return rows["sample_id"], same[kind], composition_numbers(rows)
 
 
 def task_of_kind(predictions: Predictions, split: str, kind: str) -> str:

@@ -217,24 +217,24 @@ def _lists(facts: Mapping[str, Any]) -> dict[str, dict[str, Candidates]]:
                 list(zip(listed["attributes"], listed["objects"], strict=True)),
                 *names,
             )
-            for split, listed in told["splits"].items()
+            for split, listed in facts_of_list["splits"].items()
         }
-        for task, told in facts["tasks"].items()
+        for task, facts_of_list in facts["tasks"].items()
     }
 
 
 def _earlier_lists(facts: Mapping[str, Any]) -> dict[str, dict[str, Candidates]]:
     """Format 1: by split a list with its mode and its names."""
     lists: dict[str, dict[str, Candidates]] = {}
-    for split, told in facts["candidates"].items():
-        task = MODE_TASKS[told["mode"]]
+    for split, facts_of_list in facts["candidates"].items():
+        task = MODE_TASKS[facts_of_list["mode"]]
         lists.setdefault(task, {})[split] = Candidates(
             task,
-            tuple(told["attributes"]),
-            tuple(told["objects"]),
-            tuple(told["names"]),
-            tuple(told.get("attribute_names", ())),
-            tuple(told.get("object_names", ())),
+            tuple(facts_of_list["attributes"]),
+            tuple(facts_of_list["objects"]),
+            tuple(facts_of_list["names"]),
+            tuple(facts_of_list.get("attribute_names", ())),
+            tuple(facts_of_list.get("object_names", ())),
         )
     return lists
 

@@ -208,43 +208,48 @@ def _joined(values: Sequence[str]) -> str:
 
 def _image_counts(rows: Sequence[Row]) -> list[str]:
     """How many images each split has: once where all models have as many."""
-    found: dict[str, list[str]] = {}
+    models_by_counts: dict[str, list[str]] = {}
     for name, _, scores in rows:
         sizes: dict[str, int] = {}
         for its in scores.values():
             sizes |= {split: mine["n"] for split, mine in its["splits"].items()}
         said = " and ".join(f"{n:,} {split}" for split, n in sorted(sizes.items()))
-        found.setdefault(said, []).append(name)
-    if len(found) == 1:
-        return [f"Images: {next(iter(found))}."]
-    return [f"Images ({', '.join(names)}): {said}." for said, names in found.items()]
+        models_by_counts.setdefault(said, []).append(name)
+    if len(models_by_counts) == 1:
+        return [f"Images: {next(iter(models_by_counts))}."]
+    return [
+        f"Images ({', '.join(names)}): {said}."
+        for said, names in models_by_counts.items()
+    ]
 
 
 def _notes(name: str, predictions: Predictions, scores: dict[str, Any]) -> list[str]:
-    made, notes = predictions.provenance, []
-    if trial(made):
-        notes.append(f"{name}: a {trial(made)}: not a result on the whole set.")
-    if left_out := made["dataset"].get("left_out"):
+    provenance, notes = predictions.provenance, []
+    if trial(provenance):
+        notes.append(f"{name}: a {trial(provenance)}: not a result on the whole set.")
+    if left_out := provenance["dataset"].get("left_out"):
         said = ", ".join(
             f"{one['count']:,} {REASONS[why]}" for why, one in left_out.items()
         )
         notes.append(
             f"{name}: left out of the dataset: {said} (results.json names some)."
         )
-    if chosen := chosen_settings(made):
+    if chosen := chosen_settings(provenance):
         notes.append(
             f"{name} ran with {chosen}: it compares with results of the same options "
             "only."
         )
-    told = made["model"].get("notes", {})
-    for task, cut in told.get("prompts_cut", {}).items():
+    notes_of_model = provenance["model"].get("notes", {})
+    for task, cut in notes_of_model.get("prompts_cut", {}).items():
         notes.append(
             f"{name}, {task}: {cut:,} prompts had more tokens than the text tower takes and were "
             "cut: their names may be incomplete (use shorter --templates)."
         )
-    if "classes" in told and told["classes"] != IN_ORDER:
-        notes.append(f"{name}: the classes of its output are {told['classes']}.")
-    notes += _image_notes(name, made, scores)
+    if "classes" in notes_of_model and notes_of_model["classes"] != IN_ORDER:
+        notes.append(
+            f"{name}: the classes of its output are {notes_of_model['classes']}."
+        )
+    notes += _image_notes(name, provenance, scores)
     if not predictions.names_attributes:
         notes.append(
             f"{name} is a supervised classifier: it cannot name attributes, so only "
@@ -259,10 +264,12 @@ def _notes(name: str, predictions: Predictions, scores: dict[str, Any]) -> list[
     return notes
 
 
-def _image_notes(name: str, made: dict[str, Any], scores: dict[str, Any]) -> list[str]:
+def _image_notes(
+    name: str, provenance: dict[str, Any], scores: dict[str, Any]
+) -> list[str]:
     """Splits that the table lacks, and images that could not be read."""
     notes = []
-    for split in made["dataset"]["splits"]:
+    for split in provenance["dataset"]["splits"]:
         there = [
             its["splits"][split] for its in scores.values() if split in its["splits"]
         ]

@@ -6,7 +6,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from aobench.files import absolute_path, package_version, package_versions
+from aobench.files import absolute_path
+from aobench.versions import package_version, package_versions
 from aobench.vocabulary.templates import texts_hash
 
 STACK = (

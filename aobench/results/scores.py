@@ -14,13 +14,13 @@ from aobench.results.tasks import TASKS, find_task, order_tasks
 #: Accuracies, in the order of every table.
 KINDS = ("composition", "attribute", "object")
 
-NO_PREDICTION = -1
-
 
 def metric_inputs(rows: dict[str, list[Any]], listed: Candidates) -> dict[str, Any]:
     """A split's rows as the metric takes them; an unreadable image predicts nothing, so it
     counts as wrong.
     """
+    from compositional_ood.compositional_ood import NO_PREDICTION
+
     width = max((len(top) for top in rows["top"]), default=1) or 1
     empty = [NO_PREDICTION] * width
     choices = {"choices": rows["choices"]} if _by_image(listed) else {}
@@ -169,11 +169,14 @@ def image_margins(rows: dict[str, list[Any]]) -> tuple[np.ndarray, np.ndarray]:
     """float64 N and bool N: the best seen score less the best novel one, and whether the right
     candidate is the best of its side; 0 and false of an image that could not be read.
     """
+    from compositional_ood.compositional_ood import NO_PREDICTION, first_is_right
+
     seen, novel = (
         np.array([0 if one is None else one for one in rows[f"score_{side}"]], float)
         for side in ("seen", "novel")
     )
-    return seen - novel, np.array([rank == 0 for rank in rows["side_rank"]])
+    ranks = [NO_PREDICTION if rank is None else rank for rank in rows["side_rank"]]
+    return seen - novel, first_is_right(ranks)
 
 
 def _curve_scores(

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from aobench.errors import UserError
-from aobench.files import parse_json
 from aobench.results.schema import TABLE_FORMAT
 from aobench.results.tasks import MODE_TASKS, TASKS
+from aobench.strict_json import parse_json
 
 MEND = "evaluate the model anew"
 LISTS = ("attributes", "objects", "names")

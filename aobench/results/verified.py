@@ -86,11 +86,11 @@ def read_results(folders: Sequence[Path]) -> list[Result]:
     """The results in ``folders``; of several, those without any result are skipped, and said to
     be.
     """
-    kept, skipped = only_results(folders)
+    with_results, skipped = only_results(folders)
     for line in skipped:
         print(line)
-    check_given_once(kept)
-    results = [read_result(folder) for folder in kept]
+    check_given_once(with_results)
+    results = [read_result(folder) for folder in with_results]
     check_no_copies({one.folder: one.content["predictions"] for one in results})
     return results
 
@@ -121,12 +121,12 @@ def _one_run(result: Result) -> None:
             f"{result.folder}: results.json and predictions.parquet tell different tasks or "
             "candidates"
         )
-    again, told = (
+    again, recorded = (
         json.loads(json.dumps(all_scores(result.predictions))),
         result.content["scores"],
     )
-    if not _same(again, told):
-        older = _paths(again) - _paths(told)
+    if not _same(again, recorded):
+        older = _paths(again) - _paths(recorded)
         if older:
             lacks = f"results.json lacks scores of this version, such as {'.'.join(min(older))}"
             raise UserError(

@@ -92,14 +92,14 @@ def class_order(labels: Sequence[str] | None, count: int, model: str) -> ClassOr
             f"it "
             "takes the 1,000 of ImageNet-1k, named once each in id2label of config.json"
         )
-    found = _assigned([str(labels[place]) for place in places], model)
+    fitting = _assigned([str(labels[place]) for place in places], model)
     columns = [0] * N_CLASSES
-    for place, index in zip(places, found, strict=True):
+    for place, index in zip(places, fitting, strict=True):
         columns[index] = place
     without = "" if count == N_CLASSES else "; the background is left out"
     moved = (
         "in ImageNet's order"
-        if found == list(range(N_CLASSES))
+        if fitting == list(range(N_CLASSES))
         else "put into ImageNet's order"
     )
     return ClassOrder(tuple(columns), f"named, {moved}{without}")
@@ -134,12 +134,12 @@ def named_classes(labels: Sequence[str], where: str) -> tuple[dict[int, int], st
             why = str(error).partition(";")[0].removeprefix(f"{where}: ")
             raise UserError(f"{where}: {why}; {mend}") from None
         return {place: i for i, place in enumerate(order.columns)}, order.note
-    found = [_classes_of(label) for label in labels]
-    for label, classes in zip(labels, found, strict=True):
+    fitting = [_classes_of(label) for label in labels]
+    for label, classes in zip(labels, fitting, strict=True):
         if len(classes) != 1:
             what = "may be two classes" if classes else "is no class"
             raise UserError(f"{where}: {label!r} {what} of ImageNet-1k; {mend}")
-    indices = {place: min(classes) for place, classes in enumerate(found)}
+    indices = {place: min(classes) for place, classes in enumerate(fitting)}
     if len(set(indices.values())) < len(indices):
         raise UserError(
             f"{where}: two of its labels are one class of ImageNet-1k; {mend}"

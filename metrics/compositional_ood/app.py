@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from compositional_ood import effective_images, score, shown_interval, wilson
+from compositional_ood import part_rates, score, shown_interval
 
 KEY = b"imagenet_ao"
 KINDS = ("composition", "attribute", "object")
@@ -125,17 +125,10 @@ def _split(
     )
     part = "object" if max(listed["attributes"]) < 0 else "attribute"
     right = np.array([top[0] for top in tops]) == np.array(rows["label"])
-    ids = np.array(rows[part])
-    share = effective_images(
-        np.bincount(shown, weights=right), np.bincount(shown)
-    ) / len(right)
-    table_of = []
-    for number in np.unique(ids[ids >= 0]):
-        mine = right[ids == number]
-        low, high = wilson(share * mine.sum(), share * len(mine))
-        table_of.append(
-            [int(number), 100 * mine.mean(), 100 * low, 100 * high, len(mine)]
-        )
+    table_of = [
+        [row["id"], 100 * row["rate"], 100 * row["low"], 100 * row["high"], row["n"]]
+        for row in part_rates(right, rows[part], shown)
+    ]
     columns = [f"{part} id", "right, %", "low", "high", "images"]
     return scores, pd.DataFrame(table_of, columns=columns).sort_values(
         "right, %"

@@ -5,13 +5,12 @@ intervals and chance.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
-import datasets
-import evaluate
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtr, ndtri, stdtrit
@@ -262,6 +261,40 @@ def _as_wide(rate: float, width: float, z: float) -> float:
 def effective_images(right: Any, n: Any, confidence: float = 0.95) -> float:
     """How many independent images would tell the rate as well; see :func:`cluster_interval`."""
     return cluster_interval(right, n, confidence)[2]
+
+
+def part_rates(
+    right: Any, parts: Any, compositions: Any, confidence: float = 0.95
+) -> list[dict[str, Any]]:
+    """The rate of right answers of each attribute (or object), by its id.
+
+    Args:
+        right: bool N, whether each image is right.
+        parts: int N, the attribute (or object) that each image shows; images without one, -1,
+            are in no row.
+        compositions: int N, a number 0.. for the composition that each image shows.
+        confidence: of the intervals.
+
+    Returns:
+        Rows of ``id``, ``n`` images, ``rate`` 0..1 and the bounds ``low``, ``high`` of Wilson's
+        interval, with the effective images of the whole set: a part has too few compositions to
+        tell its own. They speak of these compositions.
+
+    Example:
+        >>> rows = part_rates([1, 0, 1, 1], [0, 0, 1, 1], [0, 1, 2, 3])
+        >>> [(row["id"], row["n"], row["rate"]) for row in rows]
+        [(0, 2, 0.5), (1, 2, 1.0)]
+    """
+    right, parts = np.asarray(right, bool), np.asarray(parts, np.int64)
+    hits = np.bincount(compositions, weights=right)
+    share = effective_images(hits, np.bincount(compositions), confidence) / len(right)
+    rows = []
+    for number in np.unique(parts[parts >= 0]):
+        mine = right[parts == number]
+        low, high = wilson(share * mine.sum(), share * len(mine), confidence)
+        row = {"id": int(number), "n": len(mine), "rate": float(mine.mean())}
+        rows.append(row | {"low": low, "high": high})
+    return rows
 
 
 def two_way_variance(
@@ -710,16 +743,49 @@ def _chance(
     return float((count[number][right] / len(part)).mean())
 
 
+def first_is_right(ranks: Any) -> np.ndarray:
+    """bool N: whether the right candidate comes first; ``ranks`` from 0, and -1 of an image
+    without an answer, which is wrong.
+
+    Example:
+        >>> first_is_right([0, 3, -1]).tolist()
+        [True, False, False]
+    """
+    return np.asarray(ranks, dtype=np.int64) == 0
+
+
+def right_by_kind(
+    predicted: np.ndarray, right: np.ndarray, attribute: np.ndarray, thing: np.ndarray
+) -> dict[str, np.ndarray]:
+    """bool N each of ``composition``, ``attribute`` and ``object``: what each image got right.
+
+    Args:
+        predicted: N, the candidate that comes first; `NO_PREDICTION` of an image without an
+            answer, which is wrong.
+        right: N, the right candidate.
+        attribute: By candidate its attribute's id.
+        thing: By candidate its object's id.
+
+    Example:
+        >>> ids = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+        >>> hits = right_by_kind(np.array([0, 3]), np.array([0, 1]), *ids)
+        >>> {kind: hit.tolist() for kind, hit in hits.items()}
+        {'composition': [True, False], 'attribute': [True, False], 'object': [True, True]}
+    """
+    answered = predicted != NO_PREDICTION
+    return {
+        "composition": predicted == right,
+        "attribute": answered & (attribute[predicted] == attribute[right]),
+        "object": answered & (thing[predicted] == thing[right]),
+    }
+
+
 def _hits(
     predicted: np.ndarray, right: np.ndarray, attribute: np.ndarray, thing: np.ndarray
 ) -> dict[str, np.ndarray]:
     """What each image got right, from ranked candidates N x K."""
-    first, answered = predicted[:, 0], predicted[:, 0] != NO_PREDICTION
-    hits = {
-        "composition_top1": first == right,
-        "attribute_top1": answered & (attribute[first] == attribute[right]),
-        "object_top1": answered & (thing[first] == thing[right]),
-    }
+    by_kind = right_by_kind(predicted[:, 0], right, attribute, thing)
+    hits = {f"{kind}_top1": hit for kind, hit in by_kind.items()}
     if predicted.shape[1] >= 5:
         hits["composition_top5"] = (predicted[:, :5] == right[:, None]).any(axis=1)
     return hits
@@ -766,7 +832,7 @@ def score(
         rank, right = _check_ranks(ranks, references, len(attribute))
         predicted = None
         hits = {
-            "composition_top1": rank == 0,
+            "composition_top1": first_is_right(rank),
             "composition_top5": (rank >= 0) & (rank < 5),
         }
     else:
@@ -910,7 +976,7 @@ def _side(
         raise ValueError(
             f"{prefix}references[{row}] is {right[row]}, a {side} candidate by seen_candidates"
         )
-    return margin, rank == 0
+    return margin, first_is_right(rank)
 
 
 def _check_side(
@@ -1740,11 +1806,13 @@ def _chance_of_errors(
     return float(alike.mean() / (len(mark) - 1))
 
 
-@evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS)
-class CompositionalOOD(evaluate.Metric):
-    """``evaluate``'s face of :func:`score`."""
+class _Face:
+    """``evaluate``'s face of :func:`score`; the class that it loads is this and its Metric."""
 
-    def _info(self) -> evaluate.MetricInfo:
+    def _info(self) -> Any:
+        import datasets
+        import evaluate
+
         one = datasets.Features(
             {
                 "predictions": datasets.Value("int64"),
@@ -1807,7 +1875,7 @@ class CompositionalOOD(evaluate.Metric):
     ) -> dict[str, Any] | None:
         """See the class documentation."""
         if kwargs.get("ranks") is not None:
-            if self.writer is not None:
+            if self.writer is not None:  # type: ignore[attr-defined]
                 raise ValueError(
                     "ranks go into one call of compute, and images were added before it: call "
                     "compute without ranks for those, or load the metric anew"
@@ -1821,7 +1889,7 @@ class CompositionalOOD(evaluate.Metric):
         if references is not None:
             kwargs["references"] = references
         try:
-            return super().compute(**kwargs)
+            return super().compute(**kwargs)  # type: ignore[misc,no-any-return]
         finally:
             self._ranked = None
 
@@ -1830,7 +1898,8 @@ class CompositionalOOD(evaluate.Metric):
     ) -> None:
         """Store a batch; checked as in ``compute``."""
         ranked = self._raw(predictions, references)
-        super().add_batch(predictions=predictions, references=references, **kwargs)
+        stored = {"predictions": predictions, "references": references}
+        super().add_batch(**stored, **kwargs)  # type: ignore[misc]
         self._ranked = ranked
 
     def add(
@@ -1838,10 +1907,33 @@ class CompositionalOOD(evaluate.Metric):
     ) -> None:
         """Store one image."""
         ranked = self._raw([prediction], [reference])
-        super().add(prediction=prediction, reference=reference, **kwargs)
+        stored = {"prediction": prediction, "reference": reference}
+        super().add(**stored, **kwargs)  # type: ignore[misc]
         self._ranked = ranked
 
     def _compute(
         self, predictions: Any, references: Any, **kwargs: Any
     ) -> dict[str, Any]:
         return score(predictions, references, **kwargs)
+
+
+def _metric_class() -> type:
+    """``CompositionalOOD``, the metric as `evaluate` has them; to import that takes seconds, which
+    whoever wants a function of this file alone is spared.
+    """
+    import evaluate
+
+    documented = evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS)
+    facts = {"__module__": __name__, "__doc__": _Face.__doc__}
+    return documented(type("CompositionalOOD", (_Face, evaluate.Metric), facts))  # type: ignore[no-any-return]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "CompositionalOOD":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, _metric_class())
+
+
+if hasattr(sys.modules.get("evaluate"), "Metric"):
+    # `evaluate`, which loads this file, looks for a class in it
+    CompositionalOOD = _metric_class()

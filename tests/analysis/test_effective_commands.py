@@ -1,5 +1,7 @@
 """The verbs as a user types them: files, figures, one line where something is wrong."""
 
+import contextlib
+import io
 import json
 import re
 from pathlib import Path
@@ -55,36 +57,42 @@ def results(tmp_path):
     return paths
 
 
-def test_the_published_table_gives_tables_and_figures(tmp_path, capsys):
-    assert main(["effective", "--out", str(tmp_path)]) == 0
-    text = capsys.readouterr().out
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """What `effective` writes of the published table, and what it prints."""
+    folder = tmp_path_factory.mktemp("published")
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert main(["effective", "--out", str(folder)]) == 0
+    return folder, said.getvalue()
+
+
+def test_the_published_table_gives_tables_and_figures(published):
+    folder, text = published
     assert "53 models in 51 independent runs" in text
     assert "In no line and no group are 13 rows" in text
     assert re.search(r"yfcc15m +-10\.7 \[-12\.\d, -[89]\.\d\]", text)
     assert re.search(r"openai +-4\.0 \[-5\.\d, -2\.1\]", text)
     assert re.search(r"laion400m +\+1\.9 \[-0\.\d, \+4\.\d\]", text), "undecided"
     assert "else a residual" in text, "CLIPs are their own baseline"
-    assert len((tmp_path / "models.csv").read_text().splitlines()) == 69
+    assert len((folder / "models.csv").read_text().splitlines()) == 69
     for name in ("scatter", "by_group", "by_model"):
-        assert (tmp_path / f"{name}.png").read_bytes().startswith(PNG)
-        assert "<svg" in (tmp_path / f"{name}.svg").read_text()
+        assert (folder / f"{name}.png").read_bytes().startswith(PNG)
+        assert "<svg" in (folder / f"{name}.svg").read_text()
 
 
-def test_the_page_is_small_whole_and_loads_nothing(tmp_path):
-    assert main(["effective", "--out", str(tmp_path)]) == 0
-    page = (tmp_path / "scatter.html").read_text()
+def test_the_page_is_small_whole_and_loads_nothing(published):
+    page = (published[0] / "scatter.html").read_text()
     assert len(page) < 100_000
     assert page.count('class="p"') == 68
     assert not re.search(r"(src|href)=|https?://|@import|url\((?!#)", page)
 
 
-def test_figures_have_the_same_bytes_each_time(tmp_path):
-    for folder in ("a", "b"):
-        assert main(["effective", "--out", str(tmp_path / folder)]) == 0
+def test_figures_have_the_same_bytes_each_time(tmp_path, published):
+    assert main(["effective", "--out", str(tmp_path)]) == 0
     for name in ("scatter.svg", "scatter.png", "by_group.svg", "scatter.html"):
-        assert (tmp_path / "a" / name).read_bytes() == (
-            tmp_path / "b" / name
-        ).read_bytes(), name
+        first = (published[0] / name).read_bytes()
+        assert first == (tmp_path / name).read_bytes(), name
 
 
 def test_results_of_the_runner_and_names_with_markup(tmp_path, results, capsys):
@@ -205,20 +213,19 @@ def test_folders_are_taken_for_their_results_and_empty_ones_skipped(
         assert "JSON" not in error, "a file that is not there is blamed on JSON"
 
 
-def test_few_runs_are_marked_and_the_figures_say_which_accuracy(tmp_path, capsys):
-    assert main(["effective", "--out", str(tmp_path)]) == 0
-    printed = capsys.readouterr().out
+def test_few_runs_are_marked_and_the_figures_say_which_accuracy(published):
+    folder, printed = published
     assert "Object accuracy of 68 models, 50,000 ID and 46,092 OoD images." in printed
     for name, few in (("cc12m", True), ("yfcc15m", True), ("laion400m", False)):
         line = next(
             line for line in printed.splitlines() if line.strip().startswith(f"{name} ")
         )
         assert line.endswith("few runs") == few, line
-    groups = (tmp_path / "by_group.svg").read_text()
+    groups = (folder / "by_group.svg").read_text()
     assert "cc12m (n = 1, r = 1)*" in groups
     assert "laion400m (n = 4, r = 4)<" in groups
     assert "fewer than 3 runs" in groups
-    scatter = (tmp_path / "scatter.svg").read_text()
+    scatter = (folder / "scatter.svg").read_text()
     assert "ID object accuracy, % (logit axis)" in scatter
     assert "50,000 ID and 46,092 OoD images" in scatter
 

@@ -98,6 +98,21 @@ def test_missing_answers_drop_out_where_they_must():
     _equal(krippendorff_alpha(codes), "11/24", 5)
 
 
+@pytest.mark.parametrize("categories", [2, 3])
+def test_cohens_kappa_is_that_of_scikit_learn(categories):
+    from sklearn.metrics import cohen_kappa_score
+
+    rng = np.random.default_rng(categories)
+    for _ in range(20):
+        codes = rng.integers(-1, categories, (2, 30))
+        weights = rng.integers(0, 4, 30)
+        both = (codes >= 0).all(axis=0) & (weights > 0)
+        expected = cohen_kappa_score(*codes[:, both], sample_weight=weights[both])
+        value, n = cohen_kappa(codes, weights)
+        assert value == pytest.approx(expected, abs=1e-12)
+        assert n == weights[both].sum()
+
+
 @pytest.mark.parametrize("measure", [raw_agreement, cohen_kappa, krippendorff_alpha])
 def test_a_weight_is_so_many_images(measure):
     weights = np.array([1, 0, 2, 1, 3, 1, 0, 2, 1, 4])

@@ -317,7 +317,12 @@ def test_counts_fit_the_dataset(tmp_path):
 @pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="the extra [ray] is not installed"
 )
-def test_ray_gives_the_same_result(tmp_path):
+def test_ray_gives_the_same_result(tmp_path, request):
+    import ray
+
+    request.addfinalizer(
+        ray.shutdown
+    )  # its servers would take time from all later tests
     shards(tmp_path / "in")
     (tmp_path / "in" / "broken.parquet").write_bytes(b"x")
     options = {

@@ -146,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(case.id for case in cases))
         return 0
     with tempfile.TemporaryDirectory(prefix="campaign-") as scratch:
-        campaign = Campaign(args.where or Path(scratch))
+        campaign = Campaign(args.where or Path(scratch), every_base=not args.sample)
         reports = []
         try:
             for report in campaign.run(cases):

@@ -109,10 +109,15 @@ def sample(cases: Sequence[Case], count: int, seed: int) -> list[Case]:
 
 
 class Campaign:
-    """Runs cases below ``where``, which it may fill and clear."""
+    """Runs cases below ``where``, which it may fill and clear.
 
-    def __init__(self, where: Path) -> None:
-        self.where = where.resolve()
+    ``every_base``: each command runs undamaged too, even where all its cases are refused in a line
+    that names the damaged file, for which no undamaged run is needed.
+    """
+
+    def __init__(self, where: Path, every_base: bool = True) -> None:
+        self.where, self.every_base = where.resolve(), every_base
+        self.set_up: dict[str, Ended | None] = {}
         self.skipped: list[str] = []
         self.bases: dict[str, Ended] = {}
         self._denies: bool | None = None
@@ -141,25 +146,35 @@ class Campaign:
 
     def _report(self, case: Case) -> Report:
         command = case.command
-        if command.name not in self.bases:
-            self.bases[command.name] = self._base(command)
-        base = self.bases[command.name]
-        if base.status != 0:
-            return Report(
-                case.id, case.source.owner, Verdict("broken", _last(base)), base.seconds
-            )
+        failed = self._set_up(command)
+        base = failed or (self._base(command) if self.every_base else None)
+        if base is not None and base.status != 0:
+            return self._broken(case, base)
         folder = self._fresh(command)
         path = located(folder, case.source.path)
         other = located(folder, case.source.other) if case.source.other else None
         case.damage.apply(path, case.seed, other)
         denied = case.damage.name == "denied"
         end = self._ended(command.name, command.act, folder, command.outputs, denied)
-        verdict = judge(end, base, case.source, case.damage)
         shutil.rmtree(folder)
+        if base is None and end.status == 0:
+            base = self._base(command)
+            if base.status != 0:
+                return self._broken(case, base)
+        verdict = judge(end, base, case.source, case.damage)
         return Report(case.id, case.source.owner, verdict, end.seconds)
 
-    def _base(self, command: Command) -> Ended:
-        """The undamaged run; before it, the set-up that is copied for each case."""
+    def _broken(self, case: Case, base: Ended) -> Report:
+        verdict = Verdict("broken", _last(base))
+        return Report(case.id, case.source.owner, verdict, base.seconds)
+
+    def _set_up(self, command: Command) -> Ended | None:
+        """Makes what is copied for each case; how it ended, where it failed."""
+        if command.name not in self.set_up:
+            self.set_up[command.name] = self._fails_to_set_up(command)
+        return self.set_up[command.name]
+
+    def _fails_to_set_up(self, command: Command) -> Ended | None:
         folder = self.where / "cases" / command.name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -172,9 +187,18 @@ class Campaign:
         kept = self.where / "set-ups" / command.name
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(folder, kept, symlinks=True)
-        end = self._ended(command.name, command.act, folder, command.outputs)
         shutil.rmtree(folder)
-        return end
+        return None
+
+    def _base(self, command: Command) -> Ended:
+        """The undamaged run, once."""
+        if command.name not in self.bases:
+            folder = self._fresh(command)
+            self.bases[command.name] = self._ended(
+                command.name, command.act, folder, command.outputs
+            )
+            shutil.rmtree(folder)
+        return self.bases[command.name]
 
     def _fresh(self, command: Command) -> Path:
         """The command's set-up, at the same place for all its cases: caches go by places."""

@@ -39,8 +39,9 @@ class Verdict:
         return self.name in RIGHT
 
 
-def judge(end: Ended, base: Ended, source: Input, damage: Damage) -> Verdict:
-    """The verdict on a case that ended as ``end``; ``base`` is how the undamaged one ended."""
+def judge(end: Ended, base: Ended | None, source: Input, damage: Damage) -> Verdict:
+    """The verdict on a case that ended as ``end``; ``base`` is how the undamaged one ended, which
+    is looked at where the case ended well."""
     last = _last_line(end.err) or _last_line(end.out)
     if end.status is None:
         return Verdict("hang", f"{end.why}; {last}")
@@ -50,6 +51,7 @@ def judge(end: Ended, base: Ended, source: Input, damage: Damage) -> Verdict:
         return _judge_refusal(end, source, damage)
     if end.status != 0:
         return Verdict("crash", f"status {end.status}; {last}")
+    assert base is not None, "a case that ended well is compared with the undamaged one"
     return _judge_result(end, base, source, damage)
 
 

@@ -44,6 +44,17 @@ def _run(code: str, folder, home, *words) -> subprocess.CompletedProcess:
     )
 
 
+#: A function of the metric's file; then the class, and the name.
+FUNCTIONS = """
+from compositional_ood.compositional_ood import score
+import sys
+before = "evaluate" in sys.modules
+import compositional_ood.compositional_ood as file
+import evaluate
+assert issubclass(file.CompositionalOOD, evaluate.Metric)
+assert "chance" in (evaluate.load("compositional_ood").__doc__ or "")
+print(before)
+"""
 #: Then, without an import: before the metric is installed, its installation, and after it.
 INSTALL = "from aobench.cli import main; assert main(['install']) == 0"
 #: What `evaluate` imports is imported once, then each code runs in a fork of its own.
@@ -86,6 +97,7 @@ def printed(tmp_path_factory):
     codes = [(name, folder, CODE.format(first=first)) for name, first in ORDERS.items()]
     codes += [
         ("folders of both names", taken, CODE.format(first=both)),
+        ("functions alone", folder, FUNCTIONS),
         ("nothing", folder, CODE.format(first="import evaluate")),
         ("install", folder, INSTALL),
         ("installed", folder, CODE.format(first="import evaluate")),
@@ -99,6 +111,11 @@ def printed(tmp_path_factory):
 @pytest.mark.parametrize("order", ORDERS)
 def test_after_import(printed, order):
     assert printed[0].get(order) == "1.0", printed
+
+
+def test_functions_of_the_metric_do_without_evaluate(printed):
+    """It takes seconds to import, which every verb that computes scores is spared."""
+    assert printed[0].get("functions alone") == "False", printed
 
 
 def test_a_folder_of_that_name_is_not_taken_for_it(printed):

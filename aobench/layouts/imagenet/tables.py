@@ -197,8 +197,8 @@ def fetch_tables(repository: str, all_splits: bool = False) -> str:
     with hub_in_one_line(f"the dataset {repository!r} could not be fetched"):
         if HF_HUB_OFFLINE:
             return snapshot_download(repository, repo_type="dataset")
-        listed = HfApi().list_repo_files(repository, repo_type="dataset")
-        files = [name for name in listed if name.lower().endswith(ENDING)]
+        names_on_hub = HfApi().list_repo_files(repository, repo_type="dataset")
+        files = [name for name in names_on_hub if name.lower().endswith(ENDING)]
         chosen = [name for name in files if table_split(name) == "val"]
         chosen = chosen if chosen and not all_splits else files
         if not chosen:
