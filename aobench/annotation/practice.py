@@ -6,7 +6,6 @@ Those that ship are drawn by mini; `imagenet-ao annotate --practice TABLE` takes
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,8 @@ from aobench.annotation.images import read_images_to_judge
 from aobench.annotation.verdict_store import ANSWERS
 from aobench.errors import UserError
 from aobench.files import read_text
+
+HERE = Path(__file__).parent
 
 #: Columns of a table of examples beside those of a table of images.
 MORE = ("attribute_answer", "object_answer", "why")
@@ -105,18 +106,22 @@ def read_examples(path: Path | None) -> list[Example]:
 
 
 def drawn_examples() -> list[Example]:
-    """The examples that ship, drawn by mini's renderer."""
-    from PIL import Image
+    """The examples that ship. `draw_example` drew their pictures, which are stored: the page is
+    there at once.
+    """
+    examples = []
+    for number, (_, _, *words) in enumerate(DRAWN):
+        picture = (HERE / f"page.example{number}.png").read_bytes()
+        examples.append(Example(str(number), *words, "image/png", picture))
+    return examples
 
+
+def draw_example(number: int) -> np.ndarray:
+    """uint8 H x W x 3: what mini's renderer draws for an example."""
     from aobench.mini.render import render
 
-    examples = []
-    for number, (attribute, name, *words) in enumerate(DRAWN):
-        pixels = render(attribute, name, np.random.default_rng((7, number)))
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "PNG")
-        examples.append(Example(str(number), *words, "image/png", file.getvalue()))
-    return examples
+    attribute, name = DRAWN[number][:2]
+    return render(attribute, name, np.random.default_rng((7, number)))
 
 
 def practice_left(examples: Sequence[Example], answered: set[str]) -> list[Example]:

@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import time
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -29,6 +30,7 @@ from aobench.annotation.naming import (
 )
 from aobench.annotation.practice import (
     GUIDELINE,
+    draw_example,
     drawn_examples,
     read_examples,
     read_guideline,
@@ -89,8 +91,9 @@ def test_the_examples_that_ship_tell_every_kind_of_answer_apart():
     examples = drawn_examples()
     kinds = {(one.attribute_answer, one.object_answer) for one in examples}
     assert len(kinds) == len(examples) == 4
-    for one in examples:
-        assert Image.open(io.BytesIO(one.picture)).size[0] >= 64
+    for number, one in enumerate(examples):
+        stored = np.asarray(Image.open(io.BytesIO(one.picture)).convert("RGB"))
+        assert (stored == draw_example(number)).all(), one
 
 
 def test_practice_and_guideline_of_ones_own(table, tmp_path):
