@@ -395,6 +395,18 @@ class VerdictStore:
         """Raise UserError for other answers than the store takes."""
         _check_answers(answers)
 
+    def _last_undone(self, annotator: str) -> int:
+        """How many answers the annotator's last message withdrew; 0 where it was an answer."""
+        ((answered, withdrawn),) = self.query_rows(
+            f"SELECT MAX(answered_at), MAX(withdrawn_at) FROM {self.TABLE} WHERE annotator = ?",
+            annotator,
+        )
+        if withdrawn is None or withdrawn < answered:
+            return 0
+        query = f"SELECT COUNT(*) FROM {self.TABLE} WHERE annotator = ? AND withdrawn_at = ?"
+        ((count,),) = self.query_rows(query, annotator, withdrawn)
+        return int(count)
+
     def _last(self, annotator: str, count: int) -> list[tuple[str, ...]]:
         """The last answers that stand, with their trials, the last one last."""
         found = self.query_rows(
@@ -409,10 +421,13 @@ class VerdictStore:
         """Withdraw the annotator's last ``count`` answers that stand; the file keeps them, marked.
         Gives the next standing.
 
-        Raises StaleTrialError where ``turn`` is past; UserError where nothing is left to undo.
+        The same message again (its reply was lost) changes nothing and is no error. Raises
+        StaleTrialError where ``turn`` is past; UserError where nothing is left to undo.
         """
         with self.transaction() as connection:
             now = self.standing(annotator)
+            if now.turn == turn + count and self._last_undone(now.annotator) == count:
+                return now
             if now.turn != turn:
                 raise StaleTrialError(
                     "something was answered or undone meanwhile; here is where you stand"

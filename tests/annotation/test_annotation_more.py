@@ -145,8 +145,10 @@ def test_a_grid_is_written_whole_or_not_at_all(store, table):
     assert service.verdicts(message | {"answers": other})[0] == 409
     given = store.verdicts() + store.verdicts(catch=True)
     assert [v.seconds for v in given] == [2.0] * 5
-    status, said = service.undo({"annotator": "ann", "turn": 5, "count": 5})
-    assert (status, said["done"], said["turn"]) == (200, 0, 10)
+    for _ in range(2):  # its reply was lost: the same message again
+        status, said = service.undo({"annotator": "ann", "turn": 5, "count": 5})
+        assert (status, said["done"], said["turn"]) == (200, 0, 10)
+    assert service.undo({"annotator": "ann", "turn": 5, "count": 4})[0] == 409
     undone = store.verdicts(withdrawn=True) + store.verdicts(catch=True, withdrawn=True)
     assert len(undone) == 5, "what is undone is kept"
     for count in (0, 25, True, "3"):
