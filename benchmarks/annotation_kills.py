@@ -7,6 +7,7 @@ killed (SIGKILL) at random moments and started again on its port. Run: python be
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import multiprocessing
 import os
@@ -132,8 +133,8 @@ class Client(threading.Thread):
                     raise RuntimeError(
                         f"{self.annotator}, {verb}: {error.read()!r}"
                     ) from error
-            except OSError:
-                pass
+            except (OSError, http.client.HTTPException):
+                pass  # killed, perhaps in the middle of its reply
             self.repeated += 1
             time.sleep(0.1)
 

@@ -396,7 +396,7 @@ def test_buttons_by_mouse_and_by_keyboard(browse, verdicts):
     _judge_a_grid(page, verdicts)
     page.run("document.querySelector('[data-act=leave]').click()")
     assert page.run(SCREEN) == "name"
-    assert page.run("location.search") == ""
+    assert page.run("location.search") == "?view=grid", "the view is kept"
     page.check()
 
 
