@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MODEL ?= mini
 ARGS ?=
 
-.PHONY: evaluate test campaign lint clean
+.PHONY: evaluate test campaign lint site axe matrix clean
 
 # torch goes in first: left to a dependency, it may bring several gigabytes of GPU libraries.
 $(VENV)/installed: setup.py constraints.txt
@@ -30,6 +30,19 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The documents as pages, warnings as errors, in build/site. In CI, too: the tests build it.
+site: $(VENV)/installed
+	$(BIN)/python docs/site_pages.py build/pages
+	$(BIN)/zensical build --strict
+
+# Those pages in a browser, by axe (from npm), at two widths.
+axe: site
+	$(BIN)/python tests/axe.py build/site
+
+# A bare install on each Python, and of the lowest versions; makes environments, in build/matrix.
+matrix:
+	tests/matrix.sh $(ARGS)
 
 clean:
 	rm -rf $(VENV) build *.egg-info

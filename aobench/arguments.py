@@ -5,7 +5,11 @@ version, the shell's completion.
 from __future__ import annotations
 
 import argparse
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
+
+from aobench.errors import did_you_mean
 
 #: The verbs as --help shows them; one that is in no group is shown at the end.
 GROUPS = {
@@ -45,13 +49,80 @@ GROUPS = {
 
 
 class VerbParser(argparse.ArgumentParser):
-    """Tells a wrong option in one line."""
+    """Tells a wrong option or value in one line, with the likeliest right one."""
 
     def error(self, message: str) -> NoReturn:
         """As argparse's, without the usage above it."""
         line = " ".join(message.split())
         shown = line if len(line) < 600 else line[:600] + "..."
         self.exit(2, f"{self.prog}: {shown}; see {self.prog} --help\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's, which would first miss what an unknown option was meant to give."""
+        self._refuse_unknown_options(args or ())
+        found, rest = super().parse_known_args(args, namespace)
+        return found, self._without_taken(found, rest)
+
+    def _without_taken(
+        self, found: argparse.Namespace, rest: Sequence[str]
+    ) -> Sequence[str]:
+        """Add words that stand behind an option to the argument that takes several.
+
+        argparse gives up on ``score a --json b``: it has closed the list at the option.
+        """
+        many = [
+            one for one in self._get_positional_actions() if one.nargs in ("+", "*")
+        ]
+        if len(many) != 1 or any(word.startswith("-") for word in rest):
+            return rest
+        (action,) = many
+        more = self._get_values(action, list(rest)) if rest else []
+        before = getattr(found, action.dest, None) or []
+        setattr(found, action.dest, [*before, *more])
+        return []
+
+    def own_words(self, words: Sequence[str]) -> Iterable[str]:
+        """The words that are this parser's own: those before ``--``."""
+        return itertools.takewhile(lambda word: word != "--", words)
+
+    def _refuse_unknown_options(self, words: Sequence[str]) -> None:
+        known = list(self._option_string_actions)
+        for word in self.own_words(words):
+            name = word.split("=")[0]
+            if not _is_option(name) or any(one.startswith(name) for one in known):
+                continue
+            if name[:2] in known and not name.startswith("--"):
+                continue  # a short option with its value, as in -j4
+            hint = _near_option(name, known)
+            self.error(f"there is no option {name}{hint}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """As argparse's, with the likeliest choice in place of a long list."""
+        choices = action.choices
+        if choices is None or value in choices:
+            return
+        names = [str(one) for one in choices]
+        hint = did_you_mean(str(value), names)
+        listed = "" if hint else f"; choose from {', '.join(names)}"
+        what = "verb" if isinstance(action, argparse._SubParsersAction) else "value"
+        raise argparse.ArgumentError(
+            None if what == "verb" else action,
+            f"there is no {what} {str(value)!r}{hint}{listed}",
+        )
+
+
+def _is_option(word: str) -> bool:
+    """Whether a word is meant as an option: no number, no lone dash, nothing with a space."""
+    name = word.lstrip("-")
+    return word.startswith("-") and name[:1].isalpha() and " " not in word
+
+
+def _near_option(name: str, known: Iterable[str]) -> str:
+    """``did_you_mean`` of an option, however many dashes and whichever joints it was typed with."""
+    long = f"--{name.lstrip('-').replace('_', '-').lower()}"
+    if long in known:
+        return f" (did you mean {long!r}?)"
+    return did_you_mean(long, known)
 
 
 class CommandParser(VerbParser):
@@ -73,6 +144,10 @@ class CommandParser(VerbParser):
             action="store_true",
             help="show where an error comes from, before or after VERB",
         )
+
+    def own_words(self, words: Sequence[str]) -> Iterable[str]:
+        """Those before the verb."""
+        return itertools.takewhile(lambda word: word.startswith("-"), words)
 
     def format_help(self) -> str:
         """Usage, description, the groups of verbs, the options."""

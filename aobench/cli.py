@@ -20,11 +20,14 @@ from aobench.audit import commands as audit
 from aobench.duplicates import commands as duplicates
 from aobench.errors import UserError, tracebacks_shown
 from aobench.evaluation import commands as evaluation
+from aobench.extras import absence_message
 from aobench.files import PLACE_ERRORS
 from aobench.newset import commands as newset
 from aobench.publish import commands as publish
 from aobench.study import commands as study
 
+#: What keeps the libraries' bars out of logs; transformers goes by that of the Hub's library.
+QUIET = ("HF_DATASETS_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_PROGRESS_BARS")
 #: Rooms with verbs, each with ``add_parser(verbs)``.
 ROOMS = (
     evaluation,
@@ -73,6 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run_verb(words)
     except UserError as error:
         return _refused(debug, str(error))
+    except ModuleNotFoundError as error:
+        message = absence_message(error.name or "")
+        if message is None:
+            raise
+        return _refused(debug, message)
     except BrokenPipeError:  # whoever read the output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -96,6 +104,9 @@ def _run_verb(words: list[str]) -> int:
         _write_out()
         raise
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    if not (sys.stderr and sys.stderr.isatty()):
+        for name in QUIET:
+            os.environ.setdefault(name, "1")
     _check_working_folder()
     with tracebacks_shown(args.debug):
         args.run(args)

@@ -10,15 +10,17 @@ but one, as it stands out. Groups have a marker each, too. Nothing here knows wh
 
 from __future__ import annotations
 
+import itertools
 import os
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
+from aobench.extras import need_extra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,6 +109,7 @@ def new_figure(width: float, height: float) -> Figure:
             one column each has the column's.
         height: inches.
     """
+    need_extra("matplotlib")
     from matplotlib.figure import Figure
 
     width = WIDTHS["column"] if one_column() else min(width, WIDTHS["page"])
@@ -134,6 +137,7 @@ def new_plot(
 @contextmanager
 def paper_style() -> Iterator[None]:
     """What is drawn in this block by hand has the letters and lines of `new_plot`."""
+    need_extra("matplotlib")
     import matplotlib
 
     with matplotlib.rc_context(STYLE):
@@ -225,3 +229,21 @@ def _file_options(file: Path) -> dict[str, Any]:
     if file.suffix in dates:
         return {"metadata": {dates[file.suffix]: None}}
     return {"dpi": DOTS_PER_INCH}
+
+
+def drawn_lines(paths: Sequence[Path], words: Mapping[str, str]) -> list[str]:
+    """What was drawn and where: a line for each figure, which may have several files.
+
+    Args:
+        paths: the files, a figure's one after another.
+        words: by the files' common name without ending what the figure shows.
+
+    Example:
+        >>> drawn_lines([Path("a.svg"), Path("a.png")], {"a": "OoD over ID"})
+        ['Drawn: OoD over ID: a.svg, a.png']
+    """
+    lines = []
+    for stem, files in itertools.groupby(paths, lambda path: path.stem):
+        shown = words.get(stem, stem.replace("_", " "))
+        lines.append(f"Drawn: {shown}: {', '.join(str(path) for path in files)}")
+    return lines

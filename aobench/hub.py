@@ -23,6 +23,8 @@ SPEAKERS = (
     "urllib3",
     "hf_xet",
 )
+#: Of these the ones that carry: their errors mean that nothing arrived.
+TRANSPORTS = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
 #: Errors of a library that reads an answer of another shape.
 MISREAD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
@@ -118,6 +120,26 @@ def _reason(error: BaseException) -> str | None:
             "the Hub's answer is not what was asked for (a page of a proxy or a log-in?); "
             "check HF_ENDPOINT"
         )
+    return None
+
+
+def no_network_reason(error: BaseException) -> str | None:
+    """Why the Hub was not reached, where an error or what it came from says so; else None.
+
+    Libraries wrap it: a model that isn't in the cache is an OSError of theirs, online and offline.
+    """
+    from huggingface_hub import constants, errors
+
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, errors.OfflineModeIsEnabled) or (
+            isinstance(chain, errors.LocalEntryNotFoundError)
+            and constants.HF_HUB_OFFLINE
+        ):
+            return "offline mode is on (HF_HUB_OFFLINE)"
+        if _status(chain) is None and _library(type(chain)) in TRANSPORTS:
+            return f"no network: {without_token(' '.join(str(chain).split())[:200])}"
+        chain = chain.__cause__ or chain.__context__
     return None
 
 

@@ -260,6 +260,45 @@ def test_options_that_contradict_each_other_are_one_line(
     assert told in lines[0]
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["evalute", "mini"], "no verb 'evalute' (did you mean 'evaluate'?);"),
+        (["evaluate", "mini", "--limt", "3"], "(did you mean '--limit'?)"),
+        (["evaluate", "mini", "--limt=3"], "no option --limt (did you mean"),
+        (["evaluate", "mini", "-limit", "3"], "(did you mean '--limit'?)"),
+        (["evaluate", "mini", "--Batch_Size", "3"], "(did you mean '--batch-size'?)"),
+        (["evaluate", "mini", "--dtype", "bfloat"], "(did you mean 'bfloat16'?)"),
+        (["card", "x", "--datset", "a/b"], "(did you mean '--dataset'?)"),
+        (["--versoin"], "(did you mean '--version'?)"),
+        (["score", "x", "--qqq"], "there is no option --qqq;"),
+        (["qqq"], "there is no verb 'qqq'; choose from evaluate, score,"),
+        (["card", "x", "--dataset", "a/b", "y"], "unrecognized arguments: y"),
+    ],
+)
+def test_a_slip_of_the_hand_is_told_with_what_was_meant(capsys, words, told):
+    status, lines = said(capsys, *words)
+    assert (status, len(lines)) == (2, 1), lines
+    assert told in lines[0]
+
+
+@pytest.mark.parametrize("words", [["--", "--odd"], ["a", "-1"], ["a b", "- x"]])
+def test_what_is_no_option_is_none(capsys, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, lines = said(capsys, "score", *words)
+    assert "option" not in lines[0]
+
+
+def test_what_stands_behind_an_option_belongs_to_the_list(capsys, monkeypatch):
+    taken = []
+    monkeypatch.setattr(
+        "aobench.evaluation.commands.run_score", lambda args: taken.append(args.tables)
+    )
+    assert main(["score", "a", "--json", "b", "c"]) == 0
+    assert main(["score", "--json", "a"]) == 0
+    assert taken == [["a", "b", "c"], ["a"]]
+
+
 VALUES = {
     "-1": "-1",
     "1e9": "1000000000",

@@ -153,3 +153,38 @@ def test_a_user_error_stays_as_it_is():
         hub_in_one_line("nothing was sent"),
     ):
         raise UserError("other")
+
+
+@pytest.mark.parametrize(
+    ("way", "told"),
+    [
+        ("nobody", "no network: [Errno 111] Connection refused"),
+        ("offline", "offline mode is on (HF_HUB_OFFLINE)"),
+    ],
+)
+def test_a_model_that_could_not_be_looked_up_is_not_called_missing(
+    way, told, monkeypatch, tmp_path
+):
+    """A closed port, or offline: nothing is known of the model, and that is said."""
+    from aobench.models.registry import resolve
+
+    constants = "huggingface_hub.constants"
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+    monkeypatch.setattr(f"{constants}.HF_HUB_OFFLINE", way == "offline")
+    monkeypatch.setattr(f"{constants}.ENDPOINT", "http://127.0.0.1:9")
+    address = "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(f"{constants}.HUGGINGFACE_CO_URL_TEMPLATE", address)
+    monkeypatch.setattr(f"{constants}.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(UserError) as caught:
+        resolve("openai/clip-vit-base-patch-32")
+    assert f"was not reached ({told}" in str(caught.value)
+    assert "did you mean 'openai/clip-vit-base-patch32'?" in str(caught.value)
+    assert "no model" not in str(caught.value)
+
+
+def test_a_folder_that_is_damaged_is_no_matter_of_the_network(tmp_path):
+    from aobench.models.registry import resolve
+
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(UserError, match="can be read"):
+        resolve(str(tmp_path))

@@ -12,7 +12,13 @@ from aobench.evaluation.data_arguments import add_gone_options
 
 if TYPE_CHECKING:
     from aobench.analysis.paired import PairedComparison
+    from aobench.results.predictions import Predictions
 
+#: What the figures of `breakdown` show, by their files.
+BREAKDOWN_FIGURES = {
+    "heat_map": "accuracy of each attribute with each object",
+    "caption_counts": "accuracy of classes by how many captions name them",
+}
 SMALLEST = 1e-300  #: p values below it are told as less than it: floats end there
 
 
@@ -96,13 +102,12 @@ def _add_compare(verbs: Any) -> None:
         help="two models or more on the same images: differences, for both populations",
     )
     parser.add_argument(
-        "first", type=Path, help="predictions.parquet, or the folder that holds it"
-    )
-    parser.add_argument(
-        "second", type=Path, help="predictions.parquet, or the folder that holds it"
-    )
-    parser.add_argument(
-        "more", type=Path, nargs="*", help="more of them: all pairs at once, corrected"
+        "tables",
+        nargs="+",
+        type=Path,
+        metavar="RESULT",
+        help="folders that `imagenet-ao evaluate` wrote, or one that holds several; more than two: "
+        "all pairs at once, corrected",
     )
     parser.add_argument("--split", default="ood")
     parser.add_argument(
@@ -189,13 +194,20 @@ def _effective(args: argparse.Namespace) -> None:
 def _compare(args: argparse.Namespace) -> None:
     from aobench.analysis.paired import alike_tasks, compare_tables
     from aobench.results.comparability import unlike_settings
+    from aobench.results.paths import TABLE, result_places
     from aobench.results.predictions import read
     from aobench.results.scores import chance, shown_accuracy, split_scores
 
-    if args.more:
-        _compare_many([args.first, args.second, *args.more], args.split, args.kind)
+    places = result_places(args.tables, TABLE, once=len(args.tables) > 2)
+    if len(places) < 2:
+        raise UserError(
+            f"compare takes two results or more, and {args.tables[0]} is one; name another, or a "
+            "folder that holds several"
+        )
+    tables = [read(path) for path in places]
+    if len(tables) > 2:
+        _compare_many(tables, args.split, args.kind)
         return
-    tables = [read(path) for path in (args.first, args.second)]
     if tables[0].table.equals(tables[1].table):
         print("Note: both tables hold the same answers; is one of them named twice?")
     r = compare_tables(tables[0], tables[1], args.split, args.kind)
@@ -227,15 +239,11 @@ def _compare(args: argparse.Namespace) -> None:
     _print_difference(r)
 
 
-def _compare_many(paths: list[Path], split: str, kind: str) -> None:
+def _compare_many(tables: list[Predictions], split: str, kind: str) -> None:
     from aobench.analysis.many_models import compare_models
     from aobench.columns import columns
     from aobench.results.comparability import unlike_settings
-    from aobench.results.paths import check_given_once
-    from aobench.results.predictions import read
 
-    check_given_once(paths)
-    tables = [read(path) for path in paths]
     found = compare_models(tables, split, kind)
     letters = _class_letters(found.classes, len(tables))
     rows = [("model", f"{kind} on {split}, %", "rank", "class")]
@@ -305,7 +313,7 @@ def _breakdown(args: argparse.Namespace) -> None:
         counts_plot,
         heat_map,
     )
-    from aobench.drawing import save_plot
+    from aobench.drawing import drawn_lines, save_plot
     from aobench.results.predictions import read
 
     predictions = read(args.table)
@@ -315,6 +323,7 @@ def _breakdown(args: argparse.Namespace) -> None:
         f"{name}, {args.split}: {args.kind} accuracy, n = {int(cells.n.sum()):,} images"
     )
     written = save_plot(heat_map(cells, head), args.out / "heat_map")
+    print(f"{head}.")
     try:
         figure, fits = counts_plot(
             by_class_name(cells), f"{head}; bars: 95 % of fifths of the classes"
@@ -328,8 +337,7 @@ def _breakdown(args: argparse.Namespace) -> None:
                 f"  {training_set:10s} rank correlation {f.spearman:+.2f} [{f.low:+.2f}, "
                 f"{f.high:+.2f}], {f.n} classes"
             )
-    for path in written:
-        print(f"Written: {path}")
+    print("\n".join(drawn_lines(written, BREAKDOWN_FIGURES)))
 
 
 def _disentangle(args: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ from aobench.results.paths import (
     RESULTS,
     TABLE,
     check_given_once,
-    only_results,
+    find_results,
     result_file,
 )
 from aobench.results.results_json import read_results_json
@@ -316,7 +316,7 @@ def _read_contents(
     paths: Sequence[Path],
 ) -> tuple[list[tuple[Path, dict[str, Any]]], list[str]]:
     """Each result's path and content, and a warning on each folder that holds none."""
-    kept, warnings = only_results(paths)
+    kept, warnings = find_results(paths)
     check_given_once(kept)
     files = [result_file(path, RESULTS) for path in kept]
     return [(path, _content(path)) for path in files], warnings

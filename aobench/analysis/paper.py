@@ -17,7 +17,7 @@ from aobench.analysis.paper_verdicts import lost_models, reach_verdicts
 from aobench.errors import UserError
 from aobench.models.model_lists import ModelList, read_model_list
 from aobench.results.comparability import trial
-from aobench.results.paths import RESULTS, result_file
+from aobench.results.paths import RESULTS, result_file, result_places
 from aobench.results.results_json import read_results_json
 
 #: What every model is asked.
@@ -102,7 +102,7 @@ def paper_report(
     """
     if not paths:
         raise UserError("there are no results; name folders that a run wrote")
-    places = [Path(path) for path in paths]
+    places = result_places(paths)
     answers = {one.key: answer_question(one, places, draws) for one in QUESTIONS}
     contents = [read_results_json(result_file(path, RESULTS)) for path in places]
     warnings = _data_warnings(contents)

@@ -93,7 +93,10 @@ def _hub_state(name: str) -> str:
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
-    if name == "mini" or Path(name).is_dir() or name.startswith("efficientnet-lite"):
+    from aobench.models.bundled import BUNDLED_NAMES
+
+    own = name in BUNDLED_NAMES or Path(name).is_dir()
+    if own or name.startswith("efficientnet-lite"):
         return AT_HAND
     try:
         cached = [try_to_load_from_cache(name, weights) for weights in WEIGHTS]

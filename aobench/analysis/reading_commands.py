@@ -82,16 +82,16 @@ def _add_tables(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="RESULT",
-        help="predictions.parquet, or the folder that holds it; several models of one run's tasks",
+        help="folders that `imagenet-ao evaluate` wrote, or one that holds several; models of one "
+        "run's tasks",
     )
 
 
 def _read_tables(paths: list[Path]) -> list[Any]:
-    from aobench.results.paths import check_given_once
+    from aobench.results.paths import TABLE, result_places
     from aobench.results.predictions import read
 
-    check_given_once(paths)
-    return [read(path) for path in paths]
+    return [read(path) for path in result_places(paths, TABLE)]
 
 
 def _print_written(paths: list[Path]) -> None:
@@ -123,6 +123,8 @@ def _power(args: argparse.Namespace) -> None:
     from aobench.analysis import power
 
     _check_power(args)
+    tables = _read_tables(args.tables) if args.tables else []
+    _at_most_two(tables)
     others = [power.parse_design(text) for text in args.design]
     agreement = power.AGREEMENT if args.agreement is None else args.agreement
     if not args.tables:
@@ -134,9 +136,9 @@ def _power(args: argparse.Namespace) -> None:
         )
         print("\n".join(power.power_lines(parts, others[0], others[1:], rate)))
         return
-    values, shown = _answers_of(args)
+    values, shown = _answers_of(tables, args)
     parts = power.variance_parts(values, *shown.T)
-    if len(args.tables) == 1:
+    if len(tables) == 1:
         parts = parts.between_models(agreement)
         print(
             f"{100 * values.mean():.1f} % right; a second model is taken to share "
@@ -147,10 +149,14 @@ def _power(args: argparse.Namespace) -> None:
     print("\n".join(power.power_lines(parts, power.design_of(*shown.T), others)))
 
 
+def _at_most_two(results: list[Any]) -> None:
+    if len(results) > 2:
+        raise UserError("power takes one result, or two; compare more by `compare`")
+
+
 def _check_power(args: argparse.Namespace) -> None:
     """Raise UserError for arguments that would be ignored, or are out of range."""
-    if len(args.tables) > 2:
-        raise UserError("power takes one result, or two; compare more by `compare`")
+    _at_most_two(args.tables)
     if not args.tables and not args.design:
         raise UserError("name a result, or a plan by --design, such as 80x600x12000x5")
     if args.rate is not None and (args.tables or not 0 < args.rate < 1):
@@ -165,7 +171,7 @@ def _check_power(args: argparse.Namespace) -> None:
         )
 
 
-def _answers_of(args: argparse.Namespace) -> tuple[Any, Any]:
+def _answers_of(tables: list[Any], args: argparse.Namespace) -> tuple[Any, Any]:
     """(right or wrong, or the difference of two models, of each image; its attribute and
     object).
     """
@@ -173,7 +179,7 @@ def _answers_of(args: argparse.Namespace) -> tuple[Any, Any]:
 
     from aobench.analysis.paired import aligned_answers
 
-    hits, _, parts = aligned_answers(_read_tables(args.tables), args.split, args.kind)
+    hits, _, parts = aligned_answers(tables, args.split, args.kind)
     if parts is None or min(len(np.unique(part)) for part in parts.T) < 2:
         raise UserError(
             f"power needs two attributes and two objects at least, known of every image of "

@@ -25,6 +25,7 @@ from aobench.audit.vocabulary import (
     published_vocabulary,
 )
 from aobench.errors import UserError
+from aobench.extras import need_extra
 from aobench.files import alone_in
 from aobench.versions import package_versions
 
@@ -110,6 +111,7 @@ def audit(
         raise UserError(
             "a sketch of 1 or 2 gives no estimate of different captions; use 0, or 3 and more"
         )
+    need_extra("polars")
     asked = check_rules([rules] if isinstance(rules, str) else rules)
     plan = CountingPlan(
         vocabulary or published_vocabulary(), asked, sketch, examples, sample

@@ -5,6 +5,10 @@ Numba compiles it at first use and keeps the result on disk. The functions relea
 lock, so several threads run side by side, each with a `DenseTally` of its own. Words are
 known by 64-bit hashes: that two different words of a corpus with 10^8 different words and a
 vocabulary of 10^4 share one has a chance of 10^-7.
+
+The code on disk is known by this file's time and size alone: who changes a compiled function or a
+constant of another file (`compiled_counts`, `modifiers`, `grammar`, `utf8`, `words`) touches this
+one, too, or deletes its ``__pycache__``.
 """
 
 from __future__ import annotations
@@ -12,46 +16,26 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from aobench.audit.grammar import (
-    ADJECTIVE,
-    ADVERB,
-    COLOUR,
-    COPULA,
-    DETERMINER,
-    HEAD,
-    JOIN,
-    MADE,
-    NOUN,
-    OF,
-    OPENER,
-    PAINTED,
-    RELATIVE,
-    SHADE,
+from aobench.audit.compiled_counts import (
+    GOLDEN,
+    count_caption,
+    group_of_row,
+    mix_bits,
 )
+from aobench.audit.modifiers import count_modified, parts_of_speech
 from aobench.audit.utf8 import decode_character
 from aobench.audit.words import BEYOND, COMMA, HARD, IGNORED, WORD
 
 _START = np.uint64(0xCBF29CE484222325)
 _PRIME = np.uint64(0x100000001B3)
-_MIX1, _MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_S27, _S30, _S31, _S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
-#: Neighbouring rows, 2^5 of them, are of one group: they often speak of one image or page.
-BLOCK_SHIFT = 5
+_S31, _S32 = np.uint64(31), np.uint64(32)
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _mix(value):  # the finaliser of splitmix64
-    value = (value ^ (value >> _S30)) * _MIX1
-    value = (value ^ (value >> _S27)) * _MIX2
-    return value ^ (value >> _S31)
 
 
 @njit(nogil=True, cache=True, inline="always")
 def _look_up(keys, values, key):
     mask = np.uint64(len(keys) - 1)
-    slot = ((key * _GOLDEN) >> _S32) & mask
+    slot = ((key * GOLDEN) >> _S32) & mask
     while keys[slot] != _ZERO:
         if keys[slot] == key:
             return values[slot]
@@ -107,7 +91,7 @@ def _cut(data, start, end, characters, word_table, room):
         number = _look_up(word_keys, word_values, hashes[i])
         numbers[i] = number
         known += 0 < number <= most
-        text = ((text ^ hashes[i]) * _GOLDEN) ^ (text >> _S31)
+        text = ((text ^ hashes[i]) * GOLDEN) ^ (text >> _S31)
     return n, known, text
 
 
@@ -153,77 +137,6 @@ def _shadow(count, places, spans, lives):
             object_lives[k] = not (any_end >= ends[k] or here_any > ends[k])
         any_end, object_end = max(any_end, here_any), max(object_end, here_object)
         i = j
-
-
-@njit(nogil=True, cache=True)
-def add_hash(smallest, held, cell, value):
-    """Keep the K smallest different hashes of a cell, sorted."""
-    room, n = smallest.shape[1], held[cell]
-    if room == 0 or (n == room and value >= smallest[cell, room - 1]):
-        return
-    low, high = 0, n
-    while low < high:
-        middle = (low + high) // 2
-        if smallest[cell, middle] < value:
-            low = middle + 1
-        else:
-            high = middle
-    if low < n and smallest[cell, low] == value:
-        return
-    if n < room:
-        held[cell] = n + 1
-        n += 1
-    for i in range(n - 1, low, -1):
-        smallest[cell, i] = smallest[cell, i - 1]
-    smallest[cell, low] = value
-
-
-@njit(nogil=True, cache=True)
-def add_example(rows, hashes, held, cell, row, value):
-    """Keep the rows of a cell's first E different captions, sorted; whether ``row`` is in."""
-    room, n = rows.shape[1], held[cell]
-    if room == 0 or (n == room and row >= rows[cell, room - 1]):
-        return False
-    place = n
-    for i in range(n):
-        if hashes[cell, i] == value:
-            if rows[cell, i] <= row:
-                return False
-            place = i
-            break
-    if place == n:
-        if n < room:
-            held[cell] = n + 1
-        else:
-            place = room - 1
-    while place > 0 and rows[cell, place - 1] > row:
-        rows[cell, place] = rows[cell, place - 1]
-        hashes[cell, place] = hashes[cell, place - 1]
-        place -= 1
-    rows[cell, place], hashes[cell, place] = row, value
-    return True
-
-
-@njit(nogil=True, cache=True)
-def _group_of(row, seed, n_groups):
-    """The group of a caption: one for each block of neighbouring rows, dealt out by a hash."""
-    block = np.uint64(row >> BLOCK_SHIFT) + seed
-    return np.int64(_mix(block * _GOLDEN) % np.uint64(n_groups))
-
-
-@njit(nogil=True, cache=True)
-def _hit(slot, cell, row, value, group, tally):
-    """Count one caption for a cell of a rule; whether its text is wanted as an example."""
-    counts, touched, n_touched, smallest, n_smallest, rows, hashes, n_rows, groups = (
-        tally
-    )
-    if counts[slot, cell] == 0:
-        touched[slot, n_touched[slot]] = cell
-        n_touched[slot] += 1
-    counts[slot, cell] += 1
-    groups[slot, cell, group] += 1
-    add_hash(smallest[slot], n_smallest[slot], cell, value)
-    return add_example(rows[slot], hashes[slot], n_rows[slot], cell, row, value)
 
 
 @njit(nogil=True, cache=True)
@@ -293,168 +206,15 @@ def _adjacent(count, places, lives, gaps, n, tables, slots, width, where, tally)
                         written = attribute_written[i] and object_written[j]
                         if slots[1] >= 0 and written and last[0, cell] != row:
                             last[0, cell] = row
-                            wanted |= _hit(slots[1], cell, row, value, group, tally)
+                            wanted |= count_caption(
+                                slots[1], cell, row, value, group, tally
+                            )
                         if slots[2] >= 0 and last[1, cell] != row:
                             last[1, cell] = row
-                            wanted |= _hit(slots[2], cell, row, value, group, tally)
+                            wanted |= count_caption(
+                                slots[2], cell, row, value, group, tally
+                            )
             other += 1
-    return wanted
-
-
-@njit(nogil=True, cache=True)
-def _part_words(n, count, numbers, places, lives, spans, classes, parts):
-    """Which parts each word of a caption may play: fills ``parts`` int32 (n) with the bits of
-    `aobench.audit.grammar`, those of the attributes and objects that stand there included.
-    """
-    starts, ends, nodes = places
-    for i in range(n):
-        parts[i] = classes[numbers[i]]
-    for k in range(count):
-        node, part = nodes[k], 0
-        if lives[0][k] and spans[node, 1] > spans[node, 0]:
-            part |= ADJECTIVE
-        if lives[1][k] and spans[node, 3] > spans[node, 2]:
-            part |= NOUN | HEAD
-        for i in range(starts[k], ends[k] + 1):
-            parts[i] |= part
-
-
-@njit(nogil=True, cache=True)
-def _is_head(start, end, n, gaps, parts):
-    """Whether an object at these words is what its phrase is about: no noun follows that takes it
-    along ("tank top"), and it's no colour in a row of adjectives ("orange and white").
-    """
-    after = end + 1
-    if after >= n or gaps[after] > 1:
-        return True
-    following = parts[after]
-    if gaps[after] == 0 and following & HEAD:
-        return False
-    if not parts[start] & parts[end] & ADJECTIVE:
-        return True
-    joined = JOIN if gaps[after] == 0 else JOIN | ADJECTIVE
-    return not following & joined
-
-
-@njit(nogil=True, cache=True)
-def _next_state(state, gap, part):
-    """The state of a row of adjectives (1), after "and" (2), or of nouns (3) after one more word;
-    0: the word isn't of the row.
-    """
-    if gap > 1 or (gap == 1 and (state != 1 or not part & (ADJECTIVE | JOIN))):
-        return 0
-    if state != 3 and part & ADJECTIVE:
-        return 1
-    if part & JOIN and state == 1:
-        return 2
-    if part & NOUN and state != 2:
-        return 3
-    return 0
-
-
-@njit(nogil=True, cache=True)
-def _begins_clause(start, gaps, parts):
-    """Whether the phrase that ends in a name at ``start`` begins a caption or a clause."""
-    at = start
-    while at > 0 and gaps[at] == 0 and not parts[at - 1] & OPENER:
-        if not parts[at - 1] & (ADJECTIVE | NOUN | DETERMINER):
-            return False
-        at -= 1
-    return True
-
-
-@njit(nogil=True, cache=True)
-def _skip(at, n, gaps, parts, wanted):
-    """The first place from ``at`` on whose word, after a soft gap, has no part of ``wanted``."""
-    while at < n and gaps[at] == 0 and parts[at] & wanted:
-        at += 1
-    return at
-
-
-@njit(nogil=True, cache=True)
-def _is_soft(at, n, gaps, parts, wanted):
-    """Whether a word with one of these parts stands at ``at``, after a soft gap."""
-    return at < n and gaps[at] == 0 and parts[at] & wanted != 0
-
-
-@njit(nogil=True, cache=True)
-def _predicate(start, end, n, gaps, parts):
-    """First and last word of the adjectives that are said of an object after it; none: (0, -1)."""
-    at, relative, copula, made = end + 1, False, False, False
-    if at < n and gaps[at] <= 1 and parts[at] & RELATIVE:
-        relative = True
-        at += 1
-    if _is_soft(at, n, gaps, parts, COPULA):
-        copula = relative or _begins_clause(start, gaps, parts)
-        if not copula:
-            return 0, -1
-        at = _skip(at + 1, n, gaps, parts, ADVERB)
-    elif relative:
-        return 0, -1
-    if _is_soft(at, n, gaps, parts, MADE) and _is_soft(at + 1, n, gaps, parts, OF):
-        made = True
-        at = _skip(at + 1, n, gaps, parts, OF | DETERMINER | ADVERB)
-    elif _is_soft(at, n, gaps, parts, PAINTED):
-        at = _skip(at + 1, n, gaps, parts, ADVERB)
-    elif not copula:
-        return 0, -1
-    if not _is_soft(at, n, gaps, parts, ADJECTIVE):
-        return 0, -1
-    first, last, state = at, at, 1
-    at += 1
-    while at < n:
-        state = _next_state(state, gaps[at], parts[at])
-        if state == 1:
-            last = at
-        elif state != 2:
-            break
-        at += 1
-    if not made and _is_soft(last + 1, n, gaps, parts, HEAD | NOUN):
-        return 0, -1
-    return first, last
-
-
-@njit(nogil=True, cache=True)
-def _modifies(count, places, lives, gaps, n, parts, tables, slot, width, where, tally):
-    """Count the pairs whose attribute modifies the object, by the grammar of
-    `aobench.audit.grammar`; whether the text is wanted. ``where`` as of `_adjacent`.
-    """
-    row, value, group, last = where
-    starts, ends, nodes = places
-    attribute_lives, object_lives = lives
-    spans, attribute_ids, _, object_ids, _ = tables
-    wanted = False
-    for k in range(count):
-        node = nodes[k]
-        if not object_lives[k] or spans[node, 2] == spans[node, 3]:
-            continue
-        is_head = _is_head(starts[k], ends[k], n, gaps, parts)
-        first, stop = _predicate(starts[k], ends[k], n, gaps, parts)
-        if not is_head and stop < 0:
-            continue
-        for other in range(count):
-            node_a = nodes[other]
-            if not attribute_lives[other] or spans[node_a, 0] == spans[node_a, 1]:
-                continue
-            after = ends[other] + 1
-            is_shade = parts[after - 1] & SHADE
-            if is_shade and _is_soft(after, n, gaps, parts, COLOUR):
-                continue
-            shown = first <= starts[other] and ends[other] <= stop
-            if not shown and is_head and after <= starts[k]:
-                state = 1
-                while state and after < starts[k]:
-                    state = _next_state(state, gaps[after], parts[after])
-                    after += 1
-                shown = state % 2 == 1 and gaps[starts[k]] == 0
-            if not shown:
-                continue
-            for i in range(spans[node_a, 0], spans[node_a, 1]):
-                for j in range(spans[node, 2], spans[node, 3]):
-                    cell = attribute_ids[i] * width + object_ids[j]
-                    if last[2, cell] != row:
-                        last[2, cell] = row
-                        wanted |= _hit(slot, cell, row, value, group, tally)
     return wanted
 
 
@@ -497,7 +257,7 @@ def count_words(captions, vocabulary, shape, slots, tally, last, marginals, text
         if len(keep) and not keep[i]:
             continue
         n, known, value = _cut(data, begins[i], stops[i], characters, word_table, room)
-        value = _mix(value)
+        value = mix_bits(value)
         text_hashes[i] = value
         total += n
         if known == 0:
@@ -511,7 +271,7 @@ def count_words(captions, vocabulary, shape, slots, tally, last, marginals, text
             continue
         _shadow(count, places, spans, lives)
         row = first_row + i
-        group = _group_of(row, seed, tally[-1].shape[2])
+        group = group_of_row(row, seed, tally[-1].shape[2])
         n_a = _gather(count, places, lives[0], spans, 0, attribute_ids, i, attributes)
         n_o = _gather(count, places, lives[1], spans, 2, object_ids, i, objects)
         named[0, min(n_a, named.shape[1] - 1)] += 1
@@ -527,7 +287,9 @@ def count_words(captions, vocabulary, shape, slots, tally, last, marginals, text
                     # on different words
                     if a_end[a] < o_start[o] or o_end[o] < a_start[a]:
                         cell = a * shape[1] + o
-                        is_example |= _hit(slots[0], cell, row, value, group, tally)
+                        is_example |= count_caption(
+                            slots[0], cell, row, value, group, tally
+                        )
         if slots[1] >= 0 or slots[2] >= 0:
             where = row, value, group, last
             is_example |= _adjacent(
@@ -535,8 +297,8 @@ def count_words(captions, vocabulary, shape, slots, tally, last, marginals, text
             )
         if slots[3] >= 0:
             where = row, value, group, last
-            _part_words(n, count, numbers, places, lives, spans, classes, parts)
-            is_example |= _modifies(
+            parts_of_speech(n, count, numbers, places, lives, spans, classes, parts)
+            is_example |= count_modified(
                 count,
                 places,
                 lives,
@@ -588,33 +350,10 @@ def count_authors(captions, folded, automaton, cell_of, tally, word_counts, text
             if dotted:
                 state = steps[state, symbols[0x307]]
         row, value = first_row + i, text_hashes[i]
-        group = _group_of(row, seed, tally[-1].shape[2])
+        group = group_of_row(row, seed, tally[-1].shape[2])
         for x in range(n):
             if firsts[here[x]]:
                 for y in range(n):
                     cell = cell_of[here[x], here[y]]
-                    if cell >= 0 and _hit(0, cell, row, value, group, tally):
+                    if cell >= 0 and count_caption(0, cell, row, value, group, tally):
                         wanted[i] = True
-
-
-@njit(nogil=True, cache=True)
-def merge_counts(sparse, row_base, slot, tally):
-    """Add a rule's sparse counts to a tally, its rows moved by ``row_base``; ``sparse``: the fields
-    of `aobench.audit.tally.SparseCounts`.
-    """
-    cells, counts, hash_starts, hash_values = sparse[:4]
-    example_starts, example_rows, example_hashes, group_counts = sparse[4:]
-    into, touched, n_touched, smallest, n_smallest, rows, hashes, n_rows, groups = tally
-    for i in range(len(cells)):
-        cell = cells[i]
-        if into[slot, cell] == 0:
-            touched[slot, n_touched[slot]] = cell
-            n_touched[slot] += 1
-        into[slot, cell] += counts[i]
-        for k in range(group_counts.shape[1]):
-            groups[slot, cell, k] += group_counts[i, k]
-        for k in range(hash_starts[i], hash_starts[i + 1]):
-            add_hash(smallest[slot], n_smallest[slot], cell, hash_values[k])
-        for k in range(example_starts[i], example_starts[i + 1]):
-            row, value = example_rows[k] + row_base, example_hashes[k]
-            add_example(rows[slot], hashes[slot], n_rows[slot], cell, row, value)

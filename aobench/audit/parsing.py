@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from aobench.audit.inflections import Forms
 from aobench.audit.words import split_words
 from aobench.errors import UserError
+from aobench.extras import need_extra
 
 #: Relations of a word to the noun that it describes.
 MODIFIER_RELATIONS = frozenset(
@@ -50,13 +51,7 @@ class Token(Protocol):
 
 def load_parser(model: str) -> Any:
     """spaCy's model of that name or folder. UserError where spaCy or the model isn't there."""
-    try:
-        import spacy
-    except ImportError as missing:
-        raise UserError(
-            "parsing needs spaCy; install it with: pip install 'imagenet-ao[parse]', and a model, "
-            "such as en_core_web_sm"
-        ) from missing
+    spacy = need_extra("spacy")
     try:
         parser = spacy.load(model)
     except (OSError, ValueError) as error:

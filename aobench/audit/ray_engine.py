@@ -33,6 +33,7 @@ from aobench.audit.scan import (
 )
 from aobench.audit.streams import BadFileError
 from aobench.errors import UserError
+from aobench.extras import need_extra
 from aobench.files import remove_scratch_files
 
 
@@ -88,12 +89,7 @@ def scan_with_ray(
     Joins the cluster that RAY_ADDRESS names, or starts one on this machine. UserError where ray
     isn't installed.
     """
-    try:
-        import ray
-    except ImportError as missing:
-        raise UserError(
-            "the engine ray is not installed; install it with: pip install 'imagenet-ao[ray]'"
-        ) from missing
+    ray = need_extra("ray")
     source = source or ReadOptions()
     parts = parts.absolute()
     digest = plan_hash(plan, source.column, source.layout)

@@ -137,7 +137,7 @@ class DenseTally:
 
     def add(self, rule: str, more: SparseCounts, row_base: int = 0) -> None:
         """Merge ``more`` into ``rule``; its example rows are moved by ``row_base``."""
-        from aobench.audit.kernel import merge_counts
+        from aobench.audit.compiled_counts import merge_counts
 
         arrays = tuple(getattr(more, one.name) for one in fields(more))
         merge_counts(arrays, row_base, self.rules.index(rule), self.arrays)

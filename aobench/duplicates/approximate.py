@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from aobench.duplicates.neighbours import Neighbours, TopK, search_reference
-from aobench.duplicates.optional import need_extra
 from aobench.duplicates.reference import ReferenceShard
 from aobench.errors import UserError
+from aobench.extras import need_extra
 from aobench.files import scratch_file, sha256_of
 from aobench.sealed import DamagedError, read_sealed_json, say_again, write_sealed_json
 

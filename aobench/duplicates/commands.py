@@ -96,8 +96,8 @@ def run(args: argparse.Namespace) -> None:
 
     from aobench.duplicates.comparison import find_duplicates
     from aobench.duplicates.images import open_sources
-    from aobench.duplicates.optional import need_extra
     from aobench.duplicates.reasons import summary_lines
+    from aobench.extras import need_extra
     from aobench.files import write_in_one_move
     from aobench.processes import quiet_bars
     from aobench.sealed import manifest_bytes

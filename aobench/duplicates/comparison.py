@@ -22,13 +22,13 @@ from aobench.duplicates.neighbours import (
     neighbours_in_set,
     search_reference,
 )
-from aobench.duplicates.optional import need_extra
 from aobench.duplicates.options import DuplicateOptions
 from aobench.duplicates.page import write_report
 from aobench.duplicates.reasons import count_codes
 from aobench.duplicates.reference import ReferenceShard, describe_rows, open_reference
 from aobench.duplicates.tables import decisions_table, neighbours_table, write_table
 from aobench.errors import UserError
+from aobench.extras import need_extra
 from aobench.files import disk_full_is_one_line, write_in_one_move
 from aobench.sealed import json_lines_of
 

@@ -39,8 +39,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aobench.duplicates.images import ImageSet
-from aobench.duplicates.optional import need_extra
 from aobench.evaluation.embedding_store import Store
+from aobench.extras import need_extra
 from aobench.images import BadImageError, read_image
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from aobench.duplicates.optional import need_extra
 from aobench.duplicates.reference import BLOCK, ReferenceShard
+from aobench.extras import need_extra
 from aobench.sealed import (
     DamagedError,
     read_sealed_tensors,

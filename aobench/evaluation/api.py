@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError, did_you_mean
 from aobench.evaluation.data import Source, Split, open_splits
+from aobench.evaluation.own_questions import read_own_questions
 from aobench.evaluation.sources import data_source
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def evaluate(
     attributes: str | os.PathLike[str] | None = None,
     objects: str | os.PathLike[str] | None = None,
     tasks: str | Sequence[str] | None = None,
+    questions: str | os.PathLike[str] | None = None,
     templates: str | os.PathLike[str] | Sequence[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     embeddings: str | os.PathLike[str] | None = None,
@@ -86,6 +88,9 @@ def evaluate(
             with every object), ``object``, ``attribute`` and ``choice`` (1 of 9); default: all but
             ``composition-open``. What the data cannot be asked is left out and said; a supervised
             classifier answers ``object`` whatever is asked.
+        questions: a CSV, JSON or Parquet file of questions of one's own for ``choice``: what each
+            image is offered, and the answer (`aobench.evaluation.own_questions`). Images that it
+            doesn't name are left out, of all tasks; default: the task's own nine.
         templates: prompt templates with ``{}`` for the name, or a text file of them (default:
             OpenAI's 80).
         out: folder for the results, one folder a model; None: nothing is stored.
@@ -138,13 +143,14 @@ def evaluate(
         attributes=attributes,
         objects=objects,
     )
+    own = None if questions is None else read_own_questions(questions)
     listed = _listed_models(models)
     resolved = [] if listed else _resolve_models(models)
     from aobench.evaluation.model_runs import ModelRuns, run_list
     from aobench.evaluation.runner import Settings
     from aobench.hub import hub_in_one_line
     from aobench.models.base import LoadOptions
-    from aobench.processes import process_group
+    from aobench.processes import process_group, quiet_bars
     from aobench.results.paths import check_folders, result_names
 
     names = listed.names if listed else [one.name for one, _ in resolved]
@@ -153,6 +159,7 @@ def evaluate(
         folders = [Path(out) / name for name in result_names(names)]
         if listed is None:
             check_folders(names, [one for one in folders if one is not None])
+    quiet_bars()
     with (
         process_group(cpu) as together,
         _folders_alone(together, folders),
@@ -161,7 +168,7 @@ def evaluate(
 
         def opened() -> list[Split]:
             with hub_in_one_line("the dataset could not be opened"):
-                return open_splits(source, limit=limit)
+                return open_splits(source, limit=limit, own=own)
 
         splits = together.main_first(opened)
         recognised = splits[0].recognised
@@ -170,9 +177,10 @@ def evaluate(
         kept = embeddings or (None if out is None else Path(out) / "embeddings")
         options = LoadOptions(dtype, compile, attention)
 
-        def runs_with(store: Any) -> ModelRuns:
+        def runs_with(store: Any, place: int = 0) -> ModelRuns:
+            # of objects nothing tells that two have one's weights: each has a folder of its own
             settings = Settings(
-                Path(store or scratch / "embeddings"),
+                Path(store or scratch / "embeddings" / str(place)),
                 chosen,
                 prompts,
                 batch_size,
@@ -186,8 +194,9 @@ def evaluate(
         if listed is not None:
             return run_list(listed, folders, runs_with(kept), again)
         results = []
-        for (one, is_object), folder in zip(resolved, folders, strict=True):
-            runs = runs_with(embeddings if is_object else kept)
+        pairs = zip(resolved, folders, strict=True)
+        for place, ((one, is_object), folder) in enumerate(pairs):
+            runs = runs_with(embeddings if is_object else kept, place)
             results.append(runs.result(one, folder))
     return results
 

@@ -24,7 +24,10 @@ def add_parser(verbs: Any) -> None:
         "score", help="recompute every score from predictions.parquet, without a model"
     )
     s.add_argument(
-        "tables", nargs="+", help="predictions.parquet files, or folders that hold one"
+        "tables",
+        nargs="+",
+        metavar="RESULT",
+        help="predictions.parquet files, folders that hold one, or a folder above several",
     )
     s.add_argument("--json", action="store_true", help="print all scores as JSON")
     s.set_defaults(run=run_score)
@@ -60,8 +63,8 @@ def _add_evaluate(verbs: Any) -> None:
     e.add_argument(
         "models",
         nargs="*",
-        help="Hub ids, folders, 'mini' (the bundled model), efficientnet-lite0..2, timm:NAME, "
-        "open_clip:ARCH/TAG, letters:NAME or likelihood:NAME of a generative model",
+        help="Hub ids, folders, 'mini' and 'mini-generative' (bundled), efficientnet-lite0..2, "
+        "timm:NAME, open_clip:ARCH/TAG, letters:NAME or likelihood:NAME of a generative model",
     )
     e.add_argument(
         "--models",
@@ -75,13 +78,19 @@ def _add_evaluate(verbs: Any) -> None:
         action="store_true",
         help="of a list, run those anew, too, whose result is there",
     )
-    add_data_arguments(e, "the published archive, or mini for the model 'mini' alone")
+    add_data_arguments(e, "the published archive, or mini for the bundled models alone")
     e.add_argument(
         "--tasks",
         nargs="+",
         metavar="TASK",
         help="what is asked: composition, composition-own, composition-open, object, attribute, "
         "choice (default: all but composition-open, as the model can answer)",
+    )
+    e.add_argument(
+        "--questions",
+        metavar="FILE",
+        help="one's own questions for choice: a CSV, JSON or Parquet of sample_id, options and "
+        "answer",
     )
     e.add_argument(
         "--templates",
@@ -169,6 +178,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
             models,
             source,
             tasks=args.tasks,
+            questions=args.questions,
             templates=templates,
             out=args.out,
             embeddings=args.embeddings,
@@ -233,8 +243,12 @@ def refuse_missing(missing: dict[str, str], count: int) -> None:
 
 
 def _default_data(args: argparse.Namespace) -> str:
-    """The set where none is named: the published archive, or mini for its own model."""
-    return "mini" if args.models == ["mini"] and not args.id_data else "v2"
+    """The set where none is named: the published archive, or mini for its own models."""
+    from aobench.models.bundled import BUNDLED_NAMES
+
+    plain = [name.rpartition(":")[2] for name in args.models]
+    of_mini = bool(plain) and set(plain) <= set(BUNDLED_NAMES)
+    return "mini" if of_mini and not args.id_data else "v2"
 
 
 def run_score(args: argparse.Namespace) -> None:
@@ -244,25 +258,24 @@ def run_score(args: argparse.Namespace) -> None:
     from aobench.files import sha256_of
     from aobench.results.paths import (
         TABLE,
-        check_given_once,
         check_no_copies,
         result_file,
+        result_places,
     )
     from aobench.results.predictions import read
     from aobench.results.printing import print_table
     from aobench.results.scores import all_scores
 
-    check_given_once(args.tables)
-    check_no_copies({path: sha256_of(result_file(path, TABLE)) for path in args.tables})
+    places = result_places(args.tables, TABLE)
+    check_no_copies({path: sha256_of(result_file(path, TABLE)) for path in places})
     rows = []
-    for path in args.tables:
+    for path in places:
         predictions = read(path)
         name = predictions.provenance["model"]["id"]
         rows.append((name, predictions, all_scores(predictions)))
     if args.json:
-        by_path = {
-            path: scores for path, (_, _, scores) in zip(args.tables, rows, strict=True)
-        }
+        pairs = zip(places, rows, strict=True)
+        by_path = {str(path): scores for path, (_, _, scores) in pairs}
         print(json.dumps(by_path, indent=2, sort_keys=True, allow_nan=False))
     else:
         print_table(rows)

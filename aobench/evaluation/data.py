@@ -17,6 +17,7 @@ from aobench.evaluation.loading import (
     Source,
     load_splits,
 )
+from aobench.evaluation.own_questions import OwnQuestions, check_all_asked
 from aobench.evaluation.recognised import RecognisedData, recognised_data
 from aobench.files import read_json
 from aobench.layouts.names import has_control_characters, name_key
@@ -55,6 +56,8 @@ class Split:
     )  #: what of the source is in no split, by reason; see `load_splits`
     #: what the source was taken for, the same for all splits
     recognised: RecognisedData | None = None
+    #: by image the (attribute id, object id) that the task choice offers; None: the task's own grid
+    choices: list[tuple[tuple[int, int], ...]] | None = None
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -66,28 +69,45 @@ class Split:
 
 
 def open_splits(
-    source: Source, wanted: tuple[str, ...] = ("id", "ood"), limit: int | None = None
+    source: Source,
+    wanted: tuple[str, ...] = ("id", "ood"),
+    limit: int | None = None,
+    own: OwnQuestions | None = None,
 ) -> list[Split]:
     """The splits of ``wanted`` that the dataset has. Raises UserError where it cannot be opened."""
     import imagenet_ao
 
     loaded = load_splits(source, wanted)
     splits = [
-        _split(name, loaded.splits[name], imagenet_ao, limit)
+        _split(name, loaded.splits[name], imagenet_ao, limit, own)
         for name in wanted
         if name in loaded.splits
     ]
     if source.path and loaded.layout[0] == "dataset":
-        _check_facts(Path(source.path), loaded, splits, whole=limit is None)
+        _check_facts(
+            Path(source.path), loaded, splits, whole=limit is None and own is None
+        )
     if not splits:
         raise UserError(
             f"the dataset has none of the splits {', '.join(wanted)}; it has "
             f"{', '.join(loaded.splits)}"
         )
+    if own is not None:
+        splits = _with_own(splits, own, whole=limit is None)
     recognised = recognised_data(source, loaded, wanted)
     for split in splits:
         split.not_read, split.recognised = loaded.not_read, recognised
     return splits
+
+
+def _with_own(splits: list[Split], own: OwnQuestions, whole: bool) -> list[Split]:
+    """Those of which images are asked, with what these are offered. Raises UserError."""
+    if whole:
+        check_all_asked(own, splits)
+    asked = [split for split in splits if len(split)]
+    for split in asked:
+        split.choices = own.choices(split)
+    return asked
 
 
 def _check_facts(
@@ -140,11 +160,16 @@ def _check_compositions(split: Split) -> None:
             )
 
 
-def _split(name: str, rows: Any, marks: Any, limit: int | None) -> Split:
+def _split(
+    name: str, rows: Any, marks: Any, limit: int | None, own: OwnQuestions | None = None
+) -> Split:
     import datasets
 
     total = len(rows)
-    if limit is not None and limit < total:
+    if own is not None and "sample_id" in rows.column_names:
+        ids = _column(name, rows, "sample_id")
+        rows = rows.select([i for i, one in enumerate(ids) if one in own.by_sample])
+    if limit is not None and limit < len(rows):
         step = len(rows) / limit
         rows = rows.select([int(i * step) for i in range(limit)])
     missing = [column for column in COLUMNS if column not in rows.column_names]

@@ -38,9 +38,10 @@ def ask_splits(
     chosen, left_out = _tasks_of(model, choose_tasks(tasks))
     attributes, objects = _common_names(splits)
     pairs = {split.name: split.pairs for split in splits}
+    own = {split.name: split.choices for split in splits if split.choices}
     asked: dict[str, dict[str, Question]] = {}
     for name in chosen:
-        if found := ask_task(find_task(name), pairs, attributes, objects):
+        if found := ask_task(find_task(name), pairs, attributes, objects, own):
             if why := _too_many(model, found):
                 left_out.append(f"The task {name} is left out: {why}.")
                 continue

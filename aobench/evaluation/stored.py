@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
 from aobench.evaluation.questions import ask_splits
-from aobench.results.candidates import Question
+from aobench.results.candidates import Question, offered_hash
 from aobench.results.comparability import SETTINGS
 from aobench.results.paths import RESULTS
 from aobench.results.result import Result, load_result
@@ -55,7 +55,7 @@ def stored_result(
         and {name: held.get(name) for name in SETTINGS} == chosen
         and _same_images(content, splits)
         and _same_prompts(content, templates)
-        and _same_candidates(content, asked)
+        and _same_candidates(content, asked, splits)
     )
     return result if same else None
 
@@ -116,9 +116,11 @@ def names_asked(splits: Sequence[Split], tasks: Sequence[str]) -> set[str]:
 
 
 def _same_candidates(
-    content: Mapping[str, Any], asked: Mapping[str, Mapping[str, Question]]
+    content: Mapping[str, Any],
+    asked: Mapping[str, Mapping[str, Question]],
+    splits: Sequence[Split],
 ) -> bool:
-    """By task and split the same lists; those of single images follow from images and names."""
+    """By task and split the same lists, and the same offered to each image of ``splits``."""
     held = {
         task: {split: one["hash"] for split, one in facts["candidates"].items()}
         for task, facts in content["tasks"].items()
@@ -127,9 +129,15 @@ def _same_candidates(
         task: set(by) for task, by in asked.items()
     }:
         return False
+    samples = {split.name: split.sample_ids for split in splits}
     return all(
-        question.listed.hash == held[task][split]
+        _hash_of(question, samples[split]) == held[task][split]
         for task, by_split in asked.items()
-        if content["tasks"][task]["scope"] != "image"
         for split, question in by_split.items()
     )
+
+
+def _hash_of(question: Question, samples: Sequence[str]) -> str:
+    if question.choices is None:
+        return question.listed.hash
+    return offered_hash(samples, question.listed.names, question.choices)

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError, did_you_mean
 from aobench.models.base import ADAPTERS, LoadOptions, is_bad_files
+from aobench.models.bundled import BUNDLED, BUNDLED_NAMES, bundled_folder
 from aobench.models.revision import revision_of
+
+__all__ = ["BUNDLED", "ResolvedModel", "resolve"]
 
 if TYPE_CHECKING:
     import torch
 
     from aobench.models.base import Model
-
-BUNDLED = Path(__file__).parents[1] / "mini" / "model"
 
 #: Entry points of this group extend the list: the name is a prefix (``mykind:anything``) or a
 #: model_type of config.json, the object is called as (what follows the prefix, or the source;
@@ -36,7 +37,7 @@ ANSWER_PREFIXES = ("letters", "likelihood", "mean-likelihood", "pmi", "debiased"
 
 #: For "did you mean": what people name most.
 WELL_KNOWN = (
-    "mini",
+    *BUNDLED_NAMES,
     "efficientnet-lite0",
     "efficientnet-lite1",
     "efficientnet-lite2",
@@ -123,7 +124,7 @@ def resolve(name: str) -> ResolvedModel:
 def _transformers(
     name: str, extensions: dict[str, metadata.EntryPoint]
 ) -> ResolvedModel:
-    source = str(BUNDLED) if name == "mini" else name
+    source = _source(name)
     config = _config(source, name)
     architectures = list(getattr(config, "architectures", None) or [])
     if config.model_type in extensions:
@@ -156,6 +157,10 @@ def _transformers(
     )
 
 
+def _source(name: str) -> str:
+    return str(bundled_folder(name)) if name in BUNDLED_NAMES else name
+
+
 def _is_generative(config: Any) -> bool:
     """Whether AutoModelForImageTextToText knows the kind."""
     from transformers.models.auto.modeling_auto import (
@@ -169,7 +174,7 @@ def _generative(
     source: str, name: str, method: str, config: Any = None
 ) -> ResolvedModel:
     """A generative model that answers by ``method``, one of ANSWER_PREFIXES."""
-    source = str(BUNDLED) if source == "mini" else source
+    source = _source(source)
     config = _config(source, name) if config is None else config
     if not _is_generative(config):
         raise UserError(
@@ -205,6 +210,7 @@ def _config(source: str, name: str) -> Any:
     except Exception as error:
         if not is_bad_files(error):
             raise
+        _refuse_without_network(name, error)
         reason = (
             str(error).strip().splitlines()[0]
             if str(error).strip()
@@ -213,8 +219,23 @@ def _config(source: str, name: str) -> Any:
         raise UserError(
             f"no model {name!r} can be read{did_you_mean(name, WELL_KNOWN, 0.75)}; name a "
             "folder, a Hub id "
-            f"such as openai/clip-vit-base-patch32, or 'mini' for the bundled model ({reason})"
+            f"such as openai/clip-vit-base-patch32, or {' or '.join(map(repr, BUNDLED_NAMES))} for "
+            f"a bundled model ({reason})"
         ) from error
+
+
+def _refuse_without_network(name: str, error: Exception) -> None:
+    """Raise UserError where the Hub was not reached, so that nothing is known of ``name``."""
+    from aobench.hub import no_network_reason
+
+    reason = no_network_reason(error)
+    if reason is None or Path(name).exists():
+        return
+    raise UserError(
+        f"the model {name!r}{did_you_mean(name, WELL_KNOWN, 0.75)} is not in the local cache, and "
+        f"the Hub was not reached ({reason}); connect, or name a folder, or 'mini' for the bundled "
+        "model"
+    ) from error
 
 
 def _loaded(path: str, name: str, *arguments: Any) -> Model:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from aobench.errors import UserError
@@ -27,6 +28,8 @@ FRAMES = {
 QUESTION, IMAGE = "{question}", "{image}"
 #: Processors that end a prompt with a line break of their own.
 BREAKING = ("PaliGemmaProcessor",)
+#: Processors that ask their part for videos how it reads these whenever a prompt is framed.
+ASKING_VIDEOS = ("SmolVLMProcessor",)
 
 
 def load_vlm_processor(
@@ -62,6 +65,9 @@ def load_vlm_processor(
                 f"{part.replace('_', ' ')}; copy the files of the model's processor "
                 "(preprocessor_config.json, tokenizer.json) into the folder"
             )
+    absent = getattr(processor, "video_processor", None) is None
+    if absent and type(processor).__name__ in ASKING_VIDEOS:
+        processor.video_processor = SimpleNamespace(num_frames=0, fps=0)
     check_tokenizer(processor.tokenizer, name, rows)
     if processor.tokenizer.pad_token is None:
         processor.tokenizer.pad_token = processor.tokenizer.eos_token

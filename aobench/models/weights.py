@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aobench.errors import UserError
 from aobench.files import absolute_path
+from aobench.models.bundled import BUNDLED_NAMES, model_folder
 
 #: What libraries raise on a model that is missing, damaged or of another shape.
 KNOWN = (
@@ -45,22 +46,23 @@ def placed_model(config_path: Path, name: str) -> str:
     other name as it is.
     """
     place = absolute_path(config_path.parent / Path(name).expanduser())
-    return str(place) if name and name != "mini" and place.is_dir() else name
+    own = name and name not in BUNDLED_NAMES and place.is_dir()
+    return str(place) if own else name
 
 
 def weights_mark(model: str, revision: str | None = None) -> str:
     """What identifies the weights that loading ``model`` (as `placed_model` gives it) would read
     now.
 
-    Of a folder, and of 'mini', ``sha256:`` and a digest of the names and contents of its weights,
-    configurations and vocabularies, in all its subfolders; of a Hub id the commit that ``revision``
-    (default: main) stands for, by the Hub or, where it can't be reached, by the local cache; of any
+    Of a folder, and of a bundled model, ``sha256:`` and a digest of the names and contents of its
+    weights, configurations and vocabularies, in all its subfolders; of a Hub id the commit that
+    ``revision`` (default: main) stands for, by the Hub or, where it can't be reached, by the local
+    cache; of any
     other name, 'unknown'.
     """
-    from aobench.models.registry import BUNDLED
     from aobench.models.revision import SUFFIXES
 
-    folder = BUNDLED if model == "mini" else Path(model)
+    folder = model_folder(model)
     if not folder.is_dir():
         return _commit(model, revision or "main")
     files = sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES and p.is_file())

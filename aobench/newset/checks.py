@@ -363,8 +363,8 @@ def _check_thresholds(judge: JudgeOptions, human: bool, what: str) -> None:
 
 
 def _check_distinct(config: BuildConfig, path: Path) -> None:
-    from aobench.duplicates.optional import need_extra
     from aobench.duplicates.reference import open_reference
+    from aobench.extras import need_extra
     from aobench.models.registry import resolve
     from aobench.newset.distinct import located_options
 

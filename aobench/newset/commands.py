@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from aobench.errors import UserError
 from aobench.newset.step import STEPS
 
 
@@ -19,7 +20,19 @@ def add_parser(verbs: Any) -> None:
         description=f"Run a configuration's steps: {', '.join(STEPS)}. What is finished is not "
         "done again.",
     )
-    p.add_argument("config", type=Path, help="YAML file, see docs/build.md")
+    p.add_argument(
+        "config",
+        type=Path,
+        nargs="?",
+        metavar="CONFIG",
+        help="YAML file, see docs/build.md",
+    )
+    p.add_argument(
+        "--example",
+        type=Path,
+        metavar="DIR",
+        help="write a configuration that runs as it is, with what it needs, and stop",
+    )
     p.add_argument(
         "--steps",
         nargs="+",
@@ -41,6 +54,11 @@ def add_parser(verbs: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """``imagenet-ao build``. Raises UserError for bad input."""
+    if _is_example(args):
+        from aobench.newset.example import example_text, write_example
+
+        print(example_text(write_example(args.example)))
+        return
     from aobench.newset.configuration import read_config
     from aobench.processes import Together, end_processes, quiet_bars, start_processes
 
@@ -58,3 +76,18 @@ def run(args: argparse.Namespace) -> None:
                 print(f"allowed code: imports {name} and runs it", flush=True)
         run_steps(config, args.config, args.steps, together)
     end_processes(together.accelerator)
+
+
+def _is_example(args: argparse.Namespace) -> bool:
+    """Whether the example is asked for. Raises UserError where it is not clear what is."""
+    if args.example is None and args.config is None:
+        raise UserError(
+            "build takes a configuration; `imagenet-ao build --example DIR` writes one to begin "
+            "with"
+        )
+    if args.example is not None and args.config is not None:
+        raise UserError(
+            f"--example writes a configuration, and {args.config} is one to run: leave one of "
+            "them out"
+        )
+    return args.example is not None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aobench.errors import UserError
+from aobench.extras import need_extra
 from aobench.models.weights import one_line
 from aobench.newset.own_classes import GENERATORS, find_class, naming_class, refuse_call
 from aobench.processes import quiet_bars
@@ -134,12 +135,7 @@ class Diffusion:
         import torch
         from accelerate import PartialState
 
-        try:
-            from diffusers import AutoPipelineForText2Image
-        except ImportError as error:
-            raise UserError(
-                "the generator 'diffusion' needs diffusers: pip install 'imagenet-ao[generate]'"
-            ) from error
+        pipelines = need_extra("diffusers")
         quiet_bars()
         self.call = dict(options)
         dtype, revision = (
@@ -152,7 +148,7 @@ class Diffusion:
             )
         parts = load_parts(model, revision, getattr(torch, dtype))
         with one_line(model):
-            self.pipe = AutoPipelineForText2Image.from_pretrained(
+            self.pipe = pipelines.AutoPipelineForText2Image.from_pretrained(
                 model,
                 dtype=getattr(torch, dtype),
                 revision=revision,

@@ -77,6 +77,7 @@ def ask_task(
     pairs: Mapping[str, Sequence[Pair]],
     attributes: Sequence[str],
     objects: Sequence[str],
+    own: Mapping[str, Sequence[tuple[Pair, ...]]] | None = None,
 ) -> dict[str, Question]:
     """The task put to each split that it can be asked of.
 
@@ -89,6 +90,7 @@ def ask_task(
         pairs: by split the (attribute id, object id) of each image, -1 for no attribute.
         attributes: the names by id.
         objects: likewise.
+        own: by split what each image is offered, ascending, where that is not the task's to choose.
 
     Raises:
         UserError: where two candidates are one and the same text.
@@ -97,7 +99,8 @@ def ask_task(
     if not asked:
         return {}
     if task.scope == "image":
-        return _ask_by_image(task, asked, attributes, objects)
+        offered = own or _grids_by_image(asked, attributes, objects)
+        return _ask_by_image(task, asked, offered, attributes, objects)
     together = [pair for mine in asked.values() for pair in mine]
     # a split that tells no attributes is ImageNet's, which asks for all of its classes
     of_objects = any(all(a < 0 for a, _ in mine) for mine in pairs.values())
@@ -172,30 +175,52 @@ def seen_candidates(listed: Candidates, pairs: Iterable[Pair]) -> tuple[bool, ..
     return sides if len(set(sides)) == 2 else ()
 
 
+def _grids_by_image(
+    pairs: Mapping[str, Sequence[Pair]],
+    attributes: Sequence[str],
+    objects: Sequence[str],
+) -> dict[str, list[tuple[Pair, ...]]]:
+    """By split, where it has enough names, the nine of each image."""
+    grids = {
+        split: choice_grids(mine, attributes, objects) for split, mine in pairs.items()
+    }
+    return {
+        split: [grid[pair] for pair in pairs[split]]
+        for split, grid in grids.items()
+        if grid
+    }
+
+
 def _ask_by_image(
     task: Task,
     pairs: Mapping[str, Sequence[Pair]],
+    offered: Mapping[str, Sequence[tuple[Pair, ...]]],
     attributes: Sequence[str],
     objects: Sequence[str],
 ) -> dict[str, Question]:
     """One list of all that is offered in any split, and of each image its own."""
-    grids = {
-        split: choice_grids(mine, attributes, objects) for split, mine in pairs.items()
-    }
-    grids = {split: grid for split, grid in grids.items() if grid}
-    offered = {
-        pair for grid in grids.values() for nine in grid.values() for pair in nine
-    }
-    listed = named_candidates(task.name, sorted(offered), attributes, objects)
+    every = {pair for rows in offered.values() for row in set(rows) for pair in row}
+    listed = named_candidates(task.name, sorted(every), attributes, objects)
     place = _places(listed)
     return {
         split: Question(
             listed,
             tuple(place[pair] for pair in pairs[split]),
-            tuple(tuple(place[one] for one in grid[pair]) for pair in pairs[split]),
+            tuple(tuple(place[one] for one in row) for row in rows),
         )
-        for split, grid in grids.items()
+        for split, rows in offered.items()
     }
+
+
+def offered_hash(
+    sample_ids: Iterable[str], names: Sequence[str], choices: Iterable[Sequence[int]]
+) -> str:
+    """Identity of what each image is offered, whatever the images' order."""
+    offered = (
+        "|".join([sample, *(names[one] for one in row)])
+        for sample, row in zip(sample_ids, choices, strict=True)
+    )
+    return texts_hash(sorted(offered))
 
 
 def _refuse_one_text(listed: Candidates) -> None:

@@ -1,41 +1,175 @@
-"""The files of a result, however the user names it: its folder, or a file in it."""
+"""The files of a result, however the user names it: its folder, a file in it, or a folder above
+several.
+"""
 
 from __future__ import annotations
 
+import glob
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aobench.errors import UserError
+from aobench.errors import UserError, did_you_mean
 from aobench.files import absolute_path, read_json, sha256_of
 from aobench.results.comparability import unlike_settings
 from aobench.results.results_json import read_results_json
 
 RESULTS, TABLE = "results.json", "predictions.parquet"
+#: How many levels below a folder results are looked for, and how many are named in a line.
+DEEPEST, SHOWN = 3, 6
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.zst", ".7z")
 
 
 def result_file(path: str | Path, name: str) -> Path:
     """The file ``name`` (RESULTS or TABLE) that ``path`` means: in that folder, beside the other of
-    the two, or itself.
+    the two, or itself; of a folder above one result alone, that result's.
 
-    Raises UserError, naming the file that is missing.
+    Raises UserError, naming the file that is missing, or the results among which to choose.
     """
     path = Path(path)
     other = {RESULTS, TABLE} - {name}
-    meant = (
-        path / name
-        if path.is_dir()
-        else path.with_name(name)
-        if path.name in other
-        else path
-    )
-    if not meant.is_file():
+    beside = path.with_name(name) if path.name in other else path
+    meant = path / name if path.is_dir() else beside
+    if meant.is_file():
+        refuse_archive(meant)
+        return meant
+    below = results_below(path, name)
+    if len(below) == 1:
+        return below[0] / name
+    if below:
         raise UserError(
-            f"there is no {meant}; name a model's folder that `imagenet-ao evaluate` "
-            f"wrote, or its {name}"
+            f"{path} holds {len(below)} results: {_some(below, path)}; name one of them"
         )
-    return meant
+    raise UserError(
+        f"there is no {meant}{_near(path)}; name a model's folder that `imagenet-ao evaluate` "
+        f"wrote, or its {name}"
+    )
+
+
+def results_below(folder: Path, name: str = RESULTS) -> list[Path]:
+    """The folders in ``folder``, and in these, that hold a file ``name``; by their paths.
+
+    Looks at DEEPEST levels, not within a result, and at nothing hidden.
+    """
+    found: list[Path] = []
+    level = [folder]
+    for _ in range(DEEPEST):
+        level = [inner for one in level for inner in _folders_in(one)]
+        found += [one for one in level if (one / name).is_file()]
+        level = [one for one in level if not (one / name).is_file()]
+    return sorted(found)
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    """The folders of a folder, but for hidden ones and those that can't be read."""
+    try:
+        inside = list(os.scandir(folder))
+    except OSError:
+        return []
+    named = [one for one in inside if not one.name.startswith(".")]
+    return [Path(one.path) for one in named if one.is_dir(follow_symlinks=True)]
+
+
+def find_results(
+    paths: Sequence[str | Path], name: str = RESULTS
+) -> tuple[list[Path], list[str]]:
+    """What ``paths`` mean, where several results are taken: the one place that decides it.
+
+    A result's folder or a file is itself. A folder above results is all of them. A pattern that
+    the shell left as it is (``'results/*'``) is what it matches. Of several, a folder without any
+    result is left out, as `imagenet-ao ... results/*` finds the embeddings, too; one alone stays,
+    and so do all where none holds a result: reading them tells what is missing.
+
+    Args:
+        paths: as the user names them.
+        name: the file that a result must hold: RESULTS or TABLE.
+
+    Returns:
+        The places, and a line on each path that was taken for others than itself.
+
+    Raises:
+        UserError: for a pattern that matches nothing, and an archive.
+
+    Example:
+        >>> find_results(["model_cards/mini"])
+        ([PosixPath('model_cards/mini')], [])
+    """
+    places: list[Path] = []
+    notes: list[str] = []
+    empty: list[Path] = []
+    for path in (one for given in paths for one in _matches(Path(given))):
+        if path.is_dir() and not (path / name).is_file():
+            below = results_below(path, name)
+            if below:
+                notes.append(f"{path}: {_count(below)} ({_some(below, path)})")
+            else:
+                empty.append(path)
+            places += below
+        else:
+            refuse_archive(path)
+            places.append(path)
+    if not places:
+        return [Path(path) for path in paths], []
+    return places, notes + [f"Skipped: {path} holds no {name}" for path in empty]
+
+
+def result_places(
+    paths: Sequence[str | Path], name: str = RESULTS, once: bool = True
+) -> list[Path]:
+    """`find_results` for a verb: its notes are told on stderr, as stdout may be data, and a result
+    that is named twice is refused, unless ``once`` is false.
+
+    Raises:
+        UserError: as `find_results` and `check_given_once`.
+    """
+    places, notes = find_results(paths, name)
+    for note in notes:
+        print(note, file=sys.stderr)
+    if once:
+        check_given_once(places)
+    return places
+
+
+def _matches(path: Path) -> list[Path]:
+    """A pattern's matches; anything else is itself. UserError for a pattern without any."""
+    if not glob.has_magic(str(path)) or os.path.lexists(path):
+        return [path]
+    found = sorted(Path(one) for one in glob.iglob(str(path)))  # noqa: PTH207 (a path's own pattern)
+    if not found:
+        raise UserError(
+            f"nothing matches {path}; name folders that `imagenet-ao evaluate` wrote"
+        )
+    return found
+
+
+def refuse_archive(path: Path) -> None:
+    """Raise UserError for a zip or a tar, in which results are not looked for."""
+    if path.name.lower().endswith(ARCHIVES) and path.is_file():
+        raise UserError(f"{path} is an archive; unpack it and name the folder")
+
+
+def _count(places: Sequence[Path]) -> str:
+    return f"{len(places)} result{'s' * (len(places) > 1)}"
+
+
+def _some(places: Sequence[Path], above: Path) -> str:
+    """The first few by their names below a folder."""
+    names = [str(one.relative_to(above)) for one in places[:SHOWN]]
+    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+    return ", ".join(names) + more
+
+
+def _near(path: Path) -> str:
+    """A name like that of a path that isn't there, among those beside it."""
+    if os.path.lexists(path):
+        return ""
+    try:
+        beside = [one.name for one in path.parent.iterdir()]
+    except (OSError, ValueError):
+        return ""
+    return did_you_mean(path.name, beside)
 
 
 def check_own_table(table: Path) -> None:
@@ -49,21 +183,6 @@ def check_own_table(table: Path) -> None:
             f"{table} is not the table that {RESULTS} beside it was made from: its SHA-256 "
             "differs; evaluate the model anew, or move the table elsewhere to score it alone"
         )
-
-
-def only_results(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """``paths`` without folders that hold no results.json, which a glob of several finds too, and a
-    line on each.
-
-    One path alone stays, and so do all where none holds a result: reading them tells what is
-    missing.
-    """
-    empty = [path for path in paths if path.is_dir() and not (path / RESULTS).is_file()]
-    if len(empty) == len(paths):
-        return list(paths), []
-    return [path for path in paths if path not in empty], [
-        f"Skipped: {path} holds no {RESULTS}" for path in empty
-    ]
 
 
 def check_given_once(paths: Sequence[str | Path]) -> None:
@@ -117,14 +236,14 @@ def check_folders(models: Sequence[str], folders: Sequence[Path]) -> None:
 
     Checkpoints of two runs are often named alike: runs/a/checkpoint-1 and runs/b/checkpoint-1.
     """
-    from aobench.models.registry import BUNDLED
+    from aobench.models.bundled import model_folder
     from aobench.models.revision import revision_of
 
     for model, folder in zip(models, folders, strict=True):
         held = _model_of(folder)
         if held is None:
             continue
-        source = BUNDLED if model == "mini" else Path(model)
+        source = model_folder(model)
         if source.is_dir():
             if revision_of(str(source), None) != held["revision"]:
                 raise _another(folder, held)

@@ -13,10 +13,9 @@ from aobench.files import sha256_of
 from aobench.results.paths import (
     RESULTS,
     TABLE,
-    check_given_once,
     check_no_copies,
-    only_results,
     result_file,
+    result_places,
 )
 from aobench.results.predictions import Predictions, read
 from aobench.results.results_json import read_results_json
@@ -83,14 +82,8 @@ def read_result(folder: str | Path, earlier: bool = False) -> Result:
 
 
 def read_results(folders: Sequence[Path]) -> list[Result]:
-    """The results in ``folders``; of several, those without any result are skipped, and said to
-    be.
-    """
-    with_results, skipped = only_results(folders)
-    for line in skipped:
-        print(line)
-    check_given_once(with_results)
-    results = [read_result(folder) for folder in with_results]
+    """The results in ``folders``, or in what these hold; see `find_results`."""
+    results = [read_result(folder) for folder in result_places(folders)]
     check_no_copies({one.folder: one.content["predictions"] for one in results})
     return results
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from aobench.files import write_in_one_move
+from aobench.results.candidates import offered_hash
 from aobench.results.predictions import Predictions
 from aobench.results.schema import RESULT_FORMAT
 from aobench.results.tasks import find_task
-from aobench.vocabulary.templates import texts_hash
 
 
 def result_content(
@@ -61,11 +61,8 @@ def _candidate_facts(predictions: Predictions, task: str, split: str) -> dict[st
     if find_task(task).scope != "image":
         return {"n": len(candidates), "hash": candidates.hash}
     rows = predictions.split(split, task)
-    offered = sorted(
-        "|".join([sample, *(candidates.names[one] for one in choices)])
-        for sample, choices in zip(rows["sample_id"], rows["choices"], strict=True)
-    )
-    return {"n": len(rows["choices"][0]), "hash": texts_hash(offered)}
+    offered = offered_hash(rows["sample_id"], candidates.names, rows["choices"])
+    return {"n": len(rows["choices"][0]), "hash": offered}
 
 
 def write_results(content: dict[str, Any], path: Path) -> None:

@@ -14,6 +14,13 @@ from aobench.files import absolute_path
 if TYPE_CHECKING:
     from aobench.study.summary import Study
 
+#: What the figures show, by their files.
+FIGURES = {
+    "scatter": "OoD over ID object accuracy of all runs, with the baseline",
+    "factors": "accuracies along scale, diversity and supervision",
+    "disentanglement": "disentanglement of the features against OoD accuracy",
+    "nmi": "effective generalization against the captions' mutual information",
+}
 COLUMNS = (
     "id_object",
     "ood_object",
@@ -111,6 +118,7 @@ def _carried_out(args: argparse.Namespace) -> Path | None:
 def write_report(content: dict[str, Any], out: Path) -> None:
     """Print the tables and what they say of each statement; write tables and figures to ``out``."""
     from aobench.csv_tables import write_csv_rows
+    from aobench.drawing import drawn_lines
     from aobench.study.plots import draw_all
     from aobench.study.statements import all_statements
     from aobench.study.summary import Study
@@ -128,8 +136,9 @@ def write_report(content: dict[str, Any], out: Path) -> None:
     _print_measures(study)
     written = [write_csv_rows(out / "conditions.csv", rows)]
     written.append(write_csv_rows(out / "runs.csv", run_rows(study)))
-    for path in [*written, *draw_all(study, out)]:
+    for path in written:
         print(f"Written: {path}")
+    print("\n".join(drawn_lines(draw_all(study, out), FIGURES)))
 
 
 def _cell(row: dict[str, Any], key: str) -> str:

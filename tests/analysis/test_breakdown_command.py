@@ -81,7 +81,7 @@ def test_a_set_of_ones_own_keeps_its_names(task, tmp_path, capsys):
     table = own_table(tmp_path / "predictions.parquet", task)
     assert cli.main(["breakdown", str(table), "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
-    assert "Written:" in printed
+    assert "Drawn: accuracy of each attribute with each object: " in printed
     assert "No figure of caption counts: only 0 classes" in printed
     shown = words_of(tmp_path / "out")
     for name in ATTRIBUTES:

@@ -4,6 +4,7 @@ is refused.
 
 import json
 import shutil
+import signal
 from types import SimpleNamespace
 
 import numpy as np
@@ -181,6 +182,44 @@ def test_any_number_of_processes_and_kills_give_the_same_rows(model, splits, tmp
     shards[1].write_bytes(shards[1].read_bytes()[:-7])
     assert run(one, splits, tmp_path / "one").table.equals(wanted)
     assert shards[0].read_bytes() == before
+
+
+#: The command, which kills itself once the n-th shard stands, as ``kill -9`` does.
+KILLED = """
+import os, signal, sys
+from aobench.cli import main
+from aobench.evaluation.embedding_store import Store
+write, seen = Store.write, []
+def stop(self, *given):
+    write(self, *given)
+    seen.append(given[0])
+    if len(seen) == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+Store.write = stop
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def test_a_run_that_is_killed_in_the_middle_ends_with_the_same_bytes(
+    warm, model, tmp_path
+):
+    model("llava")
+    name = str(model.root / "llava")
+    arguments = ["evaluate", name, "--data", "mini", "--cpu", "--tasks", "choice"]
+    arguments += ["--limit", "10", "--shard-size", "4", "--out"]
+    assert main([*arguments, str(tmp_path / "whole")]) == 0
+    broken = tmp_path / "broken"
+    (ended,) = warm.run(1, ["4", *arguments, str(broken)], code=KILLED)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    left = {path: path.stat().st_mtime_ns for path in broken.rglob("*.safetensors")}
+    assert len(left) == 4
+    assert not list(broken.rglob("results.json"))
+    assert main([*arguments, str(broken)]) == 0
+    assert all(path.stat().st_mtime_ns == then for path, then in left.items())
+    tables = [
+        out / "llava" / "predictions.parquet" for out in (broken, tmp_path / "whole")
+    ]
+    assert tables[0].read_bytes() == tables[1].read_bytes()
 
 
 def test_a_second_method_of_likelihood_costs_no_pass(
@@ -400,7 +439,7 @@ def test_logits_that_are_no_numbers_are_refused(copied):
     [
         ("letters:mini", "doesn't generate text about images"),
         ("likelihod:mini", "did you mean 'likelihood'"),
-        ("pmi:nowhere", "no model 'pmi:nowhere' can be read"),
+        ("pmi:nowhere", "is not in the local cache, and the Hub was not reached"),
     ],
 )
 def test_a_name_that_is_no_generative_model_is_one_line(name, words):

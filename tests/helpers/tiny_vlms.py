@@ -3,6 +3,7 @@ them.
 """
 
 import json
+from importlib.util import find_spec
 
 import torch
 from transformers import AutoTokenizer
@@ -307,6 +308,66 @@ def qwen2_5_vl(path):
     (path / "preprocessor_config.json").write_text(json.dumps(settings))
 
 
+def _with_files(path, tokenizer, mark, images, processor):
+    """A processor as its files, which are read without the part that reads videos."""
+    tokenizer.chat_template = TEMPLATE.replace("IMG", mark)
+    tokenizer.save_pretrained(path)
+    (path / "preprocessor_config.json").write_text(json.dumps(images))
+    (path / "processor_config.json").write_text(json.dumps(processor))
+
+
+def smolvlm(path):
+    """Its processor needs the package num2words."""
+    from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration
+
+    places = [f"<row_{i}_col_{j}>" for i in range(1, 7) for j in range(1, 7)]
+    marks = ("<fake_token_around_image>", "<global-img>", "<end_of_utterance>")
+    tokenizer = tokenizer_with("<image>", *marks, *places)
+    config = SmolVLMConfig(
+        vision_config=VISION,
+        text_config={"model_type": "llama", **language(len(tokenizer))},
+        scale_factor=2,
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    SmolVLMForConditionalGeneration(config).save_pretrained(path)
+    images = {
+        "image_processor_type": "SmolVLMImageProcessor",
+        "size": {"longest_edge": 32},
+        "max_image_size": {"longest_edge": 32},
+        "do_image_splitting": False,
+    }
+    processor = {"processor_class": "SmolVLMProcessor", "image_seq_len": 4}
+    _with_files(path, tokenizer, "<image>", images, processor)
+
+
+def internvl(path):
+    from transformers import InternVLConfig, InternVLForConditionalGeneration
+
+    marks = {
+        "context_image_token": "<IMG_CONTEXT>",
+        "start_image_token": "<img>",
+        "end_image_token": "</img>",
+        "video_token": "<video>",
+    }
+    tokenizer = tokenizer_with(extra_special_tokens=marks)
+    config = InternVLConfig(
+        vision_config={**VISION, "image_size": [32, 32], "patch_size": [8, 8]},
+        text_config={"model_type": "llama", **language(len(tokenizer))},
+        image_token_id=tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>"),
+        image_seq_length=4,
+        downsample_ratio=0.5,
+    )
+    InternVLForConditionalGeneration(config).save_pretrained(path)
+    images = {
+        "image_processor_type": "GotOcr2ImageProcessor",
+        "size": SIZE,
+        "crop_to_patches": False,
+    }
+    processor = {"processor_class": "InternVLProcessor", "image_seq_length": 4}
+    _with_files(path, tokenizer, "<IMG_CONTEXT>", images, processor)
+
+
 CLASSES = {
     made.__name__: made
     for made in (
@@ -318,6 +379,8 @@ CLASSES = {
         blip2,
         instructblip,
         qwen2_5_vl,
+        internvl,
+        *([smolvlm] if find_spec("num2words") else []),
     )
 }
 

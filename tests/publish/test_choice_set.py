@@ -199,3 +199,62 @@ def test_inspect_runs_the_written_tasks(written, rows, monkeypatch, tmp_path):
         assert {part.type for part in message} == {"text", "image"}
     blind = task_create_from_hf("hf/org/set/choice_blind")[0]
     assert isinstance(blind.dataset[0].input, str)
+
+
+def mock_of_lmms(letters):
+    """A model of lmms-eval that answers ``letters`` in the order of the questions."""
+    from lmms_eval.api.model import lmms
+
+    class Mock(lmms):
+        """Sees the picture and the question that lmms-eval's own code puts to it."""
+
+        def loglikelihood(self, requests):
+            raise NotImplementedError
+
+        def generate_until_multi_round(self, requests):
+            raise NotImplementedError
+
+        def generate_until(self, requests):
+            said = []
+            for one in requests:
+                text, _, doc_to_visual, number, task, split = one.args
+                shown = doc_to_visual(self.task_dict[task][split][number])
+                assert shown[0].mode == "RGB"
+                assert text.endswith("Answer with the letter alone.")
+                said.append(letters[number])
+            return said
+
+    return Mock()
+
+
+def test_lmms_eval_runs_the_written_task(written, rows, monkeypatch):
+    """Its own loader and evaluator, offline: always right, always wrong, always A, no letter."""
+    pytest.importorskip("lmms_eval")
+    from lmms_eval.evaluator import evaluate as evaluate_tasks
+    from lmms_eval.tasks import TaskManager, get_task_dict
+
+    monkeypatch.chdir(written.parents[1])
+    name = "imagenet_ao_choice"
+    folder = str(written / "lmms_eval")
+    manager = TaskManager(include_path=folder, include_defaults=False)
+    assert set(manager.all_tasks) == {name, f"{name}_seen"}
+    right = [row["answer"] for row in rows]
+    wrong = ["B" if letter == "A" else "A" for letter in right]
+    share_of_a = right.count("A") / len(right)
+    for letters, wanted in (
+        (right, 1.0),
+        (wrong, 0.0),
+        (["A"] * COUNT, share_of_a),
+        (["none of them"] * COUNT, 0.0),
+    ):
+        tasks = get_task_dict([name], manager, task_type="simple")
+        model = mock_of_lmms(letters)
+        model.task_dict[name] = tasks[name].dataset
+        made = evaluate_tasks(
+            model,
+            tasks,
+            bootstrap_iters=0,
+            cli_args=SimpleNamespace(process_with_media=False),
+        )
+        assert made["results"][name]["accuracy,none"] == pytest.approx(wanted)
+        assert made["n-samples"][name]["effective"] == COUNT

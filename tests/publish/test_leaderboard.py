@@ -288,7 +288,7 @@ def test_folders_without_a_result_are_skipped_unless_alone(result, tmp_path, cap
     assert cli.main(both) == 0
     assert (
         f"Skipped: {tmp_path / 'embeddings'} holds no results.json"
-        in capsys.readouterr().out
+        in capsys.readouterr().err
     )
     assert (
         cli.main(

@@ -1,0 +1,184 @@
+"""The compiled rule ``modifies``: which attribute of a caption says something of which object, by
+the small grammar of `aobench.audit.grammar`.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from aobench.audit.compiled_counts import count_caption
+from aobench.audit.grammar import (
+    ADJECTIVE,
+    ADVERB,
+    COLOUR,
+    COPULA,
+    DETERMINER,
+    HEAD,
+    JOIN,
+    MADE,
+    NOUN,
+    OF,
+    OPENER,
+    PAINTED,
+    RELATIVE,
+    SHADE,
+)
+
+
+@njit(nogil=True, cache=True)
+def parts_of_speech(n, count, numbers, places, lives, spans, classes, parts):
+    """Which parts each word of a caption may play: fills ``parts`` int32 (n) with the bits of
+    `aobench.audit.grammar`, those of the attributes and objects that stand there included.
+    """
+    starts, ends, nodes = places
+    for i in range(n):
+        parts[i] = classes[numbers[i]]
+    for k in range(count):
+        node, part = nodes[k], 0
+        if lives[0][k] and spans[node, 1] > spans[node, 0]:
+            part |= ADJECTIVE
+        if lives[1][k] and spans[node, 3] > spans[node, 2]:
+            part |= NOUN | HEAD
+        for i in range(starts[k], ends[k] + 1):
+            parts[i] |= part
+
+
+@njit(nogil=True, cache=True)
+def _is_head(start, end, n, gaps, parts):
+    """Whether an object at these words is what its phrase is about: no noun follows that takes it
+    along ("tank top"), and it's no colour in a row of adjectives ("orange and white").
+    """
+    after = end + 1
+    if after >= n or gaps[after] > 1:
+        return True
+    following = parts[after]
+    if gaps[after] == 0 and following & HEAD:
+        return False
+    if not parts[start] & parts[end] & ADJECTIVE:
+        return True
+    joined = JOIN if gaps[after] == 0 else JOIN | ADJECTIVE
+    return not following & joined
+
+
+@njit(nogil=True, cache=True)
+def _next_state(state, gap, part):
+    """The state of a row of adjectives (1), after "and" (2), or of nouns (3) after one more word;
+    0: the word isn't of the row.
+    """
+    if gap > 1 or (gap == 1 and (state != 1 or not part & (ADJECTIVE | JOIN))):
+        return 0
+    if state != 3 and part & ADJECTIVE:
+        return 1
+    if part & JOIN and state == 1:
+        return 2
+    if part & NOUN and state != 2:
+        return 3
+    return 0
+
+
+@njit(nogil=True, cache=True)
+def _begins_clause(start, gaps, parts):
+    """Whether the phrase that ends in a name at ``start`` begins a caption or a clause."""
+    at = start
+    while at > 0 and gaps[at] == 0 and not parts[at - 1] & OPENER:
+        if not parts[at - 1] & (ADJECTIVE | NOUN | DETERMINER):
+            return False
+        at -= 1
+    return True
+
+
+@njit(nogil=True, cache=True)
+def _skip(at, n, gaps, parts, wanted):
+    """The first place from ``at`` on whose word, after a soft gap, has no part of ``wanted``."""
+    while at < n and gaps[at] == 0 and parts[at] & wanted:
+        at += 1
+    return at
+
+
+@njit(nogil=True, cache=True)
+def _is_soft(at, n, gaps, parts, wanted):
+    """Whether a word with one of these parts stands at ``at``, after a soft gap."""
+    return at < n and gaps[at] == 0 and parts[at] & wanted != 0
+
+
+@njit(nogil=True, cache=True)
+def _predicate(start, end, n, gaps, parts):
+    """First and last word of the adjectives that are said of an object after it; none: (0, -1)."""
+    at, relative, copula, made = end + 1, False, False, False
+    if at < n and gaps[at] <= 1 and parts[at] & RELATIVE:
+        relative = True
+        at += 1
+    if _is_soft(at, n, gaps, parts, COPULA):
+        copula = relative or _begins_clause(start, gaps, parts)
+        if not copula:
+            return 0, -1
+        at = _skip(at + 1, n, gaps, parts, ADVERB)
+    elif relative:
+        return 0, -1
+    if _is_soft(at, n, gaps, parts, MADE) and _is_soft(at + 1, n, gaps, parts, OF):
+        made = True
+        at = _skip(at + 1, n, gaps, parts, OF | DETERMINER | ADVERB)
+    elif _is_soft(at, n, gaps, parts, PAINTED):
+        at = _skip(at + 1, n, gaps, parts, ADVERB)
+    elif not copula:
+        return 0, -1
+    if not _is_soft(at, n, gaps, parts, ADJECTIVE):
+        return 0, -1
+    first, last, state = at, at, 1
+    at += 1
+    while at < n:
+        state = _next_state(state, gaps[at], parts[at])
+        if state == 1:
+            last = at
+        elif state != 2:
+            break
+        at += 1
+    if not made and _is_soft(last + 1, n, gaps, parts, HEAD | NOUN):
+        return 0, -1
+    return first, last
+
+
+@njit(nogil=True, cache=True)
+def count_modified(
+    count, places, lives, gaps, n, parts, tables, slot, width, where, tally
+):
+    """Count the pairs whose attribute modifies the object, by the grammar of
+    `aobench.audit.grammar`; whether the text is wanted. ``where`` as of `_adjacent`.
+    """
+    row, value, group, last = where
+    starts, ends, nodes = places
+    attribute_lives, object_lives = lives
+    spans, attribute_ids, _, object_ids, _ = tables
+    wanted = False
+    for k in range(count):
+        node = nodes[k]
+        if not object_lives[k] or spans[node, 2] == spans[node, 3]:
+            continue
+        is_head = _is_head(starts[k], ends[k], n, gaps, parts)
+        first, stop = _predicate(starts[k], ends[k], n, gaps, parts)
+        if not is_head and stop < 0:
+            continue
+        for other in range(count):
+            node_a = nodes[other]
+            if not attribute_lives[other] or spans[node_a, 0] == spans[node_a, 1]:
+                continue
+            after = ends[other] + 1
+            is_shade = parts[after - 1] & SHADE
+            if is_shade and _is_soft(after, n, gaps, parts, COLOUR):
+                continue
+            shown = first <= starts[other] and ends[other] <= stop
+            if not shown and is_head and after <= starts[k]:
+                state = 1
+                while state and after < starts[k]:
+                    state = _next_state(state, gaps[after], parts[after])
+                    after += 1
+                shown = state % 2 == 1 and gaps[starts[k]] == 0
+            if not shown:
+                continue
+            for i in range(spans[node_a, 0], spans[node_a, 1]):
+                for j in range(spans[node, 2], spans[node, 3]):
+                    cell = attribute_ids[i] * width + object_ids[j]
+                    if last[2, cell] != row:
+                        last[2, cell] = row
+                        wanted |= count_caption(slot, cell, row, value, group, tally)
+    return wanted
