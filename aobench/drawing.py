@@ -47,7 +47,7 @@ WIDTH_VARIABLE = "IMAGENET_AO_FIGURES"
 #: Letters of 8 points that go into an inch.
 LETTERS_AN_INCH = 15.5
 #: matplotlib's settings of a plot; texts keep their letters, so that they can be searched.
-STYLE: dict[str, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,

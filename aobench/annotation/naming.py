@@ -211,7 +211,10 @@ class NamingStore(VerdictStore):
             "v.answered_at FROM names v JOIN trials t USING (annotator, trial) "
             "WHERE v.withdrawn_at IS NULL ORDER BY v.id"
         )
-        return [NamedImage(*r[:3], f"{r[3]} {r[4]}", *r[3:]) for r in found]
+        return [
+            NamedImage(r[0], r[1], r[2], f"{r[3]} {r[4]}", r[3], r[4], r[5], r[6])
+            for r in found
+        ]
 
 
 def holds_names(store: VerdictStore) -> bool:

@@ -194,7 +194,7 @@ class VerdictStore:
         else:
             name = normal_name(annotator)
             found = self.query_rows(f"{query} WHERE annotator = ? ORDER BY id", name)
-        return [PracticeAnswer(*r[:4], bool(r[4]), r[5]) for r in found]
+        return [PracticeAnswer(r[0], r[1], r[2], r[3], bool(r[4]), r[5]) for r in found]
 
     def record_practice(
         self, annotator: str, example: str, answers: tuple[str, str], right: bool
