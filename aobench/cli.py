@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from aobench.analysis import check_commands as checks
 from aobench.analysis import commands as analysis
 from aobench.analysis import reading_commands as reading
 from aobench.annotation import commands as annotation
@@ -37,6 +38,7 @@ ROOMS = (
     duplicates,
     analysis,
     reading,
+    checks,
     study,
     publish,
 )

@@ -26,6 +26,7 @@ def effective(
     figure: str | None = None,
     by: str = "training_set",
     leave_out: bool = False,
+    contrast: Sequence[str] | None = None,
     models: ModelList | str | Path | None = None,
     id_score: str | None = None,
     ood_score: str | None = None,
@@ -44,6 +45,7 @@ def effective(
             have).
         by: the groups: ``training_set``, ``family``, or a column of the list of models.
         leave_out: fit each group's line without the group itself.
+        contrast: the groups whose pairs are compared by a common slope (default: all).
         models: a list of models (`aobench.models.model_lists`), or a file of one: its facts are
             taken in place of what the results say.
         id_score: the accuracy on the seen axis as ``SPLIT:TASK``, such as ``id:object``; with
@@ -63,6 +65,7 @@ def effective(
         >>> len(report.scores), round(float(report.line.r2), 3)
         (68, 0.981)
     """
+    from aobench.analysis.common_slope import contrasts_or_note
     from aobench.analysis.effective import effective_generalization, fit_baseline
     from aobench.analysis.effective_groups import by_group, by_group_left_out
     from aobench.analysis.effective_report import EffectiveReport
@@ -73,6 +76,7 @@ def effective(
     )
 
     paths = [results] if isinstance(results, str | Path) else list(results or ())
+    contrast = [contrast] if isinstance(contrast, str) else contrast
     if results is not None and not paths:
         raise UserError(
             "there are no results; name some, or give None for the published table"
@@ -96,6 +100,7 @@ def effective(
         if leave_out
         else by_group(line, counted, by)
     )
+    contrasts, more = contrasts_or_note(counted, by, contrast, **options)
     return EffectiveReport(
         line=line,
         records=records,
@@ -105,7 +110,8 @@ def effective(
         column=by,
         left_out=leave_out,
         accuracy=accuracy,
-        notes=notes,
+        contrasts=contrasts,
+        notes=notes + more,
     )
 
 

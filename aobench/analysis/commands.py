@@ -11,6 +11,7 @@ from aobench.errors import UserError
 from aobench.evaluation.data_arguments import add_gone_options
 
 if TYPE_CHECKING:
+    from aobench.analysis.embeddings import LabelledEmbeddings
     from aobench.analysis.paired import PairedComparison
     from aobench.results.predictions import Predictions
 
@@ -91,7 +92,14 @@ def _add_effective(verbs: Any) -> None:
         help="fit each group's line without the group itself",
     )
     parser.add_argument(
-        "--out", type=Path, help="folder for models.csv, groups.csv and the figures"
+        "--contrast",
+        metavar="NAME,NAME",
+        help="the groups whose pairs are compared by a line each and one slope (default: all)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder for models.csv, groups.csv, contrasts.csv and the figures",
     )
     parser.set_defaults(run=_effective)
 
@@ -154,6 +162,11 @@ def _add_disentangle(verbs: Any) -> None:
     )
     add_gone_options(parser)
     parser.add_argument(
+        "--random-weights",
+        metavar="MODEL",
+        help="a baseline beside: this model on the same images, its weights drawn anew",
+    )
+    parser.add_argument(
         "--images",
         type=int,
         default=2500,
@@ -179,6 +192,7 @@ def _effective(args: argparse.Namespace) -> None:
         figure=args.figure,
         by=args.by,
         leave_out=args.leave_out,
+        contrast=_names_of(args.contrast),
         models=args.model_list,
         id_score=args.id_score,
         ood_score=args.ood_score,
@@ -189,6 +203,13 @@ def _effective(args: argparse.Namespace) -> None:
     if args.out:
         for path in report.write(args.out):
             print(f"Written: {path}")
+
+
+def _names_of(listed: str | None) -> list[str] | None:
+    """The names of a list with commas; None where it is not said."""
+    if listed is None:
+        return None
+    return [name.strip() for name in listed.split(",")]
 
 
 def _compare(args: argparse.Namespace) -> None:
@@ -342,8 +363,6 @@ def _breakdown(args: argparse.Namespace) -> None:
 
 def _disentangle(args: argparse.Namespace) -> None:
     from aobench.analysis import embeddings as source
-    from aobench.analysis.disentanglement import EXPLAINED
-    from aobench.analysis.factor_fit import all_measures
 
     if args.images < 10:
         raise UserError("--images takes a number of at least 10")
@@ -355,6 +374,11 @@ def _disentangle(args: argparse.Namespace) -> None:
             "it out"
         )
     if args.source.suffix == ".npz":
+        if args.random_weights:
+            raise UserError(
+                "--random-weights needs the images, and an .npz has none: name the runner's "
+                "OUT/embeddings"
+            )
         tables = [source.read_npz(args.source)]
     else:
         from aobench.evaluation.data import open_splits
@@ -363,21 +387,46 @@ def _disentangle(args: argparse.Namespace) -> None:
         stores = source.image_stores(args.source, args.split)
         splits = open_splits(data_source(args.data or "mini"), (args.split,))
         tables = [source.read_store(path, key, splits) for path, key in stores]
+    if args.random_weights:
+        from aobench.analysis.random_weights import random_embeddings
+
+        (split,) = splits
+        tables.append(
+            random_embeddings(args.random_weights, split, args.images, args.seed)
+        )
     for table in tables:
-        found = all_measures(table.z, table.factors, args.seed, args.images)
-        lost = (
-            f", {table.left_out} left out (unreadable or unlabelled)"
-            if table.left_out
+        _print_measures(table, args)
+
+
+def _print_measures(table: LabelledEmbeddings, args: argparse.Namespace) -> None:
+    """Informativeness and probes first; DCI only where the forests know enough."""
+    from aobench.analysis.disentanglement import EXPLAINED
+    from aobench.analysis.factor_fit import all_measures
+    from aobench.analysis.probe_span import PROBED, probe_measures, refused_dci
+
+    found = all_measures(table.z, table.factors, args.seed, args.images)
+    found |= probe_measures(table.z, table.factors, args.seed, args.images)
+    refused = refused_dci(found)
+    lost = (
+        f", {table.left_out} left out (unreadable or unlabelled)"
+        if table.left_out
+        else ""
+    )
+    print(
+        f"{table.name}: {found['n']:,.0f} of {len(table.z):,} images, {table.z.shape[1]} "
+        f"dimensions{lost}"
+    )
+    explained = EXPLAINED | PROBED
+    first = [key for key in explained if key.startswith(("informativeness", "probe"))]
+    for key in dict.fromkeys([*first, *explained]):
+        value = f"{found[key]:8.3f}"
+        if key.startswith("dci_") and refused:
+            value = " refused"
+        chance = (
+            f" (chance {found[f'{key}_chance']:.3f})"
+            if f"{key}_chance" in found
             else ""
         )
-        print(
-            f"{table.name}: {found['n']:,.0f} of {len(table.z):,} images, {table.z.shape[1]} "
-            f"dimensions{lost}"
-        )
-        for key, words in EXPLAINED.items():
-            chance = (
-                f" (chance {found['retrieval_chance']:.3f})"
-                if key == "retrieval"
-                else ""
-            )
-            print(f"  {key:24s} {found[key]:8.3f}{chance}  {words}")
+        print(f"  {key:26s} {value}{chance}  {explained[key]}")
+    if refused:
+        print(f"  DCI is refused: {refused}.")

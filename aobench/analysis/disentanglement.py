@@ -88,7 +88,7 @@ def hold_out(factors: np.ndarray, seed: int = 0, share: float = 0.4) -> HeldOut:
     return HeldOut(np.flatnonzero(~out), np.flatnonzero(out))
 
 
-def _standard(z: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def standard_dimensions(z: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """``z`` with mean 0 and deviation 1 over ``rows``; dimensions without spread become 0."""
     deviation = z[rows].std(0)
     return (z - z[rows].mean(0)) / np.where(deviation > 1e-9, deviation, np.inf)
@@ -112,7 +112,7 @@ def z_diff(
     from sklearn.linear_model import LogisticRegression
 
     rng = np.random.default_rng(seed)
-    normal = _standard(z, parts.fit)
+    normal = standard_dimensions(z, parts.fit)
 
     def draw(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         shared = np.arange(points) % factors.shape[1]
@@ -195,7 +195,7 @@ def explicitness(z: np.ndarray, values: np.ndarray, parts: HeldOut) -> float:
     """
     from scipy.stats import rankdata
 
-    normal = _standard(z, parts.fit)
+    normal = standard_dimensions(z, parts.fit)
     classes = np.unique(values)
     x = np.column_stack([normal[parts.fit], np.ones(len(parts.fit))])
     y = np.where(values[parts.fit, None] == classes, 1.0, -1.0)

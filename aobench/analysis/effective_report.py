@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aobench.analysis.common_slope import CommonSlope, SlopeContrast
 from aobench.analysis.effective import EffectiveScore, FittedLine
 from aobench.analysis.effective_groups import FEW, GroupScore
 from aobench.analysis.model_accuracies import ModelAccuracies, images_shown
@@ -25,13 +26,60 @@ def in_points(low: float, value: float, high: float) -> str:
     return f"{middle:+6.1f} [{lower:+.1f}, {upper:+.1f}]"
 
 
+def contrast_lines(found: CommonSlope, most: int = 10) -> list[str]:
+    """Groups in pairs, as they are printed: all, or of more than ``most`` pairs those that are told
+    apart, the clearest first.
+    """
+    pairs = found.contrasts
+    slopes = ", ".join(f"{name} {slope:.3f}" for name, slope in found.slopes.items())
+    lines = [
+        f"\nGroups in pairs, a line each with one slope ({slopes} on the {found.transform} scale, "
+        f"{found.runs} runs, {found.free} degrees of freedom): points at the ID accuracy between "
+        f"the two. Intervals and p for all {len(pairs)} pairs together (single step, largest |t|):"
+    ]
+    shown = list(pairs)
+    if len(pairs) > most:
+        told = sorted(
+            (one for one in pairs if one.low * one.high > 0), key=_p_then_size
+        )
+        shown = told[:most]
+        lines += [
+            f"  {len(told)} pairs of {len(pairs)} are told apart; here {len(shown)}, all in "
+            "contrasts.csv (--out), or fewer groups by --contrast"
+        ]
+    lines += [_contrast_line(one) for one in shown]
+    if any(one.apart for one in shown):
+        lines += [
+            "  no overlap: no ID accuracies in common, so that the slope alone bridges the gap"
+        ]
+    if found.unlike_slopes is not None and found.unlike_slopes < 0.05:
+        lines += [
+            f"  The groups' own slopes differ (F test, p = {found.unlike_slopes:.2g}): a contrast "
+            "speaks of the ID accuracy between the two groups alone."
+        ]
+    return lines
+
+
+def _p_then_size(one: SlopeContrast) -> tuple[float, float]:
+    return one.p, -abs(one.difference)
+
+
+def _contrast_line(one: SlopeContrast) -> str:
+    named = f"{one.first} less {one.second}"
+    points = in_points(one.low, one.difference, one.high)
+    odds = f"{one.odds_ratio:.2f} [{one.odds_ratio_low:.2f}, {one.odds_ratio_high:.2f}]"
+    apart = f"; no overlap, {one.apart}" if one.apart else ""
+    runs = "runs {} and {}".format(*one.runs)
+    return f"  {named:30s} {points:24s} odds {odds}, p = {one.p:.2g}; {runs}{apart}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class EffectiveReport:
     """``scores`` and ``groups`` of ``records`` over ``line``, which ``rule`` chose the models of.
 
-    ``column`` groups them; ``left_out``: each group by a line without it; ``accuracy`` names what
-    was measured, such as object accuracy, or on ID and OoD, where these are two; ``notes``: why the
-    results may not compare.
+    ``column`` groups them; ``contrasts``: these groups in pairs; ``left_out``: each group by a line
+    without it; ``accuracy`` names what was measured, such as object accuracy, or on ID and OoD,
+    where these are two; ``notes``: why the results may not compare.
     """
 
     line: FittedLine
@@ -42,6 +90,7 @@ class EffectiveReport:
     column: str
     left_out: bool
     accuracy: str | tuple[str, str]
+    contrasts: CommonSlope | None = None
     notes: Sequence[str] = ()
 
     @property
@@ -83,6 +132,7 @@ class EffectiveReport:
             *self._left_out_text(),
             *self._line_text(),
             *self._groups_text(),
+            *([] if self.contrasts is None else contrast_lines(self.contrasts)),
             *self._models_text(),
         ]
         return "\n".join(lines)
@@ -168,10 +218,17 @@ class EffectiveReport:
         return [
             write_csv_rows(folder / "models.csv", rows),
             write_csv_rows(folder / "groups.csv", groups),
+            *self._write_contrasts(folder),
             *save_plot(by, folder / "by_group"),
             *save_plot(models_plot(self.scores, title), folder / "by_model"),
             *(self._write_scatter(folder) if len(self.line.id_sets) == 1 else []),
         ]
+
+    def _write_contrasts(self, folder: Path) -> list[Path]:
+        if self.contrasts is None:
+            return []
+        rows = [one.row() for one in self.contrasts.contrasts]
+        return [write_csv_rows(folder / "contrasts.csv", rows)]
 
     def _write_scatter(self, folder: Path) -> list[Path]:
         from aobench.analysis.interactive import scatter_page, write_page

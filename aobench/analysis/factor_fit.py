@@ -140,24 +140,25 @@ def retrieval(
 
 
 def sample_compositions(factors: np.ndarray, most: int, seed: int = 0) -> np.ndarray:
-    """Row numbers of at most about ``most`` images: all, or whole compositions drawn at random."""
+    """Row numbers of at most about ``most`` images: all, or those of whole objects drawn at random.
+
+    Whole objects keep all their attributes: single compositions would leave few that share an
+    object, and none to hold out. At least two objects are taken, whatever ``most`` is.
+    """
     if len(factors) <= most:
         return np.arange(len(factors))
-    number = number_compositions(factors)
+    number = np.unique(factors[:, 1], return_inverse=True)[1].reshape(-1)
     order = np.random.default_rng((seed, 1)).permutation(number.max() + 1)
-    chosen = order[np.cumsum(np.bincount(number)[order]) <= most]
-    return np.flatnonzero(np.isin(number, chosen))
+    count = int((np.cumsum(np.bincount(number)[order]) <= most).sum())
+    return np.flatnonzero(np.isin(number, order[: max(2, count)]))
 
 
-def all_measures(
-    z: np.ndarray, factors: np.ndarray, seed: int = 0, most: int = MOST
-) -> dict[str, float]:
-    """All measures of `aobench.analysis.disentanglement.EXPLAINED`, and ``retrieval_chance``, n and
-    dimensions.
+def checked_factors(
+    z: np.ndarray, factors: np.ndarray, seed: int, most: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """``z`` and ``factors`` of the images that are measured: of more than ``most`` whole objects.
 
-    ``z`` float N x D, ``factors`` int N x 2 (attribute, object). Of more than ``most`` images a
-    sample of whole compositions is measured; ``n`` says how many. Raises UserError for input that
-    cannot be scored.
+    Raises UserError for input that cannot be scored.
     """
     z, factors = np.asarray(z, float), np.asarray(factors)
     if z.ndim != 2 or factors.shape != (len(z), 2):
@@ -170,6 +171,20 @@ def all_measures(
         raise UserError("the embeddings hold NaN or infinite numbers")
     if any(len(np.unique(factors[:, k])) < 2 for k in range(2)):
         raise UserError("at least two attributes and two objects are needed")
+    return z, factors
+
+
+def all_measures(
+    z: np.ndarray, factors: np.ndarray, seed: int = 0, most: int = MOST
+) -> dict[str, float]:
+    """All measures of `aobench.analysis.disentanglement.EXPLAINED`, and ``retrieval_chance``, n and
+    dimensions.
+
+    ``z`` float N x D, ``factors`` int N x 2 (attribute, object). Of more than ``most`` images a
+    sample of whole objects is measured; ``n`` says how many. Raises UserError for input that
+    cannot be scored.
+    """
+    z, factors = checked_factors(z, factors, seed, most)
     parts = hold_out(factors, seed)
     rate, chance = retrieval(z, factors, parts, seed=seed)
     return {

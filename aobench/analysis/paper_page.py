@@ -12,8 +12,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from aobench.analysis.effective_groups import FEW, GroupContrast
+from aobench.analysis.effective_groups import FEW
 from aobench.analysis.effective_report import in_points
+from aobench.analysis.group_contrasts import GroupContrast
 from aobench.analysis.model_accuracies import ModelAccuracies, images_shown
 from aobench.analysis.paper_questions import GROUPS, QuestionAnswer
 from aobench.analysis.paper_verdicts import Verdict

@@ -20,7 +20,7 @@ from aobench.analysis.effective import (
     effective_generalization,
     fit_baseline,
 )
-from aobench.analysis.effective_groups import GroupContrast, group_contrast
+from aobench.analysis.group_contrasts import GroupContrast, group_contrast
 from aobench.analysis.model_accuracies import ModelAccuracies, read_split_scores
 from aobench.analysis.split_scores import SplitScore
 from aobench.errors import UserError
@@ -221,6 +221,8 @@ def _contrast(
         words = " and ".join(GROUPS[key].words for key in answer.question.baseline)
         answer.lacking[pair] = f"too few models for a line over {words}"
     else:
-        answer.contrasts[pair] = group_contrast(answer.line, sides[0], sides[1])
+        answer.contrasts[pair] = group_contrast(
+            answer.line, *sides, records=answer.records
+        )
     if second is not None and not empty:
-        answer.checks[pair] = group_contrast(second, sides[0], sides[1])
+        answer.checks[pair] = group_contrast(second, *sides, records=answer.records)

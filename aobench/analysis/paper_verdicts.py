@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from aobench.analysis.effective_groups import FEW, GroupContrast
+from aobench.analysis.effective_groups import FEW
 from aobench.analysis.effective_report import in_points
+from aobench.analysis.group_contrasts import GroupContrast
 from aobench.analysis.model_accuracies import ModelAccuracies
 from aobench.analysis.paper_claims import CAUSES, CLAIMS, CausalClaim, Claim
 from aobench.analysis.paper_questions import (

@@ -3,12 +3,13 @@
 Rows are not runs: rows of one run are averaged first. The interval holds two errors apart and adds
 them in squares: of the group's runs, by t over them; and of the line, by what the baseline's runs
 outside the group do to it. So a group that helped to fit its line is not counted twice.
-Simulated coverage: benchmarks/group_coverage.py.
+Simulated coverage: benchmarks/group_coverage.py, and of contrasts benchmarks/contrast_coverage.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from compositional_ood.compositional_ood import Accuracies, BaselineLine, transformed
@@ -59,6 +60,34 @@ def outside_influence(
     return np.asarray(share * by_run[out].T @ by_run[out])
 
 
+@dataclass(frozen=True)
+class RunMean:
+    """A mean over runs and what is not known of it.
+
+    ``half``: half-width by t over the runs alone. ``weights``: each row's share of the mean.
+    """
+
+    mean: float
+    half: float
+    weights: np.ndarray
+
+
+def run_mean(
+    values: np.ndarray, names: Sequence[str], spread: float, free: int, tail: float
+) -> RunMean:
+    """The mean of ``values`` over the runs ``names``, one a row.
+
+    Of one run nothing tells how runs differ: ``spread``, of the baseline's models about their line
+    on ``free`` degrees of freedom, is taken for it. ``tail``: the upper quantile, such as 0.975.
+    """
+    number, count = run_numbers(names)
+    runs = means_by_run(values, number)
+    weights = 1 / np.bincount(number)[number] / count
+    error = spread if count == 1 else float(runs.std(ddof=1)) / np.sqrt(count)
+    half = float(stdtrit(free if count == 1 else count - 1, tail)) * error
+    return RunMean(float(runs.mean()), half, weights)
+
+
 def group_interval(
     line: BaselineLine,
     rho: np.ndarray,
@@ -71,24 +100,26 @@ def group_interval(
 
     ``spread_of_line``: covariance of the line's coefficients. The half-widths, t of the group's
     runs and t of the line's degrees of freedom, add in squares (Zou and Donner 2008, Statistics in
-    Medicine 27:1693-1702). Of one run nothing tells how runs differ: the spread of the baseline's
-    models about their line is taken for it.
+    Medicine 27:1693-1702).
     """
-    number, count = run_numbers(names)
-    runs = means_by_run(rho, number)
-    x = models.design(line.transform)
+    tail = (1 + confidence) / 2
     steepness = slope_of_inverse(line.transform, line.expected(models))
-    weights = 1 / np.bincount(number)[number] / count
-    direction = (weights * steepness) @ x
-    tail, free = (1 + confidence) / 2, line.free
-    of_line = float(stdtrit(free, tail)) * float(
-        np.sqrt(direction @ spread_of_line @ direction)
-    )
-    if count > 1:
-        error = float(runs.std(ddof=1)) / np.sqrt(count)
-        of_runs = float(stdtrit(count - 1, tail)) * error
-    else:
-        error = line.sd * float((weights * steepness).sum())
-        of_runs = float(stdtrit(free, tail)) * error
-    mean, half = float(runs.mean()), float(np.hypot(of_runs, of_line))
-    return mean, mean - half, mean + half
+    found = run_mean(rho, names, line.sd * float(steepness.mean()), line.free, tail)
+    direction = (found.weights * steepness) @ models.design(line.transform)
+    error = float(np.sqrt(direction @ spread_of_line @ direction))
+    half = float(np.hypot(found.half, float(stdtrit(line.free, tail)) * error))
+    return found.mean, found.mean - half, found.mean + half
+
+
+def line_draws(
+    line: BaselineLine, spread_of_line: np.ndarray, draws: int, seed: int
+) -> np.ndarray:
+    """draws x coefficients: about ``line``, by t of its degrees of freedom; not linearised, as
+    accuracies end at 0 and 1.
+    """
+    rng = np.random.default_rng(seed)
+    share, axes = np.linalg.eigh(spread_of_line)
+    root = axes * np.sqrt(np.maximum(share, 0))
+    steps = rng.standard_normal((draws, len(share))) @ root.T
+    size = np.sqrt(line.free / rng.chisquare(line.free, (draws, 1)))
+    return np.asarray(line.coefficients + size * steps)

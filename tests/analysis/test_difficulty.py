@@ -2,6 +2,7 @@
 verb.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -148,9 +149,35 @@ def test_the_lowest_by_chance_is_that_of_binomials():
     assert binom.cdf(0, 1, 0.5) == 0.5
 
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "statistics.md"
+
+
 @pytest.fixture(scope="module")
 def report():
     return difficulty_report([read(CARDS / "mini")])
+
+
+def test_the_document_quotes_this_report(report):
+    """docs/statistics.md, on mini: novelty, its odds, spreads, and who is below chance's minimum."""
+    said = re.sub(r"\s+", " ", DOCUMENT.read_text())
+    printed = report.text()
+    novelty, odds = re.search(
+        r"equal: (\S+ \[.*?\]) log-odds; odds times (\S+)", printed
+    ).groups()
+    spreads = re.search(
+        r"attributes (\S+), objects (\S+), compositions (\S+)\.\n", printed
+    ).groups()
+    assert f"novelty {novelty} log-odds" in said
+    assert f"which is {odds} times the odds" in said
+    parts = "attributes differ by {} (standard deviation), objects by {}, compositions by {}."
+    assert parts.format(*spreads) in said
+    low = re.findall(r"lower than chance explains: (.*)", printed)
+    attributes, objects = (one.split(", ") for one in low)
+    hard = "{} and {}".format(", ".join(attributes[:2]), attributes[2])
+    assert f"Of mini's attributes {len(attributes)} are lower than that ({hard}" in said
+    assert len(objects) == 1
+    share = re.search(rf"{objects[0]} .*\((\d+ %), n", printed)[1]
+    assert f"of its 110 objects one, {objects[0]} ({share})" in said
 
 
 def test_minis_novelty_and_hardest(report):

@@ -12,6 +12,7 @@ from compositional_ood.compositional_ood import TRANSFORMS, inside_bounds, trans
 from compositional_ood.compositional_ood import effective as metric_effective
 from scipy.special import stdtrit
 
+from aobench.analysis.common_slope import common_slope_contrasts, contrasts_or_note
 from aobench.analysis.effective import (
     accuracies_of,
     effective_generalization,
@@ -29,6 +30,9 @@ from aobench.errors import UserError
 
 #: See `test_the_lines_error_is_that_of_statsmodels`.
 STATSMODELS_ERRORS = (0.06403479833446013, 0.059470730541583874)
+#: See `test_pairs_of_groups_are_those_of_statsmodels`: contrast on the logit scale, its error, p of
+#: the F test of unlike slopes.
+STATSMODELS_PAIR = (-0.2415, 0.0339, 0.00773)
 LARGE = 10**7  #: images, so many that counting noise is nothing
 
 
@@ -107,6 +111,73 @@ def test_runs_and_not_rows_make_a_group():
     )
     alone = next(g for g in by_group(line, [*rest, runs[0]]) if g.name == "g")
     assert alone.high - alone.low > 2 * stdtrit(10, 0.975) * line.sd * 0.2
+
+
+FIVE = ("openai", "laion400m", "laion2b", "cc12m", "yfcc15m")
+
+
+def test_pairs_of_groups_are_those_of_statsmodels(clips):
+    """Statsmodels 0.15.0: OLS of means over runs, logit(ood) ~ 0 + group + logit(id); its t_test,
+    and anova_lm against a slope for each group.
+    """
+    found = common_slope_contrasts(clips, names=FIVE)
+    one = next(c for c in found.contrasts if (c.first, c.second) == FIVE[::2][:2])
+    shift, error, unlike = STATSMODELS_PAIR
+    assert np.log(one.odds_ratio) == pytest.approx(shift, abs=5e-5)
+    assert (found.runs, found.free) == (26, 20)
+    assert found.unlike_slopes == pytest.approx(unlike, abs=5e-6)
+    half = np.log(one.odds_ratio_high / one.odds_ratio_low) / 2
+    lone, all_pairs = stdtrit(20, 0.975), stdtrit(20, 1 - 0.025 / 10)
+    assert lone < half / error < all_pairs, "corrected, and less than Bonferroni would"
+    assert (one.runs, one.apart) == ((8, 11), "")
+    far = next(c for c in found.contrasts if c.second == "yfcc15m")
+    assert far.apart == "id 56.9 to 73.1 and 30.2 to 31.9 %"
+
+
+def test_two_groups_need_no_correction_and_turn_with_their_names(clips):
+    """One pair: the interval is t's own; the other way round the signs turn."""
+    there, back = (
+        common_slope_contrasts(clips, names=names).contrasts[0]
+        for names in (("openai", "laion2b"), ("laion2b", "openai"))
+    )
+    assert there.difference == pytest.approx(-back.difference)
+    assert there.low == pytest.approx(-back.high, abs=1e-3)
+    alone = common_slope_contrasts(clips, names=("openai", "laion2b"))
+    t = np.log(there.odds_ratio_high / there.odds_ratio)
+    d = np.log(there.odds_ratio)
+    error = t / stdtrit(alone.free, 0.975)
+    assert there.low < there.difference < there.high
+    assert abs(d) / error > 3
+    assert there.p < 0.01
+
+
+def test_a_known_difference_of_groups_is_found_whatever_their_id_accuracy():
+    rng = np.random.default_rng(3)
+    records = []
+    for name, shift, middle in (("a", 0.5, -1.0), ("b", 0.0, 1.0), ("c", 0.5, 0.0)):
+        for i in range(5):
+            x = middle + rng.normal(0, 0.5)
+            y = x - 0.3 + shift + rng.normal(0, 0.01)
+            both = (float(TRANSFORMS["logit"].inverse(v)) for v in (x, y))
+            records.append(record(f"{name}{i}", *both, training=name))
+    found = {(c.first, c.second): c for c in common_slope_contrasts(records).contrasts}
+    assert found["a", "b"].odds_ratio == pytest.approx(np.exp(0.5), rel=0.03)
+    assert found["a", "b"].low > 0
+    assert found["a", "c"].low < 0 < found["a", "c"].high
+
+
+def test_groups_that_cannot_be_compared_are_said_to_be(clips):
+    with pytest.raises(UserError, match=r"training_set=opnai; there are: cc12m"):
+        common_slope_contrasts(clips, names=["opnai", "laion2b"])
+    with pytest.raises(UserError, match="two groups"):
+        common_slope_contrasts(clips, names=["openai", "openai"])
+    few = [record("a", 0.3, 0.4, training="a"), record("b", 0.5, 0.4, training="b")]
+    with pytest.raises(UserError, match="2 independent runs are too few"):
+        common_slope_contrasts(few)
+    none, notes = contrasts_or_note(few, "training_set", None)
+    assert none is None
+    assert "not compared in pairs" in notes[0]
+    assert contrasts_or_note(few[:1], "training_set", None) == (None, [])
 
 
 def test_published_intervals_hold_their_figures_and_the_slope_is_uncertain(clips):

@@ -14,7 +14,8 @@ from helpers.made_results import made_result
 from helpers.published_folder import published_folder
 
 from aobench.analysis.effective import fit_baseline
-from aobench.analysis.effective_groups import by_group, group_contrast
+from aobench.analysis.effective_groups import by_group
+from aobench.analysis.group_contrasts import group_contrast
 from aobench.analysis.model_accuracies import ModelAccuracies, published_models
 from aobench.analysis.model_groups import select_models
 from aobench.analysis.paper import check_paper_list, paper_report
@@ -79,7 +80,9 @@ def test_a_contrast_is_the_difference_of_the_groups_and_turns_with_them():
     sides = [
         (n, select_models(clips, f"training_set={n}")) for n in ("laion400m", "yfcc15m")
     ]
-    there, back = group_contrast(line, *sides), group_contrast(line, *sides[::-1])
+    there, back = (
+        group_contrast(line, *both, records=clips) for both in (sides, sides[::-1])
+    )
     expected = means["laion400m"].rho - means["yfcc15m"].rho
     assert there.difference == pytest.approx(expected)
     assert back.difference == pytest.approx(-expected)
@@ -110,7 +113,7 @@ def test_intervals_of_a_contrast_hold_the_truth():
             )
         sides = [(n, select_models(records, f"family={n}")) for n in ("one", "two")]
         line = fit_baseline(select_models(records, "family=base"), draws=400)
-        contrast = group_contrast(line, *sides)
+        contrast = group_contrast(line, *sides, records=records)
         held += contrast.low <= 0 <= contrast.high
     assert held >= 0.87 * rounds, f"{held} of {rounds} intervals hold 0"
 
