@@ -18,7 +18,7 @@ DIFFUSERS, RAY, SHTAB = "diffusers>=0.42", "ray[data]>=2.40", "shtab>=1.13"
 EXTRAS = {
     "plots": [MATPLOTLIB],
     "publish": [MATPLOTLIB, PLOTLY],
-    "leaderboard": [PLOTLY],
+    "leaderboard": [MATPLOTLIB, PLOTLY],
     "analysis": [MATPLOTLIB, SKLEARN],
     "audit": [POLARS, MATPLOTLIB],
     "distinct": [FAISS, HASHES],
