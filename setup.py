@@ -18,7 +18,7 @@ DIFFUSERS, RAY, SHTAB = "diffusers>=0.42", "ray[data]>=2.40", "shtab>=1.13"
 EXTRAS = {
     "plots": [MATPLOTLIB],
     "publish": [MATPLOTLIB, PLOTLY],
-    "leaderboard": [PLOTLY],
+    "leaderboard": [MATPLOTLIB, PLOTLY],
     "analysis": [MATPLOTLIB, SKLEARN],
     "audit": [POLARS, MATPLOTLIB],
     "distinct": [FAISS, HASHES],
@@ -31,7 +31,7 @@ EXTRAS = {
     "parse": ["spacy>=3.8"],
     "completion": [SHTAB],
     "bench": ["duckdb>=1.1", "pyahocorasick>=2.1"],
-    "docs": ["zensical>=0.1"],
+    "docs": ["zensical>=0.0.73"],
 }
 USED_BY_TESTS = ("publish", "analysis", "audit", "build", "generate", "annotate", "ray")
 EXTRAS["dev"] = sorted(

@@ -1,4 +1,8 @@
-"""How plots look, and how they are written: colours, axes, titles, files.
+"""How plots look, and how they are written: colours, sizes, axes, titles, files.
+
+A plot goes into a paper as it is: as wide as its page (two columns) or as one column, with texts of
+7 to 8 points, as SVG and PDF beside a PNG. ``IMAGENET_AO_FIGURES=column``, or `figure_width` from
+Python, asks for one column; panels side by side then stand one above another.
 
 Colours are those of Okabe and Ito 2008, which people of all kinds of sight tell apart; black last
 but one, as it stands out. Groups have a marker each, too. Nothing here knows what is plotted.
@@ -7,7 +11,11 @@ but one, as it stands out. Groups have a marker each, too. Nothing here knows wh
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+import os
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,19 +36,61 @@ COLOURS = (
     "#000000",
     "#8A8A00",
 )
-#: As matplotlib calls them, and as plotly does.
+#: As matplotlib calls them.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-PLOTLY_MARKERS = (
-    "circle",
-    "square",
-    "triangle-up",
-    "diamond",
-    "triangle-down",
-    "cross",
-    "x",
-)
 GRID = "#DDDDDD"
 DOTS_PER_INCH = 160
+#: Inches: one column of a paper of two, and its page.
+WIDTHS = {"column": 3.3, "page": 6.8}
+#: The variable that asks for one of WIDTHS.
+WIDTH_VARIABLE = "IMAGENET_AO_FIGURES"
+#: Letters of 8 points that go into an inch.
+LETTERS_AN_INCH = 15.5
+#: matplotlib's settings of a plot; texts keep their letters, so that they can be searched.
+STYLE: dict[Any, Any] = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "axes.linewidth": 0.7,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+}
+_width: ContextVar[str] = ContextVar("width of figures", default="")
+
+
+@contextmanager
+def figure_width(name: str) -> Iterator[None]:
+    """Figures that are begun in this block have the width ``name``: column (3.3 inches) or page
+    (6.8).
+
+    Example:
+        >>> with figure_width("column"):
+        ...     new_figure(7, 3).get_size_inches().tolist()
+        [3.3, 3.0]
+    """
+    before = _width.set(_known_width(name, "figure_width"))
+    try:
+        yield
+    finally:
+        _width.reset(before)
+
+
+def one_column() -> bool:
+    """Whether figures are as wide as one column. Raises UserError for another wish than WIDTHS."""
+    if chosen := _width.get():
+        return chosen == "column"
+    wanted = os.environ.get(WIDTH_VARIABLE, "page")
+    return _known_width(wanted, WIDTH_VARIABLE) == "column"
+
+
+def _known_width(name: str, where: str) -> str:
+    if name not in WIDTHS:
+        raise UserError(
+            f"{where} is {name!r}; figures are as wide as {' or '.join(WIDTHS)}"
+        )
+    return name
 
 
 def group_style(number: int) -> dict[str, Any]:
@@ -52,41 +102,102 @@ def group_style(number: int) -> dict[str, Any]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of ``width`` x ``height`` inches, apart from matplotlib's global state."""
+    """An empty figure, apart from matplotlib's global state, at most as wide as what it goes into.
+
+    Args:
+        width: inches that it would take; one of more than the page gets the page's width, and in
+            one column each has the column's.
+        height: inches.
+    """
     need_extra("matplotlib")
     from matplotlib.figure import Figure
 
+    width = WIDTHS["column"] if one_column() else min(width, WIDTHS["page"])
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def new_plot(
     width: float, height: float, rows: int = 1, columns: int = 1, **subplots: Any
 ) -> tuple[Figure, Any]:
-    """:func:`new_figure` with its axes, which have a grid and no frame above and right."""
-    figure = new_figure(width, height)
-    axes = figure.subplots(rows, columns, squeeze=False, **subplots)
+    """:func:`new_figure` with its axes, which have a grid and no frame above and right.
+
+    A row of several panels becomes a column of them where figures are as wide as one column; the
+    array of axes is ``rows`` x ``columns`` all the same.
+    """
+    stacked = rows == 1 < columns and one_column()
+    down, across = (columns, 1) if stacked else (rows, columns)
+    with paper_style():
+        figure = new_figure(width, height * (down if stacked else 1))
+        axes = figure.subplots(down, across, squeeze=False, **subplots)
     for one in axes.flat:
-        one.spines[["top", "right"]].set_visible(False)
-        one.grid(True, color=GRID, linewidth=0.6)
-        one.set_axisbelow(True)
-    return figure, axes[0, 0] if rows == columns == 1 else axes
+        plain_axes(one)
+    return figure, axes[0, 0] if rows == columns == 1 else axes.reshape(rows, columns)
+
+
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """What is drawn in this block by hand has the letters and lines of `new_plot`."""
+    need_extra("matplotlib")
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def plain_axes(axes: Axes) -> None:
+    """A grid behind what is drawn, and no frame above and right."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(True, color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
 
 
 def put_title(figure: Figure, title: str) -> None:
-    """The title of a figure, small and from its left edge, so that it may be long."""
-    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
+    """The title of a figure, small and from its left edge, in as many lines as it takes."""
+    text = _wrapped(title, figure.get_size_inches()[0])
+    figure.suptitle(text, x=0.01, ha="left", fontsize=8)
+
+
+def _wrapped(text: str, inches: float) -> str:
+    """``text`` in lines that go into ``inches``; its own line ends stay."""
+    width = max(10, int(LETTERS_AN_INCH * inches))
+    lines = (textwrap.wrap(line, width) or [""] for line in text.split("\n"))
+    return "\n".join(line for some in lines for line in some)
 
 
 def put_legend(
     figure: Figure, axes: Axes, place: str = "outside lower center", **style: Any
 ) -> None:
-    """The legend of ``axes`` beside the plot, so that it hides nothing."""
-    look: dict[str, Any] = {"fontsize": 8, "frameon": False, "loc": place} | style
+    """The legend of ``axes`` beside the plot, so that it hides nothing; below it in one column."""
+    look: dict[str, Any] = {"fontsize": 7, "frameon": False, "loc": place} | style
+    if one_column():
+        look |= {"loc": "outside lower center", "ncols": min(2, look.get("ncols", 2))}
     figure.legend(*axes.get_legend_handles_labels(), **look)
 
 
+def fit_labels(figure: Figure) -> None:
+    """Make the axes' labels sentences in letters of 8 points, in as many lines as there is room
+    for.
+    """
+    width, height = figure.get_size_inches()
+    labels = [(axes, axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes]
+    if any(len(line) > 4 * width for _, x, _ in labels for line in x.split("\n")):
+        figure.draw_without_rendering()  # so that it is known where the axes stand
+    panels = len({round(axes.get_position().x0, 2) for axes, _, _ in labels})
+    for axes, across, up in labels:
+        place = axes.get_position()
+        middle = (place.x0 + place.x1) / 2
+        room = min(2 * min(middle, 1 - middle), 1 / panels if panels > 1 else 1)
+        axes.set_xlabel(_sentence(_wrapped(across, room * width)), fontsize=8)
+        axes.set_ylabel(_sentence(_wrapped(up, height)), fontsize=8)
+
+
+def _sentence(text: str) -> str:
+    """``text`` with a capital at its beginning."""
+    return text[:1].upper() + text[1:]
+
+
 def save_plot(
-    figure: Figure, path: Path, endings: tuple[str, ...] = (".svg", ".png")
+    figure: Figure, path: Path, endings: tuple[str, ...] = (".svg", ".pdf", ".png")
 ) -> list[Path]:
     """Write ``path`` with each of the ``endings`` (("",): as it is); returns the paths. The same
     figure gives the same bytes.
@@ -96,19 +207,28 @@ def save_plot(
     import matplotlib
 
     paths = [path.with_name(path.name + ending) for ending in endings]
+    fit_labels(figure)
+    fixed: dict[Any, Any] = {
+        "svg.hashsalt": path.name,
+        "svg.fonttype": "none",
+        "pdf.fonttype": 42,
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for file in paths:
-            svg = file.suffix == ".svg"
-            options: dict[str, Any] = (
-                {"metadata": {"Date": None}} if svg else {"dpi": DOTS_PER_INCH}
-            )
-            fixed: dict[Any, Any] = {"svg.hashsalt": path.name, "svg.fonttype": "none"}
             with matplotlib.rc_context(fixed):
-                figure.savefig(file, **options)
+                figure.savefig(file, **_file_options(file))
     except OSError as error:
         raise UserError(f"{path} could not be written: {error}") from error
     return paths
+
+
+def _file_options(file: Path) -> dict[str, Any]:
+    """Of a vector format no date, so that the bytes are the same; of others how fine they are."""
+    dates = {".svg": "Date", ".pdf": "CreationDate"}
+    if file.suffix in dates:
+        return {"metadata": {dates[file.suffix]: None}}
+    return {"dpi": DOTS_PER_INCH}
 
 
 def drawn_lines(paths: Sequence[Path], words: Mapping[str, str]) -> list[str]:

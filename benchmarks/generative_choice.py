@@ -40,10 +40,13 @@ def percent(part: dict[str, Any], name: str, digits: int = 0) -> str:
 
 
 def with_interval(part: dict[str, Any]) -> str:
-    """Accuracy and its interval for attributes and objects like these."""
-    names = (f"composition_top1{end}" for end in ("", "_wide_low", "_wide_high"))
+    """Accuracy and its interval for attributes and objects like these; where answers are all alike,
+    for these alone.
+    """
+    wide = "_wide" if "composition_top1_wide_low" in part else ""
+    names = (f"composition_top1{end}" for end in ("", f"{wide}_low", f"{wide}_high"))
     value, low, high = (percent(part, name, 1) for name in names)
-    return f"{value} [{low}, {high}]"
+    return f"{value} [{low}, {high}]{'' if wide else ' (these alone)'}"
 
 
 def table_rows(results: dict[str, Any]) -> list[list[str]]:

@@ -20,7 +20,15 @@ from matplotlib.figure import Figure
 from aobench.analysis.model_accuracies import PUBLISHED
 from aobench.analysis.rank_correlation import percentile_interval, spearman_correlation
 from aobench.csv_tables import read_csv_rows, whole_number
-from aobench.drawing import COLOURS, GRID, new_figure, new_plot, put_title
+from aobench.drawing import (
+    COLOURS,
+    GRID,
+    new_figure,
+    new_plot,
+    one_column,
+    paper_style,
+    put_title,
+)
 from aobench.errors import UserError
 from aobench.results.by_part import part_names
 
@@ -57,7 +65,9 @@ def _shown(cells: CellCounts) -> tuple[np.ndarray, np.ndarray, int]:
     rows, columns = np.argsort(cells.rate(1)), np.argsort(cells.rate(0))
     rows = rows[cells.n.sum(1)[rows] > 0]
     columns = columns[cells.n.sum(0)[columns] > 0]
-    count = min(len(columns), MOST_COLUMNS)
+    # as many names as stand side by side in one column of a paper
+    most = 16 if one_column() else MOST_COLUMNS
+    count = min(len(columns), most)
     evenly = np.linspace(0, len(columns) - 1, count).round().astype(int)
     return rows, columns[evenly], len(columns) - count
 
@@ -74,7 +84,7 @@ def _draw_cells(
     names = [f"{cells.objects[o]} {per_object[o]:.0f}" for o in columns]
     axes.set_xticks(range(len(columns)), names, rotation=90, fontsize=6)
     axes.set_yticks(range(len(rows)), [cells.attributes[a] for a in rows], fontsize=7)
-    look: dict[str, Any] = {"location": "top", "shrink": 0.4, "aspect": 40}
+    look: dict[str, Any] = {"location": "top", "shrink": 0.8, "aspect": 40}
     axes.figure.colorbar(image, ax=axes, label="accuracy, %", **look)
 
 
@@ -99,11 +109,12 @@ def heat_map(cells: CellCounts, title: str) -> Figure:
     """
     rows, columns, left_out = _shown(cells)
     width = 0.17 * len(columns)
-    figure = new_figure(2.6 + width, 2.4 + 0.17 * len(rows))
-    grid = figure.add_gridspec(1, 2, width_ratios=(max(3.0, width), 1.3))
-    main, side = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
-    _draw_cells(main, cells, rows, columns)
-    _draw_attributes(side, cells, rows)
+    with paper_style():
+        figure = new_figure(2.6 + width, 2.4 + 0.17 * len(rows))
+        grid = figure.add_gridspec(1, 2, width_ratios=(max(3.0, width), 1.3))
+        main, side = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+        _draw_cells(main, cells, rows, columns)
+        _draw_attributes(side, cells, rows)
     side.set_ylim(main.get_ylim())
     more = (
         f"; {left_out} objects left out, evenly from worst to best" if left_out else ""

@@ -345,7 +345,7 @@ def difficulty_plot(report: DifficultyReport, most: int = 30) -> Figure:
         )
         panel.invert_yaxis()
         panel.set_xlabel(
-            f"{part}s, hardest first ({len(rows)} of {len(report.parts[part])}): right, %\n"
+            f"{part}s, hardest first ({len(rows)} of {len(report.parts[part])}): accuracy, %\n"
             "dot and bar: adjusted, 95 % interval; cross: its images alone\n"
             "dashed: the lowest that chance alone gives in 95 of 100 cases",
             fontsize=8,

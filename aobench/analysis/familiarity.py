@@ -296,7 +296,7 @@ def familiarity_plot(report: FamiliarityReport) -> Figure:
                 f"{one.effect:+.2f} [{one.low:+.2f}, {one.high:+.2f}]\nlog-odds for ten times",
                 fontsize=8,
             )
-    axes[0, 0].set_ylabel("right, %")
+    axes[0, 0].set_ylabel("Accuracy, %")
     put_title(
         figure,
         f"{report.kind} accuracy against {report.captions:,} captions, "

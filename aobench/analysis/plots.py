@@ -18,7 +18,14 @@ from matplotlib.figure import Figure
 from aobench.analysis.effective import CONFIDENCE, EffectiveScore, FittedLine
 from aobench.analysis.effective_groups import FEW, GroupScore
 from aobench.analysis.model_accuracies import ModelAccuracies
-from aobench.drawing import COLOURS, group_style, new_plot, put_legend, put_title
+from aobench.drawing import (
+    COLOURS,
+    group_style,
+    new_plot,
+    one_column,
+    put_legend,
+    put_title,
+)
 from aobench.errors import UserError
 
 TICKS = (
@@ -101,8 +108,8 @@ def _draw_fit(axes: Axes, line: FittedLine, low: float, high: float) -> None:
         "linewidth": 1,
         "linestyle": (0, (2, 2)),
     }
-    axes.plot(x, middle, **dots, label="the fit beyond the baseline")
-    label = f"fit, {len(line.models)} baseline models"
+    axes.plot(x, middle, **dots, label="Fit beyond the baseline")
+    label = f"Fit, {len(line.models)} baseline models"
     axes.plot(x[inner], middle[inner], color="#222222", linewidth=1.6, label=label)
     axes.plot(x, x, color="#AAAAAA", linewidth=0.8, label="OoD = ID")
 
@@ -120,7 +127,7 @@ def _draw_models(
             xerr=np.abs(x[:, 1:] - x[:, :1]).T,
             yerr=np.abs(y[:, 1:] - y[:, :1]).T,
             linestyle="none",
-            markersize=5,
+            markersize=3.5 if one_column() else 5,
             markeredgecolor="white",
             markeredgewidth=0.4,
             elinewidth=0.8,

@@ -17,7 +17,7 @@ from aobench.annotation.decisions import (
     decide_images,
 )
 from aobench.annotation.trials import catch_count
-from aobench.annotation.verdict_store import Verdict, VerdictStore
+from aobench.annotation.verdict_store import PracticeAnswer, Verdict, VerdictStore
 from aobench.columns import columns
 from aobench.errors import UserError
 
@@ -100,6 +100,7 @@ def make_report(store: VerdictStore, options: AgreementOptions) -> AgreementRepo
         )
         undone += store.verdicts(catch=True, withdrawn=True)
         rows, settings = store.images(), store.settings()
+        settled, practice = store.verdicts(adjudicators=True), store.practice()
     catches = catch_results(people, on_catch)
     excluded = annotators_below(catches, options.min_catch)
     counted = [v for v in images if v.annotator not in excluded]
@@ -107,17 +108,21 @@ def make_report(store: VerdictStore, options: AgreementOptions) -> AgreementRepo
         settings,
         len(rows),
         options,
-        [_person(name, images, undone) for name in people],
+        [_person(name, images, undone, practice) for name in people],
         catches,
         excluded,
         agreement_scores(counted, options.unsure, options.draws, options.seed),
-        decide_images(rows, images, options.min_annotators, excluded),
+        decide_images(rows, images, options.min_annotators, excluded, settled),
     )
 
 
 def _person(
-    name: str, images: Sequence[Verdict], undone: Sequence[Verdict]
+    name: str,
+    images: Sequence[Verdict],
+    undone: Sequence[Verdict],
+    practice: Sequence[PracticeAnswer],
 ) -> dict[str, Any]:
+    tried = [one.right for one in practice if one.annotator == name]
     mine = [v for v in images if v.annotator == name]
     answers = {
         f"{question}_{answer}": sum(
@@ -134,6 +139,8 @@ def _person(
         **answers,
         "withdrawn": withdrawn,
         "median_seconds": seconds,
+        "practice_right": sum(tried),
+        "practice": len(tried),
     }
 
 
@@ -166,7 +173,11 @@ def report_lines(report: AgreementReport) -> Iterable[str]:
 
 def _people(report: AgreementReport) -> Iterable[str]:
     words = ("attribute yes/no/unsure", "object yes/no/unsure")
-    table = [["annotator", "images", *words, "undone", "seconds", "catch trials"]]
+    practised = any(person["practice"] for person in report.people)
+    more = ["practice"] if practised else []
+    table = [
+        ["annotator", "images", *words, "undone", "seconds", "catch trials", *more]
+    ]
     for person, catch in zip(report.people, report.catches, strict=True):
         votes = [
             "/".join(str(person[f"{q}_{a}"]) for a in ("yes", "no", "unsure"))
@@ -185,6 +196,7 @@ def _people(report: AgreementReport) -> Iterable[str]:
                 str(person["withdrawn"]),
                 seconds,
                 _catch(catch),
+                *([_practice(person)] if practised else []),
             ]
         )
     yield from _aligned(table)
@@ -194,6 +206,12 @@ def _people(report: AgreementReport) -> Iterable[str]:
             f"Left out of agreement and decisions, under {report.options.min_catch:.0%} of "
             f"catch trials: {names}."
         )
+
+
+def _practice(person: dict[str, Any]) -> str:
+    if not person["practice"]:
+        return "-"
+    return f"{person['practice_right']} of {person['practice']} right"
 
 
 def _catch(catch: CatchResult) -> str:
@@ -247,6 +265,9 @@ def _decisions(report: AgreementReport) -> Iterable[str]:
         count = Counter(getattr(d, key) for d in report.decided)
         table.append([name, *(str(count[word]) for word in table[0][1:])])
     yield from _aligned(table)
+    settled = sum(one.adjudicated == "yes" for one in report.decided)
+    if settled:
+        yield f"Settled by an adjudicator: {settled}."
 
 
 def _aligned(table: list[list[str]]) -> Iterable[str]:

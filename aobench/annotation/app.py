@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aobench.annotation.gate import RequestGate, is_local
-from aobench.annotation.service import AnnotationService, add_routes
+from aobench.annotation.service import AnnotationService, PageOptions, add_routes
 from aobench.annotation.verdict_store import VerdictStore
 from aobench.errors import UserError
 from aobench.image_table import ImageTable
@@ -43,7 +43,12 @@ def annotation_page() -> Any:
     return page
 
 
-def annotation_app(store: VerdictStore, images: ImageTable, host: str) -> Any:
+def annotation_app(
+    store: VerdictStore,
+    images: ImageTable,
+    host: str,
+    options: PageOptions | None = None,
+) -> Any:
     """The ASGI application: the Gradio page at /, our messages and pictures beside it, and
     nothing else.
     """
@@ -51,7 +56,7 @@ def annotation_app(store: VerdictStore, images: ImageTable, host: str) -> Any:
     from fastapi import FastAPI
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    add_routes(app, AnnotationService(store, images))
+    add_routes(app, AnnotationService(store, images, options))
     # the default theme asks Google for its fonts
     system = ["system-ui", "Segoe UI", "Roboto", "sans-serif"]
     whole = gr.mount_gradio_app(
@@ -69,10 +74,14 @@ def annotation_app(store: VerdictStore, images: ImageTable, host: str) -> Any:
 
 
 def serve_annotation(
-    store: VerdictStore, images: ImageTable, host: str, port: int
+    store: VerdictStore,
+    images: ImageTable,
+    host: str,
+    port: int,
+    options: PageOptions | None = None,
 ) -> None:
     """Serve until interrupted. Raises UserError where Gradio is absent or the port is taken."""
-    app = annotation_app(store, images, host)
+    app = annotation_app(store, images, host, options)
     import uvicorn
 
     listening = _listen(host, port)

@@ -25,7 +25,8 @@ def _add_annotate(verbs: Any) -> None:
     parser.add_argument(
         "images",
         type=Path,
-        help="Parquet table with the columns image_id, attribute, object, file",
+        help="Parquet table with the columns image_id, attribute, object, file; or the folder that "
+        "`imagenet-ao questions` wrote: people then name each image among its nine compositions",
     )
     parser.add_argument(
         "--verdicts",
@@ -53,6 +54,35 @@ def _add_annotate(verbs: Any) -> None:
         "--seed",
         type=int,
         help="seed of the annotators' orders and catch trials (default: 0)",
+    )
+    parser.add_argument(
+        "--guideline",
+        type=Path,
+        metavar="FILE",
+        help="text that stands beside the pictures (default: one that ships)",
+    )
+    parser.add_argument(
+        "--practice",
+        type=Path,
+        metavar="TABLE",
+        help="examples with known answers, a table of images with the columns attribute_answer, "
+        "object_answer, why (default: four drawn ones)",
+    )
+    parser.add_argument(
+        "--no-practice",
+        action="store_true",
+        help="begin with the first image, without a round of practice",
+    )
+    parser.add_argument(
+        "--adjudicate",
+        action="store_true",
+        help="show the images that annotators dispute, with their votes, to settle them",
+    )
+    parser.add_argument(
+        "--split",
+        default="ood",
+        choices=("ood", "id"),
+        help="of questions: which split (default: ood)",
     )
     parser.set_defaults(run=annotate)
 
@@ -113,14 +143,58 @@ def annotate(args: argparse.Namespace) -> None:
     """``imagenet-ao annotate``: serves until it is interrupted."""
     from aobench.annotation.app import serve_annotation
     from aobench.annotation.images import read_images_to_judge
+    from aobench.annotation.naming import holds_questions
+    from aobench.annotation.practice import read_examples, read_guideline
+    from aobench.annotation.service import PageOptions
     from aobench.annotation.verdict_file import open_store
 
     if not 0 <= args.port <= 65535:
         raise UserError("--port takes a number from 0 to 65535")
     _refuse_one_file({"IMAGES": args.images, "--verdicts": args.verdicts})
+    if holds_questions(args.images):
+        _annotate_names(args)
+        return
+    options = PageOptions(
+        read_guideline(args.guideline),
+        tuple(read_examples(args.practice)),
+        not (args.no_practice or args.adjudicate),
+        args.adjudicate,
+    )
     images = read_images_to_judge(args.images)
+    if args.adjudicate and not args.verdicts.is_file():
+        raise UserError(
+            f"{args.verdicts} is no file: nobody has judged yet, so nothing is disputed"
+        )
     with open_store(args.verdicts, images, args.seed, args.catch_rate) as store:
-        serve_annotation(store, images, args.host, args.port)
+        serve_annotation(store, images, args.host, args.port, options)
+
+
+def _annotate_names(args: argparse.Namespace) -> None:
+    """Serve the page on which people name images."""
+    from aobench.annotation.app import serve_annotation
+    from aobench.annotation.naming import NAMING_GUIDELINE, NamingStore, read_questions
+    from aobench.annotation.practice import read_guideline
+    from aobench.annotation.service import PageOptions
+    from aobench.annotation.verdict_file import open_store
+
+    for flag, given in (
+        ("--adjudicate", args.adjudicate),
+        ("--practice", args.practice),
+        ("--catch-rate", args.catch_rate),
+    ):
+        if given:
+            raise UserError(
+                f"{flag} is for claims to judge; take it out to name images"
+            )
+    questions = read_questions(args.images, args.split)
+    guideline = NAMING_GUIDELINE
+    if args.guideline is not None:
+        guideline = read_guideline(args.guideline)
+    options = PageOptions(guideline, pictures=questions.pictures)
+    images = questions.table
+    with open_store(args.verdicts, images, args.seed, 0.0, NamingStore) as store:
+        store.bind(questions)
+        serve_annotation(store, images, args.host, args.port, options)
 
 
 def _refuse_one_file(paths: Mapping[str, Path | None]) -> None:
@@ -148,6 +222,7 @@ def agreement(args: argparse.Namespace) -> None:
         report_lines,
     )
     from aobench.annotation.export import check_name, write_decisions, write_verdicts
+    from aobench.annotation.naming import NamingStore, holds_names
     from aobench.annotation.verdict_file import existing_store
 
     options = AgreementOptions(
@@ -164,6 +239,10 @@ def agreement(args: argparse.Namespace) -> None:
     for path in (args.export, args.decisions):
         if path is not None:
             check_name(path)
+    with existing_store(args.verdicts, NamingStore) as names:
+        if holds_names(names):
+            _report_names(names, args)
+            return
     with existing_store(args.verdicts) as store:
         report = make_report(store, options)
         print(
@@ -186,3 +265,25 @@ def agreement(args: argparse.Namespace) -> None:
             written.append(f"{len(report.decided)} decisions to {args.decisions}")
     if written and not args.json:
         print("\nWritten: " + ", ".join(written))
+
+
+def _report_names(store: Any, args: argparse.Namespace) -> None:
+    """``imagenet-ao agreement`` of a file of names."""
+    import json
+
+    from aobench.annotation.export import NAME_COLUMNS, write_table
+    from aobench.annotation.naming import naming_lines, naming_report, naming_rows
+
+    if args.decisions is not None:
+        raise UserError(
+            f"{args.verdicts} holds names, on which there is no decision; take out --decisions"
+        )
+    report = naming_report(store)
+    print(
+        json.dumps(report, indent=2) if args.json else "\n".join(naming_lines(report))
+    )
+    if args.export:
+        rows = naming_rows(store)
+        write_table(rows, NAME_COLUMNS, args.export, store.settings())
+        if not args.json:
+            print(f"\nWritten: {len(rows)} names to {args.export}")

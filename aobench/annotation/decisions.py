@@ -37,7 +37,7 @@ class CatchResult:
 @dataclass(frozen=True)
 class ImageDecision:
     """Votes on one image and what follows: "accepted", "rejected" or "undecided", for both parts
-    and the image.
+    and the image; ``adjudicated`` is "yes" where an adjudicator settled a part.
     """
 
     image_id: str
@@ -53,6 +53,7 @@ class ImageDecision:
     attribute_decision: str
     object_decision: str
     decision: str
+    adjudicated: str = ""
 
 
 def catch_results(
@@ -101,24 +102,57 @@ def decide_images(
     verdicts: Iterable[Verdict],
     minimum: int = 2,
     excluded: Collection[str] = (),
+    settled: Iterable[Verdict] = (),
 ) -> list[ImageDecision]:
     """A decision on every image of the table, by majority; "unsure" is no vote, and ``excluded``
-    annotators have none.
+    annotators have none. ``settled``: adjudicators' verdicts, which count where the votes leave
+    an attribute or an object undecided.
 
     An image is accepted if its attribute and its object are, rejected if one of them is, else
     undecided. Verdicts on catch trials are no verdicts on the image and are passed over.
     """
+    votes, last = _votes(verdicts, excluded), _votes(settled)
+    none: Counter[tuple[str, str]] = Counter()
+    return [
+        _decision(
+            row, votes.get(row.image_id, none), minimum, last.get(row.image_id, none)
+        )
+        for row in rows
+    ]
+
+
+def disputed_images(
+    rows: Iterable[ImageRow], verdicts: Sequence[Verdict], minimum: int = 2
+) -> list[ImageDecision]:
+    """Images that at least ``minimum`` people judged, and that are undecided all the same."""
+    people: Counter[str] = Counter(
+        verdict.trial.image_id for verdict in verdicts if not verdict.trial.wrong
+    )
+    return [
+        one
+        for one in decide_images(rows, verdicts, minimum)
+        if one.decision == "undecided" and people[one.image_id] >= minimum
+    ]
+
+
+def _votes(
+    verdicts: Iterable[Verdict], excluded: Collection[str] = ()
+) -> dict[str, Counter[tuple[str, str]]]:
+    """By image how often each (question, answer) came."""
     votes: dict[str, Counter[tuple[str, str]]] = {}
     for verdict in verdicts:
         if not verdict.trial.wrong and verdict.annotator not in excluded:
             cast = votes.setdefault(verdict.trial.image_id, Counter())
             cast["attribute", verdict.attribute_answer] += 1
             cast["object", verdict.object_answer] += 1
-    return [_decision(row, votes.get(row.image_id, Counter()), minimum) for row in rows]
+    return votes
 
 
 def _decision(
-    row: ImageRow, cast: Counter[tuple[str, str]], minimum: int
+    row: ImageRow,
+    cast: Counter[tuple[str, str]],
+    minimum: int,
+    last: Counter[tuple[str, str]],
 ) -> ImageDecision:
     a, o = (
         {answer: cast[question, answer] for answer in ANSWERS} for question in QUESTIONS
@@ -127,6 +161,11 @@ def _decision(
         majority_of(a["yes"], a["no"], minimum),
         majority_of(o["yes"], o["no"], minimum),
     )
+    by_votes = (attribute, thing)
+    if attribute == "undecided":
+        attribute = majority_of(last["attribute", "yes"], last["attribute", "no"], 1)
+    if thing == "undecided":
+        thing = majority_of(last["object", "yes"], last["object", "no"], 1)
     if "rejected" in (attribute, thing):
         both = "rejected"
     else:
@@ -145,4 +184,5 @@ def _decision(
         attribute,
         thing,
         both,
+        "yes" if (attribute, thing) != by_votes else "",
     )

@@ -29,6 +29,10 @@ VERDICT_COLUMNS = (
 )
 
 
+#: Of names, as `imagenet-ao` reads people's answers beside a model's.
+NAME_COLUMNS = ("sample_id", "annotator", "answer", "seconds", "answered_at")
+
+
 def verdict_rows(store: VerdictStore) -> list[dict[str, Any]]:
     """One row a verdict on an image, by image and annotator; see VERDICT_COLUMNS."""
     images = {row.image_id: row for row in store.images()}

@@ -18,10 +18,23 @@ from urllib.parse import urlsplit
 #: Under this path are our messages and pictures; the page finds it beside its own address.
 PREFIX = "/annotation"
 
+#: Messages of the page to the server, each a method of `aobench.annotation.service`.
+MESSAGES = (
+    "guide",
+    "start",
+    "practice",
+    "verdict",
+    "verdicts",
+    "name",
+    "grid",
+    "undo",
+)
+
 #: Method and path of everything that the page asks for. Those of Gradio are files that it ships.
 ROUTES: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
-    (("POST",), re.compile(rf"{PREFIX}/(start|verdict|undo)")),
+    (("POST",), re.compile(rf"{PREFIX}/({'|'.join(MESSAGES)})")),
     (("GET", "HEAD"), re.compile(rf"{PREFIX}/picture/[0-9a-f]{{16}}")),
+    (("GET", "HEAD"), re.compile(rf"{PREFIX}/example/[0-9]{{1,6}}")),
     (("GET", "HEAD"), re.compile(r"/|/theme\.css|/favicon\.ico|/manifest\.json")),
     (("GET", "HEAD"), re.compile(r"/(assets|static)(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from aobench.errors import UserError
@@ -11,14 +12,18 @@ from aobench.image_table import ImageTable, read_image_table
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif")
 
 
-def read_images_to_judge(path: Path) -> ImageTable:
+def read_images_to_judge(path: Path, also: Sequence[str] = ()) -> ImageTable:
     """Read and check a table of images for the page of annotation.
+
+    Args:
+        path: a Parquet file.
+        also: names of further columns that it must have.
 
     Raises:
         UserError: as `read_image_table`; and for files that are missing or not of a kind that
             browsers show.
     """
-    table = read_image_table(path)
+    table = read_image_table(path, also)
     for row in table.rows:
         if PurePosixPath(row.file).suffix.lower() not in SUFFIXES:
             raise UserError(

@@ -43,3 +43,35 @@ CREATE TABLE verdicts (           -- never deleted: undo fills in withdrawn_at
 
 CREATE UNIQUE INDEX one_verdict_a_trial ON verdicts (annotator, trial) WHERE withdrawn_at IS NULL;
 CREATE INDEX verdicts_of_annotator ON verdicts (annotator, id);
+
+CREATE TABLE IF NOT EXISTS practice (           -- examples with feedback before the first image, of which the first answer stands (old files lack this table)
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    annotator TEXT NOT NULL,
+    example TEXT NOT NULL,
+    attribute_answer TEXT NOT NULL,
+    object_answer TEXT NOT NULL,
+    is_right INTEGER NOT NULL,
+    answered_at TEXT NOT NULL,
+    UNIQUE (annotator, example)
+);
+
+CREATE TABLE IF NOT EXISTS choices (            -- in a file of names, what each image may be called (old files lack this table)
+    image_id TEXT NOT NULL REFERENCES images (image_id),
+    place INTEGER NOT NULL,       -- in the order on the screen, from 0
+    name TEXT NOT NULL,
+    PRIMARY KEY (image_id, place),
+    UNIQUE (image_id, name)
+);
+
+CREATE TABLE IF NOT EXISTS names (              -- in a file of names, what annotators called an image (old files lack this table)
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    annotator TEXT NOT NULL,
+    trial TEXT NOT NULL,
+    answer TEXT NOT NULL,         -- a name of choices, or unsure
+    seconds REAL NOT NULL CHECK (seconds >= 0),
+    answered_at TEXT NOT NULL,
+    withdrawn_at TEXT,
+    FOREIGN KEY (annotator, trial) REFERENCES trials (annotator, trial)
+);
+
+CREATE UNIQUE INDEX IF NOT EXISTS one_name_a_trial ON names (annotator, trial) WHERE withdrawn_at IS NULL;

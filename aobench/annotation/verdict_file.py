@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import astuple
 from pathlib import Path
+from typing import TypeVar
 
 from aobench.annotation.trials import check_settings
 from aobench.annotation.verdict_store import VerdictStore, other_pictures, utc_now
@@ -20,6 +21,8 @@ from aobench.files import absolute_path
 from aobench.image_table import ImageTable, rows_fingerprint
 
 VERSION = 1
+
+Store = TypeVar("Store", bound=VerdictStore)
 
 #: "AOVD" in ASCII: how the file says whose it is.
 APPLICATION_ID = 0x414F5644
@@ -37,12 +40,13 @@ def open_store(
     images: ImageTable,
     seed: int | None = None,
     catch_rate: float | None = None,
-) -> VerdictStore:
+    kind: type[Store] = VerdictStore,  # type: ignore[assignment]
+) -> Store:
     """Open the verdicts on an image table, or begin a new file.
 
     A new file keeps the seed (default 0) and the catch rate (default 0.05) for good; None takes
-    what the file has. Raises UserError for a file that belongs to another table, seed, rate or
-    program, and for one that can't be written.
+    what the file has. ``kind``: the store that is opened. Raises UserError for a file that belongs
+    to another table, seed, rate or program, and for one that can't be written.
     """
     if seed is not None and not 0 <= seed < 1 << 63:
         raise UserError(
@@ -59,7 +63,7 @@ def open_store(
         check_settings(images.rows, first_rate)
     if path.is_file() and not path.stat().st_size:
         print(f"Note: {path} is empty: verdicts are begun anew", file=sys.stderr)
-    store = VerdictStore(path, _connect(path, "rwc"))
+    store = kind(path, _connect(path, "rwc"))
     try:
         _begin(store, images, first_seed, first_rate)
         _check_whole(store)
@@ -106,7 +110,10 @@ def _refuse_other_settings(
             )
 
 
-def existing_store(path: Path) -> VerdictStore:
+def existing_store(
+    path: Path,
+    kind: type[Store] = VerdictStore,  # type: ignore[assignment]
+) -> Store:
     """Open verdicts to read them. Raises UserError where there are none."""
     if not _is_file(path):
         raise UserError(
@@ -117,7 +124,7 @@ def existing_store(path: Path) -> VerdictStore:
         raise UserError(
             f"{path} is empty; give the --verdicts file of `imagenet-ao annotate`"
         )
-    store = VerdictStore(path, connection)
+    store = kind(path, connection)
     try:
         _check_whole(store)
     except BaseException:
@@ -145,6 +152,27 @@ TABLES = {
         "trial",
         "attribute_answer",
         "object_answer",
+        "seconds",
+        "answered_at",
+        "withdrawn_at",
+    ),
+}
+#: Tables that files of earlier versions lack.
+LATER_TABLES = {
+    "practice": (
+        "annotator",
+        "example",
+        "attribute_answer",
+        "object_answer",
+        "is_right",
+        "answered_at",
+    ),
+    "choices": ("image_id", "place", "name"),
+    "names": (
+        "id",
+        "annotator",
+        "trial",
+        "answer",
         "seconds",
         "answered_at",
         "withdrawn_at",
@@ -178,7 +206,8 @@ def _fault(store: VerdictStore) -> str:
     ((sound,),) = store.query_rows("PRAGMA quick_check(1)")
     if sound != "ok":
         return str(sound).splitlines()[-1]
-    for table, columns in TABLES.items():
+    later = {name: own for name, own in LATER_TABLES.items() if store.has_table(name)}
+    for table, columns in {**TABLES, **later}.items():
         there = {row[1] for row in store.query_rows(f"PRAGMA table_info({table})")}
         missing = [name for name in columns if name not in there]
         if missing:
@@ -192,8 +221,11 @@ def _fault(store: VerdictStore) -> str:
     if not _is_rate(kept["catch_rate"]):
         return f"its setting catch_rate is {kept['catch_rate']!r}"
     alone = "verdicts LEFT JOIN trials USING (annotator, trial) WHERE image_id IS NULL"
+    nameless = "names LEFT JOIN trials USING (annotator, trial) WHERE image_id IS NULL"
     strange = "trials LEFT JOIN images USING (image_id) WHERE file IS NULL"
+    named = [(nameless, "names belong to no trial")] if "names" in later else []
     for rows, what in (
+        *named,
         (alone, "verdicts belong to no trial"),
         (strange, "trials are of images that it lacks"),
     ):
@@ -288,11 +320,13 @@ def _begin(
     schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
     try:
         with store.transaction() as connection:
-            if _ours(store.path, connection):
-                return
+            ours = _ours(store.path, connection)
             for statement in schema.split(";"):
-                if statement.strip():
+                # a file of an earlier version gets the tables that it lacks
+                if statement.strip() and (not ours or "IF NOT EXISTS" in statement):
                     connection.execute(statement)
+            if ours:
+                return
             facts = {
                 "images_sha256": images.fingerprint,
                 "seed": seed,

@@ -14,6 +14,7 @@ from aobench.drawing import (
     COLOURS,
     new_figure,
     new_plot,
+    one_column,
     put_legend,
     put_title,
     save_plot,
@@ -56,7 +57,9 @@ def heat_map(
     from matplotlib.colors import LogNorm
 
     rows = np.argsort(-matrix.sum(1), kind="stable")[:top]
-    columns = np.argsort(-matrix.sum(0), kind="stable")[:top]
+    # as many names as stand side by side in one column of a paper
+    across = min(top, 16) if one_column() else top
+    columns = np.argsort(-matrix.sum(0), kind="stable")[:across]
     part = np.ma.masked_equal(matrix[np.ix_(rows, columns)], 0)
     figure = new_figure(
         max(2.6 + 0.2 * len(columns), WIDTH), max(2.2 + 0.18 * len(rows), 3.4)
@@ -83,7 +86,7 @@ def heat_map(
         f"{title}: {seen:,} of {matrix.size:,} compositions seen\n"
         f"shown: the {len(rows)} attributes and {len(columns)} objects with the most counts",
     )
-    figure.colorbar(image, label="captions (log scale; white: none)")
+    figure.colorbar(image, label="Captions (logarithmic scale; white: none)")
     save_plot(figure, Path(path), ("",))
 
 
@@ -94,13 +97,13 @@ def nmi_bars(corpora: Mapping[str, Nmi], path: str | Path) -> None:
     figure, axes = _bar_plot(len(corpora), 1.5)
     places = np.arange(len(corpora))
     values = list(corpora.values())
-    axes.bar(places - 0.2, [v.nmi for v in values], 0.38, label="captions", color=BLUE)
+    axes.bar(places - 0.2, [v.nmi for v in values], 0.38, label="Captions", color=BLUE)
     axes.bar(
         places + 0.2,
         [v.shuffled for v in values],
         0.38,
         yerr=[v.shuffled_sd for v in values],
-        label="shuffled",
+        label="Shuffled",
         color=GREY,
     )
     for place, value in zip(places, values, strict=True):
@@ -128,9 +131,9 @@ def diversity_bars(
     adjusted = [row.adjusted for row in corpora]
     values = [one.value for one in adjusted]
     reach = np.nan_to_num([one.high - one.value for one in adjusted])
-    whole, shuffled = "as it is", "as it is, shuffled"
+    whole, shuffled = "As it is", "As it is, shuffled"
     series = (
-        ("adjusted for chance, 95 %", values, np.array([reach, reach]), BLUE),
+        ("Adjusted for chance, 95 %", values, np.array([reach, reach]), BLUE),
         (whole, [row.whole.nmi for row in corpora], None, LIGHT_BLUE),
         (shuffled, [row.whole.shuffled for row in corpora], None, GREY),
     )

@@ -31,6 +31,8 @@ def display_name(name: str) -> str:
 
 def has_control_characters(text: str) -> bool:
     """Whether a text holds a line end, another control character or half a character."""
+    if text.isprintable():  # then it holds none; much quicker
+        return False
     return any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
 
 

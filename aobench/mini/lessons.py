@@ -86,7 +86,8 @@ class LessonMaker:
 
     @cached_property
     def _numbers(self) -> tuple[dict[str, int], dict[str, int]]:
-        return tuple({n: i for i, n in enumerate(x)} for x in (ATTRIBUTES, objects()))
+        attributes = {name: number for number, name in enumerate(ATTRIBUTES)}
+        return attributes, {name: number for number, name in enumerate(objects())}
 
     def open(self, picture: int, tokens: list[int]) -> Lesson:
         """What does the picture show? Its name."""

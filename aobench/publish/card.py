@@ -246,7 +246,7 @@ def attributes_plot(result: Result) -> Figure:
     axes.set_xlim(0, 100)
     axes.set_ylim(-0.7, len(shown) + 0.2)
     axes.set_xlabel(
-        "right, % (95 % interval, compositions as independent; images in brackets)"
+        "Accuracy, % (bars: 95 % intervals, compositions as independent; in brackets: images)"
     )
     title = (
         f"{result.content['model']['id']} on {result.config}, {split}, n = {f['n']:,}"

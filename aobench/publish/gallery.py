@@ -57,9 +57,9 @@ def make_gallery(
     gallery.sheets = [_sheet(part) for part in _parts(pictures, ACROSS * ACROSS)]
     answers, names = _answers(results, splits, chosen)
     images = []
+    shown = [split.rows["composition"] for split in splits]
     for number, row in chosen:
-        split = splits[number]
-        composition = split.rows["composition"][row]
+        split, composition = splits[number], shown[number][row]
         image = {"s": split.name, "t": composition}
         if counts is not None:
             image["c"] = counts.get(composition)
@@ -75,6 +75,12 @@ def make_gallery(
         "counted": counts is not None,
     }
     return gallery
+
+
+def fits_set(results: Sequence[Result], split: Split) -> bool:
+    """Whether all results that have the split are of these very images."""
+    told = [result.content["dataset"]["splits"].get(split.name) for result in results]
+    return all(one is None or one["fingerprint"] == split.fingerprint for one in told)
 
 
 def _check_set(results: Sequence[Result], split: Split) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
 from aobench.files import write_in_one_move
-from aobench.publish.gallery import Gallery, make_gallery
+from aobench.publish.gallery import Gallery, fits_set, make_gallery
+from aobench.publish.page_templates import page_template
 from aobench.publish.report_plots import (
     curve_plot,
     scatter_plot,
@@ -18,11 +18,12 @@ from aobench.publish.report_plots import (
     svg_text,
 )
 from aobench.results.by_part import by_part
-from aobench.results.comparability import unlike_settings
+from aobench.results.comparability import trial, unlike_settings
 from aobench.results.printing import result_notes, result_tables
 from aobench.results.verified import Result
 
 if TYPE_CHECKING:
+    from aobench.evaluation.data import Split
     from aobench.evaluation.loading import Source
 
 #: Rows of the lists of best and of worst parts, of those with so many images.
@@ -60,7 +61,19 @@ def write_report(
             f"--pictures takes 0 to {MOST_PICTURES:,}; got {pictures:,}; a page of more "
             "loads slowly"
         )
-    gallery = _gallery(results, source, pictures, audit)
+    gallery = Gallery()
+    if pictures:
+        splits = shown_splits(results) if source is None else _opened(source)
+        if splits:
+            gallery = make_gallery(results, splits, pictures, _caption_counts(audit))
+    write_in_one_move(path, report_text(results, gallery).encode())
+    return path
+
+
+def report_text(
+    results: Sequence[Result], gallery: Gallery, home: str | None = None
+) -> str:
+    """The page; ``home``: address of the leaderboard that it belongs to, if it does."""
     rows = [
         (result.content["model"]["id"], result.predictions, result.content["scores"])
         for result in results
@@ -69,7 +82,8 @@ def write_report(
         "curve": curve_plot(results),
         "scatter": scatter_plot(results),
     }
-    page = _template().render(
+    return page_template("report.html").render(
+        home=home,
         title=_title(results),
         tables=result_tables(rows),
         notes=result_notes(rows),
@@ -84,22 +98,29 @@ def write_report(
         gallery_json=_for_script(gallery.content),
         made=[_made(result) for result in results],
     )
-    write_in_one_move(path, page.encode())
-    return path
 
 
-def _template() -> Any:
-    import jinja2
+def shown_splits(results: Sequence[Result]) -> list[Split]:
+    """The pictures that can be shown though nobody names them: mini's, where all results are of
+    it; [] for a trial run, and for mini of another version.
+    """
+    if any(result.config != "mini" or trial(result.content) for result in results):
+        return []
+    splits = mini_splits()
+    return splits if all(fits_set(results, split) for split in splits) else []
 
-    pages = resources.files("aobench.publish") / "pages"
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(str(pages)),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html")
+
+def mini_splits() -> list[Split]:
+    """mini, drawn by this version."""
+    from aobench.evaluation.loading import Source
+
+    return _opened(Source("mini"))
+
+
+def _opened(source: Source) -> list[Split]:
+    from aobench.evaluation.data import open_splits
+
+    return open_splits(source)
 
 
 def _for_script(content: dict[str, Any]) -> str:
@@ -113,19 +134,6 @@ def _title(results: Sequence[Result]) -> str:
     sets = dict.fromkeys(result.config for result in results)
     shown = ", ".join(models[:3]) + (f" and {len(models) - 3} more" * (len(models) > 3))
     return f"{shown} on {', '.join(sets)}"
-
-
-def _gallery(
-    results: Sequence[Result], source: Source | None, most: int, audit: Path | None
-) -> Gallery:
-    from aobench.evaluation.data import open_splits
-    from aobench.evaluation.loading import Source
-
-    if source is None and all(result.config == "mini" for result in results):
-        source = Source("mini")
-    if source is None or most == 0:
-        return Gallery()
-    return make_gallery(results, open_splits(source), most, _caption_counts(audit))
 
 
 def _caption_counts(audit: Path | None) -> dict[str, int] | None:

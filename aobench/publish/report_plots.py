@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aobench.drawing import group_style, new_plot
+from aobench.drawing import fit_labels, group_style, new_plot
 from aobench.results.scores import (
     KINDS,
     common_task,
@@ -30,6 +30,7 @@ def svg_text(figure: Figure, name: str) -> str:
     """The figure as an SVG element that scales to the page; ``name`` keeps its ids apart."""
     import matplotlib
 
+    fit_labels(figure)
     file = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(file, format="svg", metadata={"Date": None})
@@ -66,8 +67,8 @@ def curve_plot(results: Sequence[Result]) -> Figure | None:
             axes.plot(*point, style["marker"], **look)
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 100)
-    axes.set_xlabel("accuracy on seen compositions, %")
-    axes.set_ylabel("accuracy on novel compositions, %")
+    axes.set_xlabel("Accuracy on seen compositions, %")
+    axes.set_ylabel("Accuracy on novel compositions, %")
     axes.set_aspect("equal")
     if len(shown) > 1:
         axes.legend(fontsize=7, frameon=False, loc="lower left")
@@ -103,8 +104,8 @@ def scatter_plot(results: Sequence[Result]) -> Figure | None:
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 100)
     axes.set_aspect("equal")
-    axes.set_xlabel(f"seen (id), {task}, %")
-    axes.set_ylabel(f"novel (ood), {task}, %")
+    axes.set_xlabel(f"Accuracy on seen images (id), task {task}, %")
+    axes.set_ylabel(f"Accuracy on novel images (ood), task {task}, %")
     axes.legend(fontsize=7, frameon=False, loc="upper left")
     return figure
 

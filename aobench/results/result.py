@@ -115,7 +115,7 @@ class Result:
         )
         axes.set_ylim(len(shown) - 0.5, -0.5)
         axes.set_xlim(-2, 102)
-        axes.set_xlabel("top-1 accuracy, %, with 95 % intervals")
+        axes.set_xlabel("Top-1 accuracy, %, with 95 % intervals")
         axes.grid(False, axis="y")
         put_title(figure, self._title())
         put_legend(figure, axes, "outside right center")

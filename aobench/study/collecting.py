@@ -23,7 +23,7 @@ from aobench.sealed import (
     say_again,
     write_sealed_json,
 )
-from aobench.study.design import Run, every_run
+from aobench.study.design import Edition, Run
 from aobench.study.running import is_done
 from aobench.study.world import (
     ID_IMAGES,
@@ -103,18 +103,20 @@ def unpack_counts(text: str) -> np.ndarray:
     return np.array([int(c, 36) for c in text])
 
 
-def collect_runs(folder: Path, quiet: bool | None = None) -> dict[str, Any]:
+def collect_runs(
+    folder: Path, edition: Edition, quiet: bool | None = None
+) -> dict[str, Any]:
     """The table of all runs in ``folder``. Raises UserError where runs are missing."""
     from tqdm.auto import tqdm
 
-    missing = [run.name for run in every_run() if not is_done(folder, run, say=True)]
+    missing = [run.name for run in edition.runs if not is_done(folder, run, say=True)]
     if missing:
         raise UserError(
             f"{folder} lacks {len(missing)} runs, {missing[0]} the first; run the command again"
         )
     rows = []
     for run in tqdm(
-        every_run(), desc="disentanglement", unit="run", disable=quiet, leave=False
+        edition.runs, desc="disentanglement", unit="run", disable=quiet, leave=False
     ):
         raw = read_sealed_json(folder / f"{run.name}.json", f"{run.name}.json")
         nmi, shuffled = caption_nmi(training_order(run.scale, run.diversity, run.seed))

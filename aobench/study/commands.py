@@ -41,7 +41,18 @@ def add_parser(verbs: Any) -> None:
         action="store_true",
         help="use the results that ship with the package; trains nothing",
     )
-    s.add_argument("--runs", type=Path, help="folder of the runs (default: study/runs)")
+    s.add_argument(
+        "--edition",
+        type=int,
+        choices=(1, 2),
+        default=2,
+        help="1: one factor at a time, 72 runs; 2: crossed factors, tuned, 320 runs (default: 2)",
+    )
+    s.add_argument(
+        "--runs",
+        type=Path,
+        help="folder of the runs (default: study/runs-2, of the first edition study/runs)",
+    )
     s.add_argument(
         "--out",
         type=Path,
@@ -63,14 +74,28 @@ def add_parser(verbs: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry out the verb. Raises UserError for bad input."""
-    from aobench.study.collecting import BUNDLED, read_table
-
     if args.workers is not None and not 1 <= args.workers <= 1024:
         raise UserError("--workers takes a whole number of at least 1, up to 1,024")
     _refuse_contradictions(args)
-    path = BUNDLED if args.from_bundled else _carried_out(args)
+    (_first_edition if args.edition == 1 else _second_edition)(args)
+
+
+def _first_edition(args: argparse.Namespace) -> None:
+    from aobench.study.collecting import BUNDLED, read_table
+
+    path = BUNDLED if args.from_bundled else _first_table(args)
     if path is not None:
         write_report(read_table(path), args.out)
+
+
+def _second_edition(args: argparse.Namespace) -> None:
+    from aobench.study.factorial_figures import Factorial
+    from aobench.study.factorial_report import write_report
+    from aobench.study.factorial_table import BUNDLED, read_factorial
+
+    path = BUNDLED if args.from_bundled else _second_table(args)
+    if path is not None:
+        write_report(Factorial(read_factorial(path)), args.out)
 
 
 def _refuse_contradictions(args: argparse.Namespace) -> None:
@@ -93,26 +118,57 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
         raise UserError("--runs and --out name one folder; give each its own")
 
 
-def _carried_out(args: argparse.Namespace) -> Path | None:
-    """Do the runs that are left and collect them; the path of their table, None for a dry run."""
+def _worker_count(args: argparse.Namespace) -> int:
+    """--workers, or one a GPU, or one a core."""
+    from aobench.study.running import device_names
+
+    names = device_names()
+    return args.workers or (len(names) if names[0] != "cpu" else os.cpu_count() or 1)
+
+
+def _kept_table(content: dict[str, Any], out: Path) -> Path:
+    """The table in ``out``, whose path it returns."""
     import json
+
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "results.json"
+    path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
+    return path
+
+
+def _first_table(args: argparse.Namespace) -> Path | None:
+    """Do the runs that are left and collect them; the path of their table, None for a dry run."""
     import sys
 
     from aobench.study.collecting import collect_runs
-    from aobench.study.running import device_names, run_all, time_estimate
+    from aobench.study.design import first_edition
+    from aobench.study.running import run_all, time_estimate
 
-    runs = args.runs or Path("study/runs")
-    names = device_names()
-    workers = args.workers or (len(names) if names[0] != "cpu" else os.cpu_count() or 1)
-    print(time_estimate(runs, workers), flush=True)
+    runs, workers = args.runs or Path("study/runs"), _worker_count(args)
+    print(time_estimate(runs, workers, first_edition()), flush=True)
     if args.dry_run:
         return None
-    run_all(runs, workers)
-    content = collect_runs(runs, quiet=not sys.stderr.isatty())
-    args.out.mkdir(parents=True, exist_ok=True)
-    path = args.out / "results.json"
-    path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
-    return path
+    run_all(runs, workers, first_edition())
+    content = collect_runs(runs, first_edition(), quiet=not sys.stderr.isatty())
+    return _kept_table(content, args.out)
+
+
+def _second_table(args: argparse.Namespace) -> Path | None:
+    """As :func:`_first_table`, with the tuning before it."""
+    from aobench.study.factorial import second_edition
+    from aobench.study.factorial_table import collect_factorial
+    from aobench.study.running import run_all, time_estimate
+    from aobench.study.tuning import tuned_settings
+
+    runs, workers = args.runs or Path("study/runs-2"), _worker_count(args)
+    untuned = second_edition({})
+    print(f"{time_estimate(runs, workers, untuned)}; tuning before it", flush=True)
+    if args.dry_run:
+        return None
+    tuned, trials = tuned_settings(runs)
+    edition = second_edition(tuned)
+    run_all(runs, workers, edition)
+    return _kept_table(collect_factorial(runs, edition, trials), args.out)
 
 
 def write_report(content: dict[str, Any], out: Path) -> None:
@@ -152,6 +208,8 @@ def _cell(row: dict[str, Any], key: str) -> str:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
+    from aobench.study.statements import adjusted_nmi
+
     print(
         "Object accuracy: chance 2.1 %, 48 candidates. Composition accuracy: chance 0.09 %, 1,152 "
         "candidates."
@@ -178,7 +236,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         cells = [
             _cell(row, key) + (far if key == "rho_object" else "") for key in COLUMNS
         ]
-        nmi = f"{row['nmi']:.3f} ({row['nmi_shuffled']:.3f})"
+        nmi = f"{row['nmi']:.3f} ({adjusted_nmi(row):.3f})"
         lines.append(
             (
                 f"{row['scale']:,}",
@@ -190,8 +248,8 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         )
     print("\n".join(columns(lines)))
     print(
-        "d: attributes an object in training. NMI of the training captions, in brackets after "
-        "shuffling."
+        "d: attributes an object in training. NMI of the training captions, in brackets adjusted "
+        "for chance."
     )
 
 

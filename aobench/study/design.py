@@ -1,9 +1,10 @@
 """The runs of the miniature: one point of scale x diversity x supervision and a seed each
-(docs/study_design.md).
+(docs/study_design.md). The second edition's: `aobench.study.factorial`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 SCALES = (500, 1000, 2000, 4000, 8000)  #: distinct training images
@@ -20,6 +21,21 @@ SECONDS_ONE_CORE = (
     44 * 60
 )  #: all runs, controls and pictures: medians of the runs that ship with the package
 SECONDS_MEASURING = 8  #: disentanglement of one run, one core
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network is made and trained: ``channels`` of the image tower's three layers, AdamW's
+    highest rate ``peak`` and its weight ``decay``, ``steps`` of ``batch`` images, each reduced to
+    ``side`` pixels.
+    """
+
+    channels: tuple[int, int, int] = (32, 64, 128)
+    steps: int = STEPS
+    batch: int = BATCH
+    peak: float = PEAK
+    decay: float = 0.05
+    side: int = 32
 
 
 @dataclass(frozen=True, order=True)
@@ -61,3 +77,29 @@ def control_runs() -> tuple[Run, ...]:
 def every_run() -> tuple[Run, ...]:
     """The design's runs and then the controls."""
     return (*all_runs(), *control_runs())
+
+
+@dataclass(frozen=True)
+class Edition:
+    """A study as it is carried out: its ``runs`` in order and each supervision's ``settings``.
+
+    ``keeps_features``: whether a run also leaves an NPZ of its features. ``seconds``: all runs on
+    one core. ``seconds_measuring``: what is computed of a run's features afterwards.
+    """
+
+    runs: tuple[Run, ...]
+    settings: Mapping[str, Settings]
+    seconds: float
+    seconds_measuring: float = 0.0
+    keeps_features: bool = False
+
+    def largest(self, run: Run) -> int:
+        """Training images that must be drawn for the runs that share those of ``run``."""
+        mine = (run.diversity, run.seed)
+        return max(r.scale for r in self.runs if (r.diversity, r.seed) == mine)
+
+
+def first_edition() -> Edition:
+    """The runs of docs/study_design.md, all with one setting."""
+    settings = dict.fromkeys((*SUPERVISIONS, *CONTROLS), Settings())
+    return Edition(every_run(), settings, SECONDS_ONE_CORE, SECONDS_MEASURING, True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from aobench.mini.render import ATTRIBUTES
-from aobench.study.world import N_OBJECTS
+from aobench.study.world import N_OBJECTS, SIDE, IdPair
 
 FEATURES, EMBEDDING = 128, 64
 TEMPLATES = (
@@ -24,6 +24,8 @@ TEMPLATES = (
 TEST_TEMPLATE = "a photo of a {}"
 ATTRIBUTE_WORD = len(ATTRIBUTES)
 PAD = 0
+#: Supervisions that score an image against any pair by cosine.
+CONTRASTS = ("contrastive", "contrastive_labels", "composed_pairs_cosine")
 _WORDS = sorted(
     {word for template in TEMPLATES for word in template.split() if word != "{}"}
 )
@@ -59,12 +61,13 @@ def _block(inputs: int, outputs: int) -> list[nn.Module]:
     ]
 
 
-def image_trunk() -> nn.Sequential:
-    """float N x 3 x 32 x 32 to N x FEATURES."""
+def image_trunk(channels: tuple[int, int, int] = (32, 64, FEATURES)) -> nn.Sequential:
+    """float N x 3 x 32 x 32 to N x the last of ``channels``, one a layer."""
+    first, second, last = channels
     return nn.Sequential(
-        *_block(3, 32),
-        *_block(32, 64),
-        *_block(64, FEATURES),
+        *_block(3, first),
+        *_block(first, second),
+        *_block(second, last),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
     )
@@ -129,20 +132,45 @@ class CosineHead(nn.Module):
         return self.scale.clamp(0, 4.6).exp() * unit(x) @ unit(self.weight).T
 
 
+def _pair_numbers(pairs: tuple[IdPair, ...]) -> Tensor:
+    """attributes x objects: the number of a pair among ``pairs``, -1 of others."""
+    numbers = torch.full((len(ATTRIBUTES), N_OBJECTS), -1)
+    for number, (attribute, obj) in enumerate(pairs):
+        numbers[attribute, obj] = number
+    return numbers
+
+
 class StudyNetwork(nn.Module):
     """A trunk with the heads of one supervision of `aobench.study.design`.
 
     The design's: ``object``, ``two_head``, ``contrastive``. Controls: ``two_head_cosine``,
     ``two_head`` on CLIP's kind of scores; ``contrastive_labels``, CLIP's loss with a sum of two
-    label vectors in place of the text tower.
+    label vectors in place of the text tower. The second edition's baselines: ``seen_pairs``, one
+    class for each of the training set's ``pairs``, linear; ``seen_pairs_cosine``, the same by
+    cosines; ``composed_pairs``, the heads of ``two_head`` with one softmax of their sums over the
+    pairs; ``composed_pairs_cosine``, the vectors of ``contrastive_labels`` with the same softmax.
     """
 
-    def __init__(self, supervision: str) -> None:
+    def __init__(
+        self,
+        supervision: str,
+        channels: tuple[int, int, int] = (32, 64, FEATURES),
+        pairs: tuple[IdPair, ...] = (),
+    ) -> None:
         super().__init__()
         self.supervision = supervision
-        self.contrasts = supervision.startswith("contrastive")
+        self.side = SIDE
+        self.over_seen_pairs = supervision.startswith("composed_pairs")
+        self.contrasts = supervision in CONTRASTS
+        self.classes_are_pairs = supervision.startswith("seen_pairs")
         self.names_attributes = supervision != "object"
-        self.trunk = image_trunk()
+        self.trunk = image_trunk(channels)
+        self.register_buffer("pairs", torch.tensor(pairs).reshape(-1, 2))
+        if self.classes_are_pairs or self.over_seen_pairs:
+            self.register_buffer("numbers", _pair_numbers(pairs))
+        if self.classes_are_pairs:
+            self._add_pair_head(supervision, pairs)
+            return
         if self.contrasts:
             self.project = nn.Linear(FEATURES, EMBEDDING)
             self.text = TextTower() if supervision == "contrastive" else LabelTower()
@@ -156,5 +184,13 @@ class StudyNetwork(nn.Module):
             )
             return
         self.object_head = nn.Linear(FEATURES, N_OBJECTS)
-        if supervision == "two_head":
+        if supervision in ("two_head", "composed_pairs"):
             self.attribute_head = nn.Linear(FEATURES, len(ATTRIBUTES))
+
+    def _add_pair_head(self, supervision: str, pairs: tuple[IdPair, ...]) -> None:
+        """A head of one class a pair."""
+        if supervision == "seen_pairs":
+            self.pair_head: nn.Module = nn.Linear(FEATURES, len(pairs))
+        else:
+            project = nn.Linear(FEATURES, EMBEDDING)
+            self.pair_head = nn.Sequential(project, CosineHead(len(pairs)))

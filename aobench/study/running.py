@@ -23,15 +23,7 @@ from aobench.sealed import (
     write_sealed_json,
     write_sealed_npz,
 )
-from aobench.study.design import (
-    BATCH,
-    SCALES,
-    SECONDS_MEASURING,
-    SECONDS_ONE_CORE,
-    STEPS,
-    Run,
-    every_run,
-)
+from aobench.study.design import Edition, Run
 from aobench.study.world import ImageSet, test_images, training_images
 
 Say = Callable[[str], None]
@@ -55,17 +47,25 @@ def _cached(path: Path, make: Callable[[], ImageSet]) -> ImageSet:
     return images
 
 
-def images_of(run: Run, folder: Path) -> ImageSet:
-    """The training pictures of ``run``, kept in ``folder``; a smaller set is the beginning of a
-    larger one.
+def images_of(run: Run, folder: Path, largest: int) -> ImageSet:
+    """The training pictures of ``run``, kept in ``folder``; a smaller set is the beginning of the
+    ``largest``.
     """
-    from aobench.study.design import CENTRE
-
-    largest = max(SCALES) if run.diversity == CENTRE[1] else CENTRE[0]
     path = folder / f"train-d{run.diversity}-s{run.seed}.npz"
     return _cached(
         path, lambda: training_images(largest, run.diversity, run.seed)
     ).take(run.scale)
+
+
+def test_sets(folder: Path) -> dict[str, ImageSet]:
+    """The common tests by name, kept in ``folder``."""
+    return {
+        name: _cached(folder / f"{name}.npz", partial(test_images, name))
+        for name in ("id", "ood")
+    }
+
+
+test_sets.__test__ = False  # type: ignore[attr-defined]  # pytest: not a test
 
 
 def _claim(path: Path) -> bool:
@@ -80,9 +80,13 @@ def _claim(path: Path) -> bool:
     return True
 
 
-def is_done(folder: Path, run: Run, say: bool = False) -> bool:
-    """Whether both files of a run are there and what was written; says where they are not."""
-    paths = [folder / f"{run.name}.json", folder / f"{run.name}.npz"]
+def is_done(
+    folder: Path, run: Run, say: bool = False, keeps_features: bool = True
+) -> bool:
+    """Whether the files of a run are there and what was written; says where they are not."""
+    paths = [folder / f"{run.name}.json"]
+    if keeps_features:
+        paths.append(folder / f"{run.name}.npz")
     if not all(path.exists() for path in paths):
         return False
     for path in paths:
@@ -106,12 +110,19 @@ def _fault(path: Path, mtime: int, size: int) -> DamagedError | None:
     return None
 
 
-def done_runs(folder: Path) -> set[Run]:
+def done_runs(folder: Path, edition: Edition) -> set[Run]:
     """The runs whose files are in ``folder``, as they were written."""
-    return {run for run in every_run() if is_done(folder, run)}
+    keeps = edition.keeps_features
+    return {run for run in edition.runs if is_done(folder, run, False, keeps)}
+
+
+def runs_left(folder: Path, edition: Edition) -> int:
+    """How many of the edition's runs are not in ``folder``."""
+    return len(edition.runs) - len(done_runs(folder, edition))
 
 
 def do_runs(
+    edition: Edition,
     folder: Path,
     device_name: str,
     threads: int,
@@ -126,13 +137,15 @@ def do_runs(
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        _work(folder, device_name, say, parent)
+        _work(edition, folder, device_name, say, parent)
     finally:
         # the number decides last digits: the caller's stays the caller's
         torch.set_num_threads(before)
 
 
-def _work(folder: Path, device_name: str, say: Say, parent: int | None) -> None:
+def _work(
+    edition: Edition, folder: Path, device_name: str, say: Say, parent: int | None
+) -> None:
     import torch
 
     from aobench.study.training import do_run
@@ -140,25 +153,26 @@ def _work(folder: Path, device_name: str, say: Say, parent: int | None) -> None:
     device = torch.device(device_name)
     pictures = folder / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
-    tests = {
-        name: _cached(pictures / f"{name}.npz", partial(test_images, name))
-        for name in ("id", "ood")
-    }
-    for run in every_run():
+    tests = test_sets(pictures)
+    keeps = edition.keeps_features
+    for run in edition.runs:
         target, claim = folder / f"{run.name}.json", folder / f"{run.name}.claim"
         if parent is not None and os.getppid() != parent:
             # the command was killed: what it would have gone on with is left to the next one
             return
-        if is_done(folder, run, say=True) or not _claim(claim):
+        if is_done(folder, run, True, keeps) or not _claim(claim):
             continue
         try:
-            result, arrays = do_run(run, images_of(run, pictures), tests, device)
-            (folder / f"{run.name}.measures.json").unlink(missing_ok=True)
-            write_sealed_npz(folder / f"{run.name}.npz", f"{run.name}.npz", arrays)
+            images = images_of(run, pictures, edition.largest(run))
+            settings = edition.settings[run.supervision]
+            result, arrays = do_run(run, images, tests, device, settings)
+            if keeps:
+                (folder / f"{run.name}.measures.json").unlink(missing_ok=True)
+                write_sealed_npz(folder / f"{run.name}.npz", f"{run.name}.npz", arrays)
             write_sealed_json(target, target.name, result)
         finally:
             claim.unlink(missing_ok=True)
-        left = len(every_run()) - len(done_runs(folder))
+        left = runs_left(folder, edition)
         say(f"{run.name}: {result['seconds']:.0f} s on {device_name}; {left} runs left")
 
 
@@ -169,23 +183,23 @@ def device_names() -> list[str]:
     return [f"cuda:{i}" for i in range(torch.cuda.device_count())] or ["cpu"]
 
 
-def time_estimate(folder: Path, workers: int) -> str:
+def time_estimate(folder: Path, workers: int, edition: Edition) -> str:
     """One line: how much is left and how long it takes."""
-    left = len(every_run()) - len(done_runs(folder))
-    minutes = SECONDS_ONE_CORE / 60 * left / len(every_run()) / workers
-    unmeasured = sum(
-        not (folder / f"{run.name}.measures.json").exists() for run in every_run()
-    )
+    left, count = runs_left(folder, edition), len(edition.runs)
+    minutes = edition.seconds / 60 * left / count / workers
     where = ", ".join(device_names())
-    total = (
-        f"{left} of {len(every_run())} runs left ({STEPS} steps of {BATCH} images each) on "
-        f"{where}, {workers} at once"
+    total = f"{left} of {count} runs left on {where}, {workers} at once"
+    spent = f"about {minutes:.0f} minutes on cores as fast as ours, less on a GPU"
+    if not edition.seconds_measuring:
+        return f"{total}: {spent}"
+    unmeasured = sum(
+        not (folder / f"{run.name}.measures.json").exists() for run in edition.runs
     )
-    spent = f"about {minutes:.0f} minutes on cores as fast as ours (an EPYC of 2024), less on a GPU"
-    return f"{total}: {spent}; then {unmeasured * SECONDS_MEASURING / 60:.0f} minutes of measuring"
+    measuring = unmeasured * edition.seconds_measuring / 60
+    return f"{total}: {spent}; then {measuring:.0f} minutes of measuring"
 
 
-def run_all(folder: Path, workers: int, say: Say = print) -> None:
+def run_all(folder: Path, workers: int, edition: Edition, say: Say = print) -> None:
     """Do all runs that are left with ``workers`` processes, dealt over the devices. Raises
     UserError if one fails.
     """
@@ -196,13 +210,14 @@ def run_all(folder: Path, workers: int, say: Say = print) -> None:
     names = device_names()
     threads = max(1, (os.cpu_count() or 1) // workers)
     if workers == 1:
-        do_runs(folder, names[0], threads, say)
-        _wait_for_others(folder, say)
+        do_runs(edition, folder, names[0], threads, say)
+        _wait_for_others(edition, folder, say)
         return
     context = get_context("spawn")
     me = os.getpid()
     shares = [
-        (folder, names[i % len(names)], threads, print, me) for i in range(workers)
+        (edition, folder, names[i % len(names)], threads, print, me)
+        for i in range(workers)
     ]
     processes = [
         context.Process(target=do_runs, args=share, daemon=True) for share in shares
@@ -217,13 +232,13 @@ def run_all(folder: Path, workers: int, say: Say = print) -> None:
             f"{len(failed)} of {workers} processes of the study failed; run the command again to "
             "go on"
         )
-    _wait_for_others(folder, say)
+    _wait_for_others(edition, folder, say)
 
 
-def _wait_for_others(folder: Path, say: Say) -> None:
+def _wait_for_others(edition: Edition, folder: Path, say: Say) -> None:
     """Wait while runs are missing that another living process is busy with."""
     told = False
-    while len(done_runs(folder)) < len(every_run()):
+    while runs_left(folder, edition):
         held = [claim for claim in folder.glob("*.claim") if _alive(claim)]
         if not held:
             return

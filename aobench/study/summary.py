@@ -50,7 +50,7 @@ class Estimate:
         )
 
     def __neg__(self) -> Estimate:
-        return Estimate(-self.value, -self.high, -self.low)
+        return Estimate(0.0 - self.value, -self.high, -self.low)
 
 
 def over_seeds(values: Iterable[float], fit_error: float = 0.0) -> Estimate:

@@ -12,28 +12,63 @@ from torch import Tensor
 from torch.nn import functional
 
 from aobench.mini.render import ATTRIBUTES
-from aobench.study.design import BATCH, PEAK, STEPS, Run
+from aobench.study.design import Run, Settings
 from aobench.study.networks import TEMPLATES, TEST_TEMPLATE, StudyNetwork, caption_words
-from aobench.study.world import N_OBJECTS, SIDE, ImageSet
+from aobench.study.world import N_OBJECTS, SIDE, ImageSet, training_pairs
 
 N_ATTRIBUTES = len(ATTRIBUTES)
-LARGEST_SHIFT = 3  #: pixels
+LARGEST_SHIFT = 3  #: pixels of SIDE; as much of a smaller picture
+#: Further ways to read the object: best of the seen pairs (classifiers of pairs); best of 48 object
+#: prompts, marginals of the seen pairs' captions (contrastive).
+READINGS = ("object_best", "object_prompt", "object_seen")
 
 
-def to_floats(pixels: np.ndarray, device: torch.device) -> Tensor:
-    """uint8 N x 32 x 32 x 3 to floats N x 3 x 32 x 32 on ``device``, about -2..2."""
-    return (
-        ((torch.from_numpy(pixels).to(device).float() - 128) / 64)
-        .permute(0, 3, 1, 2)
-        .contiguous()
-    )
+def to_floats(pixels: np.ndarray, device: torch.device, side: int = SIDE) -> Tensor:
+    """uint8 N x SIDE x SIDE x 3 to floats N x 3 x side x side on ``device``, about -2..2; a
+    smaller ``side``, which divides SIDE, by averaging.
+    """
+    floats = (torch.from_numpy(pixels).to(device).float() - 128) / 64
+    floats = floats.permute(0, 3, 1, 2)
+    return functional.avg_pool2d(floats, SIDE // side).contiguous()
 
 
-def _augmented(pixels: Tensor, shift: tuple[int, int], mirror: bool) -> Tensor:
-    rows = (torch.arange(SIDE, device=pixels.device) + shift[0]).clamp(0, SIDE - 1)
-    columns = (torch.arange(SIDE, device=pixels.device) + shift[1]).clamp(0, SIDE - 1)
-    moved = pixels[:, :, rows][..., columns]
-    return moved.flip(3) if mirror else moved
+def largest_shift(side: int) -> int:
+    """Pixels by which a picture of ``side`` pixels is shifted at most."""
+    return LARGEST_SHIFT * side // SIDE
+
+
+def _padded(pixels: Tensor) -> Tensor:
+    """With the largest shift more pixels on each side, as at the edge: a shift is then a slice."""
+    margin = (largest_shift(pixels.shape[3]),) * 4
+    wide = functional.pad(pixels, margin, "replicate")
+    return wide.contiguous(memory_format=torch.channels_last)
+
+
+def _augmented(
+    padded: Tensor, chosen: Tensor, side: int, shift: np.ndarray, mirror: bool
+) -> Tensor:
+    """The ``chosen`` of :func:`_padded` images, shifted (0: as far up or left as may be) and
+    mirrored alike.
+    """
+    top, left = (int(v) for v in shift)
+    moved = padded[:, :, top : top + side, left : left + side][chosen]
+    if mirror:
+        moved = moved.flip(3)
+    return moved.contiguous(memory_format=torch.channels_last)
+
+
+def _seen_scores(network: Any, features: Tensor) -> Tensor:
+    """Images x seen pairs: the sum of the attribute's and the object's score, or the cosine with
+    the sum of their vectors, times a learned factor.
+    """
+    attributes, objects = network.pairs.T
+    if not network.contrasts:
+        of_attributes = network.attribute_head(features)[:, attributes]
+        return of_attributes + network.object_head(features)[:, objects]
+    images = functional.normalize(network.project(features))
+    words = caption_words(torch.zeros_like(objects), attributes, objects)
+    texts = functional.normalize(network.text(words))
+    return network.scale.exp() * images @ texts.T
 
 
 def loss_of(
@@ -43,6 +78,12 @@ def loss_of(
     bf16 = pixels.device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
     with torch.autocast(pixels.device.type, torch.bfloat16, enabled=bf16):
         features = network.trunk(pixels).float()
+    if network.classes_are_pairs:
+        numbers = network.numbers[attributes, objects]
+        return functional.cross_entropy(network.pair_head(features), numbers)
+    if network.over_seen_pairs:
+        numbers = network.numbers[attributes, objects]
+        return functional.cross_entropy(_seen_scores(network, features), numbers)
     if not network.contrasts:
         loss = functional.cross_entropy(network.object_head(features), objects)
         if network.names_attributes:
@@ -65,33 +106,39 @@ def loss_of(
 
 
 def train_network(
-    run: Run, images: ImageSet, device: torch.device, steps: int = STEPS
+    run: Run, images: ImageSet, device: torch.device, settings: Settings
 ) -> StudyNetwork:
     """The trained network, in eval mode. The batches depend on the seed alone, not on the
     supervision.
     """
     torch.manual_seed(1000 + run.seed)
-    network = StudyNetwork(run.supervision).to(device)
+    pairs = training_pairs(run.diversity, run.seed)
+    network = StudyNetwork(run.supervision, settings.channels, pairs)
+    network.side = settings.side
+    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(
-        network.parameters(), PEAK, weight_decay=0.05, betas=(0.9, 0.98)
+        network.parameters(),
+        settings.peak,
+        weight_decay=settings.decay,
+        betas=(0.9, 0.98),
+        fused=True,
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, PEAK, total_steps=steps, pct_start=0.1
+        optimizer, settings.peak, total_steps=settings.steps, pct_start=0.1
     )
-    pixels = to_floats(images.pixels, device)
+    side = settings.side
+    padded = _padded(to_floats(images.pixels, device, side))
     attributes, objects = (
         torch.from_numpy(v).to(device) for v in (images.attributes, images.objects)
     )
     rng = np.random.default_rng(run.seed)
-    for _ in range(steps):
-        chosen = torch.from_numpy(rng.integers(len(images), size=BATCH)).to(device)
-        templates = torch.from_numpy(rng.integers(len(TEMPLATES), size=BATCH)).to(
-            device
-        )
-        dy, dx = (
-            int(v) for v in rng.integers(-LARGEST_SHIFT, LARGEST_SHIFT + 1, size=2)
-        )
-        batch = _augmented(pixels[chosen], (dy, dx), bool(rng.integers(2)))
+    size = settings.batch
+    for _ in range(settings.steps):
+        chosen = torch.from_numpy(rng.integers(len(images), size=size)).to(device)
+        templates = torch.from_numpy(rng.integers(len(TEMPLATES), size=size))
+        templates = templates.to(device)
+        shift = rng.integers(0, 2 * largest_shift(side) + 1, size=2)
+        batch = _augmented(padded, chosen, side, shift, bool(rng.integers(2)))
         loss = loss_of(network, batch, attributes[chosen], objects[chosen], templates)
         optimizer.zero_grad()
         loss.backward()
@@ -106,7 +153,7 @@ def train_network(
 @torch.no_grad()
 def features_of(network: Any, images: ImageSet, device: torch.device) -> Tensor:
     """Trunk features, float32 N x FEATURES."""
-    pixels = to_floats(images.pixels, device)
+    pixels = to_floats(images.pixels, device, network.side)
     return torch.cat([network.trunk(part) for part in pixels.split(512)])
 
 
@@ -122,26 +169,62 @@ def caption_embeddings(network: Any, device: torch.device) -> Tensor:
     return texts.reshape(N_ATTRIBUTES, N_OBJECTS, -1)
 
 
+def _by_marginals(probabilities: Tensor, pairs: Tensor) -> dict[str, Tensor]:
+    """The attribute and the object with the largest sums over the ``pairs``, each on its own.
+
+    Args:
+        probabilities: float, images x pairs.
+        pairs: int, pairs x 2: the attribute's and the object's number.
+    """
+    out = {}
+    for column, name, size in (
+        (0, "attribute", N_ATTRIBUTES),
+        (1, "object", N_OBJECTS),
+    ):
+        sums = probabilities.new_zeros(len(probabilities), size)
+        sums.index_add_(1, pairs[:, column], probabilities)
+        out[name] = sums.argmax(1)
+    return out
+
+
+def _label_answers(network: Any, features: Tensor) -> dict[str, Tensor]:
+    """A classifier's: by its heads, or by the marginals of its classes, which are pairs."""
+    if network.classes_are_pairs:
+        scores = network.pair_head(features)
+        best = network.pairs[scores.argmax(1)]
+        marginal = _by_marginals(scores.softmax(1), network.pairs)
+        return marginal | {"object_best": best[:, 1]}
+    out = {"object": network.object_head(features).argmax(1)}
+    if network.names_attributes:
+        out["attribute"] = network.attribute_head(features).argmax(1)
+    return out
+
+
+def _caption_answers(network: Any, features: Tensor) -> dict[str, Tensor]:
+    """A contrastive model's: by the best of all captions, of object prompts, and, as the
+    classifiers of pairs, by the marginals of the seen pairs' captions.
+    """
+    images = functional.normalize(network.project(features))
+    texts = caption_embeddings(network, features.device)
+    best = (images @ texts.flatten(0, 1).T).argmax(1)
+    prompts = functional.normalize(texts.mean(0))
+    seen = texts[network.pairs[:, 0], network.pairs[:, 1]]
+    likely = (network.scale.exp() * images @ seen.T).softmax(1)
+    return {
+        "object": best % N_OBJECTS,
+        "attribute": best // N_OBJECTS,
+        "object_prompt": (images @ prompts.T).argmax(1),
+        "object_seen": _by_marginals(likely, network.pairs)["object"],
+    }
+
+
 @torch.no_grad()
 def network_answers(network: Any, features: Tensor) -> dict[str, np.ndarray]:
-    """Answers, int64 N: ``object``; ``attribute`` where it can be named; ``object_prompt``
-    (contrastive only).
+    """Answers, int64 N: ``object``; ``attribute`` where it can be named; the further readings of
+    :data:`READINGS` that the network can give.
     """
-    if not network.contrasts:
-        out = {"object": network.object_head(features).argmax(1)}
-        if network.names_attributes:
-            out["attribute"] = network.attribute_head(features).argmax(1)
-    else:
-        images = functional.normalize(network.project(features))
-        texts = caption_embeddings(network, features.device)
-        best = (images @ texts.flatten(0, 1).T).argmax(1)
-        prompts = functional.normalize(texts.mean(0))
-        out = {
-            "object": best % N_OBJECTS,
-            "attribute": best // N_OBJECTS,
-            "object_prompt": (images @ prompts.T).argmax(1),
-        }
-    return {key: value.cpu().numpy() for key, value in out.items()}
+    answers = _caption_answers if network.contrasts else _label_answers
+    return {key: v.cpu().numpy() for key, v in answers(network, features).items()}
 
 
 def counts_by_pair(
@@ -149,15 +232,16 @@ def counts_by_pair(
 ) -> dict[str, list[int]]:
     """Right answers for each composition of a test, in the test's order of compositions.
 
-    Keys: ``n`` images, right ``object``s, ``composition``s, ``attribute``s and ``object_prompt``s
+    Keys: ``n`` images, right ``object``s, ``composition``s, ``attribute``s and :data:`READINGS`
     where there are any.
     """
     right = {"object": given["object"] == images.objects}
     if "attribute" in given:
         right["attribute"] = given["attribute"] == images.attributes
         right["composition"] = right["attribute"] & right["object"]
-    if "object_prompt" in given:
-        right["object_prompt"] = given["object_prompt"] == images.objects
+    for name in READINGS:
+        if name in given:
+            right[name] = given[name] == images.objects
     pair = images.attributes * N_OBJECTS + images.objects
     _, first, number = np.unique(pair, return_index=True, return_inverse=True)
     place = np.argsort(np.argsort(first))[number]
@@ -169,13 +253,17 @@ def counts_by_pair(
 
 
 def do_run(
-    run: Run, images: ImageSet, tests: dict[str, ImageSet], device: torch.device
+    run: Run,
+    images: ImageSet,
+    tests: dict[str, ImageSet],
+    device: torch.device,
+    settings: Settings,
 ) -> tuple[dict, dict]:
     """Train and score. Returns what goes to the run's JSON, and the arrays kept for
     disentanglement.
     """
     began = time.monotonic()
-    network = train_network(run, images, device)
+    network = train_network(run, images, device, settings)
     spent = time.monotonic() - began
     arrays: dict[str, np.ndarray] = {}
     splits: dict[str, Any] = {}
@@ -196,7 +284,10 @@ def do_run(
         "scale": run.scale,
         "diversity": run.diversity,
         "seed": run.seed,
-        "steps": STEPS,
+        "steps": settings.steps,
+        "batch": settings.batch,
+        "peak": settings.peak,
+        "decay": settings.decay,
         "seconds": round(spent, 1),
         "device": device.type,
         "torch": torch.__version__,

@@ -17,10 +17,16 @@ from helpers.annotation_browser import (
     Server,
     together,
 )
-from helpers.annotation_tools import check_complete, make_set, right
+from helpers.annotation_tools import (
+    check_complete,
+    make_questions,
+    make_set,
+    right,
+)
 from helpers.warm import WarmProcesses
 
 import aobench.cli as cli
+from aobench.annotation.naming import NamingStore
 from aobench.annotation.verdict_file import existing_store
 
 SHOTS = os.environ.get("IMAGENET_AO_SHOTS")
@@ -41,7 +47,9 @@ def server(tmp_path, pages, request):
     """A server of 16 images, or of as many as a test asks for; "new" ones in a Python of their own."""
     count, *new = getattr(request, "param", (16,))
     table = make_set(tmp_path / "set", count)
-    running = Server(table, tmp_path / "v.sqlite", None if new else pages)
+    # the new one begins with practice, as it does where nothing else is asked for
+    more = () if new else ("--no-practice",)
+    running = Server(table, tmp_path / "v.sqlite", None if new else pages, more)
     yield running
     running.kill()
 
@@ -61,6 +69,8 @@ def browse(tmp_path, server):
     for page in opened:
         if page.process.poll() is None:
             page.close()
+        else:
+            page.socket.shutdown()  # of a browser that a test killed
 
 
 @pytest.fixture
@@ -88,16 +98,43 @@ def _picture(page, name, width=1280, height=900, phone=False):
         )
 
 
+READY = "document.getElementById('ao') && document.getElementById('ao').dataset.ready"
 SCREEN = (
     "document.getElementById('ao') ? document.getElementById('ao').dataset.screen : ''"
 )
 MESSAGE = "document.getElementById('ao') ? document.getElementById('ao-message').textContent : ''"
 
 
+def _practise(page, verdicts):
+    """Four examples by keys, one of them wrongly at first."""
+    guide = "document.querySelectorAll('#ao-examples li').length"
+    for number in range(4):
+        page.wait(lambda ready, n=number: ready == f"practice-{n}", READY)
+        assert page.run("document.getElementById('ao-guide').open")
+        assert page.run(guide) == 4
+        shown = "document.getElementById('ao-examples').offsetParent !== null"
+        assert not page.run(shown), "beside the practice they would tell its answers"
+        if number == 1:
+            _picture(page, "practice")
+        for key in "aj":
+            page.press(key)
+        said = page.wait(bool, "document.getElementById('ao-said').textContent")
+        page.wait(lambda ready: ready == "feedback", READY)
+        assert said.startswith("Right." if number == 0 else "Not quite")
+        if number == 1:
+            _picture(page, "feedback", 390, 844, phone=True)
+        page.press("n" if number % 2 else "Enter")
+        page.run("document.getElementById('ao-said').textContent = ''; 0")
+    assert [one.right for one in verdicts.practice()] == [True, False, False, False]
+
+
 @pytest.mark.parametrize("server", [(50, "new")], ids=["50"], indirect=True)
 def test_fifty_images_by_keys_with_slips_and_undo(server, browse, verdicts, capsys):
     page = browse()
     page.wait(lambda screen: screen == "name", SCREEN)
+    page.wait(
+        lambda shown: shown == 0, "document.querySelectorAll('#ao-people li').length"
+    )
     _picture(page, "name")
     _picture(page, "name_phone", 390, 844, phone=True)
     for key in (
@@ -106,6 +143,7 @@ def test_fifty_images_by_keys_with_slips_and_undo(server, browse, verdicts, caps
         page.press(key)
     assert page.run("document.getElementById('ao-annotator').value") == "ada skull"
     page.press("Enter")
+    _practise(page, verdicts)
     now, undone = page.seen(), 0
     assert now["progress"] == "1 of 53"
     assert page.run("location.search") == "?annotator=ada+skull"
@@ -322,8 +360,11 @@ def test_buttons_by_mouse_and_by_keyboard(browse, verdicts):
     page = browse("ann")
     now = page.seen()
     buttons = "Array.from(document.querySelectorAll('#ao-trial button'))"
-    labels = page.run(f"{buttons}.map(b => b.innerText.replace(/\\s+/g, ' ').trim())")
+    labels = page.run(
+        f"{buttons}.filter(b => b.offsetParent).map(b => b.innerText.replace(/\\s+/g, ' ').trim())"
+    )
     assert labels == [
+        "Grid",
         "Change name",
         "Yes A",
         "No S",
@@ -352,10 +393,41 @@ def test_buttons_by_mouse_and_by_keyboard(browse, verdicts):
     assert (given.attribute_answer, given.object_answer) == ("no", "unsure")
     page.run("document.querySelector('#ao-trial [data-act=undo]').click()")
     page.wait(lambda value: value is not None and value["trial"] == now["trial"])
+    _judge_a_grid(page, verdicts)
     page.run("document.querySelector('[data-act=leave]').click()")
     assert page.run(SCREEN) == "name"
-    assert page.run("location.search") == ""
+    assert page.run("location.search") == "?view=grid", "the view is kept"
     page.check()
+
+
+def _judge_a_grid(page, verdicts):
+    """From one at a time to a grid and back: what is pressed is wrong, the rest is yes."""
+    page.run("document.getElementById('ao-to-grid').click()")
+    turn = verdicts.standing("ann").turn
+    page.wait(lambda ready: ready == f"grid-{turn}", READY)
+    assert "view=grid" in page.run("location.search"), "a link keeps the view"
+    assert page.run("document.querySelectorAll('#ao-tiles li').length") == 12
+    tile = "document.querySelectorAll('#ao-tiles li')[3]"
+    page.run(f"{tile}.querySelector('[data-wrong=object]').focus()")
+    page.press(" ")
+    pressed = f"{tile}.querySelector('[data-wrong=object]').ariaPressed"
+    assert page.run(pressed) == "true", "by keyboard, too"
+    for width, height in ((390, 844), (1280, 900)):
+        _picture(page, f"grid_{width}", width, height, phone=width < 500)
+    wanted = verdicts.awaiting("ann", 12)
+    page.run("document.querySelector('[data-act=save]').click()")
+    page.wait(lambda ready: ready == f"grid-{turn + 12}", READY)
+    given = {
+        v.trial.trial: v for v in verdicts.verdicts() + verdicts.verdicts(catch=True)
+    }
+    answers = [
+        (given[one.trial].attribute_answer, given[one.trial].object_answer)
+        for one in wanted
+    ]
+    assert answers == [("yes", "no" if place == 3 else "yes") for place in range(12)]
+    page.run("document.querySelector('#ao-grid [data-act=undo]').click()")
+    page.wait(lambda ready: ready == f"grid-{turn + 24}", READY)
+    assert verdicts.standing("ann").done == 0, "a grid is undone as it was saved"
 
 
 def test_a_broken_image_takes_no_guess(tmp_path, browse, verdicts, server):
@@ -428,3 +500,45 @@ def test_a_taken_port_is_one_line(server, tmp_path, capsys):
     ]
     assert cli.main([*command, "--port", str(server.port)]) == 2
     assert "another --port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [390])
+def test_images_are_named_by_keys_and_buttons(tmp_path, pages, width):
+    """The page of names, on a phone: nine names, the keys 1 to 9, 0, and undo."""
+    questions = make_questions(tmp_path / "q", 4)
+    server = Server(questions, tmp_path / "n.sqlite", pages, ())
+    page = None
+    try:
+        page = Annotator(
+            tmp_path / "profile", server, "ann", width=width, height=844, phone=True
+        )
+        ready = page.wait(bool, READY)
+        names = page.run("document.querySelectorAll('#ao-names button').length")
+        assert names == 10
+        assert page.run("document.documentElement.scrollWidth") <= width
+        assert page.run("document.querySelector('fieldset').offsetParent") is None
+        _picture(page, "naming", width, 844, phone=True)
+        page.press("0")
+        ready = page.wait(lambda now, old=ready: now and now != old, READY)
+        page.press("u")
+        ready = page.wait(lambda now, old=ready: now and now != old, READY)
+        for press in ("1", "9", "click", "0"):
+            if press == "click":
+                page.run("document.querySelectorAll('#ao-names button')[1].click()")
+            else:
+                page.press(press)
+            ready = page.wait(lambda now, old=ready: now and now != old, READY)
+        assert ready == "done"
+        page.check()
+        with existing_store(tmp_path / "n.sqlite", NamingStore) as store:
+            given = store.named()
+            places = [
+                store.choices(one.sample_id).index(one.answer) for one in given[:3]
+            ]
+        assert places == [0, 8, 1]
+        assert given[3].answer == "unsure"
+        server.check_log()
+    finally:
+        if page:
+            page.close()
+        server.kill()

@@ -132,6 +132,7 @@ def test_what_the_page_hears_says_nothing_of_catch_trials_or_others(images, stor
         "total",
         "turn",
         "message",
+        "practice",
     }
     assert set(said["trial"]) == {"id", "attribute", "object"}
     assert (said["done"], said["turn"]) == (0, 0), (

@@ -90,33 +90,40 @@ def maker():
     return LessonMaker(processor, pairs(novel=False), np.random.default_rng(3))
 
 
-def test_a_lesson_is_the_question_that_the_model_is_asked(maker):
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("composition", [("snowy", "teapot"), ("moss covered", "polar bear")]),
+        ("object", [("", "rugby ball"), ("", "teapot"), ("", "ant")]),
+        ("attribute", [("moss covered", ""), ("red", "")]),
+    ],
+)
+def test_a_lesson_is_the_question_that_the_model_is_asked(
+    maker, monkeypatch, kind, options
+):
     """Token by token what its processor makes of the framed question, up to the answer."""
     from PIL import Image
 
     from aobench.models.vlm_processor import QuestionFrame
 
+    right = options[1]
+    monkeypatch.setattr(maker, "shown", [(right[0] or "red", right[1] or "ant")])
+    monkeypatch.setattr(maker, "_kind", lambda: kind)
+    monkeypatch.setattr(maker, "_options", lambda *_: options)
     frame = QuestionFrame(maker.processor, "llava", "mini-generative")
-    for picture in (0, 700, 2000):
-        lesson = maker.lettered(picture, list(range(PICTURE_TOKENS)), 4)
-        place, letter = lesson.answers[0]
-        text = maker.processor.tokenizer.decode(lesson.ids)
-        options = [
-            part.strip()
-            for part in text.split("?", 1)[1].split("answer with")[0].split(".")
-        ]
-        names = [one.rsplit(" ", 1)[0] for one in options[1:-1]] + options[-1:]
-        questions = [
-            bundled_questions().lettered(kind, names)
-            for kind in ("composition", "object", "attribute")
-        ]
+    names = [" ".join(filter(None, option)) for option in options]
+    texts = bundled_questions()
+    tokens = list(range(PICTURE_TOKENS))
+    for lesson, question, answer in (
+        (maker.lettered(0, tokens, len(options)), texts.lettered(kind, names), "B"),
+        (maker.open(0, tokens), texts.open(kind), names[1]),
+    ):
+        place, first = lesson.answers[0]
         image = Image.new("RGB", (56, 56))
-        asked = [
-            maker.processor(images=[[image]], text=[frame.text(one)])["input_ids"][0]
-            for one in questions
-        ]
-        assert lesson.ids[: place + 1] in [list(one) for one in asked]
-        assert letter in {maker.tokens(one)[0] for one in LETTERS[:4]}
+        asked = maker.processor(images=[[image]], text=[frame.text(question)])
+        assert lesson.ids[: place + 1] == list(asked["input_ids"][0])
+        assert first == maker.tokens(answer)[0]
+        assert [token for _, token in lesson.answers] == maker.tokens(answer)
 
 
 def test_each_letter_is_right_about_equally_often_and_the_look_is_at_its_option(maker):

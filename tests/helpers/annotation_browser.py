@@ -48,13 +48,16 @@ class Server:
     Args:
         table: the images.
         verdicts: the file of verdicts.
+        more: further words of the command.
         warm: processes of `MODULES` to start it from; None starts a Python of its own, in which Gradio
             has not been imported.
     """
 
-    def __init__(self, table: Path, verdicts: Path, warm=None) -> None:
+    def __init__(
+        self, table: Path, verdicts: Path, warm=None, more=("--no-practice",)
+    ) -> None:
         pytest.importorskip("gradio", minversion="6")
-        self.words = ["annotate", str(table), "--verdicts", str(verdicts)]
+        self.words = ["annotate", str(table), "--verdicts", str(verdicts), *more]
         self.log, self.port, self.warm = verdicts.with_suffix(".log"), 0, warm
         self.log.touch()
         self.start()

@@ -1,5 +1,7 @@
 """A small drawn set to judge, whose right answers can be read off the pixels."""
 
+import base64
+import io
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,6 +35,32 @@ def make_set(folder, count=50):
     path = folder / "images.parquet"
     pq.write_table(pa.Table.from_pylist([asdict(row(i)) for i in range(count)]), path)
     return path
+
+
+def make_questions(folder, count):
+    """Questions as `imagenet-ao questions` lays them out, nine names each; the folder."""
+    names = [f"{a} {o}" for a in ATTRIBUTES[:3] for o in OBJECTS[:3]]
+    rows = []
+    for index in range(count):
+        file = io.BytesIO()
+        Image.new("RGB", (96, 64), (4 * index, 90, 90)).save(file, "PNG")
+        uri = base64.b64encode(file.getvalue()).decode()
+        place = (2 * index) % len(names)
+        attribute, thing = names[place].split(" ", 1)
+        rows.append(
+            {
+                "sample_id": f"s{index}",
+                "image": f"data:image/png;base64,{uri}",
+                "choices": names,
+                "answer": "ABCDEFGHI"[place],
+                "attribute": attribute,
+                "object": thing,
+            }
+        )
+    path = folder / "choice" / "ood-00000-of-00001.parquet"
+    path.parent.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return folder
 
 
 def right(index, attribute, thing):

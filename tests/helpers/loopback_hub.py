@@ -13,6 +13,7 @@ from helpers.loopback import Loopback, Quiet
 
 TOKEN = "hf_" + "SecretSecretSecretSecretSecret0000"
 COMMIT = "c0ffee" + "0" * 34
+REVISION = r"(?:refs/pr/\d+|[^/]+)"
 
 
 class Hub(Loopback):
@@ -57,7 +58,7 @@ class _Handler(Quiet):
         path = unquote(urlsplit(self.path).path)
         self.owner.requests.append((self.command, path))
         if found := re.fullmatch(
-            r"/(?:(datasets|spaces)/)?([^/]+/[^/]+)/resolve/[^/]+/(.+)", path
+            rf"/(?:(datasets|spaces)/)?([^/]+/[^/]+)/resolve/{REVISION}/(.+)", path
         ):
             return self._file(found[1] or "models", found[2], found[3])
         if found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/leaderboard", path):
@@ -163,7 +164,8 @@ class _Handler(Quiet):
         path, body = unquote(urlsplit(self.path).path), self._body()
         self.owner.requests.append((self.command, path))
         if found := re.fullmatch(
-            r"/api/(models|datasets|spaces)/([^/]+/[^/]+)/paths-info/[^/]+", path
+            rf"/api/(models|datasets|spaces)/([^/]+/[^/]+)/paths-info/{REVISION}",
+            path,
         ):
             folder = self.owner.folder(found[1], found[2])
             wanted = re.findall(r"paths=([^&]+)", body.decode()) or json.loads(

@@ -1,7 +1,8 @@
 """The leaderboard's Space reads the Hub's own rows; here from a Hub on the loopback."""
 
+import json
 import os
-import re
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from helpers.browser import Page
 
 ROOT = Path(__file__).parents[2]
 DATASET = "org/imagenet-ao"
+BUNDLED = ROOT / "model_cards" / "efficientnet-lite0"
 
 
 def _entry(value, notes):
@@ -25,18 +27,22 @@ def _entry(value, notes):
     return {".eval_results/imagenet_ao.yaml": yaml.safe_dump([row]).encode()}
 
 
-def test_rows_with_other_settings_stand_apart_in_a_browser(hub, tmp_path):
+def test_checked_results_and_rows_that_stand_apart_in_a_browser(hub, tmp_path):
     pytest.importorskip("gradio", minversion="5")
     hub.folder("datasets", DATASET).mkdir(parents=True)
-    same, other = (
-        "80 prompts (a); composition of 9 candidates (b); float32",
-        "1 prompt (c); composition of 9 candidates (b); float32",
-    )
-    hub.pull_requests += [
-        {"repo": "a/one", "files": _entry(31.5, f"{same}; imagenet-ao 0.1.0")},
-        {"repo": "a/two", "files": _entry(44.0, f"{same}; imagenet-ao 0.2.0")},
-        {"repo": "a/three", "files": _entry(50.0, f"{other}; imagenet-ao 0.2.0")},
-    ]
+    settings = "80 prompts (a); composition of 9 candidates (b); float32"
+    for name, value in (("a/one", 31.5), ("a/two", 44.0), ("a/three", 50.0)):
+        notes = f"{settings}; imagenet-ao 0.1.0"
+        hub.pull_requests.append({"repo": name, "files": _entry(value, notes)})
+    evidence = hub.folder("models", "a/one") / "imagenet_ao"
+    shutil.copytree(BUNDLED, evidence)
+    # a result whose numbers are not those of its table
+    false = hub.folder("models", "a/two") / "imagenet_ao"
+    shutil.copytree(BUNDLED, false)
+    text = (false / "results.json").read_text()
+    found = json.loads(text)
+    found["scores"]["object"]["splits"]["ood"]["object_top1"] = 0.99
+    (false / "results.json").write_text(json.dumps(found))
     environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
     environment |= {
         "HF_ENDPOINT": hub.url,
@@ -68,11 +74,20 @@ def test_rows_with_other_settings_stand_apart_in_a_browser(hub, tmp_path):
         while "a/three" not in text:
             text = page.run("document.body.innerText")
             assert time.monotonic() < deadline, text
-        assert "3 rows of org/imagenet-ao in 2 settings." in text
-        assert text.index("a/two") < text.index("a/one") < text.index("a/three")
-        assert re.search(
-            r"80 prompts \(a\); composition of 9 candidates \(b\); float32", text
-        )
+            time.sleep(0.2)
+        assert "3 rows of org/imagenet-ao, 1 with a result that was checked." in text
+        assert text.index("a/three") < text.index("a/two"), "the best first"
+        assert "are not those of its predictions.parquet" in text
+        assert settings in text
+        board = "document.getElementById('board').contentDocument"
+        while not page.run(f"{board}?.querySelector('tbody a') !== null"):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert page.run(f"{board}.querySelector('tbody th').textContent") == "one"
+        page.run(f"{board}.querySelector('tbody a').click()")
+        while page.run(f"{board}.querySelector('h1')?.textContent") != "a/one on mini":
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
     finally:
         if page:
             page.close()

@@ -76,6 +76,7 @@ def test_a_leaderboard_that_cannot_be_had_is_a_line(error, monkeypatch):
         raise app.CONNECTION("Server disconnected") if error == "httpx" else error
 
     monkeypatch.setattr(app.HfApi, "get_dataset_leaderboard", fail)
-    said, tables = app.read("org/data")
-    assert said.startswith("The Hub gave no leaderboard of org/data (")
-    assert tables == {}
+    shown = app.read("org/data")
+    assert shown.index is None
+    assert shown.status.startswith("The Hub gave no leaderboard of org/data (")
+    assert len(shown.apart) == 0

@@ -11,7 +11,7 @@ from aobench.cli import main
 from aobench.errors import UserError
 from aobench.sealed import write_sealed_npz
 from aobench.study import collecting, running, world
-from aobench.study.design import every_run
+from aobench.study.design import every_run, first_edition
 
 RUN = every_run()[0]
 
@@ -85,7 +85,7 @@ def test_a_damaged_run_is_one_line(tmp_path, content):
     for run in every_run():
         (tmp_path / f"{run.name}.json").write_text(content)
     with pytest.raises(UserError, match=RUN.name):
-        collecting.collect_runs(tmp_path, quiet=True)
+        collecting.collect_runs(tmp_path, first_edition(), quiet=True)
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 2}', "null", "[" * 10_000])

@@ -71,6 +71,7 @@ def read_people(options: ValidateOptions, config_path: Path) -> PeopleVerdicts |
     ):
         people, rows, pictures = store.annotators(), store.images(), store.pictures()
         verdicts, on_catch = store.verdicts(), store.verdicts(catch=True)
+        settled = store.verdicts(adjudicators=True)
     catches = catch_results(people, on_catch)
     left_out = annotators_below(catches, options.min_catch)
     counted = [v for v in verdicts if v.annotator not in left_out]
@@ -89,12 +90,13 @@ def read_people(options: ValidateOptions, config_path: Path) -> PeopleVerdicts |
     }
     every = [
         (v.annotator, asdict(v.trial), v.attribute_answer, v.object_answer)
-        for v in (*verdicts, *on_catch)
+        for v in (*verdicts, *on_catch, *settled)
     ]
     text = json.dumps(
         [sorted(every, key=str), sorted(pictures.items())], sort_keys=True
     )
-    majorities = _majorities(decide_images(rows, verdicts, options.minimum, left_out))
+    decided = decide_images(rows, verdicts, options.minimum, left_out, settled)
+    majorities = _majorities(decided)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return PeopleVerdicts(majorities, pictures, facts, digest)
 
