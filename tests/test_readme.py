@@ -55,6 +55,23 @@ def test_the_residuals_are_those_of_the_published_table(groups, name):
     assert found[4].startswith(said)
 
 
+def test_kinds_of_models_are_compared_as_the_page_about_them_does():
+    """That page's table is held by tests/evaluation/test_bundled_generative.py."""
+
+    def rows(text):
+        kept = [line for line in text.splitlines() if re.search(r"`choice", line)]
+        cells = [[cell.strip() for cell in line.split("|")[1:]] for line in kept]
+        return {tuple(row[:2]): row for row in cells if len(row) > 4}
+
+    page = rows((ROOT / "docs" / "generative.md").read_text())
+    mine = rows(README)
+    assert len(mine) == 5
+    for key, row in mine.items():
+        assert row[:4] == page[key][:4]
+    stay = page["`mini-generative`", "`choice`"][5]
+    assert f"{stay} % of the answers on novel pairs stay" in " ".join(README.split())
+
+
 def test_sentences_are_short():
     """Outside tables, code and links: 25 words on average at most."""
     text = re.sub(r"```.*?```", "", README, flags=re.DOTALL)

@@ -16,7 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from compositional_ood.compositional_ood import cluster_interval, two_way_interval
+from compositional_ood.compositional_ood import (
+    cluster_interval,
+    first_is_right,
+    two_way_interval,
+)
 
 from aobench.analysis.paired import two_way_test
 from aobench.analysis.people_tables import (
@@ -199,7 +203,7 @@ def _score(
     at: np.ndarray,
     right: np.ndarray,
 ) -> PeopleScore:
-    by_model = np.array([rank == 0 for rank in rows["rank"]])[at]
+    by_model = first_is_right(rows["rank"])[at]
     shown = _by_composition(rows, at)
     sums = [shown.sums(hits) for hits in (right, by_model)]
     people, model = (_interval(one, shown.sizes, shown.parts) for one in sums)

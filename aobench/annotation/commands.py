@@ -147,6 +147,7 @@ def annotate(args: argparse.Namespace) -> None:
     from aobench.annotation.practice import read_examples, read_guideline
     from aobench.annotation.service import PageOptions
     from aobench.annotation.verdict_file import open_store
+    from aobench.annotation.verdict_store import VerdictStore
 
     if not 0 <= args.port <= 65535:
         raise UserError("--port takes a number from 0 to 65535")
@@ -165,7 +166,9 @@ def annotate(args: argparse.Namespace) -> None:
         raise UserError(
             f"{args.verdicts} is no file: nobody has judged yet, so nothing is disputed"
         )
-    with open_store(args.verdicts, images, args.seed, args.catch_rate) as store:
+    with open_store(
+        args.verdicts, images, args.seed, args.catch_rate, VerdictStore
+    ) as store:
         serve_annotation(store, images, args.host, args.port, options)
 
 
@@ -224,6 +227,7 @@ def agreement(args: argparse.Namespace) -> None:
     from aobench.annotation.export import check_name, write_decisions, write_verdicts
     from aobench.annotation.naming import NamingStore, holds_names
     from aobench.annotation.verdict_file import existing_store
+    from aobench.annotation.verdict_store import VerdictStore
 
     options = AgreementOptions(
         args.unsure, args.min_annotators, args.min_catch, args.draws, args.seed
@@ -243,7 +247,7 @@ def agreement(args: argparse.Namespace) -> None:
         if holds_names(names):
             _report_names(names, args)
             return
-    with existing_store(args.verdicts) as store:
+    with existing_store(args.verdicts, VerdictStore) as store:
         report = make_report(store, options)
         print(
             json.dumps(report.as_dict(), indent=2)

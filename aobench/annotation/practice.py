@@ -110,8 +110,10 @@ def drawn_examples() -> list[Example]:
     there at once.
     """
     examples = []
-    for number, (_, _, *words) in enumerate(DRAWN):
+    for number, drawn in enumerate(DRAWN):
+        attribute, thing, first, second, why = drawn[2:]
         picture = (HERE / f"page.example{number}.png").read_bytes()
+        words = (attribute, thing, first, second, why)
         examples.append(Example(str(number), *words, "image/png", picture))
     return examples
 

@@ -17,7 +17,7 @@ from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from aobench.annotation.trials import Trial, normal_name, plan_trials
 from aobench.errors import UserError
@@ -94,7 +94,7 @@ class VerdictStore:
         self._connection = connection
         self._lock = threading.RLock()  # one connection, many threads of a server
 
-    def __enter__(self) -> VerdictStore:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -143,7 +143,7 @@ def evaluate(
         attributes=attributes,
         objects=objects,
     )
-    own = None if questions is None else read_own_questions(questions)
+    own = None if questions is None else read_own_questions(os.fspath(questions))
     listed = _listed_models(models)
     resolved = [] if listed else _resolve_models(models)
     from aobench.evaluation.model_runs import ModelRuns, run_list

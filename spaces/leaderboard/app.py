@@ -29,7 +29,7 @@ class Shown(NamedTuple):
     """What the app shows of a dataset: a status line, the first page, and rows that stand apart."""
 
     status: str
-    index: Path | None = None
+    page: Path | None = None
     apart: pd.DataFrame = pd.DataFrame(columns=COLUMNS)
 
 
@@ -97,8 +97,8 @@ def build(dataset: str) -> gr.Blocks:
         def show(chosen: str) -> None:
             shown = read(chosen)
             gr.Markdown(shown.status, elem_id="status")
-            if shown.index:
-                gr.HTML(frame(shown.index))
+            if shown.page:
+                gr.HTML(frame(shown.page))
             if len(shown.apart):
                 gr.Dataframe(
                     shown.apart,

@@ -110,7 +110,7 @@ def test_the_shipped_results_break_down_by_name_and_against_caption_counts(
     assert {path.name for path in tmp_path.iterdir()} == {
         f"{name}.{ending}"
         for name in ("heat_map", "caption_counts")
-        for ending in ("svg", "png")
+        for ending in ("svg", "pdf", "png")
     }
     shown = words_of(tmp_path)
     assert "striped" in shown

@@ -16,8 +16,8 @@ pytest.importorskip("imagehash", reason="the extra 'distinct' is not installed")
 from helpers.image_sets import shards
 
 from aobench.duplicates import neighbours, reference
-from aobench.duplicates import optional as extra
 from aobench.errors import UserError
+from aobench.extras import need_extra
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,7 +94,7 @@ def test_a_missing_extra_is_named(monkeypatch):
     with pytest.raises(
         UserError, match=re.escape("pip install 'imagenet-ao[distinct]'")
     ):
-        extra.need_extra("faiss")
+        need_extra("faiss")
 
 
 @pytest.mark.parametrize("kind", ["pipe", "npz", "loop"])

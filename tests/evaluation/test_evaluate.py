@@ -178,7 +178,7 @@ def test_stop_on_a_bad_image(published, templates, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["evaluate", "no-such/model-here"], "no model"),
+        (["evaluate", "no-such/model-here"], "is not in the local cache"),
         (
             ["evaluate", "mini", "--data", "/no/such/folder"],
             "/no/such/folder",

@@ -192,7 +192,8 @@ def test_a_run_goes_on_and_is_resumed(models, folders, data, tmp_path, loads, ca
         "training_images": 12,
         "supervision": "language",
     }
-    assert "no/such-model: LEFT OUT: no model" in capsys.readouterr().err
+    said = "LEFT OUT: the model 'no/such-model' is not in the local cache"
+    assert f"no/such-model: {said}" in capsys.readouterr().err
     assert len(loads) == 2
 
     again = evaluated(models, data, out)

@@ -320,10 +320,10 @@ def test_the_verb_draws_everything_from_the_bundle(tmp_path, capsys):
     assert "Controls at the centre, added after the results: " in text
     for stem, words in {
         "scatter": ["OoD object accuracy, % (logit axis)", "two_head"],
-        "factors": ["OoD object accuracy, %", "attributes an object in training"],
+        "factors": ["OoD object accuracy, %", "Attributes an object in training"],
         "disentanglement": ["dci_disentanglement", "contrastive, captions"],
         "nmi": ["4,000, 8", "OoD composition accuracy, %"],
-        "heat_map_contrastive": ["accuracy, %", *ATTRIBUTES],
+        "heat_map_contrastive": ["Accuracy, %", *ATTRIBUTES],
     }.items():
         drawn = (tmp_path / f"{stem}.svg").read_text()
         assert [word for word in words if f">{word}<" not in drawn] == [], stem

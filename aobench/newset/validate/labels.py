@@ -64,9 +64,10 @@ def read_people(options: ValidateOptions, config_path: Path) -> PeopleVerdicts |
         decide_images,
     )
     from aobench.annotation.verdict_file import existing_store
+    from aobench.annotation.verdict_store import VerdictStore
 
     with (
-        existing_store(located_path(config_path, options.human)) as store,
+        existing_store(located_path(config_path, options.human), VerdictStore) as store,
         store.snapshot(),
     ):
         people, rows, pictures = store.annotators(), store.images(), store.pictures()
