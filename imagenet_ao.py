@@ -68,7 +68,12 @@ DOCUMENTS = (
     ".html",
     ".pdf",
 )
-LITTER = (".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini")  # of file managers
+LITTER = (
+    ".ds_store",
+    "thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+)  # of file managers
 MAX_PIXELS = 178_956_970  #: Pillow's own bound against decompression bombs
 MAX_BYTES = 1 << 28  #: of one image file
 MAX_SHARDS = 64
@@ -324,7 +329,8 @@ OBJECTS: dict[str, tuple[str, int]] = dict(
     sorted(
         (name, ("n" + digits, index))
         for index, (digits, name) in enumerate(
-            entry.split(" ", 1) for entry in _CLASSES.replace("\n", "").split("|")
+            entry.split(" ", 1)
+            for entry in _CLASSES.replace("\n", "").split("|")
         )
     )
 )
@@ -347,7 +353,8 @@ _LONGEST_ATTRIBUTE = max(len(name.split()) for name in _ATTRIBUTE_OF)
 def _words(text: str) -> list[str]:
     """The words of ``text``, parted by spaces or underscores; case and Unicode form are folded."""
     return re.split(
-        r"[\s_]+", unicodedata.normalize("NFC", text).casefold().strip(" _\t\r\n")
+        r"[\s_]+",
+        unicodedata.normalize("NFC", text).casefold().strip(" _\t\r\n"),
     )
 
 
@@ -469,7 +476,9 @@ def _zip_tree(path: str) -> Tree:
                 "\\",
             ):  # Windows PowerShell 5 writes backslashes
                 folders.append(info.filename)
-            elif info.filename in files and info.filename.lower().endswith(ENDINGS):
+            elif info.filename in files and info.filename.lower().endswith(
+                ENDINGS
+            ):
                 raise DatasetError(
                     f"{path} holds {info.filename!r} twice: unpack it and zip it again"
                 )
@@ -509,7 +518,9 @@ def _folder_tree(path: str) -> Tree:
 def _file_mark(path: str) -> str:
     try:
         state = os.stat(path)
-    except OSError:  # such as a dead link: listed here, reported when it is read
+    except (
+        OSError
+    ):  # such as a dead link: listed here, reported when it is read
         return "unreadable"
     return f"{state.st_size} {state.st_mtime_ns}"
 
@@ -529,7 +540,9 @@ def _resolve(path: str) -> str:
     try:
         names = os.listdir(path)
     except OSError as error:
-        raise DatasetError(f"{path} cannot be listed: {error.strerror}") from None
+        raise DatasetError(
+            f"{path} cannot be listed: {error.strerror}"
+        ) from None
     zips = [
         name
         for name in names
@@ -537,7 +550,8 @@ def _resolve(path: str) -> str:
     ]
     shown = [name for name in names if name[0] not in "._"]
     if len(zips) == 1 and not any(
-        os.path.isdir(f"{path}/{n}") or n.lower().endswith(ENDINGS) for n in shown
+        os.path.isdir(f"{path}/{n}") or n.lower().endswith(ENDINGS)
+        for n in shown
     ):
         return f"{path}/{zips[0]}"
     return path
@@ -578,7 +592,10 @@ def _listing(path: str) -> tuple[list[Entry], dict[str, list[str]]]:
     left: dict[str, list[str]] = defaultdict(list)
     for member in sorted(tree.files):
         parts = _parts(member, zipped)
-        name, hidden = parts[-1].lower(), any(part.startswith(".") for part in parts)
+        name, hidden = (
+            parts[-1].lower(),
+            any(part.startswith(".") for part in parts),
+        )
         if name in LITTER or name.startswith("._") or "__MACOSX" in parts:
             continue
         if not name.endswith(ENDINGS):
@@ -592,7 +609,8 @@ def _listing(path: str) -> tuple[list[Entry], dict[str, list[str]]]:
     strange = [
         parts
         for parts in others
-        if tuple(parts[:-1]) in full or not parts[-1].lower().endswith(DOCUMENTS)
+        if tuple(parts[:-1]) in full
+        or not parts[-1].lower().endswith(DOCUMENTS)
     ]
     left["ending"] = ["/".join(parts) for parts in strange]
     left["reached_again"] = sorted(tree.reached_again)
@@ -658,14 +676,18 @@ def _entries(path: str) -> list[Entry]:
     twice = [(a, b) for a, b in pairwise(entries) if a.sample_id == b.sample_id]
     if twice:
         first, second = twice[0]
-        more = f", and {len(twice) - 1} more such pairs" if len(twice) > 1 else ""
+        more = (
+            f", and {len(twice) - 1} more such pairs" if len(twice) > 1 else ""
+        )
         raise DatasetError(
             f"{path} holds {first.sample_id!r} twice: {first.member!a} and "
             f"{second.member!a}{more}; "
             "rename or remove one"
         )
     if sentence:
-        logger.warning("%s: left out are %s.", _shown(path), sentence, extra=REPORTED)
+        logger.warning(
+            "%s: left out are %s.", _shown(path), sentence, extra=REPORTED
+        )
     return entries
 
 
@@ -678,7 +700,9 @@ def label_report(path: str) -> dict[str, Any]:
     entries, left = _listing(_resolve(path))
     labels = Counter(entry.label for entry in entries)
     unknown = {
-        label: count for label, count in labels.items() if parse_label(label) is None
+        label: count
+        for label, count in labels.items()
+        if parse_label(label) is None
     }
     return {
         "images": labels.total(),
@@ -692,10 +716,13 @@ def _known(
     entries: list[Entry], known: Any, where: str, on_bad_label: str
 ) -> list[Entry]:
     """The entries whose label is known; the rest is named in one warning, or in the error."""
-    unknown = Counter(entry.label for entry in entries if known(entry.label) is None)
+    unknown = Counter(
+        entry.label for entry in entries if known(entry.label) is None
+    )
     if unknown:
         names = ", ".join(
-            f"{label!r} ({count})" for label, count in sorted(unknown.items())[:20]
+            f"{label!r} ({count})"
+            for label, count in sorted(unknown.items())[:20]
         )
         more = f" and {len(unknown) - 20} more" if len(unknown) > 20 else ""
         sentence = (
@@ -770,10 +797,14 @@ def image_bytes(path: str) -> bytes:
     """
     try:
         state = os.stat(path)
-        if not stat.S_ISREG(state.st_mode):  # a pipe would hang, a device never ends
+        if not stat.S_ISREG(
+            state.st_mode
+        ):  # a pipe would hang, a device never ends
             raise ImageFaultError("cannot be opened: it is not a regular file")
         if state.st_size > MAX_BYTES:
-            raise ImageFaultError(f"{state.st_size} bytes, more than {MAX_BYTES}")
+            raise ImageFaultError(
+                f"{state.st_size} bytes, more than {MAX_BYTES}"
+            )
         with open(path, "rb") as stream:
             return stream.read()
     except (
@@ -786,7 +817,9 @@ def image_bytes(path: str) -> bytes:
 
 
 def upright_image(
-    data: bytes, draft: int | None = None, formats: tuple[str, ...] | None = None
+    data: bytes,
+    draft: int | None = None,
+    formats: tuple[str, ...] | None = None,
 ) -> Any:
     """The image of ``data`` as a PIL image of its own mode, whole, turned as its EXIF orientation
     says.
@@ -809,7 +842,9 @@ def upright_image(
         image = Image.open(io.BytesIO(data), formats=formats)
         _refuse_sizes(*image.size)
         if image.format == "EPS":
-            raise ImageFaultError("is EPS, which is a program to be run, not an image")
+            raise ImageFaultError(
+                "is EPS, which is a program to be run, not an image"
+            )
         if (
             image.format == "PNG"
         ):  # Pillow checks no checksum of the pixels when it decodes
@@ -830,11 +865,15 @@ def upright_image(
     except (
         UnidentifiedImageError
     ) as error:  # its message holds an address in memory, other in every run
-        raise ImageFaultError("is no image of a format that Pillow reads") from error
+        raise ImageFaultError(
+            "is no image of a format that Pillow reads"
+        ) from error
     except (
         Exception
     ) as error:  # Pillow's plugins raise nearly anything on damaged files
-        raise ImageFaultError(f"cannot be decoded: {_first_line(error)}") from error
+        raise ImageFaultError(
+            f"cannot be decoded: {_first_line(error)}"
+        ) from error
     return upright
 
 
@@ -859,13 +898,19 @@ def decode_image(data: bytes, draft: int | None = None) -> Any:
         image.mode == "I" and image.format in ("PNG", "PPM")
     )
     if sixteen:
-        grey = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+        grey = (
+            image.convert("I")
+            .point(lambda value: value * (1 / 256))
+            .convert("L")
+        )
         if _zero_is_white(image):
             grey = grey.point(lambda value: 255 - value)
         return grey.convert("RGB")
     if image.mode[0] in "IF":
         numbers = (
-            "32-bit integers" if image.mode[0] == "I" else "floating-point numbers"
+            "32-bit integers"
+            if image.mode[0] == "I"
+            else "floating-point numbers"
         )
         raise ImageFaultError(
             f"holds {numbers}, which don't say what is white: save it with 8 or 16 bits"
@@ -915,7 +960,9 @@ def _refuse_sizes(width: int, height: int) -> None:
     if width < 1 or height < 1:
         raise ImageFaultError(f"has no pixels: {width} x {height}")
     if width * height > MAX_PIXELS:
-        raise ImageFaultError(f"{width} x {height} pixels are more than {MAX_PIXELS:,}")
+        raise ImageFaultError(
+            f"{width} x {height} pixels are more than {MAX_PIXELS:,}"
+        )
     if max(width, height) > MAX_SIDES_RATIO * min(width, height):
         raise ImageFaultError(
             f"{width} x {height} pixels: one side is over {MAX_SIDES_RATIO:,} times the other"
@@ -958,7 +1005,9 @@ def read_counts(path: str) -> dict[tuple[str, str], int]:
     for where, row in rows:
         names = []
         for key in ("attribute", "object"):
-            name = " ".join(_words(row[key])) if isinstance(row[key], str) else ""
+            name = (
+                " ".join(_words(row[key])) if isinstance(row[key], str) else ""
+            )
             if not name:
                 raise DatasetError(
                     f"{path}, {where}: the {key} is {row[key]!r}, no name"
@@ -997,7 +1046,9 @@ def _count_rows(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
             f"{path} as Parquet ({error})"
         ) from None
     try:
-        for line, row in tables.read_numbered_rows(path, COUNT_COLUMNS, "the counts"):
+        for line, row in tables.read_numbered_rows(
+            path, COUNT_COLUMNS, "the counts"
+        ):
             yield f"line {line:,}", row
     except tables.UserError as error:
         raise DatasetError(str(error)) from None
@@ -1020,7 +1071,11 @@ def _parquet_counts(path: str) -> list[dict[str, Any]]:
         raise DatasetError(f"{path} cannot be read as counts: {why}") from None
     for name in COUNT_COLUMNS:
         if table.column_names.count(name) != 1:
-            what = "no column" if name not in table.column_names else "twice the column"
+            what = (
+                "no column"
+                if name not in table.column_names
+                else "twice the column"
+            )
             raise DatasetError(
                 f"{path} has {what} {name!r}: expected {', '.join(COUNT_COLUMNS)}"
             )
@@ -1116,7 +1171,9 @@ class ImageNetAOConfig(datasets.BuilderConfig):
     with_train: bool = False
 
     def create_config_id(
-        self, config_kwargs: dict, custom_features: datasets.Features | None = None
+        self,
+        config_kwargs: dict,
+        custom_features: datasets.Features | None = None,
     ) -> str:
         """The name of the cache folder: it changes with the data, so that no stale cache is
         served.
@@ -1128,9 +1185,13 @@ class ImageNetAOConfig(datasets.BuilderConfig):
                 )
         for option in self._strange_options():
             if getattr(self, option):
-                raise DatasetError(f"the config {self.name!r} takes no {option}")
+                raise DatasetError(
+                    f"the config {self.name!r} takes no {option}"
+                )
         if self.only == "id" and self.name == "v2" and not self.id_data:
-            raise DatasetError("only='id' takes pictures of ImageNet as id_data")
+            raise DatasetError(
+                "only='id' takes pictures of ImageNet as id_data"
+            )
         marks = {"mark_of_mini": _mini_mark()} if self.name == "mini" else {}
         if self.name == "folder":
             marks["mark_of_data"] = self.own_data().mark
@@ -1140,17 +1201,29 @@ class ImageNetAOConfig(datasets.BuilderConfig):
             marks["mark_of_id_data"] = self.class_data().mark
         if self.counts:
             with open(_regular(_absolute(self.counts)), "rb") as stream:
-                marks["mark_of_counts"] = hashlib.sha256(stream.read()).hexdigest()[:16]
-        return super().create_config_id({**config_kwargs, **marks}, custom_features)
+                marks["mark_of_counts"] = hashlib.sha256(
+                    stream.read()
+                ).hexdigest()[:16]
+        return super().create_config_id(
+            {**config_kwargs, **marks}, custom_features
+        )
 
     def _strange_options(self) -> tuple[str, ...]:
         """The options that this config does not take."""
-        own_options = ("layout", "attributes", "objects", "columns", "with_train")
+        own_options = (
+            "layout",
+            "attributes",
+            "objects",
+            "columns",
+            "with_train",
+        )
         if self.name == "mini":
             return ("data_dir", "id_data", *own_options)
         if self.name == "folder":
             return ("only",)
-        return own_options if self.only in (None, "id") else (*own_options, "only")
+        return (
+            own_options if self.only in (None, "id") else (*own_options, "only")
+        )
 
     def class_data(self) -> Any:
         """The pictures of ImageNet of ``id_data``, read once; DatasetError where they can't be
@@ -1167,8 +1240,12 @@ class ImageNetAOConfig(datasets.BuilderConfig):
         if self.name != "folder":
             return {}
         imagenet_class = _layouts("form").imagenet_class
-        names = {imagenet_class(name)[1]: name for name in self.own_data().objects}
-        return {index: name for index, name in names.items() if index is not None}
+        names = {
+            imagenet_class(name)[1]: name for name in self.own_data().objects
+        }
+        return {
+            index: name for index, name in names.items() if index is not None
+        }
 
     def object_names(self) -> list[str]:
         """The names of the objects: one's own, with those of ImageNet's classes where its pictures
@@ -1179,7 +1256,9 @@ class ImageNetAOConfig(datasets.BuilderConfig):
         own = list(self.own_data().objects)
         if self.id_data:
             spelling = self.spelling()
-            classes = (spelling.get(i, name) for name, (_, i) in OBJECTS.items())
+            classes = (
+                spelling.get(i, name) for name, (_, i) in OBJECTS.items()
+            )
             own = sorted({*own, *classes})
         return own
 
@@ -1220,11 +1299,15 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
 
     def _info(self) -> datasets.DatasetInfo:
         mini = self.config.name == "mini"
-        attributes = list(_mini("render").ATTRIBUTES) if mini else list(ATTRIBUTES)
+        attributes = (
+            list(_mini("render").ATTRIBUTES) if mini else list(ATTRIBUTES)
+        )
         if self.config.name == "folder":
             attributes = self.config.own_data().attributes
         objects = (
-            list(_mini("pictures").objects()) if mini else self.config.object_names()
+            list(_mini("pictures").objects())
+            if mini
+            else self.config.object_names()
         )
         features = datasets.Features(
             {
@@ -1245,7 +1328,9 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
             description=(__doc__ or "").split("\n")[0], features=features
         )
 
-    def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+    def _split_generators(
+        self, dl_manager: Any
+    ) -> list[datasets.SplitGenerator]:
         if self.config.counts:
             read_counts(
                 self.config.counts
@@ -1256,7 +1341,9 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
             return self._own_generators() + self._class_generators()
         return self._archive_generators(dl_manager) + self._class_generators()
 
-    def _archive_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+    def _archive_generators(
+        self, dl_manager: Any
+    ) -> list[datasets.SplitGenerator]:
         """The split ``ood`` of the published archive."""
         if self.config.only == "id":
             return []
@@ -1284,7 +1371,9 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
             raise DatasetError(
                 f"{data.place} has pictures of unknown labels: {unknown['examples']}"
             )
-        if self.config.on_bad_image == "stop" and (bad := data.unreadable_images()):
+        if self.config.on_bad_image == "stop" and (
+            bad := data.unreadable_images()
+        ):
             raise DatasetError(
                 f"{len(bad)} images in {data.place} cannot be read: {', '.join(bad[:10])}"
             )
@@ -1308,7 +1397,9 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
                 for start in range(0, total, step)
             ]
             options = {"kind": "mini", "archive": "", "shards": ranges}
-            generators.append(datasets.SplitGenerator(name=name, gen_kwargs=options))
+            generators.append(
+                datasets.SplitGenerator(name=name, gen_kwargs=options)
+            )
         return generators
 
     def _own_generators(self) -> list[datasets.SplitGenerator]:
@@ -1330,7 +1421,9 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
             raise DatasetError(
                 f"{own.place} has pictures of unknown labels: {'; '.join(unknown)}"
             )
-        if self.config.on_bad_image == "stop" and (bad := own.unreadable_images()):
+        if self.config.on_bad_image == "stop" and (
+            bad := own.unreadable_images()
+        ):
             raise DatasetError(
                 f"{len(bad)} images in {own.place} cannot be read: {', '.join(bad[:10])}"
             )
@@ -1366,7 +1459,9 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
                 if kind in ("folder", "id")
                 else OBJECTS[name]
             )
-            row["composition"] = " ".join(filter(None, (row["attribute"], name)))
+            row["composition"] = " ".join(
+                filter(None, (row["attribute"], name))
+            )
             pair = (
                 _counted(row["attribute"], name)
                 if kind == "folder"
@@ -1381,7 +1476,12 @@ class ImageNetAO(datasets.GeneratorBasedBuilder):
 
 
 #: Reasons of `aobench.layouts.report` that ``on_bad_label="stop"`` refuses.
-UNKNOWN = ("unknown_label", "unknown_attribute", "unknown_object", "pair_on_no_list")
+UNKNOWN = (
+    "unknown_label",
+    "unknown_attribute",
+    "unknown_object",
+    "pair_on_no_list",
+)
 
 
 def _generator(
@@ -1436,7 +1536,9 @@ def _counted(attribute: str, name: str) -> tuple[str, str]:
     return _ATTRIBUTE_OF.get(words, words), _OBJECT_OF.get(thing, thing)
 
 
-def _archive_rows(archive: str, entries: Iterable[Entry]) -> Iterator[dict[str, Any]]:
+def _archive_rows(
+    archive: str, entries: Iterable[Entry]
+) -> Iterator[dict[str, Any]]:
     """Rows of the split ``ood``. An image that cannot be read is kept and told in a warning."""
     read = _Reader(archive)
     for entry in entries:
@@ -1480,7 +1582,9 @@ def _mini_rows(split: str, start: int, stop: int) -> Iterator[dict[str, Any]]:
 def _shards(entries: list[Any]) -> list[list[Any]]:
     """The entries in at most MAX_SHARDS runs, which worker processes share out."""
     step = max(1, -(-len(entries) // MAX_SHARDS))
-    return [entries[start : start + step] for start in range(0, len(entries), step)]
+    return [
+        entries[start : start + step] for start in range(0, len(entries), step)
+    ]
 
 
 def _stop_on_bad_images(archive: str, entries: list[Entry]) -> None:
@@ -1512,7 +1616,11 @@ def _download(dl_manager: Any) -> str:
             f"{by_hand}"
         )
     try:
-        manager = datasets.DownloadManager() if dl_manager.is_streaming else dl_manager
+        manager = (
+            datasets.DownloadManager()
+            if dl_manager.is_streaming
+            else dl_manager
+        )
         path = manager.download(ARCHIVE_URL)
     except Exception as error:  # whatever the network stack of the day raises
         reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -1543,7 +1651,9 @@ def fingerprint(dataset: datasets.Dataset | datasets.IterableDataset) -> str:
     return _digest_of_rows(dataset, ["sample_id", made_by, "composition"])
 
 
-def pixel_digest(dataset: datasets.Dataset | datasets.IterableDataset) -> str | None:
+def pixel_digest(
+    dataset: datasets.Dataset | datasets.IterableDataset,
+) -> str | None:
     """16 hex digits of the pixels of a set that is drawn on the spot; None of another, whose
     fingerprint says it.
     """
@@ -1653,7 +1763,8 @@ def prepare(
                     f"{folder}/{split}-{number:05d}-of-{len(files):05d}.parquet",
                 )
         parts = {
-            str(split): f"{folder}/{split}-*.parquet" for split in builder.info.splits
+            str(split): f"{folder}/{split}-*.parquet"
+            for split in builder.info.splits
         }
         rows = datasets.load_dataset(
             "parquet", data_files=parts, cache_dir=f"{scratch}/read"
@@ -1716,7 +1827,9 @@ def _remove_leftovers(out: str) -> None:
         except OSError:  # another user's
             free = False
         if free:
-            logger.warning("%s is of a run that was stopped: it is removed", folder)
+            logger.warning(
+                "%s is of a run that was stopped: it is removed", folder
+            )
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -1728,7 +1841,9 @@ def mark_files(folder: str | os.PathLike[str], split: str, mark: str) -> str:
     hold: without a mark in them a folder that was made anew would be served as it was before.
     """
     for name in os.listdir(folder):
-        match = re.fullmatch(rf"{re.escape(split)}-(\d{{5}}-of-\d{{5}}\.parquet)", name)
+        match = re.fullmatch(
+            rf"{re.escape(split)}-(\d{{5}}-of-\d{{5}}\.parquet)", name
+        )
         if match:
             os.replace(
                 f"{os.fspath(folder)}/{name}",
@@ -1785,7 +1900,9 @@ def _kept_text(path: str) -> str | None:
     mend = "mend it, or delete it and prepare each config anew"
     try:
         if os.stat(_regular(path)).st_size > MOST_OF_TEXT:
-            raise DatasetError(f"{_shown(path)} is larger than it can be: {mend}")
+            raise DatasetError(
+                f"{_shown(path)} is larger than it can be: {mend}"
+            )
         with open(path, encoding="utf-8-sig", newline="") as stream:
             return stream.read()
     except (OSError, UnicodeDecodeError) as error:
@@ -1805,7 +1922,9 @@ def _known_facts(out: str) -> dict[str, dict[str, Any]]:
     except (ValueError, RecursionError) as error:
         why = f"is no JSON ({error})"
     else:
-        if isinstance(table, dict) and all(isinstance(v, dict) for v in table.values()):
+        if isinstance(table, dict) and all(
+            isinstance(v, dict) for v in table.values()
+        ):
             return table
         why = "holds no table of configs"
     raise DatasetError(
@@ -1845,19 +1964,24 @@ def _known_card(out: str) -> Any:
     return card
 
 
-def _write_facts(out: str, config: str, facts: dict[str, dict[str, Any]]) -> None:
+def _write_facts(
+    out: str, config: str, facts: dict[str, dict[str, Any]]
+) -> None:
     """Add ``config`` to fingerprints.json, and write eval.yaml for the configs that are there."""
     path, table = f"{out}/{FACTS}", _known_facts(out)
     digests = (
         {} if config == "mini" else {"sha256": "file"}
     )  # what the column sha256 is of
-    table[config] = {split: {**known, **digests} for split, known in facts.items()}
+    table[config] = {
+        split: {**known, **digests} for split, known in facts.items()
+    }
     with open(path, "w", encoding="utf-8") as stream:
         stream.write(json.dumps(table, indent=2, sort_keys=True) + "\n")
     lines = [
         f"- id: {task_id(task, name)}\n  config: {name}\n  split: ood\n"
         for name in sorted(table, reverse=True)
-        if name != "folder"  # somebody's own pictures are no benchmark of the Hub's
+        if name
+        != "folder"  # somebody's own pictures are no benchmark of the Hub's
         for task in TASKS
     ]
     if not lines:
@@ -1891,7 +2015,11 @@ def _write_card(
     ]
     entry = {
         "data_files": files,
-        **({"default": True} if config == ImageNetAO.DEFAULT_CONFIG_NAME else {}),
+        **(
+            {"default": True}
+            if config == ImageNetAO.DEFAULT_CONFIG_NAME
+            else {}
+        ),
     }
     MetadataConfigs({config: entry}).to_dataset_card_data(card.data)
     DatasetInfosDict({config: info}).to_dataset_card_data(card.data)
@@ -1917,7 +2045,8 @@ def _register_dataset() -> None:
     with open(__file__, "rb") as stream:
         code = hashlib.sha256(stream.read()).hexdigest()[:16]
     modules = [
-        importlib.import_module(name) for name in ("datasets.load", "datasets.inspect")
+        importlib.import_module(name)
+        for name in ("datasets.load", "datasets.inspect")
     ]
     for module in modules:
         original = module.dataset_module_factory
@@ -1957,5 +2086,7 @@ def _register_metric() -> None:
         getattr(metric, "register", lambda: None)()
 
 
-if __name__ == "imagenet_ao":  # not as a loading script, whose module has another name
+if (
+    __name__ == "imagenet_ao"
+):  # not as a loading script, whose module has another name
     register()

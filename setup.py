@@ -12,7 +12,11 @@ VERSION = re.findall(r"^version: (\S+)$", CITATION, re.MULTILINE)[0]
 #: Extras are named by what one wants to do; docs/install.md says what each brings and weighs.
 #: aobench/extras.py has the line that a verb says where one is absent.
 MATPLOTLIB, PLOTLY, POLARS = "matplotlib>=3.9", "plotly>=6", "polars>=2.0"
-SKLEARN, HASHES, FAISS = "scikit-learn>=1.6", "ImageHash>=4.3", "faiss-cpu>=1.11"
+SKLEARN, HASHES, FAISS = (
+    "scikit-learn>=1.6",
+    "ImageHash>=4.3",
+    "faiss-cpu>=1.11",
+)
 GRADIO, KRIPPENDORFF = "gradio>=6,<7", "krippendorff>=0.8"
 DIFFUSERS, RAY, SHTAB = "diffusers>=0.42", "ray[data]>=2.40", "shtab>=1.13"
 EXTRAS = {
@@ -33,9 +37,21 @@ EXTRAS = {
     "bench": ["duckdb>=1.1", "pyahocorasick>=2.1"],
     "docs": ["zensical>=0.0.73"],
 }
-USED_BY_TESTS = ("publish", "analysis", "audit", "build", "generate", "annotate", "ray")
+USED_BY_TESTS = (
+    "publish",
+    "analysis",
+    "audit",
+    "build",
+    "generate",
+    "annotate",
+    "ray",
+)
 EXTRAS["dev"] = sorted(
-    {need for extra in (*USED_BY_TESTS, "completion", "docs") for need in EXTRAS[extra]}
+    {
+        need
+        for extra in (*USED_BY_TESTS, "completion", "docs")
+        for need in EXTRAS[extra]
+    }
     | {
         "websocket-client>=1.8",
         "pytest>=8",

@@ -74,7 +74,9 @@ class VerbParser(argparse.ArgumentParser):
         argparse gives up on ``score a --json b``: it has closed the list at the option.
         """
         many = [
-            one for one in self._get_positional_actions() if one.nargs in ("+", "*")
+            one
+            for one in self._get_positional_actions()
+            if one.nargs in ("+", "*")
         ]
         if len(many) != 1 or any(word.startswith("-") for word in rest):
             return rest
@@ -92,7 +94,9 @@ class VerbParser(argparse.ArgumentParser):
         known = list(self._option_string_actions)
         for word in self.own_words(words):
             name = word.split("=")[0]
-            if not _is_option(name) or any(one.startswith(name) for one in known):
+            if not _is_option(name) or any(
+                one.startswith(name) for one in known
+            ):
                 continue
             if name[:2] in known and not name.startswith("--"):
                 continue  # a short option with its value, as in -j4
@@ -107,7 +111,11 @@ class VerbParser(argparse.ArgumentParser):
         names = [str(one) for one in choices]
         hint = did_you_mean(str(value), names)
         listed = "" if hint else f"; choose from {', '.join(names)}"
-        what = "verb" if isinstance(action, argparse._SubParsersAction) else "value"
+        what = (
+            "verb"
+            if isinstance(action, argparse._SubParsersAction)
+            else "value"
+        )
         raise argparse.ArgumentError(
             None if what == "verb" else action,
             f"there is no {what} {str(value)!r}{hint}{listed}",
@@ -134,7 +142,10 @@ class CommandParser(VerbParser):
     def __init__(self, prog: str, description: str) -> None:
         super().__init__(prog=prog, description=description)
         self.add_argument(
-            "--version", action=_Version, nargs=0, help="print the version and stop"
+            "--version",
+            action=_Version,
+            nargs=0,
+            help="print the version and stop",
         )
         self.add_argument(
             "--print-completion",
@@ -160,11 +171,15 @@ class CommandParser(VerbParser):
         if rest := tuple(name for name in lines if name not in in_groups):
             groups["more"] = rest
         formatter = self._get_formatter()
-        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        formatter.add_usage(
+            self.usage, self._actions, self._mutually_exclusive_groups
+        )
         formatter.add_text(self.description)
         for title, names in groups.items():
             formatter.start_section(title)
-            formatter.add_arguments([lines[name] for name in names if name in lines])
+            formatter.add_arguments(
+                [lines[name] for name in names if name in lines]
+            )
             formatter.end_section()
         formatter.start_section("options")
         formatter.add_arguments(self._optionals._group_actions)
@@ -181,7 +196,9 @@ class _Version(argparse.Action):
         from aobench.versions import package_version
 
         # without a version where it is run from its sources
-        print(f"imagenet-ao {package_version('imagenet-ao') or '(not installed)'}")
+        print(
+            f"imagenet-ao {package_version('imagenet-ao') or '(not installed)'}"
+        )
         parser.exit()
 
 
@@ -212,7 +229,9 @@ def verbs_of(parser: argparse.ArgumentParser) -> Any:
     return parser._subparsers._group_actions[0]  # type: ignore[union-attr]
 
 
-def refuse_empty_words(parser: argparse.ArgumentParser, words: list[str]) -> None:
+def refuse_empty_words(
+    parser: argparse.ArgumentParser, words: list[str]
+) -> None:
     """End with a line for a word that is empty or holds NUL, which no verb can use."""
     for place, word in enumerate(words):
         if word.strip() and "\0" not in word:

@@ -92,7 +92,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refused(debug, _place_message(error))
     except KeyboardInterrupt:
         _traceback_if(debug)
-        print("imagenet-ao: interrupted; what was finished is kept", file=sys.stderr)
+        print(
+            "imagenet-ao: interrupted; what was finished is kept",
+            file=sys.stderr,
+        )
         return 130
 
 
@@ -134,8 +137,12 @@ def _write_out() -> None:
 
 def _place_message(error: OSError) -> str:
     """What a place that can't be read or written is told as."""
-    name = str(error.filename2 or error.filename or "")  # of a copy where it goes
-    where = f"{name if len(name) <= 300 else name[:300] + '...'}: " if name else ""
+    name = str(
+        error.filename2 or error.filename or ""
+    )  # of a copy where it goes
+    where = (
+        f"{name if len(name) <= 300 else name[:300] + '...'}: " if name else ""
+    )
     why = error.strerror or error
     return f"{where}{why}; name another place, or mend this one"
 

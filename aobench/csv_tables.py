@@ -38,7 +38,9 @@ def read_csv_rows(
         UserError: for an unreadable file (see `read_text`), no header, a column named twice or
             missing, a row with another number of fields, a quote out of place; with the line.
     """
-    return [row for _, row in read_numbered_rows(path, required, what, separator)]
+    return [
+        row for _, row in read_numbered_rows(path, required, what, separator)
+    ]
 
 
 def read_numbered_rows(
@@ -48,7 +50,9 @@ def read_numbered_rows(
     separator: str = ",",
 ) -> list[tuple[int, dict[str, str]]]:
     """As `read_csv_rows`, each row with the number of its first line, for messages about it."""
-    return _numbered_rows(read_text(path, what), f"{what} {path}", required, separator)
+    return _numbered_rows(
+        read_text(path, what), f"{what} {path}", required, separator
+    )
 
 
 def parse_csv_rows(
@@ -125,11 +129,15 @@ def _fault(text: str, position: int) -> str:
     )
 
 
-def _header(fields: Sequence[str], where: str, required: Iterable[str]) -> list[str]:
+def _header(
+    fields: Sequence[str], where: str, required: Iterable[str]
+) -> list[str]:
     names = [name.strip() for name in fields]
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:
-        raise UserError(f"{where} names the column {double!r} twice; rename one")
+        raise UserError(
+            f"{where} names the column {double!r} twice; rename one"
+        )
     missing = [name for name in required if name not in names]
     if missing:
         raise UserError(
@@ -180,7 +188,10 @@ def write_csv_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     table.writeheader()
     for row in rows:
         table.writerow(
-            {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
+            {
+                k: f"{v:.6g}" if isinstance(v, float) else v
+                for k, v in row.items()
+            }
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -117,7 +117,11 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def new_plot(
-    width: float, height: float, rows: int = 1, columns: int = 1, **subplots: Any
+    width: float,
+    height: float,
+    rows: int = 1,
+    columns: int = 1,
+    **subplots: Any,
 ) -> tuple[Figure, Any]:
     """:func:`new_figure` with its axes, which have a grid and no frame above and right.
 
@@ -131,7 +135,9 @@ def new_plot(
         axes = figure.subplots(down, across, squeeze=False, **subplots)
     for one in axes.flat:
         plain_axes(one)
-    return figure, axes[0, 0] if rows == columns == 1 else axes.reshape(rows, columns)
+    return figure, axes[0, 0] if rows == columns == 1 else axes.reshape(
+        rows, columns
+    )
 
 
 @contextmanager
@@ -165,12 +171,22 @@ def _wrapped(text: str, inches: float) -> str:
 
 
 def put_legend(
-    figure: Figure, axes: Axes, place: str = "outside lower center", **style: Any
+    figure: Figure,
+    axes: Axes,
+    place: str = "outside lower center",
+    **style: Any,
 ) -> None:
     """The legend of ``axes`` beside the plot, so that it hides nothing; below it in one column."""
-    look: dict[str, Any] = {"fontsize": 7, "frameon": False, "loc": place} | style
+    look: dict[str, Any] = {
+        "fontsize": 7,
+        "frameon": False,
+        "loc": place,
+    } | style
     if one_column():
-        look |= {"loc": "outside lower center", "ncols": min(2, look.get("ncols", 2))}
+        look |= {
+            "loc": "outside lower center",
+            "ncols": min(2, look.get("ncols", 2)),
+        }
     figure.legend(*axes.get_legend_handles_labels(), **look)
 
 
@@ -179,8 +195,12 @@ def fit_labels(figure: Figure) -> None:
     for.
     """
     width, height = figure.get_size_inches()
-    labels = [(axes, axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes]
-    if any(len(line) > 4 * width for _, x, _ in labels for line in x.split("\n")):
+    labels = [
+        (axes, axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes
+    ]
+    if any(
+        len(line) > 4 * width for _, x, _ in labels for line in x.split("\n")
+    ):
         figure.draw_without_rendering()  # so that it is known where the axes stand
     panels = len({round(axes.get_position().x0, 2) for axes, _, _ in labels})
     for axes, across, up in labels:
@@ -197,7 +217,9 @@ def _sentence(text: str) -> str:
 
 
 def save_plot(
-    figure: Figure, path: Path, endings: tuple[str, ...] = (".svg", ".pdf", ".png")
+    figure: Figure,
+    path: Path,
+    endings: tuple[str, ...] = (".svg", ".pdf", ".png"),
 ) -> list[Path]:
     """Write ``path`` with each of the ``endings`` (("",): as it is); returns the paths. The same
     figure gives the same bytes.
@@ -245,5 +267,7 @@ def drawn_lines(paths: Sequence[Path], words: Mapping[str, str]) -> list[str]:
     lines = []
     for stem, files in itertools.groupby(paths, lambda path: path.stem):
         shown = words.get(stem, stem.replace("_", " "))
-        lines.append(f"Drawn: {shown}: {', '.join(str(path) for path in files)}")
+        lines.append(
+            f"Drawn: {shown}: {', '.join(str(path) for path in files)}"
+        )
     return lines

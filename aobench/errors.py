@@ -61,4 +61,6 @@ def did_you_mean(name: str, known: Iterable[str], nearness: float = 0.6) -> str:
     import difflib
 
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=nearness)
-    return f" (did you mean {close[0]!r}?)" if close and close[0] != name else ""
+    return (
+        f" (did you mean {close[0]!r}?)" if close and close[0] != name else ""
+    )

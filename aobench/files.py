@@ -83,7 +83,9 @@ def scratch_file(path: str | Path) -> Iterator[Path]:
         ('all of it', ['table.txt'])
     """
     target = Path(path)
-    scratch = target.with_name(f".{target.name}.{uuid.uuid4().hex}{SCRATCH_ENDING}")
+    scratch = target.with_name(
+        f".{target.name}.{uuid.uuid4().hex}{SCRATCH_ENDING}"
+    )
     with disk_full_is_one_line(target):
         try:
             yield scratch
@@ -230,7 +232,9 @@ def regular_file(path: str | Path, what: str = "the file") -> Path:
         os.fsencode(path)
         state = os.stat(path)  # noqa: PTH116 (Path.stat would hide a NUL in the name on some systems)
     except FileNotFoundError:
-        raise UserError(f"{what} {shown} does not exist; check its name") from None
+        raise UserError(
+            f"{what} {shown} does not exist; check its name"
+        ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(
@@ -249,7 +253,9 @@ def regular_file(path: str | Path, what: str = "the file") -> Path:
     return Path(path)
 
 
-def read_file(path: str | Path, what: str = "the file", most: int = 1 << 30) -> bytes:
+def read_file(
+    path: str | Path, what: str = "the file", most: int = 1 << 30
+) -> bytes:
     """The bytes of a regular file of at most ``most`` bytes. Raises UserError, see
     `regular_file`.
     """
@@ -267,7 +273,9 @@ def read_file(path: str | Path, what: str = "the file", most: int = 1 << 30) -> 
         ) from error
 
 
-def read_text(path: str | Path, what: str = "the file", most: int = 1 << 30) -> str:
+def read_text(
+    path: str | Path, what: str = "the file", most: int = 1 << 30
+) -> str:
     """The text of a UTF-8 file, with or without a byte-order mark; line ends as they are.
 
     Raises: UserError: as `read_file`; and where it is not UTF-8, with the line; UTF-16 is named
@@ -281,7 +289,9 @@ def read_text(path: str | Path, what: str = "the file", most: int = 1 << 30) -> 
 NO_TEXT = ("Cc", "Zl", "Zp")
 
 
-def read_lines(path: str | Path, what: str = "the file") -> list[tuple[int, str]]:
+def read_lines(
+    path: str | Path, what: str = "the file"
+) -> list[tuple[int, str]]:
     """Number, from 1, and text of each line of a list that people write; empty lines and those that
     begin with ``#`` are passed over, and so are spaces around.
 
@@ -291,11 +301,15 @@ def read_lines(path: str | Path, what: str = "the file") -> list[tuple[int, str]
     """
     lines = []
     # not splitlines, which takes control characters for ends of lines, too
-    for number, line in enumerate(re.split("\r\n|\n|\r", read_text(path, what)), 1):
+    for number, line in enumerate(
+        re.split("\r\n|\n|\r", read_text(path, what)), 1
+    ):
         text = line.strip(" \t")
         if not text or text.startswith("#"):
             continue
-        wrong = next((c for c in text if unicodedata.category(c) in NO_TEXT), "\t")
+        wrong = next(
+            (c for c in text if unicodedata.category(c) in NO_TEXT), "\t"
+        )
         if wrong != "\t":
             raise UserError(
                 f"{what} {path}, line {number:,} holds the control character "
@@ -308,7 +322,9 @@ def read_lines(path: str | Path, what: str = "the file") -> list[tuple[int, str]
 def decode_text(data: bytes, where: str) -> str:
     """The text of UTF-8 bytes, as `read_text`; ``where`` names them in messages."""
     if data.startswith(UTF16_MARKS):
-        raise UserError(f"{where} is UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
+        raise UserError(
+            f"{where} is UTF-16; convert it: iconv -f UTF-16 -t UTF-8"
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

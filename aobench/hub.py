@@ -115,7 +115,10 @@ def _reason(error: BaseException) -> str | None:
         )
     if isinstance(error, OSError) and "onsistency check" in said:
         return f"the Hub's answer was cut short ({said}); try again"
-    if isinstance(error, MISREAD) and _raised_by(error.__traceback__) in SPEAKERS:
+    if (
+        isinstance(error, MISREAD)
+        and _raised_by(error.__traceback__) in SPEAKERS
+    ):
         return (
             "the Hub's answer is not what was asked for (a page of a proxy or a log-in?); "
             "check HF_ENDPOINT"
@@ -161,7 +164,9 @@ def _raised_by(trace: TracebackType | None) -> str:
     while trace is not None:
         name = str(trace.tb_frame.f_globals.get("__name__", "")).split(".")[0]
         package = (
-            package if name in ("json", "contextlib", "_strptime", "datetime") else name
+            package
+            if name in ("json", "contextlib", "_strptime", "datetime")
+            else name
         )
         trace = trace.tb_next
     return package

@@ -62,7 +62,9 @@ class ImageTable:
     def records(self) -> list[dict[str, Any]]:
         """Each row as a dictionary, with its SHA-256 and what was read besides."""
         records = [dict(vars(row)) for row in self.rows]
-        for record, digest in zip(records, self.pictures.values(), strict=False):
+        for record, digest in zip(
+            records, self.pictures.values(), strict=False
+        ):
             record[DIGEST] = digest
         for name, values in self.more.items():
             for record, value in zip(records, values, strict=True):
@@ -97,12 +99,17 @@ def read_image_table(path: Path, also: Sequence[str] = ()) -> ImageTable:
             files outside the table's folder.
     """
     columns = _read_columns(path, also)
-    texts = {name: columns[name] for name in (*COLUMNS, DIGEST) if name in columns}
+    texts = {
+        name: columns[name] for name in (*COLUMNS, DIGEST) if name in columns
+    }
     if not texts["image_id"]:
-        raise UserError(f"{path} has no rows; give a table with one row an image")
+        raise UserError(
+            f"{path} has no rows; give a table with one row an image"
+        )
     for name, values in texts.items():
         empty = next(
-            (i for i, v in enumerate(values) if v is None or not v.strip()), None
+            (i for i, v in enumerate(values) if v is None or not v.strip()),
+            None,
         )
         if empty is not None:
             raise UserError(
@@ -116,7 +123,9 @@ def read_image_table(path: Path, also: Sequence[str] = ()) -> ImageTable:
     _refuse_doubled_ids(path, rows)
     _refuse_files_outside(path, rows)
     pictures = dict(zip(texts["image_id"], texts.get(DIGEST, []), strict=False))
-    return ImageTable(path, rows, pictures, {name: columns[name] for name in also})
+    return ImageTable(
+        path, rows, pictures, {name: columns[name] for name in also}
+    )
 
 
 def _read_columns(path: Path, also: Sequence[str]) -> dict[str, list[Any]]:
@@ -129,16 +138,25 @@ def _read_columns(path: Path, also: Sequence[str]) -> dict[str, list[Any]]:
         names = stored.schema_arrow.names
         missing = [name for name in (*COLUMNS, *also) if name not in names]
         if missing:
-            raise UserError(f"{path} lacks the column(s) {', '.join(missing)}; {needs}")
+            raise UserError(
+                f"{path} lacks the column(s) {', '.join(missing)}; {needs}"
+            )
         wanted = [*COLUMNS, *([DIGEST] if DIGEST in names else []), *also]
         doubled = [name for name in wanted if names.count(name) > 1]
         if doubled:
-            raise UserError(f"{path} has the column {doubled[0]} twice; keep one")
+            raise UserError(
+                f"{path} has the column {doubled[0]} twice; keep one"
+            )
         table = stored.read(columns=wanted)
     except parquet_errors() as error:
         reason = " ".join(str(error).split())[:160]
-        raise UserError(f"{path} is no readable Parquet file ({reason})") from error
-    return {name: _cells(path, name, table, text=name not in also) for name in wanted}
+        raise UserError(
+            f"{path} is no readable Parquet file ({reason})"
+        ) from error
+    return {
+        name: _cells(path, name, table, text=name not in also)
+        for name in wanted
+    }
 
 
 def _cells(path: Path, name: str, table: Any, text: bool) -> list[Any]:
@@ -147,9 +165,15 @@ def _cells(path: Path, name: str, table: Any, text: bool) -> list[Any]:
 
     kind = table.schema.field(name).type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    texts = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_string_view,
+    )
     if text and not any(is_text(kind) for is_text in texts):
-        raise UserError(f"{path}: the column {name} holds {kind}; store it as text")
+        raise UserError(
+            f"{path}: the column {name} holds {kind}; store it as text"
+        )
     try:
         values: list[Any] = table[name].to_pylist()
     except UnicodeDecodeError as error:

@@ -23,7 +23,9 @@ class BadImageError(Exception):
     """An image that cannot be read; the message says why."""
 
 
-def read_image(cell: Mapping[str, Any] | None, draft: int | None = None) -> Image.Image:
+def read_image(
+    cell: Mapping[str, Any] | None, draft: int | None = None
+) -> Image.Image:
     """The RGB image of an undecoded ``Image`` cell, upright; the first frame of an animation.
 
     Args:
@@ -53,7 +55,9 @@ def image_data(cell: Mapping[str, Any] | None) -> bytes:
     import imagenet_ao
 
     data, path = (
-        (cell.get("bytes"), cell.get("path")) if cell is not None else (None, None)
+        (cell.get("bytes"), cell.get("path"))
+        if cell is not None
+        else (None, None)
     )
     if data is None and not path:
         raise BadImageError("there is no image: the cell is null")
@@ -70,7 +74,9 @@ def pixels_sha256(image: Image.Image) -> str:
     return sha256_of(image.tobytes())
 
 
-def read_upright(path: Path, formats: tuple[str, ...] | None = None) -> Image.Image:
+def read_upright(
+    path: Path, formats: tuple[str, ...] | None = None
+) -> Image.Image:
     """The image of a file in its own mode, with what the file says in ``info``; upright.
 
     Args:
@@ -83,7 +89,9 @@ def read_upright(path: Path, formats: tuple[str, ...] | None = None) -> Image.Im
     return upright_image(image_data({"path": str(path)}), formats)
 
 
-def upright_image(data: bytes, formats: tuple[str, ...] | None = None) -> Image.Image:
+def upright_image(
+    data: bytes, formats: tuple[str, ...] | None = None
+) -> Image.Image:
     """As `read_upright`, of a file's bytes."""
     import imagenet_ao
 

@@ -50,7 +50,9 @@ def install_dataset(config: str, data_dir: str | None = None) -> Path:
 
     options = {"data_dir": data_dir} if data_dir else {}
     source = imagenet_ao.ImageNetAO(config_name=config, **options)
-    mark = hashlib.sha256(f"{config} {source.config_id}".encode()).hexdigest()[:16]
+    mark = hashlib.sha256(f"{config} {source.config_id}".encode()).hexdigest()[
+        :16
+    ]
     version = str(source.config.version)
     target = (
         Path(datasets.config.HF_DATASETS_CACHE)
@@ -61,5 +63,7 @@ def install_dataset(config: str, data_dir: str | None = None) -> Path:
     )
     if not (target / "dataset_info.json").exists():
         with scratch_folder(target) as scratch:
-            source.download_and_prepare(output_dir=str(scratch), file_format="arrow")
+            source.download_and_prepare(
+                output_dir=str(scratch), file_format="arrow"
+            )
     return target

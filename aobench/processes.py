@@ -202,14 +202,23 @@ class Together:
         except Exception as error:
             if self.num_processes == 1:
                 raise
-            known = isinstance(error, UserError | OSError) and not shows_tracebacks()
-            line = f"imagenet-ao: {error}" if known else traceback.format_exc().rstrip()
+            known = (
+                isinstance(error, UserError | OSError)
+                and not shows_tracebacks()
+            )
+            line = (
+                f"imagenet-ao: {error}"
+                if known
+                else traceback.format_exc().rstrip()
+            )
             try:
                 self._exchange((False, line), None)
             except SharedError as shared:
                 self._end(shared, f"imagenet-ao: {shared}")
 
-    def _exchange(self, failure: tuple[bool, str] | None, value: Any) -> list[Any]:
+    def _exchange(
+        self, failure: tuple[bool, str] | None, value: Any
+    ) -> list[Any]:
         """What every process found.
 
         ``failure``: of this process, whether one may go on after it, and its text. Where one has
@@ -220,12 +229,16 @@ class Together:
         from accelerate.utils import gather_object
 
         every = gather_object([(failure, value)])
-        failed = [process for process, (why, _) in enumerate(every) if why is not None]
+        failed = [
+            process for process, (why, _) in enumerate(every) if why is not None
+        ]
         if not failed:
             return [value for _, value in every]
         ends = [process for process in failed if not every[process][0][0]]
         first = min(ends or failed)
-        shared = SharedError(every[first][0][1], tells=first == self.process_index)
+        shared = SharedError(
+            every[first][0][1], tells=first == self.process_index
+        )
         if ends:
             self._end(shared, str(shared))
         raise shared

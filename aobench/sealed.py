@@ -50,7 +50,9 @@ def say_again(path: Path, error: DamagedError) -> None:
     print(f"Note: {path} {error}: it is computed again", file=sys.stderr)
 
 
-def seal_of(name: str, arrays: Mapping[str, np.ndarray], notes: Any = None) -> str:
+def seal_of(
+    name: str, arrays: Mapping[str, np.ndarray], notes: Any = None
+) -> str:
     """SHA-256, hexadecimal, of a name, arrays with their types and shapes, and JSON."""
     import numpy as np
 
@@ -60,7 +62,9 @@ def seal_of(name: str, arrays: Mapping[str, np.ndarray], notes: Any = None) -> s
     for key, array in sorted(arrays.items()):
         whole.update(f"{key} {array.dtype.str} {array.shape}:".encode())
         whole.update(
-            np.ascontiguousarray(array).view(np.uint8).data if array.size else b""
+            np.ascontiguousarray(array).view(np.uint8).data
+            if array.size
+            else b""
         )
     return whole.hexdigest()
 
@@ -80,7 +84,9 @@ def write_sealed_tensors(
     write_in_one_move(path, save(arrays, metadata={"sealed": said}))
 
 
-def read_sealed_tensors(path: Path, name: str) -> tuple[dict[str, np.ndarray], Any]:
+def read_sealed_tensors(
+    path: Path, name: str
+) -> tuple[dict[str, np.ndarray], Any]:
     """The arrays and notes that `write_sealed_tensors` wrote to ``path`` under ``name``.
 
     Raises:
@@ -95,7 +101,10 @@ def read_sealed_tensors(path: Path, name: str) -> tuple[dict[str, np.ndarray], A
         with safe_open(path, framework="numpy") as content:
             said = (content.metadata() or {}).get("sealed", "{}")
             # copied: what is read may lie in memory that can't be written to
-            arrays = {key: np.array(content.get_tensor(key)) for key in content.keys()}  # noqa: SIM118
+            names = list(content.keys())
+            arrays = {
+                name: np.array(content.get_tensor(name)) for name in names
+            }
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise DamagedError("is damaged") from error
     try:
@@ -108,7 +117,10 @@ def read_sealed_tensors(path: Path, name: str) -> tuple[dict[str, np.ndarray], A
 
 
 def write_sealed_npz(
-    path: Path, name: str, arrays: Mapping[str, np.ndarray], compressed: bool = False
+    path: Path,
+    name: str,
+    arrays: Mapping[str, np.ndarray],
+    compressed: bool = False,
 ) -> None:
     """An .npz of ``arrays`` and their seal, in one move."""
     import numpy as np
@@ -136,10 +148,14 @@ def read_sealed_npz(path: Path, name: str) -> dict[str, np.ndarray]:
     return arrays
 
 
-def write_sealed_json(path: Path, name: str, content: Mapping[str, Any]) -> None:
+def write_sealed_json(
+    path: Path, name: str, content: Mapping[str, Any]
+) -> None:
     """The JSON object ``content`` and its seal, in one move."""
     sealed = {**content, SEAL: seal_of(name, {}, content)}
-    write_in_one_move(path, (json.dumps(sealed, allow_nan=False) + "\n").encode())
+    write_in_one_move(
+        path, (json.dumps(sealed, allow_nan=False) + "\n").encode()
+    )
 
 
 def read_sealed_json(path: Path, name: str) -> dict[str, Any]:
@@ -157,9 +173,13 @@ def read_sealed_json(path: Path, name: str) -> dict[str, Any]:
 
 def _check(seal: Any, right: str) -> None:
     if not seal:
-        raise DamagedError("has no seal: it is damaged, or of an earlier version")
+        raise DamagedError(
+            "has no seal: it is damaged, or of an earlier version"
+        )
     if seal != right:
-        raise DamagedError("is not what was written here: damaged, or from elsewhere")
+        raise DamagedError(
+            "is not what was written here: damaged, or from elsewhere"
+        )
 
 
 #: The file of a step's folder that says what made it, and the key of its digest of the rest.

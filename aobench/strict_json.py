@@ -36,16 +36,24 @@ def parse_json(text: str | bytes, where: str, shape: type | None = dict) -> Any:
     """
     try:
         value = json.loads(
-            text, object_pairs_hook=_without_doubles, parse_constant=_no_constant
+            text,
+            object_pairs_hook=_without_doubles,
+            parse_constant=_no_constant,
         )
     except RecursionError:
-        raise UserError(f"{where} is nested too deep to be what it should be") from None
+        raise UserError(
+            f"{where} is nested too deep to be what it should be"
+        ) from None
     except (ValueError, UnicodeDecodeError) as error:
         raise UserError(
             f"{where} is not readable JSON ({' '.join(str(error).split())})"
         ) from error
     if shape is not None and not isinstance(value, shape):
-        names: dict[Any, str] = {dict: "an object", list: "a list", str: "a text"}
+        names: dict[Any, str] = {
+            dict: "an object",
+            list: "a list",
+            str: "a text",
+        }
         raise UserError(
             f"{where} should hold {names.get(shape, shape.__name__)} of JSON"
         )

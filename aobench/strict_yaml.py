@@ -25,6 +25,9 @@ DOUBTFUL = re.compile(
     r"[-+]?(0[0-7_]+|0[xb][0-9a-fA-F_]+|[0-9][0-9_.]*(:[0-5]?[0-9])+(\.[0-9_]*)?|.*_.*)"
 )
 
+#: NUL and half characters, which no text of a configuration holds.
+NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+
 PREFIX = "tag:yaml.org,2002:"
 
 
@@ -40,7 +43,9 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers = {  # noqa: RUF012 (PyYAML's own way)
         letter: [
-            (tag, pattern) for tag, pattern in pairs if tag != f"{PREFIX}timestamp"
+            (tag, pattern)
+            for tag, pattern in pairs
+            if tag != f"{PREFIX}timestamp"
         ]
         for letter, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -48,7 +53,8 @@ class _Loader(yaml.SafeLoader):
 
     def unknown(self, node: yaml.Node) -> Any:
         raise _Refused(
-            f"the tag {node.tag!r} is not for configurations; write a plain value", node
+            f"the tag {node.tag!r} is not for configurations; write a plain value",
+            node,
         )
 
     def number(self, node: yaml.ScalarNode) -> int | float:
@@ -71,25 +77,32 @@ class _Loader(yaml.SafeLoader):
 
     def truth(self, node: yaml.ScalarNode) -> bool:
         if node.value.lower() not in self.bool_values:
-            raise _Refused(f"{_short(node.value)} is neither true nor false", node)
+            raise _Refused(
+                f"{_short(node.value)} is neither true nor false", node
+            )
         return self.bool_values[node.value.lower()]
 
     def text(self, node: yaml.ScalarNode) -> str:
         value = node.value
-        if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        if NOT_TEXT.search(value):
             raise _Refused(
                 f"the text {_short(value)} holds NUL or half a character", node
             )
         return str(value)
 
     def mapping(self, node: yaml.MappingNode) -> dict[Any, Any]:
-        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        names = [
+            key.value
+            for key, _ in node.value
+            if isinstance(key, yaml.ScalarNode)
+        ]
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise _Refused("a key is a word, not a list or a mapping", key)
             if names.count(key.value) > 1 and len(names) < 10_000:
                 raise _Refused(
-                    f"the key {_short(key.value)} stands twice; take one out", key
+                    f"the key {_short(key.value)} stands twice; take one out",
+                    key,
                 )
         if len(set(names)) < len(names):
             raise _Refused("a key stands twice; take one out", node)
@@ -176,5 +189,7 @@ def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
         children = node.value
     known[id(node)] = 1 + sum(_written_out(child, known) for child in children)
     if known[id(node)] > MOST_VALUES:
-        raise _Refused(f"its references make more than {MOST_VALUES:,} values", node)
+        raise _Refused(
+            f"its references make more than {MOST_VALUES:,} values", node
+        )
     return known[id(node)]

@@ -35,7 +35,10 @@ MODULES = [
     "pyarrow.parquet",
     "aobench.annotation.app",
 ]
-ATTRIBUTES, OBJECTS = ("red", "striped", "wooden"), ("fox", "kettle", "lemon", "drum")
+ATTRIBUTES, OBJECTS = (
+    ("red", "striped", "wooden"),
+    ("fox", "kettle", "lemon", "drum"),
+)
 
 
 def make_set(folder: Path, count: int) -> Path:
@@ -44,8 +47,13 @@ def make_set(folder: Path, count: int) -> Path:
     rows = []
     for index in range(count):
         file = f"p/{index:04}.png"
-        Image.new("RGB", (8, 8), (index % 256, index // 256, 0)).save(folder / file)
-        names = {"attribute": ATTRIBUTES[index % 3], "object": OBJECTS[index % 4]}
+        Image.new("RGB", (8, 8), (index % 256, index // 256, 0)).save(
+            folder / file
+        )
+        names = {
+            "attribute": ATTRIBUTES[index % 3],
+            "object": OBJECTS[index % 4],
+        }
         rows.append({"image_id": f"i{index:04}", **names, "file": file})
     pq.write_table(pa.Table.from_pylist(rows), folder / "images.parquet")
     return folder / "images.parquet"
@@ -55,7 +63,13 @@ def serve_whole(table: Path, verdicts: Path, port: int) -> None:
     """The command, with Gradio's page."""
     import aobench.cli
 
-    words = ["annotate", str(table), "--verdicts", str(verdicts), "--no-practice"]
+    words = [
+        "annotate",
+        str(table),
+        "--verdicts",
+        str(verdicts),
+        "--no-practice",
+    ]
     sys.exit(aobench.cli.main([*words, "--port", str(port)]))
 
 
@@ -86,7 +100,9 @@ class Server:
         self.words = (table, verdicts, self.port)
         self.serve = serve_whole if whole else serve_messages
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(MODULES + ["gradio", "fastapi"] * whole)
+        self.context.set_forkserver_preload(
+            MODULES + ["gradio", "fastapi"] * whole
+        )
         self.start()
 
     def start(self) -> None:
@@ -95,7 +111,9 @@ class Server:
 
     def answers(self) -> bool:
         try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            socket.create_connection(
+                ("127.0.0.1", self.port), timeout=1
+            ).close()
         except OSError:
             return False
         return True
@@ -160,7 +178,9 @@ class Client(threading.Thread):
             count = 6 if draw < 0.3 else 1
             due = self.ask("grid", count=count)["grid"]
             answers = [{"trial": one["id"], **self._answer()} for one in due]
-            said = self.ask("verdicts", turn=said["turn"], seconds=1.0, answers=answers)
+            said = self.ask(
+                "verdicts", turn=said["turn"], seconds=1.0, answers=answers
+            )
             for one in answers:
                 self.kept[one["trial"]] = (one["attribute"], one["object"])
                 self.order.append(one["trial"])
@@ -168,7 +188,9 @@ class Client(threading.Thread):
 
     def _answer(self) -> dict[str, str]:
         words = ("yes", "no", "unsure")
-        return {part: self.random.choice(words) for part in ("attribute", "object")}
+        return {
+            part: self.random.choice(words) for part in ("attribute", "object")
+        }
 
 
 def main() -> None:
@@ -179,18 +201,24 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--images", type=int, default=600)
     parser.add_argument(
-        "--whole", action="store_true", help="the whole command, with Gradio's page"
+        "--whole",
+        action="store_true",
+        help="the whole command, with Gradio's page",
     )
     options = parser.parse_args()
     began, kills = time.monotonic(), 0
     with tempfile.TemporaryDirectory() as folder:
         verdicts = Path(folder) / "v.sqlite"
         server = Server(
-            make_set(Path(folder) / "set", options.images), verdicts, options.whole
+            make_set(Path(folder) / "set", options.images),
+            verdicts,
+            options.whole,
         )
         chance = random.Random(0)
         # slow enough for the work to last until the last kill
-        clients = [Client(f"ann {n}", server, 0.2) for n in range(options.clients)]
+        clients = [
+            Client(f"ann {n}", server, 0.2) for n in range(options.clients)
+        ]
         for client in clients:
             client.start()
         while kills < options.kills:
@@ -229,12 +257,16 @@ def compare(verdicts: Path, clients: list[Client]) -> tuple[int, int, int]:
         every = store.verdicts() + store.verdicts(catch=True)
         for client in clients:
             mine = [v for v in every if v.annotator == client.annotator]
-            there = {v.trial.trial: (v.attribute_answer, v.object_answer) for v in mine}
+            there = {
+                v.trial.trial: (v.attribute_answer, v.object_answer)
+                for v in mine
+            }
             twice += len(mine) - len(there)
             lost += len(client.kept.keys() - there.keys())
             other += len(there.keys() - client.kept.keys())
             other += sum(
-                there.get(key, value) != value for key, value in client.kept.items()
+                there.get(key, value) != value
+                for key, value in client.kept.items()
             )
     return lost, twice, other
 

@@ -79,9 +79,12 @@ def main() -> None:
         found = audit(paths, folder / "ray", engine="ray", hash_files=False)
         seconds = time.perf_counter() - began
         same = all(
-            np.array_equal(alone.matrix(r), found.matrix(r)) for r in alone.counts
+            np.array_equal(alone.matrix(r), found.matrix(r))
+            for r in alone.counts
         )
-        resumed = Counter(bool(record["resumed"]) for record in found.manifest["files"])
+        resumed = Counter(
+            bool(record["resumed"]) for record in found.manifest["files"]
+        )
         print(
             f"{files} files, {found.manifest['totals']['rows']:,} captions in {seconds:.1f} s; a "
             f"node was killed when {killed or 'no'} files were done; {resumed[True]} of an earlier "

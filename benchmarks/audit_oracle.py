@@ -30,7 +30,8 @@ from aobench.audit.vocabulary import published_vocabulary
 def main() -> None:
     """Compare all rules; the exit status is 1 where a pair differs."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--limit", type=int)
     limit = parser.parse_args().limit
@@ -47,7 +48,10 @@ def main() -> None:
         path.write_text("".join(c + "\n" for c in captions), encoding="utf-8")
         found = audit(str(path), Path(folder) / "out", rules=tuple(VERSIONS))
     began = time.perf_counter()
-    expected = {**by_words(captions, names), "authors": by_authors(captions, names)}
+    expected = {
+        **by_words(captions, names),
+        "authors": by_authors(captions, names),
+    }
     wrong = 0
     for rule, counts in expected.items():
         matrix = np.zeros(names.shape, np.int64)

@@ -29,7 +29,9 @@ def _forms(names: Any) -> list[tuple[str, int, int]]:
     """(form, kind: 0 attribute or 1 object, number)."""
     return [
         (" ".join(sequence), kind, number)
-        for kind, every in enumerate((names.attribute_forms, names.object_forms))
+        for kind, every in enumerate(
+            (names.attribute_forms, names.object_forms)
+        )
         for number, forms in enumerate(every)
         for sequence in forms
     ]
@@ -84,7 +86,9 @@ def _count(found: list[tuple[int, int, bool, Any]], matrix: np.ndarray) -> None:
         for a, a_spans in attributes.items():
             for o, o_spans in objects.items():
                 if any(
-                    ae < os or oe < as_ for as_, ae in a_spans for os, oe in o_spans
+                    ae < os or oe < as_
+                    for as_, ae in a_spans
+                    for os, oe in o_spans
                 ):
                     matrix[a, o] += 1
 
@@ -98,7 +102,8 @@ def by_polars(captions: Sequence[str], names: Any) -> np.ndarray:
     meant = _meant(names)
     keys = list(meant)
     kinds = [
-        [k for k in keys if any(kind == n for kind, _ in meant[k])] for n in (0, 1)
+        [k for k in keys if any(kind == n for kind, _ in meant[k])]
+        for n in (0, 1)
     ]
     text = pl.col("caption").str.to_lowercase()
     for pattern, put in (
@@ -109,7 +114,11 @@ def by_polars(captions: Sequence[str], names: Any) -> np.ndarray:
         text = text.str.replace_all(pattern, put)
     rows = (
         pl.DataFrame({"caption": list(captions)})
-        .select(text=pl.concat_str(pl.lit(" "), text.str.strip_chars(" "), pl.lit(" ")))
+        .select(
+            text=pl.concat_str(
+                pl.lit(" "), text.str.strip_chars(" "), pl.lit(" ")
+            )
+        )
         .filter(
             pl.col("text").str.contains_any(kinds[0]),
             pl.col("text").str.contains_any(kinds[1]),
@@ -120,7 +129,9 @@ def by_polars(captions: Sequence[str], names: Any) -> np.ndarray:
         )
     )
     matrix = np.zeros(names.shape, np.int64)
-    for words, places in zip(rows["key"].to_list(), rows["at"].to_list(), strict=True):
+    for words, places in zip(
+        rows["key"].to_list(), rows["at"].to_list(), strict=True
+    ):
         found = [
             (
                 at + 1,
@@ -169,20 +180,26 @@ def by_duckdb(captions: Sequence[str], names: Any) -> np.ndarray:
     forms = _forms(names)
     base = duckdb.connect(config={"threads": 2})
     base.register(
-        "captions", pa.table({"id": range(len(captions)), "caption": list(captions)})
+        "captions",
+        pa.table({"id": range(len(captions)), "caption": list(captions)}),
     )
     columns = zip(*forms, strict=True)
     base.register(
         "forms",
         pa.table(
-            dict(zip(("form", "kind", "number"), map(list, columns), strict=True))
+            dict(
+                zip(("form", "kind", "number"), map(list, columns), strict=True)
+            )
         ),
     )
     base.register(
-        "firsts", pa.table({"first": sorted({form.split()[0] for form, _, _ in forms})})
+        "firsts",
+        pa.table({"first": sorted({form.split()[0] for form, _, _ in forms})}),
     )
     longest = max(len(form.split()) for form, _, _ in forms)
     matrix = np.zeros(names.shape, np.int64)
-    for a, o, n in base.execute(QUERY.replace("$longest", str(longest))).fetchall():
+    for a, o, n in base.execute(
+        QUERY.replace("$longest", str(longest))
+    ).fetchall():
         matrix[a, o] = n
     return matrix

@@ -19,7 +19,11 @@ from pathlib import Path
 from aobench.audit.api import audit
 from aobench.audit.plots import nmi_bars
 from aobench.audit.result import Audit
-from aobench.audit.statistics import matrix_nmi, rule_disagreements, write_disagreements
+from aobench.audit.statistics import (
+    matrix_nmi,
+    rule_disagreements,
+    write_disagreements,
+)
 
 
 def mini_captions(path: Path) -> Path:
@@ -47,7 +51,8 @@ def table(real: Audit, rule: str, pairs: list[tuple[int, int]]) -> None:
 def main() -> None:
     """Print it all."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("out", type=Path)
     parser.add_argument("--ray", nargs="+")
@@ -68,9 +73,13 @@ def main() -> None:
         return
     args.out.mkdir(parents=True, exist_ok=True)
     rules = ("words", "adjacent", "adjacent-forms", "authors")
-    real = audit(os.environ["IMAGENET_AO_CAPTIONS"], args.out / "real", rules=rules)
+    real = audit(
+        os.environ["IMAGENET_AO_CAPTIONS"], args.out / "real", rules=rules
+    )
     mini = audit(
-        str(mini_captions(args.out / "mini.txt")), args.out / "mini", rules=rules[:2]
+        str(mini_captions(args.out / "mini.txt")),
+        args.out / "mini",
+        rules=rules[:2],
     )
     bars = {
         f"{corpus},\n{rule}": matrix_nmi(found.matrix(rule))
@@ -79,7 +88,9 @@ def main() -> None:
     }
     for name, value in bars.items():
         chance = f"shuffled {value.shuffled:.4f} +- {value.shuffled_sd:.4f}"
-        print(f"{' '.join(name.split())}: NMI {value.nmi:.4f}, {chance}, N {value.n:,}")
+        print(
+            f"{' '.join(name.split())}: NMI {value.nmi:.4f}, {chance}, N {value.n:,}"
+        )
     nmi_bars(bars, args.out / "nmi.png")
     write_disagreements(real, args.out / "disagreements.csv")
     for rule, (title, pairs) in zip(

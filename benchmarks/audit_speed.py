@@ -68,7 +68,9 @@ def make(args: argparse.Namespace) -> None:
         for start in range(0, args.rows, 250_000):
             rows: Iterable[int] = range(start, min(start + 250_000, args.rows))
             if args.distinct:
-                column = pa.array([f"{texts[r % len(texts)]} {r}" for r in rows])
+                column = pa.array(
+                    [f"{texts[r % len(texts)]} {r}" for r in rows]
+                )
             else:
                 column = pa.array([texts[r % len(texts)] for r in rows])
             writer.write_table(pa.table({"TEXT": column}, schema=schema))
@@ -118,7 +120,8 @@ def _rules_side_by_side(chunk: Any, names: Any, rounds: int = 7) -> None:
     from aobench.audit.rules import WORD_RULES
 
     counters = {
-        rule: CaptionCounter(CountingPlan(names, (rule,))) for rule in WORD_RULES
+        rule: CaptionCounter(CountingPlan(names, (rule,)))
+        for rule in WORD_RULES
     }
     used: dict[str, list[float]] = {rule: [] for rule in WORD_RULES}
     for _ in range(rounds):
@@ -129,7 +132,9 @@ def _rules_side_by_side(chunk: Any, names: Any, rounds: int = 7) -> None:
             counter.take()
     for rule, seconds in used.items():
         rate = len(chunk) / float(np.median(seconds[1:]))
-        print(f"rule {rule}, 1 thread, in memory: {rate:,.0f} captions a CPU second")
+        print(
+            f"rule {rule}, 1 thread, in memory: {rate:,.0f} captions a CPU second"
+        )
 
 
 def others(args: argparse.Namespace) -> None:
@@ -149,7 +154,9 @@ def others(args: argparse.Namespace) -> None:
     counter = CaptionCounter(plan)
     counter.count(chunk)  # compiled, and its memory touched
     counter.take()
-    seconds, cpu, part = timed(lambda: (counter.count(chunk), counter.take())[1])
+    seconds, cpu, part = timed(
+        lambda: (counter.count(chunk), counter.take())[1]
+    )
     ours = np.zeros(plan.cells("words"), np.int64)
     ours[part.rules["words"].cells] = part.rules["words"].counts
     report("this kernel, 1 thread, in memory", len(texts), seconds, cpu, "")
@@ -175,7 +182,10 @@ def loop(args: argparse.Namespace) -> None:
     """
     from aobench.audit.vocabulary import published_vocabulary
 
-    names, texts = published_vocabulary(), [c.lower() for c in captions()][: args.limit]
+    names, texts = (
+        published_vocabulary(),
+        [c.lower() for c in captions()][: args.limit],
+    )
     every = [f"{a} {o}" for a in names.attributes for o in names.objects]
     pairs = random.Random(0).sample(every, args.pairs)
 
@@ -220,7 +230,8 @@ def report(name: str, n: int, seconds: float, cpu: float, more: str) -> None:
 def main() -> None:
     """Choose."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(required=True)
     m = verbs.add_parser("make")

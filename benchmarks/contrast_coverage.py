@@ -107,7 +107,9 @@ def common_slope(
     rng = np.random.default_rng([2, *runs])
     every, single, pairs = 0, 0, 0
     for _ in range(draws):
-        shifts = dict(zip("abcdefgh", rng.normal(0, SHIFT, len(runs)), strict=False))
+        shifts = dict(
+            zip("abcdefgh", rng.normal(0, SHIFT, len(runs)), strict=False)
+        )
         records = [
             one
             for name, k, scatter in zip(shifts, runs, scatters, strict=True)
@@ -128,7 +130,9 @@ def common_slope(
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print a line a setting."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--draws", type=int, default=1000)
     args = parser.parse_args(argv)
     for runs in ((2, 2), (2, 4), (3, 3), (4, 4), (8, 8)):
@@ -148,7 +152,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _print(setting: str, found: dict[str, float]) -> None:
-    said = ", ".join(f"{name} {100 * share:.1f} %" for name, share in found.items())
+    said = ", ".join(
+        f"{name} {100 * share:.1f} %" for name, share in found.items()
+    )
     print(f"{setting}: {said}", flush=True)
 
 

@@ -62,7 +62,9 @@ def main() -> None:
     chosen = every[:: max(1, len(every) // args.pictures)][: args.pictures]
     for draw in (drawn, drawn_and_written, written_by_pillow):
         speed = pictures_per_second(draw, chosen, args.rounds)
-        print(f"{draw.__name__.replace('_', ' '):20} {speed:7,.0f} pictures a second")
+        print(
+            f"{draw.__name__.replace('_', ' '):20} {speed:7,.0f} pictures a second"
+        )
 
 
 if __name__ == "__main__":

@@ -47,13 +47,17 @@ def family(
     shift = 0.5 if transform == "linear" else 0.0
     x = rng.uniform(-1.5, 1.5, models)
     noise = (
-        rng.standard_t(3, models) / np.sqrt(3) if heavy else rng.standard_normal(models)
+        rng.standard_t(3, models) / np.sqrt(3)
+        if heavy
+        else rng.standard_normal(models)
     )
     y = INTERCEPT + SLOPE * x + sigma * noise
     p, q = (TRANSFORMS[transform].inverse(shift + unit * v) for v in (x, y))
     s, t = rng.binomial(images, p) / images, rng.binomial(images, q) / images
     return [
-        ModelAccuracies(f"m{i}", "base", "base", s[i], images, t[i], images, f"m{i}")
+        ModelAccuracies(
+            f"m{i}", "base", "base", s[i], images, t[i], images, f"m{i}"
+        )
         for i in range(models)
     ]
 
@@ -106,7 +110,9 @@ def coverage(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=1000)
-    parser.add_argument("--models", type=int, nargs="+", default=[8, 15, 30, 66])
+    parser.add_argument(
+        "--models", type=int, nargs="+", default=[8, 15, 30, 66]
+    )
     args = parser.parse_args()
     draws = args.draws
     print(

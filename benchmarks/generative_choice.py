@@ -44,7 +44,9 @@ def with_interval(part: dict[str, Any]) -> str:
     for these alone.
     """
     wide = "_wide" if "composition_top1_wide_low" in part else ""
-    names = (f"composition_top1{end}" for end in ("", f"{wide}_low", f"{wide}_high"))
+    names = (
+        f"composition_top1{end}" for end in ("", f"{wide}_low", f"{wide}_high")
+    )
     value, low, high = (percent(part, name, 1) for name in names)
     return f"{value} [{low}, {high}]{'' if wide else ' (these alone)'}"
 
@@ -55,7 +57,9 @@ def table_rows(results: dict[str, Any]) -> list[list[str]]:
     for model in (name for name in MODELS if name in results):
         scores = results[model]["scores"]
         for task in (name for name in ROWS if name in scores):
-            seen, novel = (scores[task]["splits"][split] for split in ("id", "ood"))
+            seen, novel = (
+                scores[task]["splits"][split] for split in ("id", "ood")
+            )
             bias = percent(novel, "letter_bias")
             chance = percent(novel, "letter_bias_chance")
             rows.append(
@@ -74,9 +78,15 @@ def table_rows(results: dict[str, Any]) -> list[list[str]]:
 
 def markdown(folder: Path) -> str:
     """The table of the results in ``folder``."""
-    found = [json.loads(path.read_text()) for path in folder.rglob("results.json")]
+    found = [
+        json.loads(path.read_text()) for path in folder.rglob("results.json")
+    ]
     results = {one["model"]["id"]: one for one in found}
-    lines = [HEAD, ["---", "---", *["---:"] * (len(HEAD) - 2)], *table_rows(results)]
+    lines = [
+        HEAD,
+        ["---", "---", *["---:"] * (len(HEAD) - 2)],
+        *table_rows(results),
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -38,7 +38,9 @@ def drawn_group(
     ]
 
 
-def true_mean(shift: float, rng: np.random.Generator, draws: int = 4000) -> float:
+def true_mean(
+    shift: float, rng: np.random.Generator, draws: int = 4000
+) -> float:
     """Mean distance from the true line of further runs of a group."""
     line = INTERCEPT + SLOPE * rng.normal(0.2, 0.5, draws)
     reached = expit(line + shift + rng.normal(0, SCATTER, draws))
@@ -51,7 +53,9 @@ def bootstrap_interval(rho: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.quantile(drawn, (0.025, 0.975))
 
 
-def covered(runs: int, draws: int, inside: bool, seed: int = 0) -> dict[str, float]:
+def covered(
+    runs: int, draws: int, inside: bool, seed: int = 0
+) -> dict[str, float]:
     """Shares of draws whose interval holds the target; ``inside``: the group helped to fit the
     line.
     """
@@ -72,7 +76,8 @@ def covered(runs: int, draws: int, inside: bool, seed: int = 0) -> dict[str, flo
         held["over runs"] += mine.low <= target <= mine.high
         known = np.array([[r.id] for r in group])
         expected = expit(
-            line.coefficients[0] + line.coefficients[1] * np.log(known / (1 - known))
+            line.coefficients[0]
+            + line.coefficients[1] * np.log(known / (1 - known))
         )
         rho = np.array([r.ood for r in group]) - expected[:, 0]
         low, high = bootstrap_interval(rho, rng)
@@ -82,7 +87,9 @@ def covered(runs: int, draws: int, inside: bool, seed: int = 0) -> dict[str, flo
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print a line a number of runs."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--runs", type=int, nargs="+", default=[1, 2, 3, 4, 8])
     args = parser.parse_args(argv)

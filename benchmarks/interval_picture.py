@@ -13,7 +13,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from compositional_ood.compositional_ood import cluster_interval, two_way_interval
+from compositional_ood.compositional_ood import (
+    cluster_interval,
+    two_way_interval,
+)
 from scipy.special import expit
 from two_way_coverage import DESIGNS, SPREAD, logit_of_rate
 
@@ -36,10 +39,14 @@ class SimulatedWorld:
     def names(self) -> tuple[np.ndarray, np.ndarray]:
         """The difficulties of a vocabulary: of its attributes, of its objects."""
         sizes = (DESIGN.attributes, DESIGN.objects)
-        a, o = (self.rng.normal(0, SPREAD[k], size) for k, size in enumerate(sizes))
+        a, o = (
+            self.rng.normal(0, SPREAD[k], size) for k, size in enumerate(sizes)
+        )
         return a, o
 
-    def answers(self, names: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, ...]:
+    def answers(
+        self, names: tuple[np.ndarray, np.ndarray]
+    ) -> tuple[np.ndarray, ...]:
         """Right answers of each composition, and its attribute and object."""
         a, o = DESIGN.drawn_pairs(self.rng)
         own = self.rng.normal(0, SPREAD[2], DESIGN.pairs)
@@ -58,20 +65,29 @@ def main() -> None:
     right, a, o = world.answers(names)
     n = np.full(DESIGN.pairs, DESIGN.images)
     rate = 100 * right.sum() / n.sum()
-    intervals = (cluster_interval(right, n)[:2], two_way_interval(right, n, a, o))
+    intervals = (
+        cluster_interval(right, n)[:2],
+        two_way_interval(right, n, a, o),
+    )
     others = (
         [world.accuracy(names) for _ in range(SETS)],
         [world.accuracy(world.names()) for _ in range(SETS)],
     )
     figure, axes = new_plot(6.6, 2.4)
     axes.axvline(rate, color="#555555", lw=1)
-    for place, (interval, dots) in enumerate(zip(intervals, others, strict=True)):
+    for place, (interval, dots) in enumerate(
+        zip(intervals, others, strict=True)
+    ):
         low, high = (100 * end for end in interval)
         colour = COLOURS[place]
         axes.plot([low, high], [place - 0.2] * 2, color=colour, lw=4)
-        axes.text(high + 0.4, place - 0.2, f"[{low:.1f}, {high:.1f}]", va="center")
+        axes.text(
+            high + 0.4, place - 0.2, f"[{low:.1f}, {high:.1f}]", va="center"
+        )
         heights = place + 0.2 + world.rng.uniform(-0.13, 0.13, SETS)
-        axes.plot(dots, heights, "o", ms=3.5, color=colour, alpha=0.6, mec="none")
+        axes.plot(
+            dots, heights, "o", ms=3.5, color=colour, alpha=0.6, mec="none"
+        )
     axes.set_yticks(range(2), ROWS)
     axes.set_ylim(1.55, -0.55)
     axes.grid(False, axis="y")

@@ -22,7 +22,11 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[1]
-ENVIRONMENT = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = {
+    **os.environ,
+    "ACCELERATE_USE_CPU": "true",
+    "OMP_NUM_THREADS": "1",
+}
 
 
 def command(processes: int, out: Path, images: int) -> list[str]:
@@ -68,7 +72,8 @@ def shards_in(folder: Path) -> int:
 def main() -> None:
     """One run in peace, one that is killed again and again."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--images", type=int, default=1500)
@@ -80,7 +85,9 @@ def main() -> None:
     shutil.rmtree(args.folder, ignore_errors=True)
     began = time.perf_counter()
     subprocess.run(
-        command(1, args.folder / "peace", args.images), env=ENVIRONMENT, check=True
+        command(1, args.folder / "peace", args.images),
+        env=ENVIRONMENT,
+        check=True,
     )
     whole = time.perf_counter() - began
     print(f"in peace, one process: {whole:.1f} s")

@@ -44,11 +44,16 @@ def configuration(args: argparse.Namespace, captions: Path) -> dict[str, Any]:
         "out": ".",
         "seed": args.seed,
         "compose": {
-            "corpora": [{"name": "captions", "captions": [str(captions.resolve())]}],
+            "corpora": [
+                {"name": "captions", "captions": [str(captions.resolve())]}
+            ],
             "attributes": list(ATTRIBUTES),
             "objects": list(objects()),
             "count": args.count,
-            "controls": {"least_captions": args.least, "rule": "adjacent-forms"},
+            "controls": {
+                "least_captions": args.least,
+                "rule": "adjacent-forms",
+            },
         },
         "generate": {"generator": "renderer", "images": args.images},
         "validate": {"judges": [{"kind": "redraw"}]},
@@ -65,7 +70,10 @@ class MeanGrey:
         """One number, 0 to 1."""
         import numpy as np
 
-        return {"grey": np.asarray(image, np.float32).mean(keepdims=True)[0, 0] / 255}
+        return {
+            "grey": np.asarray(image, np.float32).mean(keepdims=True)[0, 0]
+            / 255
+        }
 
 
 class CaptionGuesser:
@@ -81,7 +89,9 @@ class CaptionGuesser:
     def __init__(self, counts: Mapping[tuple[str, str], int]) -> None:
         from aobench.models.base import ModelInfo
 
-        self.info = ModelInfo("guesser", "own", "1", "-", "float32", "cpu", True)
+        self.info = ModelInfo(
+            "guesser", "own", "1", "-", "float32", "cpu", True
+        )
         self.transform = MeanGrey()
         by_name: dict[str, int] = {}
         for (attribute, thing), count in counts.items():
@@ -89,7 +99,9 @@ class CaptionGuesser:
             for name in (attribute, thing):
                 by_name[name] = by_name.get(name, 0) + count
         order = sorted(by_name, key=lambda name: (by_name[name], name))
-        self.places = {name: place / len(order) for place, name in enumerate(order)}
+        self.places = {
+            name: place / len(order) for place, name in enumerate(order)
+        }
 
     def _place(self, text: str) -> float:
         """0 to 1, higher for more captions; of a text that is no candidate, any."""
@@ -123,7 +135,9 @@ def caption_counts(out: Path) -> dict[tuple[str, str], int]:
 
 def interval(scores: Mapping[str, Any], key: str) -> str:
     """A share in percent, with its interval."""
-    value, low, high = (100 * scores[f"{key}{end}"] for end in ("", "_low", "_high"))
+    value, low, high = (
+        100 * scores[f"{key}{end}"] for end in ("", "_low", "_high")
+    )
     return f"{value:.1f} [{low:.1f}, {high:.1f}]"
 
 
@@ -131,7 +145,9 @@ def print_scores(model: str, scores: Mapping[str, Any]) -> None:
     """Rows of a Markdown table: a task each, and the curve of ``composition``."""
     for task, key in TASKS.items():
         one = scores[task]
-        seen, novel = (interval(one["splits"][split], key) for split in ("id", "ood"))
+        seen, novel = (
+            interval(one["splits"][split], key) for split in ("id", "ood")
+        )
         part = one["splits"]["ood"]
         chance = f"{100 * part['chance']:.2f} (1 of {part['n_candidates']:,})"
         cells = (model, task, seen, novel, interval(one, "gap"), chance)
@@ -159,7 +175,9 @@ def main() -> None:
     if args.captions is None:
         write_captions(captions, args.least)
     path = args.out / "set.yaml"
-    path.write_text(json.dumps(configuration(args, captions), indent=1))  # is YAML
+    path.write_text(
+        json.dumps(configuration(args, captions), indent=1)
+    )  # is YAML
     if run(["build", str(path)]):
         raise SystemExit(2)
     package, tasks = args.out / "5-package" / "matched", list(TASKS)

@@ -35,12 +35,13 @@ def make(folder: Path, rows: int, queries: int) -> None:
         ).astype(np.float16)
         np.save(folder / "shards" / f"img_emb_{start // SHARD:04d}.npy", block)
     asked = draw.standard_normal((queries, WIDTH), dtype=np.float32)
-    near = np.load(folder / "shards" / "img_emb_0000.npy")[: len(asked[::10])].astype(
-        np.float32
-    )
+    near = np.load(folder / "shards" / "img_emb_0000.npy")[
+        : len(asked[::10])
+    ].astype(np.float32)
     asked[::10] = near + 0.3 * asked[::10]
     np.save(
-        folder / "queries.npy", asked / np.linalg.norm(asked, axis=1, keepdims=True)
+        folder / "queries.npy",
+        asked / np.linalg.norm(asked, axis=1, keepdims=True),
     )
 
 
@@ -84,14 +85,18 @@ def child(what: str, folder: Path) -> None:
     seconds = time.perf_counter() - began
     np.save(folder / f"{what}.npy", score)
     print(
-        json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024])
+        json.dumps(
+            [seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]
+        )
     )
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument(
+        "--rows", type=int, nargs="+", default=[100_000, 1_000_000]
+    )
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--child")
@@ -105,7 +110,14 @@ def main() -> None:
             make(folder, rows, args.queries)
             took = {}
             for what in ("ours", "brute"):
-                command = [sys.executable, __file__, "--child", what, "--folder", name]
+                command = [
+                    sys.executable,
+                    __file__,
+                    "--child",
+                    what,
+                    "--folder",
+                    name,
+                ]
                 said = subprocess.run(
                     command, check=True, capture_output=True, text=True
                 ).stdout

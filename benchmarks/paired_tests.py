@@ -37,7 +37,9 @@ def equal_models(
     sizes = (design.attributes, design.objects, design.pairs)
     numbers = (a, o, np.arange(design.pairs))
     both = np.full((2, design.pairs), logit)
-    for size, number, shared, mine in zip(sizes, numbers, SPREAD, own, strict=True):
+    for size, number, shared, mine in zip(
+        sizes, numbers, SPREAD, own, strict=True
+    ):
         both += rng.normal(0, shared, size)[number]
         both += rng.normal(0, mine, (2, size))[:, number]
     return expit(both), a, o
@@ -60,7 +62,9 @@ def false_positives(
             only = [int((hits[:, i] & ~hits[:, 1 - i]).sum()) for i in (0, 1)]
             sizes = np.full(design.pairs, design.images)
             p = {
-                "McNemar": binomtest(only[0], sum(only)).pvalue if sum(only) else 1.0,
+                "McNemar": binomtest(only[0], sum(only)).pvalue
+                if sum(only)
+                else 1.0,
                 "sign flips": sign_flip_test(gained, 499),
                 "two-way t": two_way_test(gained, sizes, a, o)[2],
             }
@@ -71,7 +75,9 @@ def false_positives(
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the shares of false positives."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--rates", type=float, nargs="+", default=[0.5, 0.94])
     parser.add_argument("--own", type=float, nargs="+", default=[0.25, 0.5])

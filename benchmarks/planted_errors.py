@@ -42,7 +42,9 @@ def vocabulary(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def other(
-    task: ImageTask, share: float, known: tuple[tuple[str, ...], tuple[str, ...]]
+    task: ImageTask,
+    share: float,
+    known: tuple[tuple[str, ...], tuple[str, ...]],
 ) -> tuple[str, str]:
     """The attribute and object that are drawn for ``task``: for ``share`` of the tasks one of
     them is another.
@@ -81,7 +83,9 @@ class Planted:
         drawn = []
         for task in tasks:
             attribute, name = other(task, self.share, self.known)
-            drawn.append(dataclasses.replace(task, attribute=attribute, object=name))
+            drawn.append(
+                dataclasses.replace(task, attribute=attribute, object=name)
+            )
         return self.renderer(drawn)
 
 
@@ -136,7 +140,11 @@ def configuration(
             "generator": OWN,
             "images": args.images,
             "batch_size": 16,
-            "options": {"share": args.share, "vocabulary": args.vocabulary, **pictures},
+            "options": {
+                "share": args.share,
+                "vocabulary": args.vocabulary,
+                **pictures,
+            },
         },
         "validate": {"judges": judges, "only_dual_encoders": True},
         "distinct": {"model": "mini"},
@@ -167,7 +175,10 @@ def trials_of(name: str, out: Path) -> list[tuple[str, list[dict[str, Any]]]]:
     judge = {"kind": "zero_shot", "model": "mini", "labels": "labels.parquet"}
     return [
         ("zero_shot by mini, threshold 0", [judge]),
-        ("zero_shot by mini, calibrated for 99 %", [{**judge, "precision": 0.99}]),
+        (
+            "zero_shot by mini, calibrated for 99 %",
+            [{**judge, "precision": 0.99}],
+        ),
         (
             "clip_score by mini, calibrated for 95 %",
             [{**judge, "kind": "clip_score", "precision": 0.95}],
@@ -187,7 +198,9 @@ def found(out: Path, share: float) -> str:
         for row in read_rows(out / "labels.parquet")
     }
     rows = read_rows(step_folder(out, "validate") / "verdicts.parquet")
-    hit = sum(not row["accepted"] and not labels[row["image_id"]] for row in rows)
+    hit = sum(
+        not row["accepted"] and not labels[row["image_id"]] for row in rows
+    )
     text = []
     for what, n in (
         ("recall", sum(not right for right in labels.values())),
@@ -207,7 +220,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--captions", type=Path, required=True)
-    parser.add_argument("--vocabulary", choices=("other", "mini"), default="other")
+    parser.add_argument(
+        "--vocabulary", choices=("other", "mini"), default="other"
+    )
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--images", type=int, default=4)
     parser.add_argument("--share", type=float, default=0.1)
@@ -220,7 +235,9 @@ def main() -> None:
         path.write_text(
             json.dumps(configuration(args, judges), indent=1)
         )  # JSON is YAML
-        if run(["build", str(path), *ALLOWED, "--steps", "compose", "generate"]):
+        if run(
+            ["build", str(path), *ALLOWED, "--steps", "compose", "generate"]
+        ):
             raise SystemExit(2)
         write_labels(out, args.share, vocabulary(args.vocabulary))
         shutil.rmtree(out / "3-validate", ignore_errors=True)

@@ -12,7 +12,9 @@ import time
 import numpy as np
 import torch
 from PIL import Image
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.clip.image_processing_pil_clip import (
+    CLIPImageProcessorPil,
+)
 
 from aobench.images import read_image
 from aobench.mini.render import render

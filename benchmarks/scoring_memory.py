@@ -20,13 +20,17 @@ from aobench.evaluation.scoring import rank_embeddings
 def memory(field: str) -> float:
     """MiB of this process: VmRSS now, VmHWM at its highest."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
+    return (
+        int(next(line for line in lines if line.startswith(field)).split()[1])
+        / 1024
+    )
 
 
 def main() -> None:
     """Score shard by shard, as the runner does, and print memory and rate."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--images", type=int, default=60_000)
     parser.add_argument("--candidates", type=int, default=129_000)

@@ -60,7 +60,9 @@ def main():
     rng = np.random.default_rng(0)
     seen = options.candidates * 4 // 5
     label = rng.integers(0, options.candidates, options.images)
-    scores = rng.standard_normal((options.images, options.candidates), np.float32)
+    scores = rng.standard_normal(
+        (options.images, options.candidates), np.float32
+    )
     scores[np.arange(options.images), label] += 4
     scores[:, :seen] += 0.3
     loop, area = timed(field_loop, scores, label, seen)
@@ -77,7 +79,8 @@ def main():
     half = options.large // 2
     groups = rng.integers(0, 12_000, half)
     both = [
-        (rng.normal(sign, 1, half), rng.random(half) < 0.8, groups) for sign in (1, -1)
+        (rng.normal(sign, 1, half), rng.random(half) < 0.8, groups)
+        for sign in (1, -1)
     ]
     whole, _ = timed(lambda: curve_scores(*both, candidates=(12_000, 12_000)))
     alone, _ = timed(seen_novel_curve, *both[0][:2], *both[1][:2])

@@ -85,7 +85,9 @@ def imports_of(path: Path, modules: set[str]) -> set[str]:
     """The library's modules that a file imports, inside functions too; not those for type checkers."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(
+            node.test
+        ):
             node.body = []
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -142,7 +144,8 @@ def code_lines(text: str) -> int:
             lines |= set(range(token.start[0], token.end[0] + 1))
     for node in ast.walk(ast.parse(text)):
         if isinstance(
-            node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
+            node,
+            ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module,
         ):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(
@@ -159,7 +162,9 @@ def public_names(text: str) -> list[str]:
     body = ast.parse(text).body
     kinds = (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
     return [
-        node.name for node in body if isinstance(node, kinds) and node.name[0] != "_"
+        node.name
+        for node in body
+        if isinstance(node, kinds) and node.name[0] != "_"
     ]
 
 
@@ -174,7 +179,8 @@ def main(root: Path) -> None:
     texts = {path: path.read_text(encoding="utf-8") for path in paths}
     modules = {module_of(path, root) for path in paths}
     graph = {
-        module_of(path, root): imports_of(path, modules) - {module_of(path, root)}
+        module_of(path, root): imports_of(path, modules)
+        - {module_of(path, root)}
         for path in paths
     }
     rooms = {module_of(path, root): room_of(path, root) for path in paths}
@@ -192,16 +198,19 @@ def main(root: Path) -> None:
         (a, b)
         for a, others in graph.items()
         for b in others
-        if a not in entrances and place.get(rooms[b], 99) > place.get(rooms[a], 99)
+        if a not in entrances
+        and place.get(rooms[b], 99) > place.get(rooms[a], 99)
     ]
     sizes: dict[str, int] = {}
     for path in paths:
-        sizes[room_of(path, root)] = sizes.get(room_of(path, root), 0) + code_lines(
-            texts[path]
-        )
+        sizes[room_of(path, root)] = sizes.get(
+            room_of(path, root), 0
+        ) + code_lines(texts[path])
     total = sum(sizes.values())
     largest = max(sizes, key=lambda name: sizes[name])
-    nodes = sum(sum(1 for _ in ast.walk(ast.parse(text))) for text in texts.values())
+    nodes = sum(
+        sum(1 for _ in ast.walk(ast.parse(text))) for text in texts.values()
+    )
     names = [name for text in texts.values() for name in public_names(text)]
     one = sum(words_in(name) == 1 for name in names)
     shipped = [
@@ -217,18 +226,26 @@ def main(root: Path) -> None:
         for path in shipped
         if path.read_text(encoding="utf-8").count("\n") > 400
     ]
-    print(f"rooms: {len(set(rooms.values()) - {'ground'})}; lines of code: {total:,}")
+    print(
+        f"rooms: {len(set(rooms.values()) - {'ground'})}; lines of code: {total:,}"
+    )
     print(f"arrows that run back up: {len(up)} {sorted(up)[:4] if up else ''}")
     print(
         f"circles of files: {len(circles(graph))} {circles(graph)[:3] if circles(graph) else ''}"
     )
-    print(f"largest room: {largest}, {sizes[largest] / total:.0%} of the lines of code")
+    print(
+        f"largest room: {largest}, {sizes[largest] / total:.0%} of the lines of code"
+    )
     print(f"files over 400 lines: {len(long)} {' '.join(long)}")
     print(f"syntax nodes a line of code: {nodes / total:.1f}")
     print(f"fmt: skip: {skips}")
-    print(f"public names of one word: {one} of {len(names)}, {one / len(names):.0%}")
+    print(
+        f"public names of one word: {one} of {len(names)}, {one / len(names):.0%}"
+    )
     for concept, pattern in CONCEPTS.items():
-        count = sum(len(re.findall(pattern, text, re.MULTILINE)) for text in everything)
+        count = sum(
+            len(re.findall(pattern, text, re.MULTILINE)) for text in everything
+        )
         print(f"defined in {count} places: {concept}")
 
 

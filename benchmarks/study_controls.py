@@ -21,7 +21,9 @@ from aobench.study.factorial import BATCH, CENTRE, CHANNELS, SEEDS, SIDE, STEPS
 
 FIRST = Settings()  # the first edition's
 SECOND = Settings(CHANNELS, STEPS, BATCH, FIRST.peak, FIRST.decay, SIDE)
-LONG = Settings(FIRST.channels, FIRST.steps, FIRST.batch, FIRST.peak, FIRST.decay, SIDE)
+LONG = Settings(
+    FIRST.channels, FIRST.steps, FIRST.batch, FIRST.peak, FIRST.decay, SIDE
+)
 FASTER = Settings(FIRST.channels, FIRST.steps, FIRST.batch, 4 * FIRST.peak)
 PLAN = (
     ("object", FIRST),
@@ -37,7 +39,9 @@ PLAN = (
 )
 
 
-def control_row(supervision: str, settings: Settings, out: Path) -> dict[str, Any]:
+def control_row(
+    supervision: str, settings: Settings, out: Path
+) -> dict[str, Any]:
     """Train and score one; accuracies as fractions, by test and reading."""
     import torch
 

@@ -31,7 +31,10 @@ from aobench.study.world import (
 
 SEEDS = 5
 IMAGES = {"id": ID_IMAGES, "ood": OOD_IMAGES}
-PAIRS = {"id": np.array(training_pairs(CORE, 0)), "ood": np.array(novel_pairs())}
+PAIRS = {
+    "id": np.array(training_pairs(CORE, 0)),
+    "ood": np.array(novel_pairs()),
+}
 EVERY = factorial.SUPERVISIONS
 BY_SEED, BY_PAIR, OWN = 0.15, 1.2, 0.5  #: standard deviations of the log odds
 NAMES = (
@@ -52,7 +55,9 @@ def middle_odds(supervision: str, split: str) -> np.ndarray:
     return -2.5 + 0.16 * place[:, 0] + 0.5 * place[:, 1] + lead
 
 
-def effects(pairs: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
+def effects(
+    pairs: np.ndarray, kind: str, rng: np.random.Generator
+) -> np.ndarray:
     """Each composition's difficulty, of one standard deviation."""
     if kind == "pairs":
         return rng.normal(size=len(pairs))
@@ -64,7 +69,9 @@ def effects(pairs: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarra
 class SimulatedTable:
     """Answers in place of those of `aobench.study.factorial_table.FactorialTable`."""
 
-    def __init__(self, kind: str, rng: np.random.Generator, seeds: int = SEEDS) -> None:
+    def __init__(
+        self, kind: str, rng: np.random.Generator, seeds: int = SEEDS
+    ) -> None:
         self.seeds = tuple(range(seeds))
         self._rates = {}
         for split, pairs in PAIRS.items():
@@ -81,7 +88,9 @@ class SimulatedTable:
         chances = expit(middle[None, :, None] + seeds + own)
         return rng.binomial(IMAGES[split], chances) / IMAGES[split]
 
-    def rates(self, supervision: str, split: str, kind: str = "object") -> np.ndarray:
+    def rates(
+        self, supervision: str, split: str, kind: str = "object"
+    ) -> np.ndarray:
         """As the table's; every reading is the object's."""
         return self._rates[supervision, split]
 
@@ -109,22 +118,30 @@ def true_figures(kind: str, rng: np.random.Generator) -> dict[str, float]:
 def _averaged_figures(study: Factorial, rates: dict) -> dict[str, float]:
     """The figures of chances by seed effect, averaged with the effects' weights."""
     weights = rates[EVERY[0], "id"][1]
-    again = np.repeat(np.arange(len(weights)), np.round(weights * 400).astype(int))
+    again = np.repeat(
+        np.arange(len(weights)), np.round(weights * 400).astype(int)
+    )
     whole = {
         (s, split, kind): rates[s, split][0][None, again]
         for s in EVERY
         for split in PAIRS
         for kind in ("object", *factorial.FURTHER.get(s, ()))
     }
-    return {name: float(value[0]) for name, value in study.figures(whole).items()}
+    return {
+        name: float(value[0]) for name, value in study.figures(whole).items()
+    }
 
 
 def main() -> int:
     """Simulate and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=200, help="studies (default: 200)")
+    parser.add_argument(
+        "--draws", type=int, default=200, help="studies (default: 200)"
+    )
     draws = parser.parse_args().draws
-    print(f"{draws} simulated studies; share of 95 % intervals that hold the truth, %")
+    print(
+        f"{draws} simulated studies; share of 95 % intervals that hold the truth, %"
+    )
     for kind in ("pairs", "attributes and objects"):
         rng = np.random.default_rng(1)
         truth = true_figures(kind, rng)

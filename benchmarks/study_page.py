@@ -30,7 +30,9 @@ from aobench.study.factorial_table import BUNDLED, read_factorial
 HERE = Path(__file__).parent
 TEXT = HERE / "study_page.md"
 PAGE = HERE.parent / "docs" / "study.md"
-CONTROLS = json.loads(BUNDLED.with_name("controls.json").read_text(encoding="utf-8"))
+CONTROLS = json.loads(
+    BUNDLED.with_name("controls.json").read_text(encoding="utf-8")
+)
 WORDS = {2: "two", 3: "three", 4: "four", 5: "five"}
 
 
@@ -75,7 +77,9 @@ def figure_text(study: Factorial, name: str, form: str) -> str:
     if not signed:
         e = report.bounded(e)
     value, interval = report.shown(e, percent, signed).split(" ", 1)
-    return f"{value}{unit} {interval}" if form.endswith("+") else f"{value}{unit}"
+    return (
+        f"{value}{unit} {interval}" if form.endswith("+") else f"{value}{unit}"
+    )
 
 
 def amounts(study: Factorial) -> dict[str, str]:

@@ -30,7 +30,8 @@ def names(count: int) -> list[str]:
     """Compositions of mini, spread over its attributes and objects."""
     everything = [*pairs(novel=False), *pairs(novel=True)]
     return [
-        f"{a} {o}" for a, o in everything[:: max(1, len(everything) // count)][:count]
+        f"{a} {o}"
+        for a, o in everything[:: max(1, len(everything) // count)][:count]
     ]
 
 
@@ -49,7 +50,9 @@ def class_at_a_time(
             return_tensors="pt",
         )
         features = model.get_text_features(**tokens).pooler_output
-        rows.append(functional.normalize(functional.normalize(features).mean(0), dim=0))
+        rows.append(
+            functional.normalize(functional.normalize(features).mean(0), dim=0)
+        )
     return torch.stack(rows)
 
 
@@ -58,7 +61,9 @@ def ours(tower: TextTower, compositions: list[str]) -> torch.Tensor:
     rows = []
     for start in range(0, len(compositions), 128):
         part = compositions[start : start + 128]
-        embedded = tower.encode([fill(t, name) for name in part for t in OPENAI_80])
+        embedded = tower.encode(
+            [fill(t, name) for name in part for t in OPENAI_80]
+        )
         rows.append(
             functional.normalize(
                 embedded.view(len(part), len(OPENAI_80), -1).mean(1), dim=-1
@@ -77,7 +82,8 @@ def timed(function: object, *arguments: object) -> tuple[float, torch.Tensor]:
 def main() -> None:
     """Run the three one after another and print times and ratios."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--compositions", type=int, default=500)
     parser.add_argument(
@@ -101,7 +107,8 @@ def main() -> None:
     sequences = model.tokenizer(texts)["input_ids"]
     tokens = sum(map(len, sequences))
     nodes = sum(
-        nodes_of(sequences[i : i + 10_240]) for i in range(0, len(sequences), 10_240)
+        nodes_of(sequences[i : i + 10_240])
+        for i in range(0, len(sequences), 10_240)
     )
     print(
         f"{len(compositions)} compositions x {len(OPENAI_80)} templates, {torch.get_num_threads()} "
@@ -111,16 +118,24 @@ def main() -> None:
         f"tokens: padded {77 * len(texts):,}, without padding {tokens:,}, nodes of the tree "
         f"{nodes:,}"
     )
-    trimmed = TextTower(model.model, model.tokenizer, "clip", device, method="trimmed")
+    trimmed = TextTower(
+        model.model, model.tokenizer, "clip", device, method="trimmed"
+    )
     ours(model.text, compositions[:8])
-    sample = compositions[:: max(1, len(compositions) // args.loop)][: args.loop]
-    loop_seconds, loop = timed(class_at_a_time, model.model, model.tokenizer, sample)
+    sample = compositions[:: max(1, len(compositions) // args.loop)][
+        : args.loop
+    ]
+    loop_seconds, loop = timed(
+        class_at_a_time, model.model, model.tokenizer, sample
+    )
     loop_seconds *= len(compositions) / len(sample)
     trim_seconds, by_length = timed(ours, trimmed, compositions)
     tree_seconds, by_tree = timed(ours, model.text, compositions)
     where = [compositions.index(name) for name in sample]
     images = functional.normalize(
-        torch.randn(2000, by_tree.shape[1], generator=torch.Generator().manual_seed(0))
+        torch.randn(
+            2000, by_tree.shape[1], generator=torch.Generator().manual_seed(0)
+        )
     )
     same = (images @ by_tree.T).argmax(1) == (images @ by_length.T).argmax(1)
     print(

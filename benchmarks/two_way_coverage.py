@@ -56,11 +56,17 @@ def mean_rate(logit: float | np.ndarray, deviation: float) -> np.ndarray:
 
 def logit_of_rate(rate: float, deviation: float) -> float:
     """The logit whose mean rate is ``rate``."""
-    return float(brentq(lambda x: float(mean_rate(x, deviation)) - rate, -30, 30))
+    return float(
+        brentq(lambda x: float(mean_rate(x, deviation)) - rate, -30, 30)
+    )
 
 
 def simulated_coverage(
-    design: CrossedDesign, rate: float, draws: int, bootstrap: int, seed: int = 0
+    design: CrossedDesign,
+    rate: float,
+    draws: int,
+    bootstrap: int,
+    seed: int = 0,
 ) -> dict[str, float]:
     """Shares of draws whose interval holds its target, and mean widths in points."""
     rng = np.random.default_rng(seed)
@@ -97,10 +103,16 @@ def simulated_coverage(
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print a line a design, rate and interval."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--draws", type=int, default=1000)
-    parser.add_argument("--bootstrap", type=int, default=200, help="of these draws")
-    parser.add_argument("--rates", type=float, nargs="+", default=[0.02, 0.5, 0.94])
+    parser.add_argument(
+        "--bootstrap", type=int, default=200, help="of these draws"
+    )
+    parser.add_argument(
+        "--rates", type=float, nargs="+", default=[0.02, 0.5, 0.94]
+    )
     args = parser.parse_args(argv)
     for design in DESIGNS:
         for rate in args.rates:
@@ -109,7 +121,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             for name, value in said.items():
                 if not name.endswith("points"):
                     width = said[f"{name}: points"]
-                    print(f"  {name:26s} {100 * value:5.1f} %, {width:5.1f} points")
+                    print(
+                        f"  {name:26s} {100 * value:5.1f} %, {width:5.1f} points"
+                    )
 
 
 if __name__ == "__main__":

@@ -79,7 +79,8 @@ def forward_alone(model: object, count: int, size: int) -> float:
 def main() -> None:
     """Run the four one after another and print seconds and ratios."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--candidates", type=int, default=200)
@@ -93,9 +94,14 @@ def main() -> None:
     gpu = torch.cuda.is_available()
     device = torch.device("cuda" if gpu else "cpu")
     source = saved(args.size, args.folder)
-    attributes, objects = list(imagenet_ao.ATTRIBUTES), list(imagenet_ao.OBJECTS)
+    attributes, objects = (
+        list(imagenet_ao.ATTRIBUTES),
+        list(imagenet_ao.OBJECTS),
+    )
     data = args.folder / "images"
-    names = write_images(data, args.images, args.candidates, attributes, objects)
+    names = write_images(
+        data, args.images, args.candidates, attributes, objects
+    )
     (args.folder / "one.txt").write_text("a photo of a {}.\n")
     model = resolve(source).load(device, LoadOptions(args.dtype))
     print(
@@ -140,7 +146,9 @@ def main() -> None:
     )
     result = json.loads(next(out.glob("*/results.json")).read_text())
     seconds = result["seconds"]["ood"]
-    phases = ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items())
+    phases = ", ".join(
+        f"{name} {value:.2f} s" for name, value in seconds.items()
+    )
     evaluation = seconds["images"] + seconds["scoring"]
     print(
         f"runner: load {result['seconds']['load']:.2f} s, {phases}; images and scoring "
@@ -159,7 +167,8 @@ def main() -> None:
     )
     files = sorted(data.rglob("*.jpg"))[: args.images]
     decoded = [
-        Image.open(io.BytesIO(path.read_bytes())).convert("RGB") for path in files
+        Image.open(io.BytesIO(path.read_bytes())).convert("RGB")
+        for path in files
     ]
     share = decoded[: max(8, min(len(decoded), 32 if not gpu else 256))]
     began = time.perf_counter()

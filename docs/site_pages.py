@@ -61,7 +61,9 @@ def site_text(text: str, folder: str) -> str:
     """A document with its links as the site has them; code is left as it is."""
     parts = re.split(r"(^```.*?^```)", text, flags=re.MULTILINE | re.DOTALL)
     plain = [
-        part if number % 2 else LINK.sub(lambda one: _site_reference(one, folder), part)
+        part
+        if number % 2
+        else LINK.sub(lambda one: _site_reference(one, folder), part)
         for number, part in enumerate(parts)
     ]
     return "".join(plain)
@@ -78,14 +80,19 @@ def page_text(page: str) -> str:
 def _example_code() -> str:
     """Every script under its name."""
     scripts = sorted((ROOT / "examples").glob("*.py"))
-    shown = [f"\n## {one.name}\n\n```python\n{one.read_text()}```\n" for one in scripts]
+    shown = [
+        f"\n## {one.name}\n\n```python\n{one.read_text()}```\n"
+        for one in scripts
+    ]
     return "".join(shown)
 
 
 def write_pages(folder: Path) -> list[Path]:
     """Write every page, and what the pages show, to ``folder``; what was there before goes."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT / "docs", folder, ignore=shutil.ignore_patterns("*.py", "__*"))
+    shutil.copytree(
+        ROOT / "docs", folder, ignore=shutil.ignore_patterns("*.py", "__*")
+    )
     for path in sorted(folder.glob("*.md")):
         path.write_text(site_text(path.read_text(encoding="utf-8"), "docs"))
     for page in PAGES:

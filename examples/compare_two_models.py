@@ -62,7 +62,9 @@ def main(out: Path, images: int = 6) -> Any:
         cpu=True,
     )
     found = aobench.compare(first, second, split="ood", kind="composition")
-    print(f"{first.model}: {found.first:.1%}, {second.model}: {found.second:.1%}")
+    print(
+        f"{first.model}: {found.first:.1%}, {second.model}: {found.second:.1%}"
+    )
     print(
         f"difference {found.difference:+.1%} [{found.low:+.1%}, {found.high:+.1%}], "
         f"p = {found.p:.3g}, {found.n} images of {found.compositions} pairs"

@@ -19,7 +19,11 @@ def main(out: Path, limit: int = 200) -> aobench.Result:
     # `limit`: so many pictures of each split; without it the whole set. One prompt instead of
     # OpenAI's 80 (the default) is quicker and a little less accurate.
     (result,) = aobench.evaluate(
-        "mini", data="mini", limit=limit, templates=["a photo of a {}."], out=out
+        "mini",
+        data="mini",
+        limit=limit,
+        templates=["a photo of a {}."],
+        out=out,
     )
     print(result)
 
@@ -35,7 +39,9 @@ def main(out: Path, limit: int = 200) -> aobench.Result:
 
     # All scores as a pandas frame, and as a plot.
     frame = result.to_frame()
-    print(frame[["task", "split", "composition_top1", "object_top1"]].to_string())
+    print(
+        frame[["task", "split", "composition_top1", "object_top1"]].to_string()
+    )
     result.plot().savefig(out / "accuracies.svg")
 
     # What is stored is checked when it is read: its scores are those of its table.

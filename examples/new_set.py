@@ -17,7 +17,10 @@ from aobench.cli import main as imagenet_ao
 
 def main(out: Path) -> aobench.Result:
     """Write the example's configuration, run it, evaluate on what it made."""
-    for words in (["build", "--example", str(out)], ["build", str(out / "set.yaml")]):
+    for words in (
+        ["build", "--example", str(out)],
+        ["build", str(out / "set.yaml")],
+    ):
         if imagenet_ao(words):
             raise SystemExit(2)
     (result,) = aobench.evaluate(

@@ -20,7 +20,10 @@ def main(out: Path, images: int = 10) -> aobench.Result:
     """Lay out pictures, say what they are taken for, evaluate."""
     pictures = draw_folder(out / "pictures", images)
     (result,) = aobench.evaluate(
-        "mini", data=pictures, templates=["a photo of a {}."], out=out / "results"
+        "mini",
+        data=pictures,
+        templates=["a photo of a {}."],
+        out=out / "results",
     )
 
     # What the folder was taken for, and what of it was left out and why.

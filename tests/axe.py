@@ -41,7 +41,9 @@ def axe_script() -> str:
     if not place.exists():
         AXE.mkdir(parents=True, exist_ok=True)
         subprocess.run(
-            ["npm", "pack", "--silent", f"axe-core@{VERSION}"], cwd=AXE, check=True
+            ["npm", "pack", "--silent", f"axe-core@{VERSION}"],
+            cwd=AXE,
+            check=True,
         )
         with tarfile.open(AXE / f"axe-core-{VERSION}.tgz") as packed:
             packed.extract("package/axe.min.js", AXE, filter="data")
@@ -60,7 +62,9 @@ def pages_in(places: list[Path]) -> list[tuple[Path, Path]]:
     return [
         (place, page) if place.is_dir() else (place.parent, page)
         for place in places
-        for page in (sorted(place.rglob("*.html")) if place.is_dir() else [place])
+        for page in (
+            sorted(place.rglob("*.html")) if place.is_dir() else [place]
+        )
     ]
 
 

@@ -12,8 +12,12 @@ import pytest
 # Before anything imports datasets; the processes that tests start inherit it. The workers of
 # pytest-xdist share one, in which mini is drawn once: they inherit it from the process above them.
 if "PYTEST_XDIST_WORKER" not in os.environ:
-    os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="imagenet-ao-tests-")
-    atexit.register(shutil.rmtree, os.environ["HF_DATASETS_CACHE"], ignore_errors=True)
+    os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(
+        prefix="imagenet-ao-tests-"
+    )
+    atexit.register(
+        shutil.rmtree, os.environ["HF_DATASETS_CACHE"], ignore_errors=True
+    )
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,9 @@ def test_every_plot_says_so(base_alone):
 
 def test_a_module_that_no_extra_brings_is_a_bug(monkeypatch):
     def broken(args):
-        raise ModuleNotFoundError("No module named 'aobench.nothing'", name="aobench.x")
+        raise ModuleNotFoundError(
+            "No module named 'aobench.nothing'", name="aobench.x"
+        )
 
     monkeypatch.setattr("aobench.evaluation.commands.run_score", broken)
     with pytest.raises(ModuleNotFoundError):

@@ -114,14 +114,19 @@ def database_chunks(path, column, layout):
     try:
         with sqlite3.connect(path) as database:
             columns = [
-                row[1] for row in database.execute("PRAGMA table_info(captions)")
+                row[1]
+                for row in database.execute("PRAGMA table_info(captions)")
             ]
             name = column or "text"
             if name not in columns:
                 known = ", ".join(columns)
-                raise ColumnError(f"{path} has no column {name!r}; it has: {known}")
+                raise ColumnError(
+                    f"{path} has no column {name!r}; it has: {known}"
+                )
             first = 0
-            rows = database.execute(f'SELECT "{name}" FROM captions ORDER BY rowid')
+            rows = database.execute(
+                f'SELECT "{name}" FROM captions ORDER BY rowid'
+            )
             while batch := rows.fetchmany(2):
                 yield CaptionChunk.of([text for (text,) in batch], first)
                 first += len(batch)
@@ -159,7 +164,9 @@ def test_a_caption_format_counts_as_the_others_do(tmp_path, added_format):
     (tmp_path / "same.txt").write_text("\n".join(text or "" for text in texts))
     counted = audit(tmp_path / "corpus", tmp_path / "a", vocabulary=NAMES)
     same = audit(tmp_path / "same.txt", tmp_path / "b", vocabulary=NAMES)
-    assert counted.matrix().tolist() == same.matrix().tolist() == [[3, 1], [0, 1]]
+    assert (
+        counted.matrix().tolist() == same.matrix().tolist() == [[3, 1], [0, 1]]
+    )
     assert counted.manifest["totals"]["nulls"] == 1
     assert counted.manifest["files"][0]["kind"] == "sqlite"
 
@@ -176,7 +183,9 @@ def test_faults_of_an_added_format_are_one_line(tmp_path, added_format):
     with pytest.raises(UserError, match="no column 'words'; it has: text"):
         audit(path, tmp_path / "a", vocabulary=NAMES, column="words")
     path.write_bytes(b"no database, but some text" * 100)
-    with pytest.raises(UserError, match=r"one.db cannot be read: .*not a database"):
+    with pytest.raises(
+        UserError, match=r"one.db cannot be read: .*not a database"
+    ):
         audit(path, tmp_path / "a", vocabulary=NAMES)
 
 
@@ -213,7 +222,9 @@ def read_flat(tree, options):
     return LabelledSet(tree, pictures, left_out)
 
 
-LAYOUT = Layout("flat-names", "ATTRIBUTE-OBJECT-NUMBER.png", recognise_flat, read_flat)
+LAYOUT = Layout(
+    "flat-names", "ATTRIBUTE-OBJECT-NUMBER.png", recognise_flat, read_flat
+)
 
 
 def test_a_layout_is_recognised_read_and_evaluated_as_the_others_are(
@@ -229,12 +240,16 @@ def test_a_layout_is_recognised_read_and_evaluated_as_the_others_are(
     assert data.report.left_out["no_label_folder"]["count"] == 1, (
         "a picture is lost unsaid"
     )
-    with pytest.raises(UserError, match=r"not a layout \(did you mean 'flat-names'"):
+    with pytest.raises(
+        UserError, match=r"not a layout \(did you mean 'flat-names'"
+    ):
         read_layout(str(tmp_path), "flat-name")
 
 
 def test_an_added_layout_may_not_take_what_another_takes(tmp_path, monkeypatch):
-    greedy = Layout("greedy", "anything", lambda tree, options: "all of it", read_flat)
+    greedy = Layout(
+        "greedy", "anything", lambda tree, options: "all of it", read_flat
+    )
     monkeypatch.setattr(table, "LAYOUTS", (*table.LAYOUTS, greedy))
     Path(tmp_path, "red_bus").mkdir()
     Image.new("RGB", (8, 8), "red").save(tmp_path / "red_bus" / "1.png")
@@ -281,7 +296,9 @@ def test_an_export_in_a_package_of_its_own(tmp_path, monkeypatch, capsys):
 TASK = Task("object-open", "object", "shared", "among all objects", "open")
 
 
-def test_a_task_is_one_line_that_every_part_knows(tmp_path, monkeypatch, capsys):
+def test_a_task_is_one_line_that_every_part_knows(
+    tmp_path, monkeypatch, capsys
+):
     """The runner asks it, the table holds it, the metric scores it, every verb shows it."""
     monkeypatch.setitem(TASKS, TASK.name, TASK)
     (tmp_path / "one.txt").write_text("a {}\n")
@@ -348,8 +365,14 @@ LINES = {
 
 def module_text(*parts):
     """A module of definitions of this file, with what they import."""
-    head = inspect.getsource(inspect.getmodule(module_text)).partition("\nROOT")[0]
-    used = [line for line in head.splitlines() if "aobench" in line or "import" in line]
+    head = inspect.getsource(inspect.getmodule(module_text)).partition(
+        "\nROOT"
+    )[0]
+    used = [
+        line
+        for line in head.splitlines()
+        if "aobench" in line or "import" in line
+    ]
     skipped = (
         "pytest",
         "aobench.cli",
@@ -357,8 +380,12 @@ def module_text(*parts):
         "import read_layout",
         "import readers",
     )
-    imports = [line for line in used if not any(word in line for word in skipped)]
-    bodies = [one if isinstance(one, str) else inspect.getsource(one) for one in parts]
+    imports = [
+        line for line in used if not any(word in line for word in skipped)
+    ]
+    bodies = [
+        one if isinstance(one, str) else inspect.getsource(one) for one in parts
+    ]
     return "\n".join(imports) + "\n\n\n" + "\n\n".join(bodies)
 
 
@@ -393,7 +420,9 @@ print(aobench.__file__, *names, *result.scores)
 """
 
 
-def test_an_addition_here_is_one_new_file_and_lines_of_one_table(warm, tmp_path):
+def test_an_addition_here_is_one_new_file_and_lines_of_one_table(
+    warm, tmp_path
+):
     library = tmp_path / "copy" / "aobench"
     shutil.copytree(ROOT / "aobench", library, copy_function=os.symlink)
     touched = {}
@@ -408,8 +437,12 @@ def test_an_addition_here_is_one_new_file_and_lines_of_one_table(warm, tmp_path)
         (library / file).write_text(text)
     for name in ("red-bus-1", "wooden-bench-1"):
         (tmp_path / "pictures").mkdir(exist_ok=True)
-        Image.new("RGB", (8, 8), "red").save(tmp_path / "pictures" / f"{name}.png")
-    (done,) = warm.run(1, [], code=PROGRAM, folder=tmp_path, path=[library.parent])
+        Image.new("RGB", (8, 8), "red").save(
+            tmp_path / "pictures" / f"{name}.png"
+        )
+    (done,) = warm.run(
+        1, [], code=PROGRAM, folder=tmp_path, path=[library.parent]
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [
         str(library / "__init__.py"),
@@ -419,6 +452,8 @@ def test_an_addition_here_is_one_new_file_and_lines_of_one_table(warm, tmp_path)
     ]
     assert {
         addition: len(files) for addition, files in touched.items()
-    } == dict.fromkeys(LINES, 1), "an addition needs lines in more than one file"
+    } == dict.fromkeys(LINES, 1), (
+        "an addition needs lines in more than one file"
+    )
     ours = {path for path in library.rglob("*.py") if not path.is_symlink()}
     assert len(ours) == len(LINES) + len(NEW_FILES), "files touched"

@@ -106,7 +106,9 @@ def test_bash_itself_completes(tmp_path):
     )
 
 
-def test_without_the_library_of_completion_it_says_what_to_install(capsys, monkeypatch):
+def test_without_the_library_of_completion_it_says_what_to_install(
+    capsys, monkeypatch
+):
     monkeypatch.setitem(sys.modules, "shtab", None)
     status, lines = said(capsys, "--print-completion", "bash")
     assert (status, len(lines)) == (2, 1), lines
@@ -138,7 +140,13 @@ def test_debug_shows_where_an_error_comes_from_before_and_after_the_verb(
 
 @pytest.mark.parametrize(
     "error",
-    [ValueError("x"), KeyError("x"), AttributeError("x"), TypeError("x"), OSError("x")],
+    [
+        ValueError("x"),
+        KeyError("x"),
+        AttributeError("x"),
+        TypeError("x"),
+        OSError("x"),
+    ],
 )
 @pytest.mark.parametrize("verb", ["prepare", "install"])
 def test_a_bug_is_no_user_error(monkeypatch, tmp_path, verb, error):
@@ -184,7 +192,12 @@ def test_the_library_does_not_end_the_process(monkeypatch):
     )
 
     class Accelerator:
-        process_index, num_processes, is_main_process, device = 1, 2, False, "cpu"
+        process_index, num_processes, is_main_process, device = (
+            1,
+            2,
+            False,
+            "cpu",
+        )
 
         def wait_for_everyone(self):
             pass
@@ -216,15 +229,28 @@ def test_only_the_command_ends_a_process_of_several(monkeypatch):
             ["evaluate", "mini", "--data", "mini", "--id-data", "e"],
             "(--id-data) is of no use here: mini is drawn",
         ),
-        (["prepare", "out", "--data", "mini", "--layout", "list"], "mini is drawn"),
+        (
+            ["prepare", "out", "--data", "mini", "--layout", "list"],
+            "mini is drawn",
+        ),
         (["install", "--data", "e"], "there is no dataset 'e'"),
-        (["install", "--data", "org/set"], "--data takes mini or the published"),
+        (
+            ["install", "--data", "org/set"],
+            "--data takes mini or the published",
+        ),
         (
             ["agreement", "v", "--export", "a.csv", "--decisions", "a.csv"],
             "--export and --decisions name one file",
         ),
         (
-            ["agreement", "v", "--export", "a.csv", "--decisions", "./x/../a.csv"],
+            [
+                "agreement",
+                "v",
+                "--export",
+                "a.csv",
+                "--decisions",
+                "./x/../a.csv",
+            ],
             "name one file",
         ),
         (
@@ -235,14 +261,26 @@ def test_only_the_command_ends_a_process_of_several(monkeypatch):
             ["annotate", "a.parquet", "--verdicts", "a.parquet"],
             "IMAGES and --verdicts name one file",
         ),
-        (["study", "--from-bundled", "--dry-run"], "--dry-run is of the training"),
-        (["study", "--from-bundled", "--runs", "x"], "--runs is of the training"),
-        (["study", "--from-bundled", "--workers", "2"], "--workers is of the training"),
+        (
+            ["study", "--from-bundled", "--dry-run"],
+            "--dry-run is of the training",
+        ),
+        (
+            ["study", "--from-bundled", "--runs", "x"],
+            "--runs is of the training",
+        ),
+        (
+            ["study", "--from-bundled", "--workers", "2"],
+            "--workers is of the training",
+        ),
         (
             ["study", "--runs", "x", "--out", "x", "--dry-run"],
             "--runs and --out name one folder",
         ),
-        (["build", "set.yaml", "--allow-code", "json:dumps"], "names no such class"),
+        (
+            ["build", "set.yaml", "--allow-code", "json:dumps"],
+            "names no such class",
+        ),
     ],
 )
 def test_options_that_contradict_each_other_are_one_line(
@@ -267,8 +305,14 @@ def test_options_that_contradict_each_other_are_one_line(
         (["evaluate", "mini", "--limt", "3"], "(did you mean '--limit'?)"),
         (["evaluate", "mini", "--limt=3"], "no option --limt (did you mean"),
         (["evaluate", "mini", "-limit", "3"], "(did you mean '--limit'?)"),
-        (["evaluate", "mini", "--Batch_Size", "3"], "(did you mean '--batch-size'?)"),
-        (["evaluate", "mini", "--dtype", "bfloat"], "(did you mean 'bfloat16'?)"),
+        (
+            ["evaluate", "mini", "--Batch_Size", "3"],
+            "(did you mean '--batch-size'?)",
+        ),
+        (
+            ["evaluate", "mini", "--dtype", "bfloat"],
+            "(did you mean 'bfloat16'?)",
+        ),
         (["card", "x", "--datset", "a/b"], "(did you mean '--dataset'?)"),
         (["--versoin"], "(did you mean '--version'?)"),
         (["score", "x", "--qqq"], "there is no option --qqq;"),
@@ -282,7 +326,9 @@ def test_a_slip_of_the_hand_is_told_with_what_was_meant(capsys, words, told):
     assert told in lines[0]
 
 
-@pytest.mark.parametrize("words", [["--", "--odd"], ["a", "-1"], ["a b", "- x"]])
+@pytest.mark.parametrize(
+    "words", [["--", "--odd"], ["a", "-1"], ["a b", "- x"]]
+)
 def test_what_is_no_option_is_none(capsys, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     _, lines = said(capsys, "score", *words)
@@ -292,7 +338,8 @@ def test_what_is_no_option_is_none(capsys, words, tmp_path, monkeypatch):
 def test_what_stands_behind_an_option_belongs_to_the_list(capsys, monkeypatch):
     taken = []
     monkeypatch.setattr(
-        "aobench.evaluation.commands.run_score", lambda args: taken.append(args.tables)
+        "aobench.evaluation.commands.run_score",
+        lambda args: taken.append(args.tables),
     )
     assert main(["score", "a", "--json", "b", "c"]) == 0
     assert main(["score", "--json", "a"]) == 0
@@ -338,7 +385,8 @@ def test_a_number_that_is_none_is_one_line(
 
 
 @pytest.mark.parametrize(
-    "words", [["score", "x"], ["audit", "x.txt"], ["leaderboard", "x", "--out", "y"]]
+    "words",
+    [["score", "x"], ["audit", "x.txt"], ["leaderboard", "x", "--out", "y"]],
 )
 def test_a_working_folder_that_is_gone_is_one_line(
     capsys, monkeypatch, tmp_path, words
@@ -382,7 +430,9 @@ def test_a_disk_that_fills_while_a_set_is_prepared_is_one_line(
         raise datasets.exceptions.DatasetGenerationError("generating") from full
 
     monkeypatch.setattr(imagenet_ao, "prepare", fill)
-    status, lines = said(capsys, "prepare", tmp_path / "out", "--data", tmp_path)
+    status, lines = said(
+        capsys, "prepare", tmp_path / "out", "--data", tmp_path
+    )
     assert (status, len(lines)) == (2, 1)
     assert "could not be written" in lines[0]
     assert "free some space" in lines[0]
@@ -390,7 +440,9 @@ def test_a_disk_that_fills_while_a_set_is_prepared_is_one_line(
 
 def test_a_copy_that_fails_names_where_it_goes(capsys, monkeypatch):
     def copy(_):
-        raise OSError(errno.ENOSPC, "No space left on device", "from", None, "to")
+        raise OSError(
+            errno.ENOSPC, "No space left on device", "from", None, "to"
+        )
 
     monkeypatch.setattr("aobench.evaluation.commands.run_score", copy)
     status, lines = said(capsys, "score", "x")
@@ -402,7 +454,9 @@ def test_a_copy_that_fails_names_where_it_goes(capsys, monkeypatch):
     "words", [["--version"], ["--help"], ["score", "model_cards/mini"]]
 )
 def test_an_output_that_can_not_be_written_is_one_line(words):
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    environment = {
+        k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"
+    }
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "aobench.cli", *words],
@@ -458,13 +512,25 @@ def test_what_one_process_alone_meets_is_told_to_the_others(
 
     one = registry.ResolvedModel("mini", load)
     monkeypatch.setattr(accelerate.utils, "gather_object", gather)
-    monkeypatch.setattr(processes, "start_processes", lambda cpu: TwoProcesses())
+    monkeypatch.setattr(
+        processes, "start_processes", lambda cpu: TwoProcesses()
+    )
     monkeypatch.setattr(registry, "resolve", lambda name: one)
-    words = ["evaluate", "mini", "--cpu", "--limit", "4", "--out", tmp_path / "out"]
+    words = [
+        "evaluate",
+        "mini",
+        "--cpu",
+        "--limit",
+        "4",
+        "--out",
+        tmp_path / "out",
+    ]
     status, lines = said(capsys, *words)
     assert status == 2
     assert lines == ["imagenet-ao: here it is not; bring it"]
-    assert exchanged[-1][0] == (True, "here it is not; bring it"), "the others hear"
+    assert exchanged[-1][0] == (True, "here it is not; bring it"), (
+        "the others hear"
+    )
 
 
 def test_a_model_of_a_list_that_one_process_can_not_have_is_left_out_of_all(
@@ -478,7 +544,9 @@ def test_a_model_of_a_list_that_one_process_can_not_have_is_left_out_of_all(
 
     failed = iter([(True, "no room"), None, (True, "gone")])
     monkeypatch.setattr(
-        accelerate.utils, "gather_object", lambda mine: [(next(failed), "x"), *mine]
+        accelerate.utils,
+        "gather_object",
+        lambda mine: [(next(failed), "x"), *mine],
     )
     together = Together(TwoProcesses())
     progress = ListProgress(read_model_list("paper"), Workload(1, 1))
@@ -489,7 +557,10 @@ def test_a_model_of_a_list_that_one_process_can_not_have_is_left_out_of_all(
             return together.from_main(lambda: None)
 
     assert progress.attempt(first, waits) is None
-    assert progress.attempt(second, lambda: together.from_main(lambda: None)) == "x"
+    assert (
+        progress.attempt(second, lambda: together.from_main(lambda: None))
+        == "x"
+    )
     assert progress.missing == {first: "no room"}
     with pytest.raises(SystemExit), together.failing_as_one():
         waits()

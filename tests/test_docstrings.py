@@ -40,5 +40,7 @@ def test_examples_of_a_room(room, tmp_path, monkeypatch):
         for test in doctest.DocTestFinder(exclude_empty=True).find(module):
             if test.name in IN_ORDER:
                 continue
-            doctest.DocTestRunner(optionflags=FLAGS).run(test, out=failures.append)
+            doctest.DocTestRunner(optionflags=FLAGS).run(
+                test, out=failures.append
+            )
     assert not failures, "".join(failures)

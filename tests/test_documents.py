@@ -28,7 +28,9 @@ def commands(path: Path, program: str) -> list[list[str]]:
         re.split(r"^```.*$", path.read_text(), flags=re.MULTILINE)
     ):
         (blocks if number % 2 else sentences).append(part)
-    lines = re.findall(IN_BLOCK.format(program), "\n".join(blocks), re.MULTILINE)
+    lines = re.findall(
+        IN_BLOCK.format(program), "\n".join(blocks), re.MULTILINE
+    )
     lines += re.findall(IN_TEXT.format(program), "\n".join(sentences))
     return [shlex.split(line, comments=True) for line in lines]
 
@@ -45,7 +47,9 @@ def fault_in(words: list[str], capsys) -> str | None:
     if words[1:] in (["VERB"], []):
         return None
     try:
-        own_parser().parse_args(words[1:] if len(words) > 2 else [words[1], "--help"])
+        own_parser().parse_args(
+            words[1:] if len(words) > 2 else [words[1], "--help"]
+        )
     except SystemExit as end:
         said = capsys.readouterr().err
         # an extra that is not installed is no fault of the document
@@ -76,10 +80,16 @@ def test_documented_programs_exist(path):
         if words[1] == "-m":
             assert find_spec(words[2]), f"{path.name}: no module {words[2]}"
         elif words[1].endswith(".py"):
-            assert (ROOT / words[1]).is_file(), f"{path.name}: no file {words[1]}"
-    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+            assert (ROOT / words[1]).is_file(), (
+                f"{path.name}: no file {words[1]}"
+            )
+    targets = re.findall(
+        r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE
+    )
     for words in commands(path, "make"):
-        assert words[1] in targets, f"{path.name}: make has no target {words[1]}"
+        assert words[1] in targets, (
+            f"{path.name}: make has no target {words[1]}"
+        )
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=IDS)
@@ -103,7 +113,9 @@ def undocumented(tree: ast.Module) -> list[str]:
                 for one in inner
                 if isinstance(one, kinds) and not one.name.startswith("_")
             ]
-            names += [name for name, one in both if ast.get_docstring(one) is None]
+            names += [
+                name for name, one in both if ast.get_docstring(one) is None
+            ]
     return names
 
 
@@ -140,11 +152,15 @@ def test_the_package_the_changelog_and_the_citation_name_one_version():
     import yaml
 
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    newest = re.search(
+        r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
     assert newest
     asked = [sys.executable, "setup.py", "--version"]
     built = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)
-    assert built.stdout.split()[-1] == citation["version"] == newest[1], built.stderr
+    assert built.stdout.split()[-1] == citation["version"] == newest[1], (
+        built.stderr
+    )
     cited = [one["identifiers"][0]["value"] for one in citation["references"]]
     assert cited == ["arXiv:2403.18525", "arXiv:2407.05897"]
 
@@ -152,7 +168,11 @@ def test_the_package_the_changelog_and_the_citation_name_one_version():
 def test_the_hooks_run_what_lint_runs():
     import yaml
 
-    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
-    assert [one["repo"] for one in hooks] == ["local"], "a hook that is downloaded"
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())[
+        "repos"
+    ]
+    assert [one["repo"] for one in hooks] == ["local"], (
+        "a hook that is downloaded"
+    )
     entries = [hook["entry"] for hook in hooks[0]["hooks"]]
     assert entries[-1] == "make lint"

@@ -33,7 +33,9 @@ def test_no_label_lies_outside_its_figure(width):
                 one.plot([0, 1], [0, 1], label="a")
             put_title(figure, " ".join([LONG] * 2))
             put_legend(
-                figure, axes if panels == 1 else axes[0, 0], "outside right upper"
+                figure,
+                axes if panels == 1 else axes[0, 0],
+                "outside right upper",
             )
         assert figure.get_size_inches()[0] == WIDTHS[width]
         fit_labels(figure)
@@ -41,7 +43,9 @@ def test_no_label_lies_outside_its_figure(width):
         edge = figure.bbox.width
         boxes = [axes.xaxis.label.get_window_extent() for axes in figure.axes]
         for box in [*boxes, figure._suptitle.get_window_extent()]:
-            assert -1 <= box.x0 < box.x1 <= edge + 1, f"{width}, {panels} panels: {box}"
+            assert -1 <= box.x0 < box.x1 <= edge + 1, (
+                f"{width}, {panels} panels: {box}"
+            )
         if panels == 3 and width == "page":
             ends = sorted((box.x0, box.x1) for box in boxes)
             assert all(a[1] <= b[0] + 1 for a, b in pairwise(ends))
@@ -80,7 +84,9 @@ def test_vectors_stand_beside_the_picture_and_are_the_same_each_time(tmp_path):
     assert ">Accuracy, %<" in first[0].read_text(), "texts stay texts"
 
 
-def test_the_variable_asks_for_a_column_and_another_wish_is_one_line(monkeypatch):
+def test_the_variable_asks_for_a_column_and_another_wish_is_one_line(
+    monkeypatch,
+):
     monkeypatch.setenv(WIDTH_VARIABLE, "column")
     assert one_column()
     with figure_width("page"):

@@ -21,7 +21,9 @@ def run_example(monkeypatch, tmp_path):
     return run
 
 
-def test_evaluating_a_model_leaves_a_result_and_a_plot(run_example, tmp_path, capsys):
+def test_evaluating_a_model_leaves_a_result_and_a_plot(
+    run_example, tmp_path, capsys
+):
     result = run_example("evaluate_a_model", limit=24)
     assert result.scores["composition"]["splits"]["ood"]["n"] == 24
     assert "<svg" in (tmp_path / "out" / "accuracies.svg").read_text()
@@ -33,8 +35,13 @@ def test_a_folder_of_ones_own_is_recognised(run_example, capsys):
     recognised = result.content["dataset"]["recognised"]
     assert recognised["layout"] == "label-folders"
     rates = result.scores["composition"]["splits"]
-    assert {name: one["n"] for name, one in rates.items()} == {"id": 16, "ood": 16}
-    assert rates["ood"]["composition_top1"] > 0.8, "drawings that the model knows"
+    assert {name: one["n"] for name, one in rates.items()} == {
+        "id": 16,
+        "ood": 16,
+    }
+    assert rates["ood"]["composition_top1"] > 0.8, (
+        "drawings that the model knows"
+    )
 
 
 def test_the_audit_keeps_what_no_caption_shows(run_example, capsys):
@@ -54,7 +61,10 @@ def test_a_model_without_colours_is_told_apart(run_example, capsys):
 def test_the_first_set_has_matched_controls(run_example, capsys):
     result = run_example("new_set")
     splits = result.scores["composition"]["splits"]
-    assert {name: one["n"] for name, one in splits.items()} == {"id": 24, "ood": 24}
+    assert {name: one["n"] for name, one in splits.items()} == {
+        "id": 24,
+        "ood": 24,
+    }
     assert "controls: 12 of 12" in capsys.readouterr().out
 
 
@@ -64,4 +74,6 @@ def test_every_example_is_run_and_listed():
     for name in SCRIPTS:
         assert f"{name}.py" in listed, f"examples/README.md lacks {name}.py"
         shared = name == "drawn_pictures"
-        assert shared or f'run_example("{name}"' in own, f"no test runs {name}.py"
+        assert shared or f'run_example("{name}"' in own, (
+            f"no test runs {name}.py"
+        )

@@ -40,7 +40,9 @@ def test_no_file_of_the_library_resolves_paths_otherwise() -> None:
     wrong = []
     for path in LIBRARY.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            resolves = isinstance(node, ast.Attribute) and node.attr == "resolve"
+            resolves = (
+                isinstance(node, ast.Attribute) and node.attr == "resolve"
+            )
             if resolves and "__file__" not in ast.unparse(node):
                 wrong.append(f"{path.relative_to(LIBRARY)}:{node.lineno}")  # type: ignore[attr-defined]
     assert not wrong, f"use aobench.files.absolute_path in {', '.join(wrong)}"
@@ -57,7 +59,11 @@ def _damaged_text(path: Path, where: str) -> None:
     columns = ("image_id", "attribute", "object", "file", "sample_id")
     table = pa.table({name: ["needle" + name] for name in columns})
     pq.write_table(
-        table, path, compression="none", use_dictionary=False, write_statistics=False
+        table,
+        path,
+        compression="none",
+        use_dictionary=False,
+        write_statistics=False,
     )
     needle = b"needleimage_id" if where == "cell" else b"image_id"
     data = path.read_bytes()

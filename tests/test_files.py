@@ -145,7 +145,9 @@ def test_a_name_is_not_suggested_for_itself_nor_one_that_is_far():
     assert did_you_mean("mini", ["mini", "maxi"]) == ""
     assert did_you_mean("zzz", ["mini"]) == ""
     assert did_you_mean("minni", ["mini"], 0.75) == " (did you mean 'mini'?)"
-    assert did_you_mean("mist", ["mini"], 0.75) == "", "farther than was asked for"
+    assert did_you_mean("mist", ["mini"], 0.75) == "", (
+        "farther than was asked for"
+    )
 
 
 #: What one file of the ground does, and what a second one would look like.

@@ -76,7 +76,9 @@ def test_each_way_to_fail_is_one_line(way, server, monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     # between tries
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+    monkeypatch.setattr(
+        "huggingface_hub.utils._http.time.sleep", lambda seconds: None
+    )
     monkeypatch.setattr("aobench.hub.WAIT", 0.2)
     server.way = way
     api = HfApi(
@@ -84,15 +86,22 @@ def test_each_way_to_fail_is_one_line(way, server, monkeypatch):
         token="hf_secretsecret",
     )
     operations = [CommitOperationAdd("a.txt", b"a")]
-    with pytest.raises(UserError) as caught, hub_in_one_line("nothing was sent"):
-        api.create_commit("org/model", operations, commit_message="m", create_pr=True)
+    with (
+        pytest.raises(UserError) as caught,
+        hub_in_one_line("nothing was sent"),
+    ):
+        api.create_commit(
+            "org/model", operations, commit_message="m", create_pr=True
+        )
     assert str(caught.value).startswith("nothing was sent: ")
     assert WAYS[way] in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "hf_secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("way", [401, 404, 503, "dead", "half", "page", "nobody"])
+@pytest.mark.parametrize(
+    "way", [401, 404, 503, "dead", "half", "page", "nobody"]
+)
 def test_fingerprints_that_cannot_be_had_are_one_line(
     way, server, monkeypatch, tmp_path
 ):
@@ -100,7 +109,9 @@ def test_fingerprints_that_cannot_be_had_are_one_line(
 
     server.way = way
     # between tries
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+    monkeypatch.setattr(
+        "huggingface_hub.utils._http.time.sleep", lambda seconds: None
+    )
     url = "http://127.0.0.1:9" if way == "nobody" else server.url
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", url)
@@ -120,7 +131,9 @@ OTHER = [
 
 
 @pytest.mark.parametrize("content", OTHER)
-def test_fingerprints_of_another_shape_are_one_line(content, monkeypatch, tmp_path):
+def test_fingerprints_of_another_shape_are_one_line(
+    content, monkeypatch, tmp_path
+):
     from aobench.publish.submit import known_fingerprints
 
     (tmp_path / "fingerprints.json").write_text(content)
@@ -169,7 +182,9 @@ def test_a_model_that_could_not_be_looked_up_is_not_called_missing(
     from aobench.models.registry import resolve
 
     constants = "huggingface_hub.constants"
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+    monkeypatch.setattr(
+        "huggingface_hub.utils._http.time.sleep", lambda seconds: None
+    )
     monkeypatch.setattr(f"{constants}.HF_HUB_OFFLINE", way == "offline")
     monkeypatch.setattr(f"{constants}.ENDPOINT", "http://127.0.0.1:9")
     address = "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"

@@ -39,7 +39,11 @@ def write(path, **changed):
         ({"sha256": ["0" * 64, None]}, "sha256 is empty in row 2"),
         ({"attribute": None}, "lacks the column"),
         (
-            {"object": pa.array([b"\xff", b"y"]).cast(pa.binary()).view(pa.utf8())},
+            {
+                "object": pa.array([b"\xff", b"y"])
+                .cast(pa.binary())
+                .view(pa.utf8())
+            },
             "UTF-8",
         ),
         ({name: pa.array([], pa.string()) for name in COLUMNS}, "no rows"),

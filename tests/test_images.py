@@ -76,12 +76,15 @@ def test_every_orientation_is_seen_upright_in_every_format(form: str) -> None:
                 read_image({"bytes": turned(form, orientation)}, draft)
             ).astype(int)
             seen = [
-                pixels[y, x].tolist() for y, x in ((2, 2), (2, -3), (-3, 2), (-3, -3))
+                pixels[y, x].tolist()
+                for y, x in ((2, 2), (2, -3), (-3, 2), (-3, -3))
             ]
             for colour, wanted in zip(
                 seen, ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)), strict=True
             ):
-                said = f"{form}, orientation {orientation}, draft {draft}: {seen}"
+                said = (
+                    f"{form}, orientation {orientation}, draft {draft}: {seen}"
+                )
                 assert [value > 128 for value in colour] == [
                     bool(one) for one in wanted
                 ], said
@@ -90,9 +93,10 @@ def test_every_orientation_is_seen_upright_in_every_format(form: str) -> None:
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 def test_damaged_exif_means_upright(form: str) -> None:
     for orientation in (0, 9, 65535):
-        assert read_image({"bytes": turned(form, orientation)}).size == (40, 24), (
-            orientation
-        )
+        assert read_image({"bytes": turned(form, orientation)}).size == (
+            40,
+            24,
+        ), orientation
     exif = Image.Exif()
     exif[imagenet_ao.ORIENTATION], exif[0x010E] = 6, "a description"
     whole = exif.tobytes()
@@ -144,7 +148,16 @@ def test_the_loader_and_the_readers_agree_on_damaged_files() -> None:
     smooth = corners().resize((70, 50), Image.Resampling.BICUBIC)
     files = {
         form: encoded(smooth, form)
-        for form in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000")
+        for form in (
+            "JPEG",
+            "PNG",
+            "GIF",
+            "WEBP",
+            "BMP",
+            "TIFF",
+            "AVIF",
+            "JPEG2000",
+        )
     }
     files["progressive"] = encoded(smooth, "JPEG", progressive=True)
     files["CMYK"] = encoded(smooth.convert("CMYK"), "JPEG")
@@ -201,7 +214,10 @@ def test_a_flipped_bit_in_a_png_is_noticed() -> None:
             "",
         ),
         (encoded(Image.new("RGB", (1, 1001)), "PNG"), "1,000 times the other"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n", "EPS"),
+        (
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n",
+            "EPS",
+        ),
     ],
 )
 def test_what_is_no_image_says_why(data: bytes, words: str) -> None:
@@ -209,7 +225,9 @@ def test_what_is_no_image_says_why(data: bytes, words: str) -> None:
     assert imagenet_ao.image_fault(data) == fault(data)
 
 
-def test_what_is_no_regular_file_is_bad_and_never_waited_for(tmp_path: Path) -> None:
+def test_what_is_no_regular_file_is_bad_and_never_waited_for(
+    tmp_path: Path,
+) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "loop.png").symlink_to("loop.png")
     (tmp_path / "folder.png").mkdir()
@@ -228,7 +246,8 @@ def test_what_is_no_regular_file_is_bad_and_never_waited_for(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "cell", [None, {}, {"bytes": None, "path": None}, {"bytes": None, "path": ""}]
+    "cell",
+    [None, {}, {"bytes": None, "path": None}, {"bytes": None, "path": ""}],
 )
 def test_a_null_image_is_bad(cell: Any) -> None:
     with pytest.raises(BadImageError, match="null"):
@@ -241,8 +260,12 @@ def tiff(bits: int, white_is_zero: bool, value: int) -> bytes:
     pixels = value.to_bytes(width, "little") * 16
     tags = {256: 4, 257: 4, 258: bits, 259: 1, 262: 0 if white_is_zero else 1}
     tags |= {273: 8 + 2 + 9 * 12 + 4, 277: 1, 278: 4, 279: len(pixels)}
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, n) for tag, n in tags.items())
-    return b"II*\0\x08\0\0\0" + struct.pack("<H", 9) + entries + bytes(4) + pixels
+    entries = b"".join(
+        struct.pack("<HHII", tag, 4, 1, n) for tag, n in tags.items()
+    )
+    return (
+        b"II*\0\x08\0\0\0" + struct.pack("<H", 9) + entries + bytes(4) + pixels
+    )
 
 
 @pytest.mark.parametrize("bits", [8, 16])

@@ -43,7 +43,9 @@ again = aobench.evaluate(["mini"], "mini", limit=12, templates=["a {}."])[0]
 figure.savefig(f"{__import__('os').environ.get('RANK', 'alone')}.png")
 print(frame["split"].tolist()[:2], result.predictions.num_rows, again.predictions.num_rows)
 """
-PRINTED = "there is no dataset 'mimi' (did you mean 'mini'?)\n['id', 'ood'] 240 120\n"
+PRINTED = (
+    "there is no dataset 'mimi' (did you mean 'mini'?)\n['id', 'ood'] 240 120\n"
+)
 
 
 def test_a_session_as_in_a_notebook(tmp_path):
@@ -75,7 +77,13 @@ def studio(tmp_path_factory):
         runner = doctest.DocTestRunner()
         finder = doctest.DocTestFinder(recurse=False)
         counts = {}
-        for name in ("evaluate", "load_result", "compare", "effective", "audit"):
+        for name in (
+            "evaluate",
+            "load_result",
+            "compare",
+            "effective",
+            "audit",
+        ):
             for test in finder.find(documented(name), name, globs={}):
                 text = []
                 result = runner.run(test, out=text.append)
@@ -97,7 +105,9 @@ def test_the_examples_of_the_documents_run(studio):
     for name, (attempted, failures) in counts.items():
         assert attempted >= 2, f"{name} has no example"
         assert not failures, failures
-    functions = {n for n in aobench.__all__ if inspect.isfunction(documented(n))}
+    functions = {
+        n for n in aobench.__all__ if inspect.isfunction(documented(n))
+    }
     assert functions == set(counts)
 
 
@@ -106,14 +116,18 @@ def test_public_names_are_documented_and_typed():
     page = (ROOT / "docs/python.md").read_text()
     for name in aobench.__all__:
         thing = documented(name)
-        assert f"aobench.{name}" in page, f"docs/python.md does not name aobench.{name}"
+        assert f"aobench.{name}" in page, (
+            f"docs/python.md does not name aobench.{name}"
+        )
         assert len(thing.__doc__ or "") > 60, name
         if inspect.isfunction(thing):
             signature = inspect.signature(thing)
             for heading in ("Args:", "Returns:", "Raises:", "Example:"):
                 assert heading in thing.__doc__, f"{name} lacks {heading}"
             for argument, facts in signature.parameters.items():
-                assert facts.annotation is not facts.empty, f"{name}: {argument}"
+                assert facts.annotation is not facts.empty, (
+                    f"{name}: {argument}"
+                )
                 assert f"{argument}:" in thing.__doc__, (
                     f"{name}: {argument} is not explained"
                 )
@@ -141,7 +155,10 @@ def test_nothing_heavy_is_imported_before_it_is_used():
         "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
     )
     assert done.stdout == "[]\n", done.stderr
 
@@ -185,9 +202,16 @@ def test_a_result_is_stored_as_the_command_stores_it(studio, tmp_path):
         result.save(tmp_path / "other")
 
 
-def test_a_loaded_object_is_a_model_and_its_embeddings_are_not_used_again(tmp_path):
+def test_a_loaded_object_is_a_model_and_its_embeddings_are_not_used_again(
+    tmp_path,
+):
     """A model that is being trained has other weights at each call, under one revision."""
-    options = {"limit": 6, "templates": ["{}"], "out": tmp_path, "shard_size": 4}
+    options = {
+        "limit": 6,
+        "templates": ["{}"],
+        "out": tmp_path,
+        "shard_size": 4,
+    }
     model = TinyEncoder()
     first = aobench.evaluate(model, "mini", **options)[0]
     model.shift = torch.linspace(0, 5, 48)
@@ -203,7 +227,11 @@ def test_a_loaded_object_is_a_model_and_its_embeddings_are_not_used_again(tmp_pa
         ([], {}, "no models"),
         (object(), {}, "the object is not a model"),
         ([torch.nn.Linear(1, 1)], {}, "lacks info (a ModelInfo)"),
-        ("mini", {"tasks": "compositions-own"}, "did you mean 'composition-own'"),
+        (
+            "mini",
+            {"tasks": "compositions-own"},
+            "did you mean 'composition-own'",
+        ),
         ("mini", {"tasks": ["object", "atribute"]}, "did you mean 'attribute'"),
         ("mini", {"tasks": []}, "name at least one task"),
         ("mini", {"limit": 0}, "limit (--limit) is 0"),
@@ -220,8 +248,16 @@ def test_a_loaded_object_is_a_model_and_its_embeddings_are_not_used_again(tmp_pa
         ("mini", {"data": "a/b.zip"}, "there is no dataset 'a/b.zip'"),
         ("mini", {"data": "mini", "id_data": "x"}, "mini is drawn"),
         ("mini", {"data": "mini", "layout": "list"}, "mini is drawn"),
-        ("mini", {"data": "org/set", "columns": "atribute=x"}, "mean 'attribute'"),
-        ("mini", {"data": "org/set", "columns": {"object": ""}}, "names no column"),
+        (
+            "mini",
+            {"data": "org/set", "columns": "atribute=x"},
+            "mean 'attribute'",
+        ),
+        (
+            "mini",
+            {"data": "org/set", "columns": {"object": ""}},
+            "names no column",
+        ),
     ],
 )
 def test_bad_input_is_a_user_error_in_one_line(models, options, told):

@@ -15,7 +15,11 @@ TEXT = (Path(__file__).parents[1] / "docs" / "effective.md").read_text()
 #: On one line, so that a sentence may break anywhere.
 SENTENCES = re.sub(r"\s+", " ", TEXT)
 #: The models that are in the line and in groups.
-CLIPS = [row for row in published_models() if row.family == "CLIP" and not row.left_out]
+CLIPS = [
+    row
+    for row in published_models()
+    if row.family == "CLIP" and not row.left_out
+]
 #: Of a bootstrap on which the intervals of groups do not hang.
 DRAWS = 50
 FIVE = ("yfcc15m", "openai", "laion2b", "cc12m", "laion400m")
@@ -23,8 +27,12 @@ FIVE = ("yfcc15m", "openai", "laion2b", "cc12m", "laion400m")
 
 def points(value, low=None, high=None):
     """As the document writes a residual."""
-    shown = [f"{100 * one:+.1f}" for one in (value, low, high) if one is not None]
-    return shown[0] if len(shown) == 1 else f"{shown[0]} [{shown[1]}, {shown[2]}]"
+    shown = [
+        f"{100 * one:+.1f}" for one in (value, low, high) if one is not None
+    ]
+    return (
+        shown[0] if len(shown) == 1 else f"{shown[0]} [{shown[1]}, {shown[2]}]"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +67,16 @@ def test_the_table_of_groups(report, without, name):
 
 def test_the_rows_outside_the_scatter_and_the_odds_ratios(report):
     scores = report.scores
-    outside = [s for s in scores if not s.scatter_low <= s.rho <= s.scatter_high]
+    outside = [
+        s for s in scores if not s.scatter_low <= s.rho <= s.scatter_high
+    ]
     assert {score.training_set for score in outside} == {"yfcc15m"}
     assert f"{len(outside)} of {len(scores)}, all YFCC-15M" in SENTENCES
     ratios = [score.odds_ratio for score in scores]
     assert f"from {min(ratios):.2f} to {max(ratios):.2f}" in SENTENCES
-    assert max(*ratios, *(1 / one for one in ratios)) < 10, "an order of magnitude"
+    assert max(*ratios, *(1 / one for one in ratios)) < 10, (
+        "an order of magnitude"
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,28 +102,38 @@ def test_the_groups_in_pairs(report):
     found = report.contrasts
     pairs = {(c.first, c.second): c for c in found.contrasts}
     rows = re.findall(
-        r"^\| (\w+) less (\w+) \| (.*?) \| (.*?) \| (.*?) \|", TEXT, re.MULTILINE
+        r"^\| (\w+) less (\w+) \| (.*?) \| (.*?) \| (.*?) \|",
+        TEXT,
+        re.MULTILINE,
     )
     assert len(rows) == 4
     for first, second, difference, odds, overlap in rows:
         turned = (second, first) in pairs
         one = pairs[(second, first) if turned else (first, second)]
         ends = np.array([one.difference, one.low, one.high])
-        ratio = np.array([one.odds_ratio, one.odds_ratio_low, one.odds_ratio_high])
+        ratio = np.array(
+            [one.odds_ratio, one.odds_ratio_low, one.odds_ratio_high]
+        )
         if turned:
             ends, ratio = -ends[[0, 2, 1]], 1 / ratio[[0, 2, 1]]
-        numbers = [float(number) for number in re.findall(r"[+-]?[\d.]+", difference)]
+        numbers = [
+            float(number) for number in re.findall(r"[+-]?[\d.]+", difference)
+        ]
         assert numbers == pytest.approx(100 * ends, abs=0.11), (first, second)
         numbers = [float(number) for number in re.findall(r"[\d.]+", odds)]
         assert numbers == pytest.approx(ratio, abs=0.011), (first, second)
         assert (overlap == "no overlap") == bool(one.apart)
     slope = found.slopes["id"]
-    assert f"groups, {slope:.3f} ({found.runs} runs, {found.free} degrees" in SENTENCES
+    assert (
+        f"groups, {slope:.3f} ({found.runs} runs, {found.free} degrees"
+        in SENTENCES
+    )
     assert f"slopes differ (p = {found.unlike_slopes:.4f})" in SENTENCES
     line = {group.name: group.rho for group in report.groups}
     by_line = 100 * (line["openai"] - line["yfcc15m"])
     assert (
-        f"openai less yfcc15m is {by_line:.1f} points by the CLIPs' line" in SENTENCES
+        f"openai less yfcc15m is {by_line:.1f} points by the CLIPs' line"
+        in SENTENCES
     )
 
 
@@ -123,6 +145,10 @@ def test_times_stand_where_performance_is_the_subject(path):
     """What something took on some machine cannot be checked, so it is said in one place."""
     if path.name == "performance.md" or path.name.startswith("study"):
         return
-    plain = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
-    found = re.findall(r"\b\d[\d.,]* (?:m?s|seconds|minutes|min|hours)\b.*", plain)
+    plain = re.sub(
+        r"^```.*?^```", "", path.read_text(), flags=re.DOTALL | re.MULTILINE
+    )
+    found = re.findall(
+        r"\b\d[\d.,]* (?:m?s|seconds|minutes|min|hours)\b.*", plain
+    )
     assert not found, f"{path.name}: say it in performance.md: {found}"

@@ -34,9 +34,7 @@ def groups():
     out = StringIO()
     with redirect_stdout(out):
         assert cli.main(["effective"]) == 0
-    row = (
-        r"^  (\w+) +([+-][\d.]+) \[([+-][\d.]+), ([+-][\d.]+)\] +n = \d+, runs = (\d+)"
-    )
+    row = r"^  (\w+) +([+-][\d.]+) \[([+-][\d.]+), ([+-][\d.]+)\] +n = \d+, runs = (\d+)"
     return {
         name: (runs, value, low, high)
         for name, value, low, high, runs in re.findall(
@@ -51,7 +49,13 @@ def test_the_residuals_are_those_of_the_published_table(groups, name):
     (found,) = re.findall(row, README, re.MULTILINE)
     assert found[:4] == groups[SETS[name]]
     low, high = float(found[2]), float(found[3])
-    said = "undecided" if low < 0 < high else "below it" if high < 0 else "above it"
+    said = (
+        "undecided"
+        if low < 0 < high
+        else "below it"
+        if high < 0
+        else "above it"
+    )
     assert found[4].startswith(said)
 
 
@@ -59,8 +63,12 @@ def test_kinds_of_models_are_compared_as_the_page_about_them_does():
     """That page's table is held by tests/evaluation/test_bundled_generative.py."""
 
     def rows(text):
-        kept = [line for line in text.splitlines() if re.search(r"`choice", line)]
-        cells = [[cell.strip() for cell in line.split("|")[1:]] for line in kept]
+        kept = [
+            line for line in text.splitlines() if re.search(r"`choice", line)
+        ]
+        cells = [
+            [cell.strip() for cell in line.split("|")[1:]] for line in kept
+        ]
         return {tuple(row[:2]): row for row in cells if len(row) > 4}
 
     page = rows((ROOT / "docs" / "generative.md").read_text())
@@ -69,13 +77,19 @@ def test_kinds_of_models_are_compared_as_the_page_about_them_does():
     for key, row in mine.items():
         assert row[:4] == page[key][:4]
     stay = page["`mini-generative`", "`choice`"][5]
-    assert f"{stay} % of the answers on novel pairs stay" in " ".join(README.split())
+    assert f"{stay} % of the answers on novel pairs stay" in " ".join(
+        README.split()
+    )
 
 
 def test_sentences_are_short():
     """Outside tables, code and links: 25 words on average at most."""
     text = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
-    lines = [line for line in text.splitlines() if not line.startswith(("|", "#", "!"))]
+    lines = [
+        line
+        for line in text.splitlines()
+        if not line.startswith(("|", "#", "!"))
+    ]
     sentences = re.split(r"(?<=[.:?])\s+", " ".join(lines))
     words = [len(one.split()) for one in sentences if one.strip()]
     assert sum(words) / len(words) < 25

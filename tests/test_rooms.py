@@ -49,7 +49,9 @@ def test_a_room_imports_only_rooms_before_it(room):
     later = set(ROOMS[ROOMS.index(room) + 1 :])
     for path in sorted((ROOT / "aobench" / room).rglob("*.py")):
         rooms = {
-            name.split(".")[1] for name in imported(path) if name.startswith("aobench.")
+            name.split(".")[1]
+            for name in imported(path)
+            if name.startswith("aobench.")
         }
         assert not rooms & later, (
             f"{path.relative_to(ROOT)} imports {', '.join(sorted(rooms & later))}"
@@ -61,7 +63,9 @@ def test_a_room_imports_only_rooms_before_it(room):
 )
 def test_what_is_copied_alone_imports_nothing_of_the_library(path):
     assert not [
-        name for name in imported(ROOT / path) if name.split(".")[0] == "aobench"
+        name
+        for name in imported(ROOT / path)
+        if name.split(".")[0] == "aobench"
     ]
 
 
@@ -84,12 +88,23 @@ def test_no_files_import_each_other_in_a_circle():
 def test_test_modules_share_by_the_helpers_alone():
     """A module that others need stands in tests/helpers; nothing is imported by a path."""
     tests = ROOT / "tests"
-    here = {path.stem for path in tests.rglob("*.py")} - {"__init__", "__main__"}
+    here = {path.stem for path in tests.rglob("*.py")} - {
+        "__init__",
+        "__main__",
+    }
     shared = {path.stem for path in (tests / "helpers").glob("*.py")}
     for path in sorted(tests.rglob("test_*.py")):
-        others = imported(path) & (here | {f"helpers.{name}" for name in here - shared})
-        if path.parent.name != "campaign":  # a package of its own, beside its tests
-            assert not others, f"{path.relative_to(tests)} imports {sorted(others)}"
+        others = imported(path) & (
+            here | {f"helpers.{name}" for name in here - shared}
+        )
+        if (
+            path.parent.name != "campaign"
+        ):  # a package of its own, beside its tests
+            assert not others, (
+                f"{path.relative_to(tests)} imports {sorted(others)}"
+            )
         text = path.read_text(encoding="utf-8")
-        tricks = [line for line in text.splitlines() if line.startswith("sys.path")]
+        tricks = [
+            line for line in text.splitlines() if line.startswith("sys.path")
+        ]
         assert not tricks, f"{path.relative_to(tests)}: {tricks}"

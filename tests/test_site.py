@@ -54,7 +54,9 @@ def test_links_and_pictures_lead_within_the_site(site):
         text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
         for link in LINK.findall(text):
             outside = link.startswith(("http://", "https://"))
-            assert outside or (pages / link).exists(), f"{page.name} links to {link}"
+            assert outside or (pages / link).exists(), (
+                f"{page.name} links to {link}"
+            )
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,11 @@ def test_links_and_pictures_lead_within_the_site(site):
         ("![a](docs/mini_sheet.png)", "", "![a](mini_sheet.png)"),
         ("[a](CONTRIBUTING.md)", "", "[a](contributing.md)"),
         ("[a](../examples/README.md)", "docs", "[a](examples.md)"),
-        ("[code](../setup.py)", "docs", "code (`../setup.py` in the repository)"),
+        (
+            "[code](../setup.py)",
+            "docs",
+            "code (`../setup.py` in the repository)",
+        ),
         ("[setup.py](setup.py)", "", "setup.py"),
         ("[own](own_folder.py)", "examples", "[own](#own_folderpy)"),
         ("[a](https://x.org/docs/a.md)", "", "[a](https://x.org/docs/a.md)"),
@@ -82,7 +88,10 @@ def test_the_site_is_built_with_warnings_as_errors(site):
     done = subprocess.run(call, cwd=site, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     built = site / "build" / "site"
-    assert "Does a vision-language model compose" in (built / "index.html").read_text()
+    assert (
+        "Does a vision-language model compose"
+        in (built / "index.html").read_text()
+    )
     assert (built / "intervals.png").exists()
     # a page that names one that isn't there must end it
     page = site / "build" / "pages" / "paper.md"

@@ -23,7 +23,10 @@ FILES = (
 )
 BUILD = "import sys; from setuptools import build_meta as b; b.build_wheel(sys.argv[1])"
 #: Of the folders that are packages under another name, and what stays in the repository.
-MOVED = {"metrics/compositional_ood/": "compositional_ood/", "model_cards/": None}
+MOVED = {
+    "metrics/compositional_ood/": "compositional_ood/",
+    "model_cards/": None,
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +59,17 @@ def installed(wheel):
 def wanted_files():
     """Every file of the packages in the repository, as the wheel should name it."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", *PARTS], cwd=ROOT, capture_output=True, text=True
+        ["git", "ls-files", "-z", *PARTS],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     if listed.returncode:
         pytest.skip("this is no checkout of git")
     for name in filter(None, listed.stdout.split("\0")):
-        moved = next((m for start, m in MOVED.items() if name.startswith(start)), name)
+        moved = next(
+            (m for start, m in MOVED.items() if name.startswith(start)), name
+        )
         if moved is None or not (ROOT / name).exists():
             continue
         yield name if moved == name else moved + name.rsplit("/", 1)[1]
@@ -72,24 +80,46 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel):
         there = set(packed.namelist())
     missing = set(wanted_files()) - there
     assert not missing, f"package_data of setup.py lacks {sorted(missing)[:5]}"
-    for name in ("imagenet_ao.py", "evaluate_models.py", "imagenet_ao_cards/card.md"):
+    for name in (
+        "imagenet_ao.py",
+        "evaluate_models.py",
+        "imagenet_ao_cards/card.md",
+    ):
         assert name in there
-    strange = [name for name in there if name.startswith(("tests", "build", "docs"))]
+    strange = [
+        name for name in there if name.startswith(("tests", "build", "docs"))
+    ]
     assert not strange, "the wheel brings what is no part of the package"
 
 
 def test_the_extras_are_named_and_the_base_is_small(wheel):
     with zipfile.ZipFile(wheel) as packed:
-        (name,) = [one for one in packed.namelist() if one.endswith("/METADATA")]
+        (name,) = [
+            one for one in packed.namelist() if one.endswith("/METADATA")
+        ]
         lines = packed.read(name).decode().splitlines()
-    needs = [line.split(": ")[1] for line in lines if line.startswith("Requires-Dist")]
-    base = {need.split(">=")[0].split("[")[0] for need in needs if ";" not in need}
-    assert base.isdisjoint({"polars", "matplotlib", "scikit-learn", "gradio", "plotly"})
+    needs = [
+        line.split(": ")[1]
+        for line in lines
+        if line.startswith("Requires-Dist")
+    ]
+    base = {
+        need.split(">=")[0].split("[")[0] for need in needs if ";" not in need
+    }
+    assert base.isdisjoint(
+        {"polars", "matplotlib", "scikit-learn", "gradio", "plotly"}
+    )
     assert {"torch", "transformers", "datasets", "scipy"} <= base
-    extras = {line.split(": ")[1] for line in lines if line.startswith("Provides-Extr")}
+    extras = {
+        line.split(": ")[1]
+        for line in lines
+        if line.startswith("Provides-Extr")
+    }
     from aobench.extras import EXTRA_OF
 
-    assert {extra for _, extra in EXTRA_OF.values()} <= extras, "a line names no extra"
+    assert {extra for _, extra in EXTRA_OF.values()} <= extras, (
+        "a line names no extra"
+    )
 
 
 def test_it_runs_from_where_it_was_installed(installed, tmp_path):

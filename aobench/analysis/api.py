@@ -66,7 +66,10 @@ def effective(
         (68, 0.981)
     """
     from aobench.analysis.common_slope import contrasts_or_note
-    from aobench.analysis.effective import effective_generalization, fit_baseline
+    from aobench.analysis.effective import (
+        effective_generalization,
+        fit_baseline,
+    )
     from aobench.analysis.effective_groups import by_group, by_group_left_out
     from aobench.analysis.effective_report import EffectiveReport
     from aobench.analysis.model_groups import (
@@ -75,7 +78,9 @@ def effective(
         with_list_facts,
     )
 
-    paths = [results] if isinstance(results, str | Path) else list(results or ())
+    paths = (
+        [results] if isinstance(results, str | Path) else list(results or ())
+    )
     contrast = [contrast] if isinstance(contrast, str) else contrast
     if results is not None and not paths:
         raise UserError(
@@ -85,7 +90,9 @@ def effective(
     if id_score is None and ood_score is None:
         records, accuracy, notes = _accuracies(places, figure)
     else:
-        records, accuracy, notes = _split_scores(places, figure, id_score, ood_score)
+        records, accuracy, notes = _split_scores(
+            places, figure, id_score, ood_score
+        )
     if models is not None:
         records, more = with_list_facts(records, _as_model_list(models))
         notes += more
@@ -93,7 +100,10 @@ def effective(
     rules = _baseline_rules(baseline, records, bool(paths))
     fitted = [r for r in select_models(records, rules) if not r.left_out]
     counted = [r for r in records if not r.left_out]
-    options: dict[str, Any] = {"transform": transform, "id_sets": tuple(id_sets)}
+    options: dict[str, Any] = {
+        "transform": transform,
+        "id_sets": tuple(id_sets),
+    }
     line = fit_baseline(fitted, **options)
     groups = (
         by_group_left_out(fitted, counted, by, **options)
@@ -138,7 +148,10 @@ def _as_model_list(models: ModelList | str | Path) -> ModelList:
 
 
 def _split_scores(
-    paths: list[Path], figure: str | None, id_score: str | None, ood_score: str | None
+    paths: list[Path],
+    figure: str | None,
+    id_score: str | None,
+    ood_score: str | None,
 ) -> tuple[list[ModelAccuracies], tuple[str, str], list[str]]:
     """As `_accuracies`, of two scores that are named apart."""
     from aobench.analysis.model_accuracies import read_split_scores

@@ -18,7 +18,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aobench.analysis.model_accuracies import PUBLISHED
-from aobench.analysis.rank_correlation import percentile_interval, spearman_correlation
+from aobench.analysis.rank_correlation import (
+    percentile_interval,
+    spearman_correlation,
+)
 from aobench.csv_tables import read_csv_rows, whole_number
 from aobench.drawing import (
     COLOURS,
@@ -78,12 +81,18 @@ def _draw_cells(
     """The heat map itself, each object's name with its accuracy, and the colours' scale."""
     rates, per_object = 100 * cells.rate(), 100 * cells.rate(0)
     image = axes.imshow(
-        rates[np.ix_(rows, columns)], cmap="cividis", vmin=0, vmax=100, aspect="auto"
+        rates[np.ix_(rows, columns)],
+        cmap="cividis",
+        vmin=0,
+        vmax=100,
+        aspect="auto",
     )
     axes.set_facecolor("#EEEEEE")
     names = [f"{cells.objects[o]} {per_object[o]:.0f}" for o in columns]
     axes.set_xticks(range(len(columns)), names, rotation=90, fontsize=6)
-    axes.set_yticks(range(len(rows)), [cells.attributes[a] for a in rows], fontsize=7)
+    axes.set_yticks(
+        range(len(rows)), [cells.attributes[a] for a in rows], fontsize=7
+    )
     look: dict[str, Any] = {"location": "top", "shrink": 0.8, "aspect": 40}
     axes.figure.colorbar(image, ax=axes, label="accuracy, %", **look)
 
@@ -112,14 +121,21 @@ def heat_map(cells: CellCounts, title: str) -> Figure:
     with paper_style():
         figure = new_figure(2.6 + width, 2.4 + 0.17 * len(rows))
         grid = figure.add_gridspec(1, 2, width_ratios=(max(3.0, width), 1.3))
-        main, side = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+        main, side = (
+            figure.add_subplot(grid[0, 0]),
+            figure.add_subplot(grid[0, 1]),
+        )
         _draw_cells(main, cells, rows, columns)
         _draw_attributes(side, cells, rows)
     side.set_ylim(main.get_ylim())
     more = (
-        f"; {left_out} objects left out, evenly from worst to best" if left_out else ""
+        f"; {left_out} objects left out, evenly from worst to best"
+        if left_out
+        else ""
     )
-    put_title(figure, f"{title}\ngrey: not tested; by an object its accuracy{more}")
+    put_title(
+        figure, f"{title}\ngrey: not tested; by an object its accuracy{more}"
+    )
     return figure
 
 
@@ -130,7 +146,8 @@ def caption_counts() -> dict[str, dict[str, int]]:
     )
     sets = [c for c in rows[0] if c != "class_name"]
     return {
-        s: {row["class_name"]: whole_number(row[s], s) for row in rows} for s in sets
+        s: {row["class_name"]: whole_number(row[s], s) for row in rows}
+        for s in sets
     }
 
 
@@ -155,8 +172,12 @@ def against_counts(
             f"only {len(counts)} classes have both a caption count and an accuracy; at least 5 are "
             "needed"
         )
-    rows = np.random.default_rng(seed).integers(len(counts), size=(draws, len(counts)))
-    low, high = percentile_interval(spearman_correlation(counts[rows], rates[rows]))
+    rows = np.random.default_rng(seed).integers(
+        len(counts), size=(draws, len(counts))
+    )
+    low, high = percentile_interval(
+        spearman_correlation(counts[rows], rates[rows])
+    )
     return CountsFit(
         float(spearman_correlation(counts, rates)[0]), low, high, len(counts)
     )
@@ -172,7 +193,9 @@ def _draw_counts(
         low, high, _ = cluster_interval(right[fifth], n[fifth])
         at = np.exp(np.log(counts[fifth] + 1).mean())
         middle = 100 * right[fifth].sum() / n[fifth].sum()
-        panel.plot([at, at], [100 * low, 100 * high], color="#000000", linewidth=1.6)
+        panel.plot(
+            [at, at], [100 * low, 100 * high], color="#000000", linewidth=1.6
+        )
         panel.plot(at, middle, "s", color="#000000", markersize=4)
     panel.set_xscale("log")
     panel.set_xlabel("captions naming the class, + 1", fontsize=8)
@@ -204,7 +227,9 @@ def counts_plot(
         )
     axes[0, 0].set_ylabel("accuracy on the class, %")
     absent = [
-        c for c in right if not any(c in by_class for by_class in by_set.values())
+        c
+        for c in right
+        if not any(c in by_class for by_class in by_set.values())
     ]
     if absent:
         title += (
@@ -228,7 +253,9 @@ def cell_counts(predictions: Predictions, split: str, kind: str) -> CellCounts:
         raise UserError(
             f"images of {split} have no attribute or object; there is nothing to break down"
         )
-    candidates = predictions.lists[task_of_kind(predictions, split, kind)][split]
+    candidates = predictions.lists[task_of_kind(predictions, split, kind)][
+        split
+    ]
     named = [part_names(candidates, part) for part in ("attribute", "object")]
     ids = (np.unique(a), np.unique(o))
     shape = (len(ids[0]), len(ids[1]))
@@ -238,11 +265,16 @@ def cell_counts(predictions: Predictions, split: str, kind: str) -> CellCounts:
     np.add.at(good, where, right.astype(int))
     attributes = [named[0].get(int(i), f"attribute {i}") for i in ids[0]]
     return CellCounts(
-        good, n, attributes, [named[1].get(int(i), f"object {i}") for i in ids[1]]
+        good,
+        n,
+        attributes,
+        [named[1].get(int(i), f"object {i}") for i in ids[1]],
     )
 
 
 def by_class_name(cells: CellCounts) -> dict[str, tuple[int, int]]:
     """Object name -> (right answers, images)."""
-    sums = zip(cells.right.sum(0).tolist(), cells.n.sum(0).tolist(), strict=True)
+    sums = zip(
+        cells.right.sum(0).tolist(), cells.n.sum(0).tolist(), strict=True
+    )
     return dict(zip(cells.objects, sums, strict=True))

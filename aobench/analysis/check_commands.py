@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
-from aobench.evaluation.data_arguments import add_data_arguments, reading_options
+from aobench.evaluation.data_arguments import (
+    add_data_arguments,
+    reading_options,
+)
 
 if TYPE_CHECKING:
     from aobench.analysis.template_spread import PromptReport
@@ -49,7 +52,9 @@ def _add_people(verbs: Any) -> None:
         help="people's answers to choice: sample_id (or image_id), annotator, answer; Parquet or "
         "CSV",
     )
-    p.add_argument("--out", type=Path, help="folder for accepted.csv and people.csv")
+    p.add_argument(
+        "--out", type=Path, help="folder for accepted.csv and people.csv"
+    )
     p.set_defaults(run=run_people)
 
 
@@ -59,9 +64,13 @@ def _add_prompts(verbs: Any) -> None:
         help="how far a model's accuracy hangs on the prompt: each template on the same images",
     )
     p.add_argument("model", help="a dual encoder, as evaluate takes it")
-    add_data_arguments(p, "mini for the model 'mini', else the published archive")
+    add_data_arguments(
+        p, "mini for the model 'mini', else the published archive"
+    )
     p.add_argument(
-        "--task", default="composition", help="what is asked (default: composition)"
+        "--task",
+        default="composition",
+        help="what is asked (default: composition)",
     )
     p.add_argument(
         "--templates",
@@ -79,12 +88,18 @@ def _add_prompts(verbs: Any) -> None:
         "--dtype", default="float32", choices=("float32", "bfloat16", "float16")
     )
     p.add_argument(
-        "--limit", type=int, help="only so many images of each split; for trying out"
+        "--limit",
+        type=int,
+        help="only so many images of each split; for trying out",
     )
     p.add_argument(
-        "--cpu", action="store_true", help="use the CPU even where there is a GPU"
+        "--cpu",
+        action="store_true",
+        help="use the CPU even where there is a GPU",
     )
-    p.add_argument("--out", type=Path, help="folder for prompts.csv and the plot")
+    p.add_argument(
+        "--out", type=Path, help="folder for prompts.csv and the plot"
+    )
     p.set_defaults(run=run_prompts)
 
 
@@ -95,7 +110,9 @@ def _add_retest(verbs: Any) -> None:
     )
     for name in ("first", "second"):
         p.add_argument(
-            name, type=Path, help="predictions.parquet, or the folder that holds it"
+            name,
+            type=Path,
+            help="predictions.parquet, or the folder that holds it",
         )
     p.add_argument("--split", default="ood")
     p.add_argument("--kind", default="composition", choices=KINDS)
@@ -104,7 +121,11 @@ def _add_retest(verbs: Any) -> None:
 
 def run_people(args: argparse.Namespace) -> None:
     """``imagenet-ao people``."""
-    from aobench.analysis.people import PeopleReport, accepted_scores, people_scores
+    from aobench.analysis.people import (
+        PeopleReport,
+        accepted_scores,
+        people_scores,
+    )
     from aobench.analysis.people_tables import read_answers, read_decisions
     from aobench.results.paths import TABLE, result_places
     from aobench.results.predictions import read
@@ -118,10 +139,14 @@ def run_people(args: argparse.Namespace) -> None:
     parts, people = [], []
     if args.decisions is not None:
         decisions = read_decisions(args.decisions)
-        parts = [one for table in tables for one in accepted_scores(table, decisions)]
+        parts = [
+            one for table in tables for one in accepted_scores(table, decisions)
+        ]
     if args.answers is not None:
         answers = read_answers(args.answers)
-        people = [one for table in tables for one in people_scores(table, answers)]
+        people = [
+            one for table in tables for one in people_scores(table, answers)
+        ]
     report = PeopleReport(parts, people)
     print(report.text())
     _print_written(args, report)
@@ -165,7 +190,9 @@ def _prompt_report(
         named_attributes,
     )
 
-    data = args.data or ("mini" if args.model == "mini" and not args.id_data else "v2")
+    data = args.data or (
+        "mini" if args.model == "mini" and not args.id_data else "v2"
+    )
     source = data_source(data, **reading_options(args))
     with contextlib.ExitStack() as stack:
         kept = args.embeddings or together.from_main(

@@ -20,7 +20,9 @@ BREAKDOWN_FIGURES = {
     "heat_map": "accuracy of each attribute with each object",
     "caption_counts": "accuracy of classes by how many captions name them",
 }
-SMALLEST = 1e-300  #: p values below it are told as less than it: floats end there
+SMALLEST = (
+    1e-300  #: p values below it are told as less than it: floats end there
+)
 
 
 def add_parser(verbs: Any) -> None:
@@ -119,7 +121,9 @@ def _add_compare(verbs: Any) -> None:
     )
     parser.add_argument("--split", default="ood")
     parser.add_argument(
-        "--kind", default="composition", choices=("composition", "attribute", "object")
+        "--kind",
+        default="composition",
+        choices=("composition", "attribute", "object"),
     )
     parser.set_defaults(run=_compare)
 
@@ -130,11 +134,15 @@ def _add_breakdown(verbs: Any) -> None:
         help="accuracy by attribute and object, and against caption counts, as figures",
     )
     parser.add_argument(
-        "table", type=Path, help="predictions.parquet, or the folder that holds it"
+        "table",
+        type=Path,
+        help="predictions.parquet, or the folder that holds it",
     )
     parser.add_argument("--split", default="ood")
     parser.add_argument(
-        "--kind", default="object", choices=("composition", "attribute", "object")
+        "--kind",
+        default="object",
+        choices=("composition", "attribute", "object"),
     )
     parser.add_argument(
         "--out",
@@ -230,14 +238,18 @@ def _compare(args: argparse.Namespace) -> None:
         _compare_many(tables, args.split, args.kind)
         return
     if tables[0].table.equals(tables[1].table):
-        print("Note: both tables hold the same answers; is one of them named twice?")
+        print(
+            "Note: both tables hold the same answers; is one of them named twice?"
+        )
     r = compare_tables(tables[0], tables[1], args.split, args.kind)
     print(
         f"{args.kind} accuracy on {args.split}, {r.n:,} images of {r.compositions:,} compositions:"
     )
     asked = alike_tasks(tables, args.split, args.kind)
     lists = []
-    for table, task, rate in zip(tables, asked, (r.first, r.second), strict=True):
+    for table, task, rate in zip(
+        tables, asked, (r.first, r.second), strict=True
+    ):
         listed = table.lists[task][args.split]
         lists.append(listed)
         f = split_scores(table.split(args.split, task), listed)
@@ -286,14 +298,21 @@ def _compare_many(tables: list[Predictions], split: str, kind: str) -> None:
         f"(Holm), for {like if found.wide else 'these attributes and objects'}."
     )
     if unlike := unlike_settings([table.provenance for table in tables]):
-        print(f"The runs differ in {', '.join(unlike)}, which is part of the order.")
+        print(
+            f"The runs differ in {', '.join(unlike)}, which is part of the order."
+        )
 
 
-def _class_letters(classes: tuple[tuple[int, ...], ...], count: int) -> list[str]:
+def _class_letters(
+    classes: tuple[tuple[int, ...], ...], count: int
+) -> list[str]:
     """``a``, ``ab``, ``b``: a letter for each class that a model is in; z is followed by a1."""
     names = [f"{chr(97 + i % 26)}{i // 26 or ''}" for i in range(len(classes))]
     pairs = list(zip(names, classes, strict=True))
-    return ["".join(n for n, some in pairs if place in some) for place in range(count)]
+    return [
+        "".join(n for n, some in pairs if place in some)
+        for place in range(count)
+    ]
 
 
 def _print_difference(r: PairedComparison) -> None:
@@ -301,7 +320,11 @@ def _print_difference(r: PairedComparison) -> None:
     from aobench.analysis.effective_report import in_points
 
     print(f"  right in one alone: {r.only_first} and {r.only_second} images")
-    if r.wide_p is not None and r.wide_low is not None and r.wide_high is not None:
+    if (
+        r.wide_p is not None
+        and r.wide_low is not None
+        and r.wide_high is not None
+    ):
         wide = in_points(r.wide_low, r.difference, r.wide_high).strip()
         print(
             f"  difference {wide} points for attributes and objects like these (two-way t, "
@@ -340,9 +363,7 @@ def _breakdown(args: argparse.Namespace) -> None:
     predictions = read(args.table)
     cells = cell_counts(predictions, args.split, args.kind)
     name = predictions.provenance["model"]["id"]
-    head = (
-        f"{name}, {args.split}: {args.kind} accuracy, n = {int(cells.n.sum()):,} images"
-    )
+    head = f"{name}, {args.split}: {args.kind} accuracy, n = {int(cells.n.sum()):,} images"
     written = save_plot(heat_map(cells, head), args.out / "heat_map")
     print(f"{head}.")
     try:
@@ -367,7 +388,9 @@ def _disentangle(args: argparse.Namespace) -> None:
     if args.images < 10:
         raise UserError("--images takes a number of at least 10")
     if args.seed < 0:
-        raise UserError(f"--seed takes a whole number of at least 0; got {args.seed}")
+        raise UserError(
+            f"--seed takes a whole number of at least 0; got {args.seed}"
+        )
     if args.data and args.source.suffix == ".npz":
         raise UserError(
             f"--data is of the runner's embeddings, and {args.source} holds its own labels: leave "
@@ -392,13 +415,17 @@ def _disentangle(args: argparse.Namespace) -> None:
 
         (split,) = splits
         tables.append(
-            random_embeddings(args.random_weights, split, args.images, args.seed)
+            random_embeddings(
+                args.random_weights, split, args.images, args.seed
+            )
         )
     for table in tables:
         _print_measures(table, args)
 
 
-def _print_measures(table: LabelledEmbeddings, args: argparse.Namespace) -> None:
+def _print_measures(
+    table: LabelledEmbeddings, args: argparse.Namespace
+) -> None:
     """Informativeness and probes first; DCI only where the forests know enough."""
     from aobench.analysis.disentanglement import EXPLAINED
     from aobench.analysis.factor_fit import all_measures
@@ -417,7 +444,9 @@ def _print_measures(table: LabelledEmbeddings, args: argparse.Namespace) -> None
         f"dimensions{lost}"
     )
     explained = EXPLAINED | PROBED
-    first = [key for key in explained if key.startswith(("informativeness", "probe"))]
+    first = [
+        key for key in explained if key.startswith(("informativeness", "probe"))
+    ]
     for key in dict.fromkeys([*first, *explained]):
         value = f"{found[key]:8.3f}"
         if key.startswith("dci_") and refused:

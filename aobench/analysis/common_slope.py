@@ -105,10 +105,15 @@ def common_slope_contrasts(
             f"no model has {column}={unknown[0]}; there are: {', '.join(there[:20])}"
         )
     if len(chosen) < 2:
-        raise UserError("a contrast needs two groups of models; name two or more")
+        raise UserError(
+            "a contrast needs two groups of models; name two or more"
+        )
     members = [record for record in records if record.fact(column) in chosen]
     runs = _by_run(
-        members, [chosen.index(r.fact(column)) for r in members], transform, id_sets
+        members,
+        [chosen.index(r.fact(column)) for r in members],
+        transform,
+        id_sets,
     )
     return _all_pairs(runs, chosen, transform, id_sets, confidence, seed)
 
@@ -139,7 +144,10 @@ def _by_run(
     id_sets: Sequence[str],
 ) -> _Runs:
     models = accuracies_of(members, id_sets)
-    names = [f"{group} {run_name(r)}" for group, r in zip(groups, members, strict=True)]
+    names = [
+        f"{group} {run_name(r)}"
+        for group, r in zip(groups, members, strict=True)
+    ]
     number, count = run_numbers(names)
     share = (np.arange(count)[:, None] == number) / np.bincount(number)[:, None]
     x = models.design(transform)[:, 1:]
@@ -184,7 +192,11 @@ def _all_pairs(
         ends = np.array([[d, d - h, d + h]]) / 2
         first, second = inverse(middle + ends)[0], inverse(middle - ends)[0]
         odds = first / (1 - first) / (second / (1 - second))
-        p = (np.sum(largest >= abs(d) / e) + 1) / (len(largest) + 1) if e else 0.0
+        p = (
+            (np.sum(largest >= abs(d) / e) + 1) / (len(largest) + 1)
+            if e
+            else 0.0
+        )
         points, ratios = (first - second).tolist(), odds.tolist()
         contrasts.append(
             SlopeContrast(
@@ -213,10 +225,14 @@ def _largest_t(spread: np.ndarray, free: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     share, axes = np.linalg.eigh(spread)
     kept = share > share.max() * 1e-10
-    root = axes[:, kept] * np.sqrt(share[kept]) / np.sqrt(np.diag(spread))[:, None]
+    root = (
+        axes[:, kept] * np.sqrt(share[kept]) / np.sqrt(np.diag(spread))[:, None]
+    )
     out = []
     for _ in range(10):  # a tenth at a time: pairs may be many
-        drawn = np.abs(rng.standard_normal((DRAWS // 10, kept.sum())) @ root.T).max(1)
+        drawn = np.abs(
+            rng.standard_normal((DRAWS // 10, kept.sum())) @ root.T
+        ).max(1)
         out.append(drawn / np.sqrt(rng.chisquare(free, len(drawn)) / free))
     return np.concatenate(out)
 
@@ -241,7 +257,10 @@ def _unlike_slopes(
     """p of the F test of a slope for each group against one for all."""
     full = np.hstack([own, *(own * one[:, None] for one in runs.x.T)])
     b, _, rank, _ = np.linalg.lstsq(full, runs.y, rcond=None)
-    more, rest = int(rank) - own.shape[1] - runs.x.shape[1], len(full) - int(rank)
+    more, rest = (
+        int(rank) - own.shape[1] - runs.x.shape[1],
+        len(full) - int(rank),
+    )
     if more < 1 or rest < 1:
         return None
     better = float(((runs.y - full @ b) ** 2).sum())

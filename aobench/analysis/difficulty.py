@@ -59,7 +59,9 @@ def answer_counts(
     shown = np.column_stack([np.concatenate(parts), np.concatenate(novel)])
     cells, number = np.unique(shown, axis=0, return_inverse=True)
     number = number.reshape(-1)
-    right = [np.bincount(number, weights=one) for one in np.concatenate(hits, axis=1)]
+    right = [
+        np.bincount(number, weights=one) for one in np.concatenate(hits, axis=1)
+    ]
     ids = [np.unique(cells[:, k], return_inverse=True) for k in (0, 1)]
     names = _part_names(tables[0], task, splits)
     attributes, objects = (
@@ -92,7 +94,9 @@ def _shared_task(
             "the same --tasks"
         )
     for task in common:
-        lists = [table.lists[task].get(split) for table in tables for split in SPLITS]
+        lists = [
+            table.lists[task].get(split) for table in tables for split in SPLITS
+        ]
         if None not in lists and len({one.hash for one in lists if one}) == 1:
             return task, SPLITS
     return common[0], ("ood",)
@@ -111,7 +115,9 @@ def _aligned(
             rows = table.split(split, task)
             parts = np.column_stack([rows["attribute"], rows["object"]])[order]
         if sorted(ids) != samples:
-            raise UserError(f"the results do not hold the same images of {split}")
+            raise UserError(
+                f"the results do not hold the same images of {split}"
+            )
         hits.append(right[order])
     if (parts < 0).any():
         raise UserError(
@@ -141,7 +147,9 @@ def _check_finite(counts: AnswerCounts) -> None:
                 "bound, and nothing tells what is hard; leave it out"
             )
     if min(len(counts.attributes), len(counts.objects)) < 2:
-        raise UserError("difficulty needs two attributes and two objects at least")
+        raise UserError(
+            "difficulty needs two attributes and two objects at least"
+        )
 
 
 @dataclass(frozen=True)
@@ -181,7 +189,9 @@ def chance_minimum(
     for _ in range(draws):
         hard = rng.normal(0, fit.spread[2], len(counts.n))
         right = rng.binomial(counts.n, expit(logits + hard)).sum(0)
-        lowest.append(float((np.bincount(number, weights=right) / images).min()))
+        lowest.append(
+            float((np.bincount(number, weights=right) / images).min())
+        )
     return float(np.median(lowest)), float(np.quantile(lowest, 0.05))
 
 
@@ -203,7 +213,8 @@ def part_difficulties(
         [
             [
                 np.average(
-                    mean_over_compositions(others + e, fit.spread[2]), weights=weights
+                    mean_over_compositions(others + e, fit.spread[2]),
+                    weights=weights,
                 )
                 for e in row
             ]
@@ -270,19 +281,27 @@ class DifficultyReport:
                 f"{high:+.2f}] log-odds; odds times {np.exp(value):.2f} [{np.exp(low):.2f}, "
                 f"{np.exp(high):.2f}]."
             )
-        spread = zip(("attributes", "objects", "compositions"), fit.spread, strict=True)
+        spread = zip(
+            ("attributes", "objects", "compositions"), fit.spread, strict=True
+        )
         said = ", ".join(f"{name} {value:.2f}" for name, value in spread)
-        lines.append(f"Spread of difficulty (standard deviations, log-odds): {said}.")
+        lines.append(
+            f"Spread of difficulty (standard deviations, log-odds): {said}."
+        )
         return lines
 
     def _abilities(self) -> list[str]:
         values, errors = self.fit.block(0)
         order = np.argsort(-values)
-        lines = ["Ability (log-odds of a seen composition of middling difficulty):"]
+        lines = [
+            "Ability (log-odds of a seen composition of middling difficulty):"
+        ]
         for i in order:
             low, high = values[i] - Z * errors[i], values[i] + Z * errors[i]
             name = self.fit.counts.models[i]
-            lines.append(f"  {name:40s} {values[i]:+.2f} [{low:+.2f}, {high:+.2f}]")
+            lines.append(
+                f"  {name:40s} {values[i]:+.2f} [{low:+.2f}, {high:+.2f}]"
+            )
         return lines
 
     def _hardest(self, most: int = 5) -> list[str]:
@@ -313,7 +332,9 @@ class DifficultyReport:
         values, errors = self.fit.block(0)
         models: list[dict[str, Any]] = [
             {"model": name, "ability": float(v), "error": float(e)}
-            for name, v, e in zip(self.fit.counts.models, values, errors, strict=True)
+            for name, v, e in zip(
+                self.fit.counts.models, values, errors, strict=True
+            )
         ]
         rows = [vars(row) for rows in self.parts.values() for row in rows]
         return [
@@ -336,12 +357,18 @@ def difficulty_plot(report: DifficultyReport, most: int = 30) -> Figure:
         for place, row in enumerate(rows):
             ends = [100 * row.low, 100 * row.high]
             panel.plot(ends, [place, place], color=COLOURS[4], linewidth=4)
-            panel.plot(100 * row.adjusted, place, "o", color=COLOURS[0], markersize=5)
-            panel.plot(100 * row.rate, place, "x", color=COLOURS[1], markersize=5)
+            panel.plot(
+                100 * row.adjusted, place, "o", color=COLOURS[0], markersize=5
+            )
+            panel.plot(
+                100 * row.rate, place, "x", color=COLOURS[1], markersize=5
+            )
         edge = 100 * report.lowest[part][1]
         panel.axvline(edge, color="#444444", linestyle="--", linewidth=1)
         panel.set_yticks(
-            range(len(rows)), [f"{row.name} ({row.n})" for row in rows], fontsize=8
+            range(len(rows)),
+            [f"{row.name} ({row.n})" for row in rows],
+            fontsize=8,
         )
         panel.invert_yaxis()
         panel.set_xlabel(
@@ -367,6 +394,10 @@ def difficulty_report(
     """
     counts, _, notes = answer_counts(tables, kind)
     fit = fit_difficulty(counts)
-    lowest = {part: chance_minimum(fit, part) for part in ("attribute", "object")}
-    parts = {part: part_difficulties(fit, part, lowest[part][1]) for part in lowest}
+    lowest = {
+        part: chance_minimum(fit, part) for part in ("attribute", "object")
+    }
+    parts = {
+        part: part_difficulties(fit, part, lowest[part][1]) for part in lowest
+    }
     return DifficultyReport(fit, kind, notes, parts, lowest)

@@ -139,8 +139,12 @@ class _Marginal:
         width = self._centre(logits, spread)
         difficulty = self.modes[:, None] + width[:, None] * self.points
         at = logits[..., None] + difficulty  # models x compositions x nodes
-        log = counts.right[..., None] * at - counts.n[:, None] * np.logaddexp(0, at)
-        log_joint = log.sum(0) - difficulty**2 / (2 * spread**2) + self.log_weights
+        log = counts.right[..., None] * at - counts.n[:, None] * np.logaddexp(
+            0, at
+        )
+        log_joint = (
+            log.sum(0) - difficulty**2 / (2 * spread**2) + self.log_weights
+        )
         total = logsumexp(log_joint, axis=1)
         share = np.exp(log_joint - total[:, None])
         scale = np.log(width / spread) - np.log(2 * np.pi) / 2
@@ -150,7 +154,11 @@ class _Marginal:
         bend = (counts.n[:, None] * rate * (1 - rate) * share).sum(2)
         off = (score - mean[..., None]) * np.sqrt(share)
         gradient = np.concatenate([mean.sum(1), self.design.T @ mean.sum(0)])
-        return float((total + scale).sum()), gradient, self._information(bend, off)
+        return (
+            float((total + scale).sum()),
+            gradient,
+            self._information(bend, off),
+        )
 
     def _information(self, bend: np.ndarray, off: np.ndarray) -> np.ndarray:
         """Minus the Hessian, by Louis' identity: mean curvature less the scores' covariance.
@@ -224,10 +232,13 @@ def fit_difficulty(
         spread = np.exp(np.clip(log_spread, np.log(LEAST), np.log(MOST)))
         flat = np.zeros(sizes[0] + sizes[1])
         drawn = [
-            np.full(size, s**-2) for size, s in zip(sizes[2:], spread, strict=False)
+            np.full(size, s**-2)
+            for size, s in zip(sizes[2:], spread, strict=False)
         ]
         penalty = np.concatenate([flat, *drawn])
-        best, log, information = _most_likely(marginal, best, penalty, spread[2])
+        best, log, information = _most_likely(
+            marginal, best, penalty, spread[2]
+        )
         sign = np.linalg.slogdet(information)[1]
         prior = sizes[2] * np.log(spread[0]) + sizes[3] * np.log(spread[1])
         return float(log - prior - sign / 2), best, information

@@ -118,7 +118,9 @@ def z_diff(
         shared = np.arange(points) % factors.shape[1]
         out = np.empty((points, z.shape[1]))
         for k in range(factors.shape[1]):
-            one, other = _pairs(factors, rows, k, batch * int((shared == k).sum()), rng)
+            one, other = _pairs(
+                factors, rows, k, batch * int((shared == k).sum()), rng
+            )
             out[shared == k] = (
                 np.abs(normal[one] - normal[other])
                 .reshape(-1, batch, z.shape[1])
@@ -133,12 +135,18 @@ def z_diff(
 
 
 def _pairs(
-    factors: np.ndarray, rows: np.ndarray, k: int, count: int, rng: np.random.Generator
+    factors: np.ndarray,
+    rows: np.ndarray,
+    k: int,
+    count: int,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """``count`` pairs of rows equal in factor k and unequal in another; every row that has a
     partner is as likely.
     """
-    by_value = [rows[factors[rows, k] == v] for v in np.unique(factors[rows, k])]
+    by_value = [
+        rows[factors[rows, k] == v] for v in np.unique(factors[rows, k])
+    ]
     able = [m for m in by_value if len(np.unique(factors[m], axis=0)) > 1]
     if not able:
         raise UserError(
@@ -149,7 +157,9 @@ def _pairs(
     one, other = np.empty(0, int), np.empty(0, int)
     while len(one) < count:
         a = rng.integers(len(order), size=2 * count)
-        b = starts[a] + (rng.random(2 * count) * np.repeat(sizes, sizes)[a]).astype(int)
+        b = starts[a] + (
+            rng.random(2 * count) * np.repeat(sizes, sizes)[a]
+        ).astype(int)
         a, b = order[a], order[b]
         differ = (factors[a] != factors[b]).any(1)
         one, other = np.append(one, a[differ]), np.append(other, b[differ])
@@ -172,11 +182,20 @@ def dci(
         )
         forest.fit(z[parts.fit], factors[parts.fit, k])
         importance.append(forest.feature_importances_)
-        accuracy.append(float(forest.score(z[parts.score], factors[parts.score, k])))
+        accuracy.append(
+            float(forest.score(z[parts.score], factors[parts.score, k]))
+        )
     r = np.array(importance).T + 1e-12  # D x K
-    by_dimension, by_factor = r / r.sum(1, keepdims=True), r / r.sum(0, keepdims=True)
-    apart = 1 + (by_dimension * np.log(by_dimension)).sum(1) / np.log(r.shape[1])
-    whole = 1 + (by_factor * np.log(by_factor)).sum(0) / np.log(max(2, r.shape[0]))
+    by_dimension, by_factor = (
+        r / r.sum(1, keepdims=True),
+        r / r.sum(0, keepdims=True),
+    )
+    apart = 1 + (by_dimension * np.log(by_dimension)).sum(1) / np.log(
+        r.shape[1]
+    )
+    whole = 1 + (by_factor * np.log(by_factor)).sum(0) / np.log(
+        max(2, r.shape[0])
+    )
     return {
         "dci_disentanglement": float((r.sum(1) / r.sum() * apart).sum()),
         "dci_completeness": float((r.sum(0) / r.sum() * whole).sum()),
@@ -200,7 +219,10 @@ def explicitness(z: np.ndarray, values: np.ndarray, parts: HeldOut) -> float:
     x = np.column_stack([normal[parts.fit], np.ones(len(parts.fit))])
     y = np.where(values[parts.fit, None] == classes, 1.0, -1.0)
     weights = np.linalg.solve(x.T @ x + np.eye(x.shape[1]), x.T @ y)
-    scores = np.column_stack([normal[parts.score], np.ones(len(parts.score))]) @ weights
+    scores = (
+        np.column_stack([normal[parts.score], np.ones(len(parts.score))])
+        @ weights
+    )
     areas = []
     for column, value in enumerate(classes):
         right = values[parts.score] == value
@@ -261,7 +283,8 @@ def dcimig(z: np.ndarray, factors: np.ndarray) -> float:
         share = np.unique(factors[:, k], return_counts=True)[1] / len(factors)
         entropy -= float((share * np.log(share)).sum())
     return float(
-        sum(gap[owner == k].max(initial=0.0) for k in range(factors.shape[1])) / entropy
+        sum(gap[owner == k].max(initial=0.0) for k in range(factors.shape[1]))
+        / entropy
     )
 
 

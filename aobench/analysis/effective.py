@@ -132,7 +132,9 @@ def _intervals(
     return {name: np.quantile(v, tails, axis=0) for name, v in drawn.items()}
 
 
-def _scatter(line: FittedLine, models: Accuracies, confidence: float) -> np.ndarray:
+def _scatter(
+    line: FittedLine, models: Accuracies, confidence: float
+) -> np.ndarray:
     """2 x models: where rho of a further model of the baseline's family would lie."""
     x = models.design(line.transform)
     inverse = transform_named(line.transform).inverse
@@ -140,7 +142,9 @@ def _scatter(line: FittedLine, models: Accuracies, confidence: float) -> np.ndar
     half = float(stdtrit(line.free, tail_shares(confidence)[1])) * spread
     middle = line.coefficients @ x.T
     expected = line.expected(models)
-    return np.stack([inverse(middle + sign * half) - expected for sign in (-1, 1)])
+    return np.stack(
+        [inverse(middle + sign * half) - expected for sign in (-1, 1)]
+    )
 
 
 def effective_generalization(

@@ -84,7 +84,9 @@ def line_spread(
     if len(fitted) < len(line.models):
         return np.cov(line.drawn, rowvar=False)
     baseline = accuracies_of(fitted, line.id_sets)
-    return outside_influence(line, baseline, [run_name(r) for r in fitted], inside)
+    return outside_influence(
+        line, baseline, [run_name(r) for r in fitted], inside
+    )
 
 
 def by_group(

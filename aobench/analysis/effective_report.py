@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 def in_points(low: float, value: float, high: float) -> str:
     """A difference of fractions with its interval, in points."""
     # adding 0 makes 0.0 of -0.0
-    middle, lower, upper = (round(100 * one, 1) + 0.0 for one in (value, low, high))
+    middle, lower, upper = (
+        round(100 * one, 1) + 0.0 for one in (value, low, high)
+    )
     return f"{middle:+6.1f} [{lower:+.1f}, {upper:+.1f}]"
 
 
@@ -31,7 +33,9 @@ def contrast_lines(found: CommonSlope, most: int = 10) -> list[str]:
     apart, the clearest first.
     """
     pairs = found.contrasts
-    slopes = ", ".join(f"{name} {slope:.3f}" for name, slope in found.slopes.items())
+    slopes = ", ".join(
+        f"{name} {slope:.3f}" for name, slope in found.slopes.items()
+    )
     lines = [
         f"\nGroups in pairs, a line each with one slope ({slopes} on the {found.transform} scale, "
         f"{found.runs} runs, {found.free} degrees of freedom): points at the ID accuracy between "
@@ -105,13 +109,19 @@ class EffectiveReport:
         """What the distance from the line is: effective generalization beyond a baseline outside
         the models' family, or else a residual within it.
         """
-        scored = {record.family for record in self.records if not record.left_out}
-        inner = {r.family for r in self.records if r.model in set(self.line.models)}
+        scored = {
+            record.family for record in self.records if not record.left_out
+        }
+        inner = {
+            r.family for r in self.records if r.model in set(self.line.models)
+        }
         outside = sorted(scored - inner)
         if not outside:
             return f"Residual among {' and '.join(sorted(inner))} models"
         named = (
-            "" if not scored & inner else f" (of {', '.join(outside)}; else a residual)"
+            ""
+            if not scored & inner
+            else f" (of {', '.join(outside)}; else a residual)"
         )
         return f"Effective generalization{named}"
 
@@ -145,7 +155,9 @@ class EffectiveReport:
                 reasons.setdefault(record.left_out, []).append(record.model)
         if not reasons:
             return []
-        said = "; ".join(f"{', '.join(some)}: {why}" for why, some in reasons.items())
+        said = "; ".join(
+            f"{', '.join(some)}: {why}" for why, some in reasons.items()
+        )
         count = sum(map(len, reasons.values()))
         return [f"In no line and no group are {count} rows ({said})."]
 
@@ -176,7 +188,9 @@ class EffectiveReport:
                 notes += f"; {g.extrapolated} beyond the baseline's range"
             if g.few:
                 notes += "; few runs"
-            lines += [f"  {g.name:20s} {in_points(g.low, g.rho, g.high):26s} {notes}"]
+            lines += [
+                f"  {g.name:20s} {in_points(g.low, g.rho, g.high):26s} {notes}"
+            ]
         if any(g.few for g in self.groups):
             lines += [
                 f"  few runs: fewer than {FEW}; of one run the interval takes the spread of the "
@@ -221,7 +235,11 @@ class EffectiveReport:
             *self._write_contrasts(folder),
             *save_plot(by, folder / "by_group"),
             *save_plot(models_plot(self.scores, title), folder / "by_model"),
-            *(self._write_scatter(folder) if len(self.line.id_sets) == 1 else []),
+            *(
+                self._write_scatter(folder)
+                if len(self.line.id_sets) == 1
+                else []
+            ),
         ]
 
     def _write_contrasts(self, folder: Path) -> list[Path]:

@@ -78,7 +78,9 @@ def read_npz(path: Path) -> LabelledEmbeddings:
         _labels(attributes, f"{path}: attributes"),
         _labels(objects, f"{path}: objects"),
     ]
-    return LabelledEmbeddings(path.stem, z.astype(float), np.column_stack(factors))
+    return LabelledEmbeddings(
+        path.stem, z.astype(float), np.column_stack(factors)
+    )
 
 
 def _labels(values: np.ndarray, where: str) -> np.ndarray:
@@ -90,7 +92,9 @@ def _labels(values: np.ndarray, where: str) -> np.ndarray:
             f"{where} holds {values.dtype}; number the names: whole numbers, one an image"
         )
     bad = ~(
-        np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2.0**53)
+        np.isfinite(values)
+        & (values == np.floor(values))
+        & (np.abs(values) < 2.0**53)
     )
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
@@ -98,7 +102,9 @@ def _labels(values: np.ndarray, where: str) -> np.ndarray:
     return values.astype(np.int64)
 
 
-def image_stores(folder: Path, split: str = "ood") -> list[tuple[Path, dict[str, Any]]]:
+def image_stores(
+    folder: Path, split: str = "ood"
+) -> list[tuple[Path, dict[str, Any]]]:
     """The runner's stores of a split's images under ``folder`` (its OUT/embeddings): (path, key)
     each.
     """
@@ -122,7 +128,8 @@ def _sound_key(key: dict[str, Any], path: Path) -> dict[str, Any]:
         for name in ("fingerprint", "kind", "revision", "order")
     )
     counts = all(
-        type(key.get(name)) is int and key[name] > 0 for name in ("count", "shard")
+        type(key.get(name)) is int and key[name] > 0
+        for name in ("count", "shard")
     )
     if not texts or not counts or key.get("format") != FORMAT:
         raise UserError(
@@ -153,11 +160,17 @@ def read_store(
             "--limit, of which embeddings are not measured, or of another dataset or order of "
             "rows, which --data names"
         )
-    bare = {k: v for k, v in key.items() if k not in ("count", "shard", "format")}
+    bare = {
+        k: v for k, v in key.items() if k not in ("count", "shard", "format")
+    }
     store = Store(path.parent, bare, key["count"], key["shard"])
     missing = [] if store.folder != path else store.missing(say=False)
     if store.folder != path or missing:
-        which = f" ({store.path(missing[0])} is missing or damaged)" if missing else ""
+        which = (
+            f" ({store.path(missing[0])} is missing or damaged)"
+            if missing
+            else ""
+        )
         raise UserError(
             f"{path} is not complete{which}; run the evaluation to its end first"
         )
@@ -168,10 +181,15 @@ def read_store(
         bad |= {store.items(shard)[0] + item for item in notes}
     width = max(part.shape[1] for part in parts)
     z = np.concatenate(
-        [np.zeros((len(p), width)) if p.shape[1] != width else p.numpy() for p in parts]
+        [
+            np.zeros((len(p), width)) if p.shape[1] != width else p.numpy()
+            for p in parts
+        ]
     ).astype(float)
     factors = np.column_stack([split.attributes, split.objects])
-    usable = np.array([i not in bad for i in range(len(z))]) & (factors >= 0).all(1)
+    usable = np.array([i not in bad for i in range(len(z))]) & (
+        factors >= 0
+    ).all(1)
     return LabelledEmbeddings(
         f"{key['kind']} {key['revision']}",
         z[usable],

@@ -20,9 +20,7 @@ from aobench.analysis.disentanglement import (
 )
 from aobench.errors import UserError
 
-MOST = (
-    2500  #: images that are measured: the forests' time grows with images x dimensions
-)
+MOST = 2500  #: images that are measured: the forests' time grows with images x dimensions
 
 
 @dataclass(frozen=True)
@@ -69,13 +67,17 @@ def factor_fit(z: np.ndarray, factors: np.ndarray) -> FactorFit:
     """
     y, pairs = composition_means(np.asarray(z, float), factors)
     values = (np.unique(pairs[:, 0]), np.unique(pairs[:, 1]))
-    dummies = [(pairs[:, k : k + 1] == values[k]).astype(float) for k in range(2)]
+    dummies = [
+        (pairs[:, k : k + 1] == values[k]).astype(float) for k in range(2)
+    ]
     solved = np.linalg.lstsq(
         np.column_stack([np.ones(len(y)), *dummies]), y, rcond=None
     )[0]
     first, second = solved[1 : 1 + len(values[0])], solved[1 + len(values[0]) :]
     mean = solved[0] + first.mean(0) + second.mean(0)
-    return FactorFit(mean, (first - first.mean(0), second - second.mean(0)), values)
+    return FactorFit(
+        mean, (first - first.mean(0), second - second.mean(0)), values
+    )
 
 
 def factor_r2(z: np.ndarray, factors: np.ndarray, parts: HeldOut) -> float:
@@ -139,7 +141,9 @@ def retrieval(
     return float(np.mean(right)), float(np.mean(chance))
 
 
-def sample_compositions(factors: np.ndarray, most: int, seed: int = 0) -> np.ndarray:
+def sample_compositions(
+    factors: np.ndarray, most: int, seed: int = 0
+) -> np.ndarray:
     """Row numbers of at most about ``most`` images: all, or those of whole objects drawn at random.
 
     Whole objects keep all their attributes: single compositions would leave few that share an

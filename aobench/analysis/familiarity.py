@@ -84,7 +84,9 @@ def with_caption_counts(
     rows = {name: i for i, name in enumerate(captions.attributes)}
     columns = {name: i for i, name in enumerate(captions.objects)}
     pair = np.array([captions.pairs[rows[a], columns[o]] for a, o in kept])
-    single = np.array([(captions.attributes[a], captions.objects[o]) for a, o in kept])
+    single = np.array(
+        [(captions.attributes[a], captions.objects[o]) for a, o in kept]
+    )
     logs = np.log10(np.column_stack([single, pair]) + HALF)
     pmi = logs[:, 2] + np.log10(captions.total) - logs[:, 0] - logs[:, 1]
     covariates = dict(zip(EXPLAINED, [*logs.T, pmi], strict=True))
@@ -107,7 +109,9 @@ def _some_compositions(counts: AnswerCounts, kept: np.ndarray) -> AnswerCounts:
         values, again = np.unique(number[kept], return_inverse=True)
         parts.append(again.reshape(-1))
         names.append([all_names[i] for i in values])
-    covariates = {name: values[kept] for name, values in counts.covariates.items()}
+    covariates = {
+        name: values[kept] for name, values in counts.covariates.items()
+    }
     return AnswerCounts(
         counts.right[:, kept],
         counts.n[kept],
@@ -148,7 +152,8 @@ def familiarity_effects(
     for names in sets:
         added = {name: varied[name] for name in names}
         fit = fit_difficulty(
-            replace(counts, covariates={**counts.covariates, **added}), near=plain
+            replace(counts, covariates={**counts.covariates, **added}),
+            near=plain,
         )
         for name in names:
             value, error = fit.coefficient(name)
@@ -192,23 +197,33 @@ def collapse_rate(
     ]
     pairs = zip(listed.attributes, listed.objects, strict=True)
     for number, (a, o) in enumerate(pairs):
-        at = places[0].get(names[0].get(a, "")), places[1].get(names[1].get(o, ""))
+        at = (
+            places[0].get(names[0].get(a, "")),
+            places[1].get(names[1].get(o, "")),
+        )
         if None not in at:
             frequency[number] = captions.pairs[at]
     label = np.array(rows["label"])
     best = np.array(
-        [top[0] if top else one for top, one in zip(rows["top"], label, strict=True)]
+        [
+            top[0] if top else one
+            for top, one in zip(rows["top"], label, strict=True)
+        ]
     )
     wrong = (best != label) & (frequency[best] >= 0) & (frequency[label] >= 0)
     if not wrong.any():
         return None
     more = frequency[best[wrong]] > frequency[label[wrong]]
     known = np.sort(frequency[frequency >= 0])
-    above = len(known) - np.searchsorted(known, frequency[label[wrong]], side="right")
-    group = np.unique(composition_numbers(rows)[wrong], return_inverse=True)[1].reshape(
-        -1
+    above = len(known) - np.searchsorted(
+        known, frequency[label[wrong]], side="right"
     )
-    ends = cluster_interval(np.bincount(group, weights=more), np.bincount(group))
+    group = np.unique(composition_numbers(rows)[wrong], return_inverse=True)[
+        1
+    ].reshape(-1)
+    ends = cluster_interval(
+        np.bincount(group, weights=more), np.bincount(group)
+    )
     return CollapseRate(
         str(table.provenance["model"]["id"]),
         int(wrong.sum()),
@@ -247,7 +262,9 @@ class FamiliarityReport:
                 f"  {EXPLAINED[one.name]}"
             )
         zero = float((10 ** self.covariates["pair"] < 2 * HALF).mean())
-        lines.append(f"  {100 * zero:.0f} % of the compositions are in no caption.")
+        lines.append(
+            f"  {100 * zero:.0f} % of the compositions are in no caption."
+        )
         lines += [
             f"Collapse, {one.model}: {100 * one.rate:.1f} % [{100 * one.low:.1f}, "
             f"{100 * one.high:.1f}] of {one.errors:,} wrong answers on novel compositions are a "
@@ -265,7 +282,11 @@ class FamiliarityReport:
         collapse: list[dict[str, Any]] = [vars(one) for one in self.collapse]
         tables = [("effects.csv", effects), ("collapse.csv", collapse)]
         return [
-            *(write_csv_rows(folder / name, rows) for name, rows in tables if rows),
+            *(
+                write_csv_rows(folder / name, rows)
+                for name, rows in tables
+                if rows
+            ),
             *save_plot(familiarity_plot(self), folder / "familiarity"),
         ]
 
@@ -282,11 +303,15 @@ def familiarity_plot(report: FamiliarityReport) -> Figure:
     right, n = counts.right.sum(0), counts.n * len(counts.models)
     figure, axes = new_plot(10.5, 3.4, 1, len(EXPLAINED), sharey=True)
     alone = {one.name: one for one in report.effects if one.alone}
-    for panel, (name, values) in zip(axes.flat, report.covariates.items(), strict=True):
+    for panel, (name, values) in zip(
+        axes.flat, report.covariates.items(), strict=True
+    ):
         for some in _fifths(values):
             low, high, _ = cluster_interval(right[some], n[some])
             at = float(values[some].mean())
-            panel.plot([at, at], [100 * low, 100 * high], color=COLOURS[4], linewidth=4)
+            panel.plot(
+                [at, at], [100 * low, 100 * high], color=COLOURS[4], linewidth=4
+            )
             middle = 100 * right[some].sum() / n[some].sum()
             panel.plot(at, middle, "o", color=COLOURS[0], markersize=5)
         panel.set_xlabel(f"{name}, decimal logarithm", fontsize=8)

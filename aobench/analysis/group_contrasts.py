@@ -59,7 +59,9 @@ class GroupContrast:
                 ("first", "second"), getattr(self, name), strict=True
             )
         }
-        single = {k: v for k, v in asdict(self).items() if not isinstance(v, tuple)}
+        single = {
+            k: v for k, v in asdict(self).items() if not isinstance(v, tuple)
+        }
         return single | pairs
 
 
@@ -154,7 +156,8 @@ def group_contrast(
     sides = [_side(line, some) for _, some in (first, second)]
     drawn = line_draws(line, line_spread(line, records, ()), DRAWS, seed)
     points, odds = (
-        _ends(line, sides, drawn, scale, confidence) for scale in (plain_rate, log_odds)
+        _ends(line, sides, drawn, scale, confidence)
+        for scale in (plain_rate, log_odds)
     )
     ratio = np.exp(odds)
     return GroupContrast(

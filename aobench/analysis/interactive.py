@@ -13,7 +13,12 @@ import numpy as np
 
 from aobench.analysis.effective import EffectiveScore, FittedLine
 from aobench.analysis.model_accuracies import ModelAccuracies
-from aobench.analysis.plots import axis_names, axis_ticks, fit_band, with_interval
+from aobench.analysis.plots import (
+    axis_names,
+    axis_ticks,
+    fit_band,
+    with_interval,
+)
 from aobench.drawing import COLOURS
 from aobench.errors import UserError
 from aobench.files import write_in_one_move
@@ -81,13 +86,17 @@ def _axes(
     for ticks, vertical in (
         (
             axis_ticks(
-                line.transform, min(r.id for r in records), max(r.id for r in records)
+                line.transform,
+                min(r.id for r in records),
+                max(r.id for r in records),
             ),
             True,
         ),
         (
             axis_ticks(
-                line.transform, min(r.ood for r in records), max(r.ood for r in records)
+                line.transform,
+                min(r.ood for r in records),
+                max(r.ood for r in records),
             ),
             False,
         ),
@@ -111,16 +120,16 @@ def _axes(
                 )
             else:
                 y = at
-                out.append(f'<path d="M{LEFT},{y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>')
+                out.append(
+                    f'<path d="M{LEFT},{y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
+                )
                 out.append(
                     f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" '
                     f'font-size="11">{name}</text>'
                 )
     across, up = axis_names(what)
     middle = (TOP + HEIGHT - BOTTOM) / 2
-    below = (
-        f'<text x="{WIDTH / 2}" y="{HEIGHT - 10}" text-anchor="middle" font-size="13">'
-    )
+    below = f'<text x="{WIDTH / 2}" y="{HEIGHT - 10}" text-anchor="middle" font-size="13">'
     out.append(f"{below}{escape(across)}, %</text>")
     out.append(
         f'<text transform="translate(14,{middle}) rotate(-90)" text-anchor="middle" font-size="13">'
@@ -130,7 +139,9 @@ def _axes(
 
 
 def _path(xs: np.ndarray, ys: np.ndarray) -> str:
-    return "M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
+    return "M" + "L".join(
+        f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True)
+    )
 
 
 class _Frame:
@@ -144,14 +155,18 @@ class _Frame:
 
     def to_x(self, v: Any) -> Any:
         """Pixels from the left."""
-        return LEFT + (v - self.x[0]) / (self.x[1] - self.x[0]) * (WIDTH - LEFT - RIGHT)
+        return LEFT + (v - self.x[0]) / (self.x[1] - self.x[0]) * (
+            WIDTH - LEFT - RIGHT
+        )
 
     def to_y(self, v: Any) -> Any:
         """Pixels from the top."""
         return (
             HEIGHT
             - BOTTOM
-            - (v - self.y[0]) / (self.y[1] - self.y[0]) * (HEIGHT - BOTTOM - TOP)
+            - (v - self.y[0])
+            / (self.y[1] - self.y[0])
+            * (HEIGHT - BOTTOM - TOP)
         )
 
 
@@ -165,7 +180,8 @@ def _line(line: FittedLine, frame: _Frame) -> list[str]:
     wide, high = WIDTH - LEFT - RIGHT, HEIGHT - BOTTOM - TOP
     across = frame.to_x(x)
     area = _path(
-        np.r_[across, across[::-1]], np.r_[frame.to_y(upper), frame.to_y(lower[::-1])]
+        np.r_[across, across[::-1]],
+        np.r_[frame.to_y(upper), frame.to_y(lower[::-1])],
     )
     fit = _path(across, frame.to_y(middle))
     return [
@@ -176,7 +192,11 @@ def _line(line: FittedLine, frame: _Frame) -> list[str]:
 
 
 def _model(
-    line: FittedLine, frame: _Frame, r: ModelAccuracies, e: EffectiveScore, group: int
+    line: FittedLine,
+    frame: _Frame,
+    r: ModelAccuracies,
+    e: EffectiveScore,
+    group: int,
 ) -> str:
     """One model's mark and the bars of its intervals."""
     px, *x_ends = map(frame.to_x, with_interval(line.transform, r.id, r.n_id))
@@ -197,9 +217,7 @@ def _button(group: int, name: str) -> str:
         f'<svg width="14" height="14" viewBox="-7 -7 14 14"><path d="{shape}" '
         f'fill="{colour}"/></svg>'
     )
-    return (
-        f'<button data-n="{group}" aria-pressed="true">{mark} {escape(name)}</button>'
-    )
+    return f'<button data-n="{group}" aria-pressed="true">{mark} {escape(name)}</button>'
 
 
 def scatter_page(
@@ -220,11 +238,18 @@ def scatter_page(
         )
         for r in records
     ]
-    frame = _Frame(np.array([x for x, _ in places]), np.array([y for _, y in places]))
+    frame = _Frame(
+        np.array([x for x, _ in places]), np.array([y for _, y in places])
+    )
     names = sorted({r.fact(column) for r in records})
-    marks = [*_axes(line, records, frame.to_x, frame.to_y, what), *_line(line, frame)]
+    marks = [
+        *_axes(line, records, frame.to_x, frame.to_y, what),
+        *_line(line, frame),
+    ]
     pairs = zip(records, found, strict=True)
-    marks += [_model(line, frame, r, e, names.index(r.fact(column))) for r, e in pairs]
+    marks += [
+        _model(line, frame, r, e, names.index(r.fact(column))) for r, e in pairs
+    ]
     legend = "".join(_button(group, name) for group, name in enumerate(names))
     return PAGE.format(
         title=escape(title),

@@ -14,7 +14,11 @@ from itertools import combinations
 
 import numpy as np
 
-from aobench.analysis.paired import aligned_answers, sign_flip_test, two_way_test
+from aobench.analysis.paired import (
+    aligned_answers,
+    sign_flip_test,
+    two_way_test,
+)
 from aobench.results.predictions import Predictions
 
 LEVEL = 0.05  #: chance that any two equal models are called unlike
@@ -68,7 +72,9 @@ def alike_classes(unlike: np.ndarray) -> tuple[tuple[int, ...], ...]:
         for both in [some for some in sets if {int(one), int(other)} <= some]:
             sets.remove(both)
             sets |= {both - {int(one)}, both - {int(other)}}
-        sets = {some for some in sets if not any(some < larger for larger in sets)}
+        sets = {
+            some for some in sets if not any(some < larger for larger in sets)
+        }
     return tuple(sorted(tuple(sorted(some)) for some in sets))
 
 
@@ -88,7 +94,11 @@ def compare_answers(
     p, wide = [], shown is not None
     for better, worse in pairs:
         gained = right[order[better]] - right[order[worse]]
-        found = two_way_test(gained, sizes, *shown.T)[2] if shown is not None else None
+        found = (
+            two_way_test(gained, sizes, *shown.T)[2]
+            if shown is not None
+            else None
+        )
         wide = wide and found is not None
         p.append(sign_flip_test(gained) if found is None else found)
     table = np.ones((len(order),) * 2)

@@ -91,7 +91,9 @@ def _accuracy(text: str, where: str) -> float:
     return value
 
 
-def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> ModelAccuracies:
+def _record(
+    row: dict[str, str], where: str, extra: Sequence[str]
+) -> ModelAccuracies:
     def accuracy(column: str) -> float:
         return _accuracy(row[column], f"{where}: column {column}")
 
@@ -101,8 +103,16 @@ def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> ModelAccur
     model = row["model"].strip()
     if not model:
         raise UserError(f"{where}: column model is empty; name the model")
-    more = {column: (accuracy(column), images(f"n_{column}")) for column in extra}
-    known = {*COLUMNS, "run", "left_out", *extra, *(f"n_{column}" for column in extra)}
+    more = {
+        column: (accuracy(column), images(f"n_{column}")) for column in extra
+    }
+    known = {
+        *COLUMNS,
+        "run",
+        "left_out",
+        *extra,
+        *(f"n_{column}" for column in extra),
+    }
     return ModelAccuracies(
         model,
         row["family"].strip(),
@@ -114,7 +124,9 @@ def _record(row: dict[str, str], where: str, extra: Sequence[str]) -> ModelAccur
         row.get("run", "").strip() or model,
         more,
         left_out=row.get("left_out", "").strip(),
-        facts={k: v.strip() for k, v in row.items() if k not in known and v.strip()},
+        facts={
+            k: v.strip() for k, v in row.items() if k not in known and v.strip()
+        },
     )
 
 
@@ -136,7 +148,8 @@ def read_csv(path: Path) -> list[ModelAccuracies]:
             f"{path} lacks the column(s) {', '.join(missing)}, the numbers of images of its ID sets"
         )
     return _no_twins(
-        [_record(row, f"{path}, line {line:,}", extra) for line, row in rows], str(path)
+        [_record(row, f"{path}, line {line:,}", extra) for line, row in rows],
+        str(path),
     )
 
 
@@ -145,7 +158,9 @@ def check_names(records: Sequence[ModelAccuracies]) -> None:
     _no_twins(list(records), "the list of files")
 
 
-def _no_twins(records: list[ModelAccuracies], where: str) -> list[ModelAccuracies]:
+def _no_twins(
+    records: list[ModelAccuracies], where: str
+) -> list[ModelAccuracies]:
     names = [r.model for r in records]
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
@@ -194,7 +209,9 @@ def _of_scores(
     novel: tuple[dict[str, Any], str],
 ) -> ModelAccuracies:
     """A record of two scores, each a split's scores and the accuracy's name."""
-    for split, (scores, name) in zip(("id", "ood"), (known, novel), strict=True):
+    for split, (scores, name) in zip(
+        ("id", "ood"), (known, novel), strict=True
+    ):
         _accuracy(str(scores[name]), f"{path}: {name} of {split}")
     model = content["model"]
     facts = model.get("facts", {})
@@ -253,7 +270,9 @@ def read_results(
     contents, warnings = _read_contents(paths)
     scores = [content["scores"] for _, content in contents]
     if figure is None:
-        figure = next((one for one in FIGURES if common_task(scores, one)), FIGURES[0])
+        figure = next(
+            (one for one in FIGURES if common_task(scores, one)), FIGURES[0]
+        )
         if figure != FIGURES[0]:
             warnings.append(
                 f"not every model names compositions: this is of {figure}, which all have"
@@ -286,14 +305,18 @@ def read_split_scores(
         kept.append(content)
         named = ((known, id_score.accuracy), (novel, ood_score.accuracy))
         records.append(_of_scores(content, path, *named))
-    asked = " and ".join(dict.fromkeys(f"{one.split}:{one.task}" for one in pair))
+    asked = " and ".join(
+        dict.fromkeys(f"{one.split}:{one.task}" for one in pair)
+    )
     if not records:
         raise UserError(
             f"no result has {asked}; evaluate with --tasks "
             f"{' '.join(dict.fromkeys(one.task for one in pair))}, or name other scores"
         )
     if without:
-        notes.append(f"without {asked}, and left out: {some_names(sorted(without))}")
+        notes.append(
+            f"without {asked}, and left out: {some_names(sorted(without))}"
+        )
     notes += _unlike(kept, list(dict.fromkeys(one.task for one in pair)))
     records = _no_twins(records, "the list of results")
     labels = (id_score.label, ood_score.label)
@@ -343,6 +366,10 @@ def _task_with(scores: dict[str, Any], figure: str) -> str:
     """The first task that has ``figure`` in a split; the headline where none has."""
     tasks = order_tasks(scores)
     return next(
-        (t for t in tasks if any(figure in s for s in scores[t]["splits"].values())),
+        (
+            t
+            for t in tasks
+            if any(figure in s for s in scores[t]["splits"].values())
+        ),
         tasks[0],
     )

@@ -23,7 +23,9 @@ def fact_columns(records: Sequence[ModelAccuracies]) -> list[str]:
     return [*NAMED, *sorted(more - set(NAMED))]
 
 
-def check_column(records: Sequence[ModelAccuracies], column: str, option: str) -> None:
+def check_column(
+    records: Sequence[ModelAccuracies], column: str, option: str
+) -> None:
     """Raise UserError unless some record says something under ``column``."""
     known = fact_columns(records)
     if column not in known:
@@ -47,7 +49,9 @@ def select_models(
     return [record for record in records if record.model in names]
 
 
-def _by_rule(records: Sequence[ModelAccuracies], rule: str) -> list[ModelAccuracies]:
+def _by_rule(
+    records: Sequence[ModelAccuracies], rule: str
+) -> list[ModelAccuracies]:
     if rule == "all":
         return list(records)
     column, equals, values = rule.partition("=")

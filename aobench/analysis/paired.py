@@ -82,11 +82,17 @@ def compare_hits(
     weights = np.random.default_rng(seed).multinomial(
         len(sizes), np.full(len(sizes), 1 / len(sizes)), size=draws
     )
-    low, high = np.quantile((weights @ gained) / (weights @ sizes), (0.025, 0.975))
+    low, high = np.quantile(
+        (weights @ gained) / (weights @ sizes), (0.025, 0.975)
+    )
     b, c = int((first & ~second).sum()), int((second & ~first).sum())
     p = sign_flip_test(gained, seed=seed)
-    shown = None if parts is None else np.asarray(parts)[np.unique(number, True)[1]]
-    wide = (None,) * 3 if shown is None else two_way_test(gained, sizes, *shown.T)
+    shown = (
+        None if parts is None else np.asarray(parts)[np.unique(number, True)[1]]
+    )
+    wide = (
+        (None,) * 3 if shown is None else two_way_test(gained, sizes, *shown.T)
+    )
     return PairedComparison(
         len(first),
         len(sizes),
@@ -102,7 +108,9 @@ def compare_hits(
     )
 
 
-def sign_flip_test(gained: np.ndarray, flips: int = FLIPS, seed: int = 0) -> float:
+def sign_flip_test(
+    gained: np.ndarray, flips: int = FLIPS, seed: int = 0
+) -> float:
     """Two-sided p of no difference: under it, a composition's gain is as likely with either sign.
 
     ``gained``: by composition the right answers of one model less those of the other. The share of
@@ -118,7 +126,9 @@ def sign_flip_test(gained: np.ndarray, flips: int = FLIPS, seed: int = 0) -> flo
     moved = moved[moved != 0]
     seen = abs(moved.sum()) - 1e-9
     if len(moved) <= FEW_FLIPS:
-        patterns = np.arange(2 ** len(moved))[:, None] >> np.arange(len(moved)) & 1
+        patterns = (
+            np.arange(2 ** len(moved))[:, None] >> np.arange(len(moved)) & 1
+        )
         return float((np.abs((2 * patterns - 1) @ moved) >= seen).mean())
     rng, reached = np.random.default_rng(seed), 0
     for size in [1000] * (flips // 1000) + [flips % 1000]:
@@ -128,7 +138,10 @@ def sign_flip_test(gained: np.ndarray, flips: int = FLIPS, seed: int = 0) -> flo
 
 
 def two_way_test(
-    gained: np.ndarray, sizes: np.ndarray, attributes: np.ndarray, objects: np.ndarray
+    gained: np.ndarray,
+    sizes: np.ndarray,
+    attributes: np.ndarray,
+    objects: np.ndarray,
 ) -> tuple[float, float, float] | tuple[None, None, None]:
     """(low, high, two-sided p) of sum(gained) / sum(sizes), attributes and objects taken as drawn.
 
@@ -167,7 +180,10 @@ def compare_tables(
 
 
 def aligned_answers(
-    tables: Sequence[Predictions], split: str, kind: str, task: str | None = None
+    tables: Sequence[Predictions],
+    split: str,
+    kind: str,
+    task: str | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """(bool models x images: right or wrong; int images: composition; int images x 2: attribute and
     object, None where one has none), images in the order of their ids.
@@ -194,13 +210,18 @@ def aligned_answers(
             "the models chose among different candidates; run all with the same --tasks, or "
             "compare by object"
         )
-    hits = [right[order] for (_, right, _), order in zip(answers, orders, strict=True)]
+    hits = [
+        right[order]
+        for (_, right, _), order in zip(answers, orders, strict=True)
+    ]
     parts = parts_shown(tables[0], split, tasks[0])
     shown = None if parts is None else parts[orders[0]]
     return np.array(hits), answers[0][2][orders[0]], shown
 
 
-def parts_shown(predictions: Predictions, split: str, task: str) -> np.ndarray | None:
+def parts_shown(
+    predictions: Predictions, split: str, task: str
+) -> np.ndarray | None:
     """int N x 2: attribute and object of each image, in the table's order; None where one has
     none.
     """

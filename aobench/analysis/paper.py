@@ -103,8 +103,12 @@ def paper_report(
     if not paths:
         raise UserError("there are no results; name folders that a run wrote")
     places = result_places(paths)
-    answers = {one.key: answer_question(one, places, draws) for one in QUESTIONS}
-    contents = [read_results_json(result_file(path, RESULTS)) for path in places]
+    answers = {
+        one.key: answer_question(one, places, draws) for one in QUESTIONS
+    }
+    contents = [
+        read_results_json(result_file(path, RESULTS)) for path in places
+    ]
     warnings = _data_warnings(contents)
     verdicts = reach_verdicts(answers, lost_models(missing or {}, models))
     return PaperReport(
@@ -117,7 +121,8 @@ def _data_words(contents: Sequence[Mapping[str, Any]]) -> str:
     data = contents[0]["dataset"]
     name = " ".join(dict.fromkeys((str(data.get("name", "")), data["config"])))
     sizes = " and ".join(
-        f"{facts['n']:,} {split}" for split, facts in sorted(data["splits"].items())
+        f"{facts['n']:,} {split}"
+        for split, facts in sorted(data["splits"].items())
     )
     return f"{name}: {sizes} images"
 

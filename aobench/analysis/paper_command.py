@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.evaluation.data_arguments import add_data_arguments, reading_options
+from aobench.evaluation.data_arguments import (
+    add_data_arguments,
+    reading_options,
+)
 
 
 def add_parser(verbs: Any) -> None:
@@ -48,19 +51,27 @@ def add_parser(verbs: Any) -> None:
         help="say which models are at hand, bytes and time, and run none",
     )
     p.add_argument(
-        "--again", action="store_true", help="run models anew whose result is there"
+        "--again",
+        action="store_true",
+        help="run models anew whose result is there",
     )
-    p.add_argument("--templates", help="text file of prompt templates (OpenAI's 80)")
+    p.add_argument(
+        "--templates", help="text file of prompt templates (OpenAI's 80)"
+    )
     p.add_argument("--batch-size", type=int, help="images at once")
     p.add_argument("--workers", type=int, help="processes that decode images")
     p.add_argument(
         "--dtype", default="float32", choices=("float32", "bfloat16", "float16")
     )
     p.add_argument(
-        "--limit", type=int, help="only so many images of each split; for trying out"
+        "--limit",
+        type=int,
+        help="only so many images of each split; for trying out",
     )
     p.add_argument(
-        "--cpu", action="store_true", help="use the CPU even where there is a GPU"
+        "--cpu",
+        action="store_true",
+        help="use the CPU even where there is a GPU",
     )
     p.set_defaults(run=run_command)
 

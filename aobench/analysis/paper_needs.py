@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     import torch
 
 #: Packages by what stands before the colon of a model's name.
-PACKAGES = {"open_clip": ("open_clip", "torchvision"), "timm": ("timm", "torchvision")}
+PACKAGES = {
+    "open_clip": ("open_clip", "torchvision"),
+    "timm": ("timm", "torchvision"),
+}
 #: Names of weights on the Hub, the likeliest first.
 WEIGHTS = (
     "model.safetensors",
@@ -46,7 +49,9 @@ def weigh_model(one: ListedModel, workload: Workload, done: bool) -> ModelNeed:
     """What a model of a list needs; asks nobody but this machine."""
     state = THERE if done else _state(one.name)
     parameters = one.facts.get("parameters")
-    size = parameters * WIDTHS["float32"] if isinstance(parameters, int) else None
+    size = (
+        parameters * WIDTHS["float32"] if isinstance(parameters, int) else None
+    )
     return ModelNeed(one.name, state, size, workload.gflops(one.facts))
 
 
@@ -114,7 +119,9 @@ def measured_rate(device: torch.device, seconds: float = 1.0) -> float:
     from torch.utils.flop_counter import FlopCounterMode
 
     layer = torch.nn.TransformerEncoderLayer(768, 12, 3072, batch_first=True)
-    layer = layer.to(device).train()  # eval takes a fused path that cannot be counted
+    layer = layer.to(
+        device
+    ).train()  # eval takes a fused path that cannot be counted
     tokens = torch.zeros(8, 197, 768, device=device)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         layer(tokens)
@@ -129,7 +136,9 @@ def measured_rate(device: torch.device, seconds: float = 1.0) -> float:
     return rounds * counter.get_total_flops() / 1e9 / spent
 
 
-def needs_text(needs: Sequence[ModelNeed], workload: Workload, rate: float) -> str:
+def needs_text(
+    needs: Sequence[ModelNeed], workload: Workload, rate: float
+) -> str:
     """The needs as a table, and their sums, by ``rate`` in billions of operations a second."""
     rows: list[Sequence[str]] = [("model", "state", "weights", "time")]
     rows += [_row(one, rate) for one in needs]
@@ -160,7 +169,9 @@ def _time_words(left: Sequence[ModelNeed], rate: float) -> str:
     unknown = len(left) - len(works)
     if left and not works:
         return "Time unknown: the list has no image_gflops of these models."
-    more = f"; {unknown} models of unknown size are not in it" if unknown else ""
+    more = (
+        f"; {unknown} models of unknown size are not in it" if unknown else ""
+    )
     return (
         f"About {duration_shown(sum(works) / rate)} at {rate:,.0f} billion operations a second, "
         "measured here on a layer of ViT-B; decoding of images comes on top, texts cost less where "
@@ -172,7 +183,9 @@ def _row(one: ModelNeed, rate: float) -> tuple[str, str, str, str]:
     size = "unknown" if one.size is None else _bytes(one.size)
     if one.state == THERE:
         return one.name, one.state, size, "-"
-    seconds = "unknown" if one.gflops is None else duration_shown(one.gflops / rate)
+    seconds = (
+        "unknown" if one.gflops is None else duration_shown(one.gflops / rate)
+    )
     return one.name, one.state, size, seconds
 
 
@@ -188,5 +201,7 @@ def plan_needs(plan: Any) -> str:
     stored, workload, device = stored_models(
         plan.models, **plan.data, tasks=TASKS, out=plan.results, **plan.options
     )
-    needs = [weigh_model(one, workload, one.name in stored) for one in plan.models]
+    needs = [
+        weigh_model(one, workload, one.name in stored) for one in plan.models
+    ]
     return needs_text(needs, workload, measured_rate(device))

@@ -41,8 +41,14 @@ class PaperReport:
         lines = [f"{TITLE}. {self.data}.", *self.warnings]
         for one in self.verdicts:
             lines.append(f"\n{one.verdict.upper()}: {one.claim}")
-            named = (("", one.evidence), ("why: ", one.why), ("missing: ", one.missing))
-            lines += [f"  {word}{item}" for word, items in named for item in items[:6]]
+            named = (
+                ("", one.evidence),
+                ("why: ", one.why),
+                ("missing: ", one.missing),
+            )
+            lines += [
+                f"  {word}{item}" for word, items in named for item in items[:6]
+            ]
         lost = [f"  {name}: {why}" for name, why in self.missing.items()]
         return "\n".join(
             [*lines, *(["\nModels without a result:", *lost] if lost else [])]
@@ -50,9 +56,13 @@ class PaperReport:
 
     def write(self, folder: Path) -> list[Path]:
         """Everything into ``folder``; returns the paths, the page first."""
-        folder.mkdir(parents=True, exist_ok=True)  # there may be no figure to make it
+        folder.mkdir(
+            parents=True, exist_ok=True
+        )  # there may be no figure to make it
         figures = {key: _figure(answer) for key, answer in self.answers.items()}
-        written = [path for figure in figures.values() for path in figure.save(folder)]
+        written = [
+            path for figure in figures.values() for path in figure.save(folder)
+        ]
         for key, answer in self.answers.items():
             written += _tables(answer, folder, key)
         content = {
@@ -81,10 +91,15 @@ class PaperReport:
             autoescape=True, undefined=jinja2.StrictUndefined
         )
         questions = [
-            _shown(answer, Markup(figures[key])) for key, answer in self.answers.items()
+            _shown(answer, Markup(figures[key]))
+            for key, answer in self.answers.items()
         ]
-        names = {r.model for answer in self.answers.values() for r in answer.records}
-        return environment.from_string(source.read_text(encoding="utf-8")).render(
+        names = {
+            r.model for answer in self.answers.values() for r in answer.records
+        }
+        return environment.from_string(
+            source.read_text(encoding="utf-8")
+        ).render(
             title=TITLE,
             models=len(names),
             data=self.data,
@@ -106,7 +121,9 @@ class _Figure:
     def save(self, folder: Path) -> list[Path]:
         from aobench.drawing import save_plot
 
-        return [] if self.plot is None else save_plot(self.plot, folder / self.key)
+        return (
+            [] if self.plot is None else save_plot(self.plot, folder / self.key)
+        )
 
     def svg(self, folder: Path) -> str:
         """The saved picture without what stands before its first mark; its ids under the key, as
@@ -132,22 +149,32 @@ def _figure(answer: QuestionAnswer) -> _Figure:
         f"slope {line.coefficients[1]:.3f}, R^2 {line.r2:.3f}"
     )
     what = (question.id_score.label, question.ood_score.label)
-    return _Figure(question.key, scatter_plot(line, answer.records, title, what=what))
+    return _Figure(
+        question.key, scatter_plot(line, answer.records, title, what=what)
+    )
 
 
 def _tables(answer: QuestionAnswer, folder: Path, key: str) -> list[Path]:
     facts = {record.model: record.facts for record in answer.records}
     rows = [
-        {"supervision": facts[score.model].get("supervision", ""), **score.row()}
+        {
+            "supervision": facts[score.model].get("supervision", ""),
+            **score.row(),
+        }
         for score in answer.scores
     ]
     contrasts = [
         {"line": name, **one.row()}
-        for name, some in (("baseline", answer.contrasts), ("check", answer.checks))
+        for name, some in (
+            ("baseline", answer.contrasts),
+            ("check", answer.checks),
+        )
         for one in some.values()
     ]
     tables = ((f"{key}_models.csv", rows), (f"{key}_contrasts.csv", contrasts))
-    return [write_csv_rows(folder / name, some) for name, some in tables if some]
+    return [
+        write_csv_rows(folder / name, some) for name, some in tables if some
+    ]
 
 
 def _shown(answer: QuestionAnswer, figure: str) -> dict[str, Any]:
@@ -175,7 +202,9 @@ def _shown(answer: QuestionAnswer, figure: str) -> dict[str, Any]:
     }
 
 
-def _contrast_tables(answer: QuestionAnswer) -> list[tuple[str, list[dict[str, str]]]]:
+def _contrast_tables(
+    answer: QuestionAnswer,
+) -> list[tuple[str, list[dict[str, str]]]]:
     """The contrasts over each line that there is, under the line's name."""
     question = answer.question
     lines = (

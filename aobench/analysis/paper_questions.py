@@ -142,14 +142,18 @@ class QuestionAnswer:
     chances: tuple[float, float] = (0.0, 0.0)
     line: FittedLine | None = None
     scores: list[EffectiveScore] = field(default_factory=list)
-    contrasts: dict[tuple[str, str], GroupContrast] = field(default_factory=dict)
+    contrasts: dict[tuple[str, str], GroupContrast] = field(
+        default_factory=dict
+    )
     checks: dict[tuple[str, str], GroupContrast] = field(default_factory=dict)
     lacking: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def members(self, *keys: str) -> Records:
         """The records of one group or several."""
         groups = [GROUPS[key] for key in keys]
-        return [r for r in self.records if any(group.has(r) for group in groups)]
+        return [
+            r for r in self.records if any(group.has(r) for group in groups)
+        ]
 
     def near_chance(self, key: str) -> list[str]:
         """The models of a group whose accuracy on ID or OoD is not above a guess's, by a Wilson
@@ -218,11 +222,15 @@ def _contrast(
     if empty:
         answer.lacking[pair] = f"no result of {' and '.join(empty)}"
     elif answer.line is None:
-        words = " and ".join(GROUPS[key].words for key in answer.question.baseline)
+        words = " and ".join(
+            GROUPS[key].words for key in answer.question.baseline
+        )
         answer.lacking[pair] = f"too few models for a line over {words}"
     else:
         answer.contrasts[pair] = group_contrast(
             answer.line, sides[0], sides[1], answer.records
         )
     if second is not None and not empty:
-        answer.checks[pair] = group_contrast(second, sides[0], sides[1], answer.records)
+        answer.checks[pair] = group_contrast(
+            second, sides[0], sides[1], answer.records
+        )

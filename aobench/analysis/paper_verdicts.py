@@ -27,7 +27,10 @@ from aobench.analysis.paper_questions import (
     SMALL_DATA,
     QuestionAnswer,
 )
-from aobench.analysis.rank_correlation import percentile_interval, spearman_correlation
+from aobench.analysis.rank_correlation import (
+    percentile_interval,
+    spearman_correlation,
+)
 from aobench.models.model_lists import ModelList
 
 BORNE_OUT, CONTRADICTED, UNDECIDED = "borne out", "contradicted", "undecided"
@@ -88,7 +91,9 @@ def lost_models(
     facts = {} if models is None else models.facts
     return [
         LostModel(
-            name, reason, _unmeasured(name, facts[name]) if name in facts else None
+            name,
+            reason,
+            _unmeasured(name, facts[name]) if name in facts else None,
         )
         for name, reason in missing.items()
     ]
@@ -110,7 +115,9 @@ def reach_verdicts(
     for claim in CLAIMS:
         keys = (*claim.pair, *answers[claim.question].question.baseline)
         named = [
-            f"a result of {one.name} (see below)" for one in lost if one.concerns(keys)
+            f"a result of {one.name} (see below)"
+            for one in lost
+            if one.concerns(keys)
         ]
         verdicts.append(_of_claim(claim, answers[claim.question], named))
     return verdicts + [_of_cause(cause, answers["object"]) for cause in CAUSES]
@@ -121,16 +128,19 @@ def contrast_words(contrast: GroupContrast, measure: str) -> str:
     sizes = " and ".join(
         f"{words} (n = {n}, runs = {runs})"
         for words, n, runs in zip(
-            (contrast.first, contrast.second), contrast.n, contrast.runs, strict=True
+            (contrast.first, contrast.second),
+            contrast.n,
+            contrast.runs,
+            strict=True,
         )
     )
     if measure == "difference":
-        value = in_points(contrast.low, contrast.difference, contrast.high).strip()
+        value = in_points(
+            contrast.low, contrast.difference, contrast.high
+        ).strip()
         return f"{value} points of effective generalization between {sizes}"
     low, high = contrast.odds_ratio_low, contrast.odds_ratio_high
-    return (
-        f"odds ratio {contrast.odds_ratio:.3g} [{low:.3g}, {high:.3g}] between {sizes}"
-    )
+    return f"odds ratio {contrast.odds_ratio:.3g} [{low:.3g}, {high:.3g}] between {sizes}"
 
 
 def _interval(contrast: GroupContrast, measure: str) -> tuple[float, float]:
@@ -139,14 +149,18 @@ def _interval(contrast: GroupContrast, measure: str) -> tuple[float, float]:
     return contrast.odds_ratio_low, contrast.odds_ratio_high
 
 
-def _of_claim(claim: Claim, answer: QuestionAnswer, lost: Sequence[str]) -> Verdict:
+def _of_claim(
+    claim: Claim, answer: QuestionAnswer, lost: Sequence[str]
+) -> Verdict:
     contrast = answer.contrasts.get(claim.pair)
     check = answer.checks.get(claim.pair)
     second = () if check is None else (_check_words(check, claim, answer),)
     if contrast is None:
         lacking = answer.lacking[claim.pair]
         mend = (_what_is_needed(claim, answer, lacking), *lost)
-        return Verdict(claim.key, claim.words, UNDECIDED, second, (lacking,), mend)
+        return Verdict(
+            claim.key, claim.words, UNDECIDED, second, (lacking,), mend
+        )
     said = contrast_words(contrast, claim.measure)
     read = reading(*_interval(contrast, claim.measure), claim.threshold)
     why = (
@@ -159,11 +173,17 @@ def _of_claim(claim: Claim, answer: QuestionAnswer, lost: Sequence[str]) -> Verd
         why = (f"by its interval alone it would be {read}", *why)
     needed = tuple(_mends(contrast, claim, answer, verdict))
     evidence = (said, *_by_training_set(claim, answer), *second)
-    return Verdict(claim.key, claim.words, verdict, evidence, why, (*needed, *lost))
+    return Verdict(
+        claim.key, claim.words, verdict, evidence, why, (*needed, *lost)
+    )
 
 
-def _check_words(check: GroupContrast, claim: Claim, answer: QuestionAnswer) -> str:
-    over = " and ".join(GROUPS[key].words for key in answer.question.second_baseline)
+def _check_words(
+    check: GroupContrast, claim: Claim, answer: QuestionAnswer
+) -> str:
+    over = " and ".join(
+        GROUPS[key].words for key in answer.question.second_baseline
+    )
     return f"a check, over a line of {over}: {contrast_words(check, claim.measure)}"
 
 
@@ -173,7 +193,9 @@ def _guesses(claim: Claim, answer: QuestionAnswer) -> list[str]:
     for key in claim.pair:
         near, n = answer.near_chance(key), len(answer.members(key))
         if 2 * len(near) > n:
-            out.append(f"{GROUPS[key].words}: {len(near)} of {n} are not above chance")
+            out.append(
+                f"{GROUPS[key].words}: {len(near)} of {n} are not above chance"
+            )
     return out
 
 
@@ -194,11 +216,15 @@ def _by_training_set(claim: Claim, answer: QuestionAnswer) -> list[str]:
     if claim.pair[1] != "small":
         return []
     pairs = [(claim.pair[0], one) for one in SMALL_DATA]
-    there = [answer.contrasts[pair] for pair in pairs if pair in answer.contrasts]
+    there = [
+        answer.contrasts[pair] for pair in pairs if pair in answer.contrasts
+    ]
     return [contrast_words(one, claim.measure) for one in there]
 
 
-def _what_weakens(contrast: GroupContrast, answer: QuestionAnswer) -> tuple[str, ...]:
+def _what_weakens(
+    contrast: GroupContrast, answer: QuestionAnswer
+) -> tuple[str, ...]:
     """Why the contrast's interval cannot decide."""
     out = list(answer.unlike)
     sides = zip(
@@ -228,7 +254,9 @@ def _mends(
         return []
     out = []
     if answer.unlike:
-        out.append("all models under the same settings (--again runs them anew)")
+        out.append(
+            "all models under the same settings (--again runs them anew)"
+        )
     if contrast.few:
         out.append(
             f"at least {FEW} independent trainings in each group (rows of the list of models)"
@@ -242,7 +270,9 @@ def _mends(
         )
     if _guesses(claim, answer):
         out.append("models that do better than a guess")
-    return out or ["more models, or more images: the interval holds the threshold"]
+    return out or [
+        "more models, or more images: the interval holds the threshold"
+    ]
 
 
 def _what_is_needed(claim: Claim, answer: QuestionAnswer, why: str) -> str:
@@ -259,9 +289,7 @@ def _what_is_needed(claim: Claim, answer: QuestionAnswer, why: str) -> str:
     if why.startswith("too few models"):
         keys = answer.question.baseline
         words = " and ".join(GROUPS[key].words for key in keys)
-        return (
-            f"results of at least {FEW} independent {words} that differ in ID accuracy"
-        )
+        return f"results of at least {FEW} independent {words} that differ in ID accuracy"
     question = answer.question
     return (
         f"results with {question.id_score.split}:{question.id_score.task} and "
@@ -276,11 +304,15 @@ def _of_cause(cause: CausalClaim, answer: QuestionAnswer) -> Verdict:
     else:
         pair = ("small", "supervised-like-scale")
         contrast = answer.contrasts.get(pair)
-        said = None if contrast is None else contrast_words(contrast, "difference")
+        said = (
+            None if contrast is None else contrast_words(contrast, "difference")
+        )
         evidence = f"at a like number of images: {said}" if said else None
     why = "these models differ in design, data and training at once"
     said_too = () if evidence is None else (evidence,)
-    return Verdict(cause.key, cause.words, UNDECIDED, said_too, (why,), cause.missing)
+    return Verdict(
+        cause.key, cause.words, UNDECIDED, said_too, (why,), cause.missing
+    )
 
 
 def association_words(answer: QuestionAnswer, column: str) -> str | None:

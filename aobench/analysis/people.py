@@ -118,8 +118,12 @@ def accepted_scores(
                 mine = np.flatnonzero((said == part) | (part == ALL))
                 if mine.size:
                     shown = _by_composition(rows, mine)
-                    rate = _interval(shown.sums(hits[mine]), shown.sizes, shown.parts)
-                    found.append(PartScore(model, task, split, part, len(mine), *rate))
+                    rate = _interval(
+                        shown.sums(hits[mine]), shown.sizes, shown.parts
+                    )
+                    found.append(
+                        PartScore(model, task, split, part, len(mine), *rate)
+                    )
     return found
 
 
@@ -142,7 +146,9 @@ def _by_composition(rows: Rows, at: np.ndarray) -> _Compositions:
     """Of the answers to the images ``at``, an image once or several times."""
     number = composition_numbers(rows)[at]
     _, first, number = np.unique(number, return_index=True, return_inverse=True)
-    parts = [np.array(rows[name])[at][first] for name in ("attribute", "object")]
+    parts = [
+        np.array(rows[name])[at][first] for name in ("attribute", "object")
+    ]
     return _Compositions(number, np.bincount(number), parts)
 
 
@@ -179,7 +185,9 @@ def people_scores(
     return found
 
 
-def _is_right(one: NamedAnswer, rows: Rows, row: int, listed: Candidates) -> bool:
+def _is_right(
+    one: NamedAnswer, rows: Rows, row: int, listed: Candidates
+) -> bool:
     if one.answer.lower() in UNSURE:
         return False
     offered = rows["choices"][row]
@@ -276,7 +284,8 @@ class PeopleReport:
         return [
             *columns(rows, rule=True),
             "Intervals: 95 %, for attributes and objects like these. People's decisions are taken "
-            "as they are" + (f"; left out of accepted: {left}." if left else "."),
+            "as they are"
+            + (f"; left out of accepted: {left}." if left else "."),
         ]
 
     def _people_text(self) -> list[str]:
@@ -307,7 +316,9 @@ class PeopleReport:
             ("accepted.csv", [asdict(one) for one in self.parts]),
             ("people.csv", [one.row() for one in self.people]),
         )
-        return [write_csv_rows(folder / name, rows) for name, rows in tables if rows]
+        return [
+            write_csv_rows(folder / name, rows) for name, rows in tables if rows
+        ]
 
 
 def _percent(rate: float, low: float, high: float) -> str:

@@ -59,9 +59,13 @@ def read_answers(path: Path) -> list[NamedAnswer]:
     rows, key = _rows(path, ("annotator", "answer"), "the answers")
     found: dict[tuple[str, str], NamedAnswer] = {}
     for number, row in enumerate(rows, 1):
-        one = NamedAnswer(row[key], row["annotator"].strip(), row["answer"].strip())
+        one = NamedAnswer(
+            row[key], row["annotator"].strip(), row["answer"].strip()
+        )
         if not one.annotator:
-            raise UserError(f"{path}, row {number:,}: annotator is empty; name one")
+            raise UserError(
+                f"{path}, row {number:,}: annotator is empty; name one"
+            )
         if (one.sample_id, one.annotator) in found:
             raise UserError(
                 f"{path}, row {number:,}: a second answer of {one.annotator!r} to "
@@ -81,7 +85,9 @@ def _rows(
             "--decisions decisions.parquet`, and name that"
         )
     csv = path.suffix.lower() == ".csv"
-    rows = read_csv_rows(path, columns, what) if csv else _parquet_rows(path, what)
+    rows = (
+        read_csv_rows(path, columns, what) if csv else _parquet_rows(path, what)
+    )
     if not rows:
         raise UserError(f"{path} has no rows: nobody has judged an image yet")
     key = next((name for name in IDS if name in rows[0]), None)
@@ -102,7 +108,10 @@ def _parquet_rows(path: Path, what: str) -> list[dict[str, str]]:
     import pyarrow.parquet as pq
 
     regular_file(path, what)
-    damages: tuple[type[Exception], ...] = (*parquet_errors(), UnicodeDecodeError)
+    damages: tuple[type[Exception], ...] = (
+        *parquet_errors(),
+        UnicodeDecodeError,
+    )
     try:
         rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
     except damages as error:
@@ -111,4 +120,6 @@ def _parquet_rows(path: Path, what: str) -> list[dict[str, str]]:
             f"{path} is no readable Parquet file ({reason}); give Parquet, or a name that ends in "
             ".csv"
         ) from error
-    return [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
+    return [
+        {k: "" if v is None else str(v) for k, v in row.items()} for row in rows
+    ]

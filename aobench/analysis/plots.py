@@ -51,10 +51,14 @@ TICKS = (
 )
 
 
-def axis_ticks(name: str, low: float, high: float) -> tuple[list[float], list[str]]:
+def axis_ticks(
+    name: str, low: float, high: float
+) -> tuple[list[float], list[str]]:
     """Places on the scale T and labels in percent, for accuracies between ``low`` and ``high``."""
     if name == "linear":
-        values = [v for v in np.arange(0, 1.01, 0.1) if low - 0.05 <= v <= high + 0.05]
+        values = [
+            v for v in np.arange(0, 1.01, 0.1) if low - 0.05 <= v <= high + 0.05
+        ]
     else:
         values = [v for v in TICKS if low * 0.6 <= v <= 1 - (1 - high) * 0.6]
     on_scale = transform_named(name).forward(np.array(values, float))
@@ -99,10 +103,14 @@ def _draw_fit(axes: Axes, line: FittedLine, low: float, high: float) -> None:
     x, middle, lower, upper = fit_band(line, low, high)
     many = np.array(1e6)
     ends = (inside_bounds(end[0], many) for end in (line.low, line.high))
-    first, last = (float(transform_named(line.transform).forward(e)) for e in ends)
+    first, last = (
+        float(transform_named(line.transform).forward(e)) for e in ends
+    )
     inner = (x >= first - 1e-9) & (x <= last + 1e-9)
     band = "95 % band of the fit"
-    axes.fill_between(x, lower, upper, color="#999999", alpha=0.3, lw=0, label=band)
+    axes.fill_between(
+        x, lower, upper, color="#999999", alpha=0.3, lw=0, label=band
+    )
     dots: dict[str, Any] = {
         "color": "#444444",
         "linewidth": 1,
@@ -110,7 +118,9 @@ def _draw_fit(axes: Axes, line: FittedLine, low: float, high: float) -> None:
     }
     axes.plot(x, middle, **dots, label="Fit beyond the baseline")
     label = f"Fit, {len(line.models)} baseline models"
-    axes.plot(x[inner], middle[inner], color="#222222", linewidth=1.6, label=label)
+    axes.plot(
+        x[inner], middle[inner], color="#222222", linewidth=1.6, label=label
+    )
     axes.plot(x, x, color="#AAAAAA", linewidth=0.8, label="OoD = ID")
 
 
@@ -150,7 +160,9 @@ def scatter_plot(
     a line over several ID sets, which has no such picture.
     """
     if len(line.id_sets) != 1:
-        raise UserError("a scatter shows one ID set; fit over one for the figure")
+        raise UserError(
+            "a scatter shows one ID set; fit over one for the figure"
+        )
     figure, axes = new_plot(7.2, 5.6)
     scale = line.transform
     xs = np.array([with_interval(scale, r.id, r.n_id) for r in records])
@@ -187,9 +199,13 @@ def groups_plot(groups: Sequence[GroupScore], title: str) -> Figure:
         face = colour if g.extrapolated == 0 else "white"
         axes.plot(100 * g.rho, row, "o", color=colour, mfc=face, markersize=6)
     axes.axvline(0, color="#444444", linewidth=1)
-    labels = [f"{g.name} (n = {g.n}, r = {g.runs}){'*' * g.few}" for g in groups]
+    labels = [
+        f"{g.name} (n = {g.n}, r = {g.runs}){'*' * g.few}" for g in groups
+    ]
     axes.set_yticks(range(len(groups)), labels)
-    lines = ["distance from the line, points, mean over runs; bars: 95 % intervals"]
+    lines = [
+        "distance from the line, points, mean over runs; bars: 95 % intervals"
+    ]
     lines += ["n: models, r: independent runs"]
     if any(g.extrapolated for g in groups):
         lines += ["hollow: models beyond the baseline's range among them"]
@@ -214,11 +230,15 @@ def models_plot(scores: Sequence[EffectiveScore], title: str) -> Figure:
         "solid_capstyle": "butt",
     }
     for row, e in enumerate(ordered):
-        axes.plot([100 * e.scatter_low, 100 * e.scatter_high], [row, row], **grey)
+        axes.plot(
+            [100 * e.scatter_low, 100 * e.scatter_high], [row, row], **grey
+        )
         ends = [100 * e.rho_low, 100 * e.rho_high]
         axes.plot(ends, [row, row], color=COLOURS[0], linewidth=1.4)
         face = "white" if e.extrapolated else COLOURS[0]
-        axes.plot(100 * e.rho, row, "o", color=COLOURS[0], markersize=3.5, mfc=face)
+        axes.plot(
+            100 * e.rho, row, "o", color=COLOURS[0], markersize=3.5, mfc=face
+        )
     axes.axvline(0, color="#444444", linewidth=1)
     axes.set_ylim(-1, len(ordered))
     axes.set_yticks(range(len(ordered)), [e.model for e in ordered], fontsize=6)

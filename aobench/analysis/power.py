@@ -81,7 +81,9 @@ def parse_design(text: str) -> SetDesign:
         )
     design = SetDesign(*map(float, text.split("x")))
     if min(design.attributes, design.objects) < 2:
-        raise UserError(f"--design {text}: two attributes and two objects are needed")
+        raise UserError(
+            f"--design {text}: two attributes and two objects are needed"
+        )
     if design.compositions > design.attributes * design.objects:
         raise UserError(
             f"--design {text}: {design.attributes:.0f} attributes and {design.objects:.0f} objects "
@@ -103,7 +105,8 @@ def variance_parts(
         np.column_stack([attributes, objects]), axis=0, return_inverse=True
     )
     by_attribute, by_object, by_pair = (
-        _products(excess, cluster) for cluster in (attributes, objects, pairs[1])
+        _products(excess, cluster)
+        for cluster in (attributes, objects, pairs[1])
     )
     alone = float((excess**2).sum()), len(excess)
     attribute = _mean_product(by_attribute, by_pair)
@@ -111,7 +114,9 @@ def variance_parts(
     both = _mean_product(by_pair, alone)
     rest = both - attribute - thing
     own = float(excess.var()) - both
-    return VarianceParts(*(max(0.0, part) for part in (attribute, thing, rest, own)))
+    return VarianceParts(
+        *(max(0.0, part) for part in (attribute, thing, rest, own))
+    )
 
 
 def _products(excess: np.ndarray, cluster: np.ndarray) -> tuple[float, int]:
@@ -140,7 +145,9 @@ def design_of(attributes: np.ndarray, objects: np.ndarray) -> SetDesign:
     return SetDesign(many, things, compositions, len(attributes) / compositions)
 
 
-def planned_parts(rate: float, spread: Sequence[float] = USUAL_SPREAD) -> VarianceParts:
+def planned_parts(
+    rate: float, spread: Sequence[float] = USUAL_SPREAD
+) -> VarianceParts:
     """Components at an accuracy ``rate``, with difficulties of ``spread`` in log-odds."""
     from scipy.optimize import brentq
 
@@ -148,7 +155,9 @@ def planned_parts(rate: float, spread: Sequence[float] = USUAL_SPREAD) -> Varian
     weights = weights / weights.sum()
 
     def mean(logit: np.ndarray, deviation: float) -> np.ndarray:
-        return np.asarray(expit(logit[..., None] + deviation * points) @ weights)
+        return np.asarray(
+            expit(logit[..., None] + deviation * points) @ weights
+        )
 
     whole = float(np.hypot.reduce(spread))
     centre = brentq(lambda x: float(mean(np.array(x), whole)) - rate, -40, 40)
@@ -199,9 +208,13 @@ def larger_designs(design: SetDesign) -> dict[str, SetDesign]:
             compositions=2 * design.compositions,
         ),
         "twice the objects, and compositions": replace(
-            design, objects=2 * design.objects, compositions=2 * design.compositions
+            design,
+            objects=2 * design.objects,
+            compositions=2 * design.compositions,
         ),
-        "twice the compositions": replace(design, compositions=2 * design.compositions),
+        "twice the compositions": replace(
+            design, compositions=2 * design.compositions
+        ),
         "twice the images of each": replace(design, images=2 * design.images),
         "one image of each": replace(design, images=1),
     }
@@ -233,7 +246,8 @@ def power_lines(
     squares = error_parts(parts, design)
     whole = sum(squares.values())
     spread = ", ".join(
-        f"{name} {100 * np.sqrt(value):.1f}" for name, value in vars(parts).items()
+        f"{name} {100 * np.sqrt(value):.1f}"
+        for name, value in vars(parts).items()
     )
     shares = ", ".join(
         f"{name} {100 * value / whole:.0f} %" for name, value in squares.items()

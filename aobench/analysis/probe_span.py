@@ -19,7 +19,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from aobench.analysis.disentanglement import HeldOut, hold_out, standard_dimensions
+from aobench.analysis.disentanglement import (
+    HeldOut,
+    hold_out,
+    standard_dimensions,
+)
 from aobench.analysis.factor_fit import (
     MOST,
     checked_factors,
@@ -46,7 +50,9 @@ def ridge_weights(x: np.ndarray, values: np.ndarray) -> np.ndarray:
     wide = np.column_stack([x, np.ones(len(x))])
     y = np.where(values[:, None] == np.unique(values), 1.0, -1.0)
     return np.asarray(
-        np.linalg.solve(wide.T @ wide + RIDGE * np.eye(wide.shape[1]), wide.T @ y)
+        np.linalg.solve(
+            wide.T @ wide + RIDGE * np.eye(wide.shape[1]), wide.T @ y
+        )
     )
 
 
@@ -59,7 +65,9 @@ def probe_accuracy(
     return float((named == values[parts.score]).mean())
 
 
-def whitened_span(x: np.ndarray, weights: np.ndarray, fit: np.ndarray) -> np.ndarray:
+def whitened_span(
+    x: np.ndarray, weights: np.ndarray, fit: np.ndarray
+) -> np.ndarray:
     """N x R: ``x`` N x D in the span of ``weights`` D x C, white over the rows ``fit``."""
     axes, size, _ = np.linalg.svd(
         weights - weights.mean(1, keepdims=True), full_matrices=False
@@ -68,8 +76,12 @@ def whitened_span(x: np.ndarray, weights: np.ndarray, fit: np.ndarray) -> np.nda
     middle = inner[fit].mean(0)
     covariance = np.atleast_2d(np.cov(inner[fit], rowvar=False))
     floor = SHRINK * np.trace(covariance) / len(covariance)
-    variance, turned = np.linalg.eigh(covariance + floor * np.eye(len(covariance)))
-    return np.asarray((inner - middle) @ turned / np.sqrt(np.maximum(variance, 1e-30)))
+    variance, turned = np.linalg.eigh(
+        covariance + floor * np.eye(len(covariance))
+    )
+    return np.asarray(
+        (inner - middle) @ turned / np.sqrt(np.maximum(variance, 1e-30))
+    )
 
 
 def factor_cosine(z: np.ndarray, factors: np.ndarray) -> tuple[float, float]:
@@ -79,7 +91,10 @@ def factor_cosine(z: np.ndarray, factors: np.ndarray) -> tuple[float, float]:
     whitening turns the vectors against each other where not all compositions are there.
     """
     vectors = factor_fit(z, factors).vectors
-    units = [v / np.maximum(np.linalg.norm(v, axis=1), 1e-12)[:, None] for v in vectors]
+    units = [
+        v / np.maximum(np.linalg.norm(v, axis=1), 1e-12)[:, None]
+        for v in vectors
+    ]
     chance = min(1.0, float(np.sqrt(2 / (np.pi * z.shape[1]))))
     return float(np.abs(units[0] @ units[1].T).mean()), chance
 
@@ -96,7 +111,9 @@ def probe_measures(
     weights, found = [], {}
     for k, name in enumerate(("attribute", "object")):
         mine = ridge_weights(normal[parts.fit], factors[parts.fit, k])
-        found[f"probe_{name}"] = probe_accuracy(normal, factors[:, k], parts, mine)
+        found[f"probe_{name}"] = probe_accuracy(
+            normal, factors[:, k], parts, mine
+        )
         weights.append(mine[:-1] - mine[:-1].mean(1, keepdims=True))
     inner = whitened_span(normal, np.hstack(weights), parts.fit)
     cosine, chance = factor_cosine(z, factors)

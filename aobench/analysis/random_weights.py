@@ -74,4 +74,6 @@ def random_embeddings(
     if not read:
         raise UserError(f"no image of {split.name} could be read")
     z = np.concatenate(vectors).astype(float)
-    return LabelledEmbeddings(f"{name}, weights at random", z, factors[read], lost)
+    return LabelledEmbeddings(
+        f"{name}, weights at random", z, factors[read], lost
+    )

@@ -14,13 +14,17 @@ def spearman_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     u, v = (rankdata(m, axis=1) for m in (x, y))
     u, v = u - u.mean(1, keepdims=True), v - v.mean(1, keepdims=True)
     size = np.sqrt((u * u).sum(1) * (v * v).sum(1))
-    return np.where(size > 0, (u * v).sum(1) / np.where(size > 0, size, 1), np.nan)
+    return np.where(
+        size > 0, (u * v).sum(1) / np.where(size > 0, size, 1), np.nan
+    )
 
 
 def percentile_interval(drawn: np.ndarray) -> tuple[float, float]:
     """95 % percentile interval of ``drawn`` without NaN; NaN if nothing is left."""
     finite = drawn[np.isfinite(drawn)]
-    low, high = np.quantile(finite, (0.025, 0.975)) if len(finite) else (np.nan, np.nan)
+    low, high = (
+        np.quantile(finite, (0.025, 0.975)) if len(finite) else (np.nan, np.nan)
+    )
     return float(low), float(high)
 
 

@@ -19,7 +19,9 @@ def add_parser(verbs: Any) -> None:
     )
     _add_tables(d)
     d.add_argument("--kind", default="composition", choices=KINDS)
-    d.add_argument("--out", type=Path, help="folder for parts.csv, models.csv and plot")
+    d.add_argument(
+        "--out", type=Path, help="folder for parts.csv, models.csv and plot"
+    )
     d.set_defaults(run=_difficulty)
 
     f = verbs.add_parser(
@@ -65,7 +67,9 @@ def add_parser(verbs: Any) -> None:
         "80x600x12000x5; may be repeated",
     )
     p.add_argument(
-        "--rate", type=float, help="accuracy of a plan, a fraction (default: 0.5)"
+        "--rate",
+        type=float,
+        help="accuracy of a plan, a fraction (default: 0.5)",
     )
     p.add_argument(
         "--agreement",
@@ -109,7 +113,10 @@ def _difficulty(args: argparse.Namespace) -> None:
 
 
 def _familiarity(args: argparse.Namespace) -> None:
-    from aobench.analysis.familiarity import caption_counts_of, familiarity_report
+    from aobench.analysis.familiarity import (
+        caption_counts_of,
+        familiarity_report,
+    )
     from aobench.audit.result import load_audit
 
     captions = caption_counts_of(load_audit(args.audit), args.rule)
@@ -146,19 +153,25 @@ def _power(args: argparse.Namespace) -> None:
         )
     else:
         print(f"The two models differ by {100 * values.mean():+.1f} points.")
-    print("\n".join(power.power_lines(parts, power.design_of(*shown.T), others)))
+    print(
+        "\n".join(power.power_lines(parts, power.design_of(*shown.T), others))
+    )
 
 
 def _at_most_two(results: list[Any]) -> None:
     if len(results) > 2:
-        raise UserError("power takes one result, or two; compare more by `compare`")
+        raise UserError(
+            "power takes one result, or two; compare more by `compare`"
+        )
 
 
 def _check_power(args: argparse.Namespace) -> None:
     """Raise UserError for arguments that would be ignored, or are out of range."""
     _at_most_two(args.tables)
     if not args.tables and not args.design:
-        raise UserError("name a result, or a plan by --design, such as 80x600x12000x5")
+        raise UserError(
+            "name a result, or a plan by --design, such as 80x600x12000x5"
+        )
     if args.rate is not None and (args.tables or not 0 < args.rate < 1):
         raise UserError(
             "--rate is the accuracy of a plan, a fraction between 0 and 1; a result has its own"

@@ -68,15 +68,23 @@ class RetestReport:
         lines += [
             f"{self.kind} accuracy on {self.split}, {self.compositions:,} compositions with "
             f"{first:,} images and {second:,} others"
-            + (f" ({self.left_out:,} compositions left out)" if self.left_out else "")
+            + (
+                f" ({self.left_out:,} compositions left out)"
+                if self.left_out
+                else ""
+            )
             + ":",
             f"  first {100 * self.first:.1f} %, second {100 * self.second:.1f} %, means over "
             "compositions",
             f"  second less first {narrow} points for these attributes and objects",
         ]
         if self.wide_low is not None and self.wide_high is not None:
-            wide = in_points(self.wide_low, self.difference, self.wide_high).strip()
-            lines.append(f"  second less first {wide} points for others like these")
+            wide = in_points(
+                self.wide_low, self.difference, self.wide_high
+            ).strip()
+            lines.append(
+                f"  second less first {wide} points for others like these"
+            )
         lines.append(
             f"  correlation over compositions {self.correlation:.2f}, as counted"
         )
@@ -106,7 +114,10 @@ class _Counts:
 def _counts(predictions: Predictions, split: str, kind: str) -> _Counts:
     task = task_of_kind(predictions, split, kind)
     ids, hits, _ = right_answers(predictions, split, kind, task)
-    rows, listed = predictions.split(split, task), predictions.lists[task][split]
+    rows, listed = (
+        predictions.split(split, task),
+        predictions.lists[task][split],
+    )
     right: dict[tuple[str, str], int] = {}
     n: dict[tuple[str, str], int] = {}
     names, objects = listed.attribute_names, listed.object_names
@@ -139,7 +150,9 @@ def retest_results(
             "on other images: compare results on the same ones by `imagenet-ao compare`"
         )
     every = set(both[0].n) | set(both[1].n)
-    kept = sorted(key for key in every if all(one.n.get(key, 0) > 1 for one in both))
+    kept = sorted(
+        key for key in every if all(one.n.get(key, 0) > 1 for one in both)
+    )
     if len(kept) < FEWEST:
         raise UserError(
             f"the results share {len(kept)} compositions with two images or more in each; a retest "
@@ -148,11 +161,14 @@ def retest_results(
     n = np.array([[one.n[key] for key in kept] for one in both], float)
     rates = np.array([[one.right[key] for key in kept] for one in both]) / n
     parts = [
-        np.unique([key[i] for key in kept], return_inverse=True)[1] for i in (0, 1)
+        np.unique([key[i] for key in kept], return_inverse=True)[1]
+        for i in (0, 1)
     ]
     gained = rates[1] - rates[0]
     low_wide, high_wide, _ = two_way_test(gained, np.ones(len(kept)), *parts)
-    drawn = np.random.default_rng(seed).integers(len(kept), size=(DRAWS, len(kept)))
+    drawn = np.random.default_rng(seed).integers(
+        len(kept), size=(DRAWS, len(kept))
+    )
     low, high = np.quantile(gained[drawn].mean(1), (0.025, 0.975))
     corrected, ends = _corrected(rates, n, drawn)
     return RetestReport(
@@ -181,7 +197,9 @@ def _plain_correlation(rates: np.ndarray) -> float:
     return float(np.corrcoef(rates)[0, 1])
 
 
-def true_parts(rates: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def true_parts(
+    rates: np.ndarray, n: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """(covariance, variances) over compositions without counting noise; ``rates`` and ``n``: ... x
     2 x compositions. Unbiased: images of a composition are independent given it.
     """
@@ -194,7 +212,9 @@ def true_parts(rates: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def _ratio(covariance: np.ndarray, variances: np.ndarray) -> np.ndarray:
     """The correlation; NaN where a variance is not above 0."""
-    product = np.where((variances > 0).all(-1), np.abs(variances.prod(-1)), np.nan)
+    product = np.where(
+        (variances > 0).all(-1), np.abs(variances.prod(-1)), np.nan
+    )
     return np.asarray(covariance / np.sqrt(product))
 
 
@@ -220,8 +240,11 @@ def _notes(
             f"the models differ ({models[0]} and {models[1]}), which is part of the difference"
         )
     lists: Sequence[str] = [
-        one.lists[task_of_kind(one, split, kind)][split].hash for one in (first, second)
+        one.lists[task_of_kind(one, split, kind)][split].hash
+        for one in (first, second)
     ]
     if lists[0] != lists[1]:
-        notes.append("the candidates differ, which is part of the difference, too")
+        notes.append(
+            "the candidates differ, which is part of the difference, too"
+        )
     return tuple(notes)

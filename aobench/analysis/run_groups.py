@@ -12,7 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from compositional_ood.compositional_ood import Accuracies, BaselineLine, transformed
+from compositional_ood.compositional_ood import (
+    Accuracies,
+    BaselineLine,
+    transformed,
+)
 from scipy.special import stdtrit
 
 
@@ -32,7 +36,9 @@ def slope_of_inverse(transform: str, rates: np.ndarray) -> np.ndarray:
     step = 1e-4
     inner = np.clip(rates, 2 * step, 1 - 2 * step)
     many = np.full_like(inner, 1e9)
-    ends = [transformed(transform, inner + sign * step, many) for sign in (1, -1)]
+    ends = [
+        transformed(transform, inner + sign * step, many) for sign in (1, -1)
+    ]
     return np.asarray(2 * step / (ends[0] - ends[1]))
 
 
@@ -73,7 +79,11 @@ class RunMean:
 
 
 def run_mean(
-    values: np.ndarray, names: Sequence[str], spread: float, free: int, tail: float
+    values: np.ndarray,
+    names: Sequence[str],
+    spread: float,
+    free: int,
+    tail: float,
 ) -> RunMean:
     """The mean of ``values`` over the runs ``names``, one a row.
 
@@ -104,7 +114,9 @@ def group_interval(
     """
     tail = (1 + confidence) / 2
     steepness = slope_of_inverse(line.transform, line.expected(models))
-    found = run_mean(rho, names, line.sd * float(steepness.mean()), line.free, tail)
+    found = run_mean(
+        rho, names, line.sd * float(steepness.mean()), line.free, tail
+    )
     direction = (found.weights * steepness) @ models.design(line.transform)
     error = float(np.sqrt(direction @ spread_of_line @ direction))
     half = float(np.hypot(found.half, float(stdtrit(line.free, tail)) * error))

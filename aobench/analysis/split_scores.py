@@ -25,7 +25,9 @@ class SplitScore:
     @property
     def label(self) -> str:
         """In words for axes: ``object accuracy (id:object)``."""
-        return f"{find_task(self.task).kind} accuracy ({self.split}:{self.task})"
+        return (
+            f"{find_task(self.task).kind} accuracy ({self.split}:{self.task})"
+        )
 
     def scores_in(self, content: Mapping[str, Any]) -> dict[str, Any] | None:
         """The split's scores in a result's content; None where it has no such accuracy."""

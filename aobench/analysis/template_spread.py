@@ -91,8 +91,12 @@ class PromptReport:
                 f"    without the {len(naming)} that name an attribute of the set ({said}) "
                 f"{_shown(together[WITHOUT])}"
             )
-        lines += [f"    best  {_shown(one)} {one.prompt!r}" for one in single[:2]]
-        lines += [f"    worst {_shown(one)} {one.prompt!r}" for one in single[2:][-2:]]
+        lines += [
+            f"    best  {_shown(one)} {one.prompt!r}" for one in single[:2]
+        ]
+        lines += [
+            f"    worst {_shown(one)} {one.prompt!r}" for one in single[2:][-2:]
+        ]
         return lines
 
     def write(self, folder: Path) -> list[Path]:
@@ -155,14 +159,23 @@ def prompts_plot(report: PromptReport) -> Figure:
         rates = 100 * np.array([one.rate for one in single])
         named = np.array([bool(one.names) for one in single])
         place = np.arange(1, len(single) + 1)
-        sides = ((~named, "one template"), (named, "one that names an attribute"))
+        sides = (
+            (~named, "one template"),
+            (named, "one that names an attribute"),
+        )
         for number, (some, label) in enumerate(sides):
             style = group_style(number)
             ax.plot(place[some], rates[some], ls="", ms=4, label=label, **style)
-        whole = next(s for s in report.scores if s.split == split and s.prompt == ALL)
+        whole = next(
+            s for s in report.scores if s.split == split and s.prompt == ALL
+        )
         ax.axhline(100 * whole.rate, color="black", lw=1, label="all together")
-        ax.set_xlabel(f"Templates on {split}, best first (n = {whole.n:,} images)")
+        ax.set_xlabel(
+            f"Templates on {split}, best first (n = {whole.n:,} images)"
+        )
         ax.set_ylabel("Accuracy, %")
-    put_title(figure, f"{report.model}, {report.task}: accuracy by prompt template")
+    put_title(
+        figure, f"{report.model}, {report.task}: accuracy by prompt template"
+    )
     put_legend(figure, np.atleast_1d(axes).flat[0], ncol=3)
     return figure

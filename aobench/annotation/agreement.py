@@ -57,9 +57,13 @@ def answer_codes(
         raise UserError(
             f"unsure counts as {' or '.join(UNSURE)}, questions are {' and '.join(QUESTIONS)}"
         )
-    names = {name: i for i, name in enumerate(sorted({v.annotator for v in verdicts}))}
+    names = {
+        name: i
+        for i, name in enumerate(sorted({v.annotator for v in verdicts}))
+    }
     images = {
-        image: i for i, image in enumerate(sorted({v.trial.image_id for v in verdicts}))
+        image: i
+        for i, image in enumerate(sorted({v.trial.image_id for v in verdicts}))
     }
     out = np.full((len(names), len(images)), -1, dtype=np.int64)
     for verdict in verdicts:
@@ -69,7 +73,9 @@ def answer_codes(
             else verdict.object_answer
         ]
         if answer < 2 or unsure == "category":
-            out[names[verdict.annotator], images[verdict.trial.image_id]] = answer
+            out[names[verdict.annotator], images[verdict.trial.image_id]] = (
+                answer
+            )
     return out
 
 
@@ -87,10 +93,16 @@ def raw_agreement(
     """
     table, weights = _kept(codes, weights, at_least=2)
     n = int(weights.sum())
-    return (float(np.average(_agreeing(table), weights=weights)), n) if n else (None, 0)
+    return (
+        (float(np.average(_agreeing(table), weights=weights)), n)
+        if n
+        else (None, 0)
+    )
 
 
-def cohen_kappa(codes: Codes, weights: Codes | None = None) -> tuple[float | None, int]:
+def cohen_kappa(
+    codes: Codes, weights: Codes | None = None
+) -> tuple[float | None, int]:
     """Cohen's kappa (1960) of two annotators over the images that both answered; and their number.
 
     (P_o - P_e) / (1 - P_e), with P_o the share of equal answers and P_e what the annotators' own
@@ -98,7 +110,9 @@ def cohen_kappa(codes: Codes, weights: Codes | None = None) -> tuple[float | Non
     throughout: chance alone then agrees always. Equal to scikit-learn's, whose checks would take
     twenty times as long in a bootstrap.
     """
-    weights = np.ones(codes.shape[1], dtype=np.int64) if weights is None else weights
+    weights = (
+        np.ones(codes.shape[1], dtype=np.int64) if weights is None else weights
+    )
     both = (codes >= 0).all(axis=0) & (weights > 0)
     first, second = codes[:, both]
     n = int(weights[both].sum())
@@ -159,10 +173,14 @@ def krippendorff_alpha(
     ), len(units)
 
 
-def _kept(codes: Codes, weights: Codes | None, at_least: int) -> tuple[Codes, Codes]:
+def _kept(
+    codes: Codes, weights: Codes | None, at_least: int
+) -> tuple[Codes, Codes]:
     """Counts (images, categories) and weights of the images with so many answers."""
     table = answer_counts(codes)
-    weights = np.ones(len(table), dtype=np.int64) if weights is None else weights
+    weights = (
+        np.ones(len(table), dtype=np.int64) if weights is None else weights
+    )
     keep = (table.sum(axis=1) >= at_least) & (weights > 0)
     return table[keep], weights[keep]
 
@@ -203,7 +221,13 @@ def agreement_scores(
             if len(codes) < 2:
                 out.append(
                     AgreementScore(
-                        question, name, None, None, None, 0, "needs two annotators"
+                        question,
+                        name,
+                        None,
+                        None,
+                        None,
+                        0,
+                        "needs two annotators",
                     )
                 )
             else:
@@ -212,7 +236,12 @@ def agreement_scores(
 
 
 def _figure(
-    question: str, name: str, measure: Measure, codes: Codes, draws: int, seed: int
+    question: str,
+    name: str,
+    measure: Measure,
+    codes: Codes,
+    draws: int,
+    seed: int,
 ) -> AgreementScore:
     value, n = measure(codes, np.ones(codes.shape[1], dtype=np.int64))
     if value is None:
@@ -226,11 +255,15 @@ def _figure(
     rng = np.random.default_rng(seed)
     # One draw at a time, which are the same as all at once, and need no memory.
     drawn = [
-        measure(patterns, rng.multinomial(weights.sum(), weights / weights.sum()))[0]
+        measure(
+            patterns, rng.multinomial(weights.sum(), weights / weights.sum())
+        )[0]
         for _ in range(draws)
     ]
     known = [d for d in drawn if d is not None]
-    low, high = np.quantile(known, [0.025, 0.975]).tolist() if known else (None, None)
+    low, high = (
+        np.quantile(known, [0.025, 0.975]).tolist() if known else (None, None)
+    )
     return AgreementScore(
         question, name, value, low, high, n, undefined_draws=draws - len(known)
     )

@@ -8,7 +8,11 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from aobench.annotation.agreement import UNSURE, AgreementScore, agreement_scores
+from aobench.annotation.agreement import (
+    UNSURE,
+    AgreementScore,
+    agreement_scores,
+)
 from aobench.annotation.decisions import (
     CatchResult,
     ImageDecision,
@@ -17,7 +21,11 @@ from aobench.annotation.decisions import (
     decide_images,
 )
 from aobench.annotation.trials import catch_count
-from aobench.annotation.verdict_store import PracticeAnswer, Verdict, VerdictStore
+from aobench.annotation.verdict_store import (
+    PracticeAnswer,
+    Verdict,
+    VerdictStore,
+)
 from aobench.columns import columns
 from aobench.errors import UserError
 
@@ -39,7 +47,10 @@ class AgreementOptions:
         """Raises UserError for a value out of range."""
         if self.unsure not in UNSURE:
             raise UserError(f"--unsure takes {' or '.join(UNSURE)}")
-        if not 1 <= self.min_annotators <= 10_000 or not 1 <= self.draws <= MOST_DRAWS:
+        if (
+            not 1 <= self.min_annotators <= 10_000
+            or not 1 <= self.draws <= MOST_DRAWS
+        ):
             raise UserError(
                 "--min-annotators and --draws take whole numbers of at least 1, up to 10,000 and "
                 f"{MOST_DRAWS:,}"
@@ -81,12 +92,15 @@ class AgreementReport:
             "excluded": self.excluded,
             "agreement": [asdict(figure) for figure in self.figures],
             "decisions": {
-                q: dict(Counter(getattr(d, q) for d in self.decided)) for q in questions
+                q: dict(Counter(getattr(d, q) for d in self.decided))
+                for q in questions
             },
         }
 
 
-def make_report(store: VerdictStore, options: AgreementOptions) -> AgreementReport:
+def make_report(
+    store: VerdictStore, options: AgreementOptions
+) -> AgreementReport:
     """Everything at one moment, also while annotators are at work. Raises UserError for options
     out of range.
     """
@@ -159,7 +173,9 @@ def report_lines(report: AgreementReport) -> Iterable[str]:
     yield from _people(report)
     yield ""
     unsure = (
-        "missing" if report.options.unsure == "missing" else "a category of its own"
+        "missing"
+        if report.options.unsure == "missing"
+        else "a category of its own"
     )
     draws = report.options.draws
     yield (
@@ -176,7 +192,15 @@ def _people(report: AgreementReport) -> Iterable[str]:
     practised = any(person["practice"] for person in report.people)
     more = ["practice"] if practised else []
     table = [
-        ["annotator", "images", *words, "undone", "seconds", "catch trials", *more]
+        [
+            "annotator",
+            "images",
+            *words,
+            "undone",
+            "seconds",
+            "catch trials",
+            *more,
+        ]
     ]
     for person, catch in zip(report.people, report.catches, strict=True):
         votes = [
@@ -226,7 +250,10 @@ def _catch(catch: CatchResult) -> str:
 
 
 def _figures(figures: Iterable[AgreementScore]) -> Iterable[str]:
-    table, notes = [["question", "measure", "value", "95 % interval", "images"]], []
+    table, notes = (
+        [["question", "measure", "value", "95 % interval", "images"]],
+        [],
+    )
     for f in figures:
         if f.value is None:
             table.append([f.question, f.measure, "undefined", f.why, str(f.n)])
@@ -242,7 +269,9 @@ def _figures(figures: Iterable[AgreementScore]) -> Iterable[str]:
                 f"* {f.question}, {f.measure}: undefined in {f.undefined_draws} draws, which are "
                 "left out."
             )
-        table.append([f.question, f.measure, _number(f.value), interval, str(f.n)])
+        table.append(
+            [f.question, f.measure, _number(f.value), interval, str(f.n)]
+        )
     yield from _aligned(table)
     yield from notes
 

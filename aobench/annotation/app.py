@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from aobench.annotation.gate import RequestGate, is_local
-from aobench.annotation.service import AnnotationService, PageOptions, add_routes
+from aobench.annotation.service import (
+    AnnotationService,
+    PageOptions,
+    add_routes,
+)
 from aobench.annotation.verdict_store import VerdictStore
 from aobench.errors import UserError
 from aobench.image_table import ImageTable
@@ -39,7 +43,9 @@ def annotation_page() -> Any:
     """The page as Gradio Blocks: its markup; style and script come with ``application``."""
     gr = _gradio()
     with gr.Blocks(title="Judge images", analytics_enabled=False) as page:
-        gr.HTML((HERE / "page.html").read_text(encoding="utf-8"), elem_id="ao-root")
+        gr.HTML(
+            (HERE / "page.html").read_text(encoding="utf-8"), elem_id="ao-root"
+        )
     return page
 
 
@@ -66,7 +72,9 @@ def annotation_app(
         footer_links=[],
         ssr_mode=False,
         pwa=False,
-        theme=gr.themes.Default(font=system, font_mono=["ui-monospace", "monospace"]),
+        theme=gr.themes.Default(
+            font=system, font_mono=["ui-monospace", "monospace"]
+        ),
         css=(HERE / "page.css").read_text(encoding="utf-8"),
         head=f"<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>",
     )
@@ -93,9 +101,12 @@ def serve_annotation(
     )
     if not is_local(host):
         print(
-            f"Anyone who reaches {host}:{port} can answer, under any name.", flush=True
+            f"Anyone who reaches {host}:{port} can answer, under any name.",
+            flush=True,
         )
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        app, log_level="warning", timeout_graceful_shutdown=2
+    )
     try:
         uvicorn.Server(config).run(sockets=[listening])
     except KeyboardInterrupt:

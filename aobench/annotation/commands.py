@@ -93,7 +93,9 @@ def _add_agreement(verbs: Any) -> None:
         help="how far annotators agree, their catch trials, decisions; exports verdicts",
     )
     parser.add_argument(
-        "verdicts", type=Path, help="SQLite file that `imagenet-ao annotate` wrote"
+        "verdicts",
+        type=Path,
+        help="SQLite file that `imagenet-ao annotate` wrote",
     )
     parser.add_argument(
         "--export",
@@ -107,7 +109,9 @@ def _add_agreement(verbs: Any) -> None:
         metavar="FILE",
         help="write a decision on each image to .parquet or .csv",
     )
-    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument(
+        "--json", action="store_true", help="print everything as JSON"
+    )
     parser.add_argument(
         "--unsure",
         default="missing",
@@ -175,7 +179,11 @@ def annotate(args: argparse.Namespace) -> None:
 def _annotate_names(args: argparse.Namespace) -> None:
     """Serve the page on which people name images."""
     from aobench.annotation.app import serve_annotation
-    from aobench.annotation.naming import NAMING_GUIDELINE, NamingStore, read_questions
+    from aobench.annotation.naming import (
+        NAMING_GUIDELINE,
+        NamingStore,
+        read_questions,
+    )
     from aobench.annotation.practice import read_guideline
     from aobench.annotation.service import PageOptions
     from aobench.annotation.verdict_file import open_store
@@ -195,7 +203,9 @@ def _annotate_names(args: argparse.Namespace) -> None:
         guideline = read_guideline(args.guideline)
     options = PageOptions(guideline, pictures=questions.pictures)
     images = questions.table
-    with open_store(args.verdicts, images, args.seed, 0.0, NamingStore) as store:
+    with open_store(
+        args.verdicts, images, args.seed, 0.0, NamingStore
+    ) as store:
         store.bind(questions)
         serve_annotation(store, images, args.host, args.port, options)
 
@@ -224,7 +234,11 @@ def agreement(args: argparse.Namespace) -> None:
         make_report,
         report_lines,
     )
-    from aobench.annotation.export import check_name, write_decisions, write_verdicts
+    from aobench.annotation.export import (
+        check_name,
+        write_decisions,
+        write_verdicts,
+    )
     from aobench.annotation.naming import NamingStore, holds_names
     from aobench.annotation.verdict_file import existing_store
     from aobench.annotation.verdict_store import VerdictStore
@@ -266,7 +280,9 @@ def agreement(args: argparse.Namespace) -> None:
                 "excluded": report.excluded,
             }
             write_decisions(report.decided, args.decisions, facts)
-            written.append(f"{len(report.decided)} decisions to {args.decisions}")
+            written.append(
+                f"{len(report.decided)} decisions to {args.decisions}"
+            )
     if written and not args.json:
         print("\nWritten: " + ", ".join(written))
 
@@ -276,7 +292,11 @@ def _report_names(store: Any, args: argparse.Namespace) -> None:
     import json
 
     from aobench.annotation.export import NAME_COLUMNS, write_table
-    from aobench.annotation.naming import naming_lines, naming_report, naming_rows
+    from aobench.annotation.naming import (
+        naming_lines,
+        naming_report,
+        naming_rows,
+    )
 
     if args.decisions is not None:
         raise UserError(
@@ -284,7 +304,9 @@ def _report_names(store: Any, args: argparse.Namespace) -> None:
         )
     report = naming_report(store)
     print(
-        json.dumps(report, indent=2) if args.json else "\n".join(naming_lines(report))
+        json.dumps(report, indent=2)
+        if args.json
+        else "\n".join(naming_lines(report))
     )
     if args.export:
         rows = naming_rows(store)

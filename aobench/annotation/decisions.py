@@ -67,7 +67,9 @@ def catch_results(
         if verdict.trial.wrong and verdict.annotator in tally:
             asked_attribute = verdict.trial.wrong == "attribute"
             tally[verdict.annotator][
-                verdict.attribute_answer if asked_attribute else verdict.object_answer
+                verdict.attribute_answer
+                if asked_attribute
+                else verdict.object_answer
             ] += 1
     return [
         CatchResult(name, count["no"], count["yes"], count["unsure"])
@@ -115,7 +117,10 @@ def decide_images(
     none: Counter[tuple[str, str]] = Counter()
     return [
         _decision(
-            row, votes.get(row.image_id, none), minimum, last.get(row.image_id, none)
+            row,
+            votes.get(row.image_id, none),
+            minimum,
+            last.get(row.image_id, none),
         )
         for row in rows
     ]
@@ -126,7 +131,9 @@ def disputed_images(
 ) -> list[ImageDecision]:
     """Images that at least ``minimum`` people judged, and that are undecided all the same."""
     people: Counter[str] = Counter(
-        verdict.trial.image_id for verdict in verdicts if not verdict.trial.wrong
+        verdict.trial.image_id
+        for verdict in verdicts
+        if not verdict.trial.wrong
     )
     return [
         one
@@ -155,7 +162,8 @@ def _decision(
     last: Counter[tuple[str, str]],
 ) -> ImageDecision:
     a, o = (
-        {answer: cast[question, answer] for answer in ANSWERS} for question in QUESTIONS
+        {answer: cast[question, answer] for answer in ANSWERS}
+        for question in QUESTIONS
     )
     attribute, thing = (
         majority_of(a["yes"], a["no"], minimum),
@@ -163,7 +171,9 @@ def _decision(
     )
     by_votes = (attribute, thing)
     if attribute == "undecided":
-        attribute = majority_of(last["attribute", "yes"], last["attribute", "no"], 1)
+        attribute = majority_of(
+            last["attribute", "yes"], last["attribute", "no"], 1
+        )
     if thing == "undecided":
         thing = majority_of(last["object", "yes"], last["object", "no"], 1)
     if "rejected" in (attribute, thing):

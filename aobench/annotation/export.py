@@ -67,7 +67,9 @@ def check_name(path: Path) -> None:
     if path.suffix.lower() not in (".parquet", ".csv"):
         raise UserError(f"{path}: give a name that ends in .parquet or .csv")
     if not path.parent.is_dir():
-        raise UserError(f"{path.parent} is no folder; make it, or give another name")
+        raise UserError(
+            f"{path.parent} is no folder; make it, or give another name"
+        )
 
 
 def write_table(
@@ -86,7 +88,11 @@ def write_table(
     check_name(path)
     kinds = {
         "seconds": pa.float64(),
-        **{c: pa.int64() for c in columns if c.endswith(("_yes", "_no", "_unsure"))},
+        **{
+            c: pa.int64()
+            for c in columns
+            if c.endswith(("_yes", "_no", "_unsure"))
+        },
     }
     schema = pa.schema(
         [(c, kinds.get(c, pa.string())) for c in columns],

@@ -35,8 +35,14 @@ ROUTES: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
     (("POST",), re.compile(rf"{PREFIX}/({'|'.join(MESSAGES)})")),
     (("GET", "HEAD"), re.compile(rf"{PREFIX}/picture/[0-9a-f]{{16}}")),
     (("GET", "HEAD"), re.compile(rf"{PREFIX}/example/[0-9]{{1,6}}")),
-    (("GET", "HEAD"), re.compile(r"/|/theme\.css|/favicon\.ico|/manifest\.json")),
-    (("GET", "HEAD"), re.compile(r"/(assets|static)(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")),
+    (
+        ("GET", "HEAD"),
+        re.compile(r"/|/theme\.css|/favicon\.ico|/manifest\.json"),
+    ),
+    (
+        ("GET", "HEAD"),
+        re.compile(r"/(assets|static)(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+"),
+    ),
 )
 
 #: Sent with every answer: no guessing of kinds, no foreign frames, no use by foreign pages.
@@ -80,7 +86,9 @@ class RequestGate:
     def __init__(self, app: Any, host: str) -> None:
         self.app = app
         self.hosts = (
-            {"localhost", "127.0.0.1", "::1", host.lower()} if is_local(host) else None
+            {"localhost", "127.0.0.1", "::1", host.lower()}
+            if is_local(host)
+            else None
         )
 
     async def __call__(self, scope: Message, receive: Any, send: Send) -> None:
@@ -110,7 +118,9 @@ class RequestGate:
         from starlette.responses import JSONResponse
 
         status, why = refused
-        await JSONResponse({"message": why}, status)(scope, receive, with_headers)
+        await JSONResponse({"message": why}, status)(
+            scope, receive, with_headers
+        )
 
     def refusal(
         self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]]
@@ -130,14 +140,20 @@ class RequestGate:
                 "printed",
             )
         methods = {
-            one for every, pattern in ROUTES if pattern.fullmatch(path) for one in every
+            one
+            for every, pattern in ROUTES
+            if pattern.fullmatch(path)
+            for one in every
         }
         if not methods or ".." in path:
             return 404, "there is nothing here"
         if method not in methods:
             return 405, f"this takes {' or '.join(sorted(methods))}"
         if method == "POST" and not _own_page(given, hosts[0]):
-            return 403, "messages come from the page itself, not from another site's"
+            return (
+                403,
+                "messages come from the page itself, not from another site's",
+            )
         return None
 
 

@@ -31,7 +31,9 @@ def read_images_to_judge(path: Path, also: Sequence[str] = ()) -> ImageTable:
                 f"{', '.join(SUFFIXES)}; give images below {path.parent}"
             )
     missing = [
-        row.file for row in table.rows if not (table.folder / row.file).is_file()
+        row.file
+        for row in table.rows
+        if not (table.folder / row.file).is_file()
     ]
     if missing:
         raise UserError(

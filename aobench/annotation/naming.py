@@ -111,11 +111,15 @@ def _stored_rows(path: Path) -> list[dict[str, Any]]:
         return stored.read(columns=list(COLUMNS)).to_pylist()
     except parquet_errors() as error:
         reason = " ".join(str(error).split())[:160]
-        raise UserError(f"{path} is no readable Parquet file ({reason})") from error
+        raise UserError(
+            f"{path} is no readable Parquet file ({reason})"
+        ) from error
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted((folder / "choice").glob("*.parquet")) if folder.is_dir() else []
+    return (
+        sorted((folder / "choice").glob("*.parquet")) if folder.is_dir() else []
+    )
 
 
 def _questions(path: Path, rows: Sequence[dict[str, Any]]) -> Questions:
@@ -125,7 +129,9 @@ def _questions(path: Path, rows: Sequence[dict[str, Any]]) -> Questions:
         sample = row["sample_id"]
         if not isinstance(sample, str) or not sample or sample in choices:
             raise UserError(f"{where}: its sample_id is missing or comes twice")
-        if not all(isinstance(row[part], str) for part in ("attribute", "object")):
+        if not all(
+            isinstance(row[part], str) for part in ("attribute", "object")
+        ):
             raise UserError(f"{where}: its attribute or its object is no text")
         choices[sample] = _offered(row, where)
         pictures[sample] = _picture(row["image"], where)
@@ -139,8 +145,14 @@ def _questions(path: Path, rows: Sequence[dict[str, Any]]) -> Questions:
 
 def _offered(row: dict[str, Any], where: str) -> tuple[str, ...]:
     offered = row["choices"]
-    texts = isinstance(offered, list) and all(isinstance(o, str) for o in offered)
-    if not texts or not 2 <= len(offered) <= 9 or len(set(offered)) < len(offered):
+    texts = isinstance(offered, list) and all(
+        isinstance(o, str) for o in offered
+    )
+    if (
+        not texts
+        or not 2 <= len(offered) <= 9
+        or len(set(offered)) < len(offered)
+    ):
         raise UserError(f"{where}: its choices are not 2 to 9 different texts")
     right = f"{row['attribute']} {row['object']}"
     if row["answer"] not in LETTERS[: len(offered)] or (
@@ -158,7 +170,9 @@ def _picture(uri: Any, where: str) -> tuple[str, bytes]:
     except (ValueError, binascii.Error):
         content = b""
     if kind not in KINDS or not content:
-        raise UserError(f"{where}: its image is no data URI of {', '.join(KINDS)}")
+        raise UserError(
+            f"{where}: its image is no data URI of {', '.join(KINDS)}"
+        )
     return kind, content
 
 
@@ -187,7 +201,9 @@ class NamingStore(VerdictStore):
             query = "SELECT image_id, place, name FROM choices ORDER BY image_id, place"
             known = connection.execute(query).fetchall()
             if not known:
-                connection.executemany("INSERT INTO choices VALUES (?, ?, ?)", rows)
+                connection.executemany(
+                    "INSERT INTO choices VALUES (?, ?, ?)", rows
+                )
             elif known != rows:
                 raise UserError(
                     f"{self.path} holds answers to other questions than those of "
@@ -212,7 +228,9 @@ class NamingStore(VerdictStore):
             "WHERE v.withdrawn_at IS NULL ORDER BY v.id"
         )
         return [
-            NamedImage(r[0], r[1], r[2], f"{r[3]} {r[4]}", r[3], r[4], r[5], r[6])
+            NamedImage(
+                r[0], r[1], r[2], f"{r[3]} {r[4]}", r[3], r[4], r[5], r[6]
+            )
             for r in found
         ]
 
@@ -246,7 +264,9 @@ class PeopleAccuracy:
     chance: float
 
 
-def people_accuracy(named: Sequence[NamedImage], chance: float) -> list[PeopleAccuracy]:
+def people_accuracy(
+    named: Sequence[NamedImage], chance: float
+) -> list[PeopleAccuracy]:
     """Everybody's accuracy, and that of all together (annotator ``all``) where there are several.
 
     The interval of all together takes answers to one composition as dependent, whoever gave them.
@@ -262,11 +282,14 @@ def _of(named: Iterable[NamedImage], name: str) -> list[NamedImage]:
     return [one for one in named if one.annotator == name]
 
 
-def _accuracy(name: str, named: Sequence[NamedImage], chance: float) -> PeopleAccuracy:
+def _accuracy(
+    name: str, named: Sequence[NamedImage], chance: float
+) -> PeopleAccuracy:
     from compositional_ood.compositional_ood import score, shown_interval
 
     numbers = [
-        _numbers([getattr(o, p) for o in named]) for p in ("attribute", "object")
+        _numbers([getattr(o, p) for o in named])
+        for p in ("attribute", "object")
     ]
     parts = np.column_stack(numbers)
     groups = np.unique(parts, axis=0, return_inverse=True)[1].reshape(-1)
@@ -314,7 +337,8 @@ def naming_report(store: NamingStore) -> dict[str, Any]:
             for one in progress
         ],
         "accuracy": [
-            vars(one) for one in people_accuracy(named, 1 / offered if offered else 0)
+            vars(one)
+            for one in people_accuracy(named, 1 / offered if offered else 0)
         ]
         if named
         else [],
@@ -330,7 +354,9 @@ def naming_lines(report: dict[str, Any]) -> list[str]:
     progress = {one["annotator"]: one for one in report["progress"]}
     for one in report["accuracy"]:
         mine = progress.get(one["annotator"])
-        answered = f"{mine['done']:,} of {mine['of']:,}" if mine else f"{one['n']:,}"
+        answered = (
+            f"{mine['done']:,} of {mine['of']:,}" if mine else f"{one['n']:,}"
+        )
         interval = f"{100 * one['low']:.1f} to {100 * one['high']:.1f}"
         rate = f"{100 * one['rate']:.1f}"
         unsure = f"{one['unsure']:,}"
@@ -339,7 +365,9 @@ def naming_lines(report: dict[str, Any]) -> list[str]:
         return [*lines, "No names yet."]
     chance = 100 * report["accuracy"][0]["chance"]
     narrow = [one for one in report["accuracy"] if not one["wide"]]
-    like = "these compositions" if narrow else "attributes and objects like these"
+    like = (
+        "these compositions" if narrow else "attributes and objects like these"
+    )
     lines += ["", *columns(table), ""]
     lines.append(
         f"Chance {chance:.1f} %. Unsure counts as wrong. Intervals: for {like}; they take the "

@@ -53,8 +53,24 @@ DRAWN = (
         "no",
         "Wood, but a coffee mug.",
     ),
-    ("red", "banana", "golden", "banana", "no", "yes", "A banana, and it is red."),
-    ("brick", "pineapple", "snowy", "hammer", "no", "no", "A pineapple of bricks."),
+    (
+        "red",
+        "banana",
+        "golden",
+        "banana",
+        "no",
+        "yes",
+        "A banana, and it is red.",
+    ),
+    (
+        "brick",
+        "pineapple",
+        "snowy",
+        "hammer",
+        "no",
+        "no",
+        "A pineapple of bricks.",
+    ),
 )
 
 
@@ -93,7 +109,11 @@ def read_examples(path: Path | None) -> list[Example]:
     examples = []
     for number, row in enumerate(table.rows):
         first, second, why = (table.more[name][number] for name in MORE)
-        if first not in ANSWERS or second not in ANSWERS or not isinstance(why, str):
+        if (
+            first not in ANSWERS
+            or second not in ANSWERS
+            or not isinstance(why, str)
+        ):
             raise UserError(
                 f"{path}: {row.image_id!r} has the answers {first!r} and {second!r}; they are "
                 f"{', '.join(ANSWERS)}, and why is a text"
@@ -126,6 +146,8 @@ def draw_example(number: int) -> np.ndarray:
     return render(attribute, name, np.random.default_rng((7, number)))
 
 
-def practice_left(examples: Sequence[Example], answered: set[str]) -> list[Example]:
+def practice_left(
+    examples: Sequence[Example], answered: set[str]
+) -> list[Example]:
     """Examples that an annotator has not answered."""
     return [one for one in examples if one.example not in answered]

@@ -37,7 +37,10 @@ LONGEST = 16_384
 MOST_SECONDS = 10_000_000
 
 #: Sent with every picture.
-PICTURE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+PICTURE_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
 
 Answer = tuple[int, dict[str, Any]]
 
@@ -115,7 +118,9 @@ class AnnotationService:
         rows, verdicts = self.store.images(), self.store.verdicts()
         disputed = disputed_images(rows, verdicts, self.options.minimum)
         ids = [one.image_id for one in disputed]
-        if not ids and name not in (one.annotator for one in self.store.progress()):
+        if not ids and name not in (
+            one.annotator for one in self.store.progress()
+        ):
             raise UserError(
                 "nothing is disputed: no image that several people judged is undecided"
             )
@@ -123,33 +128,49 @@ class AnnotationService:
 
     def practice(self, body: dict[str, Any]) -> Answer:
         """An answer to an example: {"annotator", "example", "attribute", "object"}."""
-        name, example = self._name(body), self.examples.get(_text(body, "example"))
+        name, example = (
+            self._name(body),
+            self.examples.get(_text(body, "example")),
+        )
         if example is None:
             raise UserError("there is no such example; reload the page")
         given = (_text(body, "attribute"), _text(body, "object"))
         wanted = (example.attribute_answer, example.object_answer)
-        kept = self.store.record_practice(name, example.example, given, given == wanted)
+        kept = self.store.record_practice(
+            name, example.example, given, given == wanted
+        )
         feedback = {
             "yours": [kept.attribute_answer, kept.object_answer],
             "right": list(wanted),
             "why": example.why,
         }
-        return 200, self._said(self.store.standing(name)) | {"feedback": feedback}
+        return 200, self._said(self.store.standing(name)) | {
+            "feedback": feedback
+        }
 
     def verdict(self, body: dict[str, Any]) -> Answer:
         """{"annotator", "trial", "turn", "attribute", "object", "seconds"}: 200, or 409 if
         another trial is due.
         """
         turn, seconds = _turn(body), _seconds(body)
-        given = tuple(_text(body, key) for key in ("trial", "attribute", "object"))
+        given = tuple(
+            _text(body, key) for key in ("trial", "attribute", "object")
+        )
         return self._record(self._name(body), turn, [given], seconds)
 
     def verdicts(self, body: dict[str, Any]) -> Answer:
         """Those of a grid: {"annotator", "turn", "seconds", "answers"}, each answer with its
         trial, attribute and object; all are written, or none.
         """
-        turn, seconds, answers = _turn(body), _seconds(body), body.get("answers")
-        if not isinstance(answers, list) or not 0 < len(answers) <= MOST_OF_GRID:
+        turn, seconds, answers = (
+            _turn(body),
+            _seconds(body),
+            body.get("answers"),
+        )
+        if (
+            not isinstance(answers, list)
+            or not 0 < len(answers) <= MOST_OF_GRID
+        ):
             raise UserError(
                 f"the message needs 1 to {MOST_OF_GRID} answers; reload the page"
             )
@@ -176,7 +197,9 @@ class AnnotationService:
         seconds: float,
     ) -> Answer:
         try:
-            return 200, self._said(self.store.record_all(name, turn, answers, seconds))
+            return 200, self._said(
+                self.store.record_all(name, turn, answers, seconds)
+            )
         except StaleTrialError as error:
             return 409, self._said(self.store.standing(name), str(error))
 
@@ -188,7 +211,10 @@ class AnnotationService:
                 f"the message needs count, from 1 to {MOST_OF_GRID}; reload the page"
             )
         with self.store.snapshot():
-            now, trials = self.store.standing(name), self.store.awaiting(name, count)
+            now, trials = (
+                self.store.standing(name),
+                self.store.awaiting(name, count),
+            )
         return 200, self._said(now) | {"grid": [_claim(one) for one in trials]}
 
     def undo(self, body: dict[str, Any]) -> Answer:
@@ -209,10 +235,14 @@ class AnnotationService:
         if self.options.adjudicate:
             return adjudicator_name(name)
         if name.startswith(ADJUDICATOR):
-            raise UserError(f"a name does not begin with {ADJUDICATOR}; give another")
+            raise UserError(
+                f"a name does not begin with {ADJUDICATOR}; give another"
+            )
         return name
 
-    def _said(self, now: AnnotatorProgress, message: str = "") -> dict[str, Any]:
+    def _said(
+        self, now: AnnotatorProgress, message: str = ""
+    ) -> dict[str, Any]:
         """What the page may know: no word of which trials are catch trials."""
         trial = None if now.trial is None else self._shown(now.trial)
         following = now.following.trial if now.following else None
@@ -231,7 +261,10 @@ class AnnotationService:
         shown = _claim(trial)
         if isinstance(self.store, NamingStore):
             # the right name is the claim: it must not be sent
-            return {"id": trial.trial, "choices": self.store.choices(trial.image_id)}
+            return {
+                "id": trial.trial,
+                "choices": self.store.choices(trial.image_id),
+            }
         if self.options.adjudicate:
             shown["votes"] = self._votes(trial.image_id)
         return shown
@@ -269,7 +302,9 @@ class AnnotationService:
             return self.options.pictures[image]
         return self.folder / self.files[image]
 
-    def safely(self, verb: Callable[[dict[str, Any]], Answer], raw: bytes) -> Answer:
+    def safely(
+        self, verb: Callable[[dict[str, Any]], Answer], raw: bytes
+    ) -> Answer:
         """The verb's answer; 400 for a bad message, 503 where the database can't be written now."""
         try:
             return verb(parse_json(raw, "the message"))
@@ -281,15 +316,23 @@ class AnnotationService:
 
 def _text(body: dict[str, Any], key: str) -> str:
     value = body.get(key)
-    if not isinstance(value, str) or not value.isprintable() or len(value) > 200:
-        raise UserError(f"the message needs {key}, a short text; reload the page")
+    if (
+        not isinstance(value, str)
+        or not value.isprintable()
+        or len(value) > 200
+    ):
+        raise UserError(
+            f"the message needs {key}, a short text; reload the page"
+        )
     return value
 
 
 def _turn(body: dict[str, Any]) -> int:
     turn = body.get("turn")
     if type(turn) is not int or not 0 <= turn < 1 << 31:
-        raise UserError("the message needs turn, a whole number; reload the page")
+        raise UserError(
+            "the message needs turn, a whole number; reload the page"
+        )
     return turn
 
 
@@ -308,7 +351,11 @@ def _seconds(body: dict[str, Any]) -> float:
 
 
 def _claim(trial: Trial) -> dict[str, Any]:
-    return {"id": trial.trial, "attribute": trial.attribute, "object": trial.object}
+    return {
+        "id": trial.trial,
+        "attribute": trial.attribute,
+        "object": trial.object,
+    }
 
 
 def _shown_name(name: str) -> str:
@@ -380,7 +427,9 @@ def _picture_route(service: AnnotationService) -> Callable[[Any], Any]:
             message = f"The file of verdicts can't be read ({error})."
             return JSONResponse({"message": message}, 503)
         if not isinstance(found, Path):
-            return Response(found[1], media_type=found[0], headers=PICTURE_HEADERS)
+            return Response(
+                found[1], media_type=found[0], headers=PICTURE_HEADERS
+            )
         if not found.is_file() or not os.access(found, os.R_OK):
             return JSONResponse({"message": f"{found.name} is gone"}, 404)
         return FileResponse(found, headers=PICTURE_HEADERS)
@@ -397,6 +446,8 @@ def _example_route(service: AnnotationService) -> Callable[[Any], Any]:
         found = service.examples.get(request.path_params["example"])
         if found is None:
             return JSONResponse({"message": "there is no such example"}, 404)
-        return Response(found.picture, media_type=found.kind, headers=PICTURE_HEADERS)
+        return Response(
+            found.picture, media_type=found.kind, headers=PICTURE_HEADERS
+        )
 
     return example

@@ -86,7 +86,9 @@ def plan_trials(
     stretches.
     """
     check_settings(rows, catch_rate)
-    order = sorted(rows, key=lambda row: _draw(seed, annotator, "order", row.image_id))
+    order = sorted(
+        rows, key=lambda row: _draw(seed, annotator, "order", row.image_id)
+    )
     before: dict[int, list[tuple[ImageRow, str, str]]] = {}
     for index, image, question, claim in _catches(
         order, annotator, seed, catch_count(len(rows), catch_rate)
@@ -101,7 +103,9 @@ def plan_trials(
                 question: claim,
             }
             out.append(
-                _trial(seed, annotator, len(out), image.image_id, claims, question)
+                _trial(
+                    seed, annotator, len(out), image.image_id, claims, question
+                )
             )
         claims = {"attribute": row.attribute, "object": row.object}
         out.append(_trial(seed, annotator, len(out), row.image_id, claims, ""))
@@ -126,7 +130,9 @@ def _trial(
         wrong,
     )
     name = _digest(*parts).hex()[:16]
-    return Trial(name, position, image_id, claims["attribute"], claims["object"], wrong)
+    return Trial(
+        name, position, image_id, claims["attribute"], claims["object"], wrong
+    )
 
 
 def _catches(
@@ -146,9 +152,14 @@ def _catches(
     gap = min(GAP, len(order) // 4)
     out = []
     for number in range(count):
-        low, high = number * len(order) // count, (number + 1) * len(order) // count
+        low, high = (
+            number * len(order) // count,
+            (number + 1) * len(order) // count,
+        )
         index = low + _draw(seed, annotator, "place", number) % (high - low)
-        chosen = next((pair for pair in pool if abs(pair[0] - index) > gap), pool[0])
+        chosen = next(
+            (pair for pair in pool if abs(pair[0] - index) > gap), pool[0]
+        )
         pool.remove(chosen)  # an image is at most once a catch trial
         image = chosen[1]
         question = questions[
@@ -164,7 +175,9 @@ def _catches(
                 index,
                 image,
                 question,
-                others[_draw(seed, annotator, "word", image.image_id) % len(others)],
+                others[
+                    _draw(seed, annotator, "word", image.image_id) % len(others)
+                ],
             )
         )
     return out
@@ -172,7 +185,11 @@ def _catches(
 
 def _questions(rows: Sequence[ImageRow]) -> list[str]:
     """The questions for which the set has at least two different words."""
-    return [q for q in QUESTIONS if len({_fold(getattr(row, q)) for row in rows}) > 1]
+    return [
+        q
+        for q in QUESTIONS
+        if len({_fold(getattr(row, q)) for row in rows}) > 1
+    ]
 
 
 def _fold(word: str) -> str:

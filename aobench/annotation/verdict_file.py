@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from aobench.annotation.trials import check_settings
-from aobench.annotation.verdict_store import VerdictStore, other_pictures, utc_now
+from aobench.annotation.verdict_store import (
+    VerdictStore,
+    other_pictures,
+    utc_now,
+)
 from aobench.errors import UserError
 from aobench.files import absolute_path
 from aobench.image_table import ImageTable, rows_fingerprint
@@ -62,7 +66,9 @@ def open_store(
     if not os.path.lexists(path):
         check_settings(images.rows, first_rate)
     if path.is_file() and not path.stat().st_size:
-        print(f"Note: {path} is empty: verdicts are begun anew", file=sys.stderr)
+        print(
+            f"Note: {path} is empty: verdicts are begun anew", file=sys.stderr
+        )
     store = kind(path, _connect(path, "rwc"))
     try:
         _begin(store, images, first_seed, first_rate)
@@ -191,9 +197,7 @@ def _check_whole(store: VerdictStore) -> None:
     hold together.
     """
     whole = f"{store.path} is no whole file of verdicts"
-    mend = (
-        "give the --verdicts file as `imagenet-ao annotate` wrote it, or a copy of it"
-    )
+    mend = "give the --verdicts file as `imagenet-ao annotate` wrote it, or a copy of it"
     try:
         fault = _fault(store)
     except sqlite3.DatabaseError as error:
@@ -206,9 +210,13 @@ def _fault(store: VerdictStore) -> str:
     ((sound,),) = store.query_rows("PRAGMA quick_check(1)")
     if sound != "ok":
         return str(sound).splitlines()[-1]
-    later = {name: own for name, own in LATER_TABLES.items() if store.has_table(name)}
+    later = {
+        name: own for name, own in LATER_TABLES.items() if store.has_table(name)
+    }
     for table, columns in {**TABLES, **later}.items():
-        there = {row[1] for row in store.query_rows(f"PRAGMA table_info({table})")}
+        there = {
+            row[1] for row in store.query_rows(f"PRAGMA table_info({table})")
+        }
         missing = [name for name in columns if name not in there]
         if missing:
             return f"the table {table} lacks {', '.join(missing)}"
@@ -221,7 +229,9 @@ def _fault(store: VerdictStore) -> str:
     if not _is_rate(kept["catch_rate"]):
         return f"its setting catch_rate is {kept['catch_rate']!r}"
     alone = "verdicts LEFT JOIN trials USING (annotator, trial) WHERE image_id IS NULL"
-    nameless = "names LEFT JOIN trials USING (annotator, trial) WHERE image_id IS NULL"
+    nameless = (
+        "names LEFT JOIN trials USING (annotator, trial) WHERE image_id IS NULL"
+    )
     strange = "trials LEFT JOIN images USING (image_id) WHERE file IS NULL"
     named = [(nameless, "names belong to no trial")] if "names" in later else []
     for rows, what in (
@@ -278,7 +288,9 @@ def _ours(path: Path, connection: sqlite3.Connection) -> bool:
     """Whether the file holds verdicts (False: it is empty). Raises UserError for anything else."""
     ((owner,),) = connection.execute("PRAGMA application_id").fetchall()
     ((version,),) = connection.execute("PRAGMA user_version").fetchall()
-    ((tables,),) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall()
+    ((tables,),) = connection.execute(
+        "SELECT COUNT(*) FROM sqlite_master"
+    ).fetchall()
     if not tables and not owner:
         return False
     if owner != APPLICATION_ID:
@@ -300,7 +312,9 @@ def _write_ahead(path: Path, connection: sqlite3.Connection) -> None:
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            ((mode,),) = connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            ((mode,),) = connection.execute(
+                "PRAGMA journal_mode = WAL"
+            ).fetchall()
             break
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
@@ -323,7 +337,9 @@ def _begin(
             ours = _ours(store.path, connection)
             for statement in schema.split(";"):
                 # a file of an earlier version gets the tables that it lacks
-                if statement.strip() and (not ours or "IF NOT EXISTS" in statement):
+                if statement.strip() and (
+                    not ours or "IF NOT EXISTS" in statement
+                ):
                     connection.execute(statement)
             if ours:
                 return
@@ -342,7 +358,8 @@ def _begin(
                 [astuple(row) for row in images.rows],
             )
             connection.executemany(
-                "INSERT INTO pictures VALUES (?, ?)", sorted(images.pictures.items())
+                "INSERT INTO pictures VALUES (?, ?)",
+                sorted(images.pictures.items()),
             )
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -92,7 +92,9 @@ class VerdictStore:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
-        self._lock = threading.RLock()  # one connection, many threads of a server
+        self._lock = (
+            threading.RLock()
+        )  # one connection, many threads of a server
 
     def __enter__(self) -> Self:
         return self
@@ -151,7 +153,9 @@ class VerdictStore:
         """The image table that the file is bound to, by id."""
         return [
             ImageRow(*cells)
-            for cells in self.query_rows("SELECT * FROM images ORDER BY image_id")
+            for cells in self.query_rows(
+                "SELECT * FROM images ORDER BY image_id"
+            )
         ]
 
     def pictures(self) -> dict[str, str]:
@@ -193,11 +197,20 @@ class VerdictStore:
             found = self.query_rows(f"{query} ORDER BY id")
         else:
             name = normal_name(annotator)
-            found = self.query_rows(f"{query} WHERE annotator = ? ORDER BY id", name)
-        return [PracticeAnswer(r[0], r[1], r[2], r[3], bool(r[4]), r[5]) for r in found]
+            found = self.query_rows(
+                f"{query} WHERE annotator = ? ORDER BY id", name
+            )
+        return [
+            PracticeAnswer(r[0], r[1], r[2], r[3], bool(r[4]), r[5])
+            for r in found
+        ]
 
     def record_practice(
-        self, annotator: str, example: str, answers: tuple[str, str], right: bool
+        self,
+        annotator: str,
+        example: str,
+        answers: tuple[str, str],
+        right: bool,
     ) -> PracticeAnswer:
         """Write an answer to an example; one that was answered keeps its first answer."""
         _check_answers(answers)
@@ -208,7 +221,9 @@ class VerdictStore:
                 "object_answer, is_right, answered_at) VALUES (?, ?, ?, ?, ?, ?)",
                 (name, example, *answers, right, utc_now()),
             )
-        return next(one for one in self.practice(name) if one.example == example)
+        return next(
+            one for one in self.practice(name) if one.example == example
+        )
 
     def has_table(self, name: str) -> bool:
         """Whether the file has a table, which those of earlier versions may lack."""
@@ -328,7 +343,9 @@ class VerdictStore:
         query = f"SELECT {TRIAL} FROM trials t WHERE t.annotator = ? AND t.trial = ?"
         found = self.query_rows(query, normal_name(annotator), trial)
         if not found:
-            raise UserError(f"{annotator!r} has no trial {trial!r}; reload the page")
+            raise UserError(
+                f"{annotator!r} has no trial {trial!r}; reload the page"
+            )
         return Trial(*found[0])
 
     def record(
@@ -417,7 +434,9 @@ class VerdictStore:
         )
         return found[::-1]
 
-    def undo(self, annotator: str, turn: int, count: int = 1) -> AnnotatorProgress:
+    def undo(
+        self, annotator: str, turn: int, count: int = 1
+    ) -> AnnotatorProgress:
         """Withdraw the annotator's last ``count`` answers that stand; the file keeps them, marked.
         Gives the next standing.
 
@@ -426,7 +445,10 @@ class VerdictStore:
         """
         with self.transaction() as connection:
             now = self.standing(annotator)
-            if now.turn == turn + count and self._last_undone(now.annotator) == count:
+            if (
+                now.turn == turn + count
+                and self._last_undone(now.annotator) == count
+            ):
                 return now
             if now.turn != turn:
                 raise StaleTrialError(
@@ -450,7 +472,9 @@ def adjudicator_name(name: str) -> str:
         >>> adjudicator_name("Ann ")
         'adjudicator/ann'
     """
-    return normal_name(ADJUDICATOR + normal_name(name).removeprefix(ADJUDICATOR))
+    return normal_name(
+        ADJUDICATOR + normal_name(name).removeprefix(ADJUDICATOR)
+    )
 
 
 def _check_answers(answers: tuple[str, ...]) -> None:
@@ -459,7 +483,9 @@ def _check_answers(answers: tuple[str, ...]) -> None:
         raise UserError(f"{given}: answers are {', '.join(ANSWERS)}")
 
 
-def other_pictures(known: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+def other_pictures(
+    known: Mapping[str, str], now: Mapping[str, str]
+) -> list[str]:
     """Ids, sorted, under which there is another picture now than the one known; ids that one
     side lacks don't count.
     """

@@ -93,7 +93,9 @@ def audit(
         or not isinstance(sample, int | float)
         or not 0 < sample <= 1
     ):
-        raise UserError(f"the sample is a share above 0 and at most 1; got {sample!r}")
+        raise UserError(
+            f"the sample is a share above 0 and at most 1; got {sample!r}"
+        )
     for what, value, least, most in (
         ("examples", examples, 0, MOST_EXAMPLES),
         ("sketch", sketch, 0, MOST_SKETCH),
@@ -138,7 +140,11 @@ def audit(
         seconds = time.perf_counter() - began
         manifest = _manifest(plan, source, outcome, engine, workers, seconds)
         return write_results(
-            Path(out), plan, outcome, parts, {**manifest, "left_out": files.left_out}
+            Path(out),
+            plan,
+            outcome,
+            parts,
+            {**manifest, "left_out": files.left_out},
         )
 
 
@@ -146,9 +152,13 @@ def _refuse_too_large(plan: CountingPlan, workers: int) -> None:
     """UserError where the tallies of so many workers, and the one that they are merged into,
     don't fit this machine.
     """
-    cells = len(plan.rules) * plan.vocabulary.shape[0] * plan.vocabulary.shape[1]
+    cells = (
+        len(plan.rules) * plan.vocabulary.shape[0] * plan.vocabulary.shape[1]
+    )
     needed = (
-        (workers + 1) * cells * (24 + 8 * GROUPS + 8 * plan.sketch + 16 * plan.examples)
+        (workers + 1)
+        * cells
+        * (24 + 8 * GROUPS + 8 * plan.sketch + 16 * plan.examples)
     )
     there = (
         os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -180,7 +190,9 @@ def _engine(name: str) -> Any:
         from aobench.audit.ray_engine import scan_with_ray
 
         return scan_with_ray
-    raise UserError(f"unknown engine {name!r}; the engines are: {', '.join(ENGINES)}")
+    raise UserError(
+        f"unknown engine {name!r}; the engines are: {', '.join(ENGINES)}"
+    )
 
 
 def _spoken_names(names: Vocabulary) -> dict[str, Any]:
@@ -189,7 +201,9 @@ def _spoken_names(names: Vocabulary) -> dict[str, Any]:
         return {}
     usual = make_vocabulary(names.attributes, names.objects, True)
     return (
-        {} if usual.hash == names.hash else {"spoken": list(map(list, names.synonyms))}
+        {}
+        if usual.hash == names.hash
+        else {"spoken": list(map(list, names.synonyms))}
     )
 
 
@@ -203,7 +217,9 @@ def _manifest(
 ) -> dict[str, Any]:
     """What made the counts; `write_results` adds the totals and the rules."""
     names = plan.vocabulary
-    read = [r for r in outcome.records if "error" not in r and not r.get("resumed")]
+    read = [
+        r for r in outcome.records if "error" not in r and not r.get("resumed")
+    ]
     rows = sum(r["rows"] for r in read)
     return {
         "made_by": {

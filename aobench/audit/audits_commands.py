@@ -47,7 +47,9 @@ def add_audits_parser(verbs: Any) -> None:
 
 def add_publish_options(parser: Any) -> None:
     """How an audit is published."""
-    parser.add_argument("--corpus", help="publish: the captions' name, for the card")
+    parser.add_argument(
+        "--corpus", help="publish: the captions' name, for the card"
+    )
     parser.add_argument(
         "--licence",
         default="unknown",
@@ -77,10 +79,14 @@ def _audits(args: argparse.Namespace) -> None:
         if not args.corpus:
             raise UserError("name the captions for the card: --corpus NAME")
         audit = load_audit(args.audits[0])
-        publish_audit(audit, args.out, args.corpus, args.licence, args.with_text)
+        publish_audit(
+            audit, args.out, args.corpus, args.licence, args.with_text
+        )
     else:
         print(
-            audit_summary(merge_audits([load_audit(a) for a in args.audits], args.out))
+            audit_summary(
+                merge_audits([load_audit(a) for a in args.audits], args.out)
+            )
         )
     print(f"Written to {args.out}/")
 
@@ -107,5 +113,7 @@ def _compare(args: argparse.Namespace) -> None:
         f"seen, {len(changes) - became:,} are seen by the first audit only"
     )
     for one in changes[:10]:
-        print(f"  {one.attribute} {one.object}: {one.before:,} -> {one.after:,}")
+        print(
+            f"  {one.attribute} {one.object}: {one.before:,} -> {one.after:,}"
+        )
     print(f"Written to {args.out}" if rows else "Nothing to write")

@@ -98,7 +98,9 @@ def read_benchmark(
         raise UserError(
             f"the benchmark {path} holds no item; give the file with its captions"
         )
-    names = list(dict.fromkeys(name for _, record in records[:100] for name in record))
+    names = list(
+        dict.fromkeys(name for _, record in records[:100] for name in record)
+    )
     columns = _columns(str(path), names, layout, tuple(right), tuple(wrong))
     texts = []
     for item, record in records:
@@ -139,7 +141,9 @@ def _columns(
         chosen = known[layout]
     else:
         fitting = [
-            one for one in CAPTION_LAYOUTS if set(one.right + one.wrong) <= set(names)
+            one
+            for one in CAPTION_LAYOUTS
+            if set(one.right + one.wrong) <= set(names)
         ]
         if not fitting:
             raise UserError(
@@ -168,7 +172,8 @@ def _records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
         separator = "\t" if ending == ".tsv" else ","
         rows = (
-            (None, row) for row in read_csv_rows(path, (), "the benchmark", separator)
+            (None, row)
+            for row in read_csv_rows(path, (), "the benchmark", separator)
         )
     elif ending in (".jsonl", ".ndjson"):
         from aobench.files import read_lines
@@ -257,7 +262,9 @@ class PairSplits:
         pairs = (*self.seen, *self.unseen)
         attributes = tuple(sorted({a for a, _ in pairs}))
         objects = tuple(sorted({o for _, o in pairs}))
-        spoken = tuple((_spoken(name),) if "." in name else () for name in objects)
+        spoken = tuple(
+            (_spoken(name),) if "." in name else () for name in objects
+        )
         return Vocabulary(attributes, objects, spoken)
 
 
@@ -279,11 +286,21 @@ def read_pair_splits(path: str | Path) -> PairSplits:
     pair_set = read_pair_set(open_tree(str(path)))
     seen = pair_set.pairs["train"]
     unseen = (pair_set.pairs["val"] | pair_set.pairs["test"]) - seen
-    return PairSplits(set_kind(pair_set), tuple(sorted(seen)), tuple(sorted(unseen)))
+    return PairSplits(
+        set_kind(pair_set), tuple(sorted(seen)), tuple(sorted(unseen))
+    )
 
 
 _FUNCTION = (
-    JOIN | RELATIVE | COPULA | MADE | OF | PAINTED | ADVERB | DETERMINER | OPENER
+    JOIN
+    | RELATIVE
+    | COPULA
+    | MADE
+    | OF
+    | PAINTED
+    | ADVERB
+    | DETERMINER
+    | OPENER
 )
 _OTHER = """
 in on at to by for near into onto over under behind beside between next inside outside above
@@ -318,7 +335,10 @@ def vocabulary_of_texts(texts: Iterable[str]) -> Vocabulary:
 
 
 def _take_names(
-    words: list[str], classes: dict[str, int], attributes: set[str], objects: set[str]
+    words: list[str],
+    classes: dict[str, int],
+    attributes: set[str],
+    objects: set[str],
 ) -> None:
     def is_noun(word: str) -> bool:
         part = classes.get(word, 0)
@@ -332,7 +352,9 @@ def _take_names(
             at += 1
             continue
         begin = at
-        while at < len(words) and classes.get(words[at], 0) & (ADJECTIVE | JOIN):
+        while at < len(words) and classes.get(words[at], 0) & (
+            ADJECTIVE | JOIN
+        ):
             at += 1
         end = at
         while end < len(words) and is_noun(words[end]):
@@ -340,7 +362,9 @@ def _take_names(
                 break
             end += 1
         if end > at:
-            attributes.update(w for w in words[begin:at] if classes[w] & ADJECTIVE)
+            attributes.update(
+                w for w in words[begin:at] if classes[w] & ADJECTIVE
+            )
             objects.add(" ".join(words[at:end]))
         at = max(end, at)
 

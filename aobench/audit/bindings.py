@@ -47,7 +47,13 @@ def binding_status(counts: Sequence[int], threshold: int = 0) -> str:
     if not counts:
         return "no binding"
     seen = sum(count > threshold for count in counts)
-    return "all seen" if seen == len(counts) else "some seen" if seen else "none seen"
+    return (
+        "all seen"
+        if seen == len(counts)
+        else "some seen"
+        if seen
+        else "none seen"
+    )
 
 
 def text_bindings(
@@ -77,7 +83,9 @@ def text_bindings(
             for rule, matrix in audit.counts.items()
         }
         lowest = {rule: min(n, default=0) for rule, n in counts.items()}
-        status = {rule: binding_status(n, threshold) for rule, n in counts.items()}
+        status = {
+            rule: binding_status(n, threshold) for rule, n in counts.items()
+        }
         result.append(TextBindings(text, tuple(places), lowest, status))
     return result
 
@@ -91,7 +99,9 @@ def write_text_bindings(
     folder.mkdir(parents=True, exist_ok=True)
     rules = list(audit.counts)
     header = ["item", "column", "right", "bindings"]
-    header += [f"{what}_{rule}" for rule in rules for what in ("status", "lowest")]
+    header += [
+        f"{what}_{rule}" for rule in rules for what in ("status", "lowest")
+    ]
     table = []
     for row in rows:
         named = "; ".join(" ".join(_names(audit, place)) for place in row.pairs)
@@ -131,7 +141,9 @@ def binding_summary(audit: Audit, rows: Sequence[TextBindings]) -> str:
     for rule in audit.counts:
         table = [["captions", "texts", *STATUSES]]
         for name, is_right in (("right", True), ("wrong", False)):
-            status = Counter(r.status[rule] for r in rows if r.text.right == is_right)
+            status = Counter(
+                r.status[rule] for r in rows if r.text.right == is_right
+            )
             total = sum(status.values())
             if total:
                 cells = [_share(status[one], total) for one in STATUSES]
@@ -170,7 +182,9 @@ def split_bindings(audit: Audit, splits: PairSplits) -> list[SplitBinding]:
     """The pairs of a set's split files, with an audit's counts. UserError where it has none of
     their names.
     """
-    attributes = {tuple(split_words(n)): i for i, n in enumerate(audit.attributes)}
+    attributes = {
+        tuple(split_words(n)): i for i, n in enumerate(audit.attributes)
+    }
     objects = {tuple(split_words(n)): i for i, n in enumerate(audit.objects)}
     result = []
     for trained, pairs in ((True, splits.seen), (False, splits.unseen)):
@@ -179,7 +193,9 @@ def split_bindings(audit: Audit, splits: PairSplits) -> list[SplitBinding]:
             o = objects.get(tuple(split_words(name)))
             counts = None
             if a is not None and o is not None:
-                counts = {rule: int(m[a, o]) for rule, m in audit.counts.items()}
+                counts = {
+                    rule: int(m[a, o]) for rule, m in audit.counts.items()
+                }
             result.append(SplitBinding(attribute, name, trained, counts))
     if all(one.counts is None for one in result):
         raise UserError(
@@ -213,7 +229,12 @@ def split_summary(
 ) -> str:
     """How many of the pairs that a set calls unseen the captions show."""
     table = [
-        ["pairs", "number", "looked for", *(f"seen ({rule})" for rule in audit.counts)]
+        [
+            "pairs",
+            "number",
+            "looked for",
+            *(f"seen ({rule})" for rule in audit.counts),
+        ]
     ]
     for name, trained in (("trained on", True), ("called unseen", False)):
         mine = [one for one in rows if one.trained == trained]

@@ -36,7 +36,9 @@ from aobench.files import (
 FORMAT = 5
 
 
-def plan_hash(plan: CountingPlan, column: str | None, layout: str | None) -> str:
+def plan_hash(
+    plan: CountingPlan, column: str | None, layout: str | None
+) -> str:
     """16 hex digits of all that decides what is counted, beside the captions."""
     rules = {rule: VERSIONS[rule] for rule in plan.rules}
     content = [
@@ -49,7 +51,9 @@ def plan_hash(plan: CountingPlan, column: str | None, layout: str | None) -> str
         column,
         layout,
     ]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        json.dumps(content, sort_keys=True).encode()
+    ).hexdigest()[:16]
 
 
 def part_key(facts: Mapping[str, Any], plan_digest: str) -> str:
@@ -83,7 +87,9 @@ def write_part(
             "hashes": pa.LargeListArray.from_arrays(
                 pa.array(sparse.hash_starts), pa.array(sparse.hashes)
             ),
-            "rows": pa.LargeListArray.from_arrays(starts, pa.array(sparse.rows)),
+            "rows": pa.LargeListArray.from_arrays(
+                starts, pa.array(sparse.rows)
+            ),
             "row_hashes": pa.LargeListArray.from_arrays(
                 starts, pa.array(sparse.row_hashes)
             ),
@@ -131,7 +137,9 @@ def _content(folder: Path, key: str) -> tuple[dict[str, Any], bytes]:
     if content.get("sha256") != own_digest(content) or content["key"] != key:
         raise DamagedPartError(f"the part {key}.json is not as it was written")
     if content["counts_sha256"] != sha256_of(counts):
-        raise DamagedPartError(f"the part {key}.parquet is not as it was written")
+        raise DamagedPartError(
+            f"the part {key}.parquet is not as it was written"
+        )
     return content, counts
 
 
@@ -182,7 +190,9 @@ def read_part(folder: Path, key: str) -> PartialCounts:
         lists = {}
         for name in ("hashes", "rows", "row_hashes", "texts"):
             column = mine[name].combine_chunks()
-            lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
+            lengths = pc.list_value_length(column).to_numpy(
+                zero_copy_only=False
+            )
             lists[name] = (
                 np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
                 pc.list_flatten(column),
@@ -196,9 +206,13 @@ def read_part(folder: Path, key: str) -> PartialCounts:
             starts,
             rows,
             _values(lists["row_hashes"][1], np.uint64),
-            _values(pc.list_flatten(mine["groups"]), np.int64).reshape(-1, GROUPS),
+            _values(pc.list_flatten(mine["groups"]), np.int64).reshape(
+                -1, GROUPS
+            ),
         )
-        texts.update(zip(rows.tolist(), lists["texts"][1].to_pylist(), strict=True))
+        texts.update(
+            zip(rows.tolist(), lists["texts"][1].to_pylist(), strict=True)
+        )
     attributes, objects = (
         np.array(content[name], np.int64)
         for name in ("attribute_counts", "object_counts")

@@ -31,7 +31,10 @@ class CaptionChunk:
         begin, stop = int(self.begins[index]), int(self.stops[index])
         if most is None or stop - begin <= most:
             return bytes(self.data[begin:stop]).decode("utf-8", "replace")
-        return bytes(self.data[begin : begin + most]).decode("utf-8", "ignore") + "..."
+        return (
+            bytes(self.data[begin : begin + most]).decode("utf-8", "ignore")
+            + "..."
+        )
 
     @classmethod
     def of(
@@ -42,15 +45,23 @@ class CaptionChunk:
             c.encode("utf-8", "surrogatepass") if isinstance(c, str) else c
             for c in captions
         ]
-        offsets = np.cumsum([0, *(len(c or b"") for c in coded)]).astype(np.int64)
+        offsets = np.cumsum([0, *(len(c or b"") for c in coded)]).astype(
+            np.int64
+        )
         data = np.frombuffer(b"".join(c or b"" for c in coded), np.uint8)
         return cls(
-            data, offsets[:-1], offsets[1:], sum(c is None for c in coded), first_row
+            data,
+            offsets[:-1],
+            offsets[1:],
+            sum(c is None for c in coded),
+            first_row,
         )
 
     def settled(self, rows: np.ndarray) -> CaptionChunk:
         """The chunk with the captions of these places as `normal_form` gives them."""
-        texts = CaptionChunk.of(normal_form(self.text(row)) for row in rows.tolist())
+        texts = CaptionChunk.of(
+            normal_form(self.text(row)) for row in rows.tolist()
+        )
         begins, stops = self.begins.copy(), self.stops.copy()
         begins[rows], stops[rows] = (
             texts.begins + len(self.data),

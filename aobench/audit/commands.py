@@ -33,7 +33,10 @@ def add_parser(verbs: Any) -> None:
         "webdataset tars",
     )
     p.add_argument(
-        "--out", type=Path, default=Path("audit"), help="output folder (default: audit)"
+        "--out",
+        type=Path,
+        default=Path("audit"),
+        help="output folder (default: audit)",
     )
     p.add_argument(
         "--rule",
@@ -46,7 +49,9 @@ def add_parser(verbs: Any) -> None:
         help=f"what counts, one or several: {', '.join(VERSIONS)} (default: words for novelty, "
         "modifies for diversity)",
     )
-    p.add_argument("--column", help="the caption column (default: found by name)")
+    p.add_argument(
+        "--column", help="the caption column (default: found by name)"
+    )
     p.add_argument(
         "--layout", help="laion, datacomp, cc3m, cc12m or yfcc (default: found)"
     )
@@ -61,7 +66,9 @@ def add_parser(verbs: Any) -> None:
         help="text file of objects, one a line (default: ImageNet's 1,000)",
     )
     p.add_argument(
-        "--synonyms", action="store_true", help="an object's WordNet lemmas count too"
+        "--synonyms",
+        action="store_true",
+        help="an object's WordNet lemmas count too",
     )
     p.add_argument(
         "--engine",
@@ -155,7 +162,10 @@ def add_parser(verbs: Any) -> None:
         help="co-occurrences drawn from each (default: the fewest of any)",
     )
     d.add_argument(
-        "--draws", type=int, default=50, help="how often N are drawn (default: 50)"
+        "--draws",
+        type=int,
+        default=50,
+        help="how often N are drawn (default: 50)",
     )
     d.add_argument("--seed", type=int, default=0)
     d.add_argument(
@@ -194,7 +204,11 @@ def _audit(args: argparse.Namespace) -> None:
     """Scan, print what was found, and write novel compositions and figures beside the matrices."""
     from aobench.audit.api import audit
     from aobench.audit.parsing import load_parser
-    from aobench.audit.statistics import audit_summary, matrix_nmi, write_disagreements
+    from aobench.audit.statistics import (
+        audit_summary,
+        matrix_nmi,
+        write_disagreements,
+    )
     from aobench.audit.vocabulary import (
         make_vocabulary,
         published_vocabulary,
@@ -233,7 +247,10 @@ def _audit(args: argparse.Namespace) -> None:
     )
     for rule in result.counts:
         novel = result.novel(rule, args.threshold)
-        lines = ["attribute,object", *(f"{_quoted(a)},{_quoted(o)}" for a, o in novel)]
+        lines = [
+            "attribute,object",
+            *(f"{_quoted(a)},{_quoted(o)}" for a, o in novel),
+        ]
         (args.out / f"novel-{rule}.csv").write_text(
             "\n".join(lines) + "\n", encoding="utf-8"
         )
@@ -262,11 +279,15 @@ def _audit(args: argparse.Namespace) -> None:
     if args.publish:
         from aobench.audit.publishing import publish_audit
 
-        publish_audit(result, args.publish, args.corpus, args.licence, args.with_text)
+        publish_audit(
+            result, args.publish, args.corpus, args.licence, args.with_text
+        )
     # Last: whoever reads it may go away at any line, and everything is written.
     print("\n".join([audit_summary(result, args.threshold), *lines]))
     if both:
-        print(f"Where words and authors disagree: {args.out / 'disagreements.csv'}")
+        print(
+            f"Where words and authors disagree: {args.out / 'disagreements.csv'}"
+        )
     print(f"Written to {args.out}/" + f", {args.publish}/" * bool(args.publish))
 
 
@@ -281,8 +302,12 @@ def _forecast(args: argparse.Namespace, names: Any) -> None:
         ("--bandwidth", args.bandwidth),
     ):
         if value is not None and not 0 <= value < 1e12:
-            raise UserError(f"{what} takes a number of at least 0; got {value:g}")
-    plan = CountingPlan(names, check_rules(args.rules), args.sketch, args.examples)
+            raise UserError(
+                f"{what} takes a number of at least 0; got {value:g}"
+            )
+    plan = CountingPlan(
+        names, check_rules(args.rules), args.sketch, args.examples
+    )
     forecast = forecast_audit(args.captions, plan, args.column, args.layout)
     workers, price = args.workers, args.core_price
     for line in forecast_lines(forecast, workers, price, args.bandwidth):
@@ -304,7 +329,11 @@ def _shown(result: Audit, parser: Any) -> list[str]:
 
 def _diversity(args: argparse.Namespace) -> None:
     """Load the audits, print the table, write it with its figure."""
-    from aobench.audit.diversity import compare_corpora, diversity_table, write_csv
+    from aobench.audit.diversity import (
+        compare_corpora,
+        diversity_table,
+        write_csv,
+    )
     from aobench.audit.plots import diversity_bars
     from aobench.audit.result import load_audit
     from aobench.audit.rules import most_precise_rule
@@ -320,4 +349,8 @@ def _diversity(args: argparse.Namespace) -> None:
 
 
 def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"' if "," in name or '"' in name else name
+    return (
+        '"' + name.replace('"', '""') + '"'
+        if "," in name or '"' in name
+        else name
+    )

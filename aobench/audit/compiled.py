@@ -66,7 +66,9 @@ def word_tables(vocabulary: Vocabulary, grammar: bool = False) -> WordTables:
     numbers: dict[str, int] = {}
     edges: dict[tuple[int, int], int] = {}
     ends: dict[int, tuple[list[tuple[int, bool]], list[tuple[int, bool]]]] = {}
-    for kind, every in enumerate((vocabulary.attribute_forms, vocabulary.object_forms)):
+    for kind, every in enumerate(
+        (vocabulary.attribute_forms, vocabulary.object_forms)
+    ):
         for name, forms in enumerate(every):
             for sequence, written in forms.items():
                 node = 0
@@ -159,7 +161,9 @@ def author_tables(vocabulary: Vocabulary) -> AuthorTables:
     for column, letter in enumerate(letters, start=1):
         symbols[ord(letter)] = column
     steps, starts, words = _automaton(list(numbers), letters)
-    return AuthorTables(tuple(numbers), cell_of, cell, symbols, steps, starts, words)
+    return AuthorTables(
+        tuple(numbers), cell_of, cell, symbols, steps, starts, words
+    )
 
 
 def _automaton(
@@ -204,4 +208,6 @@ def lowers_letter_by_letter(vocabulary: Vocabulary) -> bool:
     So it is where the names are in ASCII: the letters whose lower case depends on their neighbours
     (capital sigma) or has several characters (U+0130, told apart in the kernel) then don't matter.
     """
-    return all(name.isascii() for name in (*vocabulary.attributes, *vocabulary.objects))
+    return all(
+        name.isascii() for name in (*vocabulary.attributes, *vocabulary.objects)
+    )

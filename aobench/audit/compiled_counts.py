@@ -80,9 +80,17 @@ def group_of_row(row, seed, n_groups):
 @njit(nogil=True, cache=True)
 def count_caption(slot, cell, row, value, group, tally):
     """Count one caption for a cell of a rule; whether its text is wanted as an example."""
-    counts, touched, n_touched, smallest, n_smallest, rows, hashes, n_rows, groups = (
-        tally
-    )
+    (
+        counts,
+        touched,
+        n_touched,
+        smallest,
+        n_smallest,
+        rows,
+        hashes,
+        n_rows,
+        groups,
+    ) = tally
     if counts[slot, cell] == 0:
         touched[slot, n_touched[slot]] = cell
         n_touched[slot] += 1
@@ -99,7 +107,17 @@ def merge_counts(sparse, row_base, slot, tally):
     """
     cells, counts, hash_starts, hash_values = sparse[:4]
     example_starts, example_rows, example_hashes, group_counts = sparse[4:]
-    into, touched, n_touched, smallest, n_smallest, rows, hashes, n_rows, groups = tally
+    (
+        into,
+        touched,
+        n_touched,
+        smallest,
+        n_smallest,
+        rows,
+        hashes,
+        n_rows,
+        groups,
+    ) = tally
     for i in range(len(cells)):
         cell = cells[i]
         if into[slot, cell] == 0:
@@ -112,4 +130,6 @@ def merge_counts(sparse, row_base, slot, tally):
             add_hash(smallest[slot], n_smallest[slot], cell, hash_values[k])
         for k in range(example_starts[i], example_starts[i + 1]):
             row, value = example_rows[k] + row_base, example_hashes[k]
-            add_example(rows[slot], hashes[slot], n_rows[slot], cell, row, value)
+            add_example(
+                rows[slot], hashes[slot], n_rows[slot], cell, row, value
+            )

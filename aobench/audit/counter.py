@@ -19,7 +19,11 @@ from aobench.audit.compiled import (
 from aobench.audit.rules import WORD_RULES
 from aobench.audit.tally import DenseTally, ScanTotals, SparseCounts
 from aobench.audit.vocabulary import Vocabulary
-from aobench.audit.words import character_tables, lower_table, unsettled_characters
+from aobench.audit.words import (
+    character_tables,
+    lower_table,
+    unsettled_characters,
+)
 
 #: An example caption is cut after so many bytes: it may stand for thousands of compositions.
 EXAMPLE_BYTES = 1000
@@ -61,14 +65,18 @@ class CountingPlan:
         return np.arange(self.cells(rule)).reshape(self.vocabulary.shape)
 
 
-def sampled_rows(first_row: int, n: int, file_seed: int, sample: float) -> np.ndarray:
+def sampled_rows(
+    first_row: int, n: int, file_seed: int, sample: float
+) -> np.ndarray:
     """Which rows are in the sample, bool (n); empty where all are. Depends only on the file's
     name and the row.
     """
     if sample >= 1:
         return np.zeros(0, np.bool_)
     with np.errstate(over="ignore"):
-        z = np.arange(first_row, first_row + n, dtype=np.uint64) + np.uint64(file_seed)
+        z = np.arange(first_row, first_row + n, dtype=np.uint64) + np.uint64(
+            file_seed
+        )
         z = z * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -110,12 +118,16 @@ class CaptionCounter:
             plan.examples,
         )
         self.authors = (
-            DenseTally(("authors",), plan.cells("authors"), plan.sketch, plan.examples)
+            DenseTally(
+                ("authors",), plan.cells("authors"), plan.sketch, plan.examples
+            )
             if self._authors
             else None
         )
         near = any(slot >= 0 for slot in self.slots[1:])
-        self.last = np.full((3, plan.cells("words") if near else 1), -1, np.int64)
+        self.last = np.full(
+            (3, plan.cells("words") if near else 1), -1, np.int64
+        )
         self.attribute_counts, self.object_counts = (
             np.zeros(n, np.int64) for n in shape
         )
@@ -154,12 +166,24 @@ class CaptionCounter:
             np.zeros(n, np.uint8),
         )
         mark_unsettled(
-            chunk.data, chunk.begins, chunk.stops, keep, unsettled_characters(), marks
+            chunk.data,
+            chunk.begins,
+            chunk.stops,
+            keep,
+            unsettled_characters(),
+            marks,
         )
         odd = np.flatnonzero(marks & 1)
         plain = chunk.settled(odd) if len(odd) else chunk
         words = count_words(
-            (plain.data, plain.begins, plain.stops, keep, chunk.first_row, seed),
+            (
+                plain.data,
+                plain.begins,
+                plain.stops,
+                keep,
+                chunk.first_row,
+                seed,
+            ),
             self._vocabulary,
             self._shape,
             self.slots,
@@ -171,7 +195,9 @@ class CaptionCounter:
         if self.authors is not None:
             self._count_authors(chunk, keep, seed, hashes, wanted)
         for index in np.flatnonzero(wanted).tolist():
-            self.texts[chunk.first_row + index] = chunk.text(index, EXAMPLE_BYTES)
+            self.texts[chunk.first_row + index] = chunk.text(
+                index, EXAMPLE_BYTES
+            )
         sizes = chunk.stops - chunk.begins
         self.totals.add(
             ScanTotals(
@@ -201,10 +227,18 @@ class CaptionCounter:
         assert tally is not None
         if not lowers_letter_by_letter(self.plan.vocabulary):
             chunk = CaptionChunk.of(
-                (chunk.text(i).lower() for i in range(len(chunk))), chunk.first_row
+                (chunk.text(i).lower() for i in range(len(chunk))),
+                chunk.first_row,
             )
         count_authors(
-            (chunk.data, chunk.begins, chunk.stops, keep, chunk.first_row, seed),
+            (
+                chunk.data,
+                chunk.begins,
+                chunk.stops,
+                keep,
+                chunk.first_row,
+                seed,
+            ),
             lower_table(),
             (a.symbols, a.steps, a.word_starts, a.state_words),
             a.cell_of,
@@ -216,7 +250,9 @@ class CaptionCounter:
     def take(self) -> PartialCounts:
         """What was counted since the last call; the counter starts anew."""
         rules = {
-            rule: self.tally.sparse(rule) for rule in self.tally.rules if rule != "none"
+            rule: self.tally.sparse(rule)
+            for rule in self.tally.rules
+            if rule != "none"
         }
         if self.authors is not None:
             rules["authors"] = self.authors.sparse("authors")
@@ -224,7 +260,9 @@ class CaptionCounter:
         self.tally.clear()
         self.last[:] = -1
         texts = {
-            int(row): self.texts[int(row)] for s in rules.values() for row in s.rows
+            int(row): self.texts[int(row)]
+            for s in rules.values()
+            for row in s.rows
         }
         part = PartialCounts(
             rules,
@@ -246,7 +284,9 @@ class PartMerger:
 
     def __init__(self, plan: CountingPlan) -> None:
         self.tallies = {
-            rule: DenseTally((rule,), plan.cells(rule), plan.sketch, plan.examples)
+            rule: DenseTally(
+                (rule,), plan.cells(rule), plan.sketch, plan.examples
+            )
             for rule in plan.rules
         }
         self.attributes, self.objects = (
@@ -266,7 +306,9 @@ class PartMerger:
 
     def whole(self) -> PartialCounts:
         """The sum. Texts are not moved, and left out."""
-        rules = {rule: tally.sparse(rule) for rule, tally in self.tallies.items()}
+        rules = {
+            rule: tally.sparse(rule) for rule, tally in self.tallies.items()
+        }
         return PartialCounts(
             rules, self.attributes, self.objects, self.named, self.totals
         )

@@ -71,7 +71,9 @@ class CorpusDiversity:
     names: tuple[float, float]
 
 
-def thin_matrix(matrix: np.ndarray, n: int, draws: int, seed: int = 0) -> ThinnedNmi:
+def thin_matrix(
+    matrix: np.ndarray, n: int, draws: int, seed: int = 0
+) -> ThinnedNmi:
     """NMI and compositions seen when only ``n`` of the matrix's co-occurrences, drawn at random,
     are kept.
 
@@ -108,7 +110,9 @@ def thin_matrix(matrix: np.ndarray, n: int, draws: int, seed: int = 0) -> Thinne
     )
 
 
-def adjusted_nmi(groups: np.ndarray, shuffles: int = 20, seed: int = 0) -> AdjustedNmi:
+def adjusted_nmi(
+    groups: np.ndarray, shuffles: int = 20, seed: int = 0
+) -> AdjustedNmi:
     """NMI adjusted for chance, with an interval over captions.
 
     The interval is that of the jackknife that leaves out one group of captions at a time (Kott
@@ -130,7 +134,10 @@ def adjusted_nmi(groups: np.ndarray, shuffles: int = 20, seed: int = 0) -> Adjus
     value = matrix_nmi(total, shuffles=shuffles, seed=seed).adjusted
     if n < LEAST_GROUPS:
         return AdjustedNmi(value, float("nan"), float("nan"), n)
-    left = [matrix_nmi(total - one, shuffles=5, seed=seed).adjusted for one in groups]
+    left = [
+        matrix_nmi(total - one, shuffles=5, seed=seed).adjusted
+        for one in groups
+    ]
     error = float(np.sqrt((n - 1) * np.var(left)))
     reach = float(student.ppf(0.975, n - 1)) * error
     return AdjustedNmi(value, value - reach, value + reach, n)
@@ -175,7 +182,9 @@ def compare_corpora(
             adjusted_nmi(audit.groups(rule), seed=seed),
             names_per_caption(audit),
         )
-        for name, audit, matrix in zip(_names(audits), audits, matrices, strict=True)
+        for name, audit, matrix in zip(
+            _names(audits), audits, matrices, strict=True
+        )
     ]
 
 
@@ -184,12 +193,17 @@ def check_same_counting(audits: Sequence[Audit], rule: str) -> None:
     first = audits[0]
     for audit in audits:
         audit.matrix(rule)
-        if audit.manifest["vocabulary"]["hash"] != first.manifest["vocabulary"]["hash"]:
+        if (
+            audit.manifest["vocabulary"]["hash"]
+            != first.manifest["vocabulary"]["hash"]
+        ):
             raise UserError(
                 f"{audit.folder} and {first.folder} looked for other names; audit both with the "
                 "same lists"
             )
-        versions = [one.manifest["rules"][rule]["version"] for one in (audit, first)]
+        versions = [
+            one.manifest["rules"][rule]["version"] for one in (audit, first)
+        ]
         if versions[0] != versions[1]:
             raise UserError(
                 f"{audit.folder} and {first.folder} used other versions of rule {rule}; audit both "

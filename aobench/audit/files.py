@@ -59,7 +59,9 @@ def find_caption_files(
             )
         for path in named:
             caption_format(path)  # refuses an unknown ending
-            found.setdefault(path if is_remote(path) else os.path.realpath(path), path)
+            found.setdefault(
+                path if is_remote(path) else os.path.realpath(path), path
+            )
     files.paths = list(found.values())
     _refuse_pairs(files.paths)
     return files
@@ -70,7 +72,9 @@ def _local(pattern: str, out: Path | None) -> tuple[list[str], bool]:
     own = _real(out) if out else None
     if Path(pattern).is_dir():
         if own == _real(Path(pattern)):
-            raise UserError(f"--out {out} is the folder that is read; name another")
+            raise UserError(
+                f"--out {out} is the folder that is read; name another"
+            )
         paths = sorted(_below(Path(pattern)))
         audits = {
             _real(path.parent)
@@ -96,7 +100,9 @@ def _local(pattern: str, out: Path | None) -> tuple[list[str], bool]:
     )
     if own is not None:
         named = [
-            path for path in named if not Path(path).absolute().is_relative_to(own)
+            path
+            for path in named
+            if not Path(path).absolute().is_relative_to(own)
         ]
     return named, True
 
@@ -117,7 +123,9 @@ def _below(folder: Path) -> Iterator[Path]:
         )
 
     seen = {os.path.realpath(folder)}
-    for place, folders, names in os.walk(folder, onerror=stop, followlinks=True):
+    for place, folders, names in os.walk(
+        folder, onerror=stop, followlinks=True
+    ):
         fresh = {}  # a folder that links lead to twice, or back to, is read once
         for name in sorted(folders):
             real = os.path.realpath(Path(place, name))
@@ -145,7 +153,9 @@ def _only_bears_the_name(path: Path) -> bool:
 
 
 def _is_readable_caption_file(path: str) -> bool:
-    return _is_caption_file(path) and (is_remote(path) or _may_be_read(Path(path)))
+    return _is_caption_file(path) and (
+        is_remote(path) or _may_be_read(Path(path))
+    )
 
 
 def _is_audit(manifest: Path) -> bool:
@@ -156,7 +166,9 @@ def _is_audit(manifest: Path) -> bool:
 
 
 def _is_caption_file(path: str) -> bool:
-    return known_format(path) is not None and not file_name(path).startswith((".", "_"))
+    return known_format(path) is not None and not file_name(path).startswith(
+        (".", "_")
+    )
 
 
 def _refuse_pairs(paths: Sequence[str]) -> None:

@@ -47,7 +47,9 @@ class AuditForecast:
     def captions(self) -> float:
         """Captions of all files, by the bytes of those looked into."""
         looked = sum(one.size for one in self.sampled)
-        return self.size * sum(one.rows for one in self.sampled) / max(looked, 1)
+        return (
+            self.size * sum(one.rows for one in self.sampled) / max(looked, 1)
+        )
 
     @property
     def core_seconds(self) -> float:
@@ -80,7 +82,9 @@ def forecast_audit(
         try:
             sizes.append(file_facts(path)["size"])
         except OSError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror}") from error
+            raise UserError(
+                f"{path} cannot be read: {error.strerror}"
+            ) from error
     known = [i for i, size in enumerate(sizes) if size]
     if not known:
         raise UserError(
@@ -95,7 +99,9 @@ def forecast_audit(
         for i in known[::step][:SAMPLE_FILES]
     ]
     total = sum(int(size) for size in sizes if size)
-    return AuditForecast(len(paths), total, len(paths) - len(known), tuple(sampled))
+    return AuditForecast(
+        len(paths), total, len(paths) - len(known), tuple(sampled)
+    )
 
 
 def _warm_up(counter: CaptionCounter) -> None:
@@ -133,9 +139,13 @@ def _look_into(
     counter.take()
     whole = rows if ended else known_rows(path)
     estimate = (
-        float(whole) if whole is not None else size * rows / max(content + rows, 1)
+        float(whole)
+        if whole is not None
+        else size * rows / max(content + rows, 1)
     )
-    return SampledFile(path, size, estimate, whole is not None, rows, reading, counting)
+    return SampledFile(
+        path, size, estimate, whole is not None, rows, reading, counting
+    )
 
 
 def forecast_lines(
@@ -191,4 +201,6 @@ def _bytes(size: int) -> str:
 
 
 def _spell(seconds: float) -> str:
-    return f"{seconds:,.1f} s" if seconds < 120 else f"{seconds / 60:,.0f} minutes"
+    return (
+        f"{seconds:,.1f} s" if seconds < 120 else f"{seconds / 60:,.0f} minutes"
+    )

@@ -172,7 +172,9 @@ _SPELLINGS = (
     ("saint", "st"),
     ("catalog", "catalogue"),
 )
-_SPELLED: dict[str, tuple[str, ...]] = {w: pair for pair in _SPELLINGS for w in pair}
+_SPELLED: dict[str, tuple[str, ...]] = {
+    w: pair for pair in _SPELLINGS for w in pair
+}
 
 #: Attributes that are compared: dirty, dirtier, dirtiest.
 _COMPARED_WORDS = """
@@ -244,7 +246,11 @@ def _parted(sequence: tuple[str, ...]) -> set[tuple[str, ...]]:
         found.add(tuple(joined))
     found.add(sequence)
     found.add(
-        tuple(part for word in sequence for part in _PARTED_WORDS.get(word, (word,)))
+        tuple(
+            part
+            for word in sequence
+            for part in _PARTED_WORDS.get(word, (word,))
+        )
     )
     return found
 
@@ -267,7 +273,9 @@ def _possessives(name: str) -> set[tuple[str, ...]]:
     return {tuple(split_words(v)) for v in variants}
 
 
-def _plural_sequences(name: str, sequence: tuple[str, ...]) -> set[tuple[str, ...]]:
+def _plural_sequences(
+    name: str, sequence: tuple[str, ...]
+) -> set[tuple[str, ...]]:
     """The sequence with its last word in the plural; the listed plurals for a name that has them
     elsewhere.
     """

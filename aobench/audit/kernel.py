@@ -103,12 +103,17 @@ def _find(n, numbers, most, gaps, tree, spans, places):
     count = 0
     for start in range(n):
         node, at = 0, start
-        while at < n and 0 < numbers[at] <= most and (at == start or not gaps[at]):
+        while (
+            at < n and 0 < numbers[at] <= most and (at == start or not gaps[at])
+        ):
             edge = (np.uint64(node) << _S32) | np.uint64(numbers[at])
             node = _look_up(edge_keys, edge_values, edge)
             if node == 0:
                 break
-            if spans[node, 1] > spans[node, 0] or spans[node, 3] > spans[node, 2]:
+            if (
+                spans[node, 1] > spans[node, 0]
+                or spans[node, 3] > spans[node, 2]
+            ):
                 starts[count], ends[count], nodes[count] = start, at, node
                 count += 1
             if not inner[node]:
@@ -133,9 +138,14 @@ def _shadow(count, places, spans, lives):
             j += 1
         here_any = ends[j - 1]
         for k in range(i, j):
-            attribute_lives[k] = not (object_end >= ends[k] or here_object > ends[k])
+            attribute_lives[k] = not (
+                object_end >= ends[k] or here_object > ends[k]
+            )
             object_lives[k] = not (any_end >= ends[k] or here_any > ends[k])
-        any_end, object_end = max(any_end, here_any), max(object_end, here_object)
+        any_end, object_end = (
+            max(any_end, here_any),
+            max(object_end, here_object),
+        )
         i = j
 
 
@@ -146,7 +156,13 @@ def _name_room(counts):
     """
     n = len(counts)
     last_caption, met = np.full(n, -1, np.int64), np.zeros(n, np.int64)
-    return last_caption, np.zeros(n, np.int64), np.zeros(n, np.int64), met, counts
+    return (
+        last_caption,
+        np.zeros(n, np.int64),
+        np.zeros(n, np.int64),
+        met,
+        counts,
+    )
 
 
 @njit(nogil=True, cache=True)
@@ -180,7 +196,9 @@ def _gather(count, places, lives, spans, side, ids, caption, names):
 
 
 @njit(nogil=True, cache=True)
-def _adjacent(count, places, lives, gaps, n, tables, slots, width, where, tally):
+def _adjacent(
+    count, places, lives, gaps, n, tables, slots, width, where, tally
+):
     """Count the pairs whose object starts right after the attribute's end, no hard gap between;
     whether the text is wanted. ``where``: row, hash of the text, its group, last row that counted
     by cell.
@@ -201,7 +219,9 @@ def _adjacent(count, places, lives, gaps, n, tables, slots, width, where, tally)
         while other < count and starts[other] == after:
             if object_lives[other]:
                 for i in range(first, stop):
-                    for j in range(spans[nodes[other], 2], spans[nodes[other], 3]):
+                    for j in range(
+                        spans[nodes[other], 2], spans[nodes[other], 3]
+                    ):
                         cell = attribute_ids[i] * width + object_ids[j]
                         written = attribute_written[i] and object_written[j]
                         if slots[1] >= 0 and written and last[0, cell] != row:
@@ -219,7 +239,9 @@ def _adjacent(count, places, lives, gaps, n, tables, slots, width, where, tally)
 
 
 @njit(nogil=True, cache=True)
-def count_words(captions, vocabulary, shape, slots, tally, last, marginals, texts):
+def count_words(
+    captions, vocabulary, shape, slots, tally, last, marginals, texts
+):
     """Count a chunk of captions under the rules ``words``, ``adjacent``, ``adjacent-forms`` and
     ``modifies``.
 
@@ -256,7 +278,9 @@ def count_words(captions, vocabulary, shape, slots, tally, last, marginals, text
     for i in range(len(begins)):
         if len(keep) and not keep[i]:
             continue
-        n, known, value = _cut(data, begins[i], stops[i], characters, word_table, room)
+        n, known, value = _cut(
+            data, begins[i], stops[i], characters, word_table, room
+        )
         value = mix_bits(value)
         text_hashes[i] = value
         total += n
@@ -272,7 +296,9 @@ def count_words(captions, vocabulary, shape, slots, tally, last, marginals, text
         _shadow(count, places, spans, lives)
         row = first_row + i
         group = group_of_row(row, seed, tally[-1].shape[2])
-        n_a = _gather(count, places, lives[0], spans, 0, attribute_ids, i, attributes)
+        n_a = _gather(
+            count, places, lives[0], spans, 0, attribute_ids, i, attributes
+        )
         n_o = _gather(count, places, lives[1], spans, 2, object_ids, i, objects)
         named[0, min(n_a, named.shape[1] - 1)] += 1
         named[1, min(n_o, named.shape[1] - 1)] += 1
@@ -293,11 +319,22 @@ def count_words(captions, vocabulary, shape, slots, tally, last, marginals, text
         if slots[1] >= 0 or slots[2] >= 0:
             where = row, value, group, last
             is_example |= _adjacent(
-                count, places, lives, gaps, n, names, slots, shape[1], where, tally
+                count,
+                places,
+                lives,
+                gaps,
+                n,
+                names,
+                slots,
+                shape[1],
+                where,
+                tally,
             )
         if slots[3] >= 0:
             where = row, value, group, last
-            parts_of_speech(n, count, numbers, places, lives, spans, classes, parts)
+            parts_of_speech(
+                n, count, numbers, places, lives, spans, classes, parts
+            )
             is_example |= count_modified(
                 count,
                 places,
@@ -316,7 +353,9 @@ def count_words(captions, vocabulary, shape, slots, tally, last, marginals, text
 
 
 @njit(nogil=True, cache=True)
-def count_authors(captions, folded, automaton, cell_of, tally, word_counts, texts):
+def count_authors(
+    captions, folded, automaton, cell_of, tally, word_counts, texts
+):
     """Count a chunk under the authors' rule: cells are pairs of substrings of the caption in
     lower case. ``captions`` and ``texts`` as of `count_words`.
     """
@@ -337,8 +376,12 @@ def count_authors(captions, folded, automaton, cell_of, tally, word_counts, text
             if code >= 0x80:
                 code, size = decode_character(data, at - 1, end)
                 at += size - 1
-                dotted = code == 0x130  # its lower case is i and a combining dot
-            column = symbols[folded[code]] if 0 <= code < 0x20000 else symbols[0]
+                dotted = (
+                    code == 0x130
+                )  # its lower case is i and a combining dot
+            column = (
+                symbols[folded[code]] if 0 <= code < 0x20000 else symbols[0]
+            )
             state = steps[state, column]
             for k in range(word_starts[state], word_starts[state + 1]):
                 word = words[k]
@@ -355,5 +398,7 @@ def count_authors(captions, folded, automaton, cell_of, tally, word_counts, text
             if firsts[here[x]]:
                 for y in range(n):
                     cell = cell_of[here[x], here[y]]
-                    if cell >= 0 and count_caption(0, cell, row, value, group, tally):
+                    if cell >= 0 and count_caption(
+                        0, cell, row, value, group, tally
+                    ):
                         wanted[i] = True

@@ -58,7 +58,9 @@ LAYOUTS: dict[str, TableLayout] = {
 }
 
 
-def find_column(names: Sequence[str], where: str, column: str | None = None) -> str:
+def find_column(
+    names: Sequence[str], where: str, column: str | None = None
+) -> str:
     """The caption column among ``names``: ``column``, or the first known name.
 
     ColumnError where there is none, or where two columns are as good: one of them would be counted
@@ -67,12 +69,22 @@ def find_column(names: Sequence[str], where: str, column: str | None = None) -> 
     wanted = column
     if column is None:
         lowered = [name.lower() for name in names]
-        wanted = next((known for known in CAPTION_COLUMNS if known in lowered), None)
-        same = [name for name, low in zip(names, lowered, strict=True) if low == wanted]
+        wanted = next(
+            (known for known in CAPTION_COLUMNS if known in lowered), None
+        )
+        same = [
+            name
+            for name, low in zip(names, lowered, strict=True)
+            if low == wanted
+        ]
     else:
         same = [name for name in names if name == column]
     if len(same) > 1:
-        mend = "rename one" if len(set(same)) < len(same) else "name one with --column"
+        mend = (
+            "rename one"
+            if len(set(same)) < len(same)
+            else "name one with --column"
+        )
         twins = " and ".join(map(repr, same))
         raise ColumnError(
             f"{where} has the columns {twins}, {len(same)} times the same; {mend}"
@@ -119,11 +131,17 @@ def table_layout(
     fields = [field.strip() for field in fields]
     if layout is not None:
         known = LAYOUTS[layout]
-        known = LAYOUTS["yfcc25"] if layout == "yfcc" and len(fields) == 25 else known
+        known = (
+            LAYOUTS["yfcc25"]
+            if layout == "yfcc" and len(fields) == 25
+            else known
+        )
         if not known.header:
             return known
         column = column or find_column(fields, where, str(known.columns[0]))
-    if column is None and not any(field.lower() in CAPTION_COLUMNS for field in fields):
+    if column is None and not any(
+        field.lower() in CAPTION_COLUMNS for field in fields
+    ):
         links = [bool(_LINK.match(field)) for field in fields]
         if links == [True, False]:
             return LAYOUTS["cc12m"]

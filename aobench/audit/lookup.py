@@ -29,7 +29,10 @@ def audited_vocabulary(audit: Audit) -> Vocabulary:
     """
     facts = audit.manifest["vocabulary"]
     plain = make_vocabulary(audit.attributes, audit.objects, False)
-    for names in (plain, make_vocabulary(audit.attributes, audit.objects, True)):
+    for names in (
+        plain,
+        make_vocabulary(audit.attributes, audit.objects, True),
+    ):
         if names.hash == facts["hash"]:
             return names
     if facts.get("spoken"):
@@ -151,7 +154,10 @@ def lookup_rows(
     named = [named_pair(text, names) for text in texts]
     shown = text_pairs(texts, names)
     return [
-        (text, [pair_count(audit, place) for place in ([one] if one else pairs)])
+        (
+            text,
+            [pair_count(audit, place) for place in ([one] if one else pairs)],
+        )
         for text, one, pairs in zip(texts, named, shown, strict=True)
     ]
 
@@ -167,7 +173,9 @@ def lookup_table(
     header += ["attribute's", "object's"]
     table = [header]
     for text, pairs in rows:
-        table += [[text, one.attribute, one.object, *_cells(one)] for one in pairs]
+        table += [
+            [text, one.attribute, one.object, *_cells(one)] for one in pairs
+        ]
         if not pairs:
             table.append([text, "(no pair)", *[""] * (len(header) - 2)])
     return table
@@ -175,11 +183,14 @@ def lookup_table(
 
 def _cells(one: PairCount) -> list[str]:
     counts = [
-        f"{n:,}" + (f" (at most {one.bound[rule]:.2g} of all)" if one.bound else "")
+        f"{n:,}"
+        + (f" (at most {one.bound[rule]:.2g} of all)" if one.bound else "")
         for rule, n in one.counts.items()
     ]
     different = [f"{n:,}" for n in one.distinct.values()]
-    pmi = ["" if np.isnan(value) else f"{value:.1f}" for value in one.pmi.values()]
+    pmi = [
+        "" if np.isnan(value) else f"{value:.1f}" for value in one.pmi.values()
+    ]
     return [
         *counts,
         *different,
@@ -193,14 +204,21 @@ def lookup_records(
     audit: Audit, rows: Sequence[tuple[str, list[PairCount]]], examples: bool
 ) -> list[dict[str, Any]]:
     """The same for JSON, with the examples that the audit kept, where they are asked for."""
-    kept = {rule: audit.examples(rule) for rule in audit.counts} if examples else {}
+    kept = (
+        {rule: audit.examples(rule) for rule in audit.counts}
+        if examples
+        else {}
+    )
     return [
         {
             "text": text,
             "pairs": [
                 {
                     **vars(one),
-                    "pmi": {r: None if np.isnan(v) else v for r, v in one.pmi.items()},
+                    "pmi": {
+                        r: None if np.isnan(v) else v
+                        for r, v in one.pmi.items()
+                    },
                     **({"examples": _examples(kept, one)} if examples else {}),
                 }
                 for one in pairs
@@ -212,6 +230,9 @@ def lookup_records(
 
 def _examples(kept: dict[str, Any], one: PairCount) -> dict[str, list[Any]]:
     return {
-        rule: [list(example) for example in found.get((one.attribute, one.object), [])]
+        rule: [
+            list(example)
+            for example in found.get((one.attribute, one.object), [])
+        ]
         for rule, found in kept.items()
     }

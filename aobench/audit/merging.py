@@ -48,7 +48,9 @@ def merge_audits(audits: Sequence[Audit], out: str | Path) -> Audit:
     keys = ("sketch", "examples", "sample")
     sketch, examples, sample = (first.manifest[key] for key in keys)
     rules = tuple(first.counts)
-    plan = CountingPlan(audited_vocabulary(first), rules, sketch, examples, sample)
+    plan = CountingPlan(
+        audited_vocabulary(first), rules, sketch, examples, sample
+    )
     parts: list[tuple[int, PartialCounts]] = []
     texts: dict[int, str] = {}
     records: list[dict[str, Any]] = []
@@ -57,13 +59,21 @@ def merge_audits(audits: Sequence[Audit], out: str | Path) -> Audit:
         part = _part_of(audit, plan)
         shift = base << FILE_SHIFT
         parts.append((shift, part))
-        texts.update({row + shift: text for row, text in part.texts.items() if text})
+        texts.update(
+            {row + shift: text for row, text in part.texts.items() if text}
+        )
         records += audit.manifest["files"]
         base += len(audit.manifest["files"])
     whole = merge_parts(plan, parts)
-    skipped = [path for audit in audits for path in audit.manifest["skipped_files"]]
+    skipped = [
+        path for audit in audits for path in audit.manifest["skipped_files"]
+    ]
     manifest = {
-        **{k: v for k, v in first.manifest.items() if k not in ("sha256", "tables")},
+        **{
+            k: v
+            for k, v in first.manifest.items()
+            if k not in ("sha256", "tables")
+        },
         "merged": [audit.manifest.get("sha256") for audit in audits],
         "seconds": round(sum(audit.manifest["seconds"] for audit in audits), 3),
         "captions_per_second": None,
@@ -136,7 +146,9 @@ def _part_of(audit: Audit, plan: CountingPlan) -> PartialCounts:
     facts = dict(audit.manifest["totals"])
     facts["text_hash"] = int(facts["text_hash"], 16)
     attributes, objects = audit.marginals
-    return PartialCounts(rules, attributes, objects, named, ScanTotals(**facts), texts)
+    return PartialCounts(
+        rules, attributes, objects, named, ScanTotals(**facts), texts
+    )
 
 
 def _sparse_of(
@@ -173,7 +185,9 @@ def _sparse_of(
         np.concatenate([*picked, np.zeros(0, np.uint64)]),
         np.concatenate([[0], np.cumsum(held)]).astype(np.int64),
         np.array(rows, np.int64),
-        np.array([_row_hash(texts[row], audit, row) for row in rows], np.uint64),
+        np.array(
+            [_row_hash(texts[row], audit, row) for row in rows], np.uint64
+        ),
         np.ascontiguousarray(groups),
     )
 

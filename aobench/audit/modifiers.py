@@ -115,7 +115,9 @@ def _predicate(start, end, n, gaps, parts):
         at = _skip(at + 1, n, gaps, parts, ADVERB)
     elif relative:
         return 0, -1
-    if _is_soft(at, n, gaps, parts, MADE) and _is_soft(at + 1, n, gaps, parts, OF):
+    if _is_soft(at, n, gaps, parts, MADE) and _is_soft(
+        at + 1, n, gaps, parts, OF
+    ):
         made = True
         at = _skip(at + 1, n, gaps, parts, OF | DETERMINER | ADVERB)
     elif _is_soft(at, n, gaps, parts, PAINTED):
@@ -160,7 +162,10 @@ def count_modified(
             continue
         for other in range(count):
             node_a = nodes[other]
-            if not attribute_lives[other] or spans[node_a, 0] == spans[node_a, 1]:
+            if (
+                not attribute_lives[other]
+                or spans[node_a, 0] == spans[node_a, 1]
+            ):
                 continue
             after = ends[other] + 1
             is_shade = parts[after - 1] & SHADE
@@ -180,5 +185,7 @@ def count_modified(
                     cell = attribute_ids[i] * width + object_ids[j]
                     if last[2, cell] != row:
                         last[2, cell] = row
-                        wanted |= count_caption(slot, cell, row, value, group, tally)
+                        wanted |= count_caption(
+                            slot, cell, row, value, group, tally
+                        )
     return wanted

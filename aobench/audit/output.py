@@ -36,7 +36,9 @@ def merge_files(
     merger, texts = PartMerger(plan), dict[int, str]()
     keys = list(parts_of(outcome))
     most = MOST_TEXTS
-    bar = tqdm(total=len(keys), desc="merge", unit="file", disable=None, leave=False)
+    bar = tqdm(
+        total=len(keys), desc="merge", unit="file", disable=None, leave=False
+    )
     with bar, ThreadPoolExecutor(READERS) as threads:
         for start in range(0, len(keys), BATCH):
             batch = keys[start : start + BATCH]
@@ -44,7 +46,9 @@ def merge_files(
             for (number, _), part in zip(batch, read, strict=True):
                 base = number << FILE_SHIFT
                 merger.add(base, part)
-                texts.update((base + row, text) for row, text in part.texts.items())
+                texts.update(
+                    (base + row, text) for row, text in part.texts.items()
+                )
                 bar.update()
             if len(texts) > most:
                 texts = _kept_texts(texts, merger)
@@ -112,7 +116,9 @@ def write_counts(
         )
         flat[sparse.cells] = sparse.counts
         if plan.sketch:
-            different[sparse.cells], sure[sparse.cells] = sparse.distinct(plan.sketch)
+            different[sparse.cells], sure[sparse.cells] = sparse.distinct(
+                plan.sketch
+            )
         cells = plan.cell_table(rule)
         counts[rule], distinct[rule], exact[rule] = (
             flat[cells],
@@ -138,14 +144,17 @@ def write_counts(
         "named": _named(part),
         "rules": _rule_facts(plan, counts),
     }
-    _write_marginals(folder / "marginals.parquet", plan.vocabulary, marginals, counts)
+    _write_marginals(
+        folder / "marginals.parquet", plan.vocabulary, marginals, counts
+    )
     tables = [
         f"{kind}-{rule}.parquet"
         for rule in plan.rules
         for kind in ("counts", "examples", "groups", "sketches")
     ]
     digests = {
-        name: sha256_of(folder / name) for name in ("marginals.parquet", *tables)
+        name: sha256_of(folder / name)
+        for name in ("marginals.parquet", *tables)
     }
     manifest["tables"] = dict(sorted(digests.items()))
     manifest["sha256"] = own_digest(manifest)
@@ -189,7 +198,9 @@ def _remove_earlier(folder: Path) -> None:
             path.unlink()
 
 
-def _rule_facts(plan: CountingPlan, counts: dict[str, np.ndarray]) -> dict[str, Any]:
+def _rule_facts(
+    plan: CountingPlan, counts: dict[str, np.ndarray]
+) -> dict[str, Any]:
     from aobench.audit.rules import VERSIONS
 
     return {
@@ -238,7 +249,9 @@ def _write_matrix(
         "attribute": attribute,
         "object": name,
         "count": pa.array(counts.ravel()),
-        "pmi": pa.array(information.ravel(), mask=np.isnan(information.ravel())),
+        "pmi": pa.array(
+            information.ravel(), mask=np.isnan(information.ravel())
+        ),
     }
     if plan.sketch:
         columns |= {
@@ -279,12 +292,16 @@ def _write_sparse(
     counts = sparse.groups[at[pairs]]
     columns = {f"group_{k}": counts[:, k] for k in range(counts.shape[1])}
     groups = pa.table({"pair": pairs, **columns})
-    pq.write_table(groups, folder / f"groups-{rule}.parquet", compression="zstd")
+    pq.write_table(
+        groups, folder / f"groups-{rule}.parquet", compression="zstd"
+    )
     hashes = pa.LargeListArray.from_arrays(
         pa.array(sparse.hash_starts), pa.array(sparse.hashes)
     ).take(pa.array(at[pairs]))
     sketches = pa.table({"pair": pairs, "hashes": hashes})
-    pq.write_table(sketches, folder / f"sketches-{rule}.parquet", compression="zstd")
+    pq.write_table(
+        sketches, folder / f"sketches-{rule}.parquet", compression="zstd"
+    )
 
 
 def _write_examples(
@@ -315,7 +332,8 @@ def _write_examples(
     keys = sparse.rows
     names = plan.vocabulary
     caption = pa.DictionaryArray.from_arrays(
-        which.astype(np.int32), pa.array([texts.get(int(k)) for k in keys], pa.string())
+        which.astype(np.int32),
+        pa.array([texts.get(int(k)) for k in keys], pa.string()),
     )
     rows = keys[which]
     table = pa.table(
@@ -348,7 +366,8 @@ def _write_marginals(
     import pyarrow.parquet as pq
 
     columns: dict[str, Any] = {
-        "kind": ["attribute"] * len(names.attributes) + ["object"] * len(names.objects),
+        "kind": ["attribute"] * len(names.attributes)
+        + ["object"] * len(names.objects),
         "name": [*names.attributes, *names.objects],
         "captions": np.concatenate(marginals),
     }

@@ -60,7 +60,9 @@ def load_parser(model: str) -> Any:
             "or name a model's folder"
         ) from error
     if "parser" not in parser.pipe_names:
-        raise UserError(f"spaCy's model {model!r} has no parser; use one that has")
+        raise UserError(
+            f"spaCy's model {model!r} has no parser; use one that has"
+        )
     return parser
 
 
@@ -68,7 +70,9 @@ def _places(
     tokens: Sequence[Token], forms: Iterable[tuple[str, ...]]
 ) -> list[list[Token]]:
     """The runs of tokens whose words are one of the forms."""
-    words = [(word, token) for token in tokens for word in split_words(token.text)]
+    words = [
+        (word, token) for token in tokens for word in split_words(token.text)
+    ]
     plain = [word for word, _ in words]
     return [
         [token for _, token in words[at : at + len(form)]]
@@ -82,7 +86,8 @@ def _root(run: Sequence[Token]) -> Token:
     """The token of a run on which the others depend."""
     inside = {token.i for token in run}
     return next(
-        (t for t in reversed(run) if t.head.i not in inside or t.head.i == t.i), run[-1]
+        (t for t in reversed(run) if t.head.i not in inside or t.head.i == t.i),
+        run[-1],
     )
 
 
@@ -101,7 +106,9 @@ def _is_said_of(verb: Token, tokens: Sequence[Token], noun: Token) -> bool:
         if verb.dep_ in CLAUSE_RELATIONS and verb.head.i == noun.i:
             return True
         subjects = [
-            t for t in tokens if t.head.i == verb.i and t.dep_ in SUBJECT_RELATIONS
+            t
+            for t in tokens
+            if t.head.i == verb.i and t.dep_ in SUBJECT_RELATIONS
         ]
         if any(t.i == noun.i for t in subjects):
             return True
@@ -123,7 +130,10 @@ def _modifies(attribute: Token, noun: Token, tokens: Sequence[Token]) -> bool:
                 return head.i < noun.i
         if token.dep_ in CLAUSE_RELATIONS and head.i == noun.i:
             return True
-        if token.dep_ in PREDICATE_RELATIONS and head.lemma_.lower() in LINKING_VERBS:
+        if (
+            token.dep_ in PREDICATE_RELATIONS
+            and head.lemma_.lower() in LINKING_VERBS
+        ):
             return _is_said_of(head, tokens, noun)
         if token.dep_ == "pobj" and head.text.lower() in MATERIAL_PREPOSITIONS:
             verb = head.head.head if head.head.dep_ == "prep" else head.head
@@ -153,6 +163,8 @@ def parsed_composition(
     attributes = _places(tokens, attribute)
     for head in heads:
         for run in attributes:
-            if head.i not in {t.i for t in run} and _modifies(_root(run), head, tokens):
+            if head.i not in {t.i for t in run} and _modifies(
+                _root(run), head, tokens
+            ):
                 return True
     return False

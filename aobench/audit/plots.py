@@ -40,7 +40,9 @@ def _bar_plot(bars: int, width: float) -> tuple[Figure, Axes]:
 def _above(axes: Axes, x: float, top: float, value: float) -> None:
     """The ``value`` in print above a bar that ends at ``top``."""
     look: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 7.5}
-    axes.annotate(f"{value:.3f}", (x, top), (0, 2), textcoords="offset points", **look)
+    axes.annotate(
+        f"{value:.3f}", (x, top), (0, 2), textcoords="offset points", **look
+    )
 
 
 def heat_map(
@@ -75,7 +77,10 @@ def heat_map(
         interpolation="none",
     )
     axes.set_xticks(
-        range(len(columns)), [objects[c] for c in columns], rotation=90, fontsize=7
+        range(len(columns)),
+        [objects[c] for c in columns],
+        rotation=90,
+        fontsize=7,
     )
     axes.set_yticks(range(len(rows)), [attributes[r] for r in rows], fontsize=7)
     axes.set_xlabel("object")
@@ -97,7 +102,13 @@ def nmi_bars(corpora: Mapping[str, Nmi], path: str | Path) -> None:
     figure, axes = _bar_plot(len(corpora), 1.5)
     places = np.arange(len(corpora))
     values = list(corpora.values())
-    axes.bar(places - 0.2, [v.nmi for v in values], 0.38, label="Captions", color=BLUE)
+    axes.bar(
+        places - 0.2,
+        [v.nmi for v in values],
+        0.38,
+        label="Captions",
+        color=BLUE,
+    )
     axes.bar(
         places + 0.2,
         [v.shuffled for v in values],
@@ -108,10 +119,17 @@ def nmi_bars(corpora: Mapping[str, Nmi], path: str | Path) -> None:
     )
     for place, value in zip(places, values, strict=True):
         _above(axes, place - 0.2, value.nmi, value.nmi)
-        _above(axes, place + 0.2, value.shuffled + value.shuffled_sd, value.shuffled)
+        _above(
+            axes,
+            place + 0.2,
+            value.shuffled + value.shuffled_sd,
+            value.shuffled,
+        )
     labels = [f"{name}\nN = {value.n:,}" for name, value in corpora.items()]
     axes.set_xticks(places, labels, fontsize=8)
-    axes.set_ylabel(f"NMI of attribute and object\n({values[0].normaliser} mean)")
+    axes.set_ylabel(
+        f"NMI of attribute and object\n({values[0].normaliser} mean)"
+    )
     axes.set_ylim(0, max(max(v.nmi, v.shuffled) for v in values) * 1.15 or 1)
     margin = max(0.7, (3 - len(corpora)) / 2 + 0.7)  # a lone bar is no wall
     axes.set_xlim(-margin, len(corpora) - 1 + margin)
@@ -139,7 +157,9 @@ def diversity_bars(
     )
     for number, (label, values, error, colour) in enumerate(series):
         at = places + (number - 1) * 0.27
-        axes.bar(at, values, 0.26, yerr=error, label=label, color=colour, capsize=2)
+        axes.bar(
+            at, values, 0.26, yerr=error, label=label, color=colour, capsize=2
+        )
         tops = values if error is None else np.add(values, error[1])
         for x, value, top in zip(at, values, tops, strict=True):
             _above(axes, x, max(top, 0), value)
@@ -147,7 +167,8 @@ def diversity_bars(
     axes.set_xticks(places, labels, fontsize=8)
     axes.set_ylabel("NMI of attribute and object")
     put_title(
-        figure, f"Rule {rule}. Lower: attributes and objects are combined more freely"
+        figure,
+        f"Rule {rule}. Lower: attributes and objects are combined more freely",
     )
     put_legend(figure, axes, ncols=3)
     save_plot(figure, Path(path), ("",))

@@ -53,7 +53,9 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 def _cell(row: dict[str, str]) -> tuple[bool, ...]:
     """The stratum of a row: the rules that count it; the parser where none of them does."""
-    flags = [row[key] == "1" for key in ("adjacent", "adjacent_forms", "modifies")]
+    flags = [
+        row[key] == "1" for key in ("adjacent", "adjacent_forms", "modifies")
+    ]
     return (*flags, row["parser"] == "1" and not any(flags))
 
 
@@ -97,7 +99,8 @@ def labelled_accuracy(strict: bool = False) -> dict[str, RuleAccuracy]:
         )
         drawn[cell] = random.beta(yes + 0.5, no + 0.5, DRAWS)
     return {
-        rule: _accuracy(rule, sizes, read, shares, drawn) for rule in LABELLED_RULES
+        rule: _accuracy(rule, sizes, read, shares, drawn)
+        for rule in LABELLED_RULES
     }
 
 

@@ -56,7 +56,9 @@ def publish_audit(
     for path in folder.glob("*.parquet"):
         path.unlink()
     names = ["marginals.parquet"]
-    names += [f"{kind}-{rule}.parquet" for rule in audit.counts for kind in KINDS]
+    names += [
+        f"{kind}-{rule}.parquet" for rule in audit.counts for kind in KINDS
+    ]
     digests = {}
     for name in names:
         content = _table_bytes(audit, name, with_text)
@@ -121,7 +123,9 @@ def _public_names(audit: Audit) -> dict[str, str]:
     """A file's path as examples tell it -> its last parts, as many as tell the files apart."""
     from aobench.audit.streams import printable_path
 
-    paths = [printable_path(record["path"]) for record in audit.manifest["files"]]
+    paths = [
+        printable_path(record["path"]) for record in audit.manifest["files"]
+    ]
     parts = [path.replace("\\", "/").split("/") for path in paths]
     for depth in range(1, max(map(len, parts), default=1) + 1):
         names = ["/".join(part[-depth:]) for part in parts]
@@ -143,11 +147,15 @@ def _public_manifest(audit: Audit, corpus: str, licence: str) -> dict[str, Any]:
     manifest["skipped_files"] = [
         public[printable_path(path)] for path in audit.manifest["skipped_files"]
     ]
-    manifest["left_out"] = [Path(path).name for path in manifest.get("left_out", [])]
+    manifest["left_out"] = [
+        Path(path).name for path in manifest.get("left_out", [])
+    ]
     return manifest
 
 
-def audit_card(audit: Audit, corpus: str, licence: str, with_text: bool = False) -> str:
+def audit_card(
+    audit: Audit, corpus: str, licence: str, with_text: bool = False
+) -> str:
     """The card: configurations for `datasets`, what was counted, how well each rule reads."""
     totals, facts = audit.manifest["totals"], audit.manifest["vocabulary"]
     attributes, objects = names_per_caption(audit)

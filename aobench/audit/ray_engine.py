@@ -96,8 +96,14 @@ def scan_with_ray(
     facts = [facts_of(path, source) for path in paths]
     keys = [part_key(fact, digest) for fact in facts]
     remove_scratch_files(parts)
-    known = {i for i, key in enumerate(keys) if known_record(parts, key, facts[i])}
-    todo = [i for i in range(len(paths)) if i not in known and "error" not in facts[i]]
+    known = {
+        i for i, key in enumerate(keys) if known_record(parts, key, facts[i])
+    }
+    todo = [
+        i
+        for i in range(len(paths))
+        if i not in known and "error" not in facts[i]
+    ]
     if todo:
         if not ray.is_initialized():
             ray.init(
@@ -110,7 +116,9 @@ def scan_with_ray(
             p if "://" in p else str(Path(p).absolute())
             for p in (paths[i] for i in todo)
         ]
-        for index, error in _run(places, todo, plan, source, parts, digest, workers):
+        for index, error in _run(
+            places, todo, plan, source, parts, digest, workers
+        ):
             if error.startswith(_REFUSED):
                 raise UserError(error.removeprefix(_REFUSED))
             if error:
@@ -142,9 +150,12 @@ def _run(
     for name in ("ray.data", "ray.data._internal.execution.streaming_executor"):
         logging.getLogger(name).setLevel(logging.ERROR)
     context.enable_progress_bars = os.isatty(2)
-    count = min(len(places), workers or int(ray.cluster_resources().get("CPU", 1)))
+    count = min(
+        len(places), workers or int(ray.cluster_resources().get("CPU", 1))
+    )
     rows = [
-        {"path": path, "index": index} for path, index in zip(places, todo, strict=True)
+        {"path": path, "index": index}
+        for path, index in zip(places, todo, strict=True)
     ]
     done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         _Scanner,

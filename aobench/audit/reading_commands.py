@@ -38,14 +38,18 @@ def _add_source(parser: Any) -> None:
         metavar="CAPTIONS",
         help="count these captions now, for the names that are asked",
     )
-    parser.add_argument("--column", help="the caption column (default: found by name)")
+    parser.add_argument(
+        "--column", help="the caption column (default: found by name)"
+    )
     parser.add_argument(
         "--attributes",
         type=Path,
         help="with --captions: text file of attributes, one a line",
     )
     parser.add_argument(
-        "--objects", type=Path, help="with --captions: text file of objects, one a line"
+        "--objects",
+        type=Path,
+        help="with --captions: text file of objects, one a line",
     )
 
 
@@ -57,12 +61,18 @@ def _add_lookup(verbs: Any) -> None:
         "'wooden | bench'; any other is read by the rule modifies, 'a man on a wooden bench'.",
     )
     p.add_argument("texts", nargs="*", metavar="TEXT", help="pairs or texts")
-    p.add_argument("--file", type=Path, help="text file of pairs or texts, one a line")
+    p.add_argument(
+        "--file", type=Path, help="text file of pairs or texts, one a line"
+    )
     _add_source(p)
     p.add_argument(
-        "--examples", action="store_true", help="show the captions that the audit kept"
+        "--examples",
+        action="store_true",
+        help="show the captions that the audit kept",
     )
-    p.add_argument("--json", type=Path, help="write the answers to this file, too")
+    p.add_argument(
+        "--json", type=Path, help="write the answers to this file, too"
+    )
     p.set_defaults(run=_lookup)
 
 
@@ -86,10 +96,18 @@ def _add_bindings(verbs: Any) -> None:
         help="aro, sugarcrepe, bivlc, winoground or vismin (default: by the columns)",
     )
     p.add_argument(
-        "--right", nargs="+", default=[], metavar="COLUMN", help="right captions"
+        "--right",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        help="right captions",
     )
     p.add_argument(
-        "--wrong", nargs="+", default=[], metavar="COLUMN", help="wrong captions"
+        "--wrong",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        help="wrong captions",
     )
     p.add_argument(
         "--threshold",
@@ -119,7 +137,9 @@ def _names_for(args: argparse.Namespace, usual: Vocabulary) -> Vocabulary:
 
 
 @contextlib.contextmanager
-def _counted(args: argparse.Namespace, usual: Any, out: Path | None) -> Iterator[Audit]:
+def _counted(
+    args: argparse.Namespace, usual: Any, out: Path | None
+) -> Iterator[Audit]:
     """The audit that is named, or one of the captions; ``usual`` gives the names to count."""
     from aobench.audit.api import audit
     from aobench.audit.result import load_audit
@@ -145,7 +165,9 @@ def _lookup(args: argparse.Namespace) -> None:
 
     texts = list(args.texts)
     if args.file:
-        texts += [line for _, line in read_lines(args.file, "the list of texts")]
+        texts += [
+            line for _, line in read_lines(args.file, "the list of texts")
+        ]
     if not texts:
         raise UserError("nothing to look up; give texts or pairs, or --file")
     with _counted(args, lambda: _names_of(texts), None) as audit:
@@ -172,7 +194,9 @@ def _names_of(texts: Sequence[str]) -> Vocabulary:
         if "|" not in text:
             continue
         first, _, second = text.partition("|")
-        for mine, name in zip(known, (first.strip(), second.strip()), strict=True):
+        for mine, name in zip(
+            known, (first.strip(), second.strip()), strict=True
+        ):
             if split_words(name) not in map(split_words, mine):
                 mine.append(name)
     return make_vocabulary(tuple(known[0]), tuple(known[1]))

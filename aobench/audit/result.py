@@ -57,7 +57,9 @@ class Audit:
         lists = table["hashes"].combine_chunks()
         lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        hashes = np.asarray(lists.flatten().to_numpy(zero_copy_only=False), np.uint64)
+        hashes = np.asarray(
+            lists.flatten().to_numpy(zero_copy_only=False), np.uint64
+        )
         return table["pair"].to_numpy(), starts, hashes
 
     def _seen_table(self, rule: str, kind: str) -> Any:
@@ -154,9 +156,15 @@ def load_audit(folder: str | Path) -> Audit:
     for rule in manifest["rules"]:
         name = f"counts-{rule}.parquet"
         table = _table(
-            folder, manifest, name, {"attribute": text, "object": text, "count": whole}
+            folder,
+            manifest,
+            name,
+            {"attribute": text, "object": text, "count": whole},
         )
-        pairs = [[n for n in attributes for _ in objects], list(objects) * split]
+        pairs = [
+            [n for n in attributes for _ in objects],
+            list(objects) * split,
+        ]
         if [table[c].to_pylist() for c in ("attribute", "object")] != pairs:
             raise _not_as_written(folder, name)
         counts[rule] = table["count"].to_numpy().reshape(shape)
@@ -222,7 +230,9 @@ def _table(
     import pyarrow.parquet as pq
 
     content = read_file(folder / name, "the audit's table", most=1 << 40)
-    if "tables" in manifest and manifest["tables"].get(name) != sha256_of(content):
+    if "tables" in manifest and manifest["tables"].get(name) != sha256_of(
+        content
+    ):
         raise _not_as_written(folder, name)
     try:
         table = pq.read_table(pa.BufferReader(content))

@@ -43,7 +43,13 @@ from collections.abc import Iterable
 from aobench.errors import UserError
 
 #: Raised when a rule's counts may change.
-VERSIONS = {"words": 3, "adjacent": 3, "adjacent-forms": 3, "modifies": 1, "authors": 1}
+VERSIONS = {
+    "words": 3,
+    "adjacent": 3,
+    "adjacent-forms": 3,
+    "modifies": 1,
+    "authors": 1,
+}
 
 #: Rules that the word kernel counts, in the order of their slots there.
 WORD_RULES = ("words", "adjacent", "adjacent-forms", "modifies")
@@ -78,6 +84,8 @@ def check_rules(rules: Iterable[str]) -> tuple[str, ...]:
     asked = set(rules)
     unknown = sorted(asked - VERSIONS.keys())
     if unknown or not asked:
-        what = f"unknown rule {unknown[0]!r}" if unknown else "no rule was given"
+        what = (
+            f"unknown rule {unknown[0]!r}" if unknown else "no rule was given"
+        )
         raise UserError(f"{what}; the rules are: {', '.join(VERSIONS)}")
     return tuple(rule for rule in VERSIONS if rule in asked)

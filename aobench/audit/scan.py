@@ -30,7 +30,12 @@ from aobench.audit.counter import (
 )
 from aobench.audit.layouts import ColumnError
 from aobench.audit.readers import caption_format, known_rows, read_chunks
-from aobench.audit.streams import BadFileError, file_facts, is_remote, printable_path
+from aobench.audit.streams import (
+    BadFileError,
+    file_facts,
+    is_remote,
+    printable_path,
+)
 from aobench.errors import UserError
 from aobench.files import remove_scratch_files, sha256_of
 
@@ -66,7 +71,9 @@ class CounterPool:
         self.free: queue.SimpleQueue[CaptionCounter] = queue.SimpleQueue()
         for counter in self.all:
             self.free.put(counter)
-        self.threads = ThreadPoolExecutor(workers + 1, thread_name_prefix="audit")
+        self.threads = ThreadPoolExecutor(
+            workers + 1, thread_name_prefix="audit"
+        )
         # Numba compiles under a lock: once here, not in all threads at a time.
         self.all[0].count(CaptionChunk.of(["a"]))
         self.all[0].take()
@@ -85,7 +92,9 @@ class CounterPool:
         if len(parts) == 1:
             return parts[0]
         whole = merge_parts(self.plan, [(0, part) for part in parts])
-        wanted = {int(row) for sparse in whole.rules.values() for row in sparse.rows}
+        wanted = {
+            int(row) for sparse in whole.rules.values() for row in sparse.rows
+        }
         whole.texts = {
             row: text
             for part in parts
@@ -170,15 +179,22 @@ def scan_files(
             and not is_remote(path)
         ):
             known["sha256"] = sha256_of(path)
-        outcome.records.append({**facts, **known, "resumed": True} if known else facts)
+        outcome.records.append(
+            {**facts, **known, "resumed": True} if known else facts
+        )
         outcome.keys.append(key if known else None)
         if known is None and "error" not in facts:
             todo.append((len(outcome.keys) - 1, path, key))
     if todo:
         counters = CounterPool(plan, workers or os.cpu_count() or 1)
-        with counters.threads, _Progress([path for _, path, _ in todo]) as progress:
+        with (
+            counters.threads,
+            _Progress([path for _, path, _ in todo]) as progress,
+        ):
             for index, path, key in todo:
-                _scan_one(index, path, key, counters, source, parts, outcome, progress)
+                _scan_one(
+                    index, path, key, counters, source, parts, outcome, progress
+                )
     return outcome
 
 
@@ -195,7 +211,9 @@ def facts_of(path: str, source: ReadOptions) -> dict[str, Any]:
         }
 
 
-def bad_file(path: str, error: Exception | str, source: ReadOptions) -> dict[str, str]:
+def bad_file(
+    path: str, error: Exception | str, source: ReadOptions
+) -> dict[str, str]:
     """The record of a file that is left out, or UserError."""
     why = str(error)
     if source.on_bad_file == "skip":
@@ -238,8 +256,12 @@ class _Progress:
     def __init__(self, paths: Sequence[str]) -> None:
         from tqdm.auto import tqdm
 
-        seen = os.isatty(2)  # a bar that nobody sees needs no look into every file
-        self.rows_of = {path: known_rows(path) if seen else None for path in paths}
+        seen = os.isatty(
+            2
+        )  # a bar that nobody sees needs no look into every file
+        self.rows_of = {
+            path: known_rows(path) if seen else None for path in paths
+        }
         self.bytes_of = {
             path: Path(path).stat().st_size if not is_remote(path) else 0
             for path in paths
@@ -295,4 +317,8 @@ class _Progress:
 
 def parts_of(outcome: ScanOutcome) -> Iterator[tuple[int, str]]:
     """(number of the file, key) of each file that was read."""
-    return ((number, key) for number, key in enumerate(outcome.keys) if key is not None)
+    return (
+        (number, key)
+        for number, key in enumerate(outcome.keys)
+        if key is not None
+    )

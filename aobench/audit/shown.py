@@ -81,7 +81,9 @@ def estimate_shown(
             "more"
         )
     parsed = dict(
-        zip(texts, map(list, parse(text.strip() for text in texts)), strict=True)
+        zip(
+            texts, map(list, parse(text.strip() for text in texts)), strict=True
+        )
     )
     attributes = {name: i for i, name in enumerate(audit.attributes)}
     objects = {name: i for i, name in enumerate(audit.objects)}
@@ -95,7 +97,9 @@ def estimate_shown(
         low, high = shown_interval(count, len(mine), shown)
         estimate = count * shown / len(mine) if mine else float("nan")
         result.append(
-            ShownEstimate(attribute, name, count, len(mine), shown, estimate, low, high)
+            ShownEstimate(
+                attribute, name, count, len(mine), shown, estimate, low, high
+            )
         )
     return result
 
@@ -108,7 +112,9 @@ def parsed_precision(
     """
     counts = np.array([row.count for row in rows], float)
     shown = np.array([row.estimate for row in rows])
-    draws = np.random.default_rng(seed).integers(0, len(rows), (DRAWS, len(rows)))
+    draws = np.random.default_rng(seed).integers(
+        0, len(rows), (DRAWS, len(rows))
+    )
     shares = shown[draws].sum(1) / counts[draws].sum(1)
     low, high = np.percentile(shares, (2.5, 97.5))
     return float(shown.sum() / counts.sum()), float(low), float(high)
@@ -130,9 +136,7 @@ def shown_lines(by_rule: dict[str, list[ShownEstimate]]) -> list[str]:
     for rule, rows in by_rule.items():
         share, low, high = parsed_precision(rows)
         shown = sum(row.estimate for row in rows)
-        line = (
-            f"{rule}: by the parser {share:.1%} [{low:.1%}, {high:.1%}] of it is shown"
-        )
+        line = f"{rule}: by the parser {share:.1%} [{low:.1%}, {high:.1%}] of it is shown"
         line += f", about {shown:,.0f} captions"
         if every and rule != "words":
             line += f", {shown / every:.0%} of what words holds"

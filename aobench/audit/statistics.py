@@ -131,9 +131,15 @@ def matrix_nmi(
         tables = random_table(kept.sum(1), kept.sum(0))
         state = np.random.default_rng(seed)
         shuffled = (tables.rvs(random_state=state) for _ in range(shuffles))
-        drawn = [normalised_information(table, normaliser)[0] for table in shuffled]
-    mean, sd = (float(np.mean(drawn)), float(np.std(drawn))) if drawn else (0.0, 0.0)
-    return Nmi(value, total, normaliser, information, h_a, h_o, mean, sd, len(drawn))
+        drawn = [
+            normalised_information(table, normaliser)[0] for table in shuffled
+        ]
+    mean, sd = (
+        (float(np.mean(drawn)), float(np.std(drawn))) if drawn else (0.0, 0.0)
+    )
+    return Nmi(
+        value, total, normaliser, information, h_a, h_o, mean, sd, len(drawn)
+    )
 
 
 def audit_summary(audit: Audit, threshold: int = 0) -> str:
@@ -156,7 +162,9 @@ def audit_summary(audit: Audit, threshold: int = 0) -> str:
     ]
     already = sum(bool(r.get("resumed")) for r in files)
     if already:
-        lines.append(f"{already:,} files were counted before and were not read again")
+        lines.append(
+            f"{already:,} files were counted before and were not read again"
+        )
     damaged = [r["path"] for r in files if r.get("damaged_part")]
     if damaged:
         what = f"{len(damaged):,} files were counted again, since their counts on disk were damaged"
@@ -208,7 +216,9 @@ def audit_summary(audit: Audit, threshold: int = 0) -> str:
 def names_per_caption(audit: Audit) -> tuple[float, float]:
     """Mean number of different attributes, and of objects, that a caption names."""
     counted = max(audit.manifest["totals"]["counted"], 1)
-    attributes, objects = (float(counts.sum()) / counted for counts in audit.marginals)
+    attributes, objects = (
+        float(counts.sum()) / counted for counts in audit.marginals
+    )
     return attributes, objects
 
 
@@ -219,7 +229,8 @@ def _corpus_lines(audit: Audit) -> list[str]:
     named = audit.manifest.get("named")
     if named and sum(named["attributes"]):
         shares = [
-            1 - named[kind][0] / sum(named[kind]) for kind in ("attributes", "objects")
+            1 - named[kind][0] / sum(named[kind])
+            for kind in ("attributes", "objects")
         ]
         line += f"; {shares[0]:.0%} of captions name an attribute, {shares[1]:.0%} an object"
     lines = [line]
@@ -232,7 +243,11 @@ def _corpus_lines(audit: Audit) -> list[str]:
     if said:
         lines.append(
             f"of the pairs that a rule counts, a caption says, in Flickr30k: {', '.join(said)}"
-            + ("; words over-counts on purpose" if "words" in audit.counts else "")
+            + (
+                "; words over-counts on purpose"
+                if "words" in audit.counts
+                else ""
+            )
         )
     return lines
 
@@ -260,7 +275,15 @@ def write_disagreements(
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(
-            ["seen by", "attribute", "object", "captions", "file", "row", "caption"]
+            [
+                "seen by",
+                "attribute",
+                "object",
+                "captions",
+                "file",
+                "row",
+                "caption",
+            ]
         )
         for rule, pairs in zip((a, b), found.values(), strict=True):
             examples = audit.examples(rule)
@@ -268,6 +291,11 @@ def write_disagreements(
                 pair = audit.attributes[i], audit.objects[j]
                 example = examples.get(pair, [("", "", "")])[0]
                 table.writerow(
-                    [f"{rule} only", *pair, int(audit.counts[rule][i, j]), *example]
+                    [
+                        f"{rule} only",
+                        *pair,
+                        int(audit.counts[rule][i, j]),
+                        *example,
+                    ]
                 )
     return path

@@ -65,7 +65,9 @@ def remote_is_one_line(path: str) -> Iterator[None]:
     except (UserError, BadFileError):
         raise
     except Exception as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        lines = [
+            line.strip() for line in str(error).splitlines() if line.strip()
+        ]
         why = (
             f"{type(error).__name__}: {lines[0][:200]}"
             if lines and lines[0] != path
@@ -86,7 +88,9 @@ def file_system(url: str) -> tuple[Any, str]:
         from pyarrow import fs
 
         bucket = rest.split("/", 1)[0]
-        return ArrowFSWrapper(fs.FileSystem.from_uri(f"{scheme}://{bucket}")[0]), rest
+        return ArrowFSWrapper(
+            fs.FileSystem.from_uri(f"{scheme}://{bucket}")[0]
+        ), rest
     import fsspec
 
     system, path = fsspec.core.url_to_fs(url)
@@ -135,7 +139,9 @@ def open_bytes(path: str) -> IO[bytes]:
 
         return cast(
             "IO[bytes]",
-            io.BufferedReader(cast(Any, pa.CompressedInputStream(stream, "zstd"))),
+            io.BufferedReader(
+                cast(Any, pa.CompressedInputStream(stream, "zstd"))
+            ),
         )
     return cast("IO[bytes]", stream)
 
@@ -148,7 +154,9 @@ def check_encoding(start: bytes) -> None:
     places = [place % 2 for place, byte in enumerate(head) if byte == 0]
     every_other = len(places) * 16 > len(head) and len(set(places)) == 1
     if head.startswith(UTF16_MARKS) or every_other:
-        raise ValueError("it is UTF-16; convert it to UTF-8: iconv -f UTF-16 -t UTF-8")
+        raise ValueError(
+            "it is UTF-16; convert it to UTF-8: iconv -f UTF-16 -t UTF-8"
+        )
 
 
 def lines_of(stream: IO[bytes]) -> Iterator[bytes]:

@@ -56,10 +56,14 @@ class SparseCounts:
         )
         full = ~exact
         estimate[full] = (room - 1) / (last[full].astype(np.float64) / 2.0**64)
-        return np.minimum(np.rint(estimate).astype(np.int64), self.counts), exact
+        return np.minimum(
+            np.rint(estimate).astype(np.int64), self.counts
+        ), exact
 
 
-def _ragged(values: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ragged(
+    values: np.ndarray, held: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The first ``held[i]`` entries of each row of ``values``, one after the other, and their
     starts.
     """
@@ -122,8 +126,12 @@ class DenseTally:
         hash_starts, hashes = _ragged(
             self.smallest[slot, cells], self.n_smallest[slot, cells]
         )
-        example_starts, rows = _ragged(self.rows[slot, cells], self.n_rows[slot, cells])
-        _, row_hashes = _ragged(self.row_hashes[slot, cells], self.n_rows[slot, cells])
+        example_starts, rows = _ragged(
+            self.rows[slot, cells], self.n_rows[slot, cells]
+        )
+        _, row_hashes = _ragged(
+            self.row_hashes[slot, cells], self.n_rows[slot, cells]
+        )
         return SparseCounts(
             cells,
             self.counts[slot, cells],

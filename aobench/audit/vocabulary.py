@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from aobench.audit.inflections import SPOKEN, Forms, attribute_forms, object_forms
+from aobench.audit.inflections import (
+    SPOKEN,
+    Forms,
+    attribute_forms,
+    object_forms,
+)
 from aobench.audit.words import ends_within, normal_form, split_words
 from aobench.errors import UserError
 from aobench.files import read_lines
@@ -26,13 +31,20 @@ class Vocabulary:
     synonyms: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        for what, names in (("attribute", self.attributes), ("object", self.objects)):
+        for what, names in (
+            ("attribute", self.attributes),
+            ("object", self.objects),
+        ):
             if not names:
-                raise UserError(f"the vocabulary holds no {what}; give at least one")
+                raise UserError(
+                    f"the vocabulary holds no {what}; give at least one"
+                )
             seen: dict[str, str] = {}
             for name in names:
                 if not isinstance(name, str):
-                    raise UserError(f"the {what} {name!r} is no text; write its name")
+                    raise UserError(
+                        f"the {what} {name!r} is no text; write its name"
+                    )
                 same = " ".join(normal_form(name).split())
                 if same in seen:
                     other = (
@@ -58,8 +70,12 @@ class Vocabulary:
         found = [n for n in (*self.attributes, *self.objects) if ends_within(n)]
         if not found:
             return ""
-        shown = ", ".join(map(repr, found[:3])) + (", ..." if len(found) > 3 else "")
-        signs = " ".join(dict.fromkeys(c for n in found for c in ends_within(n)))
+        shown = ", ".join(map(repr, found[:3])) + (
+            ", ..." if len(found) > 3 else ""
+        )
+        signs = " ".join(
+            dict.fromkeys(c for n in found for c in ends_within(n))
+        )
         plain = " ".join(split_words(found[0]))
         return (
             f"Note: a sign such as {signs} ends a phrase in captions: {len(found):,} names are "
@@ -111,7 +127,9 @@ def published_vocabulary(synonyms: bool = False) -> Vocabulary:
 
 
 def make_vocabulary(
-    attributes: tuple[str, ...], objects: tuple[str, ...], synonyms: bool = False
+    attributes: tuple[str, ...],
+    objects: tuple[str, ...],
+    synonyms: bool = False,
 ) -> Vocabulary:
     """A vocabulary of one's own; the lemmas are known for objects that bear a published ImageNet
     name.
@@ -123,7 +141,11 @@ def make_vocabulary(
         wnid = published_lists().objects.get(name, ("", 0))[0]
         spoken = SPOKEN.get(name, name)
         more.append(
-            tuple(lemma for lemma in known.get(wnid, ()) if lemma.lower() != spoken)
+            tuple(
+                lemma
+                for lemma in known.get(wnid, ())
+                if lemma.lower() != spoken
+            )
         )
     return Vocabulary(attributes, objects, tuple(more))
 
@@ -134,5 +156,7 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     """
     names = tuple(name for _, name in read_lines(path, "the list of names"))
     if not names:
-        raise UserError(f"the list of names {path} holds no name; write one a line")
+        raise UserError(
+            f"the list of names {path} holds no name; write one a line"
+        )
     return names

@@ -70,7 +70,9 @@ _ENTITY = re.compile(
     r"&(?:amp;)*(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"
 )
 _DROPPED = {
-    code: None for first, last in IGNORED_RANGES for code in range(first, last + 1)
+    code: None
+    for first, last in IGNORED_RANGES
+    for code in range(first, last + 1)
 }
 _FNV_START, _FNV_PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, (1 << 64) - 1
 
@@ -99,7 +101,9 @@ def normal_form(text: str) -> str:
     text = text.translate(_DROPPED).translate(_usual_widths())
     # The lower case of a dotted capital I is i and a dot of its own: the dot is what Turkish has,
     # not the name.
-    folded = unicodedata.normalize("NFC", text).replace("\u0130", "i").casefold()
+    folded = (
+        unicodedata.normalize("NFC", text).replace("\u0130", "i").casefold()
+    )
     return unicodedata.normalize("NFC", folded)
 
 
@@ -114,7 +118,8 @@ def character_kind(character: str) -> int:
         return SOFT
     return (
         WORD
-        if character.isalnum() or unicodedata.category(character).startswith("M")
+        if character.isalnum()
+        or unicodedata.category(character).startswith("M")
         else HARD
     )
 
@@ -179,7 +184,9 @@ def lower_table() -> np.ndarray:
     """uint32: of each code point below 0x20000 the lower case, of several characters the first;
     for `authors`.
     """
-    return np.array([ord(chr(code).lower()[0]) for code in range(CASELESS)], np.uint32)
+    return np.array(
+        [ord(chr(code).lower()[0]) for code in range(CASELESS)], np.uint32
+    )
 
 
 @cache
@@ -195,7 +202,9 @@ def unsettled_characters() -> np.ndarray:
     for code, character in enumerate(_characters()):
         decomposition = unicodedata.decomposition(character)
         # what has none of these is one letter, alone and composed
-        if not (decomposition or code in folding or unicodedata.combining(character)):
+        if not (
+            decomposition or code in folding or unicodedata.combining(character)
+        ):
             continue
         settled = chr(_usual_widths().get(code, code)).casefold()
         if code not in _DROPPED and (
@@ -207,8 +216,12 @@ def unsettled_characters() -> np.ndarray:
             found[code] = True
         parts = decomposition.split()
         if len(parts) == 2 and not parts[0].startswith("<"):
-            found[int(parts[1], 16)] = True  # it may compose with what stands before it
-    found[0x1161:0x1176] = found[0x11A8:0x11C3] = True  # parts of Hangul syllables
+            found[int(parts[1], 16)] = (
+                True  # it may compose with what stands before it
+            )
+    found[0x1161:0x1176] = found[0x11A8:0x11C3] = (
+        True  # parts of Hangul syllables
+    )
     return found
 
 

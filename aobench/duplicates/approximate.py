@@ -21,7 +21,12 @@ from aobench.duplicates.reference import ReferenceShard
 from aobench.errors import UserError
 from aobench.extras import need_extra
 from aobench.files import scratch_file, sha256_of
-from aobench.sealed import DamagedError, read_sealed_json, say_again, write_sealed_json
+from aobench.sealed import (
+    DamagedError,
+    read_sealed_json,
+    say_again,
+    write_sealed_json,
+)
 
 #: Rows that an index is trained on; faiss asks for 39 to 256 a list.
 TRAINED_ON = 262_144
@@ -39,7 +44,9 @@ class FaissIndex:
     said: dict[str, Any]
 
 
-def open_index(spec: str, shards: Sequence[ReferenceShard], folder: Path) -> FaissIndex:
+def open_index(
+    spec: str, shards: Sequence[ReferenceShard], folder: Path
+) -> FaissIndex:
     """The index in the file ``spec``, or one made by the faiss factory string ``spec``
     ("IVF1024,PQ32").
 
@@ -53,10 +60,12 @@ def open_index(spec: str, shards: Sequence[ReferenceShard], folder: Path) -> Fai
         index = _read(Path(spec))
     else:
         state = json.dumps(
-            [spec, faiss.__version__, [shard.state for shard in shards]], sort_keys=True
+            [spec, faiss.__version__, [shard.state for shard in shards]],
+            sort_keys=True,
         )
         index_path = (
-            folder / f"index-{hashlib.sha256(state.encode()).hexdigest()[:16]}.faiss"
+            folder
+            / f"index-{hashlib.sha256(state.encode()).hexdigest()[:16]}.faiss"
         )
         index = _kept(index_path) or _make(spec, shards, index_path)
     rows, width = sum(shard.rows for shard in shards), shards[0].width
@@ -106,7 +115,9 @@ def _make(spec: str, shards: Sequence[ReferenceShard], index_path: Path) -> Any:
 
     faiss = need_extra("faiss")
     try:
-        index = faiss.index_factory(shards[0].width, spec, faiss.METRIC_INNER_PRODUCT)
+        index = faiss.index_factory(
+            shards[0].width, spec, faiss.METRIC_INNER_PRODUCT
+        )
     except RuntimeError as error:
         raise UserError(
             f"{spec!r} is neither a file nor a factory string of faiss, such as 'IVF1024,PQ32' or "
@@ -159,7 +170,10 @@ def _sample(shards: Sequence[ReferenceShard]) -> np.ndarray:
 
 
 def search_index(
-    queries: np.ndarray, shards: Sequence[ReferenceShard], index: FaissIndex, k: int
+    queries: np.ndarray,
+    shards: Sequence[ReferenceShard],
+    index: FaissIndex,
+    k: int,
 ) -> Neighbours:
     """The nearest ``k`` among what the index proposes, with exact cosines; float32 N x D queries
     of unit length.
@@ -182,17 +196,24 @@ def search_index(
 
 
 def measure_recall(
-    queries: np.ndarray, shards: Sequence[ReferenceShard], neighbours: Neighbours
+    queries: np.ndarray,
+    shards: Sequence[ReferenceShard],
+    neighbours: Neighbours,
 ) -> dict[str, float | int]:
     """Share of the exact k nearest, and of the exact nearest, that ``found`` holds; on at most
     200 queries.
     """
     chosen = np.unique(
-        np.linspace(0, len(queries) - 1, min(SAMPLE, len(queries))).astype(np.int64)
+        np.linspace(0, len(queries) - 1, min(SAMPLE, len(queries))).astype(
+            np.int64
+        )
     )
     k = neighbours.row.shape[1]
     exact = search_reference(queries[chosen], shards, k)
-    shard, row = neighbours.shard[chosen][:, None], neighbours.row[chosen][:, None]
+    shard, row = (
+        neighbours.shard[chosen][:, None],
+        neighbours.row[chosen][:, None],
+    )
     same = (exact.shard[:, :, None] == shard) & (exact.row[:, :, None] == row)
     there = exact.row >= 0
     hit = same.any(axis=2)

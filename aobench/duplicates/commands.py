@@ -45,7 +45,9 @@ def add_parser(verbs: Any) -> None:
         metavar="SHARDS",
         help="folders or globs of .npy shards of embeddings by the same model",
     )
-    d.add_argument("--index", help="faiss factory string or index file, to search them")
+    d.add_argument(
+        "--index", help="faiss factory string or index file, to search them"
+    )
     _add_thresholds(d)
     d.set_defaults(run=run)
 
@@ -115,7 +117,9 @@ def run(args: argparse.Namespace) -> None:
         f"{counts['kept']:,} of {counts['images']:,} images stay; "
         f"{counts['borderline']:,} decisions are borderline: look at {args.out / 'report.html'}"
     )
-    print("\n".join(summary_lines(counts["removed"])) or "  no image is removed")
+    print(
+        "\n".join(summary_lines(counts["removed"])) or "  no image is removed"
+    )
     print(f"Written to {args.out}/")
 
 

@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aobench.duplicates.approximate import measure_recall, open_index, search_index
+from aobench.duplicates.approximate import (
+    measure_recall,
+    open_index,
+    search_index,
+)
 from aobench.duplicates.decide import ImageMeasures, decide_set
 from aobench.duplicates.hashes import looks_of_set, nearest_by_hash
 from aobench.duplicates.images import ImageSet
@@ -25,8 +29,16 @@ from aobench.duplicates.neighbours import (
 from aobench.duplicates.options import DuplicateOptions
 from aobench.duplicates.page import write_report
 from aobench.duplicates.reasons import count_codes
-from aobench.duplicates.reference import ReferenceShard, describe_rows, open_reference
-from aobench.duplicates.tables import decisions_table, neighbours_table, write_table
+from aobench.duplicates.reference import (
+    ReferenceShard,
+    describe_rows,
+    open_reference,
+)
+from aobench.duplicates.tables import (
+    decisions_table,
+    neighbours_table,
+    write_table,
+)
 from aobench.errors import UserError
 from aobench.extras import need_extra
 from aobench.files import disk_full_is_one_line, write_in_one_move
@@ -36,7 +48,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: What a comparison writes, beside ``parts``, from which a rerun goes on.
-DECISIONS, NEIGHBOURS, REPORT = "decisions.parquet", "neighbours.parquet", "report.html"
+DECISIONS, NEIGHBOURS, REPORT = (
+    "decisions.parquet",
+    "neighbours.parquet",
+    "report.html",
+)
 TIMINGS = "timings.json"
 
 
@@ -94,7 +110,9 @@ def find_duplicates(
     decisions = decisions_table(images, measured, decided, first)
     clock.lap("decisions")
     write_table(out / DECISIONS, decisions)
-    write_table(out / NEIGHBOURS, neighbours_table(images, measured, references))
+    write_table(
+        out / NEIGHBOURS, neighbours_table(images, measured, references)
+    )
     page_facts = {**sources, "reference": options.reference}
     write_report(
         out / REPORT,
@@ -108,7 +126,9 @@ def find_duplicates(
     clock.lap("report")
     write_in_one_move(out / TIMINGS, json_lines_of(clock.seconds))
     files = tuple(out / name for name in (DECISIONS, NEIGHBOURS, REPORT))
-    return DuplicateSearch(files, _facts(images, shards, options, decisions, sources))
+    return DuplicateSearch(
+        files, _facts(images, shards, options, decisions, sources)
+    )
 
 
 def _measure(
@@ -122,7 +142,11 @@ def _measure(
     sources: dict[str, Any] = {"model": None, "index": None}
     model = None
     if options.model is not None:
-        from aobench.duplicates.embed import embed_set, embedding_width, load_model
+        from aobench.duplicates.embed import (
+            embed_set,
+            embedding_width,
+            load_model,
+        )
 
         need_extra("faiss")
         model = load_model(options.model)
@@ -138,7 +162,9 @@ def _measure(
     by_hash = nearest_by_hash(looks, good, options.colour)
     clock.lap("hashes")
     if model is None:
-        return ImageMeasures(looks, None, by_hash, None, None, looks.bad), sources
+        return ImageMeasures(
+            looks, None, by_hash, None, None, looks.bad
+        ), sources
     vectors = embed_set(model, images, parts, options.batch_size).vectors
     clock.lap("embeddings")
     in_set = neighbours_in_set(vectors, good, options.k)
@@ -149,7 +175,9 @@ def _measure(
         else None
     )
     clock.lap("neighbours in the reference")
-    return ImageMeasures(looks, vectors, by_hash, in_set, reference, looks.bad), sources
+    return ImageMeasures(
+        looks, vectors, by_hash, in_set, reference, looks.bad
+    ), sources
 
 
 def _in_reference(
@@ -169,11 +197,15 @@ def _in_reference(
     else:
         index = open_index(options.index, shards, parts)
         neighbours = search_index(known, shards, index, options.k)
-        sources["index"] = index.said | measure_recall(known, shards, neighbours)
+        sources["index"] = index.said | measure_recall(
+            known, shards, neighbours
+        )
     whole = {}
     for name, nothing in (("score", -np.inf), ("shard", -1), ("row", -1)):
         values = getattr(neighbours, name)
-        whole[name] = np.full((len(vectors), options.k), nothing, dtype=values.dtype)
+        whole[name] = np.full(
+            (len(vectors), options.k), nothing, dtype=values.dtype
+        )
         whole[name][good] = values
     return Neighbours(**whole)
 
@@ -210,7 +242,11 @@ def _local(shard: ReferenceShard, said: dict[str, str]) -> dict[str, str]:
 
 
 def _place(reference: dict[str, Any] | None) -> str:
-    return f"{Path(reference['file']).name} row {reference['row']}" if reference else ""
+    return (
+        f"{Path(reference['file']).name} row {reference['row']}"
+        if reference
+        else ""
+    )
 
 
 def _facts(

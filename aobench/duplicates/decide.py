@@ -60,7 +60,10 @@ class NearThresholds:
     def looks_level(self, bits: np.ndarray, colour: np.ndarray) -> np.ndarray:
         """Levels of pairs that are ``bits`` and ``colour`` apart."""
         steps = [
-            (self.hash_distance + self.hash_width, self.colour + self.colour_width),
+            (
+                self.hash_distance + self.hash_width,
+                self.colour + self.colour_width,
+            ),
             (self.hash_distance, self.colour),
             (
                 max(0, self.hash_distance - self.hash_width),
@@ -77,17 +80,21 @@ class NearThresholds:
 
     def reference_level(self, cosine: np.ndarray) -> np.ndarray:
         """Levels of images by the cosine to their nearest reference."""
-        return _cosine_level(cosine, self.reference_cosine, self.reference_width)
+        return _cosine_level(
+            cosine, self.reference_cosine, self.reference_width
+        )
 
 
-def _cosine_level(cosine: np.ndarray, least: float | None, width: float) -> np.ndarray:
+def _cosine_level(
+    cosine: np.ndarray, least: float | None, width: float
+) -> np.ndarray:
     if least is None:
         return np.zeros(cosine.shape, dtype=np.int64)
     # The upper step stays below 1, so that identical images are never in doubt.
     steps = (least - width, least, min(least + width, (1 + least) / 2))
-    return np.sum([cosine >= np.float32(step) for step in steps], axis=0).astype(
-        np.int64
-    )
+    return np.sum(
+        [cosine >= np.float32(step) for step in steps], axis=0
+    ).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,10 @@ def choose_greedily(
     """
     from tqdm.auto import tqdm
 
-    partner, level = np.full(count, -1, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    partner, level = (
+        np.full(count, -1, dtype=np.int64),
+        np.zeros(count, dtype=np.int64),
+    )
     kept = np.zeros(count, dtype=bool)
     before = np.empty(0, dtype=np.int64)
     for start in tqdm(
@@ -125,9 +135,14 @@ def choose_greedily(
     ):
         rows = candidates[start : start + ROWS]
         kept[rows] = True
-        parts = [np.stack(part) for part in edges(rows, np.concatenate([before, rows]))]
+        parts = [
+            np.stack(part)
+            for part in edges(rows, np.concatenate([before, rows]))
+        ]
         row, column, how = (
-            np.concatenate(parts, axis=1) if parts else np.empty((3, 0), dtype=np.int64)
+            np.concatenate(parts, axis=1)
+            if parts
+            else np.empty((3, 0), dtype=np.int64)
         )
         first = column < row
         row, column, how = row[first], column[first], how[first]
@@ -189,7 +204,9 @@ def _cosine_edges(
         part = columns[start : start + COLUMNS]
         i, j = np.nonzero(vectors[rows] @ vectors[part].T >= least)
         row, column = rows[i], part[j]
-        level = thresholds.in_set_level(exact_cosines(vectors, vectors, row, column))
+        level = thresholds.in_set_level(
+            exact_cosines(vectors, vectors, row, column)
+        )
         real = (level > APART) & (row != column)
         yield row[real], column[real], level[real]
 
@@ -249,6 +266,8 @@ def decide_set(
     doubt = np.isin(chosen.level, (ALMOST, NEAR)) | (
         (chosen.level == APART) & (reference == ALMOST)
     )
-    borderline = np.where(reference >= NEAR, reference == NEAR, doubt) & readable
+    borderline = (
+        np.where(reference >= NEAR, reference == NEAR, doubt) & readable
+    )
     stays = np.array([reason is None for reason in reasons])
     return SetDecisions(stays, reasons, borderline, chosen)

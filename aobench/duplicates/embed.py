@@ -34,7 +34,9 @@ class _Rows:
     def __init__(self, images: ImageSet) -> None:
         self.images = images
 
-    def __getitem__(self, positions: Sequence[int]) -> dict[str, list[dict[str, Any]]]:
+    def __getitem__(
+        self, positions: Sequence[int]
+    ) -> dict[str, list[dict[str, Any]]]:
         return {"image": [self.images.cell(position) for position in positions]}
 
 
@@ -71,7 +73,11 @@ def embedding_width(model: Model) -> int:
 
 
 def embed_set(
-    model: Model, images: ImageSet, folder: Path, batch: int, workers: int | None = None
+    model: Model,
+    images: ImageSet,
+    folder: Path,
+    batch: int,
+    workers: int | None = None,
 ) -> SetEmbeddings:
     """Embed every image; shards of 1,024 are kept under ``folder`` and not made again.
 
@@ -85,7 +91,15 @@ def embed_set(
 
     alone = Alone()
     split = Split(
-        "set", _Rows(images), list(images.ids), [], [], [], [], [], images.fingerprint
+        "set",
+        _Rows(images),
+        list(images.ids),
+        [],
+        [],
+        [],
+        [],
+        [],
+        images.fingerprint,
     )
     store = image_store(model, split, folder, SHARD, None)
     if workers is None:
@@ -101,13 +115,15 @@ def embed_set(
     values = np.zeros((len(images), width), dtype=np.float32)
     for shard, (vectors, _) in enumerate(parts):
         # A shard without one readable image is a column of zeros.
-        values[shard * SHARD : shard * SHARD + len(vectors), : vectors.shape[1]] = (
-            vectors.numpy()
-        )
+        values[
+            shard * SHARD : shard * SHARD + len(vectors), : vectors.shape[1]
+        ] = vectors.numpy()
     return SetEmbeddings(unit_vectors(values), bad)
 
 
 def unit_vectors(vectors: np.ndarray) -> np.ndarray:
     """float32, each row divided by its length (computed in float64); rows of zeros stay."""
-    length = np.sqrt((vectors.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
+    length = np.sqrt(
+        (vectors.astype(np.float64) ** 2).sum(axis=1, keepdims=True)
+    )
     return (vectors / np.where(length > 0, length, 1)).astype(np.float32)

@@ -83,11 +83,15 @@ def image_look(image: Image.Image) -> np.ndarray:
     from PIL import Image as Pillow
 
     bits = need_extra("imagehash").phash(image).hash.ravel()
-    fields = np.asarray(image.resize((FIELDS, FIELDS), Pillow.Resampling.BOX)).ravel()
+    fields = np.asarray(
+        image.resize((FIELDS, FIELDS), Pillow.Resampling.BOX)
+    ).ravel()
     return np.concatenate([bits, fields]).astype(np.float32)
 
 
-def looks_of_set(images: ImageSet, folder: Path, threads: int = 4) -> ImageLooks:
+def looks_of_set(
+    images: ImageSet, folder: Path, threads: int = 4
+) -> ImageLooks:
     """Looks of every image, kept in shards under ``folder``: a run that was cut goes on with the
     next shard.
     """
@@ -146,7 +150,11 @@ def _fill(store: Store, images: ImageSet, threads: int) -> None:
 
 
 def pairs_between(
-    looks: ImageLooks, rows: np.ndarray, columns: np.ndarray, distance: int, colour: int
+    looks: ImageLooks,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    distance: int,
+    colour: int,
 ) -> Iterator[ImagePairs]:
     """Pairs (row, column) at most ``distance`` bits and ``colour`` apart, block by block, row and
     column different.
@@ -157,7 +165,9 @@ def pairs_between(
     step = max(1, BLOCK // max(1, len(rows)))
     for start in range(0, len(columns), step):
         part = columns[start : start + step]
-        apart = np.bitwise_count(looks.bits[rows, None] ^ looks.bits[None, part])
+        apart = np.bitwise_count(
+            looks.bits[rows, None] ^ looks.bits[None, part]
+        )
         i, j = np.nonzero(apart <= distance)
         row, column, bits = rows[i], part[j], apart[i, j].astype(np.int64)
         hue = colours_apart(looks, row, column)
@@ -165,7 +175,9 @@ def pairs_between(
         yield ImagePairs(row[same], column[same], bits[same], hue[same])
 
 
-def colours_apart(looks: ImageLooks, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+def colours_apart(
+    looks: ImageLooks, row: np.ndarray, column: np.ndarray
+) -> np.ndarray:
     """int64: the largest difference of any channel of any field, pair by pair, 0..255."""
     out = np.empty(len(row), dtype=np.int64)
     step = 65_536
@@ -178,9 +190,13 @@ def colours_apart(looks: ImageLooks, row: np.ndarray, column: np.ndarray) -> np.
     return out
 
 
-def bits_apart(looks: ImageLooks, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+def bits_apart(
+    looks: ImageLooks, row: np.ndarray, column: np.ndarray
+) -> np.ndarray:
     """int64: the Hamming distance, pair by pair, 0..64."""
-    return np.bitwise_count(looks.bits[row] ^ looks.bits[column]).astype(np.int64)
+    return np.bitwise_count(looks.bits[row] ^ looks.bits[column]).astype(
+        np.int64
+    )
 
 
 def nearest_by_hash(

@@ -78,7 +78,9 @@ def open_set(table: Path, only: Collection[str] | None = None) -> ImageSet:
     if only is not None:
         images = [image for image in images if image.image_id in only]
     if not images:
-        raise UserError(f"{table} has none of these images: there are none to compare")
+        raise UserError(
+            f"{table} has none of these images: there are none to compare"
+        )
     return _image_set(images)
 
 
@@ -114,7 +116,11 @@ def open_sources(sources: Sequence[Path]) -> ImageSet:
 def _images_of_table(table: Path) -> list[_Image]:
     return [
         _Image(
-            row.image_id, row.attribute, row.object, row.file, table.parent / row.file
+            row.image_id,
+            row.attribute,
+            row.object,
+            row.file,
+            table.parent / row.file,
         )
         for row in read_image_table(table).rows
     ]
@@ -129,7 +135,9 @@ def _images_of_folder(folder: Path, prefix: str) -> list[_Image]:
         if path.suffix.lower() in imagenet_ao.ENDINGS and path.is_file()
     )
     images = [
-        _Image(prefix + name.as_posix(), None, None, name.as_posix(), folder / name)
+        _Image(
+            prefix + name.as_posix(), None, None, name.as_posix(), folder / name
+        )
         for name in names
         if not any(part.startswith(".") for part in name.parts)
     ]
@@ -155,7 +163,10 @@ def _image_set(images: Sequence[_Image]) -> ImageSet:
 def _digest(path: Path) -> str:
     try:
         return sha256_of(path)
-    except (UserError, OSError):  # the page and the table say why it can't be read
+    except (
+        UserError,
+        OSError,
+    ):  # the page and the table say why it can't be read
         return ABSENT
 
 

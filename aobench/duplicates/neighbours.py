@@ -80,14 +80,19 @@ class TopK:
         # rounding.
         self.slack = np.float32(queries.shape[1] * 2.0**-23)
 
-    def add(self, shard: int, first: int, raw: np.ndarray, length: np.ndarray) -> None:
+    def add(
+        self, shard: int, first: int, raw: np.ndarray, length: np.ndarray
+    ) -> None:
         """A block: rows ``first`` and on of ``shard``, float32 n x D, and the length of each (n
         x 1).
         """
         query, row = self._candidates(raw / length)
         if len(query):
             self._merge(
-                query, exact_cosines(self.queries, raw, query, row), shard, row + first
+                query,
+                exact_cosines(self.queries, raw, query, row),
+                shard,
+                row + first,
             )
 
     def add_pairs(
@@ -142,7 +147,8 @@ class TopK:
         for start in range(0, len(queries), 256):
             part = queries[start : start + 256]
             found, row = np.nonzero(
-                self.queries[part] @ block.T >= (least[part] - self.slack)[:, None]
+                self.queries[part] @ block.T
+                >= (least[part] - self.slack)[:, None]
             )
             yield part[found], row
 
@@ -155,7 +161,10 @@ class TopK:
         queries = np.concatenate([old, query])
         scores = np.concatenate([self.score[touched].ravel(), score])
         shards = np.concatenate(
-            [self.shard[touched].ravel(), np.full(len(query), shard, dtype=np.int32)]
+            [
+                self.shard[touched].ravel(),
+                np.full(len(query), shard, dtype=np.int32),
+            ]
         )
         rows = np.concatenate([self.row[touched].ravel(), row])
         order = np.lexsort((rows, shards, -scores, queries))
@@ -172,7 +181,9 @@ class TopK:
         return Neighbours(self.score, self.shard, self.row)
 
 
-def _ahead(shard: ReferenceShard) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+def _ahead(
+    shard: ReferenceShard,
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """The blocks of a shard, the next one read while this one is searched."""
     with ThreadPoolExecutor(1) as pool:
         blocks = shard.blocks()
@@ -205,7 +216,10 @@ def search_reference(
         "k": k,
     }
     done = _restore(state, key, shards, top) if state is not None else 0
-    total, before = sum(s.rows for s in shards), sum(s.rows for s in shards[:done])
+    total, before = (
+        sum(s.rows for s in shards),
+        sum(s.rows for s in shards[:done]),
+    )
     bar = tqdm(
         total=total,
         initial=before,
@@ -242,7 +256,10 @@ def _keep(
 
 
 def _restore(
-    state: Path, key: dict[str, Any], shards: Sequence[ReferenceShard], top: TopK
+    state: Path,
+    key: dict[str, Any],
+    shards: Sequence[ReferenceShard],
+    top: TopK,
 ) -> int:
     """Take over what ``state`` holds; returns how many shards that covers.
 
@@ -258,11 +275,15 @@ def _restore(
     done = said.pop("shards")
     if said != key or done != [shard.state for shard in shards[: len(done)]]:
         return 0
-    top.score, top.shard, top.row = (found[name] for name in ("score", "shard", "row"))
+    top.score, top.shard, top.row = (
+        found[name] for name in ("score", "shard", "row")
+    )
     return len(done)
 
 
-def neighbours_in_set(vectors: np.ndarray, good: np.ndarray, k: int) -> Neighbours:
+def neighbours_in_set(
+    vectors: np.ndarray, good: np.ndarray, k: int
+) -> Neighbours:
     """The ``k`` nearest others in the set for the images at the positions ``good``; the others'
     rows are -1.
 
@@ -284,6 +305,8 @@ def neighbours_in_set(vectors: np.ndarray, good: np.ndarray, k: int) -> Neighbou
     own = top.row == np.arange(len(good))[:, None]
     own[~own.any(axis=1), -1] = True  # more than k equal ones stand before it
     for name in ("score", "shard", "row"):
-        getattr(out, name)[good] = getattr(top, name)[~own].reshape(len(good), k)
+        getattr(out, name)[good] = getattr(top, name)[~own].reshape(
+            len(good), k
+        )
     out.row[good] = np.where(out.row[good] >= 0, good[out.row[good]], -1)
     return out

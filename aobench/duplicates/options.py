@@ -66,8 +66,12 @@ class DuplicateOptions:
         for name, (low, high) in limits.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
-                raise UserError(f"{name} is {value}; it goes from {low} to {high}")
-        if self.model is None and (self.reference or self.cosine_in_set is not None):
+                raise UserError(
+                    f"{name} is {value}; it goes from {low} to {high}"
+                )
+        if self.model is None and (
+            self.reference or self.cosine_in_set is not None
+        ):
             wish = "a reference" if self.reference else "cosine_in_set"
             raise UserError(
                 f"{wish} compares embeddings: name the model that makes them, for instance mini"

@@ -65,7 +65,9 @@ def write_report(
         {
             **part,
             "all": len(part["rows"]),
-            "pairs": [_pair(row, by_id, pictures) for row in part["rows"][:most]],
+            "pairs": [
+                _pair(row, by_id, pictures) for row in part["rows"][:most]
+            ],
         }
         for part in _parts(rows)
     ]
@@ -83,7 +85,11 @@ def write_report(
         counts=_counts(rows),
         histograms=_histograms(rows, thresholds),
         unreadable=[
-            {"id": images.ids[row], "file": images.files[row], "why": unreadable[row]}
+            {
+                "id": images.ids[row],
+                "file": images.files[row],
+                "why": unreadable[row],
+            }
             for row in sorted(unreadable)[:MOST_UNREADABLE]
         ],
         unreadable_all=len(unreadable),
@@ -122,7 +128,8 @@ def _parts(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "name": "duplicates",
             "title": "Removed: near-duplicates in the set",
             "rows": sorted(
-                (r for r in sure if r["reason_code"] == NEAR_DUPLICATE), key=_likeness
+                (r for r in sure if r["reason_code"] == NEAR_DUPLICATE),
+                key=_likeness,
             ),
             "about": "The kept image stands before the removed one in the table. The least alike "
             "pairs come first.",
@@ -131,7 +138,8 @@ def _parts(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "name": "reference",
             "title": "Removed: too near to the reference",
             "rows": sorted(
-                (r for r in sure if r["reason_code"] == NEAR_REFERENCE), key=_likeness
+                (r for r in sure if r["reason_code"] == NEAR_REFERENCE),
+                key=_likeness,
             ),
             "about": "The nearest row of the reference, the least alike first. Nothing is fetched "
             "to show it.",
@@ -157,7 +165,9 @@ def _likeness(row: Row) -> tuple[float, float, str]:
     )
 
 
-def _pair(row: Row, by_id: dict[str, int], pictures: _Pictures) -> dict[str, Any]:
+def _pair(
+    row: Row, by_id: dict[str, int], pictures: _Pictures
+) -> dict[str, Any]:
     """What the template shows of a row and of what it was compared with."""
     one = {
         "id": row["image_id"],
@@ -174,7 +184,9 @@ def _pair(row: Row, by_id: dict[str, int], pictures: _Pictures) -> dict[str, Any
             "url": reference["url"],
             "picture": pictures.local(reference["path"]),
         }
-        distances.append(("cosine to the reference", f"{row['reference_cosine']:.4f}"))
+        distances.append(
+            ("cosine to the reference", f"{row['reference_cosine']:.4f}")
+        )
     else:
         number = by_id[row["compared_with"]]
         other = {
@@ -183,7 +195,9 @@ def _pair(row: Row, by_id: dict[str, int], pictures: _Pictures) -> dict[str, Any
             "url": None,
             "picture": pictures.of(number),
         }
-        distances.append(("bits apart", f"{row['compared_hash_distance']} of 64"))
+        distances.append(
+            ("bits apart", f"{row['compared_hash_distance']} of 64")
+        )
         distances.append(("colours apart", f"{row['compared_colour']} of 255"))
         if row["compared_cosine"] is not None:
             distances.append(("cosine", f"{row['compared_cosine']:.4f}"))
@@ -207,7 +221,9 @@ class _Pictures:
         return self._small(self.images.paths[number])
 
     def local(self, path: str | None) -> str | None:
-        return self._small(Path(path)) if path and Path(path).is_file() else None
+        return (
+            self._small(Path(path)) if path and Path(path).is_file() else None
+        )
 
     def _small(self, path: Path) -> str | None:
         try:
@@ -217,7 +233,10 @@ class _Pictures:
         image.thumbnail((SIDE, SIDE))
         stream = io.BytesIO()
         image.save(stream, "WEBP", quality=75)
-        return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()
+        return (
+            "data:image/webp;base64,"
+            + base64.b64encode(stream.getvalue()).decode()
+        )
 
 
 def _histograms(
@@ -320,10 +339,14 @@ def _across(value: float, edges: Sequence[float]) -> float:
 
 def _height(count: float, most: int) -> float:
     """How high a count stands, on a logarithmic scale."""
-    return (BOTTOM - TOP) * math.log1p(count) / math.log1p(most) if count else 0.0
+    return (
+        (BOTTOM - TOP) * math.log1p(count) / math.log1p(most) if count else 0.0
+    )
 
 
-def _bars(counts: Sequence[int], edges: Sequence[float]) -> list[dict[str, Any]]:
+def _bars(
+    counts: Sequence[int], edges: Sequence[float]
+) -> list[dict[str, Any]]:
     bars = []
     for count, low, high in zip(counts, edges, edges[1:], strict=False):
         left = _across(low, edges)
@@ -349,7 +372,8 @@ def _band(
         return None
     names = ("at", "from", "to")
     return {
-        name: _across(value, edges) for name, value in zip(names, band, strict=True)
+        name: _across(value, edges)
+        for name, value in zip(names, band, strict=True)
     }
 
 
@@ -367,4 +391,7 @@ def _ticks(edges: Sequence[float], whole: bool) -> list[dict[str, Any]]:
 def _heights(most: int) -> list[dict[str, Any]]:
     """Marks at the side: powers of ten."""
     tens = [10**i for i in range(6) if 10**i <= most]
-    return [{"y": round(BOTTOM - _height(t, most), 1), "text": f"{t:,}"} for t in tens]
+    return [
+        {"y": round(BOTTOM - _height(t, most), 1), "text": f"{t:,}"}
+        for t in tens
+    ]

@@ -146,7 +146,9 @@ def open_reference(
 def _expand(pattern: str) -> list[Path]:
     place = Path(pattern)
     if place.is_dir():
-        matches = sorted(place.glob("*.npy")) or sorted(place.glob("img_emb/*.npy"))
+        matches = sorted(place.glob("*.npy")) or sorted(
+            place.glob("img_emb/*.npy")
+        )
     elif place.is_file():
         matches = [place]
     else:
@@ -187,11 +189,18 @@ def _metadata(path: Path) -> Path | None:
     next to its folder.
     """
     number = re.search(r"(\d+)$", path.stem)
-    name = f"metadata_{number.group(1)}.parquet" if number else f"{path.stem}.parquet"
+    name = (
+        f"metadata_{number.group(1)}.parquet"
+        if number
+        else f"{path.stem}.parquet"
+    )
     return next(
         (
             p
-            for p in (path.parent / name, path.parent.parent / "metadata" / name)
+            for p in (
+                path.parent / name,
+                path.parent.parent / "metadata" / name,
+            )
             if p.exists()
         ),
         None,
@@ -248,7 +257,9 @@ def describe_rows(
                     if column
                 }
                 for place, row in enumerate(here):
-                    values = {name: column[place] for name, column in columns.items()}
+                    values = {
+                        name: column[place] for name, column in columns.items()
+                    }
                     matches[shard, row] = {
                         name: str(value)
                         for name, value in values.items()

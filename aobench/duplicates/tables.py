@@ -69,7 +69,9 @@ def decisions_table(
         "reference_cosine": _finite(to_reference),
     }
     schema = decisions_schema()
-    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+    return pa.table(
+        {name: columns[name] for name in schema.names}, schema=schema
+    )
 
 
 def decisions_schema() -> pa.Schema:
@@ -117,8 +119,12 @@ def _compared_with_partner(
     """How far each image is from the kept one that decided on it; None where there is none."""
     paired = np.nonzero(partner >= 0)[0]
     apart = {
-        "compared_hash_distance": bits_apart(measured.looks, paired, partner[paired]),
-        "compared_colour": colours_apart(measured.looks, paired, partner[paired]),
+        "compared_hash_distance": bits_apart(
+            measured.looks, paired, partner[paired]
+        ),
+        "compared_colour": colours_apart(
+            measured.looks, paired, partner[paired]
+        ),
     }
     if measured.vectors is not None:
         apart["compared_cosine"] = exact_cosines(
@@ -143,7 +149,9 @@ def _finite(values: np.ndarray) -> list[float | None]:
 
 
 def neighbours_table(
-    images: ImageSet, measured: ImageMeasures, references: list[list[dict[str, Any]]]
+    images: ImageSet,
+    measured: ImageMeasures,
+    references: list[list[dict[str, Any]]],
 ) -> pa.Table:
     """One row a neighbour: where it is ("set", with its id and hash, or "reference"), its rank
     from 1, its cosine.

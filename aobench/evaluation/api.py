@@ -143,7 +143,9 @@ def evaluate(
         attributes=attributes,
         objects=objects,
     )
-    own = None if questions is None else read_own_questions(os.fspath(questions))
+    own = (
+        None if questions is None else read_own_questions(os.fspath(questions))
+    )
     listed = _listed_models(models)
     resolved = [] if listed else _resolve_models(models)
     from aobench.evaluation.model_runs import ModelRuns, run_list
@@ -203,7 +205,11 @@ def evaluate(
 
 def _listed_models(models: Any) -> ModelList | None:
     """The list that ``models`` is or names; None where it is something else."""
-    from aobench.models.model_lists import ModelList, names_model_list, read_model_list
+    from aobench.models.model_lists import (
+        ModelList,
+        names_model_list,
+        read_model_list,
+    )
 
     if isinstance(models, ModelList):
         return models
@@ -247,7 +253,9 @@ def stored_models(
         splits = open_splits(data_source(data, **reading), limit=limit)
 
     def never(*_: Any) -> Any:
-        raise NotImplementedError("a model that is only looked for is not loaded")
+        raise NotImplementedError(
+            "a model that is only looked for is not loaded"
+        )
 
     folders = zip(models.names, result_names(models.names), strict=True)
     there = {
@@ -276,7 +284,9 @@ def _scratch_folder(together: Together) -> Iterator[Path]:
     from aobench.evaluation.model_runs import temporary_folder
 
     with contextlib.ExitStack() as stack:
-        yield together.from_main(lambda: stack.enter_context(temporary_folder()))
+        yield together.from_main(
+            lambda: stack.enter_context(temporary_folder())
+        )
         together.wait_for_everyone()
 
 
@@ -302,10 +312,16 @@ def _resolve_models(models: Any) -> list[tuple[ResolvedModel, bool]]:
     """Each model as something that loads, and whether it is a loaded object."""
     from aobench.hub import hub_in_one_line
 
-    alone = isinstance(models, str | os.PathLike) or hasattr(models, "encode_images")
-    several = [models] if alone or not isinstance(models, Sequence) else list(models)
+    alone = isinstance(models, str | os.PathLike) or hasattr(
+        models, "encode_images"
+    )
+    several = (
+        [models] if alone or not isinstance(models, Sequence) else list(models)
+    )
     if not several:
-        raise UserError("there are no models to evaluate; name one, such as 'mini'")
+        raise UserError(
+            "there are no models to evaluate; name one, such as 'mini'"
+        )
     with hub_in_one_line("the models could not be looked up"):
         return [_resolve_model(one) for one in several]
 
@@ -317,11 +333,15 @@ def _resolve_model(model: Any) -> tuple[ResolvedModel, bool]:
     if isinstance(model, str | os.PathLike):
         return resolve(os.fspath(model)), False
     parts = ("transform", "encode_images")
-    missing = [name for name in parts if not callable(getattr(model, name, None))]
+    missing = [
+        name for name in parts if not callable(getattr(model, name, None))
+    ]
     info: Any = getattr(model, "info", None)
     if not isinstance(info, ModelInfo):
         missing.insert(0, "info (a ModelInfo)")
-    elif info.names_attributes and not callable(getattr(model, "encode_texts", None)):
+    elif info.names_attributes and not callable(
+        getattr(model, "encode_texts", None)
+    ):
         missing.append("encode_texts")
     if missing:
         raise UserError(

@@ -59,7 +59,9 @@ class _Asked:
     order: np.ndarray
 
     @classmethod
-    def of(cls, task: str, split: Split, questions: Mapping[str, Any]) -> _Asked:
+    def of(
+        cls, task: str, split: Split, questions: Mapping[str, Any]
+    ) -> _Asked:
         question: Question = questions[task][split.name]
         if question.choices is None:
             every = np.arange(len(question.listed))
@@ -85,7 +87,9 @@ class _Asked:
     def digest(self) -> str:
         """Of all that is put to the images, in order."""
         names = self.question.listed.names
-        return texts_hash(["|".join(names[i] for i in row) for row in self.order])
+        return texts_hash(
+            ["|".join(names[i] for i in row) for row in self.order]
+        )
 
 
 class _Asking:
@@ -122,7 +126,9 @@ class _Asking:
         """Scores in the ids' order, from those in the options'."""
         return scores.gather(1, torch.from_numpy(np.argsort(order, axis=1)))
 
-    def _blind(self, images: Sequence[Any], places: Sequence[int]) -> torch.Tensor:
+    def _blind(
+        self, images: Sequence[Any], places: Sequence[int]
+    ) -> torch.Tensor:
         grey = [grey_picture(image.size) for image in images]
         if self.model.method.answer == "letters":
             return self._scores(grey, places, self.asked.order)
@@ -213,7 +219,9 @@ def _computed(
     return _Scores.of(store, again)
 
 
-def _write_again(asking: Any, split: Split, store: Store, how: Any, shard: int) -> None:
+def _write_again(
+    asking: Any, split: Split, store: Store, how: Any, shard: int
+) -> None:
     embed_shards(asking, split, store, [shard], *how)
 
 
@@ -257,7 +265,9 @@ class _Scores:
         for shard in range(len(store)):
             values, notes = store.read(shard, write_again)
             parts.append(values)
-            bad |= {store.items(shard)[place]: why for place, why in notes.items()}
+            bad |= {
+                store.items(shard)[place]: why for place, why in notes.items()
+            }
         width = max(part.shape[1] for part in parts)
         whole = torch.zeros(store.count, width)
         for shard, part in enumerate(parts):

@@ -21,7 +21,8 @@ def add_parser(verbs: Any) -> None:
     """Add the verbs to argparse's subparsers ``verbs``."""
     _add_evaluate(verbs)
     s = verbs.add_parser(
-        "score", help="recompute every score from predictions.parquet, without a model"
+        "score",
+        help="recompute every score from predictions.parquet, without a model",
     )
     s.add_argument(
         "tables",
@@ -29,11 +30,14 @@ def add_parser(verbs: Any) -> None:
         metavar="RESULT",
         help="predictions.parquet files, folders that hold one, or a folder above several",
     )
-    s.add_argument("--json", action="store_true", help="print all scores as JSON")
+    s.add_argument(
+        "--json", action="store_true", help="print all scores as JSON"
+    )
     s.set_defaults(run=run_score)
 
     p = verbs.add_parser(
-        "prepare", help="write the dataset in the Hub's form: Parquet and a card"
+        "prepare",
+        help="write the dataset in the Hub's form: Parquet and a card",
     )
     p.add_argument("out", type=Path)
     add_data_arguments(p, "the published archive, fetched")
@@ -78,7 +82,9 @@ def _add_evaluate(verbs: Any) -> None:
         action="store_true",
         help="of a list, run those anew, too, whose result is there",
     )
-    add_data_arguments(e, "the published archive, or mini for the bundled models alone")
+    add_data_arguments(
+        e, "the published archive, or mini for the bundled models alone"
+    )
     e.add_argument(
         "--tasks",
         nargs="+",
@@ -153,7 +159,9 @@ def _add_evaluate(verbs: Any) -> None:
         help="count as wrong, or stop",
     )
     e.add_argument(
-        "--cpu", action="store_true", help="use the CPU even where there is a GPU"
+        "--cpu",
+        action="store_true",
+        help="use the CPU even where there is a GPU",
     )
 
 
@@ -172,7 +180,9 @@ def run_evaluate(args: argparse.Namespace) -> None:
     quiet_bars()
     models = _models(args)
     with process_group(args.cpu) as together:
-        source = data_source(args.data or _default_data(args), **reading_options(args))
+        source = data_source(
+            args.data or _default_data(args), **reading_options(args)
+        )
         source = dataclasses.replace(source, shown=True)
         results = evaluate(
             models,
@@ -267,7 +277,9 @@ def run_score(args: argparse.Namespace) -> None:
     from aobench.results.scores import all_scores
 
     places = result_places(args.tables, TABLE)
-    check_no_copies({path: sha256_of(result_file(path, TABLE)) for path in places})
+    check_no_copies(
+        {path: sha256_of(result_file(path, TABLE)) for path in places}
+    )
     rows = []
     for path in places:
         predictions = read(path)

@@ -45,9 +45,7 @@ class Split:
     pixels: str | None = (
         None  #: digest of the pixels, where the fingerprint is of what they are drawn by
     )
-    digests_of: str = (
-        ""  #: what the column sha256 is of: ``file``, ``pixels``, or something else
-    )
+    digests_of: str = ""  #: what the column sha256 is of: ``file``, ``pixels``, or something else
     #: digest of the images' bytes, where the column sha256 is not of them, so that the fingerprint
     #: doesn't tell one set's images from another's
     content: str | None = None
@@ -85,7 +83,10 @@ def open_splits(
     ]
     if source.path and loaded.layout[0] == "dataset":
         _check_facts(
-            Path(source.path), loaded, splits, whole=limit is None and own is None
+            Path(source.path),
+            loaded,
+            splits,
+            whole=limit is None and own is None,
         )
     if not splits:
         raise UserError(
@@ -100,7 +101,9 @@ def open_splits(
     return splits
 
 
-def _with_own(splits: list[Split], own: OwnQuestions, whole: bool) -> list[Split]:
+def _with_own(
+    splits: list[Split], own: OwnQuestions, whole: bool
+) -> list[Split]:
     """Those of which images are asked, with what these are offered. Raises UserError."""
     if whole:
         check_all_asked(own, splits)
@@ -122,7 +125,11 @@ def _check_facts(
     if not path.exists():
         return  # a Hub id, or a folder that says nothing
     facts = read_json(path).get(config, {})
-    own = [split for split in splits if not (loaded.id_report and split.name == "id")]
+    own = [
+        split
+        for split in splits
+        if not (loaded.id_report and split.name == "id")
+    ]
     for split in own:
         said = facts.get(split.name, {}) if isinstance(facts, dict) else None
         if not isinstance(said, dict):
@@ -161,14 +168,20 @@ def _check_compositions(split: Split) -> None:
 
 
 def _split(
-    name: str, rows: Any, marks: Any, limit: int | None, own: OwnQuestions | None = None
+    name: str,
+    rows: Any,
+    marks: Any,
+    limit: int | None,
+    own: OwnQuestions | None = None,
 ) -> Split:
     import datasets
 
     total = len(rows)
     if own is not None and "sample_id" in rows.column_names:
         ids = _column(name, rows, "sample_id")
-        rows = rows.select([i for i, one in enumerate(ids) if one in own.by_sample])
+        rows = rows.select(
+            [i for i, one in enumerate(ids) if one in own.by_sample]
+        )
     if limit is not None and limit < len(rows):
         step = len(rows) / limit
         rows = rows.select([int(i * step) for i in range(limit)])
@@ -184,7 +197,9 @@ def _split(
         )
     rows = rows.cast_column("image", datasets.Image(decode=False))
     table = {
-        column: _column(name, rows, column) for column in COLUMNS if column != "image"
+        column: _column(name, rows, column)
+        for column in COLUMNS
+        if column != "image"
     }
     for column in TEXTS:
         _check_texts(name, column, table[column])
@@ -245,7 +260,9 @@ def _check_texts(split: str, column: str, values: Sequence[Any]) -> None:
 def _check_shown(where: str, text: str) -> None:
     """UserError for a text that no prompt, table or page can show."""
     if not text.strip():
-        raise UserError(f"{where} is empty; write its name, or leave the row out")
+        raise UserError(
+            f"{where} is empty; write its name, or leave the row out"
+        )
     if has_control_characters(text):
         raise UserError(
             f"{where} is {text!a}, which holds a line end or another control character; mend it"
@@ -253,7 +270,11 @@ def _check_shown(where: str, text: str) -> None:
 
 
 def _classes(
-    split: str, column: str, features: Any, table: dict[str, Any], may_lack: bool
+    split: str,
+    column: str,
+    features: Any,
+    table: dict[str, Any],
+    may_lack: bool,
 ) -> tuple[list[int], list[str]]:
     """Ids of a column's names, -1 where a row has none, and the names. UserError where they
     aren't ids of names.
@@ -268,12 +289,18 @@ def _classes(
             f"turn it into ids with class_encode_column({column!r}), the same names for all splits"
         )
     for number, one in enumerate(kind.names):
-        _check_shown(f"split {split}: name {number:,} of the column {column}", one)
+        _check_shown(
+            f"split {split}: name {number:,} of the column {column}", one
+        )
     _check_unlike(split, column, kind.names)
     ids = [-1 if value is None else value for value in values]
     lowest = -1 if may_lack else 0
     wrong = next(
-        (i for i, value in enumerate(ids) if not lowest <= value < len(kind.names)),
+        (
+            i
+            for i, value in enumerate(ids)
+            if not lowest <= value < len(kind.names)
+        ),
         None,
     )
     if wrong is not None:
@@ -298,7 +325,10 @@ def _check_unlike(split: str, column: str, names: Sequence[str]) -> None:
 
 
 def _labels(
-    split: str, values: Sequence[Any], objects: Sequence[int], names: Sequence[str]
+    split: str,
+    values: Sequence[Any],
+    objects: Sequence[int],
+    names: Sequence[str],
 ) -> list[int]:
     """ImageNet's classes, -1 for none. UserError for what is none, and for an object with two of
     them.
@@ -325,7 +355,12 @@ def _digests_of(rows: Any) -> str:
     sets), or neither.
     """
     from aobench.files import sha256_of
-    from aobench.images import BadImageError, image_data, pixels_sha256, read_image
+    from aobench.images import (
+        BadImageError,
+        image_data,
+        pixels_sha256,
+        read_image,
+    )
 
     step = max(1, len(rows) // TRIED)
     for row in rows.select(range(0, len(rows), step)).select_columns(

@@ -58,7 +58,8 @@ def add_data_arguments(parser: argparse.ArgumentParser, default: str) -> None:
         help="text file of the attributes of your own pictures, one a line",
     )
     parser.add_argument(
-        "--objects", help="text file of the objects of your own pictures, one a line"
+        "--objects",
+        help="text file of the objects of your own pictures, one a line",
     )
     add_gone_options(parser)
 

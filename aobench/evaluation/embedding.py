@@ -55,7 +55,9 @@ def model_key(model: Any) -> dict[str, Any]:
         "device": info.device,
         "attention": info.notes.get("attention"),
     }
-    return key | ({"classes": info.notes["classes"]} if "classes" in info.notes else {})
+    return key | (
+        {"classes": info.notes["classes"]} if "classes" in info.notes else {}
+    )
 
 
 def embed_names(
@@ -73,7 +75,9 @@ def embed_names(
     """
     unique = sorted(set(names))
     if not unique:
-        raise UserError("there are no candidates to choose from: the dataset is empty")
+        raise UserError(
+            "there are no candidates to choose from: the dataset is empty"
+        )
     key = {
         "what": "texts",
         **model_key(model),
@@ -146,7 +150,9 @@ def embed_images(
     """
     mine = _mine(store, together)
     show = together.is_main_process
-    embed_shards(model, split, store, mine, batch, workers, draft, stop_on_bad, show)
+    embed_shards(
+        model, split, store, mine, batch, workers, draft, stop_on_bad, show
+    )
     together.wait_for_everyone()
     return sum(len(store.items(shard)) for shard in mine)
 
@@ -172,7 +178,9 @@ def embed_shards(
         for i in range(0, len(items), batch)
     ]
     encode = Halving(model.encode_images)
-    with _bar(sum(map(len, chunks)), f"images ({split.name})", "image", show) as bar:
+    with _bar(
+        sum(map(len, chunks)), f"images ({split.name})", "image", show
+    ) as bar:
         reads = read_batches(split, chunks, model.transform, workers, draft)
         for shard in mine:
             items = store.items(shard)
@@ -194,7 +202,9 @@ def embed_shards(
                     vectors[torch.tensor(read.positions) - items[0]] = found
                 bar.update(len(read.positions) + len(read.bad))
             store.write(
-                shard, torch.zeros(len(items), 1) if vectors is None else vectors, notes
+                shard,
+                torch.zeros(len(items), 1) if vectors is None else vectors,
+                notes,
             )
 
 

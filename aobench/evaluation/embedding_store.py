@@ -17,7 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.files import disk_full_is_one_line, remove_scratch_files, write_in_one_move
+from aobench.files import (
+    disk_full_is_one_line,
+    remove_scratch_files,
+    write_in_one_move,
+)
 from aobench.sealed import (
     DamagedError,
     read_sealed_tensors,
@@ -56,7 +60,9 @@ class Store:
 
     def items(self, shard: int) -> range:
         """The items of a shard."""
-        return range(shard * self.size, min(self.count, (shard + 1) * self.size))
+        return range(
+            shard * self.size, min(self.count, (shard + 1) * self.size)
+        )
 
     def path(self, shard: int) -> Path:
         """Where a shard is, or will be."""

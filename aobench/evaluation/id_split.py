@@ -31,7 +31,9 @@ def with_id_split(rows: dict[str, Any], seen: Any) -> dict[str, Any]:
         names = shown
     place = {name: number for number, name in enumerate(names)}
     moved = {
-        split: _numbered(part, "object", names, [place[name] for name in kind.names])
+        split: _numbered(
+            part, "object", names, [place[name] for name in kind.names]
+        )
         for split, part in rows.items()
     }
     seen = _renamed(seen, shown)
@@ -50,7 +52,9 @@ def _renamed(seen: Any, shown: list[str]) -> Any:
     return seen.remove_columns("composition").add_column("composition", texts)
 
 
-def _numbered(rows: Any, column: str, names: list[str], numbers: list[int]) -> Any:
+def _numbered(
+    rows: Any, column: str, names: list[str], numbers: list[int]
+) -> Any:
     """The rows with a column of ids under other ``numbers`` of ``names``."""
     import datasets
 

@@ -79,9 +79,13 @@ class _Batches(Dataset):
         if own is not None:
             return own(arrays)
         names = arrays[0] if arrays else ()
-        return {n: torch.from_numpy(np.stack([a[n] for a in arrays])) for n in names}
+        return {
+            n: torch.from_numpy(np.stack([a[n] for a in arrays])) for n in names
+        }
 
-    def _one(self, cell: Any, digest: str | None) -> dict[str, np.ndarray] | str | None:
+    def _one(
+        self, cell: Any, digest: str | None
+    ) -> dict[str, np.ndarray] | str | None:
         """The arrays of an image, or why it could not be read, or None where its bytes are not
         those of its row.
         """
@@ -123,7 +127,9 @@ def read_batches(
     Raises:
         UserError: for an image whose SHA-256 is not the one that its row says.
     """
-    for read in _read(_Batches(split, chunks, transform, draft), len(chunks), workers):
+    for read in _read(
+        _Batches(split, chunks, transform, draft), len(chunks), workers
+    ):
         if read.altered:
             raise UserError(
                 f"image {split.sample_ids[read.altered[0]]} of the split {split.name} is not the "

@@ -141,7 +141,9 @@ class ListProgress:
 
     def _rest(self, name: str) -> str:
         after = self.models.names.index(name) + 1
-        names = [one for one in self.models.names[after:] if one not in self.missing]
+        names = [
+            one for one in self.models.names[after:] if one not in self.missing
+        ]
         if not names:
             return f"none left; {memory_told()}"
         left = seconds_left(self.done, [self._work(one) for one in names])
@@ -171,7 +173,9 @@ def memory_told() -> str:
     if torch is not None and torch.cuda.is_initialized():
         most = torch.cuda.max_memory_allocated()
         free, _ = torch.cuda.mem_get_info()
-        told += f" (GPU {most / GIGABYTE:.1f} GB, {free / GIGABYTE:.1f} GB free)"
+        told += (
+            f" (GPU {most / GIGABYTE:.1f} GB, {free / GIGABYTE:.1f} GB free)"
+        )
     return told
 
 
@@ -193,7 +197,9 @@ def check_memory(facts: Mapping[str, Fact], dtype: str) -> None:
 
 
 def resolve_listed(
-    models: ModelList, progress: ListProgress, resolve: Callable[[str], ResolvedModel]
+    models: ModelList,
+    progress: ListProgress,
+    resolve: Callable[[str], ResolvedModel],
 ) -> list[ResolvedModel]:
     """Those of ``models`` that resolve; the others are left out and told."""
     there = []

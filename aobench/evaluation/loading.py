@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError, did_you_mean
-from aobench.files import FULL, absolute_path, parquet_errors, read_text, regular_file
+from aobench.files import (
+    FULL,
+    absolute_path,
+    parquet_errors,
+    read_text,
+    regular_file,
+)
 
 if TYPE_CHECKING:
     from aobench.layouts.imagenet import ClassReport
@@ -112,7 +118,10 @@ def bad_data_is_one_line(what: str) -> Iterator[None]:
             cause, RuntimeError
         ) and "scripts are no longer supported" in str(cause)
         # by the Hub's version
-        connection = type(cause).__module__.partition(".")[0] in ("httpx", "httpx2")
+        connection = type(cause).__module__.partition(".")[0] in (
+            "httpx",
+            "httpx2",
+        )
         if not (isinstance(cause, bad_data) or script or connection):
             raise
         message = " ".join(str(cause).split()) or type(cause).__name__
@@ -237,7 +246,9 @@ def _load_own(source: Source) -> LoadedData:
 
 def _load_dataset(source: Source) -> LoadedData:
     """A prepared folder or a dataset of the Hub; of another form, by the layouts."""
-    with bad_data_is_one_line(f"the dataset {source.place} could not be opened"):
+    with bad_data_is_one_line(
+        f"the dataset {source.place} could not be opened"
+    ):
         _check_prepared(Path(source.path or ""), source.config)
     rows, builder = _rows(source, source.path or "", source.config or None)
     columns = set(next(iter(rows.values())).column_names) if rows else set()
@@ -269,7 +280,9 @@ def own_source(source: Source) -> Source:
     place = source.path or ""
     if not Path(place).is_dir():
         place = fetch_tables(place, all_splits=True)
-    return Source("folder", place, options=source.options, id_data=source.id_data)
+    return Source(
+        "folder", place, options=source.options, id_data=source.id_data
+    )
 
 
 def _rows(
@@ -308,11 +321,15 @@ def _rows(
             else dict(builder.as_dataset())
         )
         for part in rows.values():
-            part.data.validate(full=True)  # else altered offsets end the process
+            part.data.validate(
+                full=True
+            )  # else altered offsets end the process
     return rows, builder
 
 
-def _refuse_unknown_config(source: Source, path: str, config: str | None) -> None:
+def _refuse_unknown_config(
+    source: Source, path: str, config: str | None
+) -> None:
     """UserError with the configs that there are, where ``config`` is none of them, or none is
     named and there are several.
     """
@@ -388,7 +405,9 @@ def _check_prepared(folder: Path, config: str) -> None:
 
 def _damaged(path: Path, error: BaseException) -> str:
     why = " ".join(str(error).split())
-    return f"{path} is not a whole Parquet file ({why}); bring it again, or {MEND}"
+    return (
+        f"{path} is not a whole Parquet file ({why}); bring it again, or {MEND}"
+    )
 
 
 def _name_damaged_file(paths: list[Path], error: BaseException) -> None:

@@ -87,7 +87,9 @@ class ModelRuns:
             model,
             self.splits,
             self.source.path
-            or (told.name if told and told.config == "folder" else "imagenet_ao"),
+            or (
+                told.name if told and told.config == "folder" else "imagenet_ao"
+            ),
             (told.config if told else self.source.config) or "default",
             self.settings.templates,
             self.limit,
@@ -125,7 +127,10 @@ class ModelRuns:
         return Result(content, answers, folder)
 
     def listed(
-        self, resolved: ResolvedModel, folder: Path | None, facts: dict[str, Any]
+        self,
+        resolved: ResolvedModel,
+        folder: Path | None,
+        facts: dict[str, Any],
     ) -> Result:
         """`result` of a model of a list, checked first: its place, and that it fits the memory.
 
@@ -147,7 +152,9 @@ class ModelRuns:
         """What ``work`` gives in the main process, in all of them."""
         return self.together.from_main(work)
 
-    def stored(self, resolved: ResolvedModel, folder: Path | None) -> Result | None:
+    def stored(
+        self, resolved: ResolvedModel, folder: Path | None
+    ) -> Result | None:
         """The model's result in ``folder``, where running it would give the same."""
         from aobench.evaluation.stored import stored_result
 
@@ -175,7 +182,10 @@ class ModelRuns:
 
 
 def run_list(
-    models: ModelList, folders: Sequence[Path | None], run: ModelRuns, again: bool
+    models: ModelList,
+    folders: Sequence[Path | None],
+    run: ModelRuns,
+    again: bool,
 ) -> ListResults:
     """The results of a list's models, of those that can be had."""
     from aobench.hub import hub_in_one_line

@@ -93,7 +93,11 @@ def read_own_questions(path: str | Path) -> OwnQuestions:
             different number, an option given twice, an answer that is none of them; with the row.
     """
     path = Path(path)
-    readers = {".csv": _csv_rows, ".json": _json_rows, ".parquet": _parquet_rows}
+    readers = {
+        ".csv": _csv_rows,
+        ".json": _json_rows,
+        ".parquet": _parquet_rows,
+    }
     if path.suffix.lower() not in readers:
         raise UserError(
             f"the questions {path} must end in {', '.join(readers)}; write them so"
@@ -107,7 +111,9 @@ def read_own_questions(path: str | Path) -> OwnQuestions:
             )
         asked[sample] = question
     if not asked:
-        raise UserError(f"the questions {path} are none; write a row for each image")
+        raise UserError(
+            f"the questions {path} are none; write a row for each image"
+        )
     _check_one_number(asked.values())
     return OwnQuestions(str(path), asked)
 
@@ -120,8 +126,12 @@ def _question(place: str, row: Mapping[str, Any]) -> tuple[str, OwnQuestion]:
         if not isinstance(value, str) or not value.strip():
             raise UserError(f"{place}: {name} is {value!r}; it takes a text")
     texts = list(options) if isinstance(options, list | tuple) else []
-    if not texts or not all(isinstance(one, str) and one.strip() for one in texts):
-        raise UserError(f"{place}: options is {options!r}; it takes a list of texts")
+    if not texts or not all(
+        isinstance(one, str) and one.strip() for one in texts
+    ):
+        raise UserError(
+            f"{place}: options is {options!r}; it takes a list of texts"
+        )
     names = tuple(one.strip() for one in texts)
     twice, times = Counter(names).most_common(1)[0]
     if times > 1:
@@ -163,7 +173,9 @@ def _csv_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
 
 def _json_rows(path: Path) -> list[tuple[str, Any]]:
     content = read_json(path, "the questions").get("questions")
-    if not isinstance(content, list) or not all(isinstance(x, dict) for x in content):
+    if not isinstance(content, list) or not all(
+        isinstance(x, dict) for x in content
+    ):
         raise UserError(
             f'the questions {path} must hold "questions", a list of objects with '
             f"{', '.join(COLUMNS)}"
@@ -179,10 +191,14 @@ def _parquet_rows(path: Path) -> list[tuple[str, Any]]:
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"the questions {path} can't be read: {reason}") from error
+        raise UserError(
+            f"the questions {path} can't be read: {reason}"
+        ) from error
     missing = [name for name in COLUMNS if name not in table.column_names]
     if missing:
-        raise UserError(f"the questions {path} lack the column(s) {', '.join(missing)}")
+        raise UserError(
+            f"the questions {path} lack the column(s) {', '.join(missing)}"
+        )
     return [(f"row {n:,}", row) for n, row in enumerate(table.to_pylist(), 1)]
 
 

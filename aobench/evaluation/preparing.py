@@ -23,7 +23,9 @@ from aobench.files import PLACE_ERRORS
 
 
 def prepare_data(
-    out: str | os.PathLike[str], data: str | os.PathLike[str] | Source, **reading: Any
+    out: str | os.PathLike[str],
+    data: str | os.PathLike[str] | Source,
+    **reading: Any,
 ) -> str:
     """Write a dataset as Parquet with a card to ``out``; what it was taken for is printed.
 
@@ -49,12 +51,16 @@ def prepare_data(
     if source.path:
         source = _from_files(source)
     places = {"data_dir": source.data_dir, "id_data": source.id_data}
-    options: dict[str, Any] = {name: value for name, value in places.items() if value}
+    options: dict[str, Any] = {
+        name: value for name, value in places.items() if value
+    }
     try:
         for line in _description(source):
             print(line)
         with reported_once():
-            imagenet_ao.prepare(out, config=source.config, **options, **source.options)
+            imagenet_ao.prepare(
+                out, config=source.config, **options, **source.options
+            )
     except imagenet_ao.DatasetError as error:
         raise UserError(str(error)) from error
     except DatasetGenerationError as error:
@@ -89,7 +95,9 @@ def _description(source: Source) -> list[str]:
 
     lines: list[str] = []
     if source.config == "folder":
-        lines += read_layout(source.data_dir or "", **source.options).report.lines()
+        lines += read_layout(
+            source.data_dir or "", **source.options
+        ).report.lines()
     elif source.data_dir:
         report = imagenet_ao.label_report(source.data_dir)
         lost = left_out_of_archive(report)

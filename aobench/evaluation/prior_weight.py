@@ -53,11 +53,14 @@ def fit_weights(
     return scores, weights
 
 
-def _best_weight(seen: torch.Tensor, blind: torch.Tensor, right: torch.Tensor) -> float:
+def _best_weight(
+    seen: torch.Tensor, blind: torch.Tensor, right: torch.Tensor
+) -> float:
     """The weight with most right answers; of several the least. 0 where there are no images."""
     if not len(seen):
         return 0.0
     hits = [
-        int(((seen - weight * blind).argmax(1) == right).sum()) for weight in WEIGHTS
+        int(((seen - weight * blind).argmax(1) == right).sum())
+        for weight in WEIGHTS
     ]
     return WEIGHTS[hits.index(max(hits))]

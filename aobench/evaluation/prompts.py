@@ -63,16 +63,18 @@ def _read_all(
 
 
 def _refuse_one_text(first: str, second: str, template: str, cut: bool) -> None:
-    shown = template if len(template) < 80 else f"{template[:60]} ... {template[-15:]}"
+    shown = (
+        template
+        if len(template) < 80
+        else f"{template[:60]} ... {template[-15:]}"
+    )
     if cut:
         reason = (
             f"the template {shown!r} is too long: the text tower cuts the names off; shorten "
             "it"
         )
     else:
-        reason = (
-            "its tokenizer writes both alike (unknown words, letter case); rename one"
-        )
+        reason = "its tokenizer writes both alike (unknown words, letter case); rename one"
     raise UserError(
         f"the candidates {first!r} and {second!r} are one and the same text to the model: {reason}"
     )

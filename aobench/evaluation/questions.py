@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from aobench.models.base import ChoosingModel, Model
 
 #: Why a task is not asked of a kind of model.
-ONLY_CHOOSING = "it is put to generative models alone, beside the plain question"
+ONLY_CHOOSING = (
+    "it is put to generative models alone, beside the plain question"
+)
 FEW = "a generative model is asked among few candidates, one image at a time"
 
 
@@ -69,14 +71,22 @@ def _tasks_of(model: Any, chosen: Sequence[str]) -> tuple[list[str], list[str]]:
     method = getattr(model, "method", None)
     if method is None:
         again = [name for name in chosen if name not in plain]
-        lines = [f"The task {name} is left out: {ONLY_CHOOSING}." for name in again]
+        lines = [
+            f"The task {name} is left out: {ONLY_CHOOSING}." for name in again
+        ]
         return (["object"] if not model.info.names_attributes else plain), lines
-    wanted = {name.rsplit("-", 1)[0] if name not in plain else name for name in chosen}
+    wanted = {
+        name.rsplit("-", 1)[0] if name not in plain else name for name in chosen
+    }
     few = [name for name in FEW_CANDIDATES if name in wanted]
     lines = [
-        f"The task {name} is left out: {FEW}." for name in plain if name not in few
+        f"The task {name} is left out: {FEW}."
+        for name in plain
+        if name not in few
     ]
-    conditions = [c for c in CONDITIONS if c != "rotated" or method.answer == "letters"]
+    conditions = [
+        c for c in CONDITIONS if c != "rotated" or method.answer == "letters"
+    ]
     asked = [*few, *(f"{name}-{one}" for name in few for one in conditions)]
     return list(order_tasks(asked)), lines
 

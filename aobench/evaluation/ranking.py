@@ -82,7 +82,9 @@ class ImageNetClasses:
 class TaskRanker:
     """Ranks images of a split in one task."""
 
-    def __init__(self, question: Question, texts: NamedTexts | ImageNetClasses) -> None:
+    def __init__(
+        self, question: Question, texts: NamedTexts | ImageNetClasses
+    ) -> None:
         import torch
 
         self.question = question
@@ -99,7 +101,11 @@ class TaskRanker:
         if question.sides:
             seen, novel = (
                 torch.tensor(
-                    [i for i, side in enumerate(question.sides) if side == wanted],
+                    [
+                        i
+                        for i, side in enumerate(question.sides)
+                        if side == wanted
+                    ],
                     device=self.classifier.device,
                 )
                 for wanted in (True, False)
@@ -114,7 +120,9 @@ class TaskRanker:
         device = self.classifier.device
         vectors, gold = vectors.to(device), gold.to(device)
         if self.choices is None:
-            return rank_embeddings(vectors, self.classifier, gold, sides=self.sides)
+            return rank_embeddings(
+                vectors, self.classifier, gold, sides=self.sides
+            )
         offered = self.choices[items.start : items.stop].to(device)
         return rank_choices(vectors, self.classifier, gold, offered)
 

@@ -49,7 +49,9 @@ class RecognisedData:
         from aobench.layouts.report import left_out_texts
 
         total = sum(self.images.values())
-        by_split = ", ".join(f"{name} {count:,}" for name, count in self.images.items())
+        by_split = ", ".join(
+            f"{name} {count:,}" for name, count in self.images.items()
+        )
         lines = [
             f"data        {self.name}, {self.layout}: {self.looks}",
             f"images      {total:,} ({by_split})",
@@ -58,9 +60,15 @@ class RecognisedData:
             f"pairs       {self.seen_pairs:,} seen, {self.novel_pairs:,} novel",
         ]
         if self.id_report:
-            lines += [line for line in self.id_report.lines() if line[:8] != "left out"]
+            lines += [
+                line
+                for line in self.id_report.lines()
+                if line[:8] != "left out"
+            ]
         lines += [f"note        {note}" for note in self.notes]
-        return lines + [f"left out    {text}" for text in left_out_texts(self.not_read)]
+        return lines + [
+            f"left out    {text}" for text in left_out_texts(self.not_read)
+        ]
 
     def _names(self, what: str) -> str:
         names: list[str] = getattr(self, what)
@@ -90,11 +98,16 @@ def recognised_data(
     source: Source, loaded: LoadedData, wanted: tuple[str, ...]
 ) -> RecognisedData:
     """What a dataset that was loaded is; its rows are those that `data.open_splits` has checked."""
-    splits = {name: loaded.splits[name] for name in wanted if name in loaded.splits}
+    splits = {
+        name: loaded.splits[name] for name in wanted if name in loaded.splits
+    }
     features = next(iter(splits.values())).features
-    names = {part: list(features[part].names) for part in ("attribute", "object")}
+    names = {
+        part: list(features[part].names) for part in ("attribute", "object")
+    }
     ids = {
-        name: (rows["attribute"][:], rows["object"][:]) for name, rows in splits.items()
+        name: (rows["attribute"][:], rows["object"][:])
+        for name, rows in splits.items()
     }
     place = source.path or source.data_dir
     name = place or source.config
@@ -125,7 +138,12 @@ def _known(value: Any) -> bool:
 
 def _occurring(ids: Ids, part: int) -> int:
     return len(
-        {value for both in ids.values() for value in both[part] if _known(value)}
+        {
+            value
+            for both in ids.values()
+            for value in both[part]
+            if _known(value)
+        }
     )
 
 

@@ -57,10 +57,18 @@ def prediction_rows(
         "error": [bad.get(i) for i in range(count)],
         "choices": question.choices or [None] * count,
     }
-    for name in ("best_seen", "best_novel", "score_seen", "score_novel", "side_rank"):
+    for name in (
+        "best_seen",
+        "best_novel",
+        "score_seen",
+        "score_novel",
+        "side_rank",
+    ):
         values = getattr(joined, name)
         if len(values):
             columns[name] = pa.array(values, mask=unread)
         else:
             columns[name] = [None] * count
-    return pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
+    return pa.table(
+        {name: columns[name] for name in SCHEMA.names}, schema=SCHEMA
+    )

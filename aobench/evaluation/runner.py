@@ -81,14 +81,18 @@ def run(
         from aobench.evaluation.asking import ask_all
 
         choosing: Any = model
-        return ask_all(choosing, splits, questions, settings, together, provenance)
+        return ask_all(
+            choosing, splits, questions, settings, together, provenance
+        )
     began = time.perf_counter()
     texts, cut = _embed_candidates(model, splits, questions, settings, together)
     seconds: dict[str, Any] = {"texts": round(time.perf_counter() - began, 3)}
     tables = []
     for split in splits:
         mine = {
-            task: by[split.name] for task, by in questions.items() if split.name in by
+            task: by[split.name]
+            for task, by in questions.items()
+            if split.name in by
         }
         if mine:
             rows, seconds[split.name] = run_split(
@@ -104,7 +108,9 @@ def run(
         notes = {**model_facts["notes"], "prompts_cut": cut}
         provenance = {**provenance, "model": {**model_facts, "notes": notes}}
     table = pa.concat_tables(tables)
-    return Predictions(table, lists, model.info.names_attributes, provenance), seconds
+    return Predictions(
+        table, lists, model.info.names_attributes, provenance
+    ), seconds
 
 
 def _embed_candidates(
@@ -141,7 +147,9 @@ def _embed_candidates(
         settings.embeddings,
         together,
     )
-    return NamedTexts(vectors, {name: row for row, name in enumerate(union)}), cut
+    return NamedTexts(
+        vectors, {name: row for row, name in enumerate(union)}
+    ), cut
 
 
 def run_split(
@@ -153,11 +161,17 @@ def run_split(
     together: Alone | Together,
 ) -> tuple[pa.Table, dict[str, float]]:
     """Rows for every image of ``split`` and task of ``questions``, and seconds by phase."""
-    from aobench.evaluation.embedding import embed_images, embed_shards, image_store
+    from aobench.evaluation.embedding import (
+        embed_images,
+        embed_shards,
+        image_store,
+    )
     from aobench.evaluation.image_loader import workers_for
 
     began = time.perf_counter()
-    batch = settings.batch or (32 if together.device.type == "cpu" else settings.shard)
+    batch = settings.batch or (
+        32 if together.device.type == "cpu" else settings.shard
+    )
     workers = settings.workers
     if workers is None:
         workers = workers_for(together.num_processes, together.device)
@@ -174,7 +188,11 @@ def run_split(
 
     part = _rank(store, questions, texts, together, embed_again)
     parts: list[Part] = together.from_every(part)
-    bad = {position: reason for part in parts for position, reason in part.bad.items()}
+    bad = {
+        position: reason
+        for part in parts
+        for position, reason in part.bad.items()
+    }
     if stop and bad:
         position = min(bad)
         raise UserError(
@@ -183,12 +201,22 @@ def run_split(
         )
     tables = [
         prediction_rows(
-            task, split, question, store, [part.ranked[task] for part in parts], bad
+            task,
+            split,
+            question,
+            store,
+            [part.ranked[task] for part in parts],
+            bad,
         )
         for task, question in questions.items()
     ]
-    seconds = {"images": embedded - began, "scoring": time.perf_counter() - embedded}
-    return pa.concat_tables(tables), {k: round(v, 3) for k, v in seconds.items()}
+    seconds = {
+        "images": embedded - began,
+        "scoring": time.perf_counter() - embedded,
+    }
+    return pa.concat_tables(tables), {
+        k: round(v, 3) for k, v in seconds.items()
+    }
 
 
 def _rank(
@@ -211,7 +239,9 @@ def _rank(
         for shard in mine:
             items = store.items(shard)
             vectors, notes = store.read(shard, embed_again)
-            part.bad.update({items[0] + place: why for place, why in notes.items()})
+            part.bad.update(
+                {items[0] + place: why for place, why in notes.items()}
+            )
             if len(notes) == len(items):
                 part.ranked[task][shard] = ranker.unread(len(items))
             else:

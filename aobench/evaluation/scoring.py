@@ -28,9 +28,15 @@ class Ranked:
     top: np.ndarray
     margin: np.ndarray
     best_seen: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
-    best_novel: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
-    score_seen: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    score_novel: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    best_novel: np.ndarray = field(
+        default_factory=lambda: np.zeros(0, np.int32)
+    )
+    score_seen: np.ndarray = field(
+        default_factory=lambda: np.zeros(0, np.float32)
+    )
+    score_novel: np.ndarray = field(
+        default_factory=lambda: np.zeros(0, np.float32)
+    )
     side_rank: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
 
     @classmethod
@@ -51,7 +57,9 @@ class Ranked:
         return cls(whole, np.zeros((count, width), np.int32), real, *rest)
 
 
-def rank_scores(scores: torch.Tensor, gold: torch.Tensor, k: int = TOP) -> Ranked:
+def rank_scores(
+    scores: torch.Tensor, gold: torch.Tensor, k: int = TOP
+) -> Ranked:
     """Rank of the right candidate, the k best, and the right one's lead over the best other one.
 
     ``scores`` float32 N x C, ``gold`` int64 N. Of equal scores the lower candidate id counts as
@@ -114,7 +122,9 @@ def rank_embeddings(
         right = gold[start : start + rows]
         ranked = rank_scores(scores, right, k)
         parts.append(
-            ranked if sides is None else _with_sides(ranked, scores, right, sides)
+            ranked
+            if sides is None
+            else _with_sides(ranked, scores, right, sides)
         )
     return Ranked.joined(parts)
 
@@ -138,7 +148,9 @@ def rank_choices(
         scores = (offered @ images[start : start + rows, :, None])[:, :, 0]
         place = (mine == gold[start : start + rows, None]).int().argmax(1)
         ranked = rank_scores(scores, place, k)
-        top = np.take_along_axis(mine.cpu().numpy(), ranked.top.astype(np.int64), 1)
+        top = np.take_along_axis(
+            mine.cpu().numpy(), ranked.top.astype(np.int64), 1
+        )
         parts.append(replace(ranked, top=top.astype(np.int32)))
     return Ranked.joined(parts)
 
@@ -155,9 +167,13 @@ def _with_sides(
     for name, ids in (("seen", sides.seen), ("novel", sides.novel)):
         among = scores[:, ids]
         best = among.max(1, keepdim=True).values
-        sided[f"best_{name}"] = ids[(among == best).int().argmax(1)].int().cpu().numpy()
+        sided[f"best_{name}"] = (
+            ids[(among == best).int().argmax(1)].int().cpu().numpy()
+        )
         sided[f"score_{name}"] = best[:, 0].float().cpu().numpy()
         mine = torch.isin(gold, ids)
-        before = (among > right) | ((among == right) & (ids[None, :] < gold[:, None]))
+        before = (among > right) | (
+            (among == right) & (ids[None, :] < gold[:, None])
+        )
         side_rank[mine] = before.sum(1)[mine]
     return replace(ranked, **sided, side_rank=side_rank.int().cpu().numpy())

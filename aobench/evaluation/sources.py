@@ -62,7 +62,10 @@ def data_source(
     reading = {name: value for name, value in reading.items() if value}
     seen = None if id_data is None else os.fspath(id_data)
     if isinstance(data, Source):
-        _refuse(reading | ({"id_data": seen} if seen else {}), "a Source says it all")
+        _refuse(
+            reading | ({"id_data": seen} if seen else {}),
+            "a Source says it all",
+        )
         return data
     text = os.fspath(data)
     if text == "mini":
@@ -91,25 +94,35 @@ def _as_text(columns: str | Mapping[str, str] | None) -> str | None:
     from aobench.layouts.columns import read_columns
 
     pairs = read_columns(columns)
-    return ",".join(f"{role}={column}" for role, column in pairs.items()) or None
+    return (
+        ",".join(f"{role}={column}" for role, column in pairs.items()) or None
+    )
 
 
 def _refuse(reading: Mapping[str, Any], why: str) -> None:
     if reading:
         name = next(iter(reading))
         option = "--" + name.replace("_", "-")
-        raise UserError(f"{name} ({option}) is of no use here: {why}; leave it out")
+        raise UserError(
+            f"{name} ({option}) is of no use here: {why}; leave it out"
+        )
 
 
-def _local_source(path: Path, reading: dict[str, Any], seen: str | None) -> Source:
+def _local_source(
+    path: Path, reading: dict[str, Any], seen: str | None
+) -> Source:
     if path.is_dir():
         if _is_dataset(path):
             return _dataset_folder(path, "", reading, seen)
-        if (path.parent / FACTS).exists() and path.name in _configs(path.parent):
+        if (path.parent / FACTS).exists() and path.name in _configs(
+            path.parent
+        ):
             return _dataset_folder(path.parent, path.name, reading, seen)
     layout = reading.get("layout")
     if layout == PUBLISHED:
-        rest = {name: value for name, value in reading.items() if name != "layout"}
+        rest = {
+            name: value for name, value in reading.items() if name != "layout"
+        }
         _refuse(rest, "the published archive has a form of its own")
         return Source("v2", str(path), id_data=seen)
     if not reading and _is_published(path):
@@ -121,11 +134,14 @@ def _is_dataset(folder: Path) -> bool:
     """Whether a folder says that it is a dataset of `datasets`."""
     if (folder / FACTS).exists():
         return True
-    if not any(folder.glob("*.parquet")) and not any(folder.glob("*/*.parquet")):
+    if not any(folder.glob("*.parquet")) and not any(
+        folder.glob("*/*.parquet")
+    ):
         return False
     card = folder / "README.md"
     return (
-        card.is_file() and "configs:" in card.read_text("utf-8", "replace")[: 1 << 20]
+        card.is_file()
+        and "configs:" in card.read_text("utf-8", "replace")[: 1 << 20]
     )
 
 
@@ -175,7 +191,9 @@ def _is_published(path: Path) -> bool:
     _refuse_wnids(path, list(report["unknown_labels"]))
     # a label of one word is nobody's; pictures without a folder have none of the archive's
     unknown = [
-        label for label in report["unknown_labels"] if not label or ways_to_part(label)
+        label
+        for label in report["unknown_labels"]
+        if not label or ways_to_part(label)
     ]
     known = 1 - len(unknown) / report["labels"]
     if known < SOME:
@@ -199,7 +217,9 @@ def _has_published_name(path: Path) -> bool:
         tree = open_tree(str(path))
     except UserError:
         return False
-    return {name.split("/")[0] for name in tree.members if "/" in name} == {ARCHIVE}
+    return {name.split("/")[0] for name in tree.members if "/" in name} == {
+        ARCHIVE
+    }
 
 
 def _refuse_wnids(path: Path, labels: list[str]) -> None:
@@ -224,6 +244,8 @@ def _has_own_lists(path: Path) -> bool:
     if pair_list_roots(tree) or list_files(tree):
         return True
     parents = {
-        folder.split("/")[0] for folder in tree.folders if folder.count("/") == 1
+        folder.split("/")[0]
+        for folder in tree.folders
+        if folder.count("/") == 1
     }
     return bool(parents) and all(map(split_role, parents))

@@ -63,7 +63,9 @@ def stored_result(
 def _same_model(resolved: ResolvedModel, held: Mapping[str, Any]) -> bool:
     revision = resolved.revision()
     known = revision not in (None, "unknown")
-    return held["id"] == resolved.name and (not known or held["revision"] == revision)
+    return held["id"] == resolved.name and (
+        not known or held["revision"] == revision
+    )
 
 
 def _same_images(content: Mapping[str, Any], splits: Sequence[Split]) -> bool:
@@ -111,7 +113,9 @@ def _asked(
 def names_asked(splits: Sequence[Split], tasks: Sequence[str]) -> set[str]:
     """The names of all candidates that a dual encoder is asked for."""
     asked = _asked(True, splits, tasks)
-    lists = [question.listed for by in asked.values() for question in by.values()]
+    lists = [
+        question.listed for by in asked.values() for question in by.values()
+    ]
     return set().union(*(listed.names for listed in lists))
 
 

@@ -30,7 +30,9 @@ class TemplateRun:
     workers: int | None = None
     dtype: str = "float32"
 
-    def opened(self, together: Together) -> Callable[[Sequence[str]], Predictions]:
+    def opened(
+        self, together: Together
+    ) -> Callable[[Sequence[str]], Predictions]:
         """Load model and data once; what it gives takes templates and returns the answers under
         their mean classifier.
 
@@ -45,7 +47,9 @@ class TemplateRun:
             splits = together.main_first(
                 lambda: open_splits(self.source, limit=self.limit)
             )
-        facts = {"model": {"id": model.info.id, "notes": dict(model.info.notes)}}
+        facts = {
+            "model": {"id": model.info.id, "notes": dict(model.info.notes)}
+        }
 
         def answers(templates: Sequence[str]) -> Predictions:
             settings = self._settings(tuple(templates))
@@ -62,7 +66,9 @@ class TemplateRun:
             together.as_one(),
             hub_in_one_line(f"the model {self.model!r} could not be loaded"),
         ):
-            model = resolve(self.model).load(together.device, LoadOptions(self.dtype))
+            model = resolve(self.model).load(
+                together.device, LoadOptions(self.dtype)
+            )
         if not hasattr(model, "encode_texts"):
             raise UserError(
                 f"{self.model} reads no prompt templates: it is a classifier, or answers "
@@ -74,7 +80,11 @@ class TemplateRun:
         from aobench.evaluation.runner import Settings
 
         return Settings(
-            self.embeddings, (self.task,), templates, self.batch_size, self.workers
+            self.embeddings,
+            (self.task,),
+            templates,
+            self.batch_size,
+            self.workers,
         )
 
 

@@ -18,14 +18,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "path", help="a folder, a zip, or a list (.csv, .jsonl, .parquet)"
     )
-    parser.add_argument("--layout", help=f"one of {', '.join(x.name for x in LAYOUTS)}")
-    parser.add_argument("--attributes", help="text file of the attributes, one a line")
-    parser.add_argument("--objects", help="text file of the objects, one a line")
+    parser.add_argument(
+        "--layout", help=f"one of {', '.join(x.name for x in LAYOUTS)}"
+    )
+    parser.add_argument(
+        "--attributes", help="text file of the attributes, one a line"
+    )
+    parser.add_argument(
+        "--objects", help="text file of the objects, one a line"
+    )
     parser.add_argument(
         "--with-train", action="store_true", help="take training pictures too"
     )
-    parser.add_argument("--columns", help="what a list calls its columns: file=path")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument(
+        "--columns", help="what a list calls its columns: file=path"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the report as JSON"
+    )
     args = parser.parse_args(arguments)
     try:
         data = read_layout(

@@ -24,7 +24,13 @@ def tar_members(path: str) -> dict[str, tarfile.TarInfo]:
         with tarfile.open(path, "r:", errors="surrogateescape") as archive:
             infos = archive.getmembers()
             size = Path(path).stat().st_size
-    except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
+    except (
+        tarfile.TarError,
+        OSError,
+        EOFError,
+        ValueError,
+        OverflowError,
+    ) as error:
         raise UserError(
             f"{path} is not a whole tar ({' '.join(str(error).split())}); bring it again"
         ) from error
@@ -38,7 +44,9 @@ def tar_members(path: str) -> dict[str, tarfile.TarInfo]:
                 f"shown: {info.name!a}"
             )
         if info.isreg() and info.offset_data + info.size > size:
-            raise UserError(f"{path} is cut short inside {name}; bring it again")
+            raise UserError(
+                f"{path} is cut short inside {name}; bring it again"
+            )
         if name in members and not (info.isdir() and members[name].isdir()):
             raise UserError(
                 f"{path} holds {name!r} twice; make the tar anew with one of them"

@@ -17,7 +17,11 @@ def read(tree: FileTree, options: LayoutOptions) -> LabelledSet:
     """The pictures that stand two folders deep."""
     shape = shape_of(tree, options)
     folders = {shape.folders_of(name)[1] for name in shape.by_depth.get(2, [])}
-    return labelled_set(shape, 2, {pair: (pair[0], pair[1]) for pair in folders})
+    return labelled_set(
+        shape, 2, {pair: (pair[0], pair[1]) for pair in folders}
+    )
 
 
-LAYOUT = Layout("attribute-folders", "ATTRIBUTE/OBJECT/picture", recognise, read)
+LAYOUT = Layout(
+    "attribute-folders", "ATTRIBUTE/OBJECT/picture", recognise, read
+)

@@ -35,7 +35,9 @@ class LabelledSet:
     tree: FileTree  #: its root is the set's own folder
     pictures: list[LabelledPicture]
     left_out: LeftOut
-    attributes: list[str] | None = None  #: the whole list, where the layout has one
+    attributes: list[str] | None = (
+        None  #: the whole list, where the layout has one
+    )
     objects: list[str] | None = None
     splits: dict[str, str] | None = (
         None  #: what its splits mean, where the layout settles it itself

@@ -35,8 +35,12 @@ def read_columns(columns: str | Mapping[str, str] | None) -> dict[str, str]:
                 f"{did_you_mean(role, COLUMN_ROLES)}; write ROLE=COLUMN, such as attribute=state"
             )
         if not column:
-            raise UserError(f"columns: {role} names no column; write {role}=COLUMN")
-    for what, names in zip(("role", "column"), zip(*pairs, strict=True), strict=True):
+            raise UserError(
+                f"columns: {role} names no column; write {role}=COLUMN"
+            )
+    for what, names in zip(
+        ("role", "column"), zip(*pairs, strict=True), strict=True
+    ):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise UserError(
@@ -53,5 +57,7 @@ def by_role(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
         {'object': 'object', 'file': 'path', 'attribute': 'state'}
     """
     own = {name: name for name in names if name not in columns.values()}
-    renamed = {role: column for role, column in columns.items() if column in names}
+    renamed = {
+        role: column for role, column in columns.items() if column in names
+    }
     return {**own, **renamed}

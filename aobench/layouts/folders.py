@@ -35,7 +35,9 @@ class FolderShape:
         """(split or "", folders below it) of a picture's name."""
         folders = tuple(name.split("/")[:-1])
         return (
-            (folders[0], folders[1:]) if self.split_level and folders else ("", folders)
+            (folders[0], folders[1:])
+            if self.split_level and folders
+            else ("", folders)
         )
 
 
@@ -60,16 +62,22 @@ def _shape(tree: FileTree, options: LayoutOptions) -> FolderShape:
     shape = FolderShape(below)
     names = sorted({*below.members, *below.faults})
     pictures = [name for name in names if _is_picture(name)]
-    shape.other_files = [name for name in below.members if not _is_picture(name)]
+    shape.other_files = [
+        name for name in below.members if not _is_picture(name)
+    ]
     shape.split_level = _has_split_level(
         {name.split("/")[0] for name in pictures if "/" in name}, below, options
     )
     for name in pictures:
-        shape.by_depth.setdefault(len(shape.folders_of(name)[1]), []).append(name)
+        shape.by_depth.setdefault(len(shape.folders_of(name)[1]), []).append(
+            name
+        )
     return shape
 
 
-def _has_split_level(first: set[str], tree: FileTree, options: LayoutOptions) -> bool:
+def _has_split_level(
+    first: set[str], tree: FileTree, options: LayoutOptions
+) -> bool:
     splits = {name for name in first if split_role(name)}
     if options.attributes is not None and all(
         name in options.attributes for name in first
@@ -137,7 +145,9 @@ def shape_of(tree: FileTree, options: LayoutOptions) -> FolderShape:
 
 
 def labelled_set(
-    shape: FolderShape, depth: int, pair_of: dict[tuple[str, ...], tuple[str, str]]
+    shape: FolderShape,
+    depth: int,
+    pair_of: dict[tuple[str, ...], tuple[str, str]],
 ) -> LabelledSet:
     """The pictures ``depth`` folders deep, by the pair of their folders; what else is there is
     counted."""
@@ -163,6 +173,7 @@ def labelled_set(
 def empty_folders(tree: FileTree) -> list[str]:
     """Folders with nothing in them, not even a folder."""
     full = {
-        name.rpartition("/")[0] for name in (*tree.members, *tree.faults, *tree.folders)
+        name.rpartition("/")[0]
+        for name in (*tree.members, *tree.faults, *tree.folders)
     }
     return sorted(tree.folders - full - {""})

@@ -14,8 +14,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aobench.errors import UserError, did_you_mean
-from aobench.layouts.base import LabelledPicture, LabelledSet, Layout, LayoutOptions
-from aobench.layouts.names import NameList, has_control_characters, name_key, name_list
+from aobench.layouts.base import (
+    LabelledPicture,
+    LabelledSet,
+    Layout,
+    LayoutOptions,
+)
+from aobench.layouts.names import (
+    NameList,
+    has_control_characters,
+    name_key,
+    name_list,
+)
 from aobench.layouts.pictures import PictureReader
 from aobench.layouts.report import EXAMPLES, LayoutReport, left_out_texts
 from aobench.layouts.splits import place_in_splits
@@ -57,15 +67,21 @@ class LayoutData:
 
     def unreadable_images(self) -> list[str]:
         """``path (what is wrong)`` of each picture that can't be read. Reads all of them."""
-        pictures = [picture for split in self.splits.values() for picture in split]
+        pictures = [
+            picture for split in self.splits.values() for picture in split
+        ]
         return faulty_pictures(self.place, pictures)
 
 
 def faulty_pictures(place: str, pictures: Iterable[Picture]) -> list[str]:
     """``sample id (what is wrong)`` of each picture of one place that can't be read. Reads all."""
     read = PictureReader(place)
-    faults = ((picture, read(picture.member, picture.row)[1]) for picture in pictures)
-    return [f"{picture.sample_id} ({fault})" for picture, fault in faults if fault]
+    faults = (
+        (picture, read(picture.member, picture.row)[1]) for picture in pictures
+    )
+    return [
+        f"{picture.sample_id} ({fault})" for picture, fault in faults if fault
+    ]
 
 
 def one_form(
@@ -84,7 +100,9 @@ def one_form(
     pictures, attributes = _known_names(
         pictures, labelled, options.attributes, "attribute"
     )
-    pictures, objects = _known_names(pictures, labelled, options.objects, "object")
+    pictures, objects = _known_names(
+        pictures, labelled, options.objects, "object"
+    )
     objects = _published_names(objects, tree.where)
     if not pictures:
         reasons = "; ".join(left_out_texts(left_out.as_dict()))
@@ -94,7 +112,9 @@ def one_form(
         )
 
     def pair_of(picture: LabelledPicture) -> tuple[str, str]:
-        return attributes.shown(picture.attribute), objects.shown(picture.object)
+        return attributes.shown(picture.attribute), objects.shown(
+            picture.object
+        )
 
     placed, meanings = place_in_splits(
         pictures, pair_of, options.with_train, left_out, tree.where
@@ -104,7 +124,8 @@ def one_form(
     for split in SPLITS:
         chosen = [picture for name, picture in placed if name == split]
         rows = [
-            Picture(p.sample_id, members[p.member], p.row, *pair_of(p)) for p in chosen
+            Picture(p.sample_id, members[p.member], p.row, *pair_of(p))
+            for p in chosen
         ]
         if rows:
             splits[split] = sorted(
@@ -125,7 +146,8 @@ def one_form(
         seen_pairs=len(_pairs(splits, "train", "id")),
         novel_pairs=len(_pairs(splits, "ood")),
         imagenet_objects=sum(
-            imagenet_class(name)[0] is not None for name in objects.by_key.values()
+            imagenet_class(name)[0] is not None
+            for name in objects.by_key.values()
         ),
         splits=labelled.splits if labelled.splits is not None else meanings,
         left_out=left_out.as_dict(),
@@ -171,7 +193,9 @@ def _known_names(
     if names is None:
         own = labelled.attributes if what == "attribute" else labelled.objects
         distinct_names = (
-            own if own is not None else {getattr(picture, what) for picture in pictures}
+            own
+            if own is not None
+            else {getattr(picture, what) for picture in pictures}
         )
         return pictures, name_list(
             distinct_names, f"the {what}s of {labelled.tree.where}"
@@ -182,7 +206,8 @@ def _known_names(
             known.append(picture)
         else:
             labelled.left_out.add(
-                f"unknown_{what}", f"{picture.sample_id}: {getattr(picture, what)}"
+                f"unknown_{what}",
+                f"{picture.sample_id}: {getattr(picture, what)}",
             )
     return known, names
 
@@ -198,14 +223,18 @@ def imagenet_class(name: str) -> tuple[str | None, int | None]:
     from imagenet_ao import _BY_WNID, OBJECTS
 
     key = name_key(name)
-    return OBJECTS.get(key) or OBJECTS.get(_BY_WNID.get(key, "")) or (None, None)
+    return (
+        OBJECTS.get(key) or OBJECTS.get(_BY_WNID.get(key, "")) or (None, None)
+    )
 
 
 def _published_names(objects: NameList, where: str) -> NameList:
     """The list with a wnid shown by its class's published name, since a prompt can't say a wnid."""
     from imagenet_ao import _BY_WNID
 
-    by_key = {key: _BY_WNID.get(key, shown) for key, shown in objects.by_key.items()}
+    by_key = {
+        key: _BY_WNID.get(key, shown) for key, shown in objects.by_key.items()
+    }
     if by_key == objects.by_key:
         return objects
     twice = [
@@ -221,7 +250,9 @@ def _published_names(objects: NameList, where: str) -> NameList:
     return NameList(dict(sorted(by_key.items(), key=lambda item: item[1])))
 
 
-def _members(labelled: LabelledSet, pictures: list[LabelledPicture]) -> dict[str, str]:
+def _members(
+    labelled: LabelledSet, pictures: list[LabelledPicture]
+) -> dict[str, str]:
     """Path inside the place of each file that holds a picture. UserError that names those that are
     missing."""
     tree, members = labelled.tree, {}
@@ -252,7 +283,9 @@ def _members(labelled: LabelledSet, pictures: list[LabelledPicture]) -> dict[str
     return members
 
 
-def _pairs(splits: dict[str, list[Picture]], *names: str) -> set[tuple[str, str]]:
+def _pairs(
+    splits: dict[str, list[Picture]], *names: str
+) -> set[tuple[str, str]]:
     return {
         (picture.attribute, picture.object)
         for name in names
@@ -278,7 +311,8 @@ def _mark(
     splits: dict[str, list[Picture]],
 ) -> str:
     marks = {
-        labelled.tree.members[name]: mark for name, mark in labelled.tree.marks.items()
+        labelled.tree.members[name]: mark
+        for name, mark in labelled.tree.marks.items()
     }
     digest = hashlib.sha256(repr((labelled.tree.prefix, names)).encode())
     for split, pictures in splits.items():

@@ -21,9 +21,13 @@ def recognise(tree: FileTree, options: LayoutOptions) -> str | None:
 def read(tree: FileTree, options: LayoutOptions) -> LabelledSet:
     """The pictures that stand one folder deep."""
     shape = shape_of(tree, options)
-    labels = {shape.folders_of(name)[1][0] for name in shape.by_depth.get(1, [])}
+    labels = {
+        shape.folders_of(name)[1][0] for name in shape.by_depth.get(1, [])
+    }
     pairs = parse_labels(labels, options, shape.tree.where)
-    return labelled_set(shape, 1, {(label,): pair for label, pair in pairs.items()})
+    return labelled_set(
+        shape, 1, {(label,): pair for label, pair in pairs.items()}
+    )
 
 
 LAYOUT = Layout(

@@ -26,7 +26,9 @@ Pair = tuple[str, str]
 
 def label_words(label: str) -> list[str]:
     """The words of a label, parted by spaces and underscores."""
-    return re.split(r"[\s_]+", unicodedata.normalize("NFC", label).strip(" _\t"))
+    return re.split(
+        r"[\s_]+", unicodedata.normalize("NFC", label).strip(" _\t")
+    )
 
 
 def ways_to_part(label: str) -> list[Pair]:
@@ -58,19 +60,25 @@ def parse_labels(
     if not long_enough:
         return {}
     readings = [
-        x for x in (_by_separator(long_enough, c) for c in "_ ") if x is not None
+        x
+        for x in (_by_separator(long_enough, c) for c in "_ ")
+        if x is not None
     ]
     if len(readings) == 1 or (readings and readings[0] == readings[1]):
         return readings[0]
     if len(readings) == 2:
-        _refuse([x for x in long_enough if readings[0][x] != readings[1][x]], where)
+        _refuse(
+            [x for x in long_enough if readings[0][x] != readings[1][x]], where
+        )
     longer = [label for label in long_enough if len(ways_to_part(label)) > 1]
     if longer:
         _refuse(longer, where)
     return {label: ways_to_part(label)[0] for label in long_enough}
 
 
-def _by_lists(labels: list[str], options: LayoutOptions, where: str) -> dict[str, Pair]:
+def _by_lists(
+    labels: list[str], options: LayoutOptions, where: str
+) -> dict[str, Pair]:
     pairs: dict[str, Pair] = {}
     ambiguous = []
     for label in labels:
@@ -93,10 +101,19 @@ def _by_separator(labels: list[str], separator: str) -> dict[str, Pair] | None:
     """Each label parted at its only ``separator``; None where one has none, or more."""
     pairs = {}
     for label in labels:
-        attribute, _, name = unicodedata.normalize("NFC", label).partition(separator)
-        if separator in name or not attribute.strip(" _") or not name.strip(" _"):
+        attribute, _, name = unicodedata.normalize("NFC", label).partition(
+            separator
+        )
+        if (
+            separator in name
+            or not attribute.strip(" _")
+            or not name.strip(" _")
+        ):
             return None
-        pairs[label] = (" ".join(label_words(attribute)), " ".join(label_words(name)))
+        pairs[label] = (
+            " ".join(label_words(attribute)),
+            " ".join(label_words(name)),
+        )
     return pairs
 
 
@@ -104,7 +121,8 @@ def _refuse(labels: list[str], where: str) -> None:
     names = []
     for label in labels[:5]:
         ways = " or ".join(
-            f"{attribute} + {name}" for attribute, name in ways_to_part(label)[:3]
+            f"{attribute} + {name}"
+            for attribute, name in ways_to_part(label)[:3]
         )
         names.append(f"{label!r} ({ways})")
     more = f" and {len(labels) - 5:,} more" if len(labels) > 5 else ""

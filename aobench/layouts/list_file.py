@@ -19,8 +19,18 @@ import unicodedata
 from collections.abc import Iterable
 
 from aobench.errors import UserError
-from aobench.layouts.base import LabelledPicture, LabelledSet, Layout, LayoutOptions
-from aobench.layouts.lists import PICTURE_COLUMNS, PictureList, list_columns, read_list
+from aobench.layouts.base import (
+    LabelledPicture,
+    LabelledSet,
+    Layout,
+    LayoutOptions,
+)
+from aobench.layouts.lists import (
+    PICTURE_COLUMNS,
+    PictureList,
+    list_columns,
+    read_list,
+)
 from aobench.layouts.names import has_control_characters
 from aobench.layouts.report import LeftOut
 from aobench.layouts.splits import refuse_unknown_splits, table_split
@@ -34,18 +44,24 @@ def list_files(tree: FileTree) -> list[str]:
     """Names of the lists at the root of a tree, or in the one folder that it holds."""
     if "lists" not in tree.tables:
         tree.tables["lists"] = [
-            name for name in _candidates(tree) if not tree.whole or _is_list(tree, name)
+            name
+            for name in _candidates(tree)
+            if not tree.whole or _is_list(tree, name)
         ]
     names: list[str] = tree.tables["lists"]
     return names
 
 
 def _candidates(tree: FileTree) -> list[str]:
-    names = sorted(name for name in tree.members if name.lower().endswith(LIST_ENDINGS))
+    names = sorted(
+        name for name in tree.members if name.lower().endswith(LIST_ENDINGS)
+    )
     if len(names) > 1 and are_parts(names):
         return names
     tops = {name.split("/")[0] for name in tree.members}
-    depth = 1 if len(tops) == 1 and all("/" in name for name in tree.members) else 0
+    depth = (
+        1 if len(tops) == 1 and all("/" in name for name in tree.members) else 0
+    )
     return [name for name in names if name.count("/") == depth]
 
 
@@ -57,7 +73,8 @@ def are_parts(names: Iterable[str]) -> bool:
         True
     """
     return all(
-        name.lower().endswith(".parquet") and (table_split(name) or PART.search(name))
+        name.lower().endswith(".parquet")
+        and (table_split(name) or PART.search(name))
         for name in names
     )
 
@@ -106,10 +123,14 @@ def _joined(tree: FileTree, names: list[str]) -> LabelledSet:
             table.splits = [table_split(name)] * len(table)
         if table.sample_ids is None:
             stem = name.rpartition(".")[0]
-            table.sample_ids = [f"{stem}/{row:08d}" for row in range(len(table))]
+            table.sample_ids = [
+                f"{stem}/{row:08d}" for row in range(len(table))
+            ]
         pictures += _labelled_set(tree, table).pictures
     left_out = LeftOut()
-    count_unnamed_pictures(tree, [picture.member for picture in pictures], left_out)
+    count_unnamed_pictures(
+        tree, [picture.member for picture in pictures], left_out
+    )
     return LabelledSet(tree, pictures, left_out)
 
 
@@ -127,9 +148,12 @@ def _labelled_set(tree: FileTree, table: PictureList) -> LabelledSet:
     left_out = LeftOut()
     splits = _splits(table.splits, where)
     attributes = [
-        unicodedata.normalize("NFC", value).strip() for value in table.attributes
+        unicodedata.normalize("NFC", value).strip()
+        for value in table.attributes
     ]
-    objects = [unicodedata.normalize("NFC", value).strip() for value in table.objects]
+    objects = [
+        unicodedata.normalize("NFC", value).strip() for value in table.objects
+    ]
     if table.files is None:
         members, rows = [table.name] * len(table), list(range(len(table)))
         ids = table.sample_ids or [f"row-{row:08d}" for row in rows]
@@ -139,7 +163,9 @@ def _labelled_set(tree: FileTree, table: PictureList) -> LabelledSet:
             for n, file in enumerate(table.files, start=1)
         ]
         rows, ids = [-1] * len(table), members
-    wheres = [f"{table.name}, row {number:,}" for number in range(1, len(table) + 1)]
+    wheres = [
+        f"{table.name}, row {number:,}" for number in range(1, len(table) + 1)
+    ]
     pictures = [
         LabelledPicture(*values)
         for values in zip(

@@ -25,7 +25,9 @@ class PictureList:
     """A list's columns, as text."""
 
     name: str
-    files: list[str] | None  #: paths; None where the list holds the pictures themselves
+    files: (
+        list[str] | None
+    )  #: paths; None where the list holds the pictures themselves
     attributes: list[str]
     objects: list[str]
     splits: list[str]  #: "" where there is none
@@ -70,14 +72,19 @@ def read_list(tree: FileTree, name: str) -> PictureList:
         return _read_parquet(tree, name)
     where = f"{WHAT} {tree.where}/{name}"
     if name.lower().endswith(".csv"):
-        needed = [tree.columns.get(role, role) for role in ("attribute", "object")]
+        needed = [
+            tree.columns.get(role, role) for role in ("attribute", "object")
+        ]
         rows: list[dict[str, Any]] = list(
             parse_csv_rows(tree.read_text(name, WHAT), where, needed)
         )
     else:
         rows = _json_rows(tree.read_text(name, WHAT), where)
     rows = [
-        {role: row[column] for role, column in by_role(list(row), tree.columns).items()}
+        {
+            role: row[column]
+            for role, column in by_role(list(row), tree.columns).items()
+        }
         for row in rows
     ]
     columns = list(dict.fromkeys(key for row in rows for key in row))
@@ -150,7 +157,9 @@ def _read_parquet(tree: FileTree, name: str) -> PictureList:
                 f"{where} lacks the column {tree.columns.get(column, column)}; it has "
                 f"{', '.join(schema.names)}"
             )
-    cells = "image" in named and _holds_pictures(schema.field(named["image"]).type)
+    cells = "image" in named and _holds_pictures(
+        schema.field(named["image"]).type
+    )
     picture = named["image" if cells else _picture_column(list(named), where)]
     wanted = {
         role: named[role]
@@ -164,7 +173,9 @@ def _read_parquet(tree: FileTree, name: str) -> PictureList:
             "of the columns out"
         )
     try:
-        table = file.read(columns=[*wanted.values(), *([paths] if paths else [])])
+        table = file.read(
+            columns=[*wanted.values(), *([paths] if paths else [])]
+        )
         table.validate(
             full=True
         )  # else a damaged text fails later, as a UnicodeDecodeError
@@ -205,7 +216,11 @@ def _read_parquet(tree: FileTree, name: str) -> PictureList:
 
 def picture_cells(schema: Any) -> str:
     """The column of a Parquet file that holds the pictures: ``image``, or the first that can."""
-    names = [name for name in schema.names if _holds_pictures(schema.field(name).type)]
+    names = [
+        name
+        for name in schema.names
+        if _holds_pictures(schema.field(name).type)
+    ]
     return "image" if "image" in names else names[0]
 
 
@@ -222,7 +237,9 @@ def _path_column(kind: Any, picture: str) -> str | None:
 
     if types.is_struct(kind):
         return (
-            f"{picture}.path" if any(field.name == "path" for field in kind) else None
+            f"{picture}.path"
+            if any(field.name == "path" for field in kind)
+            else None
         )
     return None if _holds_pictures(kind) else picture
 
@@ -233,7 +250,11 @@ def _picture_paths(
     if paths is None:
         return None
     values = table.column(picture).to_pylist()
-    return [(value or {}).get("path") for value in values] if "." in paths else values
+    return (
+        [(value or {}).get("path") for value in values]
+        if "." in paths
+        else values
+    )
 
 
 def _null_pictures(file: Any, picture: str) -> int:
@@ -256,16 +277,22 @@ def _nulls_by_reading(file: Any, picture: str) -> int:
     nulls = 0
     for batch in file.iter_batches(64, columns=[picture]):
         for cell in batch.column(0).to_pylist():
-            nulls += (cell.get("bytes") if isinstance(cell, dict) else cell) is None
+            nulls += (
+                cell.get("bytes") if isinstance(cell, dict) else cell
+            ) is None
     return nulls
 
 
-def _texts(table: Any, schema: Any, role: str, column: str, where: str) -> list[str]:
+def _texts(
+    table: Any, schema: Any, role: str, column: str, where: str
+) -> list[str]:
     """A column as text; integers of a ClassLabel by the names that ``datasets`` wrote into the
     file."""
     values = table.column(column).to_pylist()
     about = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    names = about.get("info", {}).get("features", {}).get(column, {}).get("names")
+    names = (
+        about.get("info", {}).get("features", {}).get(column, {}).get("names")
+    )
     if names:
         values = [
             names[v] if isinstance(v, int) and 0 <= v < len(names) else v

@@ -4,5 +4,6 @@
 from aobench.layouts.pair_lists import pair_list_layout
 
 LAYOUT = pair_list_layout(
-    "mit-states", "pictures in images/ATTRIBUTE_OBJECT/, a space parts the pairs"
+    "mit-states",
+    "pictures in images/ATTRIBUTE_OBJECT/, a space parts the pairs",
 )

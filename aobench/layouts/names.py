@@ -33,7 +33,9 @@ def has_control_characters(text: str) -> bool:
     """Whether a text holds a line end, another control character or half a character."""
     if text.isprintable():  # then it holds none; much quicker
         return False
-    return any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
+    return any(
+        unicodedata.category(character) in ("Cc", "Cs") for character in text
+    )
 
 
 def name_key(name: str) -> str:
@@ -67,12 +69,14 @@ def name_list(names: Iterable[str], what: str) -> NameList:
     spelling: dict[str, str] = {}
     for name in sorted(set(names)):
         if has_control_characters(name) or not display_name(name):
-            raise UserError(f"{what}: {name!a} can't be shown as a name; rename it")
+            raise UserError(
+                f"{what}: {name!a} can't be shown as a name; rename it"
+            )
         other = spelling.setdefault(name_key(name), name)
         if other != name:
-            alike = unicodedata.normalize("NFC", other) == unicodedata.normalize(
-                "NFC", name
-            )
+            alike = unicodedata.normalize(
+                "NFC", other
+            ) == unicodedata.normalize("NFC", name)
             shown = (
                 ascii if alike else repr
             )  # two Unicode forms of a name look the same
@@ -95,7 +99,9 @@ def read_names(path: str, what: str) -> NameList:
         UserError: for an unreadable or empty file, and for a name that stands twice.
     """
     role = f"the file of {what}"
-    lines = [line.strip() for line in re.split("\r\n|\n|\r", read_text(path, role))]
+    lines = [
+        line.strip() for line in re.split("\r\n|\n|\r", read_text(path, role))
+    ]
     names = [line for line in lines if line]
     if not names:
         raise UserError(f"{role} {path} is empty; write one name a line")

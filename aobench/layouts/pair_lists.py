@@ -32,7 +32,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.layouts.base import LabelledPicture, LabelledSet, Layout, LayoutOptions
+from aobench.layouts.base import (
+    LabelledPicture,
+    LabelledSet,
+    Layout,
+    LayoutOptions,
+)
 from aobench.layouts.list_file import count_unnamed_pictures
 from aobench.layouts.names import name_key
 from aobench.layouts.report import LeftOut
@@ -65,7 +70,9 @@ class PairSet:
 def pair_list_roots(tree: FileTree) -> list[str]:
     """Each ROOT in a tree, with ``/`` at its end (or "")."""
     lists = {
-        folder for folder in tree.folders if folder.split("/")[-1].startswith(FAMILY)
+        folder
+        for folder in tree.folders
+        if folder.split("/")[-1].startswith(FAMILY)
     }
     return sorted(
         {folder.rpartition("/")[0] + "/" * ("/" in folder) for folder in lists}
@@ -79,7 +86,11 @@ def pair_list_layout(name: str, looks: str) -> Layout:
         if not pair_list_roots(tree):
             return None
         pair_set = _cached_pair_set(tree)
-        return f"{pair_set.tree.prefix}{LISTS}" if set_kind(pair_set) == name else None
+        return (
+            f"{pair_set.tree.prefix}{LISTS}"
+            if set_kind(pair_set) == name
+            else None
+        )
 
     def read(tree: FileTree, options: LayoutOptions) -> LabelledSet:
         pair_set = _cached_pair_set(tree)
@@ -146,7 +157,9 @@ def read_pair_set(tree: FileTree) -> PairSet:
     ).splitlines()
     plus = bool(first) and "+" in first[0]
     pairs = {
-        part: parse_pair_list(text, f"{below.where}/{LISTS}/{part}_pairs.txt", plus)
+        part: parse_pair_list(
+            text, f"{below.where}/{LISTS}/{part}_pairs.txt", plus
+        )
         for part, text in texts.items()
     }
     for part in ("train", "test"):
@@ -172,7 +185,11 @@ def parse_pair_list(text: str, where: str, plus: bool) -> set[Pair]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
-        fields = [field.strip() for field in line.split("+")] if plus else line.split()
+        fields = (
+            [field.strip() for field in line.split("+")]
+            if plus
+            else line.split()
+        )
         if len(fields) != 2 or not all(fields):
             parts = "a plus sign" if plus else "a space"
             raise UserError(
@@ -189,7 +206,9 @@ def metadata_rows(data: bytes, where: str) -> list[dict[str, str]]:
 
     try:
         rows = torch.load(io.BytesIO(data), weights_only=True)
-    except Exception as error:  # the unpickler raises nearly anything on damaged bytes
+    except (
+        Exception
+    ) as error:  # the unpickler raises nearly anything on damaged bytes
         text = str(error)
         if "weights_only" in text or "Weights only" in text:
             reason = "it holds more than lists, dictionaries and texts; code in it is not run"
@@ -221,7 +240,9 @@ def metadata_rows(data: bytes, where: str) -> list[dict[str, str]]:
 def _labelled_set(pair_set: PairSet) -> LabelledSet:
     left_out = LeftOut()
     by_rows = pair_set.rows is not None
-    pictures, named = (_by_metadata if by_rows else _by_folders)(pair_set, left_out)
+    pictures, named = (_by_metadata if by_rows else _by_folders)(
+        pair_set, left_out
+    )
     count_unnamed_pictures(pair_set.tree, named, left_out, IMAGES)
     pairs = pair_set.all_pairs
     notes = (
@@ -274,14 +295,19 @@ def _by_metadata(
                 _split_of(pair_set, row["set"], pair),
                 f"row {number:,} of {METADATA}",
             )
-            pictures.append(LabelledPicture(member, member, -1, *pair, split, where))
+            pictures.append(
+                LabelledPicture(member, member, -1, *pair, split, where)
+            )
     return pictures, named
 
 
 def _image_name(tree: FileTree, row: dict[str, str]) -> str:
     """The name of a row's picture in the tree: the first that is there, or the first of all."""
     folder, _, file = row["image"].rpartition("/")
-    names = [f"{IMAGES}{row['image']}", f"{IMAGES}{folder.replace(' ', '_')}/{file}"]
+    names = [
+        f"{IMAGES}{row['image']}",
+        f"{IMAGES}{folder.replace(' ', '_')}/{file}",
+    ]
     if isinstance(row.get("_image"), str):
         names.append(f"{IMAGES}{row['_image']}")
     return next(
@@ -301,7 +327,9 @@ def _by_folders(
     pictures, named = [], set()
     for name in sorted({*pair_set.tree.members, *pair_set.tree.faults}):
         folders = name.split("/")
-        if not name.startswith(IMAGES) or not name.lower().endswith(tuple(ENDINGS)):
+        if not name.startswith(IMAGES) or not name.lower().endswith(
+            tuple(ENDINGS)
+        ):
             continue
         named.add(name)
         pair = labels.get(name_key(folders[1])) if len(folders) == 3 else None
@@ -323,7 +351,8 @@ def _pairs_by_label(pair_set: PairSet) -> dict[str, Pair]:
     pairs = sorted(pair_set.all_pairs)
     keys = {pair: name_key("_".join(pair)) for pair in pairs}
     twice: Any = next(
-        (key for key, count in Counter(keys.values()).items() if count > 1), None
+        (key for key, count in Counter(keys.values()).items() if count > 1),
+        None,
     )
     if twice is not None:
         both = [" + ".join(pair) for pair in pairs if keys[pair] == twice]

@@ -67,7 +67,10 @@ class _TarReader:
         from imagenet_ao import MAX_BYTES, image_fault
 
         if self.members[member].size > MAX_BYTES:
-            return b"", f"{self.members[member].size} bytes, more than {MAX_BYTES}"
+            return (
+                b"",
+                f"{self.members[member].size} bytes, more than {MAX_BYTES}",
+            )
         data = self.bytes_of(member)
         return data, image_fault(data)
 
@@ -97,7 +100,9 @@ class _Cells:
     def bytes_of(self, row: int) -> bytes:
         if row < self.begin or self.begin < 0:
             group = next(
-                g for g in range(len(self.starts) - 1) if row < self.starts[g + 1]
+                g
+                for g in range(len(self.starts) - 1)
+                if row < self.starts[g + 1]
             )
             groups = list(range(group, len(self.starts) - 1))
             self.batches = self.file.iter_batches(

@@ -64,7 +64,10 @@ class LeftOut:
         """``{reason: {"count": int, "examples": [str]}}``, by reason in the order of
         ``REASONS``."""
         return {
-            reason: {"count": self.counts[reason], "examples": self.examples[reason]}
+            reason: {
+                "count": self.counts[reason],
+                "examples": self.examples[reason],
+            }
             for reason in REASONS
             if reason in self.counts
         }
@@ -93,8 +96,12 @@ class LayoutReport:
     names: dict[str, list[str]]  #: the first attributes and objects
     seen_pairs: int  #: pairs with pictures in the split id or train
     novel_pairs: int  #: pairs with pictures in the split ood
-    imagenet_objects: int  #: objects that are ImageNet classes by their published name
-    splits: dict[str, str]  #: name of a split in the data -> what it was taken for
+    imagenet_objects: (
+        int  #: objects that are ImageNet classes by their published name
+    )
+    splits: dict[
+        str, str
+    ]  #: name of a split in the data -> what it was taken for
     left_out: dict[str, dict[str, Any]] = field(
         default_factory=dict
     )  #: see `LeftOut.as_dict`
@@ -102,7 +109,9 @@ class LayoutReport:
 
     def lines(self) -> list[str]:
         """The report as lines of text."""
-        images = ", ".join(f"{split} {count:,}" for split, count in self.images.items())
+        images = ", ".join(
+            f"{split} {count:,}" for split, count in self.images.items()
+        )
         lines = [
             f"layout      {self.layout}: {self.looks}",
             f"images      {sum(self.images.values()):,} ({images})",
@@ -112,7 +121,8 @@ class LayoutReport:
             f"pairs       {self.seen_pairs:,} seen, {self.novel_pairs:,} novel",
         ]
         lines += [
-            f"split       {name}: {meaning}" for name, meaning in self.splits.items()
+            f"split       {name}: {meaning}"
+            for name, meaning in self.splits.items()
         ]
         return (
             lines

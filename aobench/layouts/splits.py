@@ -45,7 +45,10 @@ def table_split(name: str) -> str:
         ('val', 'val')
     """
     folder, _, file = name.rpartition("/")
-    words = (file.partition("-")[0].partition(".")[0], folder.rpartition("/")[2])
+    words = (
+        file.partition("-")[0].partition(".")[0],
+        folder.rpartition("/")[2],
+    )
     return next((role for word in words if (role := split_role(word))), "")
 
 
@@ -80,7 +83,9 @@ def place_in_splits(
             left.
     """
     names = {picture.split for picture in pictures} - {""}
-    roles = {name: SPLIT_ROLES[name.strip().casefold()] for name in sorted(names)}
+    roles = {
+        name: SPLIT_ROLES[name.strip().casefold()] for name in sorted(names)
+    }
     both = [name for name, role in roles.items() if role in ("id", "ood")]
     tests = [name for name, role in roles.items() if role == "test"]
     if both and tests:
@@ -89,12 +94,17 @@ def place_in_splits(
             "says whether the pairs "
             f"of {tests[0]!r} are seen or novel: name its pictures id (seen) or ood (novel)"
         )
-    train = {pair_of(p) for p in pictures if p.split and roles[p.split] == "train"}
+    train = {
+        pair_of(p) for p in pictures if p.split and roles[p.split] == "train"
+    }
     meanings = {
-        name: _meaning(role, bool(train), with_train) for name, role in roles.items()
+        name: _meaning(role, bool(train), with_train)
+        for name, role in roles.items()
     }
     if any(not picture.split for picture in pictures):
-        meanings["none"] = "no split is named, so all pairs are taken as novel (ood)"
+        meanings["none"] = (
+            "no split is named, so all pairs are taken as novel (ood)"
+        )
     placed = []
     for picture in pictures:
         role = roles[picture.split] if picture.split else "ood"
@@ -104,7 +114,9 @@ def place_in_splits(
             left_out.add(f"split_{role}", picture.sample_id)
         else:
             placed.append((role, picture))
-    seen = train | {pair_of(picture) for split, picture in placed if split == "id"}
+    seen = train | {
+        pair_of(picture) for split, picture in placed if split == "id"
+    }
     for split, picture in placed:
         if split == "ood" and pair_of(picture) in seen:
             raise UserError(

@@ -77,7 +77,9 @@ def read_layout(
         )
     tree = open_tree(path)
     tree.columns = read_columns(columns)
-    chosen = known[layout] if layout is not None else recognise_layout(tree, options)
+    chosen = (
+        known[layout] if layout is not None else recognise_layout(tree, options)
+    )
     return one_form(chosen, chosen.read(tree, options), options)
 
 
@@ -107,7 +109,9 @@ def recognise_layout(tree: FileTree, options: LayoutOptions) -> Layout:
 
 def _columns_hint(tree: FileTree) -> str:
     """What the columns of a table are, where there is one that may be a list by other names."""
-    names = sorted(name for name in tree.members if name.lower().endswith(LIST_ENDINGS))
+    names = sorted(
+        name for name in tree.members if name.lower().endswith(LIST_ENDINGS)
+    )
     columns = list_columns(tree, names[0]) if names else []
     if len(columns) < 2:
         return ""

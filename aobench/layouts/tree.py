@@ -96,7 +96,9 @@ class FileTree:
 
         def cut(names: dict[str, str]) -> dict[str, str]:
             return {
-                k[len(prefix) :]: v for k, v in names.items() if k.startswith(prefix)
+                k[len(prefix) :]: v
+                for k, v in names.items()
+                if k.startswith(prefix)
             }
 
         return FileTree(
@@ -105,7 +107,11 @@ class FileTree:
             cut(self.members),
             cut(self.marks),
             cut(self.faults),
-            {name[len(prefix) :] for name in self.folders if name.startswith(prefix)},
+            {
+                name[len(prefix) :]
+                for name in self.folders
+                if name.startswith(prefix)
+            },
             self.hidden,
             self.whole,
             columns=self.columns,
@@ -119,14 +125,18 @@ class FileTree:
                 f"{what} {self.where}/{name} is missing{did_you_mean(name, self.members)}"
             )
         if not self.zipped:
-            return read_file(f"{self.place}/{member}", what, MOST_BYTES_OF_A_LIST)
+            return read_file(
+                f"{self.place}/{member}", what, MOST_BYTES_OF_A_LIST
+            )
         if self.place.lower().endswith(TAR_ENDING):
             return tar_bytes(self.place, member, what)
         return zip_bytes(self.place, member, what)
 
     def read_text(self, name: str, what: str) -> str:
         """The text of the UTF-8 file ``name``. Raises UserError."""
-        return decode_text(self.read_bytes(name, what), f"{what} {self.where}/{name}")
+        return decode_text(
+            self.read_bytes(name, what), f"{what} {self.where}/{name}"
+        )
 
     def file_like(self, name: str, what: str) -> str | io.BytesIO:
         """The file ``name`` for a library that reads files: its path, or its bytes where it is in a
@@ -178,7 +188,11 @@ def open_tree(path: str) -> FileTree:
             f"{path} is a compressed tar, whose pictures can't be read one by one; unpack it, and "
             "give the folder"
         )
-    return _tar_tree(path) if path.lower().endswith(TAR_ENDING) else _zip_tree(path)
+    return (
+        _tar_tree(path)
+        if path.lower().endswith(TAR_ENDING)
+        else _zip_tree(path)
+    )
 
 
 def _tree_beside(path: str) -> FileTree:
@@ -216,7 +230,9 @@ def _refuse_twins(tree: FileTree, name: str, member: str, known: Any) -> None:
         )
 
 
-def _take_up(tree: FileTree, name: str, member: str, state: os.stat_result) -> None:
+def _take_up(
+    tree: FileTree, name: str, member: str, state: os.stat_result
+) -> None:
     if stat.S_ISREG(state.st_mode):
         tree.members[name] = member
         tree.marks[name] = f"{state.st_size} {state.st_mtime_ns}"

@@ -20,7 +20,9 @@ COLUMNS, LINE = 12, 26  # pictures a row; pixels for the name
 def contact_sheet(shown: list[Sample]) -> Image.Image:
     """The samples in rows of twelve, each over its attribute and object."""
     rows = -(-len(shown) // COLUMNS)
-    sheet = Image.new("RGB", (COLUMNS * PIXELS, rows * (PIXELS + LINE)), "white")
+    sheet = Image.new(
+        "RGB", (COLUMNS * PIXELS, rows * (PIXELS + LINE)), "white"
+    )
     draw = ImageDraw.Draw(sheet)
     for number, sample in enumerate(shown):
         x, y = number % COLUMNS * PIXELS, number // COLUMNS * (PIXELS + LINE)

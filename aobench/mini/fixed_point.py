@@ -120,7 +120,12 @@ def pack_colours(
     red, green, blue = (
         parts[..., channel] << np.uint64(16 * channel) for channel in range(3)
     )
-    return red | green | blue | (np.asarray(opacity, dtype=np.uint64) << np.uint64(48))
+    return (
+        red
+        | green
+        | blue
+        | (np.asarray(opacity, dtype=np.uint64) << np.uint64(48))
+    )
 
 
 def flat_colour(colour: Colour) -> Lanes:
@@ -169,7 +174,7 @@ def colour_ramp(*stops: tuple[int, Colour]) -> Lanes:
         for place in range(-(-start * ONE // 1000), end * ONE // 1000 + 1):
             done, whole = place * 1000 - start * ONE, (end - start) * ONE
             for channel, (a, b) in enumerate(zip(first, last, strict=True)):
-                table[place, channel] = (2 * (a * whole + (b - a) * done) + whole) // (
-                    2 * whole
-                )
+                table[place, channel] = (
+                    2 * (a * whole + (b - a) * done) + whole
+                ) // (2 * whole)
     return pack_colours(table)

@@ -31,7 +31,11 @@ def fluent_drawing(package: Path, codepoint: str) -> Image.Image:
     """The 3D drawing of ``codepoint`` (hexadecimal, joined by ``-``). Raises KeyError where
     there is none.
     """
-    for name in (codepoint, codepoint.replace("-fe0f", ""), f"{codepoint}-fe0f"):
+    for name in (
+        codepoint,
+        codepoint.replace("-fe0f", ""),
+        f"{codepoint}-fe0f",
+    ):
         path = package / "assets" / f"{name}.webp"
         if path.exists():
             return read_upright(path).convert("RGBA")
@@ -50,8 +54,13 @@ def noto_drawing(package: Path, codepoint: str) -> Image.Image:
     import cairosvg
 
     characters, icons = _noto_tables(package)
-    name = characters.get(codepoint) or characters[codepoint.replace("-fe0f", "")]
-    icon = icons["icons"].get(name) or icons["icons"][icons["aliases"][name]["parent"]]
+    name = (
+        characters.get(codepoint) or characters[codepoint.replace("-fe0f", "")]
+    )
+    icon = (
+        icons["icons"].get(name)
+        or icons["icons"][icons["aliases"][name]["parent"]]
+    )
     height = icon.get("height", icons.get("height", 16))
     width = icon.get("width", icons.get("width", height))
     svg = (
@@ -68,7 +77,10 @@ def main() -> None:
         description="Make mini's pictures anew from the two emoji packages."
     )
     parser.add_argument(
-        "--fluent", type=Path, required=True, help="unpacked @lobehub/fluent-emoji-3d"
+        "--fluent",
+        type=Path,
+        required=True,
+        help="unpacked @lobehub/fluent-emoji-3d",
     )
     parser.add_argument(
         "--noto", type=Path, required=True, help="unpacked @iconify-json/noto"

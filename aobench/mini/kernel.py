@@ -15,7 +15,12 @@ _HALF = np.uint64(0x0080_0080_0080_0080)
 _LANES = np.uint64(0x00FF_00FF_00FF_00FF)
 _LANE = np.uint64(0xFFFF)
 _MOST = np.uint64(255)
-_B8, _B16, _B32, _B48 = np.uint64(8), np.uint64(16), np.uint64(32), np.uint64(48)
+_B8, _B16, _B32, _B48 = (
+    np.uint64(8),
+    np.uint64(16),
+    np.uint64(32),
+    np.uint64(48),
+)
 
 
 @njit(cache=True, nogil=True)
@@ -69,7 +74,8 @@ def make_sprite(
         green = min(colour >> _B16 & _LANE, _MOST)
         blue = min(colour >> _B32 & _LANE, _MOST)
         sprite[place] = (
-            _share(red | green << _B16 | blue << _B32, opacity) | opacity << _B48
+            _share(red | green << _B16 | blue << _B32, opacity)
+            | opacity << _B48
         )
     for i in range(wide):
         sprite[i] = sprite[wide + i]
@@ -143,7 +149,9 @@ def compose_image(
                 )
                 over = _between(above, below, np.uint64(y >> 8 & 255))
                 under = (
-                    np.uint64(red) | np.uint64(green) << _B16 | np.uint64(blue) << _B32
+                    np.uint64(red)
+                    | np.uint64(green) << _B16
+                    | np.uint64(blue) << _B32
                 )
                 over += _share(under, _MOST - (over >> _B48))
                 red = np.int64(min(over & _LANE, _MOST))
@@ -163,7 +171,9 @@ def stamp_sheet(
     top); cut at the edge.
     """
     for y in range(max(0, -top), min(mark.shape[0], sheet.shape[0] - top)):
-        for x in range(max(0, -left), min(mark.shape[1], sheet.shape[1] - left)):
+        for x in range(
+            max(0, -left), min(mark.shape[1], sheet.shape[1] - left)
+        ):
             if mark[y, x]:
                 sheet[top + y, left + x] = values[mark[y, x]]
 

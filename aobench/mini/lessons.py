@@ -19,7 +19,11 @@ import numpy as np
 from aobench.mini.pictures import objects
 from aobench.mini.render import ATTRIBUTES
 from aobench.mini.splits import Pair, pairs
-from aobench.vocabulary.questions import LETTERS, OPTIONS_SLOT, bundled_questions
+from aobench.vocabulary.questions import (
+    LETTERS,
+    OPTIONS_SLOT,
+    bundled_questions,
+)
 
 #: Of a picture's tokens the first stands for the whole; then come its patches.
 PICTURE_TOKENS = 50
@@ -73,7 +77,9 @@ class LessonMaker:
         self.texts = bundled_questions()
         self._kept: dict[str, list[int]] = {}
         tokenizer = self.processor.tokenizer
-        self.begin, self.end = (tokenizer(" ")["input_ids"][place] for place in (0, -1))
+        self.begin, self.end = (
+            tokenizer(" ")["input_ids"][place] for place in (0, -1)
+        )
         self.image = tokenizer.convert_tokens_to_ids("<image>")
 
     @cached_property
@@ -87,7 +93,9 @@ class LessonMaker:
     @cached_property
     def _numbers(self) -> tuple[dict[str, int], dict[str, int]]:
         attributes = {name: number for number, name in enumerate(ATTRIBUTES)}
-        return attributes, {name: number for number, name in enumerate(objects())}
+        return attributes, {
+            name: number for number, name in enumerate(objects())
+        }
 
     def open(self, picture: int, tokens: list[int]) -> Lesson:
         """What does the picture show? Its name."""
@@ -134,7 +142,9 @@ class LessonMaker:
         lesson.pictures.append((picture, tokens))
         return lesson
 
-    def _list(self, lesson: Lesson, kind: str, options: Sequence[Pair]) -> list[int]:
+    def _list(
+        self, lesson: Lesson, kind: str, options: Sequence[Pair]
+    ) -> list[int]:
         """The question with its options; the last place of each."""
         before, after = self.texts.texts["letters"][kind].split(OPTIONS_SLOT)
         self._say(lesson, before)
@@ -185,7 +195,9 @@ class LessonMaker:
         near: list[list[str]] = []
         for side in (0, 1):
             names = sorted({one[side] for one in seen} - {pair[side]})
-            drawn = self.draw.choice(len(names), size=max(2, size - 1), replace=False)
+            drawn = self.draw.choice(
+                len(names), size=max(2, size - 1), replace=False
+            )
             near.append([pair[side], *(names[i] for i in drawn)])
         if kind == "composition":
             wrong = [(a, o) for a in near[0][:3] for o in near[1][:3]][1:]

@@ -64,7 +64,9 @@ def _palette(ground: Lanes, *layers: tuple[Lanes, int]) -> Lanes:
     """
     colours = [ground]
     for layer, share in layers:
-        colours += [mix_colours(colour, layer, np.array([share])) for colour in colours]
+        colours += [
+            mix_colours(colour, layer, np.array([share])) for colour in colours
+        ]
     return np.concatenate(colours)
 
 
@@ -72,7 +74,9 @@ def paint_plaid(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     """Tartan: broad dark bands both ways, darkest where they cross, with thin bright lines
     between.
     """
-    ground = _pick(rng, ((190, 28, 34), (28, 110, 58), (36, 72, 170), (205, 150, 40)))
+    ground = _pick(
+        rng, ((190, 28, 34), (28, 110, 58), (36, 72, 170), (205, 150, 40))
+    )
     line = _pick(rng, ((250, 235, 150), (250, 250, 245)))
     period = random_integer(rng, 38_000, 46_000)
     cosine, sine = slope_direction(random_integer(rng, -150, 150))
@@ -84,24 +88,26 @@ def paint_plaid(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
             _within(phase, centre, half)
             for centre, half in ((0.71, 0.045), (0.21, 0.03))
         )
-        choice |= (_below(phase, 0.42) | ((broad | middle).astype(np.int32) << 1)) << (
-            2 * bit
-        )
+        choice |= (
+            _below(phase, 0.42) | ((broad | middle).astype(np.int32) << 1)
+        ) << (2 * bit)
     return _palette(ground, shade, thread, shade, thread).take(choice)
 
 
 def _within(phase: np.ndarray, centre: float, half: float) -> np.ndarray:
     """Whether a phase is nearer than ``half`` to ``centre``, both shares of a period."""
-    return part_of_turn(phase - np.int32(turn_units(centre - half))) < turn_units(
-        2 * half
-    )
+    return part_of_turn(
+        phase - np.int32(turn_units(centre - half))
+    ) < turn_units(2 * half)
 
 
 def paint_camouflage(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     """Blots of dark green, brown and black on a dull khaki, one over the other."""
     choice = np.zeros(len(seen), dtype=np.int32)
     for number, least in ((1, 500), (2, 600), (3, 650)):
-        blot = 3 * noise_on(seen, rng, 6, 5) + noise_on(seen, rng, 16, 14)  # of 4 * 255
+        blot = 3 * noise_on(seen, rng, 6, 5) + noise_on(
+            seen, rng, 16, 14
+        )  # of 4 * 255
         choice[blot > least * 1020 // 1000] = number
     return pack_colours(
         [(150, 142, 92), (74, 92, 42), (92, 62, 34), (26, 28, 22)]
@@ -112,11 +118,15 @@ def paint_zigzag(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     """Chevrons: stripes of a hue and near-white that turn sharply to and fro."""
     cosine, sine = slope_direction(random_integer(rng, -200, 200))
     wave = random_integer(rng, 26_000, 34_000)
-    turn = to_and_fro(stripe_phases(seen, cosine, sine, wave, random_fraction(rng)))
+    turn = to_and_fro(
+        stripe_phases(seen, cosine, sine, wave, random_fraction(rng))
+    )
     period = random_integer(rng, 20_000, 26_000)
     phase = stripe_phases(seen, -sine, cosine, period, random_fraction(rng))
     phase += turn * np.int32((wave * 62 // 100 << TURN_BITS - 8) // period)
-    return choose_colours(_below(phase, 0.5), _hue(rng), flat_colour((245, 245, 240)))
+    return choose_colours(
+        _below(phase, 0.5), _hue(rng), flat_colour((245, 245, 240))
+    )
 
 
 @cache
@@ -145,12 +155,16 @@ def paint_starry(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     sheet = np.zeros((SIDE, SIDE), dtype=np.uint8)
     step = 27
     off_x, off_y = step * random_fraction(rng), step * random_fraction(rng)
-    for number, (right, down, size) in enumerate(random_fractions(rng, 64, 3).tolist()):
+    for number, (right, down, size) in enumerate(
+        random_fractions(rng, 64, 3).tolist()
+    ):
         row, col = number // 8 - 1, number % 8 - 1
         x = (2 * col + row % 2) * step * (PIXEL // 2) + off_x + 5 * right
         y = row * step * 87 * PIXEL // 100 + off_y + 5 * down
         (whole_x, part_x), (whole_y, part_y) = eighths(x), eighths(y)
-        star = _star(part_x, part_y, (36 * PIXEL + 12 * size) * 16 // (10 * PIXEL))
+        star = _star(
+            part_x, part_y, (36 * PIXEL + 12 * size) * 16 // (10 * PIXEL)
+        )
         kernel.stamp_sheet(sheet, star, whole_x - 16, whole_y - 16, _ONE)
     speck = specks.ravel().take((seen.y >> 1) * (SIDE // 2) + (seen.x >> 1))
     field = choose_colours(speck, flat_colour((235, 238, 255)), night)
@@ -177,7 +191,9 @@ def paint_tiled(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     u = stripe_phases(seen, cosine, sine, cell, random_fraction(rng))
     v = stripe_phases(seen, -sine, cosine, cell, random_fraction(rng))
     kind = rng.integers(len(colours), size=(32, 32)).astype(np.int32)
-    choice = kind.ravel().take((v >> TURN_BITS & 31) * 32 + (u >> TURN_BITS & 31))
+    choice = kind.ravel().take(
+        (v >> TURN_BITS & 31) * 32 + (u >> TURN_BITS & 31)
+    )
     left, top = part_of_turn(u), part_of_turn(v)
     first, last = np.minimum(left, top), np.maximum(left, top)
     for bit, edge in (
@@ -205,10 +221,18 @@ def paint_knitted(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
         - half * np.int32(turn_units(7 / 9 / ONE))
         + 64 * TURN
     )
-    thread = to_and_fro(down)  # 0 in the middle of the yarn, ONE in the gap below it
+    thread = to_and_fro(
+        down
+    )  # 0 in the middle of the yarn, ONE in the gap below it
     colour = _pick(
         rng,
-        ((176, 44, 52), (44, 84, 150), (60, 120, 74), (150, 84, 140), (196, 130, 50)),
+        (
+            (176, 44, 52),
+            (44, 84, 150),
+            (60, 120, 74),
+            (150, 84, 140),
+            (196, 130, 50),
+        ),
     )
     pale = choose_colours(
         (down >> TURN_BITS) % 6 >= 4, flat_colour((246, 240, 226)), colour
@@ -226,7 +250,10 @@ def paint_wicker(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     u = stripe_phases(seen, cosine, sine, cell, random_fraction(rng))
     v = stripe_phases(seen, -sine, cosine, cell, random_fraction(rng))
     over = ((u ^ v) & TURN) == 0  # whether the rod that lies across is on top
-    du, dv = to_and_fro(u), to_and_fro(v)  # 0 in the middle of a cell, ONE at its edge
+    du, dv = (
+        to_and_fro(u),
+        to_and_fro(v),
+    )  # 0 in the middle of a cell, ONE at its edge
     along, aside = np.where(over, du, dv), np.where(over, dv, du)
     strands = to_and_fro(np.where(over, v, u) * 3)  # three strands make a rod
     bright = (287 - (141 * along * along >> 16)) * (
@@ -272,14 +299,19 @@ def _in_blocks(drawing: Picture) -> Picture:
     opacity = drawing.alpha.astype(np.int64)
     total = block_means(opacity)
     sums = np.dstack(
-        [block_means(drawing.rgb[..., channel] * opacity) for channel in range(3)]
+        [
+            block_means(drawing.rgb[..., channel] * opacity)
+            for channel in range(3)
+        ]
     )
     average = sums // np.maximum(total, 1)[..., None]
     colours = np.minimum((average + 12) // 24 * 24, 255).astype(np.uint8)
     # Half a block, but of a thin drawing something stays.
     least = min(255 * BLOCK * BLOCK // 2, int(total.max()) // 2)
     return replace(
-        drawing, rgb=colours, alpha=np.where(total > least, 255, 0).astype(np.uint8)
+        drawing,
+        rgb=colours,
+        alpha=np.where(total > least, 255, 0).astype(np.uint8),
     )
 
 
@@ -295,8 +327,12 @@ def _glow(values: np.ndarray, cells: int) -> np.ndarray:
     drawn large again.
     """
     side = SIDE // cells
-    total = np.minimum(values, 255).reshape(cells, side, cells, side).sum((1, 3))
-    return resized_channel((total + side * side // 2) // (side * side), SIDE, SIDE)
+    total = (
+        np.minimum(values, 255).reshape(cells, side, cells, side).sum((1, 3))
+    )
+    return resized_channel(
+        (total + side * side // 2) // (side * side), SIDE, SIDE
+    )
 
 
 def paint_neon(rng: np.random.Generator, drawing: Picture) -> Lanes:
@@ -316,7 +352,9 @@ def paint_neon(rng: np.random.Generator, drawing: Picture) -> Lanes:
         .ravel()
         .take(seen.where)
     )
-    glowing = shine_colours(colour, halo * 3 >> 3, 7) + flat_colour((12, 10, 26))
+    glowing = shine_colours(colour, halo * 3 >> 3, 7) + flat_colour(
+        (12, 10, 26)
+    )
     each = colour_lanes(glowing)
     np.minimum(each, 255, out=each)
     return mix_colours(
@@ -340,7 +378,9 @@ def paint_molten(rng: np.random.Generator, drawing: Picture) -> Lanes:
     gap = (far - near) * (
         192 + (noise_on(seen, rng, 4, 4) >> 1)
     )  # in 4,096ths of a pixel
-    field = CRUST.take(seen.shade * (128 + (noise_on(seen, rng, 40, 40) >> 1)) >> 8)
+    field = CRUST.take(
+        seen.shade * (128 + (noise_on(seen, rng, 40, 40) >> 1)) >> 8
+    )
     for colour, most, reach in (
         ((190, 24, 4), 320, 90),
         ((255, 110, 8), 384, 36),
@@ -358,14 +398,22 @@ STEEL = colour_ramp((0, (120, 128, 134)), (1000, (168, 174, 178)))
 def paint_rusty(rng: np.random.Generator, drawing: Picture) -> Lanes:
     """Flaked orange and brown rust over steel that shows through here and there."""
     seen = drawing.seen
-    coarse = 6 * noise_on(seen, rng, 9, 9) + 4 * noise_on(seen, rng, 26, 26)  # of 2,550
-    grain = noise_on(seen, rng, 60, 60) + noise_on(seen, rng, 110, 110)  # of 510
+    coarse = 6 * noise_on(seen, rng, 9, 9) + 4 * noise_on(
+        seen, rng, 26, 26
+    )  # of 2,550
+    grain = noise_on(seen, rng, 60, 60) + noise_on(
+        seen, rng, 110, 110
+    )  # of 510
     # 1.6 * coarse - 0.35 + 0.7 * (grain - 0.5)
-    rust = RUST.take(clipped_weights((coarse * 16 + grain * 35 - 17850) * ONE // 25500))
+    rust = RUST.take(
+        clipped_weights((coarse * 16 + grain * 35 - 17850) * ONE // 25500)
+    )
     pits = noise_on(seen, rng, 30, 30) * 2 + grain > 673
     rust = mix_colours(rust, flat_colour((48, 24, 16)), pits * np.int32(205))
     steel = STEEL.take(grain >> 1)
-    bare = 10 * noise_on(seen, rng, 6, 6) + 4 * noise_on(seen, rng, 30, 30) > 2295
+    bare = (
+        10 * noise_on(seen, rng, 6, 6) + 4 * noise_on(seen, rng, 30, 30) > 2295
+    )
     factors = light_factors(seen.shade, seen.lines, 42, 72)
     return shine_colours(choose_colours(bare, steel, rust), factors, 7)
 

@@ -73,10 +73,14 @@ def read_folder(where: Path) -> PictureFolder:
         )
     by_name: dict[str, tuple[Path, list[Path]]] = {}
     for entry in _shown(where.iterdir()):
-        inside = _pictures(_shown(entry.iterdir()) if entry.is_dir() else [entry])
+        inside = _pictures(
+            _shown(entry.iterdir()) if entry.is_dir() else [entry]
+        )
         if not inside:
             continue
-        name = _name(entry.name if entry.is_dir() else entry.stem).replace("_", " ")
+        name = _name(entry.name if entry.is_dir() else entry.stem).replace(
+            "_", " "
+        )
         if name in by_name:
             raise UserError(
                 f"pictures: {where} has both {by_name[name][0].name} and {entry.name} for "
@@ -87,7 +91,9 @@ def read_folder(where: Path) -> PictureFolder:
     if not by_name:
         raise UserError(f"pictures: {where} holds no PNG or WebP picture")
     files = {
-        name: tuple(PictureFile(p, sha256_of(_bytes(p))) for p in by_name[name][1])
+        name: tuple(
+            PictureFile(p, sha256_of(_bytes(p))) for p in by_name[name][1]
+        )
         for name in sorted(by_name)
     }
     text = "".join(
@@ -183,10 +189,14 @@ def load(file: PictureFile) -> pictures.Picture:
             f"pictures: {file.path} has no transparent background; cut the object out"
         )
     fitted = (
-        pictures.fit_drawing(drawing) if alpha.max() > pictures.FAINTEST else drawing
+        pictures.fit_drawing(drawing)
+        if alpha.max() > pictures.FAINTEST
+        else drawing
     )
     if np.asarray(fitted)[..., 3].max() < 128:
-        raise UserError(f"pictures: {file.path} is transparent all over, or almost")
+        raise UserError(
+            f"pictures: {file.path} is transparent all over, or almost"
+        )
     return pictures.of_drawing(fitted)
 
 
@@ -200,11 +210,15 @@ class Objects:
     def __init__(self, folder: str | None) -> None:
         self.folder = None if folder is None else read_folder(Path(folder))
         self.names: tuple[str, ...] = (
-            pictures.objects() if self.folder is None else tuple(self.folder.files)
+            pictures.objects()
+            if self.folder is None
+            else tuple(self.folder.files)
         )
         self.facts: dict[str, Any] = {"objects": len(self.names)}
         if self.folder is not None:
-            files = [file for every in self.folder.files.values() for file in every]
+            files = [
+                file for every in self.folder.files.values() for file in every
+            ]
             for file in files:
                 load(file)
             self.facts |= {"drawings": len(files), "pictures": self.folder.mark}
@@ -227,9 +241,7 @@ class Objects:
                 "the renderer can't draw "
                 f"{name!r}{hint or '; it knows: ' + ', '.join(self.names)}"
             )
-        shown = (
-            f"; it has: {', '.join(self.names[:40])}{', ...' * (len(self.names) > 40)}"
-        )
+        shown = f"; it has: {', '.join(self.names[:40])}{', ...' * (len(self.names) > 40)}"
         return (
             f"the renderer can't draw {name!r}: no such object in "
             f"{self.folder.where}{hint or shown}"

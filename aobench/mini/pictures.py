@@ -51,7 +51,9 @@ class Picture:
         y, x = np.divmod(where, SIDE)
         alpha = self.alpha.ravel()[where].astype(np.uint64)
         parts = (self.shade, self.snow, self.lines)
-        shade, snow, lines = (part.ravel()[where].astype(np.int32) for part in parts)
+        shade, snow, lines = (
+            part.ravel()[where].astype(np.int32) for part in parts
+        )
         return VisiblePixels(
             where=where,
             x=x.astype(np.int32),
@@ -102,7 +104,9 @@ class VisiblePixels:
 
 
 def _frame(x: np.ndarray, y: np.ndarray) -> tuple[int, int, int, int]:
-    left, top = (max(0, int(places.min()) * PIXEL - PIXEL // 2) for places in (x, y))
+    left, top = (
+        max(0, int(places.min()) * PIXEL - PIXEL // 2) for places in (x, y)
+    )
     right, bottom = (
         min(SIDE * PIXEL, int(places.max()) * PIXEL + 3 * PIXEL // 2)
         for places in (x, y)
@@ -110,17 +114,23 @@ def _frame(x: np.ndarray, y: np.ndarray) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def light_factors(shade: Weights, lines: Weights, least: int, more: int) -> np.ndarray:
+def light_factors(
+    shade: Weights, lines: Weights, least: int, more: int
+) -> np.ndarray:
     """How bright shading makes a surface, in 128ths: ``least + more * shade`` hundredths, darker
     on the contours.
     """
-    return ((least * ONE + more * shade) * (10 * ONE - 6 * lines) + 256_000) // 512_000
+    return (
+        (least * ONE + more * shade) * (10 * ONE - 6 * lines) + 256_000
+    ) // 512_000
 
 
 @cache
 def objects() -> tuple[str, ...]:
     """Names of mini's objects, sorted; each is an ImageNet class name of the published list."""
-    rows = read_csv_rows(HERE / "objects.csv", ["object"], "the list of objects")
+    rows = read_csv_rows(
+        HERE / "objects.csv", ["object"], "the list of objects"
+    )
     return tuple(sorted(row["object"] for row in rows))
 
 
@@ -146,13 +156,18 @@ def fit_drawing(drawing: Image.Image) -> Image.Image:
     Raises ValueError where nothing is visible.
     """
     box = (
-        drawing.getchannel("A").point(lambda alpha: 255 * (alpha > FAINTEST)).getbbox()
+        drawing.getchannel("A")
+        .point(lambda alpha: 255 * (alpha > FAINTEST))
+        .getbbox()
     )
     if box is None:
         raise ValueError("nothing in the drawing is visible")
     drawing = drawing.crop(box)
     scale = SIDE / max(drawing.size)
-    size = (max(1, round(drawing.width * scale)), max(1, round(drawing.height * scale)))
+    size = (
+        max(1, round(drawing.width * scale)),
+        max(1, round(drawing.height * scale)),
+    )
     drawing = _in_size(drawing, *size)
     square = Image.new("RGBA", (SIDE, SIDE))
     square.paste(drawing, ((SIDE - size[0]) // 2, (SIDE - size[1]) // 2))
@@ -169,7 +184,9 @@ def _in_size(drawing: Image.Image, width: int, height: int) -> Image.Image:
     )  # what can't be seen has no colour to give
     pixels = resized_channels(np.asarray(weighted), height, width)
     pixels[..., :3] = np.minimum(pixels[..., :3], pixels[..., 3:])
-    return Image.frombytes("RGBa", (width, height), pixels.tobytes()).convert("RGBA")
+    return Image.frombytes("RGBa", (width, height), pixels.tobytes()).convert(
+        "RGBA"
+    )
 
 
 def of_drawing(drawing: Image.Image) -> Picture:
@@ -179,7 +196,9 @@ def of_drawing(drawing: Image.Image) -> Picture:
     rgba = np.asarray(drawing)
     rgb, alpha = rgba[..., :3], rgba[..., 3]
     shade = _shade(rgb.astype(np.int64), alpha)
-    return Picture(rgb, alpha, shade, _upper_edge(alpha), _contours(shade, alpha))
+    return Picture(
+        rgb, alpha, shade, _upper_edge(alpha), _contours(shade, alpha)
+    )
 
 
 def _shade(rgb: np.ndarray, alpha: np.ndarray) -> Weights:
@@ -189,9 +208,9 @@ def _shade(rgb: np.ndarray, alpha: np.ndarray) -> Weights:
     )  # in thousandths
     values = np.sort(luminance[alpha > 127])
     count = len(values)
-    rank = (2 * ONE * np.searchsorted(values, luminance, side="right") + count) // (
-        2 * count
-    )
+    rank = (
+        2 * ONE * np.searchsorted(values, luminance, side="right") + count
+    ) // (2 * count)
     low, high = values[2 * count // 100], values[98 * (count - 1) // 100]
     span = max(30_000, int(high - low))
     spread = np.clip((2 * ONE * (luminance - low) + span) // (2 * span), 0, ONE)
@@ -221,5 +240,7 @@ def _upper_edge(alpha: np.ndarray) -> Weights:
         beyond = (
             depth + 1 - np.minimum(run, depth)
         )  # depth where the object begins, 1 at the end
-        snow[y] = np.where(inside[y], (2 * ONE * beyond + depth) // (2 * depth), 0)
+        snow[y] = np.where(
+            inside[y], (2 * ONE * beyond + depth) // (2 * depth), 0
+        )
     return snow

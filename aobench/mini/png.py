@@ -42,4 +42,8 @@ def png_bytes(pixels: np.ndarray) -> bytes:
 
 def _chunk(name: bytes, content: bytes) -> bytes:
     body = name + content
-    return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+    return (
+        struct.pack(">I", len(content))
+        + body
+        + struct.pack(">I", zlib.crc32(body))
+    )

@@ -22,12 +22,24 @@ from aobench.mini.fixed_point import (
 from aobench.mini.kernel import compose_image, make_sprite
 from aobench.mini.more_textures import LOOKS, MORE_SURFACES, drawing_form
 from aobench.mini.pictures import SIDE, STYLES, Picture, VisiblePixels, picture
-from aobench.mini.textures import COLOURS, SHADES, SURFACES, noise_on, smooth_noise
+from aobench.mini.textures import (
+    COLOURS,
+    SHADES,
+    SURFACES,
+    noise_on,
+    smooth_noise,
+)
 
 PIXELS = 112  #: side of a rendered image
 
 #: Attributes that mini renders, each on the published list; order is part of the set's definition.
-ATTRIBUTES: tuple[str, ...] = (*COLOURS, "golden", *SURFACES, "snowy", "moss covered")
+ATTRIBUTES: tuple[str, ...] = (
+    *COLOURS,
+    "golden",
+    *SURFACES,
+    "snowy",
+    "moss covered",
+)
 
 #: Attributes that only new sets have; mini's model never learned them.
 MORE_ATTRIBUTES: tuple[str, ...] = (*MORE_SURFACES, *LOOKS)
@@ -64,7 +76,9 @@ def _moss(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     moss = MOSS.take(clipped_weights((clump * 8553 >> 16) - 38))
     # In 5,100ths: noise, 0.35 of finer noise and 0.45 of snow.
     where = (
-        20 * noise_on(seen, rng, 5, 5) + 7 * noise_on(seen, rng, 18, 18) + 9 * seen.snow
+        20 * noise_on(seen, rng, 5, 5)
+        + 7 * noise_on(seen, rng, 18, 18)
+        + 9 * seen.snow
     )
     cover = clipped_weights((where - 2856) * 214 >> 8)  # from 0.56 to 0.62
     return mix_colours(seen.dull, moss, cover)
@@ -94,7 +108,10 @@ def paint(attribute: str, drawing: Picture, rng: np.random.Generator) -> Lanes:
 
 
 def render(
-    attribute: str, name: str, rng: np.random.Generator, style: str | None = None
+    attribute: str,
+    name: str,
+    rng: np.random.Generator,
+    style: str | None = None,
 ) -> np.ndarray:
     """One image of the composition ``attribute name``: uint8, PIXELS x PIXELS x 3.
 
@@ -104,7 +121,9 @@ def render(
     return draw(attribute, picture(name, style), rng)
 
 
-def draw(attribute: str, drawing: Picture, rng: np.random.Generator) -> np.ndarray:
+def draw(
+    attribute: str, drawing: Picture, rng: np.random.Generator
+) -> np.ndarray:
     """``drawing`` under ``attribute``, set on a ground: uint8, PIXELS x PIXELS x 3.
 
     The place, size, tilt, mirroring and ground are drawn from ``rng``. Raises KeyError as `paint`
@@ -116,7 +135,9 @@ def draw(attribute: str, drawing: Picture, rng: np.random.Generator) -> np.ndarr
         paint(attribute, drawing, rng), seen.alpha, seen.padded, SIDE + 2
     )
     places = _places(rng)
-    return compose_image(sprite, SIDE + 2, *places, seen.frame, *_ground(rng), LIFT)
+    return compose_image(
+        sprite, SIDE + 2, *places, seen.frame, *_ground(rng), LIFT
+    )
 
 
 def _places(
@@ -147,18 +168,25 @@ def _places(
 LIFT = 8192
 
 
-def _ground(rng: np.random.Generator) -> tuple[Lanes, np.ndarray, Lanes, np.ndarray]:
+def _ground(
+    rng: np.random.Generator,
+) -> tuple[Lanes, np.ndarray, Lanes, np.ndarray]:
     """A dull two-coloured ground with soft blotches: tints, where each is, lights, where each is;
     see `compose_image`.
     """
     base = 70 * 65536 + 130 * random_fraction(rng)
     tints = 46 * (random_fractions(rng, 2, 3) - 32768)
-    blend, blotch = smooth_noise(rng, 1, 1, PIXELS), smooth_noise(rng, 6, 6, PIXELS)
+    blend, blotch = (
+        smooth_noise(rng, 1, 1, PIXELS),
+        smooth_noise(rng, 6, 6, PIXELS),
+    )
     depth = 30 * random_fraction(rng)
     change = tints[1] - tints[0] + 70 * (random_fraction(rng) - 32768)
     steps = np.arange(256)
-    tint = (base + tints[0][:, None] + change[:, None] * steps // 255 >> 10) + LIFT
-    light = (depth * (2 * steps - 255) // 510 >> 10).astype(np.uint64) * np.uint64(
-        0x0001_0001_0001
-    )
+    tint = (
+        base + tints[0][:, None] + change[:, None] * steps // 255 >> 10
+    ) + LIFT
+    light = (depth * (2 * steps - 255) // 510 >> 10).astype(
+        np.uint64
+    ) * np.uint64(0x0001_0001_0001)
     return pack_colours(tint.T), blend, light, blotch

@@ -65,10 +65,14 @@ def box_weights(length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
         -1, length // size + 2
     )
     apart = (2 * index + 1) * size - (2 * np.arange(size)[:, None] + 1) * length
-    inside = (-length < apart) & (apart <= length) & (index >= 0) & (index < length)
+    inside = (
+        (-length < apart) & (apart <= length) & (index >= 0) & (index < length)
+    )
     count = inside.sum(1)[:, None]
     weights = np.where(inside, (2 * 2**BITS + count) // (2 * count), 0)
-    return np.clip(index, 0, length - 1).astype(np.int32), weights.astype(np.int32)
+    return np.clip(index, 0, length - 1).astype(np.int32), weights.astype(
+        np.int32
+    )
 
 
 #: Filters of `resized_channel`: the weights of each.
@@ -76,10 +80,13 @@ FILTERS = {"cubic": cubic_weights, "box": box_weights}
 
 
 @cache
-def _taps(filter_name: str, length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _taps(
+    filter_name: str, length: int, size: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The filter's pixels and weights, taps first."""
     index, weights = (
-        np.ascontiguousarray(part.T) for part in FILTERS[filter_name](length, size)
+        np.ascontiguousarray(part.T)
+        for part in FILTERS[filter_name](length, size)
     )
     return index, weights
 

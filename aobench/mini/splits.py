@@ -13,7 +13,9 @@ from aobench.mini.pictures import drawing_digests, objects
 from aobench.mini.render import ATTRIBUTES, render
 
 SEED = 20240318  #: the set's seed; another seed is another set
-NOVEL_PER_OBJECT = 5  #: of the 24 attributes, how many are novel for each object
+NOVEL_PER_OBJECT = (
+    5  #: of the 24 attributes, how many are novel for each object
+)
 IMAGES_PER_COMPOSITION = {"train": 8, "id": 2, "ood": 8}
 SPLITS = tuple(IMAGES_PER_COMPOSITION)
 
@@ -43,7 +45,9 @@ def pairs(novel: bool) -> tuple[Pair, ...]:
                 deck = [ATTRIBUTES[i] for i in rng.permutation(len(ATTRIBUTES))]
             card = next((a for a in deck if a not in hand), None)
             if card is None:
-                deck = deck + [ATTRIBUTES[i] for i in rng.permutation(len(ATTRIBUTES))]
+                deck = deck + [
+                    ATTRIBUTES[i] for i in rng.permutation(len(ATTRIBUTES))
+                ]
                 continue
             deck.remove(card)
             hand.append(card)
@@ -104,7 +108,9 @@ class Sample:
 
     def image(self) -> np.ndarray:
         """The rendered image, uint8, height x width x 3."""
-        return render(self.attribute, self.name, np.random.default_rng(self.seed))
+        return render(
+            self.attribute, self.name, np.random.default_rng(self.seed)
+        )
 
 
 def samples(split: str) -> Iterator[Sample]:

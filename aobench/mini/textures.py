@@ -150,7 +150,9 @@ def paint_dotted(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     u = stripe_phases(seen, cosine, sine, period, random_fraction(rng))
     v = stripe_phases(seen, -sine, cosine, period, random_fraction(rng))
     u += (v & TURN) >> 1  # every other row half a period on
-    du, dv = ((part_of_turn(part) - TURN // 2) >> (TURN_BITS - 12) for part in (u, v))
+    du, dv = (
+        (part_of_turn(part) - TURN // 2) >> (TURN_BITS - 12) for part in (u, v)
+    )
     on = du * du + dv * dv < int(0.09 * (1 << 24))
     hue, white = _hue(rng), flat_colour((250, 250, 245))
     return (
@@ -216,12 +218,22 @@ def paint_floral(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
                 + off_x
                 + 6 * random_fraction(rng)
             )
-            y = row * step * 87 * PIXEL // 100 + off_y + 6 * random_fraction(rng)
-            radius = (11 * PIXEL + 3 * random_fraction(rng)) >> 13  # 5.5 to 7 pixels
+            y = (
+                row * step * 87 * PIXEL // 100
+                + off_y
+                + 6 * random_fraction(rng)
+            )
+            radius = (
+                11 * PIXEL + 3 * random_fraction(rng)
+            ) >> 13  # 5.5 to 7 pixels
             kind = _FLOWERS[int(rng.integers(4))]
             (whole_x, part_x), (whole_y, part_y) = eighths(x), eighths(y)
             kernel.stamp_sheet(
-                sheet, _flower(part_x, part_y, radius), whole_x - 14, whole_y - 14, kind
+                sheet,
+                _flower(part_x, part_y, radius),
+                whole_x - 14,
+                whole_y - 14,
+                kind,
             )
     return palette.take(on_sheet(sheet, seen))
 
@@ -244,7 +256,10 @@ def paint_colorful(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     cosine, sine = slope_direction(random_integer(rng, -1200, 1200))
     period = random_integer(rng, 70_000, 95_000)
     blotches = noise_on(seen, rng, 3, 3) * np.int32(TURN // (4 * 255))
-    phase = stripe_phases(seen, cosine, sine, period, random_fraction(rng)) + blotches
+    phase = (
+        stripe_phases(seen, cosine, sine, period, random_fraction(rng))
+        + blotches
+    )
     return _rainbow().take((part_of_turn(phase) >> 4) * 1536 >> (TURN_BITS - 4))
 
 
@@ -255,11 +270,18 @@ def paint_wooden(rng: np.random.Generator, seen: VisiblePixels) -> Lanes:
     """Long grain with a few darker lines, in a light brown."""
     cosine, sine = slope_direction(random_integer(rng, -150, 150))
     wave = noise_on(seen, rng, 5, 2) * np.int32(turn_units(22 / 9 / 255))
-    ring = stripe_phases(seen, -sine, cosine, 9 * PIXEL, random_fraction(rng)) + wave
+    ring = (
+        stripe_phases(seen, -sine, cosine, 9 * PIXEL, random_fraction(rng))
+        + wave
+    )
     # 1.25 * (0.55 * ring + 0.45 * noise) - 0.12
-    grain = to_and_fro(ring) * 45056 + noise_on(seen, rng, 60, 4) * 37009 - 2013266
+    grain = (
+        to_and_fro(ring) * 45056 + noise_on(seen, rng, 60, 4) * 37009 - 2013266
+    )
     wood = WOOD.take(clipped_weights(grain >> 16))
-    plank = _below(stripe_phases(seen, -sine, cosine, 40 * PIXEL, PIXEL // 5), 1.8 / 40)
+    plank = _below(
+        stripe_phases(seen, -sine, cosine, 40 * PIXEL, PIXEL // 5), 1.8 / 40
+    )
     return mix_colours(wood, flat_colour((70, 38, 14)), plank * np.int32(230))
 
 
@@ -327,13 +349,20 @@ def two_nearest(
     """
     rows, cols = np.indices(jitter.shape[1:])
     point_y = (rows - 1) * cell + (jitter[0] * cell >> 16)
-    point_x = cols * cell + (rows % 2) * (cell // 2) + (jitter[1] * cell >> 16) - shift
+    point_x = (
+        cols * cell
+        + (rows % 2) * (cell // 2)
+        + (jitter[1] * cell >> 16)
+        - shift
+    )
     row, even, odd = (
         (y + cell) // cell,
         (x + shift) // cell,
         (x + shift - cell // 2) // cell,
     )
-    near, far, nearest = kernel.two_nearest(x, y, row, even, odd, point_x, point_y)
+    near, far, nearest = kernel.two_nearest(
+        x, y, row, even, odd, point_x, point_y
+    )
     last = len(_ROOTS) - 1
     return (
         _ROOTS.take(np.minimum(near, last)),

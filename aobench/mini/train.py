@@ -69,7 +69,9 @@ def build_tokenizer(captions: list[str]) -> CLIPTokenizer:
     tokens.update(dict.fromkeys("".join(pair) for pair in merges))
     tokens.update(dict.fromkeys(["<|startoftext|>", "<|endoftext|>"]))
     vocab = {token: number for number, token in enumerate(tokens)}
-    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=CAPTION_LENGTH)
+    return CLIPTokenizer(
+        vocab=vocab, merges=merges, model_max_length=CAPTION_LENGTH
+    )
 
 
 def build_model(tokenizer: CLIPTokenizer) -> CLIPModel:
@@ -149,15 +151,18 @@ def first_pool() -> tuple[torch.Tensor, torch.Tensor]:
     number = {pair: n for n, pair in enumerate(pairs(novel=False))}
     split = list(samples("train"))
     images = np.stack([shrink_image(sample.image()) for sample in split])
-    return torch.tensor([number[s.attribute, s.name] for s in split]), torch.from_numpy(
-        images
-    )
+    return torch.tensor(
+        [number[s.attribute, s.name] for s in split]
+    ), torch.from_numpy(images)
 
 
-def to_pixels(images: torch.Tensor, processor: CLIPImageProcessor) -> torch.Tensor:
+def to_pixels(
+    images: torch.Tensor, processor: CLIPImageProcessor
+) -> torch.Tensor:
     """uint8 N x H x W x 3 to normalised float N x 3 x H x W."""
     mean, std = (
-        torch.tensor(v) * 255 for v in (processor.image_mean, processor.image_std)
+        torch.tensor(v) * 255
+        for v in (processor.image_mean, processor.image_std)
     )
     return ((images.float() - mean) / std).permute(0, 3, 1, 2).contiguous()
 
@@ -173,7 +178,9 @@ def augment_images(images: torch.Tensor) -> torch.Tensor:
     return torch.cat(parts)
 
 
-def contrastive_loss(logits: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+def contrastive_loss(
+    logits: torch.Tensor, numbers: torch.Tensor
+) -> torch.Tensor:
     """CLIP's symmetric cross-entropy, with the probability shared among equal captions."""
     target = (numbers[:, None] == numbers[None, :]).float()
     target = target / target.sum(1, keepdim=True)
@@ -259,7 +266,9 @@ class Training:
         self.began = time.monotonic()
         tower = self.model.get_image_features
         self.vision = torch.compile(tower) if options.compiled else tower
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = torch.device(
+            "cuda" if torch.cuda.is_available() else "cpu"
+        )
         self.model.to(self.device).train()
 
     def _resume(self) -> None:
@@ -290,13 +299,19 @@ class Training:
             self.model.logit_scale.clamp_(0, math.log(100))
         return float(loss.detach())
 
-    def _loss(self, numbers: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
-        pixels = to_pixels(augment_images(images), self.processor.image_processor)
+    def _loss(
+        self, numbers: torch.Tensor, images: torch.Tensor
+    ) -> torch.Tensor:
+        pixels = to_pixels(
+            augment_images(images), self.processor.image_processor
+        )
         pixels = pixels.to(self.device)
         text = self._captions(numbers)
         with torch.autocast(self.device.type, torch.bfloat16):
             image_side = self.vision(pixel_values=pixels).pooler_output.float()
-            text_side = self.model.get_text_features(**text).pooler_output.float()
+            text_side = self.model.get_text_features(
+                **text
+            ).pooler_output.float()
         image_side = functional.normalize(image_side)
         text_side = functional.normalize(text_side)
         logits = self.model.logit_scale.exp() * image_side @ text_side.T
@@ -384,7 +399,9 @@ def main() -> None:
         ("save-every", "steps between checkpoints"),
     ):
         value = getattr(usual, name.replace("-", "_"))
-        parser.add_argument(f"--{name}", type=type(value), default=value, help=about)
+        parser.add_argument(
+            f"--{name}", type=type(value), default=value, help=about
+        )
     parser.add_argument(
         "--compile", action="store_true", help="torch.compile the vision tower"
     )

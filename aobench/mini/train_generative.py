@@ -25,7 +25,13 @@ import torch
 from torch.nn import functional
 
 from aobench.files import read_json, scratch_file, write_in_one_move
-from aobench.mini.lessons import NONE, PICTURE_TOKENS, SIZES, Lesson, LessonMaker
+from aobench.mini.lessons import (
+    NONE,
+    PICTURE_TOKENS,
+    SIZES,
+    Lesson,
+    LessonMaker,
+)
 from aobench.mini.pictures import objects
 from aobench.mini.render import ATTRIBUTES
 from aobench.mini.splits import SEED, samples
@@ -62,7 +68,12 @@ def image_tokenizer(longest: int) -> Any:
 
     tokenizer = AutoTokenizer.from_pretrained(BUNDLED)
     tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
-    for setting in ("max_length", "truncation", "stride", "truncation_strategy"):
+    for setting in (
+        "max_length",
+        "truncation",
+        "stride",
+        "truncation_strategy",
+    ):
         tokenizer.init_kwargs.pop(setting, None)
     tokenizer.model_max_length = longest
     return tokenizer
@@ -124,7 +135,9 @@ def build_generative() -> tuple[Any, Any]:
 
 
 @torch.no_grad()
-def image_states(model: Any, processor: Any, count: int) -> tuple[Any, torch.Tensor]:
+def image_states(
+    model: Any, processor: Any, count: int
+) -> tuple[Any, torch.Tensor]:
     """Compositions of the first ``count`` pictures of the train split (spread evenly), and what
     the image tower makes of them: float16 N x 50 x 192.
     """
@@ -134,7 +147,9 @@ def image_states(model: Any, processor: Any, count: int) -> tuple[Any, torch.Ten
     states = []
     for start in range(0, len(split), 64):
         part = [shrink_image(one.image()) for one in split[start : start + 64]]
-        pixels = to_pixels(torch.from_numpy(np.stack(part)), processor.image_processor)
+        pixels = to_pixels(
+            torch.from_numpy(np.stack(part)), processor.image_processor
+        )
         states.append(model.model.vision_tower(pixels).last_hidden_state.half())
     return [(one.attribute, one.name) for one in split], torch.cat(states)
 
@@ -154,7 +169,9 @@ class LessonLoss:
             "eager"
         )  # it tells its attention
         sizes = (len(LETTERS), len(ATTRIBUTES), len(objects()))
-        self.readers = torch.nn.ModuleList(torch.nn.Linear(WIDTH, n) for n in sizes)
+        self.readers = torch.nn.ModuleList(
+            torch.nn.Linear(WIDTH, n) for n in sizes
+        )
 
     def __call__(
         self, lessons: Sequence[Lesson], states: torch.Tensor, aid: float
@@ -172,10 +189,14 @@ class LessonLoss:
         loss = functional.cross_entropy(logits, token)
         right = float((logits.argmax(1) == token).float().mean())
         if aid > 0:
-            loss = loss + aid * (self._looks(made, lessons) + self._read(made, lessons))
+            loss = loss + aid * (
+                self._looks(made, lessons) + self._read(made, lessons)
+            )
         return loss, right
 
-    def _run(self, lessons: Sequence[Lesson], states: torch.Tensor, more: bool) -> Any:
+    def _run(
+        self, lessons: Sequence[Lesson], states: torch.Tensor, more: bool
+    ) -> Any:
         inner = self.model.model
         longest = max(len(lesson.ids) for lesson in lessons)
         padding = self.model.config.get_text_config().pad_token_id
@@ -183,7 +204,9 @@ class LessonLoss:
         for row, lesson in enumerate(lessons):
             ids[row, : len(lesson.ids)] = torch.tensor(lesson.ids)
         embedded = self.model.get_input_embeddings()(ids)
-        parts = [states[n][tokens] for one in lessons for n, tokens in one.pictures]
+        parts = [
+            states[n][tokens] for one in lessons for n, tokens in one.pictures
+        ]
         seen = inner.multi_modal_projector(torch.cat(parts).float())
         image = ids == self.model.config.image_token_id
         return inner.language_model(
@@ -211,14 +234,19 @@ class LessonLoss:
             self.readers[-len(wanted) :], wanted, strict=True
         ):
             said = reader(before[row, place])
-            loss = loss + functional.cross_entropy(said, number, ignore_index=NONE) / 2
+            loss = (
+                loss
+                + functional.cross_entropy(said, number, ignore_index=NONE) / 2
+            )
         return loss
 
 
 def _columns(lessons: Sequence[Lesson], name: str) -> Any:
     """The number of each lesson, and what its ``name`` holds, as int64 columns."""
     rows = [
-        (i, *one) for i, lesson in enumerate(lessons) for one in getattr(lesson, name)
+        (i, *one)
+        for i, lesson in enumerate(lessons)
+        for one in getattr(lesson, name)
     ]
     return torch.tensor(rows).T.unbind()
 
@@ -269,7 +297,9 @@ def train_generative(
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["seconds"]
     names, states = image_states(model, processor, count)
-    maker = LessonMaker(processor, names, np.random.default_rng((SEED, 3, step)))
+    maker = LessonMaker(
+        processor, names, np.random.default_rng((SEED, 3, step))
+    )
     print(f"{len(names):,} pictures, {sum(p.numel() for p in named):,} weights")
     began, right = time.process_time() - spent, []
     model.train()
@@ -311,7 +341,9 @@ def _save(
     step: int,
     seconds: float,
 ) -> None:
-    weights = {k: v for k, v in model.state_dict().items() if "vision_tower" not in k}
+    weights = {
+        k: v for k, v in model.state_dict().items() if "vision_tower" not in k
+    }
     state = {
         "model": weights,
         "readers": loss_of.readers.state_dict(),
@@ -349,21 +381,30 @@ def write_bundle(out: Path, folder: Path) -> None:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
-        "--minutes", type=float, default=15, help="of the processor's time, in all"
+        "--minutes",
+        type=float,
+        default=15,
+        help="of the processor's time, in all",
     )
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument(
         "--peak", type=float, default=3e-3, help="highest learning rate"
     )
-    parser.add_argument("--pictures", type=int, default=4180, help="of the train split")
+    parser.add_argument(
+        "--pictures", type=int, default=4180, help="of the train split"
+    )
     parser.add_argument(
         "--bundle", type=Path, help="write it here, too, as it is bundled"
     )
     args = parser.parse_args()
-    train_generative(args.out, args.minutes, args.batch, args.peak, args.pictures)
+    train_generative(
+        args.out, args.minutes, args.batch, args.peak, args.pictures
+    )
     if args.bundle:
         write_bundle(args.out, args.bundle)
 

@@ -58,7 +58,9 @@ def _forms(tokenizer: Any, letter: str) -> set[int]:
     return mine
 
 
-def letter_scores(logits: torch.Tensor, letters: list[list[int]]) -> torch.Tensor:
+def letter_scores(
+    logits: torch.Tensor, letters: list[list[int]]
+) -> torch.Tensor:
     """float32 N x K: log of the share of each letter among the letters' probabilities.
 
     Args:

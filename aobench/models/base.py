@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
 #: Files that hold an adapter's weights or say what it adapts.
-ADAPTERS = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
+ADAPTERS = (
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "adapter_model.bin",
+)
 
 #: What libraries raise on a folder whose files are missing, damaged, or belie each other; by name
 #: those that can't be named without importing their library.

@@ -57,7 +57,10 @@ def generative_folder() -> Path:
 def _places() -> tuple[Path, ...]:
     from huggingface_hub.constants import HF_HOME
 
-    return (Path(HF_HOME) / "imagenet_ao", Path(tempfile.mkdtemp(prefix="mini-")))
+    return (
+        Path(HF_HOME) / "imagenet_ao",
+        Path(tempfile.mkdtemp(prefix="mini-")),
+    )
 
 
 def _put_together(folder: Path, files: list[Path]) -> None:

@@ -32,7 +32,9 @@ HARMLESS = {
 }
 #: The same by class of the network.
 HARMLESS_OF = {
-    "CLIPSegModel": {r"^decoder\.": "draws masks; the embeddings don't pass through it"}
+    "CLIPSegModel": {
+        r"^decoder\.": "draws masks; the embeddings don't pass through it"
+    }
 }
 
 SHOWN = 3
@@ -59,7 +61,9 @@ def library_reads(what: str) -> Iterator[None]:
                 f"{what} doesn't fit the device's memory; use a smaller --dtype"
             ) from error
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{what} could not be loaded: {reason[:400]}") from error
+        raise UserError(
+            f"{what} could not be loaded: {reason[:400]}"
+        ) from error
 
 
 def refuse_adapter(
@@ -68,7 +72,9 @@ def refuse_adapter(
     """Raise UserError where an adapter (LoRA or such) lies beside the weights or alone."""
     folder = Path(source) / subfolder
     if Path(source).is_dir():
-        found = next((name for name in ADAPTERS if (folder / name).exists()), None)
+        found = next(
+            (name for name in ADAPTERS if (folder / name).exists()), None
+        )
     else:
         found = _adapter_on_hub(source, subfolder, revision)
     if found:
@@ -84,7 +90,9 @@ def _refuse_adapter(source: str, name: str) -> None:
     )
 
 
-def _adapter_on_hub(source: str, subfolder: str, revision: str | None) -> str | None:
+def _adapter_on_hub(
+    source: str, subfolder: str, revision: str | None
+) -> str | None:
     from transformers.utils import cached_file
 
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
@@ -94,7 +102,9 @@ def _adapter_on_hub(source: str, subfolder: str, revision: str | None) -> str | 
     name = ADAPTERS[0]
     return (
         name
-        if cached_file(source, name, subfolder=subfolder, revision=revision, **options)
+        if cached_file(
+            source, name, subfolder=subfolder, revision=revision, **options
+        )
         else None
     )
 
@@ -116,10 +126,15 @@ def load_checked(
             beside them; where the files can't be read.
     """
     name = name or source
-    refuse_adapter(source, options.get("subfolder", ""), options.get("revision"))
+    refuse_adapter(
+        source, options.get("subfolder", ""), options.get("revision")
+    )
     with library_reads(f"the model {name!r}"), _no_reports():
         network, report = auto.from_pretrained(
-            source, output_loading_info=True, ignore_mismatched_sizes=True, **options
+            source,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **options,
         )
     if getattr(network, "_hf_peft_config_loaded", False):
         _refuse_adapter(name, "applied by peft")
@@ -129,7 +144,9 @@ def load_checked(
     ]
     wrong = {key for key, _, _ in report["mismatched_keys"]}
     missing = set(report["missing_keys"]) - wrong
-    refuse_other_weights(name, network, missing, report["unexpected_keys"], shapes)
+    refuse_other_weights(
+        name, network, missing, report["unexpected_keys"], shapes
+    )
     refuse_not_numbers(name, network)
     return network.eval()
 
@@ -170,7 +187,9 @@ def refuse_other_weights(
     parts = []
     for what, keys in faults:
         counted = sorted(
-            key for key in keys if not any(re.search(one, key) for one in allowed)
+            key
+            for key in keys
+            if not any(re.search(one, key) for one in allowed)
         )
         if counted:
             more = ", ..." if len(counted) > SHOWN else ""
@@ -221,7 +240,9 @@ class LoadedWeights:
         over.
         """
         state = network.state_dict(keep_vars=True)
-        missing = [key for key, value in state.items() if id(value) not in self.filled]
+        missing = [
+            key for key, value in state.items() if id(value) not in self.filled
+        ]
         if len(missing) == len(state):
             raise UserError(
                 f"{name}: no weights were loaded, all would be random; name a checkpoint that has "
@@ -265,7 +286,9 @@ def watch_loading() -> Iterator[LoadedWeights]:
             self, state_dict, strict=False, assign=assign
         )  # shapes are still checked
         state = self.state_dict(keep_vars=True)
-        seen.filled |= {id(value) for key, value in state.items() if key in state_dict}
+        seen.filled |= {
+            id(value) for key, value in state.items() if key in state_dict
+        }
         seen.unused[id(self)] = list(answer.unexpected_keys)
         return answer
 

@@ -12,7 +12,12 @@ import torch
 from torch.nn import functional
 
 from aobench.errors import UserError
-from aobench.models.base import LoadOptions, ModelInfo, TextTokens, unwrap_output
+from aobench.models.base import (
+    LoadOptions,
+    ModelInfo,
+    TextTokens,
+    unwrap_output,
+)
 from aobench.models.checkpoints import load_checked
 from aobench.models.kinds import DUAL_ENCODERS
 from aobench.models.pixels import load_processor, transform_of
@@ -64,11 +69,15 @@ def check_activation(name: str, config: Any) -> None:
             )
 
 
-def load_weights(auto: Any, source: str, name: str, options: LoadOptions) -> Any:
+def load_weights(
+    auto: Any, source: str, name: str, options: LoadOptions
+) -> Any:
     """``auto``'s network with all its safetensors weights, in the dtype and attention of
     ``options``.
     """
-    chosen = {"attn_implementation": options.attention} if options.attention else {}
+    chosen = (
+        {"attn_implementation": options.attention} if options.attention else {}
+    )
     return load_checked(
         auto,
         source,
@@ -118,11 +127,15 @@ class TransformersDualEncoder:
             AutoModelForZeroShotImageClassification, source, name, options
         ).to(device)
         scale = logit_scale(self.model, name)
-        self.tokenizer = load_tokenizer(source, name, config.text_config.vocab_size)
+        self.tokenizer = load_tokenizer(
+            source, name, config.text_config.vocab_size
+        )
         processor = load_processor(source)
         self.transform = transform_of(processor)
         self.device = device
-        self.text = TextTower(self.model, self.tokenizer, config.model_type, device)
+        self.text = TextTower(
+            self.model, self.tokenizer, config.model_type, device
+        )
         self._image_features = self.model.get_image_features
         if options.compile:
             self._image_features = torch.compile(self._image_features)
@@ -140,8 +153,12 @@ class TransformersDualEncoder:
                 "letter_case": letter_case(self.tokenizer),
                 "pixels": type(self.transform).__name__,
                 "logit_scale": scale,
-                "logit_bias": None if bias is None else float(bias.detach().float()),
-                "attention": getattr(self.model.config, "_attn_implementation", None),
+                "logit_bias": None
+                if bias is None
+                else float(bias.detach().float()),
+                "attention": getattr(
+                    self.model.config, "_attn_implementation", None
+                ),
                 "compiled": options.compile,
             },
         )

@@ -51,7 +51,9 @@ class EfficientNetLite:
         loaded.refuse_gaps(f"efficientnet-lite{variant}", model)
         self.dtype = getattr(torch, options.dtype)
         self.model = model.to(device, self.dtype).eval()
-        self._forward = torch.compile(self.model) if options.compile else self.model
+        self._forward = (
+            torch.compile(self.model) if options.compile else self.model
+        )
         size = self.SIZES[variant]
         table = np.tile((np.arange(256, dtype=np.float32) - 127) / 128, (3, 1))
         self.transform = ResizeCrop(
@@ -73,5 +75,7 @@ class EfficientNetLite:
     def encode_images(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """float32 scores, N x 1000, on the model's device."""
         return self._forward(
-            self.transform.inputs(batch, self.device, self.dtype)["pixel_values"]
+            self.transform.inputs(batch, self.device, self.dtype)[
+                "pixel_values"
+            ]
         ).float()

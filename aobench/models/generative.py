@@ -17,7 +17,12 @@ import torch
 from aobench.errors import UserError
 from aobench.images import grey_picture
 from aobench.models.answer_letters import letter_scores, letter_tokens
-from aobench.models.base import AnswerMethod, AskedOptions, LoadOptions, ModelInfo
+from aobench.models.base import (
+    AnswerMethod,
+    AskedOptions,
+    LoadOptions,
+    ModelInfo,
+)
 from aobench.models.likelihood import LikelihoodScorer, Tokens
 from aobench.models.revision import revision_of
 from aobench.models.vision_language import VisionLanguageModel
@@ -49,7 +54,9 @@ class WholeImages:
         """{'image': uint8 H x W x 3}."""
         return {"image": np.asarray(image.convert("RGB"))}
 
-    def stacked(self, arrays: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Any]:
+    def stacked(
+        self, arrays: Sequence[Mapping[str, np.ndarray]]
+    ) -> dict[str, Any]:
         """{'image': a list of arrays}: sizes may differ."""
         return {"image": [one["image"] for one in arrays]}
 
@@ -80,7 +87,9 @@ class GenerativeModel:
         options: LoadOptions,
     ) -> None:
         if options.compile:
-            raise UserError(f"{name}: --compile is for dual encoders; leave it out")
+            raise UserError(
+                f"{name}: --compile is for dual encoders; leave it out"
+            )
         self.method = ANSWER_METHODS[method]
         self.core = VisionLanguageModel(source, name, device, options)
         self.questions = bundled_questions()
@@ -138,7 +147,9 @@ class GenerativeModel:
             texts = [self._lettered(one) for one in asked]
             letters = self._letters(len(asked[0].options))
             return letter_scores(self.core.next_logits(images, texts), letters)
-        prompts = [self.core.frame.text(self.questions.open(one.kind)) for one in asked]
+        prompts = [
+            self.core.frame.text(self.questions.open(one.kind)) for one in asked
+        ]
         pairs = zip(prompts, asked, strict=True)
         answers = [self._answers(prompt, one.options) for prompt, one in pairs]
         return self.scorer(images, prompts, answers)
@@ -149,13 +160,19 @@ class GenerativeModel:
         return [len(tokens) for tokens in self._answers(prompt, asked.options)]
 
     def _lettered(self, asked: AskedOptions) -> str:
-        return self.core.frame.text(self.questions.lettered(asked.kind, asked.options))
+        return self.core.frame.text(
+            self.questions.lettered(asked.kind, asked.options)
+        )
 
     def _letters(self, count: int) -> list[list[int]]:
-        return letter_tokens(self.core.processor.tokenizer, count, self.core.name)
+        return letter_tokens(
+            self.core.processor.tokenizer, count, self.core.name
+        )
 
     def _answers(self, prompt: str, options: Sequence[str]) -> list[Tokens]:
-        answers = [self.core.frame.answer_tokens(prompt, one) for one in options]
+        answers = [
+            self.core.frame.answer_tokens(prompt, one) for one in options
+        ]
         first: dict[Tokens, str] = {}
         for tokens, option in zip(answers, options, strict=True):
             other = first.setdefault(tokens, option)
@@ -181,7 +198,9 @@ class GenerativeModel:
             AskedOptions("object", TRIAL[::-1]),
         ]
         if self.method.answer == "likelihood":
-            texts = [self.core.frame.text(self.questions.open(a.kind)) for a in asked]
+            texts = [
+                self.core.frame.text(self.questions.open(a.kind)) for a in asked
+            ]
             pairs = zip(texts, asked, strict=True)
             answers = [self._answers(text, one.options) for text, one in pairs]
             self.scorer.choose_method(pictures, texts, answers)

@@ -32,7 +32,8 @@ class Halving:
                 return self.function(batch)
             except (RuntimeError, MemoryError) as error:
                 if not (
-                    isinstance(error, MemoryError) or should_reduce_batch_size(error)
+                    isinstance(error, MemoryError)
+                    or should_reduce_batch_size(error)
                 ):
                     raise
                 if count == 1:

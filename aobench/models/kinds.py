@@ -44,7 +44,10 @@ class TextRule:
         trained with.
         """
         places = getattr(config, "max_position_embeddings", 10**9)
-        if self.tower_pads or getattr(config, "model_type", "") == "xlm-roberta":
+        if (
+            self.tower_pads
+            or getattr(config, "model_type", "") == "xlm-roberta"
+        ):
             places -= config.pad_token_id + 1  # where its places begin
         return min(self.length or 10**9, places)
 

@@ -92,7 +92,9 @@ class LikelihoodScorer:
             UserError: where numbers are NaN, or a prompt with its answer is too long.
         """
         tree = self.method == "prefix tree"
-        scores = (self.by_tree if tree else self.whole_passes)(images, texts, answers)
+        scores = (self.by_tree if tree else self.whole_passes)(
+            images, texts, answers
+        )
         self.model.refuse_nan(scores)
         return scores
 
@@ -122,7 +124,9 @@ class LikelihoodScorer:
         self.model.refuse_too_long(int(batch.lengths.max()) + longest)
         return batch
 
-    def _one_answer(self, batch: PromptBatch, tokens: Sequence[Tokens]) -> torch.Tensor:
+    def _one_answer(
+        self, batch: PromptBatch, tokens: Sequence[Tokens]
+    ) -> torch.Tensor:
         """float32 N: one answer to each prompt."""
         device = self.model.device
         longest = max(map(len, tokens))
@@ -166,7 +170,9 @@ class LikelihoodScorer:
         """int64 N: the place of each answer's first token."""
         starts = batch.lengths + self.offset
         inner = getattr(self.model.network, "model", None)
-        deltas = getattr(inner, "rope_deltas", None)  # places of the Qwen-VL family
+        deltas = getattr(
+            inner, "rope_deltas", None
+        )  # places of the Qwen-VL family
         return starts if deltas is None else starts + deltas.reshape(-1)
 
     def _positions(self, batch: PromptBatch, tree: _Trees) -> torch.Tensor:
@@ -184,13 +190,19 @@ class LikelihoodScorer:
         prompt = batch.inputs["attention_mask"].bool()
         count, width = tree.ids.shape
         seen = torch.cat(
-            [prompt[:, None, :].expand(count, width, prompt.shape[1]), tree.visible], 2
+            [
+                prompt[:, None, :].expand(count, width, prompt.shape[1]),
+                tree.visible,
+            ],
+            2,
         )
         config = self.model.text_config
         kinds = set(getattr(config, "layer_types", None) or ())
         if "sliding_attention" not in kinds:
             return self._additive(seen)
-        index = torch.arange(prompt.shape[1], device=seen.device).expand(count, -1)
+        index = torch.arange(prompt.shape[1], device=seen.device).expand(
+            count, -1
+        )
         nodes = batch.lengths[:, None] + tree.depth
         distance = nodes[:, :, None] - torch.cat([index, nodes], 1)[:, None, :]
         near = seen & (distance < config.sliding_window)
@@ -213,7 +225,9 @@ class LikelihoodScorer:
         logits = torch.cat([first, logits])
         normal = logits.logsumexp(1)
         tokens = tree.ids[tree.row_of_node, tree.node]
-        chosen = logits[tree.parent_of_node, tokens] - normal[tree.parent_of_node]
+        chosen = (
+            logits[tree.parent_of_node, tokens] - normal[tree.parent_of_node]
+        )
         each = first.new_zeros(tree.ids.shape)
         each[tree.row_of_node, tree.node] = chosen
         return (tree.on_path * each[:, None, :]).sum(2)
@@ -248,7 +262,9 @@ class _Trees:
     parent: torch.Tensor
 
 
-def _trees_of(answers: Sequence[Sequence[Tokens]], device: torch.device) -> _Trees:
+def _trees_of(
+    answers: Sequence[Sequence[Tokens]], device: torch.device
+) -> _Trees:
     sizes = [nodes_of(mine) for mine in answers]
     count, width, most = len(answers), max(sizes), len(answers[0])
     ids = np.zeros((count, width), np.int64)
@@ -256,7 +272,9 @@ def _trees_of(answers: Sequence[Sequence[Tokens]], device: torch.device) -> _Tre
     visible = np.zeros((count, width, width), bool)
     visible[:, np.arange(width), np.arange(width)] = True
     on_path = np.zeros((count, most, width), np.float32)
-    nodes: list[tuple[int, int, int]] = []  # row, node, number of the parent's logits
+    nodes: list[
+        tuple[int, int, int]
+    ] = []  # row, node, number of the parent's logits
     parents: dict[tuple[int, int], int] = {}
     for row, (mine, size) in enumerate(zip(answers, sizes, strict=True)):
         one = next(rows_of(mine, 1, size))
@@ -272,7 +290,9 @@ def _trees_of(answers: Sequence[Sequence[Tokens]], device: torch.device) -> _Tre
                 seen[node] & (one.positions[0] == depth[row, node] - 1)
             )
             place = (row, int(above[0]))
-            nodes.append((row, node, count + parents.setdefault(place, len(parents))))
+            nodes.append(
+                (row, node, count + parents.setdefault(place, len(parents)))
+            )
     columns = np.array(nodes, np.int64).T
     where = np.array(list(parents), np.int64).reshape(-1, 2).T
     arrays = (ids, depth, visible, on_path, *columns, *where)

@@ -105,7 +105,9 @@ def read_model_list(name: str | os.PathLike[str]) -> ModelList:
         )
     rows = read_numbered_rows(path, REQUIRED, "the list of models")
     if not rows:
-        raise UserError(f"the list of models {path} lists none; add a line for each")
+        raise UserError(
+            f"the list of models {path} lists none; add a line for each"
+        )
     where = f"the list of models {path}"
     models = [_listed(row, f"{where}, line {line:,}") for line, row in rows]
     _refuse_twins(models, [line for line, _ in rows], where)
@@ -115,7 +117,9 @@ def read_model_list(name: str | os.PathLike[str]) -> ModelList:
 def _listed(row: Mapping[str, str], where: str) -> ListedModel:
     name = row["model"].strip()
     if not name:
-        raise UserError(f"{where} names no model; name one, or take the line out")
+        raise UserError(
+            f"{where} names no model; name one, or take the line out"
+        )
     facts = {
         column: _fact(column, text.strip(), where)
         for column, text in row.items()

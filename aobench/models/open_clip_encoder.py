@@ -43,7 +43,10 @@ def check_activation(open_clip: Any, architecture: str, tag: str) -> None:
             f"open_clip has no weights {tag!r} for {architecture}{did_you_mean(tag, tags)}; "
             f"it has: {', '.join(tags) or 'none'}"
         )
-    wanted, given = bool(trained.get("quick_gelu")), bool(config.get("quick_gelu"))
+    wanted, given = (
+        bool(trained.get("quick_gelu")),
+        bool(config.get("quick_gelu")),
+    )
     if wanted != given:
         other = (
             f"{architecture}-quickgelu"
@@ -63,7 +66,9 @@ class OpenClipEncoder:
     length.
     """
 
-    def __init__(self, name: str, device: torch.device, options: LoadOptions) -> None:
+    def __init__(
+        self, name: str, device: torch.device, options: LoadOptions
+    ) -> None:
         try:
             import open_clip
         except (
@@ -81,7 +86,10 @@ class OpenClipEncoder:
             )
         else:
             check_activation(open_clip, architecture, tag)
-        with library_reads(f"the model 'open_clip:{name}'"), watch_loading() as weights:
+        with (
+            library_reads(f"the model 'open_clip:{name}'"),
+            watch_loading() as weights,
+        ):
             model, _, preprocess = open_clip.create_model_and_transforms(
                 architecture, pretrained=tag or None
             )
@@ -101,7 +109,9 @@ class OpenClipEncoder:
             else self.model.encode_image
         )
         self._encode_text = Halving(
-            lambda batch: self.model.encode_text(batch["text"].to(device)).float()
+            lambda batch: self.model.encode_text(
+                batch["text"].to(device)
+            ).float()
         )
         self.transform = FunctionTransform(preprocess)
         self.info = ModelInfo(
@@ -123,7 +133,9 @@ class OpenClipEncoder:
     @torch.inference_mode()
     def encode_images(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Unit-length float32 embeddings, N x D, on the model's device."""
-        pixels = self.transform.inputs(batch, self.device, self.dtype)["pixel_values"]
+        pixels = self.transform.inputs(batch, self.device, self.dtype)[
+            "pixel_values"
+        ]
         return functional.normalize(self._encode_image(pixels).float(), dim=-1)
 
     @torch.inference_mode()

@@ -66,7 +66,10 @@ def _check_values(processor: Any, source: str) -> None:
     try:
         with np.errstate(all="ignore"):
             values = (ends - np.asarray(mean, float)) / np.asarray(std, float)
-    except (TypeError, ValueError):  # no numbers, or not one a channel: the trial tells
+    except (
+        TypeError,
+        ValueError,
+    ):  # no numbers, or not one a channel: the trial tells
         return
     if not np.abs(values).max() <= MOST_VALUE:
         raise UserError(
@@ -95,13 +98,24 @@ class ResizeCrop:
         crop: tuple[int, int] | None,
         table: np.ndarray,
     ) -> None:
-        self.short, self.size, self.resample, self.crop = short, size, resample, crop
+        self.short, self.size, self.resample, self.crop = (
+            short,
+            size,
+            resample,
+            crop,
+        )
         self.table = torch.from_numpy(
             np.ascontiguousarray(table, dtype=np.float32)
         )  # 3 x 256
         self.formula: tuple[torch.Tensor, ...] | None = None
         self.identity = _digest(
-            [short, size, resample, crop, hashlib.sha256(table.tobytes()).hexdigest()]
+            [
+                short,
+                size,
+                resample,
+                crop,
+                hashlib.sha256(table.tobytes()).hexdigest(),
+            ]
         )
 
     def _resized(self, image: Image.Image) -> tuple[int, int]:
@@ -123,7 +137,9 @@ class ResizeCrop:
                 (image.height - self.crop[0]) // 2,
                 (image.width - self.crop[1]) // 2,
             )
-            image = image.crop((left, top, left + self.crop[1], top + self.crop[0]))
+            image = image.crop(
+                (left, top, left + self.crop[1], top + self.crop[0])
+            )
         return {PIXELS: np.array(image)}
 
     def inputs(
@@ -134,14 +150,17 @@ class ResizeCrop:
     ) -> dict[str, Any]:
         """{'pixel_values': N x 3 x H x W}."""
         pixels = (
-            batch[PIXELS].to(device, non_blocking=True).permute(0, 3, 1, 2).contiguous()
+            batch[PIXELS]
+            .to(device, non_blocking=True)
+            .permute(0, 3, 1, 2)
+            .contiguous()
         )
         if self.formula is not None:
             mean, std = self.formula
             return {
-                "pixel_values": _normalised(pixels, mean.to(device), std.to(device)).to(
-                    dtype
-                )
+                "pixel_values": _normalised(
+                    pixels, mean.to(device), std.to(device)
+                ).to(dtype)
             }
         table = self.table.to(device)
         planes = [
@@ -159,11 +178,14 @@ class ResizeCrop:
         quicker than looking up.
         """
         values = (
-            torch.arange(256, dtype=torch.uint8).view(1, 1, 256, 1).expand(1, 3, 256, 1)
+            torch.arange(256, dtype=torch.uint8)
+            .view(1, 1, 256, 1)
+            .expand(1, 3, 256, 1)
         )
         try:
             formula = tuple(
-                torch.tensor(v, dtype=torch.float32).view(3, 1, 1) for v in (mean, std)
+                torch.tensor(v, dtype=torch.float32).view(3, 1, 1)
+                for v in (mean, std)
             )
         except (TypeError, ValueError, RuntimeError):
             return
@@ -188,7 +210,9 @@ class WholeProcessor:
         """The processor's arrays of one image."""
         return {
             name: value[0]
-            for name, value in self.processor(image, return_tensors="np").items()
+            for name, value in self.processor(
+                image, return_tensors="np"
+            ).items()
         }
 
     def inputs(
@@ -199,7 +223,8 @@ class WholeProcessor:
     ) -> dict[str, Any]:
         """The arrays as tensors on ``device``, floats in ``dtype``."""
         moved = {
-            name: value.to(device, non_blocking=True) for name, value in batch.items()
+            name: value.to(device, non_blocking=True)
+            for name, value in batch.items()
         }
         return {
             name: v.to(dtype) if v.is_floating_point() else v
@@ -212,10 +237,17 @@ def _resize_crop(processor: Any) -> ResizeCrop | None:
     size = getattr(processor, "size", None)
     if not getattr(processor, "do_resize", False) or not size:
         return None
-    short, fixed = size.get("shortest_edge"), (size.get("height"), size.get("width"))
+    short, fixed = (
+        size.get("shortest_edge"),
+        (size.get("height"), size.get("width")),
+    )
     if size.get("longest_edge") or (not short and not all(fixed)):
         return None
-    crop = processor.crop_size if getattr(processor, "do_center_crop", False) else None
+    crop = (
+        processor.crop_size
+        if getattr(processor, "do_center_crop", False)
+        else None
+    )
     box = (crop["height"], crop["width"]) if crop else None
     if box and max(box) > (short or min(fixed)):
         return None  # such a crop pads
@@ -223,7 +255,9 @@ def _resize_crop(processor: Any) -> ResizeCrop | None:
     if processor.do_rescale:
         values = processor.rescale(values, processor.rescale_factor)
     if processor.do_normalize:
-        values = processor.normalize(values, processor.image_mean, processor.image_std)
+        values = processor.normalize(
+            values, processor.image_mean, processor.image_std
+        )
     table = np.asarray(values, dtype=np.float32).reshape(3, 256)
     transform = ResizeCrop(
         short, None if short else fixed, int(processor.resample), box, table

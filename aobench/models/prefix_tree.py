@@ -49,9 +49,13 @@ def _sorted(
     lengths = np.fromiter(
         (len(s) for s in sequences), dtype=np.int64, count=len(sequences)
     )
-    matrix = np.full((len(sequences), lengths.max(initial=0)), -1, dtype=np.int64)
+    matrix = np.full(
+        (len(sequences), lengths.max(initial=0)), -1, dtype=np.int64
+    )
     flat = np.fromiter(
-        (t for s in sequences for t in s), dtype=np.int64, count=int(lengths.sum())
+        (t for s in sequences for t in s),
+        dtype=np.int64,
+        count=int(lengths.sum()),
     )
     matrix[np.arange(matrix.shape[1])[None, :] < lengths[:, None]] = flat
     order = np.lexsort(matrix.T[::-1])
@@ -61,7 +65,9 @@ def _sorted(
 def _shared(matrix: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """How many first tokens each sequence has in common with the one before it; 0 for the first."""
     shared = np.zeros(len(matrix), dtype=np.int64)
-    equal = np.logical_and.accumulate(matrix[1:] == matrix[:-1], axis=1).sum(axis=1)
+    equal = np.logical_and.accumulate(matrix[1:] == matrix[:-1], axis=1).sum(
+        axis=1
+    )
     shared[1:] = np.minimum(equal, np.minimum(lengths[1:], lengths[:-1]))
     return shared
 

@@ -33,7 +33,13 @@ PREFIXES = {
 }
 
 #: Prefixes that say how a generative model answers: `aobench.models.generative.ANSWER_METHODS`.
-ANSWER_PREFIXES = ("letters", "likelihood", "mean-likelihood", "pmi", "debiased")
+ANSWER_PREFIXES = (
+    "letters",
+    "likelihood",
+    "mean-likelihood",
+    "pmi",
+    "debiased",
+)
 
 #: For "did you mean": what people name most.
 WELL_KNOWN = (
@@ -95,7 +101,8 @@ def resolve(name: str) -> ResolvedModel:
         if prefix in extensions:
             point = extensions[prefix]
             return ResolvedModel(
-                name, lambda device, options: point.load()(rest, device, options)
+                name,
+                lambda device, options: point.load()(rest, device, options),
             )
         if prefix in PREFIXES:
             return ResolvedModel(
@@ -116,7 +123,9 @@ def resolve(name: str) -> ResolvedModel:
         path = "aobench.models.efficientnet_lite:EfficientNetLite"
         return ResolvedModel(
             name,
-            lambda device, options: _loaded(path, name, lite.group(1), device, options),
+            lambda device, options: _loaded(
+                path, name, lite.group(1), device, options
+            ),
         )
     return _transformers(name, extensions)
 
@@ -192,7 +201,9 @@ def _generative(
 
 def _config(source: str, name: str) -> Any:
     if Path(source).is_dir() and not (Path(source) / "config.json").exists():
-        adapter = next((one for one in ADAPTERS if (Path(source) / one).exists()), None)
+        adapter = next(
+            (one for one in ADAPTERS if (Path(source) / one).exists()), None
+        )
         if adapter:
             raise UserError(
                 f"the folder {name} holds an adapter ({adapter}) and no model; merge it into its "

@@ -27,7 +27,9 @@ class TransformersClassifier:
     ) -> None:
         from transformers import AutoModelForImageClassification
 
-        labels = [config.id2label.get(place, "") for place in range(config.num_labels)]
+        labels = [
+            config.id2label.get(place, "") for place in range(config.num_labels)
+        ]
         self.order = class_order(labels, config.num_labels, name)
         self.model = load_weights(
             AutoModelForImageClassification, source, name, options
@@ -35,7 +37,9 @@ class TransformersClassifier:
         processor = load_processor(source)
         self.transform = transform_of(processor)
         self.device = device
-        self._forward = torch.compile(self.model) if options.compile else self.model
+        self._forward = (
+            torch.compile(self.model) if options.compile else self.model
+        )
         self.info = ModelInfo(
             id=name,
             kind="supervised",

@@ -125,8 +125,16 @@ class TextTower:
                 f"(eos_token_id); set text_config.eos_token_id to the tokenizer's, {first[-1]}"
             )
         end = max(first) if self.ends_at_highest_id else self.eos
-        if first[-1] != second[-1] or end != first[-1] or first[-1] in first[:-1]:
-            ends = self.tokenizer.eos_token_id if first[-1] != second[-1] else first[-1]
+        if (
+            first[-1] != second[-1]
+            or end != first[-1]
+            or first[-1] in first[:-1]
+        ):
+            ends = (
+                self.tokenizer.eos_token_id
+                if first[-1] != second[-1]
+                else first[-1]
+            )
             raise UserError(
                 f"{name}: by config.json a text ends with the token {self.eos} (eos_token_id), by "
                 "the tokenizer with "
@@ -156,12 +164,18 @@ class TextTower:
         while start < len(order):
             stop = start + 1
             longest = (
-                self.length if self.method == "padded" else len(sequences[order[start]])
+                self.length
+                if self.method == "padded"
+                else len(sequences[order[start]])
             )
             while (
                 stop < len(order)
                 and (stop - start + 1)
-                * (longest if self.method == "padded" else len(sequences[order[stop]]))
+                * (
+                    longest
+                    if self.method == "padded"
+                    else len(sequences[order[stop]])
+                )
                 <= self.tokens
             ):
                 stop += 1
@@ -176,17 +190,23 @@ class TextTower:
 
     def _padded(self, sequences: list[list[int]]) -> dict[str, torch.Tensor]:
         """The tower's inputs, padded on the right, whatever the tokenizer's own settings are."""
-        longest = self.length if self.method == "padded" else max(map(len, sequences))
+        longest = (
+            self.length if self.method == "padded" else max(map(len, sequences))
+        )
         # What follows the end token of a causal tower is not seen; the end token again moves no
         # pooling.
-        fill = [ids[-1] if self.eos is not None else self.pad for ids in sequences]
+        fill = [
+            ids[-1] if self.eos is not None else self.pad for ids in sequences
+        ]
         rows = [
             ids + [pad] * (longest - len(ids))
             for ids, pad in zip(sequences, fill, strict=True)
         ]
         batch = {"input_ids": torch.tensor(rows)}
         if self.rule.mask:
-            seen = [[1] * len(ids) + [0] * (longest - len(ids)) for ids in sequences]
+            seen = [
+                [1] * len(ids) + [0] * (longest - len(ids)) for ids in sequences
+            ]
             batch["attention_mask"] = torch.tensor(seen)
         return batch
 
@@ -225,7 +245,9 @@ class TextTower:
         states = tower.embeddings.token_embedding(
             ids
         ) + tower.embeddings.position_embedding(positions)
-        mask = torch.zeros(visible.shape, dtype=states.dtype, device=self.device)
+        mask = torch.zeros(
+            visible.shape, dtype=states.dtype, device=self.device
+        )
         mask.masked_fill_(~visible, torch.finfo(states.dtype).min)
         out = tower.encoder(
             inputs_embeds=states, attention_mask=mask[:, None], is_causal=False
@@ -242,14 +264,20 @@ class TextTower:
             "a photo of a red car in the snow.",
         ]
         sequences = self.sequences(texts)
-        self._plain, self._rows = Halving(self._forward), Halving(self._forward_rows)
+        self._plain, self._rows = (
+            Halving(self._forward),
+            Halving(self._forward_rows),
+        )
         try:
             a, b = (
                 functional.normalize(f(sequences), dim=-1)
                 for f in (self._by_tree, self._by_length)
             )
         except (AttributeError, TypeError, RuntimeError):
-            return False  # a tower of another build: its own forward pass serves
+            return (
+                False  # a tower of another build: its own forward pass serves
+            )
         return bool(
-            (a - b).abs().max() < (1e-4 if self.model.dtype == torch.float32 else 3e-2)
+            (a - b).abs().max()
+            < (1e-4 if self.model.dtype == torch.float32 else 3e-2)
         )

@@ -9,7 +9,11 @@ import torch
 
 from aobench.errors import UserError
 from aobench.models.base import LoadOptions, ModelInfo
-from aobench.models.checkpoints import library_reads, refuse_not_numbers, watch_loading
+from aobench.models.checkpoints import (
+    library_reads,
+    refuse_not_numbers,
+    watch_loading,
+)
 from aobench.models.revision import digest_of_state
 from aobench.models.transforms import FunctionTransform
 from aobench.vocabulary.imagenet_classes import WNID, class_order
@@ -28,9 +32,12 @@ def label_names(config: Mapping[str, Any]) -> list[str] | None:
         return None
     if isinstance(names, Mapping):
         names = [
-            names.get(str(place), names.get(place, "")) for place in range(len(names))
+            names.get(str(place), names.get(place, ""))
+            for place in range(len(names))
         ]
-    if isinstance(words, Mapping) and not all(WNID.search(str(name)) for name in names):
+    if isinstance(words, Mapping) and not all(
+        WNID.search(str(name)) for name in names
+    ):
         names = [words.get(name, name) for name in names]
     return [str(name) for name in names]
 
@@ -40,7 +47,9 @@ class TimmClassifier:
     ``local-dir:FOLDER``.
     """
 
-    def __init__(self, name: str, device: torch.device, options: LoadOptions) -> None:
+    def __init__(
+        self, name: str, device: torch.device, options: LoadOptions
+    ) -> None:
         try:
             import timm
         except (
@@ -48,7 +57,10 @@ class TimmClassifier:
             RuntimeError,
         ) as error:  # a torchvision of another build fails with RuntimeError
             raise UserError(f"{MEND} ({str(error).splitlines()[0]})") from error
-        with library_reads(f"the model 'timm:{name}'"), watch_loading() as weights:
+        with (
+            library_reads(f"the model 'timm:{name}'"),
+            watch_loading() as weights,
+        ):
             model = timm.create_model(name, pretrained=True)
         # such a format fills tensors by itself, each by name
         if not model.pretrained_cfg.get("custom_load"):
@@ -59,7 +71,9 @@ class TimmClassifier:
         )
         self.dtype, self.device = getattr(torch, options.dtype), device
         self.model = model.to(device, self.dtype).eval()
-        self._forward = torch.compile(self.model) if options.compile else self.model
+        self._forward = (
+            torch.compile(self.model) if options.compile else self.model
+        )
         function = timm.data.create_transform(
             **timm.data.resolve_model_data_config(model), is_training=False
         )
@@ -83,5 +97,7 @@ class TimmClassifier:
     @torch.inference_mode()
     def encode_images(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """float32 scores, N x 1000 in ImageNet's order, on the model's device."""
-        pixels = self.transform.inputs(batch, self.device, self.dtype)["pixel_values"]
+        pixels = self.transform.inputs(batch, self.device, self.dtype)[
+            "pixel_values"
+        ]
         return self.order.sorted_scores(self._forward(pixels).float())

@@ -18,7 +18,10 @@ PROBES = ("photo", "the", "red", "of", "banana", "wooden", "lion", "dog")
 
 
 def load_tokenizer(
-    source: str, name: str | None = None, rows: int | None = None, **options: Any
+    source: str,
+    name: str | None = None,
+    rows: int | None = None,
+    **options: Any,
 ) -> Any:
     """The tokenizer of a folder or Hub id, padding and cutting on the right.
 
@@ -46,10 +49,17 @@ def check_tokenizer(tokenizer: Any, name: str, rows: int | None = None) -> None:
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     with library_reads(f"the tokenizer of {name!r}"):
         encoded = tokenizer(
-            list(PROBES), add_special_tokens=False, padding=False, truncation=False
+            list(PROBES),
+            add_special_tokens=False,
+            padding=False,
+            truncation=False,
         )
     words = [tuple(ids) for ids in encoded["input_ids"]]
-    known = {ids for ids in words if any(one != tokenizer.unk_token_id for one in ids)}
+    known = {
+        ids
+        for ids in words
+        if any(one != tokenizer.unk_token_id for one in ids)
+    }
     if len(known) < 2:
         raise UserError(
             f"the tokenizer of {name} knows no words: its vocabulary (tokenizer.json, vocab.json "
@@ -93,7 +103,7 @@ def letter_case(tokenizer: Any) -> str:
 
     Whether the tower was trained so can't be known; results.json says it.
     """
-    upper, lower = tokenizer(["Red Lion", "red lion"], add_special_tokens=False)[
-        "input_ids"
-    ]
+    upper, lower = tokenizer(
+        ["Red Lion", "red lion"], add_special_tokens=False
+    )["input_ids"]
     return "ignored" if upper == lower else "kept"

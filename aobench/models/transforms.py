@@ -31,5 +31,7 @@ class FunctionTransform:
     ) -> dict[str, Any]:
         """{'pixel_values': N x 3 x H x W}."""
         return {
-            "pixel_values": batch["pixel_values"].to(device, dtype, non_blocking=True)
+            "pixel_values": batch["pixel_values"].to(
+                device, dtype, non_blocking=True
+            )
         }

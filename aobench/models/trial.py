@@ -34,7 +34,9 @@ def try_once(model: Any, name: str) -> None:
             and images have vectors of unlike length, or a tower gives NaN or one vector for all it
             gets.
     """
-    with warnings.catch_warnings():  # what a library warns of here, the trial tells
+    with (
+        warnings.catch_warnings()
+    ):  # what a library warns of here, the trial tells
         warnings.simplefilter("ignore")
         _try_once(model, name)
 
@@ -74,15 +76,21 @@ def _batch(model: Any, name: str) -> dict[str, torch.Tensor]:
         arrays = [model.transform(picture) for picture in pictures]
     except Exception as error:
         # Such a processor is the library's, run by the settings in the folder.
-        if not (isinstance(model.transform, WholeProcessor) and is_bad_files(error)):
+        if not (
+            isinstance(model.transform, WholeProcessor) and is_bad_files(error)
+        ):
             raise
         reason = " ".join(str(error).split())
         raise UserError(
             f"{name}: its processor fails by its own settings: {reason[:300]}"
         ) from error
-    shapes = [{key: value.shape for key, value in one.items()} for one in arrays]
+    shapes = [
+        {key: value.shape for key, value in one.items()} for one in arrays
+    ]
     if shapes[0] != shapes[1]:
-        wide, tall = ("x".join(map(str, next(iter(one.values())))) for one in shapes)
+        wide, tall = (
+            "x".join(map(str, next(iter(one.values())))) for one in shapes
+        )
         raise UserError(
             f"{name}: its processor gives pictures of unlike sizes ({wide} and {tall}): it "
             f"doesn't resize or crop; set "

@@ -70,7 +70,9 @@ class VisionLanguageModel:
     ) -> None:
         from transformers import AutoModelForImageTextToText
 
-        more: dict[str, Any] = {} if revision is None else {"revision": revision}
+        more: dict[str, Any] = (
+            {} if revision is None else {"revision": revision}
+        )
         if options.attention is not None:
             more["attn_implementation"] = options.attention
         network = load_checked(
@@ -89,7 +91,9 @@ class VisionLanguageModel:
         self.name, self.device = name, device
         self.config: Any = network.config
         kind = self.config.model_type
-        self.frame = QuestionFrame(self.processor, kind, name, frame, default_frame)
+        self.frame = QuestionFrame(
+            self.processor, kind, name, frame, default_frame
+        )
         parameters = inspect.signature(network.forward).parameters
         self._keeps = "logits_to_keep" in parameters
 
@@ -101,7 +105,9 @@ class VisionLanguageModel:
     @property
     def encoder_decoder(self) -> bool:
         """Whether the answer is written by a decoder that sees the prompt from outside (T5)."""
-        found = (getattr(one, "is_encoder_decoder", False) for one in self._configs())
+        found = (
+            getattr(one, "is_encoder_decoder", False) for one in self._configs()
+        )
         return any(found)
 
     def _configs(self) -> Iterator[Any]:
@@ -118,7 +124,9 @@ class VisionLanguageModel:
         except (ValueError, TypeError, IndexError, RuntimeError) as error:
             if should_reduce_batch_size(error):
                 raise
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            reason = (str(error).strip() or type(error).__name__).splitlines()[
+                0
+            ]
             raise UserError(
                 f"{self.name!r} ({type(self.processor).__name__}) can't be asked like this: "
                 f"{reason}"
@@ -174,7 +182,9 @@ class VisionLanguageModel:
             if self.encoder_decoder:
                 logits = self._first_of_decoder(batch)
             else:
-                logits = self.logits_at(batch.inputs, batch.lengths[:, None] - 1)[:, 0]
+                logits = self.logits_at(
+                    batch.inputs, batch.lengths[:, None] - 1
+                )[:, 0]
         self.refuse_nan(logits)
         return logits
 

@@ -81,7 +81,12 @@ def _packages_in_one_line(name: str) -> Iterator[None]:
         yield
     except UserError as error:
         text = str(error)
-        for package in ("torchvision", "num2words", "sentencepiece", "tiktoken"):
+        for package in (
+            "torchvision",
+            "num2words",
+            "sentencepiece",
+            "tiktoken",
+        ):
             if package in text.lower() and "require" in text.lower():
                 raise UserError(
                     f"{name}: its processor needs the package {package}, which isn't installed; "
@@ -100,15 +105,22 @@ def _no_videos() -> Iterator[None]:
         yield
         return
     own: Any = vars(ProcessorMixin)
-    attributes, arguments = own["get_attributes"], own["_get_arguments_from_pretrained"]
+    attributes, arguments = (
+        own["get_attributes"],
+        own["_get_arguments_from_pretrained"],
+    )
 
     def without_video(cls: Any) -> list[str]:
-        return [one for one in attributes.__func__(cls) if one != "video_processor"]
+        return [
+            one for one in attributes.__func__(cls) if one != "video_processor"
+        ]
 
     def and_no_video(cls: Any, *given: Any, **options: Any) -> list[Any]:
         found = list(arguments.__func__(cls, *given, **options))
         return (
-            [*found, None] if "video_processor" in attributes.__func__(cls) else found
+            [*found, None]
+            if "video_processor" in attributes.__func__(cls)
+            else found
         )
 
     changed: Any = ProcessorMixin
@@ -184,7 +196,9 @@ class QuestionFrame:
         joint = "" if prompt[-1:].isspace() or prompt.endswith(">") else " "
         last = prompt.rsplit(None, 1)[-1] if prompt.split() else ""
         tail = prompt[prompt.rindex(last) :]
-        before, both = (self._tokens(text) for text in (tail, tail + joint + answer))
+        before, both = (
+            self._tokens(text) for text in (tail, tail + joint + answer)
+        )
         if len(both) > len(before) and both[: len(before)] == before:
             return both[len(before) :]
         return self._tokens(joint + answer)
@@ -195,14 +209,18 @@ class QuestionFrame:
 
 
 def _image_mark(processor: Any) -> str:
-    if getattr(processor, "num_query_tokens", None) is not None:  # BLIP-2 and its kin
+    if (
+        getattr(processor, "num_query_tokens", None) is not None
+    ):  # BLIP-2 and its kin
         return ""
     # Gemma 3 calls the tokens that it fills in "image", and what a text holds "begin of image".
     begin = getattr(processor, "boi_token", None)
     return str(begin or getattr(processor, "image_token", "<image>"))
 
 
-def encode_prompts(processor: Any, images: Sequence[Any], texts: Sequence[str]) -> Any:
+def encode_prompts(
+    processor: Any, images: Sequence[Any], texts: Sequence[str]
+) -> Any:
     """What the model takes of one image for each text, padded on the right.
 
     The mark of a text's beginning stands there once, whether the template or the tokenizer writes
@@ -214,5 +232,9 @@ def encode_prompts(processor: Any, images: Sequence[Any], texts: Sequence[str]) 
     # a flat list is the images of one text to some processors
     nested = [[image] for image in images]
     return processor(
-        images=nested, text=list(texts), return_tensors="pt", padding=True, **more
+        images=nested,
+        text=list(texts),
+        return_tensors="pt",
+        padding=True,
+        **more,
     )

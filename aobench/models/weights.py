@@ -35,7 +35,10 @@ def one_line(model: str) -> Iterator[None]:
         raise
     except Exception as error:
         # Damaged weights: safetensors' own class, which can't be named without importing it.
-        if not isinstance(error, KNOWN) and type(error).__name__ != "SafetensorError":
+        if (
+            not isinstance(error, KNOWN)
+            and type(error).__name__ != "SafetensorError"
+        ):
             raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"{model!r} could not be loaded: {reason}") from error
@@ -65,9 +68,15 @@ def weights_mark(model: str, revision: str | None = None) -> str:
     folder = model_folder(model)
     if not folder.is_dir():
         return _commit(model, revision or "main")
-    files = sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES and p.is_file())
+    files = sorted(
+        p for p in folder.rglob("*") if p.suffix in SUFFIXES and p.is_file()
+    )
     stats = tuple(
-        (p.relative_to(folder).as_posix(), p.stat().st_size, p.stat().st_mtime_ns)
+        (
+            p.relative_to(folder).as_posix(),
+            p.stat().st_size,
+            p.stat().st_mtime_ns,
+        )
         for p in files
     )
     return _digest(folder, stats)
@@ -95,7 +104,9 @@ def _commit(model: str, revision: str) -> str:
         with contextlib.suppress(
             Exception
         ):  # whatever it is, the cache is the next place to look
-            return str(HfApi().model_info(model, revision=revision, timeout=10).sha)
+            return str(
+                HfApi().model_info(model, revision=revision, timeout=10).sha
+            )
     refs = (
         Path(constants.HF_HUB_CACHE)
         / repo_folder_name(repo_id=model, repo_type="model")

@@ -24,7 +24,10 @@ def balanced_choice(
     if count is None and per_attribute is None and per_object is None:
         return free.copy()
     rng = np.random.default_rng((seed, 1))
-    tie_a, tie_o = rng.permutation(free.shape[0]), rng.permutation(free.shape[1])
+    tie_a, tie_o = (
+        rng.permutation(free.shape[0]),
+        rng.permutation(free.shape[1]),
+    )
     tie = rng.random(free.shape)
     chosen = np.zeros(free.shape, bool)
     left = free.copy()
@@ -42,7 +45,11 @@ def balanced_choice(
         a = int(rows[np.lexsort((tie_a[rows], used_a[rows]))[0]])
         columns = np.flatnonzero(left[a])
         o = int(
-            columns[np.lexsort((tie_o[columns], tie[a, columns], used_o[columns]))[0]]
+            columns[
+                np.lexsort((tie_o[columns], tie[a, columns], used_o[columns]))[
+                    0
+                ]
+            ]
         )
         left[a, o] = False
         chosen[a, o] = True
@@ -54,14 +61,19 @@ def balanced_choice(
         free.size if cap is None else cap for cap in (per_attribute, per_object)
     )
     caps = np.full(free.shape[0], a_cap), np.full(free.shape[1], o_cap)
-    while chosen.sum() < wanted and _exchange(chosen, free, caps, (tie_a, tie_o)):
+    while chosen.sum() < wanted and _exchange(
+        chosen, free, caps, (tie_a, tie_o)
+    ):
         pass
     _level(chosen, free)
     return chosen
 
 
 def matched_choice(
-    free: np.ndarray, per_attribute: np.ndarray, per_object: np.ndarray, seed: int
+    free: np.ndarray,
+    per_attribute: np.ndarray,
+    per_object: np.ndarray,
+    seed: int,
 ) -> np.ndarray:
     """As many ``free`` pairs as fit, each attribute and object at most as often as asked for.
 
@@ -165,7 +177,9 @@ def _level(chosen: np.ndarray, free: np.ndarray) -> None:
             if could.any():
                 few = int(np.where(could, used, used.max() + 1).argmin())
                 a = int(
-                    np.flatnonzero(chosen[:, many] & free[:, few] & ~chosen[:, few])[0]
+                    np.flatnonzero(
+                        chosen[:, many] & free[:, few] & ~chosen[:, few]
+                    )[0]
                 )
                 chosen[a, many], chosen[a, few] = False, True
                 moved = True

@@ -50,7 +50,9 @@ def check_values(config: BuildConfig, where: str) -> None:
     for (part, key), most in MOST.items():
         value = getattr(getattr(config, part), key)
         if value > most:
-            raise UserError(f"{where}: {part}: {key} is {value:,}; it goes to {most:,}")
+            raise UserError(
+                f"{where}: {part}: {key} is {value:,}; it goes to {most:,}"
+            )
     _check_file_names(config, where)
     _check_compose_and_generate(config, where)
     if config.seed < 0:
@@ -185,7 +187,10 @@ def _check_file_names(config: BuildConfig, where: str) -> None:
         ("out", config.out),
         ("compose: exclude", config.compose.exclude),
     ]
-    lists = {"attributes": config.compose.attributes, "objects": config.compose.objects}
+    lists = {
+        "attributes": config.compose.attributes,
+        "objects": config.compose.objects,
+    }
     names += [
         (f"compose: {key}", value)
         for key, value in lists.items()
@@ -196,15 +201,23 @@ def _check_file_names(config: BuildConfig, where: str) -> None:
         ("generate: generator", config.generate.generator),
     ]
     names += [
-        ("validate: judges: kind", judge.kind) for judge in config.validate.judges
+        ("validate: judges: kind", judge.kind)
+        for judge in config.validate.judges
     ]
     for corpus in config.compose.corpora:
-        names += [(f"corpus {corpus.name!r}: captions", one) for one in corpus.captions]
+        names += [
+            (f"corpus {corpus.name!r}: captions", one)
+            for one in corpus.captions
+        ]
         names += [(f"corpus {corpus.name!r}: audit", corpus.audit)]
-    names += [("validate: labels", judge.labels) for judge in config.validate.judges]
+    names += [
+        ("validate: labels", judge.labels) for judge in config.validate.judges
+    ]
     for key, name in names:
         if name is not None and not name.strip():
-            raise UserError(f"{where}: {key} is empty; give a name, or leave it out")
+            raise UserError(
+                f"{where}: {key} is empty; give a name, or leave it out"
+            )
 
 
 def _check_judges(options: ValidateOptions, where: str) -> None:
@@ -262,7 +275,9 @@ def _check_package(config: BuildConfig, where: str) -> None:
         )
 
 
-def check_inputs(config: BuildConfig, path: Path, steps: Collection[str]) -> None:
+def check_inputs(
+    config: BuildConfig, path: Path, steps: Collection[str]
+) -> None:
     """UserError for what a step that is asked for would stumble over later: classes, thresholds,
     files, extras.
     """
@@ -317,7 +332,9 @@ def _check_validate(config: BuildConfig, path: Path) -> None:
         )
     for judge in options.judges:
         _check_thresholds(
-            judge, bool(human), f"{path}: the judge {judge.name or judge.kind!r}"
+            judge,
+            bool(human),
+            f"{path}: the judge {judge.name or judge.kind!r}",
         )
         if judge.labels and not located_path(path, judge.labels).is_file():
             raise UserError(

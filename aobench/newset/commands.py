@@ -60,7 +60,12 @@ def run(args: argparse.Namespace) -> None:
         print(example_text(write_example(args.example)))
         return
     from aobench.newset.configuration import read_config
-    from aobench.processes import Together, end_processes, quiet_bars, start_processes
+    from aobench.processes import (
+        Together,
+        end_processes,
+        quiet_bars,
+        start_processes,
+    )
 
     alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
     # At once; several must first be able to fail as one.

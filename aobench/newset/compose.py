@@ -77,14 +77,22 @@ class ComposeStep(Step):
         import imagenet_ao
 
         options, config_path = self._options, self.build.config_path
-        attributes = names_of(options.attributes, imagenet_ao.ATTRIBUTES, config_path)
-        objects = names_of(options.objects, tuple(imagenet_ao.OBJECTS), config_path)
+        attributes = names_of(
+            options.attributes, imagenet_ao.ATTRIBUTES, config_path
+        )
+        objects = names_of(
+            options.objects, tuple(imagenet_ao.OBJECTS), config_path
+        )
         vocabulary = Vocabulary(attributes, objects)
         refuse_unfit(vocabulary)
         where = step_folder(self.build.out, self.name)
         reasons = self._listed_reasons(vocabulary)
-        counted = count_corpora(options, vocabulary, reasons, where, config_path)
-        score = partial(_plausibility_scores, options, vocabulary, reasons, config_path)
+        counted = count_corpora(
+            options, vocabulary, reasons, where, config_path
+        )
+        score = partial(
+            _plausibility_scores, options, vocabulary, reasons, config_path
+        )
         scores = score(reasons.free)
         chosen = balanced_choice(
             reasons.free,
@@ -103,8 +111,12 @@ class ComposeStep(Step):
             matched = matched_controls(chosen, fit, self.build.config.seed)
             reasons.clear(matched)
             columns |= _control_columns(chosen, matched, counted)
-            controls = control_facts(vocabulary, chosen, fit, matched, options.controls)
-        table = _write_compositions(where / TABLE, vocabulary, reasons, columns, scores)
+            controls = control_facts(
+                vocabulary, chosen, fit, matched, options.controls
+            )
+        table = _write_compositions(
+            where / TABLE, vocabulary, reasons, columns, scores
+        )
         if not chosen.any():
             raise UserError(
                 f"no composition is left; {table} says why each of the {chosen.size:,} is left out"
@@ -272,4 +284,6 @@ def image_seed(seed: int, attribute: str, name: str, index: int) -> int:
     made again alone.
     """
     text = f"{seed}\0{attribute}\0{name}\0{index}"
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+    return (
+        int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+    )

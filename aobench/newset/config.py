@@ -192,7 +192,9 @@ def _make(kind: Any, content: Any, where: str) -> Any:
                 did_you_mean(str(key)[:80], fields)
                 or f"; the keys are: {', '.join(fields)}"
             )
-            raise UserError(f"{where} has an unknown key {shown_value(key)}{hint}")
+            raise UserError(
+                f"{where} has an unknown key {shown_value(key)}{hint}"
+            )
     none = dataclasses.MISSING
     missing = [
         n
@@ -266,7 +268,9 @@ def value_fits(value: Any, kind: Any) -> bool:
             value_fits(one, get_args(kind)[0]) for one in value
         )
     if get_origin(kind) is dict:
-        return isinstance(value, dict) and all(isinstance(key, str) for key in value)
+        return isinstance(value, dict) and all(
+            isinstance(key, str) for key in value
+        )
     if kind is float and isinstance(value, float):
         return math.isfinite(value)
     if kind in (int, float):

@@ -26,7 +26,10 @@ def read_config(path: Path, allow_code: Collection[str] = ()) -> BuildConfig:
         content = {"distinct": {}, **content}
     config = config_of(content, str(path))
     refuse_code(
-        [config.generate.generator, *(judge.kind for judge in config.validate.judges)],
+        [
+            config.generate.generator,
+            *(judge.kind for judge in config.validate.judges),
+        ],
         allow_code,
         str(path),
     )

@@ -49,7 +49,9 @@ def fit_controls(
     return enough & reasons.marked("seen") & ~reasons.marked(*UNFIT)
 
 
-def matched_controls(novel: np.ndarray, fit: np.ndarray, seed: int) -> np.ndarray:
+def matched_controls(
+    novel: np.ndarray, fit: np.ndarray, seed: int
+) -> np.ndarray:
     """As many of the ``fit`` compositions as match the ``novel`` ones, bool (attributes, objects).
 
     No attribute and no object is more often among them than among the novel ones.
@@ -103,7 +105,9 @@ def listed_names(missing: Mapping[str, int]) -> str:
         >>> listed_names({"red": 3, "wooden": 1})
         'red (3), wooden (1)'
     """
-    first = [f"{name} ({count:,})" for name, count in [*missing.items()][:SHOWN]]
+    first = [
+        f"{name} ({count:,})" for name, count in [*missing.items()][:SHOWN]
+    ]
     more = len(missing) - len(first)
     return ", ".join(first) + (f" and {more:,} more" if more else "")
 

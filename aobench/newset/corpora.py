@@ -37,7 +37,9 @@ def corpus_marks(
         config_path: the configuration.
     """
     captions = {
-        corpus.name: find_caption_files(_caption_paths(corpus, config_path)).paths
+        corpus.name: find_caption_files(
+            _caption_paths(corpus, config_path)
+        ).paths
         for corpus in options.corpora
         if not corpus.audit
     }
@@ -60,7 +62,9 @@ def corpus_marks(
     return marks
 
 
-def _rules_of(corpus: CorpusOptions, options: ComposeOptions) -> tuple[str, ...]:
+def _rules_of(
+    corpus: CorpusOptions, options: ComposeOptions
+) -> tuple[str, ...]:
     """The corpus' rule, by which a composition is novel, and that of controls where it is
     another.
     """
@@ -102,11 +106,15 @@ def _caption_digests(paths: list[str], memory: Path) -> dict[str, str]:
         if is_remote(path):
             digests[path] = ""
             continue
-        stat = Path(
-            path
-        ).stat()  # a file that moved along with its folder has all of these still
-        state = f"{Path(path).name} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns}"
-        now[state] = digests[path] = known.get(state) or table_digest(Path(path))
+        stat = (
+            Path(path).stat()
+        )  # a file that moved along with its folder has all of these still
+        state = (
+            f"{Path(path).name} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns}"
+        )
+        now[state] = digests[path] = known.get(state) or table_digest(
+            Path(path)
+        )
     if now != known:
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_in_one_move(memory, json.dumps(now).encode())
@@ -140,9 +148,12 @@ def count_corpora(
         rules = _rules_of(corpus, options)
         audit = _audit(corpus, rules, vocabulary, where, config_path)
         synonyms = bool(audit.manifest.get("vocabulary", {}).get("synonyms"))
-        searched.append(vocabulary_of(audit.attributes, audit.objects, synonyms))
+        searched.append(
+            vocabulary_of(audit.attributes, audit.objects, synonyms)
+        )
         matrices = [
-            _aligned(audit, corpus, rule, vocabulary, searched[-1]) for rule in rules
+            _aligned(audit, corpus, rule, vocabulary, searched[-1])
+            for rule in rules
         ]
         matrix = counted.counts[corpus.name] = matrices[0]
         counted.for_controls[corpus.name] = matrices[-1]
@@ -153,7 +164,10 @@ def count_corpora(
                 "not UTF-8 (or NUL): names in them may be missed"
             )
         seen = reason_of(
-            "seen", threshold=corpus.threshold, corpus=corpus.name, rule=corpus.rule
+            "seen",
+            threshold=corpus.threshold,
+            corpus=corpus.name,
+            rule=corpus.rule,
         )
         reasons.mark(matrix > corpus.threshold, seen)
     reasons.mark(shadowed_pairs(vocabulary, searched), reason_of("shadowed"))
@@ -172,7 +186,10 @@ def _audit(
 
     if corpus.audit:
         return load_audit(located_path(config_path, corpus.audit))
-    paths, place = _caption_paths(corpus, config_path), where / "audits" / corpus.name
+    paths, place = (
+        _caption_paths(corpus, config_path),
+        where / "audits" / corpus.name,
+    )
     try:
         return audit(paths, place, rules=rules, vocabulary=vocabulary)
     except UserError as error:
@@ -227,11 +244,16 @@ def _aligned(
             )
         more = longer_names(wanted, forms, has, theirs)
         places.append(
-            [[at[name], *others] for name, others in zip(wanted, more, strict=True)]
+            [
+                [at[name], *others]
+                for name, others in zip(wanted, more, strict=True)
+            ]
         )
     matrix = counted.matrix(rule)
     by_attribute = np.stack([matrix[rows].sum(0) for rows in places[0]])
-    return np.stack([by_attribute[:, columns].sum(1) for columns in places[1]], axis=1)
+    return np.stack(
+        [by_attribute[:, columns].sum(1) for columns in places[1]], axis=1
+    )
 
 
 def _corpus_facts(counted: Audit, corpus: CorpusOptions) -> dict[str, Any]:

@@ -37,7 +37,9 @@ class DistinctStep(Step):
 
     def __init__(self, build: Build) -> None:
         self.build = build
-        self._options = located_options(build.config.distinct, build.config_path)
+        self._options = located_options(
+            build.config.distinct, build.config_path
+        )
 
     def options(self) -> dict[str, Any]:
         """The part ``distinct`` of the configuration."""
@@ -102,7 +104,9 @@ class DistinctStep(Step):
         ]
 
 
-def located_options(options: DuplicateOptions, config_path: Path) -> DuplicateOptions:
+def located_options(
+    options: DuplicateOptions, config_path: Path
+) -> DuplicateOptions:
     """The options with what lies beside the configuration as absolute paths: model, index and
     reference.
     """
@@ -113,7 +117,9 @@ def located_options(options: DuplicateOptions, config_path: Path) -> DuplicateOp
 
     return replace(
         options,
-        model=placed_model(config_path, options.model) if options.model else None,
+        model=placed_model(config_path, options.model)
+        if options.model
+        else None,
         index=beside(options.index) if options.index else options.index,
         reference=tuple(beside(name) for name in options.reference),
     )

@@ -34,7 +34,9 @@ def write_example(folder: Path) -> Path:
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; name a folder for the example")
-    there = [one.name for one in example_files() if (folder / one.name).exists()]
+    there = [
+        one.name for one in example_files() if (folder / one.name).exists()
+    ]
     if there:
         raise UserError(
             f"{folder} holds {' and '.join(there)} already; name another folder for the example"

@@ -89,7 +89,9 @@ def shadowed_pairs(
             for middle in range(start + 1, len(sequence)):
                 for a in first.get(sequence[start:middle], ()):
                     for end in range(middle + 1, len(sequence) + 1):
-                        shadowed[a, list(second.get(sequence[middle:end], ()))] = True
+                        shadowed[
+                            a, list(second.get(sequence[middle:end], ()))
+                        ] = True
     return shadowed
 
 
@@ -116,7 +118,9 @@ def longer_names(
             for i in range(len(s))
             for j in range(i + 1, len(s) + 1)
         }
-        for number in {number for part in parts for number in short.get(part, ())}:
+        for number in {
+            number for part in parts for number in short.get(part, ())
+        }:
             longer[number].append(place)
     return longer
 
@@ -129,7 +133,9 @@ def _by_form(every: Iterable[Forms]) -> dict[tuple[str, ...], list[int]]:
     return numbers
 
 
-def excluded_pairs(path: Path, vocabulary: Vocabulary) -> dict[tuple[int, int], str]:
+def excluded_pairs(
+    path: Path, vocabulary: Vocabulary
+) -> dict[tuple[int, int], str]:
     """The explicit exclusions: a CSV with the columns attribute, object, reason; an empty field
     means every one.
     """
@@ -146,7 +152,9 @@ def excluded_pairs(path: Path, vocabulary: Vocabulary) -> dict[tuple[int, int], 
     return reasons
 
 
-def _places(name: str, what: str, names: tuple[str, ...], where: str) -> Iterable[int]:
+def _places(
+    name: str, what: str, names: tuple[str, ...], where: str
+) -> Iterable[int]:
     if not name:
         return range(len(names))
     if name not in names:

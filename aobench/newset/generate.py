@@ -65,7 +65,15 @@ SCHEMA = [
     ("fault", "string"),
 ]
 #: Those that a table of images needn't have.
-MORE_COLUMNS = ("index", "seed", "prompt", "width", "height", "flagged", "fault")
+MORE_COLUMNS = (
+    "index",
+    "seed",
+    "prompt",
+    "width",
+    "height",
+    "flagged",
+    "fault",
+)
 
 
 class GenerateStep(Step):
@@ -115,7 +123,9 @@ class GenerateStep(Step):
 
     def _pictures(self) -> dict[str, str]:
         kind = partial(find_generator, self._options.generator)
-        mark = pictures_mark(kind, self._options.options, self.build.config_path)
+        mark = pictures_mark(
+            kind, self._options.options, self.build.config_path
+        )
         return {} if mark is None else {"pictures": mark}
 
     def is_whole(self) -> bool:
@@ -203,7 +213,9 @@ def read_generated(out: Path) -> list[dict[str, Any]]:
     try:
         return read_image_table(path, MORE_COLUMNS).records()
     except UserError as error:
-        raise UserError(f"{error}; delete it, and the step runs again") from error
+        raise UserError(
+            f"{error}; delete it, and the step runs again"
+        ) from error
 
 
 def refuse_altered(out: Path, ids: Collection[str]) -> None:
@@ -229,7 +241,9 @@ def altered_image(out: Path, ids: Collection[str]) -> Path | None:
     )
 
 
-def image_tasks(options: GenerateOptions, seed: int, out: Path) -> list[ImageTask]:
+def image_tasks(
+    options: GenerateOptions, seed: int, out: Path
+) -> list[ImageTask]:
     """Every image that the step makes, in order."""
     tasks = []
     pairs = [
@@ -263,23 +277,32 @@ def image_tasks(options: GenerateOptions, seed: int, out: Path) -> list[ImageTas
 
 
 def _batches(tasks: Sequence[ImageTask], size: int) -> list[list[ImageTask]]:
-    return [list(tasks[start : start + size]) for start in range(0, len(tasks), size)]
+    return [
+        list(tasks[start : start + size])
+        for start in range(0, len(tasks), size)
+    ]
 
 
 def _same_recipe(made_from: Mapping[str, Any], where: Path) -> None:
     """UserError where the images that are there were made otherwise; there may be more of them
     now, though.
     """
-    recipe = {key: value for key, value in made_from.items() if key != "compositions"}
+    recipe = {
+        key: value for key, value in made_from.items() if key != "compositions"
+    }
     recipe["options"] = {
-        key: value for key, value in made_from["options"].items() if key != "images"
+        key: value
+        for key, value in made_from["options"].items()
+        if key != "images"
     }
     path = where / RECIPE
     where.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         write_in_one_move(
             path,
-            (json.dumps(recipe, indent=2, sort_keys=True, default=str) + "\n").encode(),
+            (
+                json.dumps(recipe, indent=2, sort_keys=True, default=str) + "\n"
+            ).encode(),
         )
         return
     try:
@@ -303,7 +326,9 @@ def _missing(where: Path, tasks: Sequence[ImageTask]) -> set[str]:
     """
     try:
         rows = {row["image_id"]: row for row in read_generated(where.parent)}
-    except UserError:  # there is no table yet, or it is damaged and written anew
+    except (
+        UserError
+    ):  # there is no table yet, or it is damaged and written anew
         rows = {}
 
     def whole(task: ImageTask) -> bool:

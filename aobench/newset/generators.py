@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aobench.errors import UserError
 from aobench.extras import need_extra
 from aobench.models.weights import one_line
-from aobench.newset.own_classes import GENERATORS, find_class, naming_class, refuse_call
+from aobench.newset.own_classes import (
+    GENERATORS,
+    find_class,
+    naming_class,
+    refuse_call,
+)
 from aobench.processes import quiet_bars
 
 if TYPE_CHECKING:
@@ -86,7 +91,9 @@ class Renderer:
             **self.objects.facts,
         }
 
-    def refuse_unknown(self, attributes: Sequence[str], objects: Sequence[str]) -> None:
+    def refuse_unknown(
+        self, attributes: Sequence[str], objects: Sequence[str]
+    ) -> None:
         """UserError for the first name that can't be drawn."""
         for name in attributes:
             if name not in self.attributes:
@@ -172,7 +179,9 @@ class Diffusion:
             "dtype": dtype,
             "device": device.type,
             "call": self.call,
-            "safety_checker": type(checker).__name__ if checker is not None else None,
+            "safety_checker": type(checker).__name__
+            if checker is not None
+            else None,
         }
 
     def __call__(self, tasks: Sequence[ImageTask]) -> list[GeneratedImage]:
@@ -180,16 +189,24 @@ class Diffusion:
         on out-of-memory.
         """
         import torch
-        from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+        from accelerate.utils.memory import (
+            clear_device_cache,
+            should_reduce_batch_size,
+        )
 
-        noise = [torch.Generator("cpu").manual_seed(task.seed) for task in tasks]
+        noise = [
+            torch.Generator("cpu").manual_seed(task.seed) for task in tasks
+        ]
         try:
             prompts = [task.prompt for task in tasks]
             output = self.pipe(
                 prompt=prompts, generator=noise, **self.call, **self.output
             )
         except (RuntimeError, MemoryError) as error:
-            if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
+            if not (
+                isinstance(error, MemoryError)
+                or should_reduce_batch_size(error)
+            ):
                 raise UserError(
                     f"generate: the pipeline fails with these options: {_first_line(error)}"
                 ) from error
@@ -207,8 +224,12 @@ class Diffusion:
             raise UserError(
                 f"generate: options: the pipeline refuses them: {_first_line(error)}"
             ) from error
-        flags = getattr(output, "nsfw_content_detected", None) or [False] * len(tasks)
-        if len(output.images) != len(tasks) or not all(map(_is_picture, output.images)):
+        flags = getattr(output, "nsfw_content_detected", None) or [False] * len(
+            tasks
+        )
+        if len(output.images) != len(tasks) or not all(
+            map(_is_picture, output.images)
+        ):
             raise UserError(
                 f"generate: options {self.call} don't give one picture a prompt; take out what "
                 "changes that"
@@ -222,7 +243,9 @@ class Diffusion:
 def _is_picture(output: Any) -> bool:
     """Whether it is a picture, or an array of one: height x width x 1, 3 or 4."""
     shape: tuple[int, ...] = getattr(output, "shape", ())
-    return hasattr(output, "save") or (len(shape) == 3 and shape[2] in (1, 3, 4))
+    return hasattr(output, "save") or (
+        len(shape) == 3 and shape[2] in (1, 3, 4)
+    )
 
 
 def _as_made(output: Any, flagged: bool) -> GeneratedImage:
@@ -244,7 +267,9 @@ def _as_made(output: Any, flagged: bool) -> GeneratedImage:
         output = Image.fromarray(
             pixels[..., 0] if pixels.shape[2] == 1 else pixels[..., :3]
         )
-    if not (fault or flagged) and all(low == high for low, high in _extrema(output)):
+    if not (fault or flagged) and all(
+        low == high for low, high in _extrema(output)
+    ):
         fault = "it is of one colour"
     return GeneratedImage(output, flagged or bool(fault), fault)
 
@@ -277,7 +302,9 @@ def load_parts(model: str, revision: str | None, dtype: Any) -> dict[str, Any]:
     }
     for name, (library, class_name) in named.items():
         kind = _class_of(library, class_name)
-        if isinstance(kind, type) and issubclass(kind, (ModelMixin, PreTrainedModel)):
+        if isinstance(kind, type) and issubclass(
+            kind, (ModelMixin, PreTrainedModel)
+        ):
             parts[name] = load_checked(
                 kind,
                 model,
@@ -292,7 +319,11 @@ def load_parts(model: str, revision: str | None, dtype: Any) -> dict[str, Any]:
         if name.startswith("tokenizer") and encoder is not None:
             rows = encoder.get_input_embeddings().num_embeddings
             load_tokenizer(
-                model, f"{model}, {name}", rows, subfolder=name, revision=revision
+                model,
+                f"{model}, {name}",
+                rows,
+                subfolder=name,
+                revision=revision,
             )
     return parts
 
@@ -307,8 +338,12 @@ def _class_of(library: Any, name: Any) -> Any:
     if not library or not name:
         return None  # a part that this pipeline goes without
     known = {"diffusers": diffusers, "transformers": transformers}
-    home = known.get(library) or getattr(diffusers.pipelines, str(library), None)
-    return getattr(home, str(name), None)  # nothing that a file names is imported
+    home = known.get(library) or getattr(
+        diffusers.pipelines, str(library), None
+    )
+    return getattr(
+        home, str(name), None
+    )  # nothing that a file names is imported
 
 
 def _first_line(error: BaseException) -> str:
@@ -321,7 +356,10 @@ def _check_call(pipe: Any, call: Mapping[str, Any]) -> None:
     """
     from aobench.models.registry import did_you_mean
 
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    named = (
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    )
     takes = [
         name
         for name, one in inspect.signature(pipe.__call__).parameters.items()
@@ -333,8 +371,15 @@ def _check_call(pipe: Any, call: Mapping[str, Any]) -> None:
                 f"generate: options: {name} is set by the build; take it out"
             )
         if name not in takes:
-            free = ["dtype", "revision", *(one for one in takes if one not in OURS)]
-            hint = did_you_mean(str(name), free) or f"; there are {', '.join(free)}"
+            free = [
+                "dtype",
+                "revision",
+                *(one for one in takes if one not in OURS),
+            ]
+            hint = (
+                did_you_mean(str(name), free)
+                or f"; there are {', '.join(free)}"
+            )
             raise UserError(
                 f"generate: options: {type(pipe).__name__} has no option {name!r}{hint}"
             )

@@ -21,7 +21,9 @@ def says_task(where: Path, task: ImageTask) -> bool:
         said = read_upright(image_path(where, task), ("PNG",)).info
     except BadImageError:
         return False
-    return said.get("prompt") == task.prompt and said.get("seed") == str(task.seed)
+    return said.get("prompt") == task.prompt and said.get("seed") == str(
+        task.seed
+    )
 
 
 def image_path(where: Path, task: ImageTask) -> Path:
@@ -51,7 +53,9 @@ def png_of(task: ImageTask, one: GeneratedImage) -> bytes:
     about = PngInfo()
     flagged = str(int(one.flagged or bool(one.fault)))
     said = {"prompt": task.prompt, "seed": str(task.seed), "flagged": flagged}
-    for key, value in (said | ({"fault": one.fault} if one.fault else {})).items():
+    for key, value in (
+        said | ({"fault": one.fault} if one.fault else {})
+    ).items():
         about.add_itxt(key, value)
     stream = io.BytesIO()
     one.image.convert("RGB").save(stream, format="PNG", pnginfo=about)
@@ -83,6 +87,6 @@ def image_record(where: Path, task: ImageTask) -> dict[str, Any]:
 
 def is_as_generated(where: Path, row: Mapping[str, Any]) -> bool:
     """Whether the file of a row is there with the bytes that the row says."""
-    return (where / row["file"]).is_file() and table_digest(where / row["file"]) == row[
-        "sha256"
-    ]
+    return (where / row["file"]).is_file() and table_digest(
+        where / row["file"]
+    ) == row["sha256"]

@@ -73,9 +73,7 @@ def read_manifest(out: Path, step: str) -> dict[str, Any] | None:
     path = step_folder(out, step) / MANIFEST
     if not path.is_symlink() and not path.exists():
         return None
-    again = (
-        "delete it, and the step runs again (what it made is kept where it is whole)"
-    )
+    again = "delete it, and the step runs again (what it made is kept where it is whole)"
     try:
         content = read_json(path, "the manifest")
     except UserError as error:
@@ -84,7 +82,9 @@ def read_manifest(out: Path, step: str) -> dict[str, Any] | None:
     if mark is None:
         raise UserError(f"{path} was written by an earlier version; {again}")
     if mark != sha256_of(json_lines_of(content)):
-        raise UserError(f"{path} is damaged: it is not as its step left it; {again}")
+        raise UserError(
+            f"{path} is damaged: it is not as its step left it; {again}"
+        )
     if content.get("format") != FORMAT:
         raise UserError(f"{path} was written by an earlier version; {again}")
     return content
@@ -126,7 +126,9 @@ def is_done(out: Path, step: str, made_from: Mapping[str, Any]) -> bool:
 def _altered(out: Path, step: str, manifest: Mapping[str, Any]) -> Path | None:
     """A file of the step that is gone or no longer as the step left it."""
     where = step_folder(out, step)
-    paths = ((where / name, mark) for name, mark in manifest.get("files", {}).items())
+    paths = (
+        (where / name, mark) for name, mark in manifest.get("files", {}).items()
+    )
     return next(
         (
             path
@@ -147,9 +149,15 @@ def changed_parts(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     changes = []
     for key in sorted({*then, *now}):
         before, after = then.get(key), now.get(key)
-        if before == after or (key == "weights" and _settled(before, after) == before):
+        if before == after or (
+            key == "weights" and _settled(before, after) == before
+        ):
             continue
-        if key == "options" and isinstance(before, dict) and isinstance(after, dict):
+        if (
+            key == "options"
+            and isinstance(before, dict)
+            and isinstance(after, dict)
+        ):
             differing = [
                 name
                 for name in sorted({*before, *after})
@@ -163,7 +171,10 @@ def changed_parts(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def _settled(before: Any, after: Any) -> Any:
     if isinstance(before, dict) and isinstance(after, dict):
-        return {key: _settled(before.get(key), value) for key, value in after.items()}
+        return {
+            key: _settled(before.get(key), value)
+            for key, value in after.items()
+        }
     return before if "unknown" in (before, after) else after
 
 
@@ -175,7 +186,10 @@ def refuse_stale(out: Path, step: Step) -> None:
     """
     name = step.name
     manifest = read_manifest(out, name)
-    where, again = step_folder(out, name), f"run it again: --steps {name}, or all steps"
+    where, again = (
+        step_folder(out, name),
+        f"run it again: --steps {name}, or all steps",
+    )
     if manifest is None:
         raise UserError(
             f"{where} is not finished; run that step first: imagenet-ao build CONFIG --steps {name}"
@@ -195,7 +209,9 @@ def refuse_stale(out: Path, step: Step) -> None:
 
 
 def write_table(
-    path: Path, rows: Sequence[Mapping[str, Any]], schema: Sequence[tuple[str, str]]
+    path: Path,
+    rows: Sequence[Mapping[str, Any]],
+    schema: Sequence[tuple[str, str]],
 ) -> Path:
     """Rows as Parquet, whole or not at all; ``schema``: (column, Arrow type by name), in order."""
     import io
@@ -204,7 +220,9 @@ def write_table(
     import pyarrow.parquet as pq
 
     fields = [(name, pa.type_for_alias(kind)) for name, kind in schema]
-    table = pa.Table.from_pylist([dict(row) for row in rows], schema=pa.schema(fields))
+    table = pa.Table.from_pylist(
+        [dict(row) for row in rows], schema=pa.schema(fields)
+    )
     stream = io.BytesIO()
     pq.write_table(table, stream, compression="zstd")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,9 @@ GENERATORS, JUDGES = "imagenet_ao.generators", "imagenet_ao.judges"
 MODULE_CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
-def refuse_code(names: Iterable[str], allowed: Iterable[str], where: str) -> None:
+def refuse_code(
+    names: Iterable[str], allowed: Iterable[str], where: str
+) -> None:
     """UserError for a ``module:Class`` of a configuration that is not allowed, or an allowed one
     that it lacks.
 
@@ -55,7 +57,9 @@ def refuse_code(names: Iterable[str], allowed: Iterable[str], where: str) -> Non
         )
 
 
-def find_class(name: str, known: Mapping[str, str], group: str, what: str) -> Any:
+def find_class(
+    name: str, known: Mapping[str, str], group: str, what: str
+) -> Any:
     """The class of a built-in kind, of an entry point, or of ``module:Class``, which is imported.
 
     Args:
@@ -101,14 +105,19 @@ def _is_there(module: str, what: str) -> Iterator[None]:
         ) from error
 
 
-def _entry_point(name: str, known: Mapping[str, str], group: str, what: str) -> Any:
+def _entry_point(
+    name: str, known: Mapping[str, str], group: str, what: str
+) -> Any:
     points = {
-        point.value: point for point in metadata.entry_points(group=group, name=name)
+        point.value: point
+        for point in metadata.entry_points(group=group, name=name)
     }
     if not points:
         every = [
             *known,
-            *sorted({point.name for point in metadata.entry_points(group=group)}),
+            *sorted(
+                {point.name for point in metadata.entry_points(group=group)}
+            ),
         ]
         raise UserError(
             f"no {what} {name[:80]!r}{did_you_mean(name[:80], every)}; there are "

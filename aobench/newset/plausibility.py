@@ -33,7 +33,13 @@ def mean_log_probability(
             )
             ids, mask = batch["input_ids"], batch["attention_mask"]
             logits = network(input_ids=ids, attention_mask=mask).logits.float()
-            each = logits[:, :-1].log_softmax(-1).gather(-1, ids[:, 1:, None])[..., 0]
+            each = (
+                logits[:, :-1]
+                .log_softmax(-1)
+                .gather(-1, ids[:, 1:, None])[..., 0]
+            )
             counted = mask[:, 1:].float()
-            means += ((each * counted).sum(1) / counted.sum(1).clamp(min=1)).tolist()
+            means += (
+                (each * counted).sum(1) / counted.sum(1).clamp(min=1)
+            ).tolist()
     return means

@@ -100,7 +100,8 @@ class ReasonGrid:
     def counts(self) -> dict[str, int]:
         """How many compositions have each reason, by its text, in the order of the table."""
         reasons = (
-            self._reasons[number] for number in self._number[~self.free].tolist()
+            self._reasons[number]
+            for number in self._number[~self.free].tolist()
         )
         return dict(Counter(reason.text for reason in reasons if reason))
 

@@ -22,7 +22,10 @@ from aobench.processes import Together
 
 
 def run_steps(
-    config: BuildConfig, config_path: Path, names: Collection[str], processes: Together
+    config: BuildConfig,
+    config_path: Path,
+    names: Collection[str],
+    processes: Together,
 ) -> None:
     """Run the steps ``names`` of a configuration and print what each says.
 
@@ -55,7 +58,9 @@ def _run_step(step: Step, processes: Together) -> None:
     """Run a step unless it is done, and print what it says."""
     name, out = step.name, step.build.out
     inputs = processes.from_main(partial(made_from, step))
-    done = processes.from_main(lambda: is_done(out, name, inputs) and step.is_whole())
+    done = processes.from_main(
+        lambda: is_done(out, name, inputs) and step.is_whole()
+    )
     if not done and processes.is_main_process:
         remove_partial_files(out, name)
     processes.wait_for_everyone()  # all have looked before one writes

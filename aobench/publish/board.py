@@ -49,7 +49,9 @@ COLUMNS = (
     Column("novel", "Novel", "accuracy on novel compositions (ood), %"),
     Column("seen", "Seen", "accuracy on seen compositions (id), %"),
     Column("gap", "Gap", "seen less novel, in points"),
-    Column("area", "Seen–novel AUC", "area under seen against novel accuracy, %"),
+    Column(
+        "area", "Seen–novel AUC", "area under seen against novel accuracy, %"
+    ),
     Column(
         "harmonic",
         "Harmonic mean",
@@ -60,16 +62,27 @@ COLUMNS = (
     Column("object", "Novel: object", "object named right, %", False),
     Column("rank", "Rank", "places that the tests leave a model", False),
     Column("parameters", "Parameters", "numbers that were trained"),
-    Column("training_set", "Training set", "what it was trained on", True, True),
+    Column(
+        "training_set", "Training set", "what it was trained on", True, True
+    ),
     Column("training_images", "Training images", "pictures in that set", False),
-    Column("images_seen", "Images seen", "pictures in all epochs of training", False),
+    Column(
+        "images_seen",
+        "Images seen",
+        "pictures in all epochs of training",
+        False,
+    ),
     Column("family", "Family", "kind of model", True, True),
     Column("licence", "Licence", "of the model's weights", False, True),
     Column("released", "Released", "date of the model", False, True),
     Column("evaluated", "Evaluated", "date of the result", False, True),
     Column("images", "Novel images", "pictures of novel compositions", False),
-    Column("id", "Full name", "as `imagenet-ao evaluate` takes it", False, True),
-    Column("revision", "Revision", "commit or digest of the weights", False, True),
+    Column(
+        "id", "Full name", "as `imagenet-ao evaluate` takes it", False, True
+    ),
+    Column(
+        "revision", "Revision", "commit or digest of the weights", False, True
+    ),
 )
 #: Columns that are a score with an interval.
 SCORES = ("novel", "seen", "gap", "area", "harmonic", "attribute", "object")
@@ -112,7 +125,9 @@ class BoardRow:
     @property
     def family(self) -> str:
         """The kind of model, or what its list says."""
-        return str(self.facts.get("family") or model_family(self.result.content))
+        return str(
+            self.facts.get("family") or model_family(self.result.content)
+        )
 
     @property
     def training(self) -> str:
@@ -140,7 +155,8 @@ class BoardTable:
 
 
 def board_tables(
-    results: Sequence[Result], stated: Mapping[str, Mapping[str, Any]] | None = None
+    results: Sequence[Result],
+    stated: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[BoardTable]:
     """The tables of ``results``: published sets first, mini next, trial runs last.
 
@@ -161,7 +177,9 @@ def board_tables(
         bunches += [(task, numbers) for numbers in _that_compare(results, task)]
     tables = []
     for task, numbers in bunches:
-        names = readable_names([results[i].content["model"]["id"] for i in numbers])
+        names = readable_names(
+            [results[i].content["model"]["id"] for i in numbers]
+        )
         rows = [
             BoardRow(results[i], name, pages[i], facts[i])
             for i, name in zip(numbers, names, strict=True)
@@ -213,7 +231,9 @@ def _that_compare(results: Sequence[Result], task: str) -> list[list[int]]:
     lists = []
     for by_prompts in by_rest.values():
         free = by_prompts.pop(None, [])
-        lists += [sorted([*one, *free]) for one in by_prompts.values()] or [free]
+        lists += [sorted([*one, *free]) for one in by_prompts.values()] or [
+            free
+        ]
     return lists
 
 
@@ -221,9 +241,13 @@ def _table(rows: list[BoardRow], task: str) -> BoardTable:
     for row in rows:
         row.cells = _cells(row, task)
     by = "novel" if any(row.cells["novel"].text for row in rows) else "seen"
-    rows = sorted(rows, key=lambda row: _sort_value(row.cells[by]), reverse=True)
+    rows = sorted(
+        rows, key=lambda row: _sort_value(row.cells[by]), reverse=True
+    )
     tests = _put_groups(rows, task) if by == "novel" else ""
-    shown = {key for row in rows for key, cell in row.cells.items() if cell.text}
+    shown = {
+        key for row in rows for key, cell in row.cells.items() if cell.text
+    }
     first = rows[0].result
     scores = first.content["scores"][task]
     notes = [tests, unlike_tasks(scores)]
@@ -238,7 +262,9 @@ def _table(rows: list[BoardRow], task: str) -> BoardTable:
         config=first.config,
         task=task,
         rows=rows,
-        columns=[one for one in COLUMNS if one.key not in SCORES or one.key in shown],
+        columns=[
+            one for one in COLUMNS if one.key not in SCORES or one.key in shown
+        ],
         sorted_by=by,
         about=_about(rows, task),
         notes=[note for note in notes if note],
@@ -278,7 +304,9 @@ def _cells(row: BoardRow, task: str) -> dict[str, Cell]:
         "licence": _words(row.facts.get("licence")),
         "released": _words(row.facts.get("released")),
         "evaluated": _words(str(content["date"])[:10]),
-        "images": Cell(f"{novel['n']:,}", float(novel["n"])) if novel else Cell(),
+        "images": Cell(f"{novel['n']:,}", float(novel["n"]))
+        if novel
+        else Cell(),
         "id": _words(row.model),
         "revision": _words(content["model"]["revision"]),
     }
@@ -328,12 +356,16 @@ def _put_groups(rows: Sequence[BoardRow], task: str) -> str:
     for place, number in enumerate(compared.order):
         best, worst = compared.ranks[place]
         span = f"{best}" if best == worst else f"{best} to {worst}"
-        letters = [_letter(i) for i, one in enumerate(compared.classes) if place in one]
+        letters = [
+            _letter(i) for i, one in enumerate(compared.classes) if place in one
+        ]
         cells = rows[number].cells
         cells["group"] = Cell(" ".join(letters), float(min(_places(letters))))
         cells["rank"] = Cell(span, float(best))
     like = (
-        "attributes and objects like these" if compared.wide else "these compositions"
+        "attributes and objects like these"
+        if compared.wide
+        else "these compositions"
     )
     return (
         "Models that share a letter can't be told apart by novel accuracy: tests of all pairs, "
@@ -360,7 +392,9 @@ def _places(letters: Sequence[str]) -> list[int]:
 
 def _about(rows: Sequence[BoardRow], task: str) -> list[str]:
     """What was asked: question, chance, prompts, candidates, images."""
-    asked = next((row for row in rows if row.result.content["templates"]), rows[0])
+    asked = next(
+        (row for row in rows if row.result.content["templates"]), rows[0]
+    )
     content = asked.result.content
     prompts, facts = content["templates"], content["tasks"][task]["candidates"]
     texts = "No prompts"
@@ -390,7 +424,9 @@ def _chances(splits: Mapping[str, dict[str, Any]]) -> str:
     for name, scores in splits.items():
         values = {kind: chance(scores, kind) for kind in KINDS}
         said[name] = ", ".join(
-            f"{kind} {100 * value:.2f} %" for kind, value in values.items() if value
+            f"{kind} {100 * value:.2f} %"
+            for kind, value in values.items()
+            if value
         )
     if len(set(said.values())) == 1:
         return next(iter(said.values()))
@@ -436,7 +472,9 @@ def table_csv(table: BoardTable) -> str:
     """A table as CSV: every column, scores in percent with the ends of their intervals."""
     head = ["model"]
     for one in table.columns:
-        ends = [f"{one.key}_low", f"{one.key}_high"] if one.key in SCORES else []
+        ends = (
+            [f"{one.key}_low", f"{one.key}_high"] if one.key in SCORES else []
+        )
         head += [one.key, *ends]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -446,9 +484,13 @@ def table_csv(table: BoardTable) -> str:
         for one in table.columns:
             cell = row.cells[one.key]
             if one.key in SCORES:
-                line += [_number(end) for end in (cell.value, cell.low, cell.high)]
+                line += [
+                    _number(end) for end in (cell.value, cell.low, cell.high)
+                ]
             else:
-                line.append(_number(cell.value) if one.key in COUNTS else cell.text)
+                line.append(
+                    _number(cell.value) if one.key in COUNTS else cell.text
+                )
         writer.writerow(line)
     return file.getvalue()
 

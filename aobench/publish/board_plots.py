@@ -93,7 +93,10 @@ def seen_plot(table: BoardTable) -> str:
     if len(marks) < 2:
         return ""
     ends = [
-        end for one in marks for pair in (one.across, one.along) for end in pair or ()
+        end
+        for one in marks
+        for pair in (one.across, one.along)
+        for end in pair or ()
     ]
     x = _percent_axis(ends, "Seen accuracy, %", LEFT, WIDTH - RIGHT)
     y = _percent_axis(ends, "Novel accuracy, %", HEIGHT - BOTTOM, TOP)
@@ -138,7 +141,9 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
         >>> pareto_front([(1, 10), (2, 8), (3, 20), (3, 15)])
         [0, 2]
     """
-    order = sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1]))
+    order = sorted(
+        range(len(points)), key=lambda i: (points[i][0], -points[i][1])
+    )
     front: list[int] = []
     for number in order:
         if not front or points[number][1] > points[front[-1]][1]:
@@ -171,7 +176,10 @@ def _marks(table: BoardTable, across: str) -> list[Mark]:
         if not isinstance(x.value, float) or not isinstance(y.value, float):
             continue
         low, high = y.low, y.high
-        along = (y.value if low is None else low, y.value if high is None else high)
+        along = (
+            y.value if low is None else low,
+            y.value if high is None else high,
+        )
         label = "seen" if across == "seen" else "parameters"
         marks.append(
             Mark(
@@ -208,7 +216,9 @@ def _stairs(best: Sequence[Mark], end: float) -> list[tuple[float, float]]:
     return [*points, (end, points[-1][1])]
 
 
-def _path(points: Sequence[tuple[float, float]], x: Axis, y: Axis, name: str) -> str:
+def _path(
+    points: Sequence[tuple[float, float]], x: Axis, y: Axis, name: str
+) -> str:
     places = " ".join(f"{x.place(a):.1f},{y.place(b):.1f}" for a, b in points)
     return f'<polyline class="{name}" points="{places}"/>'
 

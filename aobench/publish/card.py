@@ -82,7 +82,11 @@ def _extremes(result: Result, part: str) -> dict[str, dict[str, Any]]:
     """The worst and the best five of ``part`` on ood, and how many more print as the last one
     does; {} if too few.
     """
-    table = by_part(result.predictions, "ood", part) if "ood" in result.splits else []
+    table = (
+        by_part(result.predictions, "ood", part)
+        if "ood" in result.splits
+        else []
+    )
     table = [row for row in table if row["n"] >= LEAST]
     shown = min(5, len(table) // 2)
     if not shown:
@@ -91,7 +95,9 @@ def _extremes(result: Result, part: str) -> dict[str, dict[str, Any]]:
     return {
         end: {
             "rows": rows[:shown],
-            "more": sum(_whole(row) == _whole(rows[shown - 1]) for row in rows[shown:]),
+            "more": sum(
+                _whole(row) == _whole(rows[shown - 1]) for row in rows[shown:]
+            ),
         }
         for end, rows in ends.items()
     }
@@ -234,7 +240,9 @@ def attributes_plot(result: Result) -> Figure:
     axes.grid(False, axis="y")
     thick = {"color": COLOURS[4], "linewidth": 4, "solid_capstyle": "butt"}
     for place, row in enumerate(shown):
-        axes.plot([100 * row["low"], 100 * row["high"]], [place, place], **thick)
+        axes.plot(
+            [100 * row["low"], 100 * row["high"]], [place, place], **thick
+        )
         dot = {"color": COLOURS[0], "markersize": 5, "clip_on": False}
         axes.plot(100 * row["rate"], place, "o", **dot)
     by_chance, red = 100 * f["chance"], COLOURS[1]
@@ -248,9 +256,7 @@ def attributes_plot(result: Result) -> Figure:
     axes.set_xlabel(
         "Accuracy, % (bars: 95 % intervals, compositions as independent; in brackets: images)"
     )
-    title = (
-        f"{result.content['model']['id']} on {result.config}, {split}, n = {f['n']:,}"
-    )
+    title = f"{result.content['model']['id']} on {result.config}, {split}, n = {f['n']:,}"
     if len(shown) < len(table):
         title += f", {len(table) - len(shown)} in the middle left out"
     if trial(result.content):

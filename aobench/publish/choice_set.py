@@ -37,13 +37,18 @@ PAGES = Path(__file__).with_name("pages")
 
 
 def balanced_rows(
-    attributes: Sequence[int], objects: Sequence[int], ids: Sequence[str], count: int
+    attributes: Sequence[int],
+    objects: Sequence[int],
+    ids: Sequence[str],
+    count: int,
 ) -> list[int]:
     """``count`` rows, of attributes and objects that came least often so far.
 
     Of equal ones the row whose id has the lowest digest. All rows where there are no more.
     """
-    order = np.argsort([hashlib.sha256(one.encode()).hexdigest() for one in ids])
+    order = np.argsort(
+        [hashlib.sha256(one.encode()).hexdigest() for one in ids]
+    )
     a, o = (np.asarray(part)[order] for part in (attributes, objects))
     seen = [np.zeros(part.max() + 1) for part in (a, o)]
     left = np.ones(len(order), bool)
@@ -60,7 +65,9 @@ def balanced_rows(
 
 def data_uri(data: bytes) -> str:
     """An image's bytes as a data URI, in a format that every provider takes, with its pixels."""
-    kind = next((name for head, name in KEPT.items() if data.startswith(head)), None)
+    kind = next(
+        (name for head, name in KEPT.items() if data.startswith(head)), None
+    )
     if kind is None:
         stream = io.BytesIO()
         image = read_image({"bytes": data})
@@ -69,7 +76,9 @@ def data_uri(data: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def choice_rows(splits: Sequence[Split], count: int) -> dict[str, list[dict[str, Any]]]:
+def choice_rows(
+    splits: Sequence[Split], count: int
+) -> dict[str, list[dict[str, Any]]]:
     """By split the questions. Images that can't be read are left out.
 
     Raises:
@@ -84,7 +93,9 @@ def choice_rows(splits: Sequence[Split], count: int) -> dict[str, list[dict[str,
             "the set can't be asked 1 of 9: that takes three attributes and three objects in a "
             "split, each image with both"
         )
-    question = bundled_questions().texts["letters"]["composition"].splitlines()[0]
+    question = (
+        bundled_questions().texts["letters"]["composition"].splitlines()[0]
+    )
     rows: dict[str, list[dict[str, Any]]] = {}
     for split in splits:
         if split.name not in asked:
@@ -92,7 +103,9 @@ def choice_rows(splits: Sequence[Split], count: int) -> dict[str, list[dict[str,
         mine = asked[split.name]
         offered = np.array(mine.choices)
         order = option_orders(split.sample_ids, offered, mine.gold)
-        chosen = balanced_rows(split.attributes, split.objects, split.sample_ids, count)
+        chosen = balanced_rows(
+            split.attributes, split.objects, split.sample_ids, count
+        )
         made = (_row(split, row, order[row], mine, question) for row in chosen)
         rows[split.name] = [row for row in made if row is not None]
     return rows
@@ -119,7 +132,11 @@ def _row(
 
 
 def write_choice_set(
-    splits: Sequence[Split], out: str | Path, count: int, repository: str, source: str
+    splits: Sequence[Split],
+    out: str | Path,
+    count: int,
+    repository: str,
+    source: str,
 ) -> dict[str, int]:
     """Write the dataset repository ``out``.
 
@@ -207,16 +224,23 @@ def _eval_yaml(counts: Mapping[str, int], source: str) -> str:
 
 
 def _card(
-    counts: Mapping[str, int], source: str, repository: str, facts: Mapping[str, str]
+    counts: Mapping[str, int],
+    source: str,
+    repository: str,
+    facts: Mapping[str, str],
 ) -> str:
     import yaml
 
-    files = [{"split": name, "path": f"{CONFIG}/{name}-*.parquet"} for name in counts]
+    files = [
+        {"split": name, "path": f"{CONFIG}/{name}-*.parquet"} for name in counts
+    ]
     head = {
         "license": "unknown",
         "pretty_name": f"{source}: choice",
         "task_categories": ["visual-question-answering", "multiple-choice"],
-        "configs": [{"config_name": CONFIG, "default": True, "data_files": files}],
+        "configs": [
+            {"config_name": CONFIG, "default": True, "data_files": files}
+        ],
     }
     text = read_text(PAGES / "choice_card.md", "the card of the questions")
     said = " and ".join(f"{n:,} of {name}" for name, n in counts.items())
@@ -244,5 +268,7 @@ def _lmms_files(repository: str, counts: Mapping[str, int]) -> dict[str, str]:
             text = template.replace("[REPOSITORY]", repository).replace(
                 "[SPLIT]", split
             )
-            files[f"{folder}/imagenet_ao_{name}.yaml"] = text.replace("[TASK]", name)
+            files[f"{folder}/imagenet_ao_{name}.yaml"] = text.replace(
+                "[TASK]", name
+            )
     return files

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
-from aobench.evaluation.data_arguments import add_data_arguments, reading_options
+from aobench.evaluation.data_arguments import (
+    add_data_arguments,
+    reading_options,
+)
 from aobench.files import absolute_path
 from aobench.vocabulary.published import OUR_SETS
 
@@ -41,7 +44,10 @@ def add_parser(verbs: Any) -> None:
         help="folder that `imagenet-ao evaluate` wrote for a model",
     )
     s.add_argument(
-        "--to", required=True, metavar="ORG/MODEL", help="the model's repository"
+        "--to",
+        required=True,
+        metavar="ORG/MODEL",
+        help="the model's repository",
     )
     s.add_argument(
         "--benchmark",
@@ -50,7 +56,9 @@ def add_parser(verbs: Any) -> None:
         help="what the target lists (default: v2)",
     )
     s.add_argument(
-        "--push", action="store_true", help="open the pull request (else only show it)"
+        "--push",
+        action="store_true",
+        help="open the pull request (else only show it)",
     )
     _common(s)
     s.set_defaults(run=submit)
@@ -94,10 +102,15 @@ def _add_questions(verbs: Any) -> None:
         "questions",
         help="write the task choice as a dataset for harnesses that ask hosted models",
     )
-    q.add_argument("out", type=Path, help="folder of the new dataset repository")
+    q.add_argument(
+        "out", type=Path, help="folder of the new dataset repository"
+    )
     add_data_arguments(q, "mini")
     q.add_argument(
-        "--count", type=int, default=3000, help="questions of a split (default: 3000)"
+        "--count",
+        type=int,
+        default=3000,
+        help="questions of a split (default: 3000)",
     )
     q.add_argument(
         "--repository",
@@ -110,7 +123,8 @@ def _add_questions(verbs: Any) -> None:
 
 def _add_export(verbs: Any) -> None:
     e = verbs.add_parser(
-        "export", help="write results in a form that other programs and papers read"
+        "export",
+        help="write results in a form that other programs and papers read",
     )
     _add_results(e, "; some forms take one")
     e.add_argument(
@@ -120,7 +134,9 @@ def _add_export(verbs: Any) -> None:
         help="every-eval-ever, eval-results, model-index, csv, latex, markdown, or one that a "
         "package adds",
     )
-    e.add_argument("--out", type=Path, help="file to write (default: standard output)")
+    e.add_argument(
+        "--out", type=Path, help="file to write (default: standard output)"
+    )
     e.add_argument(
         "--dataset",
         metavar="ORG/DATASET",
@@ -132,7 +148,8 @@ def _add_export(verbs: Any) -> None:
 
 def _add_report(verbs: Any) -> None:
     r = verbs.add_parser(
-        "report", help="write results as one page: tables, curves, errors, pictures"
+        "report",
+        help="write results as one page: tables, curves, errors, pictures",
     )
     _add_results(r)
     r.add_argument(
@@ -177,7 +194,9 @@ def _common(parser: argparse.ArgumentParser) -> None:
         metavar="ORG/DATASET",
         help="the benchmark's dataset repository",
     )
-    parser.add_argument("--revision", help="its commit; submit finds it by itself")
+    parser.add_argument(
+        "--revision", help="its commit; submit finds it by itself"
+    )
     parser.add_argument(
         "--baseline",
         nargs="+",
@@ -199,7 +218,12 @@ def card(args: argparse.Namespace) -> None:
     result = read_result(args.results)
     out = args.out or Path("model_cards") / absolute_path(result.folder).name
     written = write_card(
-        result, out, args.dataset, args.revision, None, read_results(args.baseline)
+        result,
+        out,
+        args.dataset,
+        args.revision,
+        None,
+        read_results(args.baseline),
     )
     # what `submit` sends, beside the card that tells of it
     if absolute_path(out) != absolute_path(result.folder):
@@ -250,7 +274,9 @@ def croissant(args: argparse.Namespace) -> None:
 
     check_repository(args.repository, "--repository")
     out = args.folder / "croissant.json"
-    write_in_one_move(out, croissant_text(args.folder, args.repository).encode())
+    write_in_one_move(
+        out, croissant_text(args.folder, args.repository).encode()
+    )
     print(f"Written: {out}")
 
 
@@ -263,15 +289,21 @@ def questions(args: argparse.Namespace) -> None:
     from aobench.publish.hub_entries import check_repository, data_name
 
     if args.count < 1:
-        raise UserError(f"--count is {args.count}; it takes a number of at least 1")
+        raise UserError(
+            f"--count is {args.count}; it takes a number of at least 1"
+        )
     check_repository(args.repository, "--repository")
     source = data_source(args.data or "mini", **reading_options(args))
     with hub_in_one_line("the dataset could not be opened"):
         splits = open_splits(source)
     told = splits[0].recognised
     name = data_name(told.config if told else source.config)
-    counts = write_choice_set(splits, args.out, args.count, args.repository, name)
-    said = " and ".join(f"{n:,} questions of {split}" for split, n in counts.items())
+    counts = write_choice_set(
+        splits, args.out, args.count, args.repository, name
+    )
+    said = " and ".join(
+        f"{n:,} questions of {split}" for split, n in counts.items()
+    )
     print(f"Written to {args.out}: {said}")
 
 
@@ -299,7 +331,9 @@ def leaderboard(args: argparse.Namespace) -> None:
     from aobench.publish.leaderboard import build_pages
     from aobench.results.verified import read_results
 
-    pages = build_pages(read_results(args.results), args.out, _facts(args.models))
+    pages = build_pages(
+        read_results(args.results), args.out, _facts(args.models)
+    )
     print(f"Written: {len(pages)} pages; open {pages[0]}")
 
 
@@ -312,7 +346,9 @@ def report(args: argparse.Namespace) -> None:
     source = None if args.data is None else data_source(args.data)
     results = read_results(args.results)
     path = write_report(results, args.out, source, args.pictures, args.audit)
-    print(f"Written: {path} ({path.stat().st_size / 1e6:.1f} MB); open it in a browser")
+    print(
+        f"Written: {path} ({path.stat().st_size / 1e6:.1f} MB); open it in a browser"
+    )
 
 
 def _facts(path: Path | None) -> dict[str, dict[str, Any]]:

@@ -65,7 +65,10 @@ CONTEXT = {
 COLUMNS = {
     "image": ("sc:ImageObject", "the picture"),
     "sample_id": ("sc:Text", "stable id of the image"),
-    "attribute": ("sc:Integer", "id of the attribute, empty where the image has none"),
+    "attribute": (
+        "sc:Integer",
+        "id of the attribute, empty where the image has none",
+    ),
     "object": ("sc:Integer", "id of the object"),
     "composition": ("sc:Text", "attribute and object, separated by a space"),
     "imagenet_label": (
@@ -158,12 +161,16 @@ def _built(folder: Path, config: str) -> dict[str, Any]:
 
 
 def _head(card: str, key: str) -> str | None:
-    match = re.search(rf"^{key}: *(\S.*)$", card.partition("\n---")[0], re.MULTILINE)
+    match = re.search(
+        rf"^{key}: *(\S.*)$", card.partition("\n---")[0], re.MULTILINE
+    )
     return match[1].strip() if match else None
 
 
 def _section(card: str, title: str) -> str | None:
-    match = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", card, re.M | re.S)
+    match = re.search(
+        rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", card, re.M | re.S
+    )
     return match[1].strip() if match else None
 
 
@@ -185,9 +192,14 @@ def _responsible(
     told: list[dict[str, Any]], common: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The RAI fields, those of several configs one after another, each with its name."""
-    fields: dict[str, Any] = {f"rai:{key}": value for key, value in common.items()}
+    fields: dict[str, Any] = {
+        f"rai:{key}": value for key, value in common.items()
+    }
     names = dict.fromkeys(
-        key for one in told for key in one if key not in ("config", "license", "citeAs")
+        key
+        for one in told
+        for key in one
+        if key not in ("config", "license", "citeAs")
     )
     for name in names:
         values = [(one["config"], one[name]) for one in told if one.get(name)]
@@ -231,14 +243,18 @@ def _check_marks(
             )
 
 
-def _file_sets(folder: Path, configs: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _file_sets(
+    folder: Path, configs: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     sets = []
     for name, splits in configs.items():
         paths = sorted(folder.glob(f"{name}/*.parquet")) or sorted(
             folder.glob("*.parquet")
         )
         if not paths:
-            raise UserError(f"{folder} holds no Parquet files of {name}; make it anew")
+            raise UserError(
+                f"{folder} holds no Parquet files of {name}; make it anew"
+            )
         _check_marks(folder, paths, splits)
         place = paths[0].parent.relative_to(folder).as_posix()
         digests = ", ".join(f"{path.name} {sha256_of(path)}" for path in paths)
@@ -253,7 +269,9 @@ def _file_sets(folder: Path, configs: Mapping[str, Any]) -> list[dict[str, Any]]
                 "description": f"Parquet of {name}; fingerprints: {marks}. SHA-256: {digests}",
                 "containedIn": {"@id": "repo"},
                 "encodingFormat": "application/x-parquet",
-                "includes": "*.parquet" if place == "." else f"{place}/*.parquet",
+                "includes": "*.parquet"
+                if place == "."
+                else f"{place}/*.parquet",
             }
         )
     return sets

@@ -54,7 +54,9 @@ def make_gallery(
     chosen = _chosen_rows(splits, most)
     gallery = Gallery()
     pictures = _thumbnails(splits, chosen)
-    gallery.sheets = [_sheet(part) for part in _parts(pictures, ACROSS * ACROSS)]
+    gallery.sheets = [
+        _sheet(part) for part in _parts(pictures, ACROSS * ACROSS)
+    ]
     answers, names = _answers(results, splits, chosen)
     images = []
     shown = [split.rows["composition"] for split in splits]
@@ -79,8 +81,13 @@ def make_gallery(
 
 def fits_set(results: Sequence[Result], split: Split) -> bool:
     """Whether all results that have the split are of these very images."""
-    told = [result.content["dataset"]["splits"].get(split.name) for result in results]
-    return all(one is None or one["fingerprint"] == split.fingerprint for one in told)
+    told = [
+        result.content["dataset"]["splits"].get(split.name)
+        for result in results
+    ]
+    return all(
+        one is None or one["fingerprint"] == split.fingerprint for one in told
+    )
 
 
 def _check_set(results: Sequence[Result], split: Split) -> None:
@@ -112,7 +119,9 @@ def _thumbnails(
 
     from aobench.images import BadImageError, read_image
 
-    for number, row in tqdm(chosen, desc="pictures", unit="image", disable=None):
+    for number, row in tqdm(
+        chosen, desc="pictures", unit="image", disable=None
+    ):
         try:
             image = read_image(splits[number].rows[row]["image"], draft=SIDE)
         except BadImageError:
@@ -145,7 +154,9 @@ def _sheet(pictures: Sequence[Image.Image | None]) -> str:
             sheet.paste(picture, corner)
     file = io.BytesIO()
     sheet.save(file, "WEBP", quality=QUALITY, method=6)
-    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+    return (
+        "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+    )
 
 
 def _answers(
@@ -173,7 +184,9 @@ def _answers(
                 mine.append(None)
                 continue
             rank, best = answer
-            mine.append([rank, *(place.setdefault(one, len(place)) for one in best)])
+            mine.append(
+                [rank, *(place.setdefault(one, len(place)) for one in best)]
+            )
         answers.append(mine)
         names.append(list(place))
     return answers, names

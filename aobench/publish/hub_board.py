@@ -69,8 +69,12 @@ def _checked_result(model: str, request: int | None, dataset: str) -> Result:
     with hub_in_one_line(f"{model} gave no {EVIDENCE}/{RESULTS}"):
         for one in HfApi().get_paths_info(model, names, revision=revision):
             if getattr(one, "size", 0) > LARGEST:
-                raise UserError(f"{model}: {one.path} is larger than {LARGEST:,} bytes")
-        paths = [hf_hub_download(model, name, revision=revision) for name in names]
+                raise UserError(
+                    f"{model}: {one.path} is larger than {LARGEST:,} bytes"
+                )
+        paths = [
+            hf_hub_download(model, name, revision=revision) for name in names
+        ]
     result = read_result(Path(paths[0]).parent)
     check_fingerprints(result, known_fingerprints(result.config, dataset)[0])
     content = copy.copy(result.content)

@@ -25,7 +25,9 @@ PATH = ".eval_results/imagenet_ao.yaml"
 
 def check_repository(name: str, option: str) -> str:
     """``name`` if it is a Hub repository's, ORG/NAME. Raises UserError that names ``option``."""
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", name, flags=re.ASCII):
+    if not re.fullmatch(
+        r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", name, flags=re.ASCII
+    ):
         raise UserError(
             f"{option} takes a repository of the Hub, ORG/NAME, such as your-org/imagenet-ao; got "
             f"{name!r}"
@@ -40,7 +42,9 @@ def data_name(config: str) -> str:
     return f"ImageNet-AO ({config})" if config in OUR_SETS else config
 
 
-def task_values(result: Result, baseline: Sequence[Result] = ()) -> dict[str, float]:
+def task_values(
+    result: Result, baseline: Sequence[Result] = ()
+) -> dict[str, float]:
     """Percent by task; those that the result cannot give are left out.
 
     A result that is known by ``choice`` gives ``choice_top1`` alone.
@@ -66,7 +70,9 @@ def task_values(result: Result, baseline: Sequence[Result] = ()) -> dict[str, fl
     return {task: round(value, 2) for task, value in found.items()}
 
 
-def effective_over(result: Result, baseline: Sequence[Result]) -> dict[str, Any]:
+def effective_over(
+    result: Result, baseline: Sequence[Result]
+) -> dict[str, Any]:
     """Effective generalization of the main accuracy over ``baseline``. Raises UserError where it
     cannot be had.
 
@@ -148,12 +154,17 @@ def entries_yaml(entries: Sequence[EvalResultEntry]) -> str:
     from huggingface_hub import eval_result_entries_to_yaml
 
     return yaml.safe_dump(
-        eval_result_entries_to_yaml(list(entries)), sort_keys=False, allow_unicode=True
+        eval_result_entries_to_yaml(list(entries)),
+        sort_keys=False,
+        allow_unicode=True,
     )
 
 
 def model_index(
-    result: Result, dataset: str, revision: str | None, baseline: Sequence[Result] = ()
+    result: Result,
+    dataset: str,
+    revision: str | None,
+    baseline: Sequence[Result] = (),
 ) -> list[EvalResult]:
     """The same figures as rows of a model card's model-index."""
     from huggingface_hub import EvalResult

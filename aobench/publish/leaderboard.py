@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from aobench.errors import UserError
 from aobench.files import write_in_one_move
 from aobench.publish.board import COLUMNS, BoardTable, board_tables, table_csv
-from aobench.publish.board_plots import families_of, family_mark, seen_plot, size_plot
+from aobench.publish.board_plots import (
+    families_of,
+    family_mark,
+    seen_plot,
+    size_plot,
+)
 from aobench.publish.gallery import Gallery, fits_set, make_gallery
 from aobench.publish.page_templates import page_template
 from aobench.publish.report import mini_splits, report_text
@@ -88,7 +93,9 @@ def build_pages(
 def _model_page(result: Result, splits: Sequence[Split], pictures: int) -> str:
     """A model's page: its report, with pictures where ``splits`` are of the result's set."""
     gallery = Gallery()
-    fits = result.config == "mini" and all(fits_set([result], one) for one in splits)
+    fits = result.config == "mini" and all(
+        fits_set([result], one) for one in splits
+    )
     if splits and fits:
         gallery = make_gallery([result], splits, pictures)
     return report_text([result], gallery, home="../index.html")

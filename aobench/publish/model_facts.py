@@ -82,7 +82,9 @@ def _card_facts(path: Path) -> dict[str, Any]:
         "training_set": ", ".join(map(str, listed)),
     }
     return {
-        key: value for key, value in facts.items() if isinstance(value, str) and value
+        key: value
+        for key, value in facts.items()
+        if isinstance(value, str) and value
     }
 
 

@@ -65,7 +65,9 @@ def write_report(
     if pictures:
         splits = shown_splits(results) if source is None else _opened(source)
         if splits:
-            gallery = make_gallery(results, splits, pictures, _caption_counts(audit))
+            gallery = make_gallery(
+                results, splits, pictures, _caption_counts(audit)
+            )
     write_in_one_move(path, report_text(results, gallery).encode())
     return path
 
@@ -75,7 +77,11 @@ def report_text(
 ) -> str:
     """The page; ``home``: address of the leaderboard that it belongs to, if it does."""
     rows = [
-        (result.content["model"]["id"], result.predictions, result.content["scores"])
+        (
+            result.content["model"]["id"],
+            result.predictions,
+            result.content["scores"],
+        )
         for result in results
     ]
     plots = {
@@ -90,7 +96,9 @@ def report_text(
         unlike=unlike_settings([result.content for result in results]),
         shared=shared_task(results),
         plots={
-            name: svg_text(figure, name) for name, figure in plots.items() if figure
+            name: svg_text(figure, name)
+            for name, figure in plots.items()
+            if figure
         },
         extremes=[_extremes(result) for result in results],
         least=LEAST_IMAGES,
@@ -104,7 +112,9 @@ def shown_splits(results: Sequence[Result]) -> list[Split]:
     """The pictures that can be shown though nobody names them: mini's, where all results are of
     it; [] for a trial run, and for mini of another version.
     """
-    if any(result.config != "mini" or trial(result.content) for result in results):
+    if any(
+        result.config != "mini" or trial(result.content) for result in results
+    ):
         return []
     splits = mini_splits()
     return splits if all(fits_set(results, split) for split in splits) else []
@@ -132,7 +142,9 @@ def _for_script(content: dict[str, Any]) -> str:
 def _title(results: Sequence[Result]) -> str:
     models = [result.content["model"]["id"] for result in results]
     sets = dict.fromkeys(result.config for result in results)
-    shown = ", ".join(models[:3]) + (f" and {len(models) - 3} more" * (len(models) > 3))
+    shown = ", ".join(models[:3]) + (
+        f" and {len(models) - 3} more" * (len(models) > 3)
+    )
     return f"{shown} on {', '.join(sets)}"
 
 
@@ -156,7 +168,9 @@ def _extremes(result: Result) -> dict[str, Any]:
     split = "ood" if "ood" in result.splits else next(iter(result.splits))
     parts = {}
     wanted = (
-        ("attribute", "object") if result.predictions.names_attributes else ("object",)
+        ("attribute", "object")
+        if result.predictions.names_attributes
+        else ("object",)
     )
     for part in wanted:
         table = [
@@ -166,14 +180,25 @@ def _extremes(result: Result) -> dict[str, Any]:
         ]
         if table:
             half = min(MOST_PARTS, len(table) // 2 or 1)
-            parts[part] = {"worst": table[:half], "best": table[: -half - 1 : -1]}
-    return {"model": result.content["model"]["id"], "split": split, "parts": parts}
+            parts[part] = {
+                "worst": table[:half],
+                "best": table[: -half - 1 : -1],
+            }
+    return {
+        "model": result.content["model"]["id"],
+        "split": split,
+        "parts": parts,
+    }
 
 
 def _made(result: Result) -> dict[str, Any]:
     """What made a result, as pairs of a name and a text."""
     content = result.content
-    model, dataset, prompts = content["model"], content["dataset"], content["templates"]
+    model, dataset, prompts = (
+        content["model"],
+        content["dataset"],
+        content["templates"],
+    )
     facts = {
         "model": f"{model['id']}, {model['kind']}, revision {model['revision']}",
         "numbers": f"{model['dtype']} on {model['device']}, processor {model['processor']}",
@@ -187,7 +212,9 @@ def _made(result: Result) -> dict[str, Any]:
         else "none: a supervised classifier",
         "unreadable images": f"{len(content['unreadable']):,}",
         "code": f"imagenet-ao {content['code']}, "
-        + ", ".join(f"{name} {number}" for name, number in content["stack"].items()),
+        + ", ".join(
+            f"{name} {number}" for name, number in content["stack"].items()
+        ),
         "date": content["date"],
         "table": f"predictions.parquet, SHA-256 {content['predictions']}",
     }

@@ -49,10 +49,14 @@ def curve_plot(results: Sequence[Result]) -> Figure | None:
         return None
     figure, axes = new_plot(WIDTH, HEIGHT)
     for number, result in enumerate(shown):
-        sides = [image_margins(result.predictions.split(s)) for s in ("id", "ood")]
+        sides = [
+            image_margins(result.predictions.split(s)) for s in ("id", "ood")
+        ]
         curve = seen_novel_curve(*sides[0], *sides[1])
         step = max(1, len(curve.seen) // MOST_POINTS)
-        places = np.unique([*range(0, len(curve.seen), step), len(curve.seen) - 1])
+        places = np.unique(
+            [*range(0, len(curve.seen), step), len(curve.seen) - 1]
+        )
         style = group_style(number)
         label = result.content["model"]["id"]
         axes.plot(
@@ -81,7 +85,9 @@ def _unbiased(result: Result) -> tuple[float, float]:
 
 
 def _best(curve: dict[str, Any]) -> tuple[float, float]:
-    return 100 * curve["best_bias_seen_top1"], 100 * curve["best_bias_novel_top1"]
+    return 100 * curve["best_bias_seen_top1"], 100 * curve[
+        "best_bias_novel_top1"
+    ]
 
 
 def scatter_plot(results: Sequence[Result]) -> Figure | None:
@@ -122,6 +128,8 @@ def shared_task(results: Sequence[Result]) -> tuple[str, str] | None:
     return None
 
 
-def _with_bars(scores: dict[str, Any], key: str) -> tuple[float, list[list[float]]]:
+def _with_bars(
+    scores: dict[str, Any], key: str
+) -> tuple[float, list[list[float]]]:
     value, low, high = (100 * one for one in shown_accuracy(scores, key))
     return value, [[value - low], [high - value]]

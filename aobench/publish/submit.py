@@ -111,7 +111,9 @@ def prepare_submission(
         )
     files = {
         PATH: entries_yaml(rows).encode(),
-        f"{EVIDENCE}/results.json": (result.folder / "results.json").read_bytes(),
+        f"{EVIDENCE}/results.json": (
+            result.folder / "results.json"
+        ).read_bytes(),
         f"{EVIDENCE}/predictions.parquet": (
             result.folder / "predictions.parquet"
         ).read_bytes(),
@@ -144,11 +146,14 @@ def open_pull_request(submission: Submission, api: HfApi | None = None) -> str:
     from huggingface_hub import CommitOperationAdd, HfApi
 
     operations = [
-        CommitOperationAdd(path, content) for path, content in submission.files.items()
+        CommitOperationAdd(path, content)
+        for path, content in submission.files.items()
     ]
     with (
         warnings.catch_warnings(),
-        hub_in_one_line(f"the Hub did not take the pull request to {submission.repo}"),
+        hub_in_one_line(
+            f"the Hub did not take the pull request to {submission.repo}"
+        ),
     ):
         warnings.simplefilter(
             "ignore"

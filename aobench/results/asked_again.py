@@ -75,7 +75,11 @@ def _agreement(
     right = [sum(one) for one in same.values()]
     count = [len(one) for one in same.values()]
     low, high, _ = cluster_interval(right, count, confidence)
-    return {name: sum(right) / sum(count), f"{name}_low": low, f"{name}_high": high}
+    return {
+        name: sum(right) / sum(count),
+        f"{name}_low": low,
+        f"{name}_high": high,
+    }
 
 
 def _letters(rows: Rows, listed: Candidates) -> dict[str, Any]:
@@ -131,7 +135,9 @@ def _sentence(split: str, mine: Mapping[str, Any]) -> str:
             f"{_percent(mine, 'blind_agreement')} of the answers are the same blind"
         )
         if mine["blind_agreement"] == 1:
-            said[-1] = "all answers are the same blind: the image changes nothing"
+            said[-1] = (
+                "all answers are the same blind: the image changes nothing"
+            )
     if "rotated_agreement" in mine:
         letter = LETTERS[mine["letter_top_id"]]
         said.append(
@@ -144,5 +150,7 @@ def _sentence(split: str, mine: Mapping[str, Any]) -> str:
 
 
 def _percent(mine: Mapping[str, Any], name: str) -> str:
-    value, low, high = (100 * mine[f"{name}{end}"] for end in ("", "_low", "_high"))
+    value, low, high = (
+        100 * mine[f"{name}{end}"] for end in ("", "_low", "_high")
+    )
     return f"{value:.1f} [{low:.1f}, {high:.1f}] %"

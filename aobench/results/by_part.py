@@ -23,7 +23,10 @@ def by_part(
     from compositional_ood.compositional_ood import first_is_right, part_rates
 
     task = task or predictions.headline
-    rows, candidates = predictions.split(split, task), predictions.lists[task][split]
+    rows, candidates = (
+        predictions.split(split, task),
+        predictions.lists[task][split],
+    )
     right = first_is_right(rows["rank"])
     rates = part_rates(right, rows[part], composition_numbers(rows))
     names = part_names(candidates, part)
@@ -39,7 +42,9 @@ def part_names(candidates: Candidates, part: str) -> dict[int, str]:
     set that it fits.
     """
     own_names: tuple[str, ...] = (
-        candidates.attribute_names if part == "attribute" else candidates.object_names
+        candidates.attribute_names
+        if part == "attribute"
+        else candidates.object_names
     )
     if own_names:
         return dict(enumerate(own_names))

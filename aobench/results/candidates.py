@@ -95,7 +95,9 @@ def ask_task(
     Raises:
         UserError: where two candidates are one and the same text.
     """
-    asked = {split: mine for split, mine in pairs.items() if _can_ask(task, mine)}
+    asked = {
+        split: mine for split, mine in pairs.items() if _can_ask(task, mine)
+    }
     if not asked:
         return {}
     if task.scope == "image":
@@ -116,7 +118,9 @@ def ask_task(
         _refuse_one_text(listed)
         place = _places(listed)
         gold = tuple(place[_key(task, pair)] for pair in mine)
-        questions[split] = Question(listed, gold, sides=_sides(task, listed, asked))
+        questions[split] = Question(
+            listed, gold, sides=_sides(task, listed, asked)
+        )
     return questions
 
 
@@ -146,7 +150,9 @@ def _listed_pairs(
     if task.kind == "object" and everything:
         return [(-1, o) for o in range(len(objects))]
     if task.source == "open":
-        every = ((a, o) for a in range(len(attributes)) for o in range(len(objects)))
+        every = (
+            (a, o) for a in range(len(attributes)) for o in range(len(objects))
+        )
         return sorted({_key(task, pair) for pair in every})
     return sorted({_key(task, pair) for pair in pairs})
 
@@ -166,11 +172,14 @@ def _sides(
     return seen_candidates(listed, pairs["id"])
 
 
-def seen_candidates(listed: Candidates, pairs: Iterable[Pair]) -> tuple[bool, ...]:
+def seen_candidates(
+    listed: Candidates, pairs: Iterable[Pair]
+) -> tuple[bool, ...]:
     """Whether each candidate is one of the seen ``pairs``; empty where all are, or none."""
     seen = set(pairs)
     sides = tuple(
-        pair in seen for pair in zip(listed.attributes, listed.objects, strict=True)
+        pair in seen
+        for pair in zip(listed.attributes, listed.objects, strict=True)
     )
     return sides if len(set(sides)) == 2 else ()
 
@@ -182,7 +191,8 @@ def _grids_by_image(
 ) -> dict[str, list[tuple[Pair, ...]]]:
     """By split, where it has enough names, the nine of each image."""
     grids = {
-        split: choice_grids(mine, attributes, objects) for split, mine in pairs.items()
+        split: choice_grids(mine, attributes, objects)
+        for split, mine in pairs.items()
     }
     return {
         split: [grid[pair] for pair in pairs[split]]
@@ -199,7 +209,9 @@ def _ask_by_image(
     objects: Sequence[str],
 ) -> dict[str, Question]:
     """One list of all that is offered in any split, and of each image its own."""
-    every = {pair for rows in offered.values() for row in set(rows) for pair in row}
+    every = {
+        pair for rows in offered.values() for row in set(rows) for pair in row
+    }
     listed = named_candidates(task.name, sorted(every), attributes, objects)
     place = _places(listed)
     return {
@@ -213,7 +225,9 @@ def _ask_by_image(
 
 
 def offered_hash(
-    sample_ids: Iterable[str], names: Sequence[str], choices: Iterable[Sequence[int]]
+    sample_ids: Iterable[str],
+    names: Sequence[str],
+    choices: Iterable[Sequence[int]],
 ) -> str:
     """Identity of what each image is offered, whatever the images' order."""
     offered = (
@@ -229,7 +243,9 @@ def _refuse_one_text(listed: Candidates) -> None:
     """
     first_of: dict[str, Pair] = {}
     for name, pair in zip(
-        listed.names, zip(listed.attributes, listed.objects, strict=True), strict=True
+        listed.names,
+        zip(listed.attributes, listed.objects, strict=True),
+        strict=True,
     ):
         other = first_of.setdefault(" ".join(name.split()), pair)
         if other != pair:

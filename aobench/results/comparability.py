@@ -17,7 +17,9 @@ def model_family(content: Mapping[str, Any]) -> str:
     """
     model = content["model"]
     return (
-        "supervised" if model.get("names_attributes") is False else str(model["kind"])
+        "supervised"
+        if model.get("names_attributes") is False
+        else str(model["kind"])
     )
 
 
@@ -37,7 +39,8 @@ def comparable_settings(
     lists = tasks.get(task, {}).get("candidates") or {}
     return {
         "dataset": {
-            name: facts.get("fingerprint") for name, facts in sorted(splits.items())
+            name: facts.get("fingerprint")
+            for name, facts in sorted(splits.items())
         },
         "prompts": (content.get("templates") or {}).get("hash"),
         "task": task,
@@ -76,7 +79,8 @@ def chosen_settings(content: Mapping[str, Any]) -> str:
     chosen = content.get("settings") or {}
     said = [(name, chosen[name]) for name in SETTINGS if chosen.get(name)]
     return ", ".join(
-        f"--{name}" if value is True else f"--{name} {value}" for name, value in said
+        f"--{name}" if value is True else f"--{name} {value}"
+        for name, value in said
     )
 
 

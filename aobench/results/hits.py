@@ -31,7 +31,10 @@ def right_answers(
     from compositional_ood.compositional_ood import NO_PREDICTION, right_by_kind
 
     task = task or able[0]
-    rows, candidates = predictions.split(split, task), predictions.lists[task][split]
+    rows, candidates = (
+        predictions.split(split, task),
+        predictions.lists[task][split],
+    )
     best = np.array(
         [top[0] if top else NO_PREDICTION for top in rows["top"]], dtype=int
     )
@@ -49,17 +52,23 @@ def task_of_kind(predictions: Predictions, split: str, kind: str) -> str:
     return tasks_of_kind(predictions, split, kind)[0]
 
 
-def tasks_of_kind(predictions: Predictions, split: str, kind: str) -> tuple[str, ...]:
+def tasks_of_kind(
+    predictions: Predictions, split: str, kind: str
+) -> tuple[str, ...]:
     """All tasks that have ``split`` and tell which ``kind`` was answered. Raises UserError where
     there are none.
     """
     if kind not in KINDS:
-        raise UserError(f"unknown kind {kind!r}; choose one of {', '.join(KINDS)}")
+        raise UserError(
+            f"unknown kind {kind!r}; choose one of {', '.join(KINDS)}"
+        )
     lists = predictions.lists
     there = [task for task in predictions.tasks if split in lists[task]]
     if not there:
         has = sorted({name for by_split in lists.values() for name in by_split})
-        raise UserError(f"the table has no split {split!r}; it has {', '.join(has)}")
+        raise UserError(
+            f"the table has no split {split!r}; it has {', '.join(has)}"
+        )
     able = tuple(task for task in there if kind in can_name(lists[task][split]))
     if not able:
         raise UserError(

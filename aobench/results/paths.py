@@ -112,7 +112,9 @@ def find_results(
             places.append(path)
     if not places:
         return [Path(path) for path in paths], []
-    return places, notes + [f"Skipped: {path} holds no {name}" for path in empty]
+    return places, notes + [
+        f"Skipped: {path} holds no {name}" for path in empty
+    ]
 
 
 def result_places(
@@ -193,7 +195,9 @@ def check_given_once(paths: Sequence[str | Path]) -> None:
         folder = place.parent if place.name in (RESULTS, TABLE) else place
         key = os.path.realpath(folder)
         if key in seen:
-            raise UserError(f"{seen[key]} and {path} are the same result; name it once")
+            raise UserError(
+                f"{seen[key]} and {path} are the same result; name it once"
+            )
         seen[key] = path
 
 
@@ -223,7 +227,9 @@ def result_names(models: Sequence[str]) -> list[str]:
     names: list[str] = []
     for model in models:
         own = absolute_path(model).name if Path(model).is_dir() else ""
-        base = name = own or model.strip("/").replace("/", "--").replace(":", "--")
+        base = name = own or model.strip("/").replace("/", "--").replace(
+            ":", "--"
+        )
         number = 2
         while name in names:
             name, number = f"{base}-{number}", number + 1

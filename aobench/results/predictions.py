@@ -114,7 +114,9 @@ def write(predictions: Predictions, path: Path) -> str:
     hexadecimal.
     """
     order = [(name, "ascending") for name in ("task", "split", "sample_id")]
-    facts = json.dumps(_facts(predictions), sort_keys=True, separators=(",", ":"))
+    facts = json.dumps(
+        _facts(predictions), sort_keys=True, separators=(",", ":")
+    )
     table = predictions.table.sort_by(order)
     table = table.replace_schema_metadata({KEY: facts.encode()})
     content = pa.BufferOutputStream()
@@ -135,7 +137,10 @@ def _facts(predictions: Predictions) -> dict[str, Any]:
                 "kind": find_task(task).kind,
                 "scope": find_task(task).scope,
                 "splits": {
-                    split: {"attributes": listed.attributes, "objects": listed.objects}
+                    split: {
+                        "attributes": listed.attributes,
+                        "objects": listed.objects,
+                    }
                     for split, listed in by_split.items()
                 },
             }
@@ -205,7 +210,9 @@ def read(path: str | Path) -> Predictions:
         for task, by_split in lists.items()
     }
     lists = {task: by_split for task, by_split in lists.items() if by_split}
-    return Predictions(table, lists, facts["names_attributes"], facts["provenance"])
+    return Predictions(
+        table, lists, facts["names_attributes"], facts["provenance"]
+    )
 
 
 def _lists(facts: Mapping[str, Any]) -> dict[str, dict[str, Candidates]]:
@@ -223,7 +230,9 @@ def _lists(facts: Mapping[str, Any]) -> dict[str, dict[str, Candidates]]:
     }
 
 
-def _earlier_lists(facts: Mapping[str, Any]) -> dict[str, dict[str, Candidates]]:
+def _earlier_lists(
+    facts: Mapping[str, Any],
+) -> dict[str, dict[str, Candidates]]:
     """Format 1: by split a list with its mode and its names."""
     lists: dict[str, dict[str, Candidates]] = {}
     for split, facts_of_list in facts["candidates"].items():

@@ -53,7 +53,15 @@ ERROR_HEAD = (
     "right object",
     "a seen composition",
 )
-HEAD = ("model", "task", "seen (id)", "novel (ood)", "gap", "chance", "candidates")
+HEAD = (
+    "model",
+    "task",
+    "seen (id)",
+    "novel (ood)",
+    "gap",
+    "chance",
+    "candidates",
+)
 
 
 @dataclass(frozen=True)
@@ -135,7 +143,9 @@ def result_notes(rows: Sequence[Row]) -> list[str]:
 
 def _percent(scores: dict[str, Any], key: str) -> str:
     """The score ``key`` in percent, with its interval."""
-    value, low, high = (f"{100 * one:.1f}" for one in shown_accuracy(scores, key))
+    value, low, high = (
+        f"{100 * one:.1f}" for one in shown_accuracy(scores, key)
+    )
     return f"{value} [{low}, {high}]"
 
 
@@ -145,7 +155,8 @@ def _curve_cells(curve: dict[str, Any]) -> tuple[str, ...]:
         held = _percent(curve, "held_out_harmonic_mean")
     best = f"{100 * curve['best_harmonic_mean']:.1f}"
     points = [
-        f"{100 * curve[f'best_bias_{side}_top1']:.1f}" for side in ("seen", "novel")
+        f"{100 * curve[f'best_bias_{side}_top1']:.1f}"
+        for side in ("seen", "novel")
     ]
     return (
         _percent(curve, "seen_novel_auc"),
@@ -178,7 +189,10 @@ def _cells(scores: dict[str, Any]) -> tuple[str, ...]:
         for mine, kind in zip(there, kinds, strict=True)
     ]
     return (
-        *("-" if mine is None else _interval(mine, _asked(mine)) for mine in splits),
+        *(
+            "-" if mine is None else _interval(mine, _asked(mine))
+            for mine in splits
+        ),
         _gap(scores),
         _joined(by_chance),
         _joined([f"{mine['n_candidates']:,}" for mine in there]),
@@ -197,7 +211,9 @@ def _interval(scores: dict[str, Any], kind: str) -> str:
 def _gap(scores: dict[str, Any]) -> str:
     if "gap" not in scores:
         return "-"
-    value, low, high = (f"{100 * one:+.1f}" for one in shown_accuracy(scores, "gap"))
+    value, low, high = (
+        f"{100 * one:+.1f}" for one in shown_accuracy(scores, "gap")
+    )
     return f"{value} [{low}, {high}]"
 
 
@@ -213,7 +229,9 @@ def _image_counts(rows: Sequence[Row]) -> list[str]:
         sizes: dict[str, int] = {}
         for its in scores.values():
             sizes |= {split: mine["n"] for split, mine in its["splits"].items()}
-        said = " and ".join(f"{n:,} {split}" for split, n in sorted(sizes.items()))
+        said = " and ".join(
+            f"{n:,} {split}" for split, n in sorted(sizes.items())
+        )
         models_by_counts.setdefault(said, []).append(name)
     if len(models_by_counts) == 1:
         return [f"Images: {next(iter(models_by_counts))}."]
@@ -223,10 +241,14 @@ def _image_counts(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _notes(name: str, predictions: Predictions, scores: dict[str, Any]) -> list[str]:
+def _notes(
+    name: str, predictions: Predictions, scores: dict[str, Any]
+) -> list[str]:
     provenance, notes = predictions.provenance, []
     if trial(provenance):
-        notes.append(f"{name}: a {trial(provenance)}: not a result on the whole set.")
+        notes.append(
+            f"{name}: a {trial(provenance)}: not a result on the whole set."
+        )
     if left_out := provenance["dataset"].get("left_out"):
         said = ", ".join(
             f"{one['count']:,} {REASONS[why]}" for why, one in left_out.items()
@@ -271,7 +293,9 @@ def _image_notes(
     notes = []
     for split in provenance["dataset"]["splits"]:
         there = [
-            its["splits"][split] for its in scores.values() if split in its["splits"]
+            its["splits"][split]
+            for its in scores.values()
+            if split in its["splits"]
         ]
         if not there:
             notes.append(

@@ -40,14 +40,20 @@ def provenance(
     from dataclasses import asdict
 
     short = {"limit": limit} if any(s.left_out for s in splits) else {}
-    not_read = {"left_out": splits[0].not_read} if splits and splits[0].not_read else {}
+    not_read = (
+        {"left_out": splits[0].not_read}
+        if splits and splits[0].not_read
+        else {}
+    )
     told = splits[0].recognised if splits else None
     recognised = {} if told is None else {"recognised": told.as_dict()}
     return {
         "model": asdict(model.info) | ({"facts": facts} if facts else {}),
         "dataset": {
             # the place is nobody else's
-            "name": absolute_path(dataset).name if Path(dataset).is_dir() else dataset,
+            "name": absolute_path(dataset).name
+            if Path(dataset).is_dir()
+            else dataset,
             "config": config,
             **short,
             **recognised,
@@ -57,9 +63,12 @@ def provenance(
         "templates": {"hash": texts_hash(templates), "n": len(templates)}
         if model.info.names_attributes
         else None,
-        "settings": {name: value for name, value in (settings or {}).items() if value},
+        "settings": {
+            name: value for name, value in (settings or {}).items() if value
+        },
         "code": package_version("imagenet-ao") or "unknown",
-        "stack": package_versions(STACK) | {"python": platform.python_version()},
+        "stack": package_versions(STACK)
+        | {"python": platform.python_version()},
     }
 
 

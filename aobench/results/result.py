@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from aobench.columns import columns
 from aobench.results.comparability import trial
-from aobench.results.paths import RESULTS, TABLE, check_same_model, say_what_is_replaced
+from aobench.results.paths import (
+    RESULTS,
+    TABLE,
+    check_same_model,
+    say_what_is_replaced,
+)
 from aobench.results.predictions import Predictions, write
 from aobench.results.scores import KINDS, POPULATION, chance, shown_accuracy
 from aobench.results.verified import read_result
@@ -21,7 +26,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.figure import Figure
 
-HEAD = ("model", "task", "split", *(f"{kind} top-1" for kind in KINDS), "images")
+HEAD = (
+    "model",
+    "task",
+    "split",
+    *(f"{kind} top-1" for kind in KINDS),
+    "images",
+)
 NOTE = (
     "In %: accuracy [interval] and, after 'chance', what a random choice gives. "
     f"{POPULATION}"
@@ -109,7 +120,9 @@ class Result:
                 _draw_accuracy(axes, scores, kind, place + offset, number)
         for number, split in enumerate(splits):
             axes.plot([], [], ls="", label=split, **group_style(number))
-        axes.plot([], [], color="#555555", marker="|", ls="", ms=10, label="chance")
+        axes.plot(
+            [], [], color="#555555", marker="|", ls="", ms=10, label="chance"
+        )
         axes.set_yticks(
             range(len(shown)), [_kind_label(task, kind) for task, kind in shown]
         )
@@ -154,7 +167,9 @@ class Result:
         if trial(self.content):
             notes.append("A trial run: not a result on the whole set.")
         if unread := len(self.content["unreadable"]):
-            notes.append(f"{unread} images could not be read and count as wrong.")
+            notes.append(
+                f"{unread} images could not be read and count as wrong."
+            )
         if self.content["dataset"]["config"] == "mini":
             notes.append(
                 "mini is a set of drawn pictures, not the published benchmark."
@@ -253,4 +268,6 @@ def _draw_accuracy(
     )
     by_chance = chance(scores, kind)
     if by_chance is not None:
-        axes.plot([100 * by_chance], [y], color="#555555", marker="|", ms=10, ls="")
+        axes.plot(
+            [100 * by_chance], [y], color="#555555", marker="|", ms=10, ls=""
+        )

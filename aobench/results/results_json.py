@@ -58,7 +58,10 @@ def read_results_json(path: str | Path) -> dict[str, Any]:
     for task, its in scores.items():
         where = "figures" if earlier else f"scores.{task}"
         _check_task(
-            _dict(its, path, where), path, where, "figures" if earlier else "scores"
+            _dict(its, path, where),
+            path,
+            where,
+            "figures" if earlier else "scores",
         )
     return content
 
@@ -87,8 +90,14 @@ def _from_format_1(content: dict[str, Any], path: str | Path) -> dict[str, Any]:
         name: {key: facts.get(key) for key in ("n", "hash")}
         for name, facts in lists.items()
     }
-    rest = {k: v for k, v in content.items() if k not in ("figures", "candidates")}
-    task_facts = {"kind": task.kind, "scope": task.scope, "candidates": candidates}
+    rest = {
+        k: v for k, v in content.items() if k not in ("figures", "candidates")
+    }
+    task_facts = {
+        "kind": task.kind,
+        "scope": task.scope,
+        "candidates": candidates,
+    }
     return {
         **rest,
         "format": 1,
@@ -109,12 +118,16 @@ def _check_task(
         place = f"{where}.splits.{name}"
         _check_scores(_dict(mine, path, place), path, place)
     main = scores.get("main")
-    known = isinstance(main, str) and all(main in its for its in splits.values())
+    known = isinstance(main, str) and all(
+        main in its for its in splits.values()
+    )
     if main is not None and not known:
         raise _refuse(
             path, f"{where}.main", f"is {_short(main)}, not one of its scores"
         )
-    pair = {k: v for k, v in scores.items() if k not in ("splits", "main", "curve")}
+    pair = {
+        k: v for k, v in scores.items() if k not in ("splits", "main", "curve")
+    }
     _check_scores(pair, path, where, images=False)
     curve = _dict(scores.get("curve", {}), path, f"{where}.curve")
     _check_scores(curve, path, f"{where}.curve", images=False)
@@ -139,14 +152,22 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def _check_facts(content: dict[str, Any], path: str | Path, earlier: bool) -> None:
+def _check_facts(
+    content: dict[str, Any], path: str | Path, earlier: bool
+) -> None:
     """The model and the dataset, and what else later steps read by name."""
     for key in ("model", "dataset", "figures" if earlier else "scores"):
         _dict(content.get(key), path, key)
     for key in ("id", "kind"):
         name = content["model"].get(key)
-        if not isinstance(name, str) or not name.strip() or not name.isprintable():
-            raise _refuse(path, f"model.{key}", f"is {_short(name)}, not a name")
+        if (
+            not isinstance(name, str)
+            or not name.strip()
+            or not name.isprintable()
+        ):
+            raise _refuse(
+                path, f"model.{key}", f"is {_short(name)}, not a name"
+            )
     _dict(content["model"].get("notes", {}), path, "model.notes")
     facts = _dict(content["model"].get("facts", {}), path, "model.facts")
     check_facts(facts, f"the result {path}")
@@ -168,7 +189,9 @@ def _check_facts(content: dict[str, Any], path: str | Path, earlier: bool) -> No
     for name, facts in _dict(content.get("tasks", {}), path, "tasks").items():
         where = f"tasks.{name}"
         its = _dict(
-            _dict(facts, path, where).get("candidates"), path, f"{where}.candidates"
+            _dict(facts, path, where).get("candidates"),
+            path,
+            f"{where}.candidates",
         )
         for split, split_facts in its.items():
             _dict(split_facts, path, f"{where}.candidates.{split}")
@@ -182,12 +205,16 @@ def _check_run(content: dict[str, Any], path: str | Path) -> None:
         _count(content["processes"], path, "processes", 1)
     if "date" in content:
         _check_date(content["date"], path)
-    for phase, spent in _dict(content.get("seconds", {}), path, "seconds").items():
+    for phase, spent in _dict(
+        content.get("seconds", {}), path, "seconds"
+    ).items():
         parts = spent if isinstance(spent, dict) else {"": spent}
         for part, value in parts.items():
             where = ".".join(filter(None, ("seconds", phase, part)))
             if not _finite(value) or value < 0:
-                raise _refuse(path, where, f"is {_short(value)}, not a time in seconds")
+                raise _refuse(
+                    path, where, f"is {_short(value)}, not a time in seconds"
+                )
 
 
 def _check_date(date: Any, path: str | Path) -> None:
@@ -209,7 +236,9 @@ def _finite(value: Any) -> bool:
 def _count(value: Any, path: str | Path, where: str, least: int = 0) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise _refuse(
-            path, where, f"is {_short(value)}, not a whole number of at least {least}"
+            path,
+            where,
+            f"is {_short(value)}, not a whole number of at least {least}",
         )
 
 
@@ -241,7 +270,9 @@ def _fraction(key: str, value: Any, path: str | Path, place: str) -> None:
         return
     low = -1 if key.startswith("gap") else 0
     if not low <= value <= 1:
-        percent = " (is it in percent? divide by 100)" if 1 < value <= 100 else ""
+        percent = (
+            " (is it in percent? divide by 100)" if 1 < value <= 100 else ""
+        )
         raise _refuse(
             path, place, f"is {value}, not a fraction from {low} to 1{percent}"
         )

@@ -21,7 +21,9 @@ class ModelFacts(TypedDict):
     id: Annotated[str, "as the user named it"]
     kind: Annotated[str, "the kind of model, such as clip"]
     revision: Annotated[str, "commit of the Hub, or a digest of the files"]
-    processor: Annotated[str, "what is done to an image before the model sees it"]
+    processor: Annotated[
+        str, "what is done to an image before the model sees it"
+    ]
     dtype: Annotated[str, "* the numbers' type"]
     device: Annotated[str, "cpu or cuda"]
     names_attributes: Annotated[bool, "false for a supervised classifier"]
@@ -40,7 +42,9 @@ class SplitFacts(TypedDict):
     fingerprint: Annotated[str, "* digest of the images and their labels"]
     n: Annotated[int, "number of images"]
     pixels: NotRequired[
-        Annotated[str, "of a drawn set, digest of its pixels; need not be the same"]
+        Annotated[
+            str, "of a drawn set, digest of its pixels; need not be the same"
+        ]
     ]
 
 
@@ -116,7 +120,9 @@ class ResultFile(TypedDict):
         dict[str, Any],
         "* options that change numbers: draft, attention, compile; of each what the user chose",
     ]
-    tasks: Annotated[dict[str, TaskFacts], "* by task its kind, scope and candidates"]
+    tasks: Annotated[
+        dict[str, TaskFacts], "* by task its kind, scope and candidates"
+    ]
     scores: Annotated[dict[str, TaskScores], "by task the scores of each split"]
     unreadable: Annotated[
         list[dict[str, str]],

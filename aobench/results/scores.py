@@ -15,7 +15,9 @@ from aobench.results.tasks import TASKS, find_task, order_tasks
 KINDS = ("composition", "attribute", "object")
 
 
-def metric_inputs(rows: dict[str, list[Any]], listed: Candidates) -> dict[str, Any]:
+def metric_inputs(
+    rows: dict[str, list[Any]], listed: Candidates
+) -> dict[str, Any]:
     """A split's rows as the metric takes them; an unreadable image predicts nothing, so it
     counts as wrong.
     """
@@ -69,7 +71,9 @@ def split_scores(
     from compositional_ood.compositional_ood import score
 
     inputs = metric_inputs(rows, listed)
-    scores = score(**inputs, seen_candidates=seen or None, confidence=confidence)
+    scores = score(
+        **inputs, seen_candidates=seen or None, confidence=confidence
+    )
     without = tuple(kind for kind in KINDS if kind not in can_name(listed))
     if without:
         # The metric's compositions are then single names: its top-5 and balance are of those names.
@@ -86,7 +90,8 @@ def split_scores(
             for k, v in scores.items()
             if not k.startswith(dropped)
             and not any(
-                f"_{kind}_" in k or k.endswith(f"{kind}_chance") for kind in without
+                f"_{kind}_" in k or k.endswith(f"{kind}_chance")
+                for kind in without
             )
         }
     scores["n_unreadable"] = sum(e is not None for e in rows["error"])
@@ -99,7 +104,9 @@ def count_offered(rows: dict[str, list[Any]], listed: Candidates) -> int:
     return len(rows["choices"][0]) if _by_image(listed) else len(listed)
 
 
-def all_scores(predictions: Predictions, confidence: float = 0.95) -> dict[str, Any]:
+def all_scores(
+    predictions: Predictions, confidence: float = 0.95
+) -> dict[str, Any]:
     """By task the scores of each split and, where both ID and OoD are there, their gap; where the
     task parts seen and novel candidates of one list, also the seen-novel curve's.
 
@@ -107,7 +114,8 @@ def all_scores(predictions: Predictions, confidence: float = 0.95) -> dict[str, 
     of each other.
     """
     return {
-        task: _task_scores(predictions, task, confidence) for task in predictions.tasks
+        task: _task_scores(predictions, task, confidence)
+        for task in predictions.tasks
     }
 
 
@@ -145,11 +153,17 @@ def _task_scores(
 
 
 def _seen_of_task(
-    task: str, rows: Mapping[str, dict[str, list[Any]]], lists: Mapping[str, Candidates]
+    task: str,
+    rows: Mapping[str, dict[str, list[Any]]],
+    lists: Mapping[str, Candidates],
 ) -> tuple[bool, ...]:
     """By candidate whether it is seen; empty where each split has a list of its own."""
     wanted = TASKS.get(task)
-    if wanted is None or wanted.kind != "composition" or wanted.scope == "split":
+    if (
+        wanted is None
+        or wanted.kind != "composition"
+        or wanted.scope == "split"
+    ):
         return ()
     if not {"id", "ood"} <= set(rows):
         return ()
@@ -169,38 +183,60 @@ def image_margins(rows: dict[str, list[Any]]) -> tuple[np.ndarray, np.ndarray]:
     """float64 N and bool N: the best seen score less the best novel one, and whether the right
     candidate is the best of its side; 0 and false of an image that could not be read.
     """
-    from compositional_ood.compositional_ood import NO_PREDICTION, first_is_right
+    from compositional_ood.compositional_ood import (
+        NO_PREDICTION,
+        first_is_right,
+    )
 
     seen, novel = (
-        np.array([0 if one is None else one for one in rows[f"score_{side}"]], float)
+        np.array(
+            [0 if one is None else one for one in rows[f"score_{side}"]], float
+        )
         for side in ("seen", "novel")
     )
-    ranks = [NO_PREDICTION if rank is None else rank for rank in rows["side_rank"]]
+    ranks = [
+        NO_PREDICTION if rank is None else rank for rank in rows["side_rank"]
+    ]
     return seen - novel, first_is_right(ranks)
 
 
 def _curve_scores(
-    rows: Mapping[str, dict[str, list[Any]]], seen: tuple[bool, ...], confidence: float
+    rows: Mapping[str, dict[str, list[Any]]],
+    seen: tuple[bool, ...],
+    confidence: float,
 ) -> dict[str, Any]:
     """The metric's `curve_scores` of a task's rows by split."""
-    from compositional_ood.compositional_ood import curve_scores, field_evaluator
+    from compositional_ood.compositional_ood import (
+        curve_scores,
+        field_evaluator,
+    )
 
     sides = {split: image_margins(rows[split]) for split in ("id", "ood")}
-    known, novel = ((*sides[s], composition_numbers(rows[s])) for s in ("id", "ood"))
+    known, novel = (
+        (*sides[s], composition_numbers(rows[s])) for s in ("id", "ood")
+    )
     sizes = (sum(seen), len(seen) - sum(seen))
     scores = curve_scores(known, novel, candidates=sizes, confidence=confidence)
     scores["n_seen_candidates"], scores["n_novel_candidates"] = sizes
     as_papers_do = field_evaluator(*sides["id"], *sides["ood"])["auc"]
-    if not np.isnan(as_papers_do):  # where no novel image can be right there is no bias
+    if not np.isnan(
+        as_papers_do
+    ):  # where no novel image can be right there is no bias
         scores["field_auc"] = as_papers_do
     return scores
 
 
-def common_task(results: Sequence[Mapping[str, Any]], accuracy: str) -> str | None:
+def common_task(
+    results: Sequence[Mapping[str, Any]], accuracy: str
+) -> str | None:
     """The first task in which each of the ``scores`` of several results has the accuracy on both
     splits; None where there is none.
     """
-    shared = set.intersection(*(set(scores) for scores in results)) if results else ()
+    shared = (
+        set.intersection(*(set(scores) for scores in results))
+        if results
+        else ()
+    )
     for task in order_tasks(shared):
         if all(
             accuracy in scores[task]["splits"].get(split, {})
@@ -211,7 +247,9 @@ def common_task(results: Sequence[Mapping[str, Any]], accuracy: str) -> str | No
     return None
 
 
-def shown_accuracy(scores: Mapping[str, Any], key: str) -> tuple[float, float, float]:
+def shown_accuracy(
+    scores: Mapping[str, Any], key: str
+) -> tuple[float, float, float]:
     """(value, low, high) of an accuracy, gap or mean as pages, cards and tables show it.
 
     The interval is the two-way one, for attributes and objects like these; that of compositions,
@@ -246,7 +284,9 @@ def narrow_note(scores: Mapping[str, Mapping[str, Any]]) -> str:
     attributes and objects only; '' where there are none.
     """
     found = {task: narrow_splits(its) for task, its in scores.items()}
-    said = ", ".join(f"{task} {' and '.join(s)}" for task, s in found.items() if s)
+    said = ", ".join(
+        f"{task} {' and '.join(s)}" for task, s in found.items() if s
+    )
     if not said:
         return ""
     return (
@@ -263,7 +303,9 @@ def chance(scores: dict[str, Any], kind: str) -> float | None:
     """
     if f"{kind}_top1" not in scores:
         return None
-    return scores["chance"] if kind == "composition" else scores[f"{kind}_chance"]
+    return (
+        scores["chance"] if kind == "composition" else scores[f"{kind}_chance"]
+    )
 
 
 def unlike_tasks(scores: dict[str, Any]) -> str:

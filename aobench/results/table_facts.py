@@ -29,7 +29,9 @@ def table_facts(raw: bytes, path: Path, earlier: bool) -> dict[str, Any]:
     except UserError as error:
         refuse_table(path, str(error))
     by_format = (
-        ("candidates",) if earlier else ("tasks", "attribute_names", "object_names")
+        ("candidates",)
+        if earlier
+        else ("tasks", "attribute_names", "object_names")
     )
     wanted = (*by_format, "names_attributes", "provenance")
     missing = [key for key in wanted if key not in facts]
@@ -44,10 +46,20 @@ def table_facts(raw: bytes, path: Path, earlier: bool) -> dict[str, Any]:
     if earlier:
         _check_made(facts, facts["candidates"], path)
         if not facts["candidates"]:
-            refuse_table(path, "its metadata has no candidate list of any split")
+            refuse_table(
+                path, "its metadata has no candidate list of any split"
+            )
         for split, candidates in facts["candidates"].items():
             _check_earlier_list(split, candidates, path)
-        if len({candidates["mode"] for candidates in facts["candidates"].values()}) > 1:
+        if (
+            len(
+                {
+                    candidates["mode"]
+                    for candidates in facts["candidates"].values()
+                }
+            )
+            > 1
+        ):
             refuse_table(path, "its splits have candidates of unlike modes")
     else:
         _check_tasks(facts, path)
@@ -58,7 +70,9 @@ def _check_made(facts: dict[str, Any], splits: Any, path: Path) -> None:
     """The provenance tells the model, the dataset and the size of each of ``splits``."""
     provenance = facts["provenance"]
     try:
-        sizes = [provenance["dataset"]["splits"][split]["n"] for split in splits]
+        sizes = [
+            provenance["dataset"]["splits"][split]["n"] for split in splits
+        ]
         complete = isinstance(provenance["model"]["id"], str) and isinstance(
             splits, dict
         )
@@ -82,17 +96,29 @@ def _check_tasks(facts: dict[str, Any], path: Path) -> None:
     sizes = []
     for key in ("attribute_names", "object_names"):
         names = facts[key]
-        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        if not isinstance(names, list) or not all(
+            isinstance(n, str) for n in names
+        ):
             refuse_table(path, f"its metadata's {key} are no list of names")
         sizes.append(len(names))
     for name, task in tasks.items():
         if name not in TASKS:
-            refuse_table(path, f"its metadata tells of an unknown task {name!r}")
-        if not isinstance(task, dict) or not isinstance(task.get("splits"), dict):
-            refuse_table(path, f"its metadata has no candidates of the task {name}")
-        if any(task.get(key) != getattr(TASKS[name], key) for key in ("kind", "scope")):
             refuse_table(
-                path, f"its metadata tells another kind or scope of the task {name}"
+                path, f"its metadata tells of an unknown task {name!r}"
+            )
+        if not isinstance(task, dict) or not isinstance(
+            task.get("splits"), dict
+        ):
+            refuse_table(
+                path, f"its metadata has no candidates of the task {name}"
+            )
+        if any(
+            task.get(key) != getattr(TASKS[name], key)
+            for key in ("kind", "scope")
+        ):
+            refuse_table(
+                path,
+                f"its metadata tells another kind or scope of the task {name}",
             )
         _check_made(facts, task["splits"], path)
         for split, candidates in task["splits"].items():
@@ -107,13 +133,15 @@ def _check_tasks(facts: dict[str, Any], path: Path) -> None:
             )
 
 
-def _check_ids(where: str, candidates: Any, sizes: Sequence[int], path: Path) -> None:
+def _check_ids(
+    where: str, candidates: Any, sizes: Sequence[int], path: Path
+) -> None:
     if not isinstance(candidates, dict):
         refuse_table(path, f"its metadata has no candidate list of {where}")
     both: list[Any] = [candidates.get(key) for key in ("attributes", "objects")]
-    if not all(isinstance(ids, list) and ids for ids in both) or len(both[0]) != len(
-        both[1]
-    ):
+    if not all(isinstance(ids, list) and ids for ids in both) or len(
+        both[0]
+    ) != len(both[1]):
         refuse_table(
             path,
             f"its candidate list of {where} is empty or has lists of unequal length",
@@ -125,7 +153,9 @@ def _check_ids(where: str, candidates: Any, sizes: Sequence[int], path: Path) ->
                 f"its candidate list of {where} holds something else than ids of names",
             )
     if len(set(zip(*both, strict=True))) < len(both[0]):
-        refuse_table(path, f"its candidate list of {where} holds a candidate twice")
+        refuse_table(
+            path, f"its candidate list of {where} holds a candidate twice"
+        )
 
 
 def _check_earlier_list(split: str, candidates: Any, path: Path) -> None:
@@ -147,7 +177,10 @@ def _check_earlier_list(split: str, candidates: Any, path: Path) -> None:
     numbers = [*candidates["attributes"], *candidates["objects"]]
     names = [
         candidates["names"],
-        *(candidates.get(key, []) for key in ("attribute_names", "object_names")),
+        *(
+            candidates.get(key, [])
+            for key in ("attribute_names", "object_names")
+        ),
     ]
     worded = all(
         isinstance(some, list) and all(isinstance(name, str) for name in some)

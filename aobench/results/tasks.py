@@ -101,10 +101,18 @@ def _with_conditions(task: Task) -> tuple[Task, ...]:
 
 
 #: By name, in the order of every table.
-TASKS = {task.name: task for plain in PLAIN_TASKS for task in _with_conditions(plain)}
+TASKS = {
+    task.name: task for plain in PLAIN_TASKS for task in _with_conditions(plain)
+}
 
 #: What a run asks where nothing else is chosen; of these, what the model can answer.
-DEFAULT_TASKS = ("composition", "composition-own", "object", "attribute", "choice")
+DEFAULT_TASKS = (
+    "composition",
+    "composition-own",
+    "object",
+    "attribute",
+    "choice",
+)
 
 #: The task that each mode of a table of format 1 is.
 MODE_TASKS = {
@@ -136,7 +144,9 @@ def choose_tasks(names: Sequence[str]) -> tuple[str, ...]:
 def order_tasks(names: Iterable[str]) -> tuple[str, ...]:
     """``names`` in the order of TASKS; those that this version does not know last."""
     places = {name: place for place, name in enumerate(TASKS)}
-    return tuple(sorted(names, key=lambda name: (places.get(name, len(places)), name)))
+    return tuple(
+        sorted(names, key=lambda name: (places.get(name, len(places)), name))
+    )
 
 
 def headline_task(names: Iterable[str]) -> str:

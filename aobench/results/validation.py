@@ -16,7 +16,16 @@ from aobench.results.candidates import Candidates
 from aobench.results.table_facts import refuse_table
 from aobench.results.tasks import TASKS
 
-REQUIRED = ("task", "sample_id", "split", "attribute", "object", "label", "rank", "top")
+REQUIRED = (
+    "task",
+    "sample_id",
+    "split",
+    "attribute",
+    "object",
+    "label",
+    "rank",
+    "top",
+)
 #: Columns of a task that parts seen candidates from novel ones.
 SIDES = ("best_seen", "best_novel", "score_seen", "score_novel", "side_rank")
 SAME_KIND = (pa.types.is_integer, pa.types.is_floating)
@@ -38,7 +47,8 @@ def check_tables(
     for task, split in sorted(_combinations(table)):
         if task not in lists:
             refuse_table(
-                path, f"it has rows of the task {task!r}, of which it tells nothing"
+                path,
+                f"it has rows of the task {task!r}, of which it tells nothing",
             )
         if split not in lists[task]:
             refuse_table(
@@ -72,13 +82,18 @@ def check_tables(
             same = same.sort_by("sample_id").combine_chunks()
             if not shown.setdefault(split, same).equals(same):
                 refuse_table(
-                    path, f"its tasks tell different things of the images of {split}"
+                    path,
+                    f"its tasks tell different things of the images of {split}",
                 )
     return table
 
 
 def _combinations(table: pa.Table) -> set[tuple[str, str]]:
-    rows = table.select(["task", "split"]).group_by(["task", "split"]).aggregate([])
+    rows = (
+        table.select(["task", "split"])
+        .group_by(["task", "split"])
+        .aggregate([])
+    )
     return {(row["task"], row["split"]) for row in rows.to_pylist()}
 
 
@@ -96,12 +111,16 @@ def _typed(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
         if not (alike or text or empty):
             refuse_table(path, f"column {field.name} holds {have}, not {want}")
         if field.name in REQUIRED and table[field.name].null_count:
-            row = int(np.flatnonzero(np.asarray(pc.is_null(table[field.name])))[0])
+            row = int(
+                np.flatnonzero(np.asarray(pc.is_null(table[field.name])))[0]
+            )
             refuse_table(path, f"row {row} has no {field.name}")
     try:
         return table.cast(schema)
     except pa.ArrowInvalid as error:
-        refuse_table(path, f"a number is out of range ({str(error).splitlines()[0]})")
+        refuse_table(
+            path, f"a number is out of range ({str(error).splitlines()[0]})"
+        )
 
 
 class _Rows:
@@ -110,9 +129,15 @@ class _Rows:
     def __init__(
         self, rows: pa.Table, listed: Candidates, split: str, path: Path
     ) -> None:
-        self.rows, self.listed, self.split, self.path = rows, listed, split, path
+        self.rows, self.listed, self.split, self.path = (
+            rows,
+            listed,
+            split,
+            path,
+        )
         self.label, self.rank, self.attribute, self.object = (
-            rows[name].to_numpy() for name in ("label", "rank", "attribute", "object")
+            rows[name].to_numpy()
+            for name in ("label", "rank", "attribute", "object")
         )
         self.failed = np.asarray(pc.is_valid(rows["error"]))
         top = rows["top"].combine_chunks()
@@ -121,7 +146,9 @@ class _Rows:
             np.asarray(top.flatten().fill_null(-1)),
         )
 
-    def refuse_where(self, bad: np.ndarray, fault: str, **values: np.ndarray) -> None:
+    def refuse_where(
+        self, bad: np.ndarray, fault: str, **values: np.ndarray
+    ) -> None:
         """Refuse the table if any row is ``bad``: ``fault`` is filled in with that row's
         ``values``.
         """
@@ -131,7 +158,8 @@ class _Rows:
                 **{name: column[row] for name, column in values.items()}
             )
             refuse_table(
-                self.path, f"{self.split} image {self.rows['sample_id'][row]} {said}"
+                self.path,
+                f"{self.split} image {self.rows['sample_id'][row]} {said}",
             )
 
     def check(self) -> None:
@@ -145,14 +173,23 @@ class _Rows:
         )
         outside = (rank < -1) | (rank >= count)
         self.refuse_where(
-            outside, f"has the rank {{rank}}; there are {count:,} candidates", rank=rank
+            outside,
+            f"has the rank {{rank}}; there are {count:,} candidates",
+            rank=rank,
         )
-        unread = (self.failed != (rank == -1)) | (self.failed != (self.width == 0))
+        unread = (self.failed != (rank == -1)) | (
+            self.failed != (self.width == 0)
+        )
         self.refuse_where(
-            unread, "is unreadable by one of error, rank and top, and not by another"
+            unread,
+            "is unreadable by one of error, rank and top, and not by another",
         )
         for name, mine, right in (
-            ("attribute", self.attribute, np.array(self.listed.attributes)[label]),
+            (
+                "attribute",
+                self.attribute,
+                np.array(self.listed.attributes)[label],
+            ),
             ("object", self.object, np.array(self.listed.objects)[label]),
         ):
             unlike = (mine < -1) | ((right >= 0) & (mine != right))
@@ -179,7 +216,11 @@ class _Rows:
     def _offered_count(self) -> int:
         """How many candidates each image has to choose from."""
         sizes = pc.list_value_length(self.rows["choices"])
-        return len(self.listed) if sizes.null_count == len(sizes) else sizes[0].as_py()
+        return (
+            len(self.listed)
+            if sizes.null_count == len(sizes)
+            else sizes[0].as_py()
+        )
 
     def _check_choices(self, offered: pa.Array) -> None:
         """What was offered to each image holds its right candidate, each once, and what was named.
@@ -193,14 +234,17 @@ class _Rows:
             f"has {{n}} choices, and others {sizes[0]}",
             n=sizes,
         )
-        ids = np.asarray(offered.flatten().fill_null(-1)).reshape(len(sizes), -1)
+        ids = np.asarray(offered.flatten().fill_null(-1)).reshape(
+            len(sizes), -1
+        )
         self.refuse_where(
             np.any((ids < 0) | (ids >= len(self.listed)), axis=1),
             "has a choice that is not in the list",
         )
         ordered = np.sort(ids, axis=1)
         self.refuse_where(
-            np.any(ordered[:, 1:] == ordered[:, :-1], axis=1), "has a choice twice"
+            np.any(ordered[:, 1:] == ordered[:, :-1], axis=1),
+            "has a choice twice",
         )
         self.refuse_where(
             ~np.any(ids == self.label[:, None], axis=1),
@@ -216,8 +260,12 @@ class _Rows:
             return  # for _check_top to tell
         named = self.top.reshape(int(read.sum()), -1)
         strange = np.zeros(len(read), bool)
-        strange[read] = ~(named[:, :, None] == ids[read][:, None, :]).any(2).all(1)
-        self.refuse_where(strange, "names a candidate that is not among its choices")
+        strange[read] = ~(named[:, :, None] == ids[read][:, None, :]).any(
+            2
+        ).all(1)
+        self.refuse_where(
+            strange, "names a candidate that is not among its choices"
+        )
 
     def _check_sides(self, scope: str) -> None:
         """The best seen and novel candidates: all there or none, and no other than rank tells."""
@@ -232,12 +280,16 @@ class _Rows:
             "has some of " + ", ".join(SIDES) + " and lacks others",
         )
         if scope != "shared":
-            self.refuse_where(some, "has a seen and a novel side, and its task none")
+            self.refuse_where(
+                some, "has a seen and a novel side, and its task none"
+            )
         best = [self.rows[name].fill_null(0).to_numpy() for name in SIDES[:2]]
         outside = np.zeros(len(self.rank), bool)
         for ids in best:
             outside |= (ids < 0) | (ids >= len(self.listed))
-        self.refuse_where(outside, "has a best candidate that is not in the list")
+        self.refuse_where(
+            outside, "has a best candidate that is not in the list"
+        )
         place = self.rows["side_rank"].fill_null(-1).to_numpy()
         first = (best[0] == self.label) | (best[1] == self.label)
         self.refuse_where(
@@ -246,7 +298,9 @@ class _Rows:
             "has the rank {place} on its side, which its other columns belie",
             place=place,
         )
-        scores = [self.rows[name].fill_null(0).to_numpy() for name in SIDES[2:4]]
+        scores = [
+            self.rows[name].fill_null(0).to_numpy() for name in SIDES[2:4]
+        ]
         read = ~self.failed & (self.width > 0)
         leader = np.full(len(read), -1)
         leader[read] = self.top[np.cumsum(self.width)[read] - self.width[read]]
@@ -283,7 +337,8 @@ class _Rows:
         )
         ordered = np.sort(top, axis=1)
         refuse(
-            np.any(ordered[:, 1:] == ordered[:, :-1], axis=1), "names a candidate twice"
+            np.any(ordered[:, 1:] == ordered[:, :-1], axis=1),
+            "names a candidate twice",
         )
         is_right = top == self.label[rows][:, None]
         place = np.where(is_right.any(1), is_right.argmax(1), width)

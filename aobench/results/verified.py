@@ -135,7 +135,9 @@ def _paths(scores: Any, above: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
     """All keys at any depth, each with those above it."""
     if not isinstance(scores, dict):
         return {above}
-    return set().union(*(_paths(value, (*above, key)) for key, value in scores.items()))
+    return set().union(
+        *(_paths(value, (*above, key)) for key, value in scores.items())
+    )
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -38,7 +38,9 @@ def result_content(
 def unreadable_images(predictions: Predictions) -> list[dict[str, str]]:
     """Each unreadable image once, though every task has a row of it."""
     rows = predictions.table.select(["sample_id", "split", "error"]).to_pylist()
-    bad = {(row["split"], row["sample_id"]): row for row in rows if row["error"]}
+    bad = {
+        (row["split"], row["sample_id"]): row for row in rows if row["error"]
+    }
     return list(bad.values())
 
 
@@ -49,14 +51,17 @@ def task_facts(predictions: Predictions) -> dict[str, Any]:
             "kind": find_task(task).kind,
             "scope": find_task(task).scope,
             "candidates": {
-                split: _candidate_facts(predictions, task, split) for split in by_split
+                split: _candidate_facts(predictions, task, split)
+                for split in by_split
             },
         }
         for task, by_split in predictions.lists.items()
     }
 
 
-def _candidate_facts(predictions: Predictions, task: str, split: str) -> dict[str, Any]:
+def _candidate_facts(
+    predictions: Predictions, task: str, split: str
+) -> dict[str, Any]:
     candidates = predictions.lists[task][split]
     if find_task(task).scope != "image":
         return {"n": len(candidates), "hash": candidates.hash}
@@ -70,6 +75,7 @@ def write_results(content: dict[str, Any], path: Path) -> None:
     write_in_one_move(
         path,
         (
-            json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
+            json.dumps(content, indent=2, sort_keys=True, allow_nan=False)
+            + "\n"
         ).encode(),
     )

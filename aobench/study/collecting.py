@@ -109,17 +109,25 @@ def collect_runs(
     """The table of all runs in ``folder``. Raises UserError where runs are missing."""
     from tqdm.auto import tqdm
 
-    missing = [run.name for run in edition.runs if not is_done(folder, run, say=True)]
+    missing = [
+        run.name for run in edition.runs if not is_done(folder, run, say=True)
+    ]
     if missing:
         raise UserError(
             f"{folder} lacks {len(missing)} runs, {missing[0]} the first; run the command again"
         )
     rows = []
     for run in tqdm(
-        edition.runs, desc="disentanglement", unit="run", disable=quiet, leave=False
+        edition.runs,
+        desc="disentanglement",
+        unit="run",
+        disable=quiet,
+        leave=False,
     ):
         raw = read_sealed_json(folder / f"{run.name}.json", f"{run.name}.json")
-        nmi, shuffled = caption_nmi(training_order(run.scale, run.diversity, run.seed))
+        nmi, shuffled = caption_nmi(
+            training_order(run.scale, run.diversity, run.seed)
+        )
         right = {
             name: {
                 kind: pack_counts(counts)

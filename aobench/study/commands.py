@@ -34,7 +34,8 @@ COLUMNS = (
 def add_parser(verbs: Any) -> None:
     """Add the verb to argparse's subparsers ``verbs``."""
     s = verbs.add_parser(
-        "study", help="scale, diversity and supervision under control, in miniature"
+        "study",
+        help="scale, diversity and supervision under control, in miniature",
     )
     s.add_argument(
         "--from-bundled",
@@ -75,7 +76,9 @@ def add_parser(verbs: Any) -> None:
 def run(args: argparse.Namespace) -> None:
     """Carry out the verb. Raises UserError for bad input."""
     if args.workers is not None and not 1 <= args.workers <= 1024:
-        raise UserError("--workers takes a whole number of at least 1, up to 1,024")
+        raise UserError(
+            "--workers takes a whole number of at least 1, up to 1,024"
+        )
     _refuse_contradictions(args)
     (_first_edition if args.edition == 1 else _second_edition)(args)
 
@@ -114,7 +117,9 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
                 f"--from-bundled trains nothing, and {named[0]} is of the training: leave one of "
                 "them out"
             )
-    elif args.runs is not None and absolute_path(args.runs) == absolute_path(args.out):
+    elif args.runs is not None and absolute_path(args.runs) == absolute_path(
+        args.out
+    ):
         raise UserError("--runs and --out name one folder; give each its own")
 
 
@@ -123,7 +128,9 @@ def _worker_count(args: argparse.Namespace) -> int:
     from aobench.study.running import device_names
 
     names = device_names()
-    return args.workers or (len(names) if names[0] != "cpu" else os.cpu_count() or 1)
+    return args.workers or (
+        len(names) if names[0] != "cpu" else os.cpu_count() or 1
+    )
 
 
 def _kept_table(content: dict[str, Any], out: Path) -> Path:
@@ -132,7 +139,9 @@ def _kept_table(content: dict[str, Any], out: Path) -> Path:
 
     out.mkdir(parents=True, exist_ok=True)
     path = out / "results.json"
-    path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8"
+    )
     return path
 
 
@@ -162,7 +171,9 @@ def _second_table(args: argparse.Namespace) -> Path | None:
 
     runs, workers = args.runs or Path("study/runs-2"), _worker_count(args)
     untuned = second_edition({})
-    print(f"{time_estimate(runs, workers, untuned)}; tuning before it", flush=True)
+    print(
+        f"{time_estimate(runs, workers, untuned)}; tuning before it", flush=True
+    )
     if args.dry_run:
         return None
     tuned, trials = tuned_settings(runs)
@@ -234,7 +245,8 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         far = "*" if row["extrapolated_runs"] else ""
         cells = [
-            _cell(row, key) + (far if key == "rho_object" else "") for key in COLUMNS
+            _cell(row, key) + (far if key == "rho_object" else "")
+            for key in COLUMNS
         ]
         nmi = f"{row['nmi']:.3f} ({adjusted_nmi(row):.3f})"
         lines.append(
@@ -259,7 +271,9 @@ def _print_controls(study: Study) -> None:
     from aobench.study.plots import percent_text
     from aobench.study.summary import over_seeds
 
-    known = [c for c in CONTROLS if study.condition(*CENTRE, c)[0] in study.rows]
+    known = [
+        c for c in CONTROLS if study.condition(*CENTRE, c)[0] in study.rows
+    ]
     if not known:
         return
     print(
@@ -276,7 +290,8 @@ def _print_controls(study: Study) -> None:
             study.mean_accuracy(runs, "ood", "composition"),
         )
         print(
-            f"  {control:20s} " + "   ".join(percent_text(e) for e in (*figures, less))
+            f"  {control:20s} "
+            + "   ".join(percent_text(e) for e in (*figures, less))
         )
 
 
@@ -319,7 +334,10 @@ def run_rows(study: Study) -> list[dict[str, Any]]:
     for run_, raw in study.rows.items():
         row: dict[str, Any] = {
             "run": run_.name,
-            **{k: raw[k] for k in ("supervision", "scale", "diversity", "seed", "nmi")},
+            **{
+                k: raw[k]
+                for k in ("supervision", "scale", "diversity", "seed", "nmi")
+            },
         }
         for split in ("id", "ood"):
             for kind in ("object", "attribute", "composition", "object_prompt"):

@@ -50,13 +50,17 @@ class Run:
     @property
     def name(self) -> str:
         """Its file name, such as ``contrastive-n4000-d8-s0``."""
-        return f"{self.supervision}-n{self.scale}-d{self.diversity}-s{self.seed}"
+        return (
+            f"{self.supervision}-n{self.scale}-d{self.diversity}-s{self.seed}"
+        )
 
 
 def design_points() -> tuple[tuple[int, int], ...]:
     """(scale, diversity): one factor varied at a time around the centre; 8 points."""
     along_scale = [(n, CENTRE[1]) for n in SCALES]
-    return tuple(dict.fromkeys([*along_scale, *((CENTRE[0], d) for d in DIVERSITIES)]))
+    return tuple(
+        dict.fromkeys([*along_scale, *((CENTRE[0], d) for d in DIVERSITIES)])
+    )
 
 
 def all_runs() -> tuple[Run, ...]:
@@ -102,4 +106,6 @@ class Edition:
 def first_edition() -> Edition:
     """The runs of docs/study_design.md, all with one setting."""
     settings = dict.fromkeys((*SUPERVISIONS, *CONTROLS), Settings())
-    return Edition(every_run(), settings, SECONDS_ONE_CORE, SECONDS_MEASURING, True)
+    return Edition(
+        every_run(), settings, SECONDS_ONE_CORE, SECONDS_MEASURING, True
+    )

@@ -10,7 +10,10 @@ SCALES = (1000, 4000)  #: distinct training images
 DIVERSITIES = (2, 4, 8, 16)  #: attributes an object in training
 CENTRE = (4000, 8)
 CONTRASTS = ("contrastive_labels", "contrastive")
-COMPOSED = ("composed_pairs", "composed_pairs_cosine")  #: added after first results
+COMPOSED = (
+    "composed_pairs",
+    "composed_pairs_cosine",
+)  #: added after first results
 PAIR_LOSSES = ("seen_pairs", "seen_pairs_cosine", *COMPOSED, *CONTRASTS)
 SUPERVISIONS = ("object", "two_head", *PAIR_LOSSES)
 FURTHER = {

@@ -147,7 +147,9 @@ class Factorial:
         out = {}
         for key, rates in self._rates.items():
             w = weights[key[1]]
-            out[key] = np.einsum("kpc,dc->dkp", rates, w / w.sum(1, keepdims=True))
+            out[key] = np.einsum(
+                "kpc,dc->dkp", rates, w / w.sum(1, keepdims=True)
+            )
         return out
 
     def figures(self, rates: Rates) -> dict[str, np.ndarray]:
@@ -158,7 +160,10 @@ class Factorial:
         slope per doubling) of ``lead``, ``plain``, ``points`` and ``ood`` (log odds), ``b``,
         ``b DIVERSITY`` (its own slope), and :data:`COMBINED`.
         """
-        log = {key: logits(v, self.table.images(key[1])) for key, v in rates.items()}
+        log = {
+            key: logits(v, self.table.images(key[1]))
+            for key, v in rates.items()
+        }
         base = {split: log["object", split, "object"] for split in SPLITS}
         b = common_slope(base["id"].mean(1), base["ood"].mean(1))
         out = {"b": b} | _own_slopes(base)
@@ -240,7 +245,9 @@ def _own_slopes(base: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def _at_points(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     """``values`` draws x points by name and point."""
-    return {f"{name} {n} {d}": values[:, i] for i, (n, d) in enumerate(points())}
+    return {
+        f"{name} {n} {d}": values[:, i] for i, (n, d) in enumerate(points())
+    }
 
 
 def _summaries(
@@ -263,7 +270,9 @@ def _tests() -> dict[str, np.ndarray]:
 
 def _alike() -> dict[str, np.ndarray]:
     """All compositions alike, as one draw."""
-    return {split: np.ones((1, len(pairs))) for split, pairs in _tests().items()}
+    return {
+        split: np.ones((1, len(pairs))) for split, pairs in _tests().items()
+    }
 
 
 def drawn_pairs(draws: int, seed: int = 0) -> dict[str, np.ndarray]:
@@ -288,5 +297,9 @@ def drawn_parts(draws: int, seed: int = 0) -> dict[str, np.ndarray]:
     }
 
 
-def _multiplicities(rng: np.random.Generator, draws: int, count: int) -> np.ndarray:
-    return rng.multinomial(count, np.full(count, 1 / count), size=draws).astype(float)
+def _multiplicities(
+    rng: np.random.Generator, draws: int, count: int
+) -> np.ndarray:
+    return rng.multinomial(count, np.full(count, 1 / count), size=draws).astype(
+        float
+    )

@@ -10,7 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import expit
 
-from aobench.drawing import group_style, new_plot, put_legend, put_title, save_plot
+from aobench.drawing import (
+    group_style,
+    new_plot,
+    put_legend,
+    put_title,
+    save_plot,
+)
 from aobench.study.factorial import (
     CENTRE,
     DIVERSITIES,
@@ -47,7 +53,9 @@ def _draw_line(
     panel: Axes, study: Factorial, name: str, s: str, scale: int, factor: float
 ) -> None:
     """A supervision's figure ``name`` along diversity, a little aside from the others."""
-    found = [study.sourced[f"{name} {s} {scale} {d}"].over_both for d in DIVERSITIES]
+    found = [
+        study.sourced[f"{name} {s} {scale} {d}"].over_both for d in DIVERSITIES
+    ]
     middle, low, high = (
         factor * np.array([getattr(e, end) for e in found])
         for end in ("value", "low", "high")
@@ -91,7 +99,9 @@ def diversity_plot(study: Factorial) -> Figure:
             if column == 0:
                 panel.set_ylabel(label, fontsize=8)
         axes[0, column].set_title(f"{scale:,} training images", fontsize=9)
-        axes[1, column].set_xlabel("attributes an object in training", fontsize=8)
+        axes[1, column].set_xlabel(
+            "attributes an object in training", fontsize=8
+        )
     put_legend(figure, axes[0, list(SCALES).index(CENTRE[0])], ncols=3)
     put_title(
         figure,
@@ -109,7 +119,9 @@ def statements_plot(study: Factorial) -> Figure:
         for number, (label, colour, of) in enumerate(SOURCES):
             e, y = of(finding.figure), row + 0.27 - 0.18 * number
             name = label if row == 0 else None
-            axes.plot([e.low, e.high], [y, y], color=colour, linewidth=2, label=name)
+            axes.plot(
+                [e.low, e.high], [y, y], color=colour, linewidth=2, label=name
+            )
         axes.plot(finding.figure.value, row, "D", color="#000000", markersize=4)
     names = [f"{f.claim}  {f.number}" for f in reversed(findings)]
     axes.set_yticks(range(len(findings)), names, fontsize=7.5)

@@ -44,7 +44,9 @@ def shown(e: Estimate, percent: bool, signed: bool) -> str:
     """A figure with its interval: one digit in percent, two in log odds."""
     factor, digits, sign = (100, 1, "") if percent else (1, 2, "")
     sign = "+" if signed else ""
-    rounded = (round(factor * v, digits) + 0.0 for v in (e.value, e.low, e.high))
+    rounded = (
+        round(factor * v, digits) + 0.0 for v in (e.value, e.low, e.high)
+    )
     middle, low, high = (f"{v:{sign}.{digits}f}" for v in rounded)
     return f"{middle} [{low}, {high}]"
 
@@ -54,7 +56,9 @@ def bounded(e: Estimate) -> Estimate:
     return Estimate(e.value, max(0.0, e.low), min(1.0, e.high))
 
 
-def _cell(study: Factorial, what: str, percent: bool, row: tuple[int, int, str]) -> str:
+def _cell(
+    study: Factorial, what: str, percent: bool, row: tuple[int, int, str]
+) -> str:
     n, d, s = row
     figure = study.sourced.get(f"{what} {s} {n} {d}")
     if figure is None or (what in SIGNED and s == "object"):
@@ -66,7 +70,12 @@ def _cell(study: Factorial, what: str, percent: bool, row: tuple[int, int, str])
 
 def table_cells(study: Factorial) -> list[tuple[str, ...]]:
     """Head and rows of the table of conditions."""
-    head = ("images", "attributes an object", "supervision", *(c[1] for c in CELLS))
+    head = (
+        "images",
+        "attributes an object",
+        "supervision",
+        *(c[1] for c in CELLS),
+    )
     rows = [
         (
             f"{row[0]:,}",
@@ -133,17 +142,23 @@ def _log_odds(figure: Sourced, supervision: str) -> str:
 
 def reading_cells(study: Factorial) -> list[tuple[str, ...]]:
     """Head and rows of the mean OoD accuracies by reading."""
-    rows: list[tuple[str, ...]] = [("supervision", "reading", "OoD accuracy, mean")]
+    rows: list[tuple[str, ...]] = [
+        ("supervision", "reading", "OoD accuracy, mean")
+    ]
     for s in SUPERVISIONS:
         for kind in ("object", *FURTHER.get(s, ())):
             figure = study.sourced[f"mean ood {kind} {s}"]
-            rows.append((s, kind, shown(bounded(figure.over_both), True, False)))
+            rows.append(
+                (s, kind, shown(bounded(figure.over_both), True, False))
+            )
     return rows
 
 
 def tuning_cells(content: dict[str, Any]) -> list[tuple[str, ...]]:
     """Head and rows of the trials of the tuning; ``*`` marks what was chosen."""
-    rows: list[tuple[str, ...]] = [("supervision", "peak", "decay", "ID object")]
+    rows: list[tuple[str, ...]] = [
+        ("supervision", "peak", "decay", "ID object")
+    ]
     for trial in content["trials"]:
         chosen = content["settings"][trial["supervision"]]
         same = all(trial[key] == chosen[key] for key in ("peak", "decay"))
@@ -221,7 +236,10 @@ def report_parts(study: Factorial) -> list[tuple[str, list[tuple[str, ...]]]]:
             "by source of error; verdicts by both:",
             statement_cells(study),
         ),
-        ("Without a claim, in log odds, seeds and pairs both:", unclaimed_cells(study)),
+        (
+            "Without a claim, in log odds, seeds and pairs both:",
+            unclaimed_cells(study),
+        ),
         ("Readings, percent, means over the 8 points:", reading_cells(study)),
         (
             "Tuning, 4,000 images and 8 attributes an object, one seed, percent (*: chosen):",

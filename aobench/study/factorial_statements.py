@@ -38,7 +38,11 @@ CLAIMS: dict[str, tuple[str, str, int]] = {
         -1,
     ),
     "4b": ("the same of seen_pairs", "diversity lead seen_pairs", -1),
-    "4c": ("the same of seen_pairs_cosine", "diversity lead seen_pairs_cosine", -1),
+    "4c": (
+        "the same of seen_pairs_cosine",
+        "diversity lead seen_pairs_cosine",
+        -1,
+    ),
     "5": (
         "more images help contrast (OoD log odds per doubling)",
         "scale ood contrastive",
@@ -49,7 +53,11 @@ CLAIMS: dict[str, tuple[str, str, int]] = {
         "diversity ood contrastive",
         1,
     ),
-    "6b": ("more diversity helps object classifiers", "diversity ood object", 1),
+    "6b": (
+        "more diversity helps object classifiers",
+        "diversity ood object",
+        1,
+    ),
     "7": (
         "a head for attributes alone harms (two_head, centre)",
         f"lead two_head {_PLACE}",

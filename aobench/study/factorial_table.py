@@ -95,14 +95,19 @@ class FactorialTable:
     seeds: tuple[int, ...]
     runs: dict[Run, dict[str, Any]]
 
-    def rates(self, supervision: str, split: str, kind: str = "object") -> np.ndarray:
+    def rates(
+        self, supervision: str, split: str, kind: str = "object"
+    ) -> np.ndarray:
         """Fractions right, seeds x points x compositions.
 
         Raises KeyError for a reading that the supervision can't give.
         """
         images = self.content["images_a_composition"][split]
         by_seed = [
-            [self._right(Run(k, n, d, supervision), split, kind) for n, d in points()]
+            [
+                self._right(Run(k, n, d, supervision), split, kind)
+                for n, d in points()
+            ]
             for k in self.seeds
         ]
         return np.array(by_seed) / images
@@ -128,5 +133,7 @@ def read_factorial(path: Path = BUNDLED) -> FactorialTable:
     }
     wanted = {run for seed in content["seeds"] for run in runs_of_seed(seed)}
     if missing := wanted - set(runs):
-        raise UserError(f"{path} lacks {len(missing)} runs, {min(missing).name} one")
+        raise UserError(
+            f"{path} lacks {len(missing)} runs, {min(missing).name} one"
+        )
     return FactorialTable(content, tuple(content["seeds"]), runs)

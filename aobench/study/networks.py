@@ -27,7 +27,12 @@ PAD = 0
 #: Supervisions that score an image against any pair by cosine.
 CONTRASTS = ("contrastive", "contrastive_labels", "composed_pairs_cosine")
 _WORDS = sorted(
-    {word for template in TEMPLATES for word in template.split() if word != "{}"}
+    {
+        word
+        for template in TEMPLATES
+        for word in template.split()
+        if word != "{}"
+    }
 )
 VOCABULARY = 1 + len(_WORDS) + len(ATTRIBUTES) + N_OBJECTS
 LONGEST = max(len(t.split()) for t in TEMPLATES) + 1
@@ -43,14 +48,18 @@ def template_words(template: str) -> list[int]:
     return out + [PAD] * (LONGEST - len(out))
 
 
-def caption_words(templates: Tensor, attributes: Tensor, objects: Tensor) -> Tensor:
+def caption_words(
+    templates: Tensor, attributes: Tensor, objects: Tensor
+) -> Tensor:
     """Token numbers N x LONGEST of template number, attribute and object (each int64 N)."""
     table = torch.tensor(
         [template_words(t) for t in TEMPLATES], device=templates.device
     )[templates]
     first = 1 + len(_WORDS)
     table = torch.where(table == -1, first + attributes[:, None], table)
-    return torch.where(table == -2, first + len(ATTRIBUTES) + objects[:, None], table)
+    return torch.where(
+        table == -2, first + len(ATTRIBUTES) + objects[:, None], table
+    )
 
 
 def _block(inputs: int, outputs: int) -> list[nn.Module]:
@@ -61,7 +70,9 @@ def _block(inputs: int, outputs: int) -> list[nn.Module]:
     ]
 
 
-def image_trunk(channels: tuple[int, int, int] = (32, 64, FEATURES)) -> nn.Sequential:
+def image_trunk(
+    channels: tuple[int, int, int] = (32, 64, FEATURES),
+) -> nn.Sequential:
     """float N x 3 x 32 x 32 to N x the last of ``channels``, one a layer."""
     first, second, last = channels
     return nn.Sequential(
@@ -96,7 +107,9 @@ class TextTower(nn.Module):
     def forward(self, words: Tensor) -> Tensor:
         """Encode; padding is neither attended to nor averaged."""
         pad = words == PAD
-        hidden = self.layer(self.words(words) + self.places, src_key_padding_mask=pad)
+        hidden = self.layer(
+            self.words(words) + self.places, src_key_padding_mask=pad
+        )
         kept = (~pad)[..., None].to(hidden.dtype)
         return self.out((hidden * kept).sum(1) / kept.sum(1))
 
@@ -112,7 +125,9 @@ class LabelTower(nn.Module):
 
     def forward(self, words: Tensor) -> Tensor:
         """Add up the names' vectors."""
-        named = (words >= 1 + len(_WORDS))[..., None].to(self.words.weight.dtype)
+        named = (words >= 1 + len(_WORDS))[..., None].to(
+            self.words.weight.dtype
+        )
         return (self.words(words) * named).sum(1)
 
 
@@ -173,12 +188,16 @@ class StudyNetwork(nn.Module):
             return
         if self.contrasts:
             self.project = nn.Linear(FEATURES, EMBEDDING)
-            self.text = TextTower() if supervision == "contrastive" else LabelTower()
+            self.text = (
+                TextTower() if supervision == "contrastive" else LabelTower()
+            )
             self.scale = nn.Parameter(torch.tensor(2.5))
             return
         if supervision == "two_head_cosine":
             project = nn.Linear(FEATURES, EMBEDDING)
-            self.object_head: nn.Module = nn.Sequential(project, CosineHead(N_OBJECTS))
+            self.object_head: nn.Module = nn.Sequential(
+                project, CosineHead(N_OBJECTS)
+            )
             self.attribute_head: nn.Module = nn.Sequential(
                 project, CosineHead(len(ATTRIBUTES))
             )
@@ -187,7 +206,9 @@ class StudyNetwork(nn.Module):
         if supervision in ("two_head", "composed_pairs"):
             self.attribute_head = nn.Linear(FEATURES, len(ATTRIBUTES))
 
-    def _add_pair_head(self, supervision: str, pairs: tuple[IdPair, ...]) -> None:
+    def _add_pair_head(
+        self, supervision: str, pairs: tuple[IdPair, ...]
+    ) -> None:
         """A head of one class a pair."""
         if supervision == "seen_pairs":
             self.pair_head: nn.Module = nn.Linear(FEATURES, len(pairs))

@@ -41,7 +41,8 @@ from aobench.study.summary import Estimate, Study
 from aobench.study.world import N_OBJECTS, novel_pairs, object_names
 
 LOOKS = {
-    name: group_style(number) for number, name in enumerate(sorted(SUPERVISIONS))
+    name: group_style(number)
+    for number, name in enumerate(sorted(SUPERVISIONS))
 }  #: as the scatter has them
 NAMES = {
     "object": "object classifier",
@@ -104,7 +105,9 @@ def factors_plot(study: Study) -> Figure:
         ),
     )
     for column, (axis, levels, fixed, value, label) in enumerate(along):
-        rows = sorted((r for r in table if r[fixed] == value), key=itemgetter(axis))
+        rows = sorted(
+            (r for r in table if r[fixed] == value), key=itemgetter(axis)
+        )
         for place, (key, title, chance) in enumerate(PANELS):
             panel = axes[place, column]
             _draw_levels(panel, rows, axis, key, chance)
@@ -145,7 +148,9 @@ def correlations_plot(study: Study) -> Figure:
                 if len(supervisions) > 1
                 else LOOKS[supervisions[0]]
             )
-            axes.plot([e.low, e.high], [y, y], linewidth=1.3, color=how["color"])
+            axes.plot(
+                [e.low, e.high], [y, y], linewidth=1.3, color=how["color"]
+            )
             axes.plot(
                 e.value,
                 y,
@@ -181,8 +186,12 @@ def nmi_plot(study: Study) -> Figure:
         y, low, high = (
             100 * r["ood_composition" + end] for end in ("", "_low", "_high")
         )
-        axes.plot([r["nmi"]] * 2, [low, high], color=COLOURS[number], linewidth=1.2)
-        axes.plot(r["nmi"], y, MARKERS[number], color=COLOURS[number], markersize=5)
+        axes.plot(
+            [r["nmi"]] * 2, [low, high], color=COLOURS[number], linewidth=1.2
+        )
+        axes.plot(
+            r["nmi"], y, MARKERS[number], color=COLOURS[number], markersize=5
+        )
         axes.annotate(
             f"{r['scale']:,}, {r['diversity']}",
             (r["nmi"], y),
@@ -196,10 +205,10 @@ def nmi_plot(study: Study) -> Figure:
     )
     axes.set_ylabel("OoD composition accuracy, %", fontsize=8)
     axes.set_ylim(bottom=0)
-    found = (
-        f"Spearman {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}] over {len(rows)} points"
+    found = f"Spearman {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}] over {len(rows)} points"
+    title = (
+        f"Contrastive models; by a point: images, attributes an object\n{found}"
     )
-    title = f"Contrastive models; by a point: images, attributes an object\n{found}"
     put_title(figure, title)
     return figure
 
@@ -229,9 +238,7 @@ def draw_all(study: Study, out: Path) -> list[Path]:
     records = [study.record(r, "object") for r in runs]
     line = study.lines["object"]
     what = "object accuracy"
-    title = (
-        "The miniature: object accuracy of all runs, 1,920 ID and 1,920 OoD images\n"
-    )
+    title = "The miniature: object accuracy of all runs, 1,920 ID and 1,920 OoD images\n"
     title += "baseline: object classifiers along scale"
     pictures: dict[str, Callable[[], Figure]] = {
         "scatter": lambda: scatter_plot(line, records, title, "family", what),

@@ -27,7 +27,9 @@ from aobench.study.design import Edition, Run
 from aobench.study.world import ImageSet, test_images, training_images
 
 Say = Callable[[str], None]
-STALE_SECONDS = 3600  #: a claim older than this was left by a process that was stopped
+STALE_SECONDS = (
+    3600  #: a claim older than this was left by a process that was stopped
+)
 
 
 def _cached(path: Path, make: Callable[[], ImageSet]) -> ImageSet:
@@ -41,7 +43,8 @@ def _cached(path: Path, make: Callable[[], ImageSet]) -> ImageSet:
             say_again(path, error)
     images = make()
     arrays = {
-        name: getattr(images, name) for name in ("pixels", "attributes", "objects")
+        name: getattr(images, name)
+        for name in ("pixels", "attributes", "objects")
     }
     write_sealed_npz(path, path.name, arrays, compressed=True)
     return images
@@ -144,7 +147,11 @@ def do_runs(
 
 
 def _work(
-    edition: Edition, folder: Path, device_name: str, say: Say, parent: int | None
+    edition: Edition,
+    folder: Path,
+    device_name: str,
+    say: Say,
+    parent: int | None,
 ) -> None:
     import torch
 
@@ -156,7 +163,10 @@ def _work(
     tests = test_sets(pictures)
     keeps = edition.keeps_features
     for run in edition.runs:
-        target, claim = folder / f"{run.name}.json", folder / f"{run.name}.claim"
+        target, claim = (
+            folder / f"{run.name}.json",
+            folder / f"{run.name}.claim",
+        )
         if parent is not None and os.getppid() != parent:
             # the command was killed: what it would have gone on with is left to the next one
             return
@@ -168,12 +178,16 @@ def _work(
             result, arrays = do_run(run, images, tests, device, settings)
             if keeps:
                 (folder / f"{run.name}.measures.json").unlink(missing_ok=True)
-                write_sealed_npz(folder / f"{run.name}.npz", f"{run.name}.npz", arrays)
+                write_sealed_npz(
+                    folder / f"{run.name}.npz", f"{run.name}.npz", arrays
+                )
             write_sealed_json(target, target.name, result)
         finally:
             claim.unlink(missing_ok=True)
         left = runs_left(folder, edition)
-        say(f"{run.name}: {result['seconds']:.0f} s on {device_name}; {left} runs left")
+        say(
+            f"{run.name}: {result['seconds']:.0f} s on {device_name}; {left} runs left"
+        )
 
 
 def device_names() -> list[str]:
@@ -189,17 +203,22 @@ def time_estimate(folder: Path, workers: int, edition: Edition) -> str:
     minutes = edition.seconds / 60 * left / count / workers
     where = ", ".join(device_names())
     total = f"{left} of {count} runs left on {where}, {workers} at once"
-    spent = f"about {minutes:.0f} minutes on cores as fast as ours, less on a GPU"
+    spent = (
+        f"about {minutes:.0f} minutes on cores as fast as ours, less on a GPU"
+    )
     if not edition.seconds_measuring:
         return f"{total}: {spent}"
     unmeasured = sum(
-        not (folder / f"{run.name}.measures.json").exists() for run in edition.runs
+        not (folder / f"{run.name}.measures.json").exists()
+        for run in edition.runs
     )
     measuring = unmeasured * edition.seconds_measuring / 60
     return f"{total}: {spent}; then {measuring:.0f} minutes of measuring"
 
 
-def run_all(folder: Path, workers: int, edition: Edition, say: Say = print) -> None:
+def run_all(
+    folder: Path, workers: int, edition: Edition, say: Say = print
+) -> None:
     """Do all runs that are left with ``workers`` processes, dealt over the devices. Raises
     UserError if one fails.
     """
@@ -220,7 +239,8 @@ def run_all(folder: Path, workers: int, edition: Edition, say: Say = print) -> N
         for i in range(workers)
     ]
     processes = [
-        context.Process(target=do_runs, args=share, daemon=True) for share in shares
+        context.Process(target=do_runs, args=share, daemon=True)
+        for share in shares
     ]
     for process in processes:
         process.start()
@@ -243,7 +263,9 @@ def _wait_for_others(edition: Edition, folder: Path, say: Say) -> None:
         if not held:
             return
         if not told:
-            say(f"waiting for {len(held)} runs that another process is busy with")
+            say(
+                f"waiting for {len(held)} runs that another process is busy with"
+            )
             told = True
         time.sleep(1)
 

@@ -26,7 +26,9 @@ from aobench.study.summary import Estimate, Study, over_seeds
 
 DRAWS = 2000
 BIASED = "NMI's bias in small sets makes it; adjusted for chance it is 5b"
-WEAK_FORESTS = "the forests of DCI tell the object far worse than a linear probe"
+WEAK_FORESTS = (
+    "the forests of DCI tell the object far worse than a linear probe"
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,11 @@ class Statement:
 
 
 def rank_correlation(
-    x: np.ndarray, y: np.ndarray, group: np.ndarray, draws: int = DRAWS, seed: int = 0
+    x: np.ndarray,
+    y: np.ndarray,
+    group: np.ndarray,
+    draws: int = DRAWS,
+    seed: int = 0,
 ) -> Estimate:
     """Spearman's correlation with a bootstrap that draws whole groups; NaN where ``x`` or ``y``
     is constant.
@@ -96,7 +102,9 @@ def nmi_correlation(
 
     Bootstrap of points and, within a point, of seeds.
     """
-    runs = [[Run(s, n, d, "contrastive") for s in SEEDS] for n, d in design_points()]
+    runs = [
+        [Run(s, n, d, "contrastive") for s in SEEDS] for n, d in design_points()
+    ]
     x = np.array([[nmi(study.rows[r]) for r in row] for row in runs])
     y = np.array(
         [[study.accuracy(r, "ood", "composition") for r in row] for row in runs]
@@ -142,7 +150,9 @@ def all_statements(study: Study) -> list[Statement]:
             "centre: rho of contrastive over the object line > 0",
             study.mean_rho(centre["contrastive"]),
         ),
-        Statement("2a", "centre: rho of contrastive less that of two_head > 0", more),
+        Statement(
+            "2a", "centre: rho of contrastive less that of two_head > 0", more
+        ),
         Statement(
             "2b",
             "centre: composition rho of contrastive over the two_head baseline > 0",

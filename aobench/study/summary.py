@@ -59,7 +59,9 @@ def over_seeds(values: Iterable[float], fit_error: float = 0.0) -> Estimate:
     """
     seen = np.array(list(values), float)
     half = (
-        student.ppf(0.975, len(seen) - 1) * seen.std(ddof=1) / np.sqrt(len(seen))
+        student.ppf(0.975, len(seen) - 1)
+        * seen.std(ddof=1)
+        / np.sqrt(len(seen))
         if len(seen) > 1
         else np.inf
     )
@@ -98,11 +100,15 @@ class Study:
         right = self.right(run, split, kind)
         if right is None:
             raise KeyError(kind)
-        drawn = np.random.default_rng(0).integers(len(right), size=(draws, len(right)))
+        drawn = np.random.default_rng(0).integers(
+            len(right), size=(draws, len(right))
+        )
         low, high = np.quantile(
             right[drawn].mean(1) / self.images[split], (0.025, 0.975)
         )
-        return Estimate(self.accuracy(run, split, kind), float(low), float(high))
+        return Estimate(
+            self.accuracy(run, split, kind), float(low), float(high)
+        )
 
     def record(self, run: Run, kind: str) -> ModelAccuracies:
         """The run as a record of effective generalization."""
@@ -141,17 +147,21 @@ class Study:
 
     def rho(self, run: Run, kind: str = "object") -> float:
         """Effective generalization of one run."""
-        return effective_generalization(self.lines[kind], [self.record(run, kind)])[
-            0
-        ].rho
+        return effective_generalization(
+            self.lines[kind], [self.record(run, kind)]
+        )[0].rho
 
     def expected(self, runs: list[Run], kind: str) -> np.ndarray:
         """draws x runs: bootstrap of the OoD accuracies that the baseline expects."""
         line = self.lines[kind]
-        models = accuracies_of([self.record(r, kind) for r in runs], line.id_sets)
+        models = accuracies_of(
+            [self.record(r, kind) for r in runs], line.id_sets
+        )
         return line.expected_draws(models, np.random.default_rng(3), 0.95)
 
-    def condition(self, scale: int, diversity: int, supervision: str) -> list[Run]:
+    def condition(
+        self, scale: int, diversity: int, supervision: str
+    ) -> list[Run]:
         """The runs of a condition, one a seed."""
         return [Run(s, scale, diversity, supervision) for s in SEEDS]
 
@@ -177,13 +187,17 @@ class Study:
         factor = 0 if len({c[0] for c in conditions}) > 1 else 1
         x = np.log2([c[factor] for c in conditions])
         weights = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
-        by_seed = [[Run(s, n, d, supervision) for n, d in conditions] for s in SEEDS]
+        by_seed = [
+            [Run(s, n, d, supervision) for n, d in conditions] for s in SEEDS
+        ]
         measure: Callable[[Run], float] = (
             (lambda r: self.accuracy(r, "ood", kind))
             if plain
             else (lambda r: self.rho(r, kind))
         )
-        slopes = [float(weights @ [measure(r) for r in runs]) for runs in by_seed]
+        slopes = [
+            float(weights @ [measure(r) for r in runs]) for runs in by_seed
+        ]
         if plain:
             return over_seeds(slopes)
         drawn = np.mean(
@@ -199,7 +213,9 @@ class Study:
             for s in SUPERVISIONS
         ]
 
-    def _row(self, scale: int, diversity: int, supervision: str) -> dict[str, Any]:
+    def _row(
+        self, scale: int, diversity: int, supervision: str
+    ) -> dict[str, Any]:
         runs = self.condition(scale, diversity, supervision)
         row: dict[str, Any] = {
             "scale": scale,
@@ -217,8 +233,12 @@ class Study:
             "ood_object_prompt": None,
         }
         if supervision != "object":
-            figures["id_composition"] = self.mean_accuracy(runs, "id", "composition")
-            figures["ood_composition"] = self.mean_accuracy(runs, "ood", "composition")
+            figures["id_composition"] = self.mean_accuracy(
+                runs, "id", "composition"
+            )
+            figures["ood_composition"] = self.mean_accuracy(
+                runs, "ood", "composition"
+            )
             figures["rho_composition"] = self.mean_rho(runs, "composition")
         if supervision == "contrastive":
             figures["ood_object_prompt"] = self.mean_accuracy(

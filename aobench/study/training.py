@@ -13,7 +13,12 @@ from torch.nn import functional
 
 from aobench.mini.render import ATTRIBUTES
 from aobench.study.design import Run, Settings
-from aobench.study.networks import TEMPLATES, TEST_TEMPLATE, StudyNetwork, caption_words
+from aobench.study.networks import (
+    TEMPLATES,
+    TEST_TEMPLATE,
+    StudyNetwork,
+    caption_words,
+)
 from aobench.study.world import N_OBJECTS, SIDE, ImageSet, training_pairs
 
 N_ATTRIBUTES = len(ATTRIBUTES)
@@ -23,7 +28,9 @@ LARGEST_SHIFT = 3  #: pixels of SIDE; as much of a smaller picture
 READINGS = ("object_best", "object_prompt", "object_seen")
 
 
-def to_floats(pixels: np.ndarray, device: torch.device, side: int = SIDE) -> Tensor:
+def to_floats(
+    pixels: np.ndarray, device: torch.device, side: int = SIDE
+) -> Tensor:
     """uint8 N x SIDE x SIDE x 3 to floats N x 3 x side x side on ``device``, about -2..2; a
     smaller ``side``, which divides SIDE, by averaging.
     """
@@ -72,7 +79,11 @@ def _seen_scores(network: Any, features: Tensor) -> Tensor:
 
 
 def loss_of(
-    network: Any, pixels: Tensor, attributes: Tensor, objects: Tensor, templates: Tensor
+    network: Any,
+    pixels: Tensor,
+    attributes: Tensor,
+    objects: Tensor,
+    templates: Tensor,
 ) -> Tensor:
     """The training loss of one batch under the network's supervision."""
     bf16 = pixels.device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
@@ -83,7 +94,9 @@ def loss_of(
         return functional.cross_entropy(network.pair_head(features), numbers)
     if network.over_seen_pairs:
         numbers = network.numbers[attributes, objects]
-        return functional.cross_entropy(_seen_scores(network, features), numbers)
+        return functional.cross_entropy(
+            _seen_scores(network, features), numbers
+        )
     if not network.contrasts:
         loss = functional.cross_entropy(network.object_head(features), objects)
         if network.names_attributes:
@@ -129,17 +142,22 @@ def train_network(
     side = settings.side
     padded = _padded(to_floats(images.pixels, device, side))
     attributes, objects = (
-        torch.from_numpy(v).to(device) for v in (images.attributes, images.objects)
+        torch.from_numpy(v).to(device)
+        for v in (images.attributes, images.objects)
     )
     rng = np.random.default_rng(run.seed)
     size = settings.batch
     for _ in range(settings.steps):
-        chosen = torch.from_numpy(rng.integers(len(images), size=size)).to(device)
+        chosen = torch.from_numpy(rng.integers(len(images), size=size)).to(
+            device
+        )
         templates = torch.from_numpy(rng.integers(len(TEMPLATES), size=size))
         templates = templates.to(device)
         shift = rng.integers(0, 2 * largest_shift(side) + 1, size=2)
         batch = _augmented(padded, chosen, side, shift, bool(rng.integers(2)))
-        loss = loss_of(network, batch, attributes[chosen], objects[chosen], templates)
+        loss = loss_of(
+            network, batch, attributes[chosen], objects[chosen], templates
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -224,7 +242,9 @@ def network_answers(network: Any, features: Tensor) -> dict[str, np.ndarray]:
     :data:`READINGS` that the network can give.
     """
     answers = _caption_answers if network.contrasts else _label_answers
-    return {key: v.cpu().numpy() for key, v in answers(network, features).items()}
+    return {
+        key: v.cpu().numpy() for key, v in answers(network, features).items()
+    }
 
 
 def counts_by_pair(
@@ -274,7 +294,9 @@ def do_run(
         if network.contrasts:
             with torch.no_grad():
                 projected = functional.normalize(network.project(features))
-            arrays[f"{name}_embeddings"] = projected.cpu().numpy().astype(np.float16)
+            arrays[f"{name}_embeddings"] = (
+                projected.cpu().numpy().astype(np.float16)
+            )
     if network.contrasts:
         arrays["captions"] = (
             caption_embeddings(network, device).cpu().numpy().astype(np.float16)

@@ -24,7 +24,9 @@ from aobench.study.factorial import (
     settings,
 )
 
-Trial = dict[str, Any]  #: supervision, peak, decay, id_object (fraction), seconds
+Trial = dict[
+    str, Any
+]  #: supervision, peak, decay, id_object (fraction), seconds
 Score = Callable[[str, float, float], float]
 
 
@@ -68,7 +70,9 @@ def _trial(folder: Path, supervision: str, peak: float, decay: float) -> Trial:
     return trial
 
 
-def _trained_trial(folder: Path, supervision: str, peak: float, decay: float) -> Trial:
+def _trained_trial(
+    folder: Path, supervision: str, peak: float, decay: float
+) -> Trial:
     import torch
 
     from aobench.study.running import device_names, images_of, test_sets
@@ -101,7 +105,9 @@ def tuned_settings(
     def score(supervision: str, peak: float, decay: float) -> float:
         trial = _trial(folder, supervision, peak, decay)
         trials.append(trial)
-        say(f"{supervision}, peak {peak:g}, decay {decay:g}: {trial['id_object']:.3f}")
+        say(
+            f"{supervision}, peak {peak:g}, decay {decay:g}: {trial['id_object']:.3f}"
+        )
         return float(trial["id_object"])
 
     chosen = {s: settings(*search(s, score)) for s in SUPERVISIONS}

@@ -21,7 +21,9 @@ SIDE = 32  #: pixels of an image
 N_OBJECTS = 48
 CORE = 2  #: attributes an object that every condition trains on; the ID test is made of them
 ID_IMAGES, OOD_IMAGES = 20, 8  #: test images a composition
-STREAM = 7  #: keeps the study's random streams apart from those of mini's own splits
+STREAM = (
+    7  #: keeps the study's random streams apart from those of mini's own splits
+)
 
 IdPair = tuple[int, int]  # (number of the attribute, number of the object)
 
@@ -42,7 +44,9 @@ def novel_pairs() -> tuple[IdPair, ...]:
     """The 240 novel pairs: mini's, of the study's objects."""
     names = {name: number for number, name in enumerate(object_names())}
     return tuple(
-        (ATTRIBUTES.index(a), names[o]) for a, o in pairs(novel=True) if o in names
+        (ATTRIBUTES.index(a), names[o])
+        for a, o in pairs(novel=True)
+        if o in names
     )
 
 

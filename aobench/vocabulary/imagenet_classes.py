@@ -51,7 +51,9 @@ class ClassOrder:
         return scores[:, list(self.columns)]
 
 
-def class_order(labels: Sequence[str] | None, count: int, model: str) -> ClassOrder:
+def class_order(
+    labels: Sequence[str] | None, count: int, model: str
+) -> ClassOrder:
     """The order of a classifier's ``count`` outputs.
 
     Args:
@@ -80,7 +82,9 @@ def class_order(labels: Sequence[str] | None, count: int, model: str) -> ClassOr
                 f"known; "
                 "name them in id2label of config.json, with 'background'"
             )
-        return ClassOrder(tuple(range(N_CLASSES)), "unnamed: taken in ImageNet's order")
+        return ClassOrder(
+            tuple(range(N_CLASSES)), "unnamed: taken in ImageNet's order"
+        )
     places = [
         place
         for place, label in enumerate(labels)
@@ -105,7 +109,9 @@ def class_order(labels: Sequence[str] | None, count: int, model: str) -> ClassOr
     return ClassOrder(tuple(columns), f"named, {moved}{without}")
 
 
-def named_classes(labels: Sequence[str], where: str) -> tuple[dict[int, int], str]:
+def named_classes(
+    labels: Sequence[str], where: str
+) -> tuple[dict[int, int], str]:
     """ImageNet's index of each label of a table, by its number, and how they were recognised.
 
     All 1,000 classes in any order, with a background or without, or some of them; each by its name.
@@ -155,7 +161,9 @@ def _assigned(names: list[str], model: str) -> list[int]:
     """The ImageNet index of each of 1,000 names."""
     options = [_classes_of(name) for name in names]
     strange = [
-        name for name, classes in zip(names, options, strict=True) if not classes
+        name
+        for name, classes in zip(names, options, strict=True)
+        if not classes
     ]
     if strange:
         raise UserError(
@@ -207,7 +215,11 @@ def _classes_of(name: str) -> set[int]:
         return {by_wnid[wnid[0]]} if wnid[0] in by_wnid else set()
     whole = by_word.get(_plain(name))
     words = [_plain(part) for part in re.split(r"[,;|]", name)]
-    known = [whole] if whole else [by_word[word] for word in words if word in by_word]
+    known = (
+        [whole]
+        if whole
+        else [by_word[word] for word in words if word in by_word]
+    )
     return set(frozenset.intersection(*known)) if known else set()
 
 
@@ -228,4 +240,6 @@ def _tables() -> tuple[dict[str, int], dict[str, frozenset[int]]]:
     for wnid, synonyms in wordnet_lemmas().items():
         for synonym in synonyms:
             words.setdefault(_plain(synonym), set()).add(by_wnid[wnid])
-    return by_wnid, {word: frozenset(indices) for word, indices in words.items()}
+    return by_wnid, {
+        word: frozenset(indices) for word, indices in words.items()
+    }

@@ -40,7 +40,9 @@ def published_lists() -> PublishedLists:
     attributes = read_text(HERE / "attributes.txt", "the list of attributes")
     objects = {}
     columns = ("object", "wnid", "index")
-    for row in read_csv_rows(HERE / "objects.csv", columns, "the list of objects"):
+    for row in read_csv_rows(
+        HERE / "objects.csv", columns, "the list of objects"
+    ):
         index = whole_number(row["index"], f"the index of {row['object']}")
         objects[row["object"]] = row["wnid"], index
     return PublishedLists(tuple(attributes.splitlines()), objects)
@@ -55,7 +57,9 @@ def wordnet_lemmas() -> dict[str, tuple[str, ...]]:
         >>> wordnet_lemmas()["n01440764"]
         ('tench', 'Tinca tinca')
     """
-    rows = read_csv_rows(HERE / "lemmas.csv", ("wnid", "lemmas"), "the list of lemmas")
+    rows = read_csv_rows(
+        HERE / "lemmas.csv", ("wnid", "lemmas"), "the list of lemmas"
+    )
     return {row["wnid"]: tuple(row["lemmas"].split("|")) for row in rows}
 
 
@@ -70,5 +74,7 @@ def devkit_order() -> tuple[int, ...]:
         >>> devkit_order()[0], devkit_order()[489]  # kit fox; sea snake, of the first picture
         (278, 65)
     """
-    text = read_text(HERE / "devkit_order.txt", "the order of the development kit")
+    text = read_text(
+        HERE / "devkit_order.txt", "the order of the development kit"
+    )
     return tuple(map(int, text.split()))

@@ -74,7 +74,9 @@ def _question(content: object, answer: str, kind: str, path: str | Path) -> str:
     wanted = 1 if answer == "letters" else 0
     if text.count(OPTIONS_SLOT) != wanted:
         often = "once, where the options go" if wanted else "nowhere"
-        raise UserError(f"{place} must hold {OPTIONS_SLOT} {often}; got {text!r}")
+        raise UserError(
+            f"{place} must hold {OPTIONS_SLOT} {often}; got {text!r}"
+        )
     return text
 
 

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     # The Space has the metric's file beside it, where this package's name is the file's.
     from compositional_ood.compositional_ood import part_rates as part_rates
     from compositional_ood.compositional_ood import score as score
-    from compositional_ood.compositional_ood import shown_interval as shown_interval
+    from compositional_ood.compositional_ood import (
+        shown_interval as shown_interval,
+    )
 
 
 def register() -> None:
@@ -22,7 +24,9 @@ def register() -> None:
     """
     if loading := sys.modules.get("evaluate.loading"):
         _tell_evaluate(loading)
-    elif not any(type(finder).__name__ == "_Awaited" for finder in sys.meta_path):
+    elif not any(
+        type(finder).__name__ == "_Awaited" for finder in sys.meta_path
+    ):
         sys.meta_path.insert(0, _Awaited())
 
 

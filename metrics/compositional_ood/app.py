@@ -42,7 +42,9 @@ def _read(path: str) -> tuple[Any, dict[str, Any]]:
         raise TableError(
             f"this table was not written by imagenet-ao: {lacks}; upload a predictions.parquet"
         )
-    empty = [name for name in NAMES if name != "error" and table[name].null_count]
+    empty = [
+        name for name in NAMES if name != "error" and table[name].null_count
+    ]
     if empty:
         raise TableError(
             f"rows of this table have no {empty[0]}; evaluate the model anew"
@@ -76,7 +78,9 @@ def _lists(facts: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
     elif isinstance(facts["tasks"], dict):
         lists = {
             name: told.get("splits") if isinstance(told, dict) else None
-            for name, told in sorted(facts["tasks"].items(), key=_first_compositions)
+            for name, told in sorted(
+                facts["tasks"].items(), key=_first_compositions
+            )
         }
     else:
         return None
@@ -126,7 +130,13 @@ def _split(
     part = "object" if max(listed["attributes"]) < 0 else "attribute"
     right = np.array([top[0] for top in tops]) == np.array(rows["label"])
     table_of = [
-        [row["id"], 100 * row["rate"], 100 * row["low"], 100 * row["high"], row["n"]]
+        [
+            row["id"],
+            100 * row["rate"],
+            100 * row["low"],
+            100 * row["high"],
+            row["n"],
+        ]
         for row in part_rates(right, rows[part], shown)
     ]
     columns = [f"{part} id", "right, %", "low", "high", "images"]
@@ -151,7 +161,13 @@ def _score_rows(
             for value in (scores[key], *shown_interval(scores, key))
         ]
         out.append(
-            [name, f"{kind} top-1", *values, round(100 * chance, 2), scores["n"]]
+            [
+                name,
+                f"{kind} top-1",
+                *values,
+                round(100 * chance, 2),
+                scores["n"],
+            ]
         )
     return out
 
@@ -180,7 +196,10 @@ def score_table(path: str | None) -> tuple[str, pd.DataFrame, pd.DataFrame]:
     """Status line, scores and breakdown of an uploaded predictions.parquet."""
     empty = pd.DataFrame(columns=HEAD), pd.DataFrame()
     if not path:
-        return "Upload a predictions.parquet that `imagenet-ao evaluate` wrote.", *empty
+        return (
+            "Upload a predictions.parquet that `imagenet-ao evaluate` wrote.",
+            *empty,
+        )
     try:
         table, facts = _read(path)
         rows, breakdown = [], pd.DataFrame()
@@ -230,7 +249,9 @@ def score_rows(rows: Any) -> tuple[str, pd.DataFrame]:
         if not np.equal(values, np.floor(values)).all():
             raise ValueError("ids are whole numbers")
         predicted, right, attribute, thing = values.astype(int).T
-        parts = {r: (a, o) for r, a, o in zip(right, attribute, thing, strict=True)}
+        parts = {
+            r: (a, o) for r, a, o in zip(right, attribute, thing, strict=True)
+        }
         count = int(max(predicted.max(), right.max())) + 1
         # A candidate that is never the right one has parts of its own: nothing is known of it.
         spare = 1 + int(max(attribute.max(), thing.max()))
@@ -262,12 +283,18 @@ def build() -> gr.Blocks:
                 type="filepath",
                 elem_id="upload",
             )
-            status = gr.Markdown("Upload a predictions.parquet.", elem_id="status")
+            status = gr.Markdown(
+                "Upload a predictions.parquet.", elem_id="status"
+            )
             figures = gr.Dataframe(
-                headers=HEAD, label="Figures", elem_id="figures", interactive=False
+                headers=HEAD,
+                label="Figures",
+                elem_id="figures",
+                interactive=False,
             )
             breakdown = gr.Dataframe(
-                label="By attribute, worst first (last split)", interactive=False
+                label="By attribute, worst first (last split)",
+                interactive=False,
             )
             upload.change(score_table, upload, [status, figures, breakdown])
         with gr.Tab("A few rows"):
@@ -287,7 +314,9 @@ def build() -> gr.Blocks:
             button = gr.Button("Score", elem_id="score")
             said, table = (
                 gr.Markdown(elem_id="said"),
-                gr.Dataframe(headers=HEAD[1:], label="Figures", interactive=False),
+                gr.Dataframe(
+                    headers=HEAD[1:], label="Figures", interactive=False
+                ),
             )
             button.click(score_rows, rows, [said, table])
     return app

@@ -135,7 +135,9 @@ Examples:
 """
 
 
-def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(
+    successes: float, n: float, confidence: float = 0.95
+) -> tuple[float, float]:
     """Wilson's score interval of a proportion (E. B. Wilson 1927, JASA 22:209-212, equation 4).
 
     ``n`` independent trials; an effective number need not be whole. Raises ValueError unless 0 <=
@@ -183,7 +185,12 @@ def _highest_mean(
     if not near or near <= 1e-15 * width:
         return best
     above = math.exp(
-        brentq(lambda x: excess(math.exp(x)), math.log(near), math.log(far), xtol=1e-13)
+        brentq(
+            lambda x: excess(math.exp(x)),
+            math.log(near),
+            math.log(far),
+            xtol=1e-13,
+        )
     )
     p = share / np.sqrt(best + above - gain)
     return float((p * gain).sum() / p.sum())
@@ -192,11 +199,15 @@ def _highest_mean(
 def _lower_bound(right: np.ndarray, n: np.ndarray, chi_square: float) -> float:
     """The lowest rate of a distribution of compositions that ``chi_square`` does not reject."""
     rate, size = float(right.sum() / n.sum()), float((n**2).sum() / n.sum())
-    kinds, count = np.unique(np.column_stack([right, n]), axis=0, return_counts=True)
+    kinds, count = np.unique(
+        np.column_stack([right, n]), axis=0, return_counts=True
+    )
     share, room = count / len(n), chi_square / len(n)
 
     def excess(low: float) -> float:
-        return _highest_mean(low * kinds[:, 1] - kinds[:, 0], share, low * size, room)
+        return _highest_mean(
+            low * kinds[:, 1] - kinds[:, 0], share, low * size, room
+        )
 
     if rate == 0 or excess(rate) <= 0:
         return float(rate)
@@ -287,7 +298,9 @@ def part_rates(
     """
     right, parts = np.asarray(right, bool), np.asarray(parts, np.int64)
     hits = np.bincount(compositions, weights=right)
-    share = effective_images(hits, np.bincount(compositions), confidence) / len(right)
+    share = effective_images(hits, np.bincount(compositions), confidence) / len(
+        right
+    )
     rows = []
     for number in np.unique(parts[parts >= 0]):
         mine = right[parts == number]
@@ -379,7 +392,11 @@ def pigeonhole_draws(
     of Applied Statistics 1:386-411). Arguments as :func:`two_way_variance`. Draws that hold no
     composition are left out.
     """
-    rng, right, n = np.random.default_rng(seed), np.asarray(right), np.asarray(n)
+    rng, right, n = (
+        np.random.default_rng(seed),
+        np.asarray(right),
+        np.asarray(n),
+    )
     numbers = [
         np.unique(part, return_inverse=True)[1].reshape(-1)
         for part in (attributes, objects)
@@ -389,7 +406,9 @@ def pigeonhole_draws(
         times = np.ones((min(step, draws - start), len(n)))
         for number in numbers:
             count = int(number.max()) + 1
-            drawn = rng.multinomial(count, np.full(count, 1 / count), size=len(times))
+            drawn = rng.multinomial(
+                count, np.full(count, 1 / count), size=len(times)
+            )
             times *= drawn[:, number]
         images = times @ n
         rates.append((times @ right)[images > 0] / images[images > 0])
@@ -397,7 +416,9 @@ def pigeonhole_draws(
 
 
 def joint_interval(
-    function: Callable[[float, float], float], a: Sequence[float], b: Sequence[float]
+    function: Callable[[float, float], float],
+    a: Sequence[float],
+    b: Sequence[float],
 ) -> tuple[float, float]:
     """Interval of ``function`` of two independent rates, each (value, low, high), in which it is
     monotonic.
@@ -425,7 +446,9 @@ def harmonic_mean(a: float, b: float) -> float:
     return 2 * a * b / (a + b) if a + b else 0.0
 
 
-def seen_and_novel(known: Sequence[float], novel: Sequence[float]) -> dict[str, float]:
+def seen_and_novel(
+    known: Sequence[float], novel: Sequence[float]
+) -> dict[str, float]:
     """``gap`` (ID less OoD) with its interval, from (value, low, high) of ID and of OoD."""
     low, high = joint_interval(lambda a, b: a - b, known, novel)
     return {
@@ -446,7 +469,9 @@ def wide_gap(
     """
     if None in (*known, *novel):
         return {}
-    both = seen_and_novel(*([float(v or 0) for v in some] for some in (known, novel)))
+    both = seen_and_novel(
+        *([float(v or 0) for v in some] for some in (known, novel))
+    )
     return {
         key.replace(end, f"_wide{end}"): value
         for key, value in both.items()
@@ -469,7 +494,11 @@ def _check_confidence(confidence: Any) -> None:
 
 
 def _whole(value: Any, name: str, what: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, np.integer))
+        or value < 0
+    ):
         raise ValueError(
             f"{name} is {what}, a whole number of 0 or more; got {value!r}"
         )
@@ -488,7 +517,9 @@ def _ids(values: Any, name: str, low: int, high: int | None) -> np.ndarray:
             f"{' '.join(repr(values).split())[:100]}"
         )
     try:
-        array = np.asarray(values.tolist() if hasattr(values, "tolist") else values)
+        array = np.asarray(
+            values.tolist() if hasattr(values, "tolist") else values
+        )
     except ValueError as error:
         raise ValueError(
             f"{name}: every ranked list must have the same length"
@@ -504,7 +535,11 @@ def _ids(values: Any, name: str, low: int, high: int | None) -> np.ndarray:
                 raise ValueError(
                     f"{name}[{row}] is {value!r}; ids are whole numbers (int)"
                 )
-    if array.dtype.kind in "uf" and flat.max() >= 2.0**63 and np.isfinite(flat).all():
+    if (
+        array.dtype.kind in "uf"
+        and flat.max() >= 2.0**63
+        and np.isfinite(flat).all()
+    ):
         raise ValueError(f"{name} holds {int(flat.max())}; ids lie below 2^63")
     if array.dtype == object:
         for row, value in enumerate(array):
@@ -513,7 +548,9 @@ def _ids(values: Any, name: str, low: int, high: int | None) -> np.ndarray:
                 raise ValueError(
                     f"{name}[{row}] is None; give an id, or {NO_PREDICTION} for no prediction"
                 )
-        raise ValueError(f"{name} must hold whole numbers, in lists of the same length")
+        raise ValueError(
+            f"{name} must hold whole numbers, in lists of the same length"
+        )
     if array.dtype.kind == "f":
         bad = (
             int(np.flatnonzero(~(flat == np.floor(flat)))[0])
@@ -522,7 +559,9 @@ def _ids(values: Any, name: str, low: int, high: int | None) -> np.ndarray:
         )
         what = "NaN" if np.isnan(flat[bad]) else f"the float {flat[bad]}"
         row = bad // (array.shape[1] if array.ndim > 1 else 1)
-        raise ValueError(f"{name}[{row}] is {what}; ids are whole numbers (int)")
+        raise ValueError(
+            f"{name}[{row}] is {what}; ids are whole numbers (int)"
+        )
     if array.dtype.kind not in "iu":
         raise ValueError(f"{name} must hold whole numbers; got {array.dtype}")
     outside = (flat < low) if high is None else ((flat < low) | (flat >= high))
@@ -628,7 +667,9 @@ def _check_chosen(
             )
 
 
-def _check_ranks_of_choices(offered: list[np.ndarray], rank: np.ndarray) -> None:
+def _check_ranks_of_choices(
+    offered: list[np.ndarray], rank: np.ndarray
+) -> None:
     """A rank is below the number of the image's choices."""
     for row, (ids, place) in enumerate(zip(offered, rank, strict=True)):
         if place >= len(ids):
@@ -640,7 +681,9 @@ def _check_ranks_of_choices(offered: list[np.ndarray], rank: np.ndarray) -> None
 def _check(
     predictions: Any, references: Any, attribute: np.ndarray, prefix: str = ""
 ) -> tuple[np.ndarray, np.ndarray]:
-    predicted = _ids(predictions, f"{prefix}predictions", NO_PREDICTION, len(attribute))
+    predicted = _ids(
+        predictions, f"{prefix}predictions", NO_PREDICTION, len(attribute)
+    )
     right = _ids(references, f"{prefix}references", 0, len(attribute))
     if right.ndim != 1:
         raise ValueError(f"{prefix}references must be one id an image")
@@ -664,7 +707,11 @@ def _check(
 
 
 def _interval(
-    hits: np.ndarray, groups: np.ndarray, confidence: float, bootstrap: int, seed: int
+    hits: np.ndarray,
+    groups: np.ndarray,
+    confidence: float,
+    bootstrap: int,
+    seed: int,
 ) -> tuple[float, float, float]:
     """(low, high, effective number of images), by formula or by the percentile bootstrap.
 
@@ -680,7 +727,9 @@ def _interval(
         for start in range(
             0, bootstrap, step
         ):  # a block at a time: memory does not grow with them
-            drawn = rng.integers(len(n), size=(min(step, bootstrap - start), len(n)))
+            drawn = rng.integers(
+                len(n), size=(min(step, bootstrap - start), len(n))
+            )
             rates.append(good[drawn].sum(1) / n[drawn].sum(1))
         tail = (1 - confidence) / 2
         ends = np.quantile(np.concatenate(rates), (tail, 1 - tail))
@@ -755,7 +804,10 @@ def first_is_right(ranks: Any) -> np.ndarray:
 
 
 def right_by_kind(
-    predicted: np.ndarray, right: np.ndarray, attribute: np.ndarray, thing: np.ndarray
+    predicted: np.ndarray,
+    right: np.ndarray,
+    attribute: np.ndarray,
+    thing: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """bool N each of ``composition``, ``attribute`` and ``object``: what each image got right.
 
@@ -781,13 +833,18 @@ def right_by_kind(
 
 
 def _hits(
-    predicted: np.ndarray, right: np.ndarray, attribute: np.ndarray, thing: np.ndarray
+    predicted: np.ndarray,
+    right: np.ndarray,
+    attribute: np.ndarray,
+    thing: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """What each image got right, from ranked candidates N x K."""
     by_kind = right_by_kind(predicted[:, 0], right, attribute, thing)
     hits = {f"{kind}_top1": hit for kind, hit in by_kind.items()}
     if predicted.shape[1] >= 5:
-        hits["composition_top5"] = (predicted[:, :5] == right[:, None]).any(axis=1)
+        hits["composition_top5"] = (predicted[:, :5] == right[:, None]).any(
+            axis=1
+        )
     return hits
 
 
@@ -824,7 +881,9 @@ def score(
     _check_options(
         confidence, bootstrap, seed, (predictions, ranks), (baseline, transform)
     )
-    _check_seen(id_predictions, id_references, id_attributes, id_objects, baseline)
+    _check_seen(
+        id_predictions, id_references, id_attributes, id_objects, baseline
+    )
     if id_choices is not None and id_predictions is None:
         raise ValueError("id_choices are of id_predictions: give these too")
     attribute, thing = _check_parts(attributes, objects)
@@ -845,7 +904,9 @@ def score(
             _check_ranks_of_choices(offered, rank)
     alike = right if groups is None else _ids(groups, "groups", 0, None)
     if alike.shape != right.shape:
-        raise ValueError(f"groups has {len(alike)} entries and references {len(right)}")
+        raise ValueError(
+            f"groups has {len(alike)} entries and references {len(right)}"
+        )
     shown = np.column_stack([attribute[right], thing[right]])
     shown = _check_group_parts(group_parts, shown)
     how = (confidence, bootstrap, seed)
@@ -879,7 +940,9 @@ def score(
             else (id_attributes, id_objects)
         )
         seen_attribute, seen_thing = _check_parts(*parts, "id_")
-        seen, seen_right = _check(id_predictions, id_references, seen_attribute, "id_")
+        seen, seen_right = _check(
+            id_predictions, id_references, seen_attribute, "id_"
+        )
         seen_offered = _check_choices(
             id_choices, seen_right, len(seen_attribute), "id_"
         )
@@ -889,22 +952,36 @@ def score(
             "id_composition_top1",
             seen[:, 0] == seen_right,
             seen_right,
-            np.column_stack([seen_attribute[seen_right], seen_thing[seen_right]]),
+            np.column_stack(
+                [seen_attribute[seen_right], seen_thing[seen_right]]
+            ),
             how,
         )
         rates_seen, rates_novel = (
-            [result[f"{key}composition_top1{end}"] for end in ("", "_low", "_high")]
+            [
+                result[f"{key}composition_top1{end}"]
+                for end in ("", "_low", "_high")
+            ]
             for key in ("id_", "")
         )
         result |= seen_and_novel(rates_seen, rates_novel)
         result |= wide_gap(
-            *(wide_ends(result, f"{key}composition_top1") for key in ("id_", ""))
+            *(
+                wide_ends(result, f"{key}composition_top1")
+                for key in ("id_", "")
+            )
         )
         if baseline is not None:
-            result |= _beyond(result, baseline, transform or "logit", confidence, seed)
+            result |= _beyond(
+                result, baseline, transform or "logit", confidence, seed
+            )
     curve = (margins, side_ranks, id_margins, id_side_ranks)
     if any(one is not None for one in curve):
-        if known is None or any(one is None for one in curve) or id_predictions is None:
+        if (
+            known is None
+            or any(one is None for one in curve)
+            or id_predictions is None
+        ):
             raise ValueError(
                 "the curve needs seen_candidates, margins, side_ranks, id_margins, id_side_ranks "
                 "and id_predictions: give all of them"
@@ -942,7 +1019,9 @@ def _seen_marks(seen_candidates: Any, count: int) -> np.ndarray | None:
             f"{count} of them; got {marks.dtype} {marks.shape}"
         )
     if marks.all() or not marks.any():
-        raise ValueError("seen_candidates must hold both seen and novel candidates")
+        raise ValueError(
+            "seen_candidates must hold both seen and novel candidates"
+        )
     return marks
 
 
@@ -969,7 +1048,9 @@ def _side(
         )
     if not np.isfinite(margin).all():
         row = int(np.flatnonzero(~np.isfinite(margin))[0])
-        raise ValueError(f"{prefix}margins[{row}] is {margin[row]}; margins are finite")
+        raise ValueError(
+            f"{prefix}margins[{row}] is {margin[row]}; margins are finite"
+        )
     strange = np.flatnonzero(known[right] != seen)
     if len(strange):
         row, side = int(strange[0]), "novel" if seen else "seen"
@@ -980,7 +1061,10 @@ def _side(
 
 
 def _check_side(
-    prefix: str, side: tuple[np.ndarray, np.ndarray], hits: np.ndarray, sign: int
+    prefix: str,
+    side: tuple[np.ndarray, np.ndarray],
+    hits: np.ndarray,
+    sign: int,
 ) -> None:
     """ValueError where an image is right, and not by its rank and margin, or the reverse."""
     margin, best = side
@@ -1017,7 +1101,9 @@ def _rate(
     return rate
 
 
-def shown_interval(scores: Mapping[str, float], name: str) -> tuple[float, float]:
+def shown_interval(
+    scores: Mapping[str, float], name: str
+) -> tuple[float, float]:
     """(low, high) of an accuracy, gap or mean in ``scores``: for attributes and objects like these
     where that is there, else for these.
     """
@@ -1029,11 +1115,17 @@ def shown_interval(scores: Mapping[str, float], name: str) -> tuple[float, float
 
 def wide_ends(scores: Mapping[str, float], name: str) -> list[float | None]:
     """(value, two-way low, two-way high) of an accuracy in ``scores``; None for what is absent."""
-    return [scores.get(f"{name}{end}") for end in ("", "_wide_low", "_wide_high")]
+    return [
+        scores.get(f"{name}{end}") for end in ("", "_wide_low", "_wide_high")
+    ]
 
 
 def _beyond(
-    result: dict[str, Any], baseline: Any, transform: str, confidence: float, seed: int
+    result: dict[str, Any],
+    baseline: Any,
+    transform: str,
+    confidence: float,
+    seed: int,
 ) -> dict[str, Any]:
     """Effective generalization of the figures in ``result``, over as many images as they have
     independent ones.
@@ -1074,7 +1166,11 @@ def _check_options(
 
 
 def _check_seen(
-    predictions: Any, references: Any, attributes: Any, objects: Any, baseline: Any
+    predictions: Any,
+    references: Any,
+    attributes: Any,
+    objects: Any,
+    baseline: Any,
 ) -> None:
     """Refuse ID arguments that would be ignored."""
     if (predictions is None) != (references is None):
@@ -1111,7 +1207,9 @@ class Transform:
 TRANSFORMS = {
     "logit": Transform(logit, expit),
     "probit": Transform(ndtri, ndtr),
-    "linear": Transform(lambda p: p, lambda z: np.clip(z, 0.0, 1.0), bounded=False),
+    "linear": Transform(
+        lambda p: p, lambda z: np.clip(z, 0.0, 1.0), bounded=False
+    ),
 }
 
 
@@ -1136,7 +1234,9 @@ def inside_bounds(rate: Any, n: Any) -> np.ndarray:
 def transformed(name: str, rate: Any, n: Any) -> np.ndarray:
     """T(rate) on the scale ``name``, by :func:`inside_bounds` where T needs it."""
     transform = transform_named(name)
-    within = inside_bounds(rate, n) if transform.bounded else np.asarray(rate, float)
+    within = (
+        inside_bounds(rate, n) if transform.bounded else np.asarray(rate, float)
+    )
     return transform.forward(within)
 
 
@@ -1227,11 +1327,15 @@ class BaselineLine:
     ) -> np.ndarray:
         """draws x models: expected OoD accuracies, the line and each ID accuracy drawn anew."""
         x = models.design(self.transform)
-        by_line = self.widened(self.drawn @ x.T, self.coefficients @ x.T, confidence)
+        by_line = self.widened(
+            self.drawn @ x.T, self.coefficients @ x.T, confidence
+        )
         moved = np.zeros_like(by_line)
         for column, slope in enumerate(self.coefficients[1:]):
             n = models.n_id[:, column]
-            drawn = jeffreys_draws(models.id[:, column], n, rng, len(self.drawn))
+            drawn = jeffreys_draws(
+                models.id[:, column], n, rng, len(self.drawn)
+            )
             again = transformed(self.transform, drawn, n)
             moved += slope * (again - x[:, column + 1])
         return transform_named(self.transform).inverse(by_line + moved)
@@ -1254,7 +1358,11 @@ def tail_shares(confidence: float) -> tuple[float, float]:
 
 
 def _drawn_lines(
-    x: np.ndarray, y: np.ndarray, run: np.ndarray, draws: int, rng: np.random.Generator
+    x: np.ndarray,
+    y: np.ndarray,
+    run: np.ndarray,
+    draws: int,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Coefficients over bootstrap samples of whole runs, draws x p; ``run`` numbers each model's.
 
@@ -1264,12 +1372,16 @@ def _drawn_lines(
     outer, cross = x[:, :, None] * x[:, None, :], x * y[:, None]
     lines = np.empty((0, x.shape[1]))
     for _ in range(TRIES):
-        times = rng.multinomial(count, np.full(count, 1 / count), size=draws)[:, run]
+        times = rng.multinomial(count, np.full(count, 1 / count), size=draws)[
+            :, run
+        ]
         gram = np.einsum("dm,mij->dij", times, outer)
         enough = (times > 0).sum(1) >= x.shape[1]
         able = (np.linalg.cond(gram) < 1e10) & enough
         right = np.einsum("dm,mi->di", times[able], cross)[..., None]
-        lines = np.concatenate([lines, np.linalg.solve(gram[able], right)[..., 0]])
+        lines = np.concatenate(
+            [lines, np.linalg.solve(gram[able], right)[..., 0]]
+        )
         if len(lines) >= draws:
             return lines[:draws]
     raise BaselineError(
@@ -1325,7 +1437,10 @@ def fit_line(
 
 
 def effective_draws(
-    line: BaselineLine, models: Accuracies, confidence: float = 0.95, seed: int = 1
+    line: BaselineLine,
+    models: Accuracies,
+    confidence: float = 0.95,
+    seed: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(expected, reached) OoD accuracies, each draws x models; their difference is rho.
 
@@ -1335,7 +1450,9 @@ def effective_draws(
     """
     rng = np.random.default_rng(seed)
     expected = line.expected_draws(models, rng, confidence)
-    return expected, jeffreys_draws(models.ood, models.n_ood, rng, len(line.drawn))
+    return expected, jeffreys_draws(
+        models.ood, models.n_ood, rng, len(line.drawn)
+    )
 
 
 def _baseline(baseline: Any, transform: str) -> Accuracies:
@@ -1346,7 +1463,9 @@ def _baseline(baseline: Any, transform: str) -> Accuracies:
             "models; and, if you like, of two more: id_images and ood_images"
         )
     try:
-        lists = {key: np.asarray(some, dtype=float) for key, some in baseline.items()}
+        lists = {
+            key: np.asarray(some, dtype=float) for key, some in baseline.items()
+        }
     except (TypeError, ValueError) as error:
         raise BaselineError(
             "baseline: id and ood hold accuracies, as numbers from 0 to 1"
@@ -1361,7 +1480,9 @@ def _baseline(baseline: Any, transform: str) -> Accuracies:
         _check_baseline(key, values, transform, counted)
     # without 0 and 1 among the accuracies the numbers of images play no part
     unknown = np.ones_like(lists["id"])
-    known, novel = (lists.get(f"{key}_images", unknown) for key in ("id", "ood"))
+    known, novel = (
+        lists.get(f"{key}_images", unknown) for key in ("id", "ood")
+    )
     return Accuracies(lists["id"][:, None], known[:, None], lists["ood"], novel)
 
 
@@ -1411,7 +1532,9 @@ def effective(
     line.
     """
     transform_named(transform)
-    line = fit_line(_baseline(baseline, transform), transform, draws=draws, seed=seed)
+    line = fit_line(
+        _baseline(baseline, transform), transform, draws=draws, seed=seed
+    )
     known, novel = (s / n for s, n in zip(successes, images, strict=True))
     model = Accuracies(
         np.array([[known]]),
@@ -1500,10 +1623,14 @@ def _margins_of_right(margins: Any, right: Any) -> np.ndarray:
     """The margins of the images whose right candidate is the best of its side, ascending."""
     margins, right = np.asarray(margins, float), np.asarray(right, bool)
     if margins.ndim != 1 or margins.shape != right.shape or not len(margins):
-        raise ValueError("margins and right are lists of one length, an entry an image")
+        raise ValueError(
+            "margins and right are lists of one length, an entry an image"
+        )
     if not np.isfinite(margins).all():
         row = int(np.flatnonzero(~np.isfinite(margins))[0])
-        raise ValueError(f"margins[{row}] is {margins[row]}; margins are finite")
+        raise ValueError(
+            f"margins[{row}] is {margins[row]}; margins are finite"
+        )
     return np.sort(margins[right])
 
 
@@ -1519,7 +1646,10 @@ def _biases_between(steps: np.ndarray) -> np.ndarray:
 
 
 def _overlaps(
-    seen: np.ndarray, seen_right: np.ndarray, novel: np.ndarray, novel_right: np.ndarray
+    seen: np.ndarray,
+    seen_right: np.ndarray,
+    novel: np.ndarray,
+    novel_right: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Of each image the share of the other side's images that some bias gets right beside it.
 
@@ -1528,7 +1658,9 @@ def _overlaps(
     some, others = np.sort(novel[novel_right]), np.sort(seen[seen_right])
     lower = [np.searchsorted(some, seen, side) for side in ("left", "right")]
     lower_share = (lower[0] + lower[1]) / 2 / len(novel)
-    higher = [np.searchsorted(others, novel, side) for side in ("left", "right")]
+    higher = [
+        np.searchsorted(others, novel, side) for side in ("left", "right")
+    ]
     higher_share = 1 - (higher[0] + higher[1]) / 2 / max(1, len(others))
     higher_share *= len(others) / len(seen)
     return lower_share * seen_right, higher_share * novel_right
@@ -1536,7 +1668,9 @@ def _overlaps(
 
 def _cluster_variance(influence: np.ndarray, groups: np.ndarray) -> float:
     """Variance of a sum of ``influence`` (mean 0) over images that come in ``groups``."""
-    total = np.bincount(np.unique(groups, return_inverse=True)[1], weights=influence)
+    total = np.bincount(
+        np.unique(groups, return_inverse=True)[1], weights=influence
+    )
     count = len(total)
     return float((total**2).sum()) * count / max(1, count - 1)
 
@@ -1619,12 +1753,15 @@ def held_out_rates(
             raise ValueError(
                 f"{len(names)} compositions of a side can't be halved: {FEWEST_TO_HALVE} are needed"
             )
-        sides.append((np.asarray(margins, float), np.asarray(right, bool), number))
+        sides.append(
+            (np.asarray(margins, float), np.asarray(right, bool), number)
+        )
     rng = np.random.default_rng(seed)
     totals = [np.zeros(len(margins)) for margins, _, _ in sides]
     for _ in range(HALVINGS):
         halves = [
-            (rng.permutation(number.max() + 1) % 2)[number] for _, _, number in sides
+            (rng.permutation(number.max() + 1) % 2)[number]
+            for _, _, number in sides
         ]
         for half in (0, 1):
             parts = [
@@ -1783,7 +1920,9 @@ def error_shares(
             f"errors_{name}": float(same.mean()),
             f"errors_{name}_low": low,
             f"errors_{name}_high": high,
-            f"errors_{name}_chance": _chance_of_errors(mark, right[wrong], others),
+            f"errors_{name}_chance": _chance_of_errors(
+                mark, right[wrong], others
+            ),
         }
     return result
 
@@ -1801,7 +1940,9 @@ def _chance_of_errors(
     if mark.dtype == bool:
         alike = mark.sum() - mark[right]
     else:
-        _, number, count = np.unique(mark, return_inverse=True, return_counts=True)
+        _, number, count = np.unique(
+            mark, return_inverse=True, return_counts=True
+        )
         alike = count[number][right] - 1
     return float(alike.mean() / (len(mark) - 1))
 
@@ -1859,7 +2000,9 @@ class _Face:
         if references is not None:
             shape = _ids(references, "references", 0, None).shape
             if len(shape) != 1:
-                raise ValueError(f"references must be one id an image; got {shape}")
+                raise ValueError(
+                    f"references must be one id an image; got {shape}"
+                )
         if (
             predictions is not None
             and references is not None
@@ -1882,7 +2025,9 @@ class _Face:
                 )
             return score(predictions, references, **kwargs)
         if (predictions is None) != (references is None):
-            raise ValueError("predictions and references go together; give both")
+            raise ValueError(
+                "predictions and references go together; give both"
+            )
         self._raw(predictions, references)
         if predictions is not None:
             kwargs["predictions"] = predictions
@@ -1923,7 +2068,9 @@ def _metric_class() -> type:
     """
     import evaluate
 
-    documented = evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS)
+    documented = evaluate.utils.file_utils.add_start_docstrings(
+        _DESCRIPTION, _KWARGS
+    )
     facts = {"__module__": __name__, "__doc__": _Face.__doc__}
     return documented(type("CompositionalOOD", (_Face, evaluate.Metric), facts))  # type: ignore[no-any-return]
 

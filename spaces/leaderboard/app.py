@@ -47,7 +47,12 @@ def setting(notes: str | None) -> str:
 def apart(entries: list[Any], board: HubBoard) -> pd.DataFrame:
     """Rows of models whose result could not be checked, best first."""
     rows = [
-        [one.model_id, one.value, setting(one.notes), board.unchecked[one.model_id]]
+        [
+            one.model_id,
+            one.value,
+            setting(one.notes),
+            board.unchecked[one.model_id],
+        ]
         for one in sorted(entries, key=lambda one: -one.value)
         if one.model_id in board.unchecked
     ]
@@ -59,7 +64,9 @@ def read(dataset: str) -> Shown:
     if dataset.count("/") != 1:
         return Shown("Name a dataset repository as org/dataset.")
     try:
-        entries = HfApi().get_dataset_leaderboard(dataset, base_model_only=False)
+        entries = HfApi().get_dataset_leaderboard(
+            dataset, base_model_only=False
+        )
     except (CONNECTION, OSError, KeyError, TypeError, ValueError) as error:
         return Shown(
             f"The Hub gave no leaderboard of {dataset} ({type(error).__name__})."
@@ -91,7 +98,9 @@ def build(dataset: str) -> gr.Blocks:
             "# ImageNet-AO leaderboard\nNovel attribute-object compositions named right. Each "
             "result is computed anew from its table of predictions."
         )
-        name = gr.Textbox(dataset, label="Dataset repository", elem_id="dataset")
+        name = gr.Textbox(
+            dataset, label="Dataset repository", elem_id="dataset"
+        )
 
         @gr.render(inputs=name)
         def show(chosen: str) -> None:

@@ -21,10 +21,14 @@ ATTRIBUTES = ["glossy", "matte"]
 OBJECTS = ["sofa", "armchair", "carpet", "tea table", "urn"]
 
 
-def own_table(path, task="composition-own", names=True, made=None, settings=None):
+def own_table(
+    path, task="composition-own", names=True, made=None, settings=None
+):
     """Four images of each of ten compositions of a set of one's own, all named right."""
     pairs = [(a, o) for a in range(2) for o in range(5)] * 4
-    question = ask_task(find_task(task), {"ood": pairs}, ATTRIBUTES, OBJECTS)["ood"]
+    question = ask_task(find_task(task), {"ood": pairs}, ATTRIBUTES, OBJECTS)[
+        "ood"
+    ]
     listed, label = question.listed, question.gold
     width = min(5, len(listed))
     top = [
@@ -43,11 +47,19 @@ def own_table(path, task="composition-own", names=True, made=None, settings=None
         [1.0] * 40,
         *[[None] * 40] * 7,
     ]
-    table = pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA)
-    dataset = {"config": "furniture", "name": "x", "splits": {"ood": {"n": 40}}} | (
-        made or {}
+    table = pa.table(
+        dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA
     )
-    made = {"model": {"id": "m"}, "dataset": dataset, "settings": settings or {}}
+    dataset = {
+        "config": "furniture",
+        "name": "x",
+        "splits": {"ood": {"n": 40}},
+    } | (made or {})
+    made = {
+        "model": {"id": "m"},
+        "dataset": dataset,
+        "settings": settings or {},
+    }
     named = task != "object"
     if names:
         write(Predictions(table, {task: {"ood": listed}}, named, made), path)
@@ -64,7 +76,11 @@ def _write_format_1(table, listed, named, made, path):
         "objects": listed.objects,
         "names": listed.names,
     }
-    facts = {"candidates": {"ood": told}, "names_attributes": named, "provenance": made}
+    facts = {
+        "candidates": {"ood": told},
+        "names_attributes": named,
+        "provenance": made,
+    }
     columns = SCHEMA.names[1 : SCHEMA.names.index("choices")]
     table = table.select(columns)
     pq.write_table(
@@ -73,13 +89,17 @@ def _write_format_1(table, listed, named, made, path):
 
 
 def words_of(folder):
-    return set(re.findall(r">([^<>]+)</text>", (folder / "heat_map.svg").read_text()))
+    return set(
+        re.findall(r">([^<>]+)</text>", (folder / "heat_map.svg").read_text())
+    )
 
 
 @pytest.mark.parametrize("task", ["composition-own", "object"])
 def test_a_set_of_ones_own_keeps_its_names(task, tmp_path, capsys):
     table = own_table(tmp_path / "predictions.parquet", task)
-    assert cli.main(["breakdown", str(table), "--out", str(tmp_path / "out")]) == 0
+    assert (
+        cli.main(["breakdown", str(table), "--out", str(tmp_path / "out")]) == 0
+    )
     printed = capsys.readouterr().out
     assert "Drawn: accuracy of each attribute with each object: " in printed
     assert "No figure of caption counts: only 0 classes" in printed
@@ -90,12 +110,18 @@ def test_a_set_of_ones_own_keeps_its_names(task, tmp_path, capsys):
         assert any(text.startswith(f"{name} ") for text in shown), (
             f"the heat map lost the object {name}"
         )
-    assert not any("attribute 0" in text or "object 0" in text for text in shown)
+    assert not any(
+        "attribute 0" in text or "object 0" in text for text in shown
+    )
 
 
-def test_a_table_of_an_earlier_version_shows_numbers_where_no_set_fits(tmp_path):
+def test_a_table_of_an_earlier_version_shows_numbers_where_no_set_fits(
+    tmp_path,
+):
     table = own_table(tmp_path / "predictions.parquet", names=False)
-    assert cli.main(["breakdown", str(table), "--out", str(tmp_path / "out")]) == 0
+    assert (
+        cli.main(["breakdown", str(table), "--out", str(tmp_path / "out")]) == 0
+    )
     assert "attribute 0" in words_of(tmp_path / "out")
 
 
@@ -103,7 +129,9 @@ def test_a_table_of_an_earlier_version_shows_numbers_where_no_set_fits(tmp_path)
 def test_the_shipped_results_break_down_by_name_and_against_caption_counts(
     model, tmp_path, capsys
 ):
-    assert cli.main(["breakdown", str(CARDS / model), "--out", str(tmp_path)]) == 0
+    assert (
+        cli.main(["breakdown", str(CARDS / model), "--out", str(tmp_path)]) == 0
+    )
     assert re.search(
         r"laion400m +rank correlation [+-]0\.\d\d", capsys.readouterr().out
     )
@@ -147,7 +175,9 @@ def test_a_table_compared_with_itself_is_said_to_be(capsys):
     assert "both tables hold the same answers" in capsys.readouterr().out
 
 
-def test_tables_of_runs_with_other_settings_are_said_to_differ(tmp_path, capsys):
+def test_tables_of_runs_with_other_settings_are_said_to_differ(
+    tmp_path, capsys
+):
     """The same ids, and other pictures: a set is known by its fingerprint."""
     for name, made in (
         ("plain", {"splits": {"ood": {"n": 40, "fingerprint": "a"}}}),
@@ -160,7 +190,10 @@ def test_tables_of_runs_with_other_settings_are_said_to_differ(tmp_path, capsys)
             made=made,
             settings={"draft": 64} if name == "other" else {},
         )
-    assert cli.main(["compare", str(tmp_path / "plain"), str(tmp_path / "other")]) == 0
+    assert (
+        cli.main(["compare", str(tmp_path / "plain"), str(tmp_path / "other")])
+        == 0
+    )
     assert (
         "The runs differ in dataset, draft, which is part of the difference"
         in capsys.readouterr().out

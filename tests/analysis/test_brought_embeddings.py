@@ -13,7 +13,8 @@ A, THINGS = np.repeat(np.arange(8), 8), np.tile(np.arange(8), 8)
 def saved(path, **changes):
     arrays = {"embeddings": Z, "attributes": A, "objects": THINGS} | changes
     np.savez(
-        path, **{name: value for name, value in arrays.items() if value is not None}
+        path,
+        **{name: value for name, value in arrays.items() if value is not None},
     )
     return path
 
@@ -29,7 +30,10 @@ REFUSED = {
         {"attributes": A + 0.7},
         r"attributes\[0\] is 0.7, not a whole number",
     ),
-    "NaN": ({"objects": np.where(THINGS == 0, np.nan, THINGS)}, r"objects\[0\] is nan"),
+    "NaN": (
+        {"objects": np.where(THINGS == 0, np.nan, THINGS)},
+        r"objects\[0\] is nan",
+    ),
     "infinity": (
         {"objects": np.where(THINGS == 1, np.inf, THINGS)},
         r"objects\[1\] is inf",
@@ -40,15 +44,24 @@ REFUSED = {
     ),
     "truth values": ({"attributes": A > 3}, "attributes holds bool"),
     "another length": ({"objects": THINGS[:5]}, "embeddings must be N x D"),
-    "a column of labels": ({"objects": THINGS[:, None]}, "embeddings must be N x D"),
+    "a column of labels": (
+        {"objects": THINGS[:, None]},
+        "embeddings must be N x D",
+    ),
     "one dimension": ({"embeddings": Z[:, 0]}, "embeddings must be N x D"),
     "no images": (
         {"embeddings": Z[:0], "attributes": A[:0], "objects": THINGS[:0]},
         "must be N x D",
     ),
-    "NaN embeddings": ({"embeddings": np.where(Z > 1, np.nan, Z)}, "finite numbers"),
+    "NaN embeddings": (
+        {"embeddings": np.where(Z > 1, np.nan, Z)},
+        "finite numbers",
+    ),
     "complex": ({"embeddings": Z * 1j}, "finite numbers"),
-    "pickled": ({"attributes": np.array([{"a": 1}] * 64)}, "could not be read as .npz"),
+    "pickled": (
+        {"attributes": np.array([{"a": 1}] * 64)},
+        "could not be read as .npz",
+    ),
     "absent": ({"objects": None}, "lacks the array"),
 }
 

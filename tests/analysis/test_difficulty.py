@@ -35,14 +35,21 @@ GPBOOST = ((1.44532, 0.47592, -0.93837), (0.99165, 0.51687, 0.77172))
 TRUTH = (1.0, 0.5, 0.8)
 
 
-def made_counts(models=(1.5, 0.5), novelty=-0.8, images=20, seed=0, size=(16, 20)):
+def made_counts(
+    models=(1.5, 0.5), novelty=-0.8, images=20, seed=0, size=(16, 20)
+):
     """Answers on half of all pairs, half of these novel."""
     rng = np.random.default_rng(seed)
     attributes, objects = size
-    pairs = rng.choice(attributes * objects, attributes * objects // 2, replace=False)
+    pairs = rng.choice(
+        attributes * objects, attributes * objects // 2, replace=False
+    )
     a, o = np.divmod(pairs, objects)
     novel = (np.arange(len(pairs)) % 2).astype(float)
-    hard = rng.normal(0, TRUTH[0], attributes)[a] + rng.normal(0, TRUTH[1], objects)[o]
+    hard = (
+        rng.normal(0, TRUTH[0], attributes)[a]
+        + rng.normal(0, TRUTH[1], objects)[o]
+    )
     hard = hard + rng.normal(0, TRUTH[2], len(pairs)) + novelty * novel
     rate = expit(np.array(models)[:, None] + hard)
     return AnswerCounts(
@@ -96,7 +103,9 @@ def test_a_compositions_difficulty_is_integrated_out():
     step = 1e-5 * np.eye(len(effects))
     _, gradient, information = marginal.parts(effects, 0.9)
     moved = [marginal.parts(effects + one, 0.9) for one in step]
-    slopes = [(one[0] - marginal.parts(effects, 0.9)[0]) / 1e-5 for one in moved]
+    slopes = [
+        (one[0] - marginal.parts(effects, 0.9)[0]) / 1e-5 for one in moved
+    ]
     assert gradient == pytest.approx(slopes, abs=1e-3)
     bends = [(gradient - one[1]) / 1e-5 for one in moved]
     assert information == pytest.approx(np.array(bends), abs=1e-3)
@@ -110,7 +119,9 @@ def test_novelty_is_told_apart_from_hard_attributes():
     novel = (rng.random(600) < expit(-1.5 * hard)).astype(float)
     right = rng.binomial(6, expit(hard))[None]
     names = ["m"], [str(i) for i in range(20)], [str(i) for i in range(30)]
-    counts = AnswerCounts(right, np.full(600, 6), a, o, *names, {"novel": novel})
+    counts = AnswerCounts(
+        right, np.full(600, 6), a, o, *names, {"novel": novel}
+    )
     rates = [right[0, novel == k].mean() / 6 for k in (0, 1)]
     assert rates[0] - rates[1] > 0.3
     value, error = fit_difficulty(counts).coefficient("novel")
@@ -174,7 +185,10 @@ def test_the_document_quotes_this_report(report):
     low = re.findall(r"lower than chance explains: (.*)", printed)
     attributes, objects = (one.split(", ") for one in low)
     hard = "{} and {}".format(", ".join(attributes[:2]), attributes[2])
-    assert f"Of mini's attributes {len(attributes)} are lower than that ({hard}" in said
+    assert (
+        f"Of mini's attributes {len(attributes)} are lower than that ({hard}"
+        in said
+    )
     assert len(objects) == 1
     share = re.search(rf"{objects[0]} .*\((\d+ %), n", printed)[1]
     assert f"of its 110 objects one, {objects[0]} ({share})" in said
@@ -195,9 +209,15 @@ def test_the_verb_prints_and_writes(report, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(
         "aobench.analysis.difficulty.difficulty_report", lambda *_: report
     )
-    assert main(["difficulty", str(CARDS / "mini"), "--out", str(tmp_path)]) == 0
-    assert "Novelty, attribute and object being equal" in capsys.readouterr().out
-    assert len((tmp_path / "parts.csv").read_text().splitlines()) == 1 + 24 + 110
+    assert (
+        main(["difficulty", str(CARDS / "mini"), "--out", str(tmp_path)]) == 0
+    )
+    assert (
+        "Novelty, attribute and object being equal" in capsys.readouterr().out
+    )
+    assert (
+        len((tmp_path / "parts.csv").read_text().splitlines()) == 1 + 24 + 110
+    )
     assert (tmp_path / "difficulty.png").stat().st_size > 10_000
 
 

@@ -86,7 +86,9 @@ def test_completeness_knows_one_dimension_from_a_block(found):
     """A factor spread evenly over 8 of 16 dimensions has 1 - log 8 / log 16 = 0.25; on one
     dimension 1.
     """
-    assert found["factored"]["dci_completeness"] == pytest.approx(0.25, abs=0.06)
+    assert found["factored"]["dci_completeness"] == pytest.approx(
+        0.25, abs=0.06
+    )
     assert found["one_number"]["dci_completeness"] > 0.85
     assert found["random"]["dci_completeness"] < 0.02
 
@@ -201,7 +203,9 @@ def test_dci_is_refused_where_forests_know_less_than_half_of_what_a_probe_knows(
     assert found["probe_object"] > 0.7
     assert "the forests name the object in" in refused_dci(found)
     z, factors = made_embeddings("factored")
-    assert refused_dci(all_measures(z, factors) | probe_measures(z, factors)) == ""
+    assert (
+        refused_dci(all_measures(z, factors) | probe_measures(z, factors)) == ""
+    )
 
 
 def test_weights_drawn_anew_are_others_and_the_same_each_time():
@@ -219,7 +223,9 @@ def test_weights_drawn_anew_are_others_and_the_same_each_time():
     state = torch.random.get_rng_state()
     assert redraw_weights(one) == redraw_weights(other) == 4 * 3 + 3 + 6 + 2
     assert torch.equal(state, torch.random.get_rng_state())
-    for a, b in zip(one.model.parameters(), other.model.parameters(), strict=True):
+    for a, b in zip(
+        one.model.parameters(), other.model.parameters(), strict=True
+    ):
         assert torch.equal(a, b)
     assert abs(float(one.model.token.detach().sum())) < 1
     with pytest.raises(UserError, match="no torch module"):
@@ -236,7 +242,11 @@ def test_a_dead_dimension_harms_nothing():
     ("z", "factors", "message"),
     [
         (np.zeros((4, 2)), np.zeros((3, 2), int), "N x D"),
-        (np.full((4, 2), np.nan), np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), "NaN"),
+        (
+            np.full((4, 2), np.nan),
+            np.array([[0, 0], [0, 1], [1, 0], [1, 1]]),
+            "NaN",
+        ),
         (
             np.zeros((4, 2)),
             np.array([[0, 0], [0, 1], [0, 2], [0, 3]]),

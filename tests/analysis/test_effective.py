@@ -8,11 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compositional_ood.compositional_ood import TRANSFORMS, inside_bounds, transformed
+from compositional_ood.compositional_ood import (
+    TRANSFORMS,
+    inside_bounds,
+    transformed,
+)
 from compositional_ood.compositional_ood import effective as metric_effective
 from scipy.special import stdtrit
 
-from aobench.analysis.common_slope import common_slope_contrasts, contrasts_or_note
+from aobench.analysis.common_slope import (
+    common_slope_contrasts,
+    contrasts_or_note,
+)
 from aobench.analysis.effective import (
     accuracies_of,
     effective_generalization,
@@ -77,8 +84,12 @@ def test_published_table_gives_the_published_fit(clips):
         mine = groups[name]
         ends = [100 * end for end in (mine.rho, mine.low, mine.high)]
         assert ends == pytest.approx(expected, abs=0.05), name
-    every = fit_baseline(select_models(published_models(), "family=CLIP"), draws=200)
-    assert every.coefficients[1] == pytest.approx(1.049, abs=5e-4), "all 66 rows"
+    every = fit_baseline(
+        select_models(published_models(), "family=CLIP"), draws=200
+    )
+    assert every.coefficients[1] == pytest.approx(1.049, abs=5e-4), (
+        "all 66 rows"
+    )
 
 
 def test_the_lines_error_is_that_of_statsmodels():
@@ -86,11 +97,17 @@ def test_the_lines_error_is_that_of_statsmodels():
     models = on_a_line("logit", -0.2, 1.1, bend=0.3)
     names = [r.run for r in models]
     names[1], names[5] = names[0], names[4]
-    joined = [replace(r, run=name) for r, name in zip(models, names, strict=True)]
+    joined = [
+        replace(r, run=name) for r, name in zip(models, names, strict=True)
+    ]
     line = fit_baseline(joined, draws=200)
     spread = outside_influence(line, accuracies_of(joined, ("id",)), names, ())
-    assert np.sqrt(np.diag(spread)) == pytest.approx(STATSMODELS_ERRORS, rel=1e-6)
-    less = outside_influence(line, accuracies_of(joined, ("id",)), names, names[:3])
+    assert np.sqrt(np.diag(spread)) == pytest.approx(
+        STATSMODELS_ERRORS, rel=1e-6
+    )
+    less = outside_influence(
+        line, accuracies_of(joined, ("id",)), names, names[:3]
+    )
     assert np.trace(less) < np.trace(spread), (
         "the group's own runs are not counted again"
     )
@@ -98,8 +115,12 @@ def test_the_lines_error_is_that_of_statsmodels():
 
 def test_runs_and_not_rows_make_a_group():
     rest = on_a_line("logit", 0, 1, bend=0.1)
-    runs = [record(f"g{i}", 0.5, 0.6 + 0.02 * i, training="g") for i in range(3)]
-    twins = [replace(r, model=f"{r.model} again") for r in runs[:2] for _ in range(1)]
+    runs = [
+        record(f"g{i}", 0.5, 0.6 + 0.02 * i, training="g") for i in range(3)
+    ]
+    twins = [
+        replace(r, model=f"{r.model} again") for r in runs[:2] for _ in range(1)
+    ]
     line = fit_baseline(rest, draws=200)
     plain, doubled = (
         next(g for g in by_group(line, [*rest, *some]) if g.name == "g")
@@ -121,14 +142,18 @@ def test_pairs_of_groups_are_those_of_statsmodels(clips):
     and anova_lm against a slope for each group.
     """
     found = common_slope_contrasts(clips, names=FIVE)
-    one = next(c for c in found.contrasts if (c.first, c.second) == FIVE[::2][:2])
+    one = next(
+        c for c in found.contrasts if (c.first, c.second) == FIVE[::2][:2]
+    )
     shift, error, unlike = STATSMODELS_PAIR
     assert np.log(one.odds_ratio) == pytest.approx(shift, abs=5e-5)
     assert (found.runs, found.free) == (26, 20)
     assert found.unlike_slopes == pytest.approx(unlike, abs=5e-6)
     half = np.log(one.odds_ratio_high / one.odds_ratio_low) / 2
     lone, all_pairs = stdtrit(20, 0.975), stdtrit(20, 1 - 0.025 / 10)
-    assert lone < half / error < all_pairs, "corrected, and less than Bonferroni would"
+    assert lone < half / error < all_pairs, (
+        "corrected, and less than Bonferroni would"
+    )
     assert (one.runs, one.apart) == ((8, 11), "")
     far = next(c for c in found.contrasts if c.second == "yfcc15m")
     assert far.apart == "id 56.9 to 73.1 and 30.2 to 31.9 %"
@@ -154,24 +179,36 @@ def test_two_groups_need_no_correction_and_turn_with_their_names(clips):
 def test_a_known_difference_of_groups_is_found_whatever_their_id_accuracy():
     rng = np.random.default_rng(3)
     records = []
-    for name, shift, middle in (("a", 0.5, -1.0), ("b", 0.0, 1.0), ("c", 0.5, 0.0)):
+    for name, shift, middle in (
+        ("a", 0.5, -1.0),
+        ("b", 0.0, 1.0),
+        ("c", 0.5, 0.0),
+    ):
         for i in range(5):
             x = middle + rng.normal(0, 0.5)
             y = x - 0.3 + shift + rng.normal(0, 0.01)
             both = (float(TRANSFORMS["logit"].inverse(v)) for v in (x, y))
             records.append(record(f"{name}{i}", *both, training=name))
-    found = {(c.first, c.second): c for c in common_slope_contrasts(records).contrasts}
+    found = {
+        (c.first, c.second): c
+        for c in common_slope_contrasts(records).contrasts
+    }
     assert found["a", "b"].odds_ratio == pytest.approx(np.exp(0.5), rel=0.03)
     assert found["a", "b"].low > 0
     assert found["a", "c"].low < 0 < found["a", "c"].high
 
 
 def test_groups_that_cannot_be_compared_are_said_to_be(clips):
-    with pytest.raises(UserError, match=r"training_set=opnai; there are: cc12m"):
+    with pytest.raises(
+        UserError, match=r"training_set=opnai; there are: cc12m"
+    ):
         common_slope_contrasts(clips, names=["opnai", "laion2b"])
     with pytest.raises(UserError, match="two groups"):
         common_slope_contrasts(clips, names=["openai", "openai"])
-    few = [record("a", 0.3, 0.4, training="a"), record("b", 0.5, 0.4, training="b")]
+    few = [
+        record("a", 0.3, 0.4, training="a"),
+        record("b", 0.5, 0.4, training="b"),
+    ]
     with pytest.raises(UserError, match="2 independent runs are too few"):
         common_slope_contrasts(few)
     none, notes = contrasts_or_note(few, "training_set", None)
@@ -180,7 +217,9 @@ def test_groups_that_cannot_be_compared_are_said_to_be(clips):
     assert contrasts_or_note(few[:1], "training_set", None) == (None, [])
 
 
-def test_published_intervals_hold_their_figures_and_the_slope_is_uncertain(clips):
+def test_published_intervals_hold_their_figures_and_the_slope_is_uncertain(
+    clips,
+):
     line = fit_baseline(clips, draws=500)
     low, high = line.interval()
     assert low[1] < 1.040 < high[1]
@@ -194,7 +233,10 @@ def test_published_intervals_hold_their_figures_and_the_slope_is_uncertain(clips
 def test_the_published_table_says_what_is_not_in_the_baseline():
     both = [r for r in published_models() if r.family != "CLIP"]
     found = effective_generalization(
-        fit_baseline(select_models(published_models(), "family=CLIP"), draws=200), both
+        fit_baseline(
+            select_models(published_models(), "family=CLIP"), draws=200
+        ),
+        both,
     )
     assert [e.in_baseline for e in found] == [False, False]
     # 0.84 % ID lies below every baseline model
@@ -226,12 +268,19 @@ def test_several_id_sets_take_away_what_one_hides():
         a, b = rng.uniform(-1.5, 1.5, 2)
         known = {"id_other": (float(back(b)), LARGE)}
         models.append(
-            record(f"m{i}", float(back(a)), float(back(0.5 * a + 0.5 * b)), more=known)
+            record(
+                f"m{i}",
+                float(back(a)),
+                float(back(0.5 * a + 0.5 * b)),
+                more=known,
+            )
         )
     model = record(
         "x", 0.5, float(back(0.5)), more={"id_other": (float(back(1.0)), LARGE)}
     )
-    alone = effective_generalization(fit_baseline(models, draws=200), [model])[0]
+    alone = effective_generalization(fit_baseline(models, draws=200), [model])[
+        0
+    ]
     both = effective_generalization(
         fit_baseline(models, id_sets=("id", "id_other"), draws=200), [model]
     )[0]
@@ -296,7 +345,9 @@ def test_twin_runs_count_once():
     would.
     """
     models = on_a_line("logit", 0, 1, bend=0.2)
-    twins = models + [record(f"{r.model}b", r.id, r.ood, run=r.model) for r in models]
+    twins = models + [
+        record(f"{r.model}b", r.id, r.ood, run=r.model) for r in models
+    ]
     others = models + [record(f"{r.model}c", r.id, r.ood) for r in models]
     widths = []
     for family in (models, twins, others):
@@ -380,11 +431,17 @@ HEAD = "model,family,training_set,id,n_id,ood,n_ood\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (HEAD + "a,f,t,56.9,100,0.4,100\n", "line 2: column id is 56.9.*percent"),
+        (
+            HEAD + "a,f,t,56.9,100,0.4,100\n",
+            "line 2: column id is 56.9.*percent",
+        ),
         (HEAD + "a,f,t,0.5,100,x,100\n", "column ood is 'x', not a number"),
         (HEAD + "a,f,t,0.5,0,0.4,100\n", "column n_id is '0'"),
         (HEAD + "a,f,t,0.5,9,0.4,9\na,f,t,0.5,9,0.4,9\n", "'a' more than once"),
-        (HEAD + "a,f,t,0.5,9,0.4,9,0.9\n", "line 2: 8 fields where the header has 7"),
+        (
+            HEAD + "a,f,t,0.5,9,0.4,9,0.9\n",
+            "line 2: 8 fields where the header has 7",
+        ),
         (
             HEAD.replace("\n", ",id\n") + "a,f,t,0.5,9,0.4,9,0.9\n",
             "names the column 'id' twice",
@@ -394,7 +451,10 @@ HEAD = "model,family,training_set,id,n_id,ood,n_ood\n"
         (HEAD + "a,f,t,0.5,1e9,0.4,9\n", "is '1e9'"),
         (HEAD + "a,f,t,inf,9,0.4,9\n", "column id is 'inf', not a number"),
         (HEAD + " ,f,t,0.5,9,0.4,9\n", "line 2: column model is empty"),
-        (HEAD + "a,f,t,0.5,9,0.4,9\na ,f,t,0.5,9,0.4,9\n", "'a' more than once"),
+        (
+            HEAD + "a,f,t,0.5,9,0.4,9\na ,f,t,0.5,9,0.4,9\n",
+            "'a' more than once",
+        ),
         (
             HEAD.replace("\n", ",id_b\n") + "a,f,t,0.5,9,0.4,9,0.9\n",
             "lacks the column.*n_id_b",

@@ -73,7 +73,9 @@ def test_the_published_table_gives_tables_and_figures(published):
     assert "In no line and no group are 13 rows" in text
     assert re.search(r"yfcc15m +-10\.7 \[-12\.\d, -[89]\.\d\]", text)
     assert re.search(r"openai +-4\.0 \[-5\.\d, -2\.1\]", text)
-    assert re.search(r"laion400m +\+1\.9 \[-0\.\d, \+4\.\d\]", text), "undecided"
+    assert re.search(r"laion400m +\+1\.9 \[-0\.\d, \+4\.\d\]", text), (
+        "undecided"
+    )
     assert "else a residual" in text, "CLIPs are their own baseline"
     assert len((folder / "models.csv").read_text().splitlines()) == 69
     for name in ("scatter", "by_group", "by_model"):
@@ -142,7 +144,10 @@ def test_other_pixels_of_the_same_set_are_only_noted(results, capsys):
         ([], "name the baseline models"),
         (["--baseline", "family=supervised"], "no model has family=supervised"),
         (["--baseline", "all", "--figure", "top9"], "has no top9"),
-        (["--baseline", "all", "--transform", "cubic"], "unknown transform 'cubic'"),
+        (
+            ["--baseline", "all", "--transform", "cubic"],
+            "unknown transform 'cubic'",
+        ),
         (["--baseline", "all", "--out", "/dev/null/x"], "could not be written"),
     ],
 )
@@ -156,7 +161,9 @@ def test_what_is_wrong_is_said_in_one_line(results, capsys, extra, message):
 CARDS = Path(__file__).parents[2] / "model_cards"
 
 
-def test_compare_takes_a_task_that_both_answer_and_prints_intervals_and_chance(capsys):
+def test_compare_takes_a_task_that_both_answer_and_prints_intervals_and_chance(
+    capsys,
+):
     assert (
         main(
             [
@@ -179,7 +186,9 @@ def test_compare_takes_a_task_that_both_answer_and_prints_intervals_and_chance(c
         r"candidates \(object\)",
         text,
     )
-    assert "lists differ" not in text, "both can be asked for the object among one list"
+    assert "lists differ" not in text, (
+        "both can be asked for the object among one list"
+    )
     assert re.search(
         r"difference \+29\.4 \[\+2\d\.\d, \+3\d\.\d\] points for attributes and objects like these "
         r"\(two-way t, p = \d\.\d+e-",
@@ -200,12 +209,22 @@ def test_folders_are_taken_for_their_results_and_empty_ones_skipped(
         folders.append(str(path.rename(folder / "results.json").parent))
     (tmp_path / "embeddings").mkdir()
     assert (
-        main(["effective", *folders, str(tmp_path / "embeddings"), "--baseline", "all"])
+        main(
+            [
+                "effective",
+                *folders,
+                str(tmp_path / "embeddings"),
+                "--baseline",
+                "all",
+            ]
+        )
         == 0
     )
     printed = capsys.readouterr().out
     assert "5 models in 5 independent runs" in printed
-    assert f"Skipped: {tmp_path / 'embeddings'} holds no results.json" in printed
+    assert (
+        f"Skipped: {tmp_path / 'embeddings'} holds no results.json" in printed
+    )
     for wrong in (tmp_path / "embeddings", tmp_path / "nowhere.json"):
         assert main(["effective", str(wrong), "--baseline", "all"]) == 2
         error = capsys.readouterr().err
@@ -215,10 +234,15 @@ def test_folders_are_taken_for_their_results_and_empty_ones_skipped(
 
 def test_few_runs_are_marked_and_the_figures_say_which_accuracy(published):
     folder, printed = published
-    assert "Object accuracy of 68 models, 50,000 ID and 46,092 OoD images." in printed
+    assert (
+        "Object accuracy of 68 models, 50,000 ID and 46,092 OoD images."
+        in printed
+    )
     for name, few in (("cc12m", True), ("yfcc15m", True), ("laion400m", False)):
         line = next(
-            line for line in printed.splitlines() if line.strip().startswith(f"{name} ")
+            line
+            for line in printed.splitlines()
+            if line.strip().startswith(f"{name} ")
         )
         assert line.endswith("few runs") == few, line
     groups = (folder / "by_group.svg").read_text()
@@ -230,7 +254,9 @@ def test_few_runs_are_marked_and_the_figures_say_which_accuracy(published):
     assert "50,000 ID and 46,092 OoD images" in scatter
 
 
-def test_intervals_use_the_independent_images_where_a_result_tells_them(tmp_path):
+def test_intervals_use_the_independent_images_where_a_result_tells_them(
+    tmp_path,
+):
     from aobench.analysis.model_accuracies import images_shown, read_results
 
     content = result("m", 0.5, 0.4)
@@ -263,7 +289,12 @@ def test_absent_classes_and_absent_series_are_told():
 def test_disentangle_names_limit_where_the_images_are_others(tmp_path):
     from aobench.analysis import embeddings
 
-    key = {"what": "images", "split": "ood", "fingerprint": "another", "order": "x"}
+    key = {
+        "what": "images",
+        "split": "ood",
+        "fingerprint": "another",
+        "order": "x",
+    }
     with pytest.raises(UserError, match="a run with --limit"):
         embeddings.read_store(tmp_path, key, [])
 
@@ -307,14 +338,19 @@ def test_disentangle_reads_the_runners_shards(tmp_path, capsys):
     for shard in range(len(store)):
         rows = store.items(shard)
         store.write(
-            shard, z[rows.start : rows.stop], {0: "broken"} if shard == 0 else None
+            shard,
+            z[rows.start : rows.stop],
+            {0: "broken"} if shard == 0 else None,
         )
     [(path, found)] = embeddings.image_stores(tmp_path)
     table = embeddings.read_store(path, found, [split])
     assert table.left_out == 1
     assert table.z == pytest.approx(z[1:].numpy())
     assert table.factors[:, 0].tolist() == split.attributes[1:]
-    for unlike in ({"order": texts_hash(split.sample_ids[::-1])}, {"content": "x"}):
+    for unlike in (
+        {"order": texts_hash(split.sample_ids[::-1])},
+        {"content": "x"},
+    ):
         with pytest.raises(UserError, match="another dataset or order of rows"):
             embeddings.read_store(path, found | unlike, [split])
     store.path(1).unlink()
@@ -364,10 +400,17 @@ def listed(tmp_path):
         name = f"model {number}"
         place = tmp_path / "results" / str(number)
         folders.append(
-            str(made_result(place, name, known, known - 0.1, novel, family="old"))
+            str(
+                made_result(
+                    place, name, known, known - 0.1, novel, family="old"
+                )
+            )
         )
     lines = ["model,family,training_set,maker,run"]
-    lines += [f"model {n},new,set {n % 2},{'ab'[n % 2]},run {n // 2}" for n in range(7)]
+    lines += [
+        f"model {n},new,set {n % 2},{'ab'[n % 2]},run {n // 2}"
+        for n in range(7)
+    ]
     path = tmp_path / "list.csv"
     path.write_text("\n".join([*lines, "model 9,new,set 1,a,"]) + "\n")
     return folders, str(path)
@@ -385,29 +428,48 @@ def test_two_scores_named_apart_and_a_list_with_columns_of_its_own(
     said = capsys.readouterr().out
     assert "left out: model 7." in said
     assert f"in the list {models}, without a result: model 9." in said
-    assert "maker=a or training_set=set 1, 7 models in 4 independent runs" in said
+    assert (
+        "maker=a or training_set=set 1, 7 models in 4 independent runs" in said
+    )
     assert "ID object accuracy (id:object), OoD composition accuracy" in said
     groups = read_csv_rows(tmp_path / "out" / "groups.csv")
     assert {row["name"] for row in groups} == {"a", "b"}
     models_rows = read_csv_rows(tmp_path / "out" / "models.csv")
     assert {row["family"] for row in models_rows} == {"new"}
     first = next(row for row in models_rows if row["model"] == "model 0")
-    assert (float(first["id"]), float(first["ood"])) == pytest.approx((0.2, 0.05))
-    assert "composition accuracy" in (tmp_path / "out" / "scatter.svg").read_text()
+    assert (float(first["id"]), float(first["ood"])) == pytest.approx(
+        (0.2, 0.05)
+    )
+    assert (
+        "composition accuracy" in (tmp_path / "out" / "scatter.svg").read_text()
+    )
 
 
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
         (["--id-score", "id:object"], "belong together"),
-        (["--id-score", "object", "--ood-score", "ood:object"], "write SPLIT:TASK"),
-        (["--id-score", "id:objekt", "--ood-score", "ood:object"], "did you mean"),
+        (
+            ["--id-score", "object", "--ood-score", "ood:object"],
+            "write SPLIT:TASK",
+        ),
+        (
+            ["--id-score", "id:objekt", "--ood-score", "ood:object"],
+            "did you mean",
+        ),
         (
             ["--id-score", "id:choice", "--ood-score", "ood:object"],
             "no result has id:choice and ood:object; evaluate with --tasks choice object",
         ),
         (
-            ["--id-score", "id:object", "--ood-score", "ood:object", "--figure", "x"],
+            [
+                "--id-score",
+                "id:object",
+                "--ood-score",
+                "ood:object",
+                "--figure",
+                "x",
+            ],
             "leave one kind out",
         ),
         (["--by", "makers"], "did you mean 'maker'"),

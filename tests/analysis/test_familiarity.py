@@ -26,7 +26,9 @@ NAMES = [f"a{i}" for i in range(14)], [f"o{i}" for i in range(18)]
 
 def made_captions(seed=0):
     rng = np.random.default_rng(seed)
-    marginals = [(10 ** rng.uniform(1, 4, len(names))).astype(int) for names in NAMES]
+    marginals = [
+        (10 ** rng.uniform(1, 4, len(names))).astype(int) for names in NAMES
+    ]
     expected = np.outer(*marginals) / 100_000
     pairs = rng.poisson(expected * rng.lognormal(0, 1, expected.shape))
     return CaptionCounts(
@@ -45,7 +47,9 @@ def made_answers(captions, effect, seed=1):
     a, o = np.divmod(np.arange(14 * 18), 18)
     logs = np.log10(list(captions.attributes.values()))[a]
     logits = (
-        effect * (logs - 2.5) + rng.normal(0, 0.3, 14)[a] + rng.normal(0, 0.5, 18)[o]
+        effect * (logs - 2.5)
+        + rng.normal(0, 0.3, 14)[a]
+        + rng.normal(0, 0.5, 18)[o]
     )
     right = rng.binomial(12, expit(logits))[None]
     return AnswerCounts(right, np.full(len(a), 12), a, o, ["m"], *NAMES)
@@ -53,10 +57,13 @@ def made_answers(captions, effect, seed=1):
 
 def test_a_known_effect_is_found_and_is_the_attributes():
     captions = made_captions()
-    kept, covariates, notes = with_caption_counts(made_answers(captions, 1.0), captions)
+    kept, covariates, notes = with_caption_counts(
+        made_answers(captions, 1.0), captions
+    )
     assert notes == []
     found = {
-        (one.name, one.alone): one for one in familiarity_effects(kept, covariates)
+        (one.name, one.alone): one
+        for one in familiarity_effects(kept, covariates)
     }
     assert set(found) == {
         *((name, True) for name in ("attribute", "object", "pair", "pmi")),
@@ -69,7 +76,9 @@ def test_a_known_effect_is_found_and_is_the_attributes():
         other = found[name, False]
         assert other.low < 0 < other.high, name
     pair = found["pair", True]
-    assert pair.low < 0 < pair.high, "an attribute's own difficulty is not the pair's"
+    assert pair.low < 0 < pair.high, (
+        "an attribute's own difficulty is not the pair's"
+    )
 
 
 def test_covariates_are_decimal_logarithms_of_the_counts():
@@ -107,7 +116,9 @@ def mini():
 def counts_like(listed, pairs):
     names = listed.attribute_names, listed.object_names
     return CaptionCounts(
-        *(dict.fromkeys(some, 5) for some in names), pairs(*map(len, names)), 1000
+        *(dict.fromkeys(some, 5) for some in names),
+        pairs(*map(len, names)),
+        1000,
     )
 
 
@@ -117,7 +128,8 @@ def test_errors_fall_on_more_frequent_pairs_as_often_as_counted(mini):
     found = collapse_rate(mini, even, "composition")
     assert (found.errors, found.rate, found.chance) == (748, 0, 0)
     random = counts_like(
-        listed, lambda a, o: np.random.default_rng(0).permutation(a * o).reshape(a, o)
+        listed,
+        lambda a, o: np.random.default_rng(0).permutation(a * o).reshape(a, o),
     )
     found = collapse_rate(mini, random, "composition")
     rows = mini.split("ood", "composition")
@@ -127,28 +139,45 @@ def test_errors_fall_on_more_frequent_pairs_as_often_as_counted(mini):
         for top, label in zip(rows["top"], rows["label"], strict=True)
         if top[0] != label
     ]
-    assert found.rate == pytest.approx(np.mean([said > right for said, right in wrong]))
-    chance = np.mean([(names > right).sum() / (len(names) - 1) for _, right in wrong])
+    assert found.rate == pytest.approx(
+        np.mean([said > right for said, right in wrong])
+    )
+    chance = np.mean(
+        [(names > right).sum() / (len(names) - 1) for _, right in wrong]
+    )
     assert found.chance == pytest.approx(chance)
     assert found.low < found.rate < found.high
     assert (
-        collapse_rate(mini, CaptionCounts({}, {}, np.ones((0, 0)), 1), "composition")
+        collapse_rate(
+            mini, CaptionCounts({}, {}, np.ones((0, 0)), 1), "composition"
+        )
         is None
     )
 
 
 def test_the_verb_reads_an_audit(tmp_path, monkeypatch, capsys):
     captions = tmp_path / "captions.txt"
-    captions.write_text("a red tractor\na red zebra and a wooden teapot\nred\n" * 5)
+    captions.write_text(
+        "a red tractor\na red zebra and a wooden teapot\nred\n" * 5
+    )
     aobench.audit(str(captions), out=str(tmp_path / "audit"))
-    effects = [FamiliarityEffect(n, True, 0.5, 0.1, 0.9) for n in familiarity.EXPLAINED]
+    effects = [
+        FamiliarityEffect(n, True, 0.5, 0.1, 0.9) for n in familiarity.EXPLAINED
+    ]
     monkeypatch.setattr(familiarity, "familiarity_effects", lambda *_: effects)
-    words = ["familiarity", str(CARDS / "mini"), "--audit", str(tmp_path / "audit")]
+    words = [
+        "familiarity",
+        str(CARDS / "mini"),
+        "--audit",
+        str(tmp_path / "audit"),
+    ]
     out = tmp_path / "out"
     assert main([*words, "--out", str(out)]) == 0
     text = capsys.readouterr().out
     assert "against 15 captions; task composition, splits id and ood" in text
-    assert "wrong answers on novel compositions are a pair more frequent" in text
+    assert (
+        "wrong answers on novel compositions are a pair more frequent" in text
+    )
     assert (out / "familiarity.png").stat().st_size > 5000
     assert len((out / "effects.csv").read_text().splitlines()) == 5
     assert main([*words, "--rule", "authors"]) == 2

@@ -34,7 +34,9 @@ CARDS = Path(__file__).parents[2] / "model_cards"
 PAIRS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
-def table(first, ids=None, names=("red cup", "red hat", "blue cup", "blue hat")):
+def table(
+    first, ids=None, names=("red cup", "red hat", "blue cup", "blue hat")
+):
     """Predictions of 8 images, two a composition; ``first``: the candidate answered, None for an
     unreadable image.
     """
@@ -55,7 +57,10 @@ def table(first, ids=None, names=("red cup", "red hat", "blue cup", "blue hat"))
         for i, (sample, answer) in enumerate(zip(ids, first, strict=True))
     ]
     listed = Candidates(
-        "composition", tuple(a for a, _ in PAIRS), tuple(o for _, o in PAIRS), names
+        "composition",
+        tuple(a for a, _ in PAIRS),
+        tuple(o for _, o in PAIRS),
+        names,
     )
     return Predictions(
         pa.Table.from_pylist(rows, schema=SCHEMA),
@@ -95,7 +100,9 @@ def test_sign_flips_agree_with_scipy():
 def crossed_gains(seed=0, attributes=12, objects=9, spread=1.0):
     rng = np.random.default_rng(seed)
     a, o = np.divmod(np.arange(attributes * objects), objects)
-    own = rng.normal(0, spread, attributes)[a] + rng.normal(0, spread, objects)[o]
+    own = (
+        rng.normal(0, spread, attributes)[a] + rng.normal(0, spread, objects)[o]
+    )
     return np.rint(own + rng.normal(0, 1, len(a))), np.full(len(a), 4), a, o
 
 
@@ -135,11 +142,14 @@ def test_images_that_rise_and_fall_together_widen_the_interval():
     first, second = np.arange(400) % 4 == 0, np.zeros(400, bool)
     spread = compare_hits(first, second, np.arange(400) // 4)
     clustered = compare_hits(np.sort(first), second, np.arange(400) // 4)
-    assert clustered.high - clustered.low > 5 * max(spread.high - spread.low, 0.01)
+    assert clustered.high - clustered.low > 5 * max(
+        spread.high - spread.low, 0.01
+    )
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected"), [("composition", 0.5), ("attribute", 0.75), ("object", 0.625)]
+    ("kind", "expected"),
+    [("composition", 0.5), ("attribute", 0.75), ("object", 0.625)],
 )
 def test_tables_are_compared_by_sample_id(kind, expected):
     # Of 8 images: 4 right, 1 wrong in the attribute, 2 in the object, 1 unreadable.
@@ -154,9 +164,12 @@ def test_tables_are_compared_by_sample_id(kind, expected):
 
 
 def test_unlike_images_and_candidates_are_refused():
-    with pytest.raises(UserError, match="do not hold the same images of ood: 2"):
+    with pytest.raises(
+        UserError, match="do not hold the same images of ood: 2"
+    ):
         compare_tables(
-            table(RIGHT), table(RIGHT, ids=[*(f"image{i}" for i in range(7)), "other"])
+            table(RIGHT),
+            table(RIGHT, ids=[*(f"image{i}" for i in range(7)), "other"]),
         )
     with pytest.raises(UserError, match="different candidates"):
         compare_tables(
@@ -226,6 +239,9 @@ def test_the_verb_compares_three(tmp_path, capsys):
         ["3", "b"],
         ["3", "b"],
     ], "two copies are two models that can't be told apart"
-    assert next(line for line in lines if "mini" in line).split()[-2:] == ["1", "a"]
+    assert next(line for line in lines if "mini" in line).split()[-2:] == [
+        "1",
+        "a",
+    ]
     assert main(["compare", *folders, folders[0]]) == 2
     assert "are the same result; name it once" in capsys.readouterr().err

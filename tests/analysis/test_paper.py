@@ -50,7 +50,9 @@ def family(folder, above, runs=6, wide=True, seed=0, **facts):
             x = rng.uniform(*spread)
             y = x - 1 + above[group] + rng.gauss(0, 0.05)
             name = f"{group}-{number}"
-            images = 14_000_000 if sets[number % len(sets)] == "imagenet21k" else 400
+            images = (
+                14_000_000 if sets[number % len(sets)] == "imagenet21k" else 400
+            )
             folders.append(
                 made_result(
                     folder / name,
@@ -78,10 +80,12 @@ def test_a_contrast_is_the_difference_of_the_groups_and_turns_with_them():
     line = fit_baseline(clips)
     means = {group.name: group for group in by_group(line, clips)}
     sides = [
-        (n, select_models(clips, f"training_set={n}")) for n in ("laion400m", "yfcc15m")
+        (n, select_models(clips, f"training_set={n}"))
+        for n in ("laion400m", "yfcc15m")
     ]
     there, back = (
-        group_contrast(line, *both, records=clips) for both in (sides, sides[::-1])
+        group_contrast(line, *both, records=clips)
+        for both in (sides, sides[::-1])
     )
     expected = means["laion400m"].rho - means["yfcc15m"].rho
     assert there.difference == pytest.approx(expected)
@@ -109,9 +113,13 @@ def test_intervals_of_a_contrast_hold_the_truth():
             novel = rng.binomial(3000, _inverse(y)) / 3000
             group = ("base", "one", "two")[number % 3]
             records.append(
-                ModelAccuracies(f"m{number}", group, group, known, 3000, novel, 3000)
+                ModelAccuracies(
+                    f"m{number}", group, group, known, 3000, novel, 3000
+                )
             )
-        sides = [(n, select_models(records, f"family={n}")) for n in ("one", "two")]
+        sides = [
+            (n, select_models(records, f"family={n}")) for n in ("one", "two")
+        ]
         line = fit_baseline(select_models(records, "family=base"), draws=400)
         contrast = group_contrast(line, *sides, records=records)
         held += contrast.low <= 0 <= contrast.high
@@ -144,10 +152,14 @@ def test_a_column_nmi_gives_an_association(tmp_path):
     for folder in folders:
         content = json.loads((folder / "results.json").read_text())
         facts = content["model"]["facts"]
-        facts["nmi"] = "0.1" if facts["training_set"].startswith("laion") else "0.3"
+        facts["nmi"] = (
+            "0.1" if facts["training_set"].startswith("laion") else "0.3"
+        )
         (folder / "results.json").write_text(json.dumps(content))
     said = verdicts(folders)["cause-diversity"]
-    assert re.search(r"rank correlation with nmi over CLIPs -0\.\d+", said.evidence[0])
+    assert re.search(
+        r"rank correlation with nmi over CLIPs -0\.\d+", said.evidence[0]
+    )
     assert said.verdict == "undecided"
 
 
@@ -160,7 +172,9 @@ def test_what_an_interval_cannot_say_is_undecided(tmp_path):
         family(tmp_path / "beyond", {**FLAT, "large": 0.8}, runs=4, wide=False)
     )["better-than-supervised"]
     assert beyond.verdict == "undecided"
-    assert any("4 of 4 lie beyond the ID accuracies" in why for why in beyond.why)
+    assert any(
+        "4 of 4 lie beyond the ID accuracies" in why for why in beyond.why
+    )
     folders = family(tmp_path / "unlike", {**FLAT, "large": 0.8})
     content = json.loads((folders[0] / "results.json").read_text())
     content["dataset"]["splits"]["ood"]["fingerprint"] = "another"
@@ -171,13 +185,19 @@ def test_what_an_interval_cannot_say_is_undecided(tmp_path):
 
 
 def test_missing_groups_are_named_with_what_would_mend_them(tmp_path):
-    folders = [f for f in family(tmp_path, FLAT) if not f.name.startswith("small")]
-    lost = dict.fromkeys(("open_clip:RN50-quickgelu/cc12m", "timm:no"), "no connection")
+    folders = [
+        f for f in family(tmp_path, FLAT) if not f.name.startswith("small")
+    ]
+    lost = dict.fromkeys(
+        ("open_clip:RN50-quickgelu/cc12m", "timm:no"), "no connection"
+    )
     clip = {"training_set": "cc12m", "supervision": "language"}
     other = {"training_set": "instagram1b", "supervision": "hashtags"}
     rows = zip(lost, (clip, other), strict=True)
     named = tuple(ListedModel(name, facts) for name, facts in rows)
-    said = verdicts(folders, lost, ModelList("x", named))["better-than-small-objects"]
+    said = verdicts(folders, lost, ModelList("x", named))[
+        "better-than-small-objects"
+    ]
     assert said.verdict == "undecided"
     assert said.why == ("no result of small-data CLIPs",)
     assert said.missing == (
@@ -191,7 +211,11 @@ def test_models_that_guess_decide_nothing(tmp_path):
     for number, group in enumerate(("openai", "cc12m", "imagenet1k") * 5):
         supervision = "labels" if group == "imagenet1k" else "language"
         rate = 0.001 * (1 + number % 2 / 9) * (6 if group == "openai" else 1)
-        facts = {"training_set": group, "supervision": supervision, "family": "made"}
+        facts = {
+            "training_set": group,
+            "supervision": supervision,
+            "family": "made",
+        }
         name = f"{group}-{number}"
         folders.append(made_result(tmp_path / name, name, rate, rate, **facts))
     said = verdicts(folders)["better-than-supervised"]
@@ -235,7 +259,9 @@ def test_the_page_is_whole_and_loads_nothing(site):
 def test_the_page_fits_a_phone(site, tmp_path):
     page = Page(tmp_path)
     try:
-        page.open(f"file://{site}/index.html", width=390, height=800, phone=True)
+        page.open(
+            f"file://{site}/index.html", width=390, height=800, phone=True
+        )
         assert page.run("document.documentElement.scrollWidth") <= 390
         assert page.problems == []
     finally:
@@ -243,7 +269,9 @@ def test_the_page_fits_a_phone(site, tmp_path):
 
 
 def test_the_command_takes_results_that_are_there(tmp_path, capsys):
-    folders = family(tmp_path / "results", {**FLAT, "large": 0.8}, config="mini")
+    folders = family(
+        tmp_path / "results", {**FLAT, "large": 0.8}, config="mini"
+    )
     out = tmp_path / "out"
     assert main(["paper", *map(str, folders), "--out", str(out)]) == 0
     said = capsys.readouterr().out
@@ -256,15 +284,23 @@ def test_the_command_takes_results_that_are_there(tmp_path, capsys):
     ("words", "message"),
     [
         ([], "there is no data"),
-        (["--data", "mini", "--models", "{list}"], "has no supervision for mini"),
-        (["--data", "nothing", "--models", "paper"], "there is no dataset 'nothing'"),
+        (
+            ["--data", "mini", "--models", "{list}"],
+            "has no supervision for mini",
+        ),
+        (
+            ["--data", "nothing", "--models", "paper"],
+            "there is no dataset 'nothing'",
+        ),
         (["{list}", "--data", "mini"], "results that are there are named"),
         (["nothing"], "there is no nothing"),
     ],
 )
 def test_what_makes_no_experiment_is_one_line(words, message, tmp_path, capsys):
     path = tmp_path / "list.csv"
-    path.write_text("model,family,training_set,training_images\nmini,clip,drawn,5\n")
+    path.write_text(
+        "model,family,training_set,training_images\nmini,clip,drawn,5\n"
+    )
     words = [word.replace("{list}", str(path)) for word in words]
     assert main(["paper", *words, "--out", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err
@@ -278,11 +314,16 @@ def test_needs_are_told_without_running_anything(tmp_path):
         ListedModel("mini", {"parameters": 2_000_000, "image_gflops": 0.5}),
         ListedModel(str(tmp_path / "there"), {}),
         ListedModel("timm:local-dir:/nowhere", {"parameters": 100_000_000}),
-        ListedModel("someone/something", {"image_gflops": 1.0, "text_gflops": 2.0}),
+        ListedModel(
+            "someone/something", {"image_gflops": 1.0, "text_gflops": 2.0}
+        ),
     ]
     work = Workload(images=100, texts=10)
     needs = [weigh_model(one, work, one.name == "mini") for one in models]
-    assert [one.state for one in needs][::3] == ["its result is there", "to fetch"]
+    assert [one.state for one in needs][::3] == [
+        "its result is there",
+        "to fetch",
+    ]
     assert needs[1].state == "at hand"
     assert [one.gflops for one in needs] == [50.0, None, None, 120.0]
     text = needs_text(needs, work, 60.0)
@@ -331,7 +372,13 @@ def test_stopped_it_goes_on_and_a_missing_model_is_no_end(
         return loaded(path, name, *arguments)
 
     monkeypatch.setattr(registry, "_loaded", stopped_at_the_second)
-    command = ["paper", "--data", str(experiment / "data"), "--out", str(tmp_path)]
+    command = [
+        "paper",
+        "--data",
+        str(experiment / "data"),
+        "--out",
+        str(tmp_path),
+    ]
     command += ["--models", str(experiment / "list.csv"), "--cpu"]
     command += ["--templates", str(experiment / "templates.txt")]
     assert main(command) == 130
@@ -352,5 +399,7 @@ def test_stopped_it_goes_on_and_a_missing_model_is_no_end(
 def test_two_results_that_give_no_line_have_a_page_nevertheless(tmp_path):
     cards = Path(__file__).parents[2] / "model_cards"
     results = [str(cards / name) for name in ("mini", "efficientnet-lite0")]
-    assert main(["paper", *results, "--out", str(tmp_path / "new" / "out")]) == 0
+    assert (
+        main(["paper", *results, "--out", str(tmp_path / "new" / "out")]) == 0
+    )
     assert (tmp_path / "new" / "out" / "index.html").is_file()

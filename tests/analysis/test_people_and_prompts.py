@@ -9,7 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from aobench.analysis.people import accepted_scores, people_scores
-from aobench.analysis.people_tables import NamedAnswer, read_answers, read_decisions
+from aobench.analysis.people_tables import (
+    NamedAnswer,
+    read_answers,
+    read_decisions,
+)
 from aobench.analysis.retest import retest_results, true_parts
 from aobench.analysis.template_spread import ALL, WITHOUT, template_spread
 from aobench.cli import main
@@ -24,7 +28,9 @@ PAIRS = [(a, o) for a in range(3) for o in range(3)]
 NAMES = tuple(f"{ATTRIBUTES[a]} {OBJECTS[o]}" for a, o in PAIRS)
 
 
-def answers_of(right, task="choice", samples=None, pairs=PAIRS, model="m", names=None):
+def answers_of(
+    right, task="choice", samples=None, pairs=PAIRS, model="m", names=None
+):
     """Predictions of a table ``right``: pairs x images of each, true where the answer is right."""
     attributes, objects = names or (ATTRIBUTES, OBJECTS)
     rows = []
@@ -42,7 +48,9 @@ def answers_of(right, task="choice", samples=None, pairs=PAIRS, model="m", names
                     "rank": 0 if hit else 1,
                     "top": [answer],
                     "margin": 0.0,
-                    "choices": list(range(len(pairs))) if task == "choice" else None,
+                    "choices": list(range(len(pairs)))
+                    if task == "choice"
+                    else None,
                 }
             )
     listed = Candidates(
@@ -54,7 +62,9 @@ def answers_of(right, task="choice", samples=None, pairs=PAIRS, model="m", names
         objects,
     )
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
-    return Predictions(table, {task: {"ood": listed}}, True, {"model": {"id": model}})
+    return Predictions(
+        table, {task: {"ood": listed}}, True, {"model": {"id": model}}
+    )
 
 
 @pytest.fixture
@@ -79,13 +89,16 @@ def test_scores_on_the_images_that_people_accept(judged):
         "not judged": (9, 0.0),
     }
     assert found["accepted"].low < 1 == found["accepted"].high
-    with pytest.raises(UserError, match="no decision is on an image of the result"):
+    with pytest.raises(
+        UserError, match="no decision is on an image of the result"
+    ):
         accepted_scores(answers, {"elsewhere": "accepted"})
 
 
 def people_file(path, answers):
     rows = [
-        dict(zip(("sample_id", "annotator", "answer"), a, strict=True)) for a in answers
+        dict(zip(("sample_id", "annotator", "answer"), a, strict=True))
+        for a in answers
     ]
     pq.write_table(pa.Table.from_pylist(rows), path)
     return read_answers(path)
@@ -100,7 +113,12 @@ def test_people_are_scored_as_the_model_on_the_same_images(tmp_path, judged):
         for who in ("ann", "bob")
     ]
     (one,) = people_scores(answers, people_file(tmp_path / "a.parquet", said))
-    assert (one.images, one.answers, one.annotators, one.unsure) == (18, 36, 2, 9)
+    assert (one.images, one.answers, one.annotators, one.unsure) == (
+        18,
+        36,
+        2,
+        9,
+    )
     assert one.rate == 0.75
     assert one.model_rate == 0.5
     assert one.difference == -0.25
@@ -110,7 +128,9 @@ def test_people_are_scored_as_the_model_on_the_same_images(tmp_path, judged):
         (sample, who, str(NAMES.index(a)) if a in NAMES else a)
         for sample, who, a in said
     ]
-    (by_number,) = people_scores(answers, people_file(tmp_path / "n.parquet", numbers))
+    (by_number,) = people_scores(
+        answers, people_file(tmp_path / "n.parquet", numbers)
+    )
     assert by_number == one
 
 
@@ -144,9 +164,15 @@ def test_intervals_of_people_are_wide_and_hold_their_rate():
             "which was not offered; it was offered: red cup",
         ),
         ([("image0-0", "ann", "99")], "which was not offered"),
-        ([("nothing", "ann", "red cup")], "no answer is on an image of the result"),
+        (
+            [("nothing", "ann", "red cup")],
+            "no answer is on an image of the result",
+        ),
         ([("image0-0", "", "red cup")], "row 1: annotator is empty"),
-        ([("image0-0", "ann", "red cup")] * 2, "row 2: a second answer of 'ann'"),
+        (
+            [("image0-0", "ann", "red cup")] * 2,
+            "row 2: a second answer of 'ann'",
+        ),
     ],
 )
 def test_bad_answers_are_refused(tmp_path, judged, answers, message):
@@ -201,24 +227,38 @@ def test_the_verb_people_prints_and_writes(tmp_path, capsys):
         f"{one},ann,{label}"
         for one, label in zip(ids, rows["label"][::40], strict=True)
     ]
-    (tmp_path / "a.csv").write_text("\n".join(["sample_id,annotator,answer", *lines]))
+    (tmp_path / "a.csv").write_text(
+        "\n".join(["sample_id,annotator,answer", *lines])
+    )
     words = ["people", str(CARD), "--decisions", str(tmp_path / "d.parquet")]
-    words += ["--answers", str(tmp_path / "a.csv"), "--out", str(tmp_path / "out")]
+    words += [
+        "--answers",
+        str(tmp_path / "a.csv"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert main(words) == 0
     out = capsys.readouterr().out
-    assert f"{len(ids)} answers of 1 people to {len(ids)} images (0 unsure" in out
+    assert (
+        f"{len(ids)} answers of 1 people to {len(ids)} images (0 unsure" in out
+    )
     assert "people 100.0 [" in out
     assert re.search(rf"mini +choice +ood +accepted +{len(ids) - 1} ", out)
     assert (tmp_path / "out" / "accepted.csv").is_file()
     assert main(["people", str(CARD)]) == 2
     assert "--decisions FILE" in capsys.readouterr().err
-    assert main(["people", str(CARD), "--decisions", str(tmp_path / "v.sqlite")]) == 2
+    assert (
+        main(["people", str(CARD), "--decisions", str(tmp_path / "v.sqlite")])
+        == 2
+    )
     assert "imagenet-ao agreement" in capsys.readouterr().err
 
 
 def drawn_results(rng, spread, images, compositions=(12, 15), shift=0.0):
     """Two results on other images of compositions whose logits have a standard deviation."""
-    pairs = [(a, o) for a in range(compositions[0]) for o in range(compositions[1])]
+    pairs = [
+        (a, o) for a in range(compositions[0]) for o in range(compositions[1])
+    ]
     names = tuple(
         tuple(f"{kind}{i}" for i in range(n))
         for kind, n in zip("ao", compositions, strict=True)
@@ -228,7 +268,9 @@ def drawn_results(rng, spread, images, compositions=(12, 15), shift=0.0):
     for number in (0, 1):
         p = 1 / (1 + np.exp(-(logits + number * shift)))
         right = rng.random((len(pairs), images)) < p[:, None]
-        both.append(answers_of(right, "composition", f"s{number}-", pairs, names=names))
+        both.append(
+            answers_of(right, "composition", f"s{number}-", pairs, names=names)
+        )
     return both
 
 
@@ -236,9 +278,16 @@ def test_a_retest_tells_other_images_from_other_compositions():
     rng = np.random.default_rng(7)
     same = retest_results(*drawn_results(rng, 1.5, 4))
     assert same.correlation < 0.75, "counts of four images"
-    assert same.corrected_low <= 1 <= same.corrected_high + 1e-9 or same.corrected > 0.9
+    assert (
+        same.corrected_low <= 1 <= same.corrected_high + 1e-9
+        or same.corrected > 0.9
+    )
     assert same.low < 0 < same.high
-    assert (same.compositions, same.images, same.left_out) == (180, (720, 720), 0)
+    assert (same.compositions, same.images, same.left_out) == (
+        180,
+        (720, 720),
+        0,
+    )
     harder = retest_results(*drawn_results(rng, 1.0, 4, shift=-1.0))
     assert harder.high < 0
     assert harder.wide_high < 0
@@ -269,7 +318,12 @@ def test_a_retest_is_refused_on_the_same_images_and_on_few_compositions(judged):
 
 
 def test_templates_that_name_an_attribute_are_those_with_the_whole_words():
-    templates = ["a reddish {}.", "a Red {} here.", "the black-and-white {}.", "a {}."]
+    templates = [
+        "a reddish {}.",
+        "a Red {} here.",
+        "the black-and-white {}.",
+        "a {}.",
+    ]
     found = named_attributes(templates, ["red", "black and white"])
     assert found == {templates[1]: "red", templates[2]: "black and white"}
 
@@ -280,15 +334,21 @@ def test_the_spread_is_over_templates_on_the_same_images():
         name: rng.random((9, 4)) < p
         for name, p in ((ALL, 0.9), ("a {}", 0.6), ("red {}", 0.3))
     }
-    answers = {name: answers_of(one, "composition") for name, one in hits.items()}
+    answers = {
+        name: answers_of(one, "composition") for name, one in hits.items()
+    }
     answers[WITHOUT] = answers["a {}"]
     report = template_spread(answers, {"red {}": "red"})
     by = {one.prompt: one for one in report.scores}
     for name, one in hits.items():
         assert by[name].rate == pytest.approx(one.mean())
-        assert by[name].difference == pytest.approx(one.mean() - hits[ALL].mean())
+        assert by[name].difference == pytest.approx(
+            one.mean() - hits[ALL].mean()
+        )
     assert [one.prompt for one in report.single("ood")] == ["a {}", "red {}"]
-    assert "without the 1 that name an attribute of the set (red)" in report.text()
+    assert (
+        "without the 1 that name an attribute of the set (red)" in report.text()
+    )
 
 
 def test_the_verb_prompts_runs_each_template_on_one_embedding_of_the_images(
@@ -296,18 +356,42 @@ def test_the_verb_prompts_runs_each_template_on_one_embedding_of_the_images(
 ):
     path = tmp_path / "templates.txt"
     path.write_text("a photo of a {}.\na striped photo of the {}.\n")
-    words = ["prompts", "mini", "--limit", "20", "--templates", str(path), "--cpu"]
-    words += ["--embeddings", str(tmp_path / "e"), "--out", str(tmp_path / "out")]
+    words = [
+        "prompts",
+        "mini",
+        "--limit",
+        "20",
+        "--templates",
+        str(path),
+        "--cpu",
+    ]
+    words += [
+        "--embeddings",
+        str(tmp_path / "e"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert main(words) == 0
     said = capsys.readouterr().out
     assert "all 2 templates together" in said
     assert "the 1 that name an attribute of the set (striped)" in said
     kept = [one.read_text() for one in (tmp_path / "e").glob("*/key.json")]
     assert sum('"images"' in one for one in kept) == 2, "id and ood, once each"
-    assert sum('"texts"' in one for one in kept) == 3, "one is alone without the other"
+    assert sum('"texts"' in one for one in kept) == 3, (
+        "one is alone without the other"
+    )
     assert (tmp_path / "out" / "prompts.csv").read_text().count("\n") == 9
     assert (
-        main(["prompts", "efficientnet-lite0", "--data", "mini", "--cpu", *words[2:6]])
+        main(
+            [
+                "prompts",
+                "efficientnet-lite0",
+                "--data",
+                "mini",
+                "--cpu",
+                *words[2:6],
+            ]
+        )
         == 2
     )
     path.write_text("a {}\n")

@@ -26,12 +26,17 @@ CARDS = Path(__file__).parents[2] / "model_cards"
 
 def drawn_values(parts, design, rng, mean=0.0):
     """Values of images with these components, on random pairs."""
-    sizes = [int(design.attributes), int(design.objects), int(design.compositions)]
+    sizes = [
+        int(design.attributes),
+        int(design.objects),
+        int(design.compositions),
+    ]
     pairs = rng.choice(sizes[0] * sizes[1], sizes[2], replace=False)
     a, o = np.divmod(pairs, sizes[1])
     spread = [np.sqrt(part) for part in vars(parts).values()]
     cells = (
-        rng.normal(0, spread[0], sizes[0])[a] + rng.normal(0, spread[1], sizes[1])[o]
+        rng.normal(0, spread[0], sizes[0])[a]
+        + rng.normal(0, spread[1], sizes[1])[o]
     )
     cells = mean + cells + rng.normal(0, spread[2], sizes[2])
     a, o, cells = (np.repeat(one, int(design.images)) for one in (a, o, cells))
@@ -44,7 +49,9 @@ DESIGN = SetDesign(60, 80, 1500, 4)
 
 def test_components_are_those_that_were_put_in():
     rng = np.random.default_rng(0)
-    parts = [variance_parts(*drawn_values(TRUE, DESIGN, rng)) for _ in range(12)]
+    parts = [
+        variance_parts(*drawn_values(TRUE, DESIGN, rng)) for _ in range(12)
+    ]
     mean = np.mean([list(vars(one).values()) for one in parts], axis=0)
     assert mean == pytest.approx([0.02, 0.01, 0.03, 0.1], rel=0.15)
     even = np.repeat(np.arange(4), 3), np.tile(np.arange(3), 4)
@@ -75,7 +82,9 @@ def test_planned_components_are_those_of_answers():
     again = variance_parts(values, np.repeat(a, 4), np.repeat(o, 4))
     near = planned_parts(float(values.mean()), spread)
     for name, value in vars(near).items():
-        assert getattr(again, name) == pytest.approx(value, rel=0.3, abs=2e-3), name
+        assert getattr(again, name) == pytest.approx(
+            value, rel=0.3, abs=2e-3
+        ), name
     assert standard_error(near, design) < standard_error(
         near, SetDesign(99, 300, 12_000, 4)
     )
@@ -84,10 +93,13 @@ def test_planned_components_are_those_of_answers():
 def test_images_of_the_same_pairs_buy_almost_nothing():
     parts = planned_parts(0.5).between_models(0.5)
     five, one = (
-        smallest_difference(parts, SetDesign(80, 600, 12_000, n)) for n in (5, 1)
+        smallest_difference(parts, SetDesign(80, 600, 12_000, n))
+        for n in (5, 1)
     )
     assert 1 < one / five < 1.1
-    assert "two models that differ by" in plan_line(SetDesign(80, 600, 12_000, 5))
+    assert "two models that differ by" in plan_line(
+        SetDesign(80, 600, 12_000, 5)
+    )
     all_shared = parts.between_models(1.0)
     assert (all_shared.attributes, all_shared.objects) == (0, 0)
 
@@ -101,7 +113,10 @@ def test_images_of_the_same_pairs_buy_almost_nothing():
         ([], "name a result, or a plan by --design"),
         (["--design", "8x6x40x1", "--rate", "1"], "a fraction between 0 and 1"),
         ([str(CARDS / "mini"), "--rate", "0.5"], "a result has its own"),
-        (["--design", "8x6x40x1", "--agreement", "1"], "share from 0 to below 1"),
+        (
+            ["--design", "8x6x40x1", "--agreement", "1"],
+            "share from 0 to below 1",
+        ),
         ([str(CARDS / "mini")] * 3, "power takes one result, or two"),
         ([str(CARDS / "mini"), "--split", "test"], "no split 'test'"),
     ],
@@ -114,7 +129,9 @@ def test_bad_arguments_are_one_line(words, message, capsys):
 
 
 def test_the_verb_prints_what_more_buys(capsys):
-    assert main(["power", str(CARDS / "mini"), "--design", "24x110x2000x1"]) == 0
+    assert (
+        main(["power", str(CARDS / "mini"), "--design", "24x110x2000x1"]) == 0
+    )
     text = capsys.readouterr().out
     assert "24 attributes, 110 objects, 550 compositions x 8 images" in text
     assert "83.0 % right" in text

@@ -47,7 +47,10 @@ def _top(**changes):
 NAN = float("nan")
 DAMAGES = {
     "NaN": (_ood(composition_top1=NAN), "NaN is not a number of JSON"),
-    "infinity": (_ood(composition_top1=-float("inf")), "-Infinity is not a number"),
+    "infinity": (
+        _ood(composition_top1=-float("inf")),
+        "-Infinity is not a number",
+    ),
     "percent": (
         _ood(composition_top1=94.09),
         "scores.composition.splits.ood.composition_top1 is 94.09.*in percent",
@@ -57,9 +60,18 @@ DAMAGES = {
         _ood(composition_top1_high=1.5),
         "composition_top1_high is 1.5",
     ),
-    "text": (_ood(composition_top1="0.94"), "composition_top1 is '0.94', not a number"),
-    "null": (_ood(composition_top1=None), "composition_top1 is missing, not a number"),
-    "true": (_ood(composition_top1=True), "composition_top1 is True, not a number"),
+    "text": (
+        _ood(composition_top1="0.94"),
+        "composition_top1 is '0.94', not a number",
+    ),
+    "null": (
+        _ood(composition_top1=None),
+        "composition_top1 is missing, not a number",
+    ),
+    "true": (
+        _ood(composition_top1=True),
+        "composition_top1 is True, not a number",
+    ),
     "a list": (
         _ood(composition_top1=[0.9]),
         r"composition_top1 is \[0.9\], not a number",
@@ -73,7 +85,10 @@ DAMAGES = {
     ),
     "scores are a list": (_top(scores=[]), r"scores is \[\], not an object"),
     "no task": (_top(scores={}), "has no scores of any task"),
-    "a task is a list": (_top(scores={"object": []}), r"scores.object is \[\], not an"),
+    "a task is a list": (
+        _top(scores={"object": []}),
+        r"scores.object is \[\], not an",
+    ),
     "no splits": (
         _top(scores={"object": {"splits": {}}}),
         "has no scores of any split",
@@ -82,8 +97,14 @@ DAMAGES = {
         _top(scores={"object": {"splits": {"id": 0.9}}}),
         "scores.object.splits.id is 0.9, not an object",
     ),
-    "format 3": (_top(format=3), "is of format 3, and this version reads 1 and 2"),
-    "format of no number": (_top(format="2"), "is of format '2', and this version"),
+    "format 3": (
+        _top(format=3),
+        "is of format 3, and this version reads 1 and 2",
+    ),
+    "format of no number": (
+        _top(format="2"),
+        "is of format '2', and this version",
+    ),
     "figures of format 1 are a list": (
         _top(format=1, figures=[]),
         r"figures is \[\], not an object",
@@ -115,7 +136,12 @@ DAMAGES = {
         "dataset.splits is",
     ),
     "fingerprint a number": (
-        _top(dataset={"config": "mini", "splits": {"id": {"fingerprint": 3, "n": 1}}}),
+        _top(
+            dataset={
+                "config": "mini",
+                "splits": {"id": {"fingerprint": 3, "n": 1}},
+            }
+        ),
         "dataset.splits.id.fingerprint is no text",
     ),
     "tasks a list": (_top(tasks=[]), "tasks is"),
@@ -128,12 +154,30 @@ DAMAGES = {
         _top(model={"id": "a\nb", "kind": "clip"}),
         "model.id is 'a.nb', not a name",
     ),
-    "a date of words": (_top(date="yesterday"), "date is 'yesterday', not a time of"),
-    "a date without zone": (_top(date="2026-01-31T12:00"), "date is '2026-01-31T12:00"),
-    "a date of seconds": (_top(date=1.7e9), "date is 1700000000.0, not a time of ISO"),
-    "no processes": (_top(processes=0), "processes is 0, not a whole number of at le"),
-    "processes a list": (_top(processes=[1]), r"processes is \[1\], not a whole numbe"),
-    "seconds a number": (_top(seconds=3), "seconds is 3, not an object of JSON"),
+    "a date of words": (
+        _top(date="yesterday"),
+        "date is 'yesterday', not a time of",
+    ),
+    "a date without zone": (
+        _top(date="2026-01-31T12:00"),
+        "date is '2026-01-31T12:00",
+    ),
+    "a date of seconds": (
+        _top(date=1.7e9),
+        "date is 1700000000.0, not a time of ISO",
+    ),
+    "no processes": (
+        _top(processes=0),
+        "processes is 0, not a whole number of at le",
+    ),
+    "processes a list": (
+        _top(processes=[1]),
+        r"processes is \[1\], not a whole numbe",
+    ),
+    "seconds a number": (
+        _top(seconds=3),
+        "seconds is 3, not an object of JSON",
+    ),
     "time run backwards": (
         _top(seconds={"load": -1}),
         "seconds.load is -1, not a time",
@@ -170,7 +214,14 @@ def test_a_result_of_another_shape_is_one_line(damage, tmp_path, capsys):
     shutil.copy(CARDS / "mini/predictions.parquet", tmp_path)
     for words in (
         ["effective", str(tmp_path), "--baseline", "all"],
-        ["card", str(tmp_path), "--out", str(tmp_path / "out"), "--dataset", "a/b"],
+        [
+            "card",
+            str(tmp_path),
+            "--out",
+            str(tmp_path / "out"),
+            "--dataset",
+            "a/b",
+        ],
         ["leaderboard", str(tmp_path), "--out", str(tmp_path / "out")],
         [
             "submit",
@@ -220,14 +271,23 @@ def test_effective_refuses_figures_that_are_not_those_of_the_table_beside_them(
 
 OTHERS = {
     "a hash of candidates": (
-        lambda r: r["tasks"]["object"]["candidates"]["id"].update(hash="0" * 16),
+        lambda r: r["tasks"]["object"]["candidates"]["id"].update(
+            hash="0" * 16
+        ),
         "tell different tasks or candidates",
     ),
     "an image more that could not be read": (
-        _top(unreadable=[{"sample_id": "a", "split": "id", "error": "is cut short"}]),
+        _top(
+            unreadable=[
+                {"sample_id": "a", "split": "id", "error": "is cut short"}
+            ]
+        ),
         "tell different images that could not be read",
     ),
-    "unreadable images are none": (_top(unreadable=None), "tell different images"),
+    "unreadable images are none": (
+        _top(unreadable=None),
+        "tell different images",
+    ),
     "the model's name": (
         lambda r: r["model"].update(id="another"),
         "tell different things of 'model'",
@@ -274,7 +334,11 @@ def test_a_result_that_is_named_twice_is_refused(verb, tmp_path, capsys):
         "effective": ["--baseline", "all"],
         "leaderboard": ["--out", str(tmp_path / "out")],
     }.get(verb, [])
-    for second in (CARDS / "mini", CARDS / "mini" / "predictions.parquet", link):
+    for second in (
+        CARDS / "mini",
+        CARDS / "mini" / "predictions.parquet",
+        link,
+    ):
         assert cli.main([verb, str(CARDS / "mini"), str(second), *more]) == 2, (
             f"{verb} took one result twice"
         )
@@ -296,7 +360,9 @@ def test_a_result_that_is_named_twice_is_refused(verb, tmp_path, capsys):
             "candidates",
         ),
         (
-            lambda r: r["dataset"]["splits"]["ood"].update(fingerprint="another"),
+            lambda r: r["dataset"]["splits"]["ood"].update(
+                fingerprint="another"
+            ),
             "dataset",
         ),
         (lambda r: r["dataset"]["splits"].pop("id"), "dataset"),
@@ -320,7 +386,9 @@ def test_results_of_earlier_versions_chose_nothing():
     assert unlike_settings([content(), content() | {"settings": {}}]) == []
     assert chosen_settings(content()) == ""
     assert (
-        chosen_settings({"settings": {"draft": 64, "compile": True, "attention": None}})
+        chosen_settings(
+            {"settings": {"draft": 64, "compile": True, "attention": None}}
+        )
         == "--draft 64, --compile"
     )
 
@@ -329,12 +397,16 @@ def test_the_readmes_command_over_supervised_models_works(tmp_path, capsys):
     """The shipped result of EfficientNet-Lite0 is of a supervised model; three of its kind give
     a line.
     """
-    assert [model_family(content(name)) for name in ("mini", "efficientnet-lite0")] == [
+    assert [
+        model_family(content(name)) for name in ("mini", "efficientnet-lite0")
+    ] == [
         "clip",
         "supervised",
     ]
     for number, name in enumerate(("efficientnet-lite0",) * 3 + ("mini",)):
-        result = read_results_json(CARDS / name / "results.json") | {"format": 2}
+        result = read_results_json(CARDS / name / "results.json") | {
+            "format": 2
+        }
         result["model"]["id"] = f"model {number}"
         for split in result["scores"]["object"]["splits"].values():
             split["object_top1"] += 0.006 * number**2
@@ -342,7 +414,10 @@ def test_the_readmes_command_over_supervised_models_works(tmp_path, capsys):
         (tmp_path / f"{number}" / "results.json").write_text(json.dumps(result))
     (tmp_path / "embeddings").mkdir()
     folders = sorted(map(str, tmp_path.iterdir()))
-    assert cli.main(["effective", *folders, "--baseline", "family=supervised"]) == 0
+    assert (
+        cli.main(["effective", *folders, "--baseline", "family=supervised"])
+        == 0
+    )
     printed = capsys.readouterr().out
     assert "Object top1 accuracy of 4 models" in printed
     assert "this is of object_top1, which all have" in printed
@@ -352,4 +427,6 @@ def test_the_readmes_command_over_supervised_models_works(tmp_path, capsys):
 def test_an_accuracy_is_not_chosen_of_a_csv(tmp_path, capsys):
     for files in ([], [str(tmp_path / "x.csv")]):
         assert cli.main(["effective", *files, "--figure", "object_top1"]) == 2
-        assert "--figure names an accuracy of results" in capsys.readouterr().err
+        assert (
+            "--figure names an accuracy of results" in capsys.readouterr().err
+        )

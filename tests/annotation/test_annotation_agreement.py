@@ -107,20 +107,27 @@ def test_cohens_kappa_is_that_of_scikit_learn(categories):
         codes = rng.integers(-1, categories, (2, 30))
         weights = rng.integers(0, 4, 30)
         both = (codes >= 0).all(axis=0) & (weights > 0)
-        expected = cohen_kappa_score(*codes[:, both], sample_weight=weights[both])
+        expected = cohen_kappa_score(
+            *codes[:, both], sample_weight=weights[both]
+        )
         value, n = cohen_kappa(codes, weights)
         assert value == pytest.approx(expected, abs=1e-12)
         assert n == weights[both].sum()
 
 
-@pytest.mark.parametrize("measure", [raw_agreement, cohen_kappa, krippendorff_alpha])
+@pytest.mark.parametrize(
+    "measure", [raw_agreement, cohen_kappa, krippendorff_alpha]
+)
 def test_a_weight_is_so_many_images(measure):
     weights = np.array([1, 0, 2, 1, 3, 1, 0, 2, 1, 4])
     found, expected = (
         measure(TWO, weights),
         measure(np.repeat(TWO, weights, axis=1), None),
     )
-    assert found == (pytest.approx(expected[0], abs=1e-12), expected[1] == 15 and 15)
+    assert found == (
+        pytest.approx(expected[0], abs=1e-12),
+        expected[1] == 15 and 15,
+    )
     three = np.tile(THREE, 3)[:, :10]
     found, expected = (
         fleiss_kappa(three, weights),
@@ -156,16 +163,27 @@ def test_everyone_always_yes_is_undefined_not_perfect():
             _verdicts(dict.fromkeys(names, "yyyy")), draws=20
         ):
             if figure.measure == "raw agreement":
-                assert (figure.value, figure.low, figure.high, figure.n) == (1, 1, 1, 4)
+                assert (figure.value, figure.low, figure.high, figure.n) == (
+                    1,
+                    1,
+                    1,
+                    4,
+                )
             else:
-                assert (figure.value, figure.low, figure.high) == (None, None, None)
+                assert (figure.value, figure.low, figure.high) == (
+                    None,
+                    None,
+                    None,
+                )
                 assert "same" in figure.why
     for figure in agreement_scores(
         _verdicts({"a": "yyny"}), draws=20
     ) + agreement_scores([], draws=20):
         assert figure.value is None
         assert "two annotators" in figure.why
-    for figure in agreement_scores(_verdicts({"a": "yy..", "b": "..yn"}), draws=20):
+    for figure in agreement_scores(
+        _verdicts({"a": "yy..", "b": "..yn"}), draws=20
+    ):
         assert (figure.value, figure.n) == (None, 0)
         assert "enough annotators" in figure.why
 
@@ -215,7 +233,9 @@ def test_the_interval_is_a_bootstrap_over_images():
     spread = 1.96 * (raw.value * (1 - raw.value) / 200) ** 0.5
     assert raw.low == pytest.approx(raw.value - spread, abs=0.015)
     assert raw.high == pytest.approx(raw.value + spread, abs=0.015)
-    assert all(f.low < f.value < f.high and f.undefined_draws == 0 for f in figures)
+    assert all(
+        f.low < f.value < f.high and f.undefined_draws == 0 for f in figures
+    )
     assert figures == agreement_scores(
         _verdicts({"a": line, "b": "y" * 140 + "n" * 40 + "y" * 20}), draws=800
     )
@@ -240,7 +260,14 @@ def test_majority():
         majority_of(1, 0, 2),
         majority_of(1, 0, 1),
         majority_of(0, 0, 1),
-    ] == ["accepted", "rejected", "undecided", "undecided", "accepted", "undecided"]
+    ] == [
+        "accepted",
+        "rejected",
+        "undecided",
+        "undecided",
+        "accepted",
+        "undecided",
+    ]
 
 
 def test_decisions_count_yes_and_no_of_those_who_are_in():
@@ -285,7 +312,14 @@ def test_catch_trials_are_counted_by_annotator_and_never_as_votes():
     # the first passes, the second fails
     wrong = {"attribute": ("no", "yes"), "object": ("yes", "yes")}
     verdicts = [
-        Verdict("a", Trial(q, i, row(0).image_id, "x", "y", q), *answers, 1.0, "", "")
+        Verdict(
+            "a",
+            Trial(q, i, row(0).image_id, "x", "y", q),
+            *answers,
+            1.0,
+            "",
+            "",
+        )
         for i, (q, answers) in enumerate(wrong.items())
     ]
     verdicts.append(
@@ -315,7 +349,9 @@ def test_catch_trials_are_counted_by_annotator_and_never_as_votes():
         [],
         [],
     )
-    assert decide_images([row(0)], verdicts, minimum=1)[0].decision == "undecided"
+    assert (
+        decide_images([row(0)], verdicts, minimum=1)[0].decision == "undecided"
+    )
 
 
 # The command
@@ -335,7 +371,9 @@ def judged(tmp_path_factory):
         answer_all(store, "bob")
         now = store.enrol("mallory")
         while now.done < 40:
-            now = store.record("mallory", now.trial.trial, now.turn, "yes", "yes", 0.4)
+            now = store.record(
+                "mallory", now.trial.trial, now.turn, "yes", "yes", 0.4
+            )
         store.enrol("zoe")  # came, and gave no verdict
     return path
 
@@ -348,7 +386,9 @@ def _json(capsys, *flags):
 def test_the_report_as_text(judged, capsys):
     assert cli.main(["agreement", str(judged), "--draws", "50"]) == 0
     text = capsys.readouterr().out
-    assert "50 images, 3 annotators; seed 0, 10 catch trials an annotator" in text
+    assert (
+        "50 images, 3 annotators; seed 0, 10 catch trials an annotator" in text
+    )
     assert "passed" in text
     assert "Fleiss' kappa" in text
     assert "nan" not in text
@@ -357,7 +397,11 @@ def test_the_report_as_text(judged, capsys):
 
 def test_the_report_as_json(judged, capsys):
     found = _json(capsys, str(judged))
-    assert [p["annotator"] for p in found["annotators"]] == ["ann", "bob", "mallory"]
+    assert [p["annotator"] for p in found["annotators"]] == [
+        "ann",
+        "bob",
+        "mallory",
+    ]
     ann, bob, mallory = found["annotators"]
     assert (ann["images"], ann["withdrawn"], bob["withdrawn"]) == (50, 1, 0)
     assert (
@@ -385,10 +429,16 @@ def test_those_below_the_threshold_are_left_out_and_it_is_said(judged, capsys):
     assert figures["attribute", "Cohen's kappa"]["value"] is None
     assert figures["attribute", "Cohen's kappa"]["why"]
     # 8 of the images are unsure of their attribute for both.
-    assert found["decisions"]["attribute_decision"] == {"accepted": 42, "undecided": 8}
+    assert found["decisions"]["attribute_decision"] == {
+        "accepted": 42,
+        "undecided": 8,
+    }
     assert found["decisions"]["object_decision"] == {"accepted": 50}
     assert (
-        cli.main(["agreement", str(judged), "--min-catch", "0.7", "--draws", "50"]) == 0
+        cli.main(
+            ["agreement", str(judged), "--min-catch", "0.7", "--draws", "50"]
+        )
+        == 0
     )
     text = capsys.readouterr().out
     assert (
@@ -467,7 +517,9 @@ def test_bad_commands_are_one_line(judged, tmp_path, capsys, monkeypatch):
     assert "is no file" in capsys.readouterr().err
 
 
-def test_a_file_of_verdicts_that_was_emptied_is_said_to_begin_anew(tmp_path, capsys):
+def test_a_file_of_verdicts_that_was_emptied_is_said_to_begin_anew(
+    tmp_path, capsys
+):
     path, images = tmp_path / "v.sqlite", table(tmp_path / "set", 4)
     open_store(path, images).close()
     assert "anew" not in capsys.readouterr().err

@@ -37,7 +37,9 @@ def pages(tmp_path_factory):
     """Starts servers at once, with Gradio imported."""
     pytest.importorskip("gradio", minversion="6")
     environment = {**os.environ, **QUIET}
-    processes = WarmProcesses(tmp_path_factory.mktemp("said"), MODULES, environment)
+    processes = WarmProcesses(
+        tmp_path_factory.mktemp("said"), MODULES, environment
+    )
     yield processes
     processes.close()
 
@@ -99,9 +101,7 @@ def _picture(page, name, width=1280, height=900, phone=False):
 
 
 READY = "document.getElementById('ao') && document.getElementById('ao').dataset.ready"
-SCREEN = (
-    "document.getElementById('ao') ? document.getElementById('ao').dataset.screen : ''"
-)
+SCREEN = "document.getElementById('ao') ? document.getElementById('ao').dataset.screen : ''"
 MESSAGE = "document.getElementById('ao') ? document.getElementById('ao-message').textContent : ''"
 
 
@@ -113,7 +113,9 @@ def _practise(page, verdicts):
         assert page.run("document.getElementById('ao-guide').open")
         assert page.run(guide) == 4
         shown = "document.getElementById('ao-examples').offsetParent !== null"
-        assert not page.run(shown), "beside the practice they would tell its answers"
+        assert not page.run(shown), (
+            "beside the practice they would tell its answers"
+        )
         if number == 1:
             _picture(page, "practice")
         for key in "aj":
@@ -125,15 +127,23 @@ def _practise(page, verdicts):
             _picture(page, "feedback", 390, 844, phone=True)
         page.press("n" if number % 2 else "Enter")
         page.run("document.getElementById('ao-said').textContent = ''; 0")
-    assert [one.right for one in verdicts.practice()] == [True, False, False, False]
+    assert [one.right for one in verdicts.practice()] == [
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("server", [(50, "new")], ids=["50"], indirect=True)
-def test_fifty_images_by_keys_with_slips_and_undo(server, browse, verdicts, capsys):
+def test_fifty_images_by_keys_with_slips_and_undo(
+    server, browse, verdicts, capsys
+):
     page = browse()
     page.wait(lambda screen: screen == "name", SCREEN)
     page.wait(
-        lambda shown: shown == 0, "document.querySelectorAll('#ao-people li').length"
+        lambda shown: shown == 0,
+        "document.querySelectorAll('#ao-people li').length",
     )
     _picture(page, "name")
     _picture(page, "name_phone", 390, 844, phone=True)
@@ -141,7 +151,9 @@ def test_fifty_images_by_keys_with_slips_and_undo(server, browse, verdicts, caps
         "ada skull"
     ):  # among them the keys that answer: in a text field they are letters
         page.press(key)
-    assert page.run("document.getElementById('ao-annotator').value") == "ada skull"
+    assert (
+        page.run("document.getElementById('ao-annotator').value") == "ada skull"
+    )
     page.press("Enter")
     _practise(page, verdicts)
     now, undone = page.seen(), 0
@@ -150,10 +162,14 @@ def test_fifty_images_by_keys_with_slips_and_undo(server, browse, verdicts, caps
     for number in range(53):
         assert now["progress"] == f"{number + 1} of 53"
         assert now["pressed"] == 0, "a new image starts without answers"
-        if number % 10 == 3:  # wrong on both, seen too late, undone with either key
+        if (
+            number % 10 == 3
+        ):  # wrong on both, seen too late, undone with either key
             page.press("d")
             page.press("l")
-            page.wait(lambda value, old=now: value and value["trial"] != old["trial"])
+            page.wait(
+                lambda value, old=now: value and value["trial"] != old["trial"]
+            )
             page.press("u" if number % 20 == 3 else "Backspace")
             again = page.wait(
                 lambda value, old=now: value and value["trial"] == old["trial"]
@@ -164,7 +180,9 @@ def test_fifty_images_by_keys_with_slips_and_undo(server, browse, verdicts, caps
             page.press("l")
             page.press("u")
             assert (
-                page.run("document.querySelectorAll('#ao [aria-pressed=true]').length")
+                page.run(
+                    "document.querySelectorAll('#ao [aria-pressed=true]').length"
+                )
                 == 0
             )
             page.press("d")
@@ -204,7 +222,10 @@ def test_fifty_images_by_keys_with_slips_and_undo(server, browse, verdicts, caps
     )
     assert len(withdrawn) == undone + 1
     assert all(0.25 <= v.seconds < 30 for v in verdicts.verdicts())
-    assert cli.main(["agreement", str(verdicts.path), "--json", "--draws", "20"]) == 0
+    assert (
+        cli.main(["agreement", str(verdicts.path), "--json", "--draws", "20"])
+        == 0
+    )
     catch = json.loads(capsys.readouterr().out)["annotators"][0]["catch"]
     assert catch["failed"] == 0
     assert catch["passed"] + catch["unsure"] == 3
@@ -222,9 +243,15 @@ def test_a_killed_browser_goes_on_where_it_was(browse, verdicts, server):
     assert verdicts.standing("ann").done == 7
     page = browse("ann")
     now = page.seen()
-    assert (now["trial"], now["progress"], now["pressed"]) == (half, "8 of 17", 0)
+    assert (now["trial"], now["progress"], now["pressed"]) == (
+        half,
+        "8 of 17",
+        0,
+    )
     page.judge_all(limit=2)
-    page.open(server.url + "?annotator=Ann")  # a reload, and the name spelt otherwise
+    page.open(
+        server.url + "?annotator=Ann"
+    )  # a reload, and the name spelt otherwise
     assert page.seen()["progress"] == "10 of 17"
     assert page.judge_all() == {"done": True}
     check_complete(verdicts, ["ann"], 16)
@@ -251,7 +278,9 @@ def test_a_killed_server_loses_nothing(browse, verdicts, server):
     )
     assert after["message"] == ""
     page.press("u")
-    page.wait(lambda value: value is not None and value["trial"] == now["trial"])
+    page.wait(
+        lambda value: value is not None and value["trial"] == now["trial"]
+    )
     now = page.judge_all(limit=4)
     server.kill()
     server.start()
@@ -280,7 +309,9 @@ def test_a_dead_server_is_told_in_sight(browse, server, width, height):
             "(b => [b.top, b.bottom, b.left, b.right])(document.getElementById('ao-message')"
             ".getBoundingClientRect())"
         )
-        assert 0 <= box[0] < box[1] <= height, f"the message lies out of sight: {box}"
+        assert 0 <= box[0] < box[1] <= height, (
+            f"the message lies out of sight: {box}"
+        )
         assert 0 <= box[2] < box[3] <= width, (
             f"the message is wider than the window: {box}"
         )
@@ -307,7 +338,9 @@ def test_two_annotators_at_once(browse, verdicts, server):
     server.check_log()
 
 
-def test_two_tabs_of_one_annotator_write_no_verdict_twice(browse, verdicts, server):
+def test_two_tabs_of_one_annotator_write_no_verdict_twice(
+    browse, verdicts, server
+):
     one, two = browse("ann"), browse("ann")
     old = two.seen()
     assert one.seen()["trial"] == old["trial"]
@@ -316,7 +349,9 @@ def test_two_tabs_of_one_annotator_write_no_verdict_twice(browse, verdicts, serv
         "d"
     )  # an answer to the trial on this tab's screen, which was given in the other
     two.press("l")
-    now = two.wait(lambda value: value is not None and value["trial"] != old["trial"])
+    now = two.wait(
+        lambda value: value is not None and value["trial"] != old["trial"]
+    )
     assert "Nothing was saved" in now["message"]
     assert now["trial"] == one.seen()["trial"]
     two.judge(now)
@@ -324,7 +359,9 @@ def test_two_tabs_of_one_annotator_write_no_verdict_twice(browse, verdicts, serv
         "u"
     )  # the second tab has gone on: this undo is not about what its user sees
     one.wait(
-        lambda value: value is not None and "Nothing was saved" in value["message"]
+        lambda value: (
+            value is not None and "Nothing was saved" in value["message"]
+        )
     )
     assert verdicts.standing("ann").done == 3
     together(one.judge_all, two.judge_all)
@@ -339,7 +376,11 @@ def test_two_tabs_of_one_annotator_write_no_verdict_twice(browse, verdicts, serv
 def test_a_lagging_server_and_impatient_fingers(browse, verdicts):
     page = browse("ann")
     page.seen()
-    network = {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
+    network = {
+        "offline": False,
+        "downloadThroughput": -1,
+        "uploadThroughput": -1,
+    }
     page.send("Network.emulateNetworkConditions", latency=400, **network)
 
     def impatient(key):
@@ -388,11 +429,15 @@ def test_buttons_by_mouse_and_by_keyboard(browse, verdicts):
     assert page.run(ring) == "solid", "the focus is to be seen"
     # held down on a button, Enter must not answer the images that follow
     page.press("Enter", held=20)
-    page.wait(lambda value: value is not None and value["trial"] != now["trial"])
+    page.wait(
+        lambda value: value is not None and value["trial"] != now["trial"]
+    )
     (given,) = verdicts.verdicts() + verdicts.verdicts(catch=True)
     assert (given.attribute_answer, given.object_answer) == ("no", "unsure")
     page.run("document.querySelector('#ao-trial [data-act=undo]').click()")
-    page.wait(lambda value: value is not None and value["trial"] == now["trial"])
+    page.wait(
+        lambda value: value is not None and value["trial"] == now["trial"]
+    )
     _judge_a_grid(page, verdicts)
     page.run("document.querySelector('[data-act=leave]').click()")
     assert page.run(SCREEN) == "name"
@@ -418,16 +463,21 @@ def _judge_a_grid(page, verdicts):
     page.run("document.querySelector('[data-act=save]').click()")
     page.wait(lambda ready: ready == f"grid-{turn + 12}", READY)
     given = {
-        v.trial.trial: v for v in verdicts.verdicts() + verdicts.verdicts(catch=True)
+        v.trial.trial: v
+        for v in verdicts.verdicts() + verdicts.verdicts(catch=True)
     }
     answers = [
         (given[one.trial].attribute_answer, given[one.trial].object_answer)
         for one in wanted
     ]
-    assert answers == [("yes", "no" if place == 3 else "yes") for place in range(12)]
+    assert answers == [
+        ("yes", "no" if place == 3 else "yes") for place in range(12)
+    ]
     page.run("document.querySelector('#ao-grid [data-act=undo]').click()")
     page.wait(lambda ready: ready == f"grid-{turn + 24}", READY)
-    assert verdicts.standing("ann").done == 0, "a grid is undone as it was saved"
+    assert verdicts.standing("ann").done == 0, (
+        "a grid is undone as it was saved"
+    )
 
 
 def test_a_broken_image_takes_no_guess(tmp_path, browse, verdicts, server):
@@ -467,12 +517,17 @@ def test_what_other_sites_and_the_curious_get(server, verdicts, tmp_path):
     assert _status(f"{picture}?annotator=ann") == 200
     assert _status(f"{picture}?annotator=bob") == 404
     assert (
-        _status(f"{server.url}annotation/picture/..%2f..%2fv.sqlite?annotator=ann")
+        _status(
+            f"{server.url}annotation/picture/..%2f..%2fv.sqlite?annotator=ann"
+        )
         == 404
     )
     start = f"{server.url}annotation/start"
     assert (
-        _status(start, b'{"annotator": "eve"}', **{"Content-Type": "text/plain"}) == 415
+        _status(
+            start, b'{"annotator": "eve"}', **{"Content-Type": "text/plain"}
+        )
+        == 415
     ), "a foreign form"
     assert (
         _status(
@@ -510,13 +565,20 @@ def test_images_are_named_by_keys_and_buttons(tmp_path, pages, width):
     page = None
     try:
         page = Annotator(
-            tmp_path / "profile", server, "ann", width=width, height=844, phone=True
+            tmp_path / "profile",
+            server,
+            "ann",
+            width=width,
+            height=844,
+            phone=True,
         )
         ready = page.wait(bool, READY)
         names = page.run("document.querySelectorAll('#ao-names button').length")
         assert names == 10
         assert page.run("document.documentElement.scrollWidth") <= width
-        assert page.run("document.querySelector('fieldset').offsetParent") is None
+        assert (
+            page.run("document.querySelector('fieldset').offsetParent") is None
+        )
         _picture(page, "naming", width, 844, phone=True)
         page.press("0")
         ready = page.wait(lambda now, old=ready: now and now != old, READY)
@@ -524,7 +586,9 @@ def test_images_are_named_by_keys_and_buttons(tmp_path, pages, width):
         ready = page.wait(lambda now, old=ready: now and now != old, READY)
         for press in ("1", "9", "click", "0"):
             if press == "click":
-                page.run("document.querySelectorAll('#ao-names button')[1].click()")
+                page.run(
+                    "document.querySelectorAll('#ao-names button')[1].click()"
+                )
             else:
                 page.press(press)
             ready = page.wait(lambda now, old=ready: now and now != old, READY)
@@ -533,7 +597,8 @@ def test_images_are_named_by_keys_and_buttons(tmp_path, pages, width):
         with existing_store(tmp_path / "n.sqlite", NamingStore) as store:
             given = store.named()
             places = [
-                store.choices(one.sample_id).index(one.answer) for one in given[:3]
+                store.choices(one.sample_id).index(one.answer)
+                for one in given[:3]
             ]
         assert places == [0, 8, 1]
         assert given[3].answer == "unsure"

@@ -32,9 +32,13 @@ def server(tmp_path_factory):
 
 def ask(server, method, path, body=None, headers=None, host=None):
     """Status, headers and body; the path is sent as it is."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", server.port, timeout=30
+    )
     try:
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        connection.putrequest(
+            method, path, skip_host=True, skip_accept_encoding=True
+        )
         every = {"Host": host or f"127.0.0.1:{server.port}", **(headers or {})}
         if body is not None:
             every["Content-Length"] = str(len(body))
@@ -124,7 +128,11 @@ def test_every_route_of_gradio_that_the_page_does_not_use_is_closed(server):
     for method, path in sorted(closed):
         filled = re.sub(r"\{[^}]*\}", "x", path)
         assert ask(
-            server, method.upper(), filled, b"{}" if method == "post" else None, JSON
+            server,
+            method.upper(),
+            filled,
+            b"{}" if method == "post" else None,
+            JSON,
         )[0] in (404, 405), path
 
 
@@ -193,14 +201,25 @@ def test_what_is_no_message_is_400(server, verb, raw):
 
 def test_numbers_that_json_does_not_have_are_400(server):
     whole = begin(server)
-    for number in (b"NaN", b"Infinity", b"-Infinity", b"1e999", b"1" + b"0" * 400):
-        raw = json.dumps({**whole, "seconds": 12321}).encode().replace(b"12321", number)
+    for number in (
+        b"NaN",
+        b"Infinity",
+        b"-Infinity",
+        b"1e999",
+        b"1" + b"0" * 400,
+    ):
+        raw = (
+            json.dumps({**whole, "seconds": 12321})
+            .encode()
+            .replace(b"12321", number)
+        )
         assert post(server, "verdict", raw)[0] == 400, number[:20]
 
 
 def test_a_message_that_is_too_long_is_413_and_of_another_kind_415(server):
     assert (
-        post(server, "start", b'{"annotator": "' + b"x" * 1_000_000 + b'"}')[0] == 413
+        post(server, "start", b'{"annotator": "' + b"x" * 1_000_000 + b'"}')[0]
+        == 413
     )
     for kind in (
         "text/plain",
@@ -235,7 +254,9 @@ def test_other_sites_pages_are_refused(server):
     ):
         assert post(server, "start", body, Origin=origin)[0] == 403, origin
     for site in ("cross-site", "same-site"):
-        assert post(server, "start", body, **{"Sec-Fetch-Site": site})[0] == 403, site
+        assert (
+            post(server, "start", body, **{"Sec-Fetch-Site": site})[0] == 403
+        ), site
     for host in (
         "evil.test",
         f"evil.test:{server.port}",
@@ -247,7 +268,11 @@ def test_other_sites_pages_are_refused(server):
         assert ask(server, "GET", "/", host=host or " ")[0] == 400, host
     for method in ("OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"):
         assert ask(
-            server, method, "/annotation/start", b"", {"Origin": "https://evil.test"}
+            server,
+            method,
+            "/annotation/start",
+            b"",
+            {"Origin": "https://evil.test"},
         )[0] in (404, 405), method
 
 
@@ -291,7 +316,9 @@ def test_where_anyone_may_ask_any_name_of_the_machine_will_do():
     gate = RequestGate(None, "0.0.0.0")
     assert gate.refusal("GET", "/", [(b"Host", b"lab.example:7860")]) is None
     assert (
-        gate.refusal("GET", "/gradio_api/upload", [(b"Host", b"lab.example:7860")])[0]
+        gate.refusal(
+            "GET", "/gradio_api/upload", [(b"Host", b"lab.example:7860")]
+        )[0]
         == 404
     )
     post_ = [(b"host", b"lab.example"), (b"origin", b"https://evil.test")]
@@ -395,7 +422,9 @@ def test_a_file_that_is_none_is_one_line(verdicts, damage, capsys):
             pass
 
 
-def test_a_file_without_the_table_of_pictures_is_an_old_one_and_is_read(verdicts):
+def test_a_file_without_the_table_of_pictures_is_an_old_one_and_is_read(
+    verdicts,
+):
     path, images = verdicts
     with sqlite3.connect(path) as connection:
         connection.execute("DROP TABLE pictures")
@@ -422,7 +451,9 @@ def test_a_file_without_the_table_of_pictures_is_an_old_one_and_is_read(verdicts
         (["--host", "x" * 100_000], "--host"),
     ],
 )
-def test_a_value_that_no_server_can_use_is_one_line(tmp_path, capsys, flags, told):
+def test_a_value_that_no_server_can_use_is_one_line(
+    tmp_path, capsys, flags, told
+):
     table = make_set(tmp_path / "set", 4)
     command = [
         "annotate",

@@ -50,12 +50,16 @@ def table(tmp_path_factory):
 
 @pytest.fixture
 def store(tmp_path, table):
-    with open_store(tmp_path / "v.sqlite", read_images_to_judge(table)) as opened:
+    with open_store(
+        tmp_path / "v.sqlite", read_images_to_judge(table)
+    ) as opened:
         yield opened
 
 
 def service_of(store, table, **options):
-    return AnnotationService(store, read_images_to_judge(table), PageOptions(**options))
+    return AnnotationService(
+        store, read_images_to_judge(table), PageOptions(**options)
+    )
 
 
 # Practice
@@ -72,13 +76,19 @@ def test_practice_comes_first_with_feedback_and_is_kept(store, table):
         given = {"annotator": "ann", "example": shown["id"], "attribute": "yes"}
         said = service.practice({**given, "object": "yes"})[1]
         feedback = said["feedback"]
-        assert feedback["right"] == [example.attribute_answer, example.object_answer]
+        assert feedback["right"] == [
+            example.attribute_answer,
+            example.object_answer,
+        ]
         assert feedback["why"] == example.why
         # again, otherwise: the first answer stands
         again = service.practice({**given, "object": "no"})[1]
         assert again["feedback"]["yours"] == ["yes", "yes"]
         if number == 2:  # a page that was closed goes on here
-            assert service.start({"annotator": "ann"})[1]["practice"]["number"] == 3
+            assert (
+                service.start({"annotator": "ann"})[1]["practice"]["number"]
+                == 3
+            )
     assert said["practice"] is None
     kept = store.practice("ann")
     assert [one.right for one in kept] == [True, False, False, False]
@@ -98,7 +108,11 @@ def test_the_examples_that_ship_tell_every_kind_of_answer_apart():
 
 def test_practice_and_guideline_of_ones_own(table, tmp_path):
     rows = pq.read_table(table).to_pylist()[:2]
-    answers = {"attribute_answer": "yes", "object_answer": "unsure", "why": "so"}
+    answers = {
+        "attribute_answer": "yes",
+        "object_answer": "unsure",
+        "why": "so",
+    }
     path = table.parent / "examples.parquet"
     pq.write_table(pa.Table.from_pylist([row | answers for row in rows]), path)
     assert [one.object_answer for one in read_examples(path)] == ["unsure"] * 2
@@ -128,7 +142,9 @@ def test_a_grid_is_written_whole_or_not_at_all(store, table):
     shown = service.grid({"annotator": "ann", "count": 5})[1]["grid"]
     assert len(shown) == 5
     assert shown[0]["id"] == now["trial"]["id"]
-    answers = [{"trial": s["id"], "attribute": "yes", "object": "no"} for s in shown]
+    answers = [
+        {"trial": s["id"], "attribute": "yes", "object": "no"} for s in shown
+    ]
     message = {"annotator": "ann", "turn": 0, "seconds": 10, "answers": answers}
     # one that is wrong: nothing is written
     bad = [*answers[:4], answers[4] | {"object": "perhaps"}]
@@ -149,7 +165,9 @@ def test_a_grid_is_written_whole_or_not_at_all(store, table):
         status, said = service.undo({"annotator": "ann", "turn": 5, "count": 5})
         assert (status, said["done"], said["turn"]) == (200, 0, 10)
     assert service.undo({"annotator": "ann", "turn": 5, "count": 4})[0] == 409
-    undone = store.verdicts(withdrawn=True) + store.verdicts(catch=True, withdrawn=True)
+    undone = store.verdicts(withdrawn=True) + store.verdicts(
+        catch=True, withdrawn=True
+    )
     assert len(undone) == 5, "what is undone is kept"
     for count in (0, 25, True, "3"):
         with pytest.raises(UserError):
@@ -175,7 +193,9 @@ def test_a_grid_that_was_told_is_there_after_a_kill(tmp_path, table):
     context = multiprocessing.get_context("fork")
     told = context.SimpleQueue()
     path = tmp_path / "v.sqlite"
-    worker = context.Process(target=_grids_until_killed, args=(path, table, told))
+    worker = context.Process(
+        target=_grids_until_killed, args=(path, table, told)
+    )
     worker.start()
     known = told.get()
     os.kill(worker.pid, signal.SIGKILL)
@@ -217,20 +237,38 @@ def test_an_adjudicator_settles_what_is_disputed_and_nothing_else(
         service = service_of(store, table, adjudicate=True)
         said = service.start({"annotator": "Cleo"})[1]
         assert (said["annotator"], said["total"]) == ("cleo", 2)
-        assert said["trial"]["votes"]["object"] == {"yes": 1, "no": 1, "unsure": 0}
+        assert said["trial"]["votes"]["object"] == {
+            "yes": 1,
+            "no": 1,
+            "unsure": 0,
+        }
         assert said["trial"]["votes"]["attribute"]["yes"] == 2
-        first = store.trial(adjudicator_name("cleo"), said["trial"]["id"]).image_id
-        message = {"annotator": "cleo", "trial": said["trial"]["id"], "seconds": 1}
+        first = store.trial(
+            adjudicator_name("cleo"), said["trial"]["id"]
+        ).image_id
+        message = {
+            "annotator": "cleo",
+            "trial": said["trial"]["id"],
+            "seconds": 1,
+        }
         given = {"turn": 0, "attribute": "yes", "object": "no"}
         assert service.verdict(message | given)[0] == 200
-        assert store.annotators() == ["ann", "bob"], "an adjudicator is no annotator"
+        assert store.annotators() == ["ann", "bob"], (
+            "an adjudicator is no annotator"
+        )
         assert len(store.verdicts()) == 32
         settled = store.verdicts(adjudicators=True)
         decided = decide_images(rows, store.verdicts(), settled=settled)
         by_id = {one.image_id: one for one in decided}
-        assert (by_id[first].decision, by_id[first].adjudicated) == ("rejected", "yes")
+        assert (by_id[first].decision, by_id[first].adjudicated) == (
+            "rejected",
+            "yes",
+        )
         (other,) = set(ids) - {first}
-        assert (by_id[other].decision, by_id[other].adjudicated) == ("undecided", "")
+        assert (by_id[other].decision, by_id[other].adjudicated) == (
+            "undecided",
+            "",
+        )
         assert sum(one.adjudicated == "yes" for one in decided) == 1
     out = tmp_path / "decisions.csv"
     command = ["agreement", str(disputed), "--decisions", str(out)]
@@ -248,7 +286,10 @@ def test_new_disputes_come_after_those_of_earlier_times(disputed, table):
         now = store.enrol_adjudicator(name, ["img-003"])
         assert now.total == 1
         now = store.enrol_adjudicator(name, ["img-003", "img-008"])
-        assert [t.image_id for t in store.awaiting(name, 9)] == ["img-003", "img-008"]
+        assert [t.image_id for t in store.awaiting(name, 9)] == [
+            "img-003",
+            "img-008",
+        ]
         assert store.enrol_adjudicator(name, ["img-008"]).total == 2
 
 
@@ -266,7 +307,10 @@ def test_the_guide_says_how_everyone_gets_on(store, table):
     store.enrol("bob")
     answer_all(store, "ann", limit=3)
     people = service_of(store, table, guideline="x").guide({})[1]["people"]
-    assert [(p["annotator"], p["done"]) for p in people] == [("ann", 3), ("bob", 0)]
+    assert [(p["annotator"], p["done"]) for p in people] == [
+        ("ann", 3),
+        ("bob", 0),
+    ]
 
 
 # Names
@@ -297,7 +341,9 @@ def asked(tmp_path):
     """A folder of 12 questions as `imagenet-ao questions` lays it out."""
     path = tmp_path / "q" / "choice" / "ood-00000-of-00001.parquet"
     path.parent.mkdir(parents=True)
-    pq.write_table(pa.Table.from_pylist([_question(n) for n in range(12)]), path)
+    pq.write_table(
+        pa.Table.from_pylist([_question(n) for n in range(12)]), path
+    )
     return tmp_path / "q"
 
 
@@ -337,7 +383,11 @@ def test_people_name_images_among_what_is_offered(naming, capsys, tmp_path):
     _name_all(service, "ann", lambda n: NAMES[n % 4] if n < 9 else "unsure")
     _name_all(service, "bob", lambda n: NAMES[0])
     rows = {one.annotator: one for one in people_accuracy(store.named(), 0.25)}
-    assert (rows["ann"].rate, rows["ann"].unsure, rows["ann"].n) == (0.75, 3, 12)
+    assert (rows["ann"].rate, rows["ann"].unsure, rows["ann"].n) == (
+        0.75,
+        3,
+        12,
+    )
     assert (rows["bob"].rate, rows["all"].n) == (0.25, 24)
     for one in rows.values():
         narrow = wilson(one.rate * one.n, one.n)
@@ -395,7 +445,9 @@ def test_a_file_of_names_stays_with_its_questions(naming, asked, table):
         ({"sample_id": "s1"}, "comes twice"),
     ],
 )
-def test_questions_that_are_none_are_one_line(asked, tmp_path, capsys, change, said):
+def test_questions_that_are_none_are_one_line(
+    asked, tmp_path, capsys, change, said
+):
     path = asked / "choice" / "ood-00000-of-00001.parquet"
     rows = [_question(0) | change, _question(1)]
     if change == {"choices": None}:
@@ -408,7 +460,9 @@ def test_questions_that_are_none_are_one_line(asked, tmp_path, capsys, change, s
     assert len(err.strip().splitlines()) == 1
 
 
-def test_options_that_do_not_fit_names_are_refused(asked, tmp_path, capsys, table):
+def test_options_that_do_not_fit_names_are_refused(
+    asked, tmp_path, capsys, table
+):
     command = ["annotate", str(asked), "--verdicts", str(tmp_path / "n.sqlite")]
     for more, said in (
         (["--adjudicate"], "--adjudicate is for claims"),
@@ -420,7 +474,12 @@ def test_options_that_do_not_fit_names_are_refused(asked, tmp_path, capsys, tabl
     assert holds_questions(asked)
     assert not holds_questions(table)
     assert not holds_questions(tmp_path)
-    command = ["annotate", str(table), "--verdicts", str(tmp_path / "none.sqlite")]
+    command = [
+        "annotate",
+        str(table),
+        "--verdicts",
+        str(tmp_path / "none.sqlite"),
+    ]
     assert cli.main([*command, "--adjudicate"]) == 2
     assert "nobody has judged yet" in capsys.readouterr().err
 

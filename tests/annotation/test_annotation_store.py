@@ -50,7 +50,10 @@ def store(images, tmp_path):
         yield opened
 
 
-DRAWN = [("1ab7dcf686dd4e00", "img-032", ""), ("c2efd73f32de1f96", "img-004", "object")]
+DRAWN = [
+    ("1ab7dcf686dd4e00", "img-032", ""),
+    ("c2efd73f32de1f96", "img-004", "object"),
+]
 
 
 # Blind order and catch trials
@@ -77,7 +80,9 @@ def test_catch_trials_are_wrong_in_one_question(images, rate):
     own = {r.image_id: r for r in images.rows}
     catches = [t for t in trials if t.wrong]
     assert len(catches) == {0: 0, 0.05: 3, 0.3: 15, 0.5: 25}[rate]
-    assert Counter(t.image_id for t in trials if not t.wrong) == Counter(own.keys())
+    assert Counter(t.image_id for t in trials if not t.wrong) == Counter(
+        own.keys()
+    )
     assert len({t.image_id for t in catches}) == len(catches), (
         "an image is at most once a catch trial"
     )
@@ -87,7 +92,9 @@ def test_catch_trials_are_wrong_in_one_question(images, rate):
         assert getattr(t, t.wrong) != getattr(own[t.image_id], t.wrong)
         assert getattr(t, t.wrong) in {getattr(r, t.wrong) for r in images.rows}
         assert getattr(t, kept) == getattr(own[t.image_id], kept)
-        ordinary = next(o for o in trials if o.image_id == t.image_id and not o.wrong)
+        ordinary = next(
+            o for o in trials if o.image_id == t.image_id and not o.wrong
+        )
         assert abs(ordinary.position - t.position) > 8, "seen a moment ago"
     assert not rate or {t.wrong for t in catches} == set(QUESTIONS)
     for t in trials:
@@ -119,7 +126,9 @@ def test_one_image_has_a_way_too(tmp_path):
         check_complete(store, ["ann"], 1)
 
 
-def test_what_the_page_hears_says_nothing_of_catch_trials_or_others(images, store):
+def test_what_the_page_hears_says_nothing_of_catch_trials_or_others(
+    images, store
+):
     service = AnnotationService(store, images)
     answer_all(store, "bob")
     status, said = service.start({"annotator": "ann"})
@@ -145,7 +154,12 @@ def test_what_the_page_hears_says_nothing_of_catch_trials_or_others(images, stor
 
 def test_record_and_undo(store):
     first = store.enrol(" Ann ")
-    assert (first.annotator, first.done, first.total, first.turn) == ("ann", 0, 53, 0)
+    assert (first.annotator, first.done, first.total, first.turn) == (
+        "ann",
+        0,
+        53,
+        0,
+    )
     second = store.record("ann", first.trial.trial, 0, "yes", "no", 2.5)
     assert (second.trial, second.done, second.turn) == (first.following, 1, 1)
     back = store.undo("ann", 1)
@@ -161,9 +175,10 @@ def test_record_and_undo(store):
         kept.seconds,
         kept.withdrawn_at,
     ) == ("unsure", "yes", 0.5, "")
-    assert (withdrawn.attribute_answer, withdrawn.object_answer) == ("yes", "no"), (
-        "undo keeps history"
-    )
+    assert (withdrawn.attribute_answer, withdrawn.object_answer) == (
+        "yes",
+        "no",
+    ), "undo keeps history"
     assert withdrawn.answered_at <= withdrawn.withdrawn_at <= kept.answered_at
     assert kept.answered_at.endswith("+00:00")
 
@@ -171,9 +186,9 @@ def test_record_and_undo(store):
 def test_a_message_that_comes_twice_or_late_changes_nothing(store):
     first = store.enrol("ann")
     second = store.record("ann", first.trial.trial, 0, "yes", "yes", 1)
-    assert store.record("ann", first.trial.trial, 0, "yes", "yes", 1) == second, (
-        "its reply was lost: sent again"
-    )
+    assert (
+        store.record("ann", first.trial.trial, 0, "yes", "yes", 1) == second
+    ), "its reply was lost: sent again"
     with pytest.raises(StaleTrialError):
         store.record("ann", first.trial.trial, 0, "no", "yes", 1)
     with pytest.raises(StaleTrialError):
@@ -242,7 +257,10 @@ def test_the_service_answers_bad_messages_in_one_line(images, store):
     )
     store._connection.execute("DROP TABLE verdicts")
     status, said = service.safely(service.verdict, json.dumps(stale).encode())
-    assert (status, said["message"].partition("(")[0]) == (503, "Nothing was saved ")
+    assert (status, said["message"].partition("(")[0]) == (
+        503,
+        "Nothing was saved ",
+    )
 
 
 # Several at once, and kills
@@ -278,7 +296,8 @@ def test_a_second_current_verdict_cannot_even_be_inserted(store):
     columns = "annotator, trial, attribute_answer, object_answer, seconds, answered_at"
     with pytest.raises(sqlite3.IntegrityError):
         store._connection.execute(
-            f"INSERT INTO verdicts ({columns}) VALUES (?, ?, ?, ?, ?, ?)", values
+            f"INSERT INTO verdicts ({columns}) VALUES (?, ?, ?, ?, ?, ?)",
+            values,
         )
 
 
@@ -296,8 +315,17 @@ with open_store(Path(verdicts), read_images_to_judge(Path(table))) as store:
 
 
 def _worker(images, path, *names):
-    command = [sys.executable, "-c", WORKER, str(images.path), str(path), *names]
-    return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+    command = [
+        sys.executable,
+        "-c",
+        WORKER,
+        str(images.path),
+        str(path),
+        *names,
+    ]
+    return subprocess.Popen(
+        command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
+    )
 
 
 def test_processes_at_once_from_an_absent_file(images, tmp_path):
@@ -330,7 +358,9 @@ def test_a_process_killed_in_the_middle_loses_nothing_that_it_reported(
         count = store.standing("ann").done
         # One more may be on disk than was told: the kill fell between the commit and the word of
         # it.
-        assert told <= count <= told + 1, f"told of {told} verdicts, {count} are there"
+        assert told <= count <= told + 1, (
+            f"told of {told} verdicts, {count} are there"
+        )
         assert check == "ok"
         answer_all(store, "ann")
         check_complete(store, ["ann"], 50)
@@ -355,7 +385,8 @@ def test_reading_sees_one_moment(images, store):
 
 def test_another_table_is_refused(images, store, tmp_path):
     changed = replace(
-        images, rows=(replace(images.rows[0], attribute="plain"), *images.rows[1:])
+        images,
+        rows=(replace(images.rows[0], attribute="plain"), *images.rows[1:]),
     )
     assert (
         rows_fingerprint(images.rows)
@@ -467,14 +498,23 @@ def test_annotate_refuses_before_it_serves(images, tmp_path, capsys):
         ]
         assert cli.main(command) == 2
         assert words in capsys.readouterr().err
-        assert list(tmp_path.iterdir()) == [], "nothing is made for a bad command"
+        assert list(tmp_path.iterdir()) == [], (
+            "nothing is made for a bad command"
+        )
 
 
-def test_without_gradio_the_mend_is_named(images, tmp_path, monkeypatch, capsys):
+def test_without_gradio_the_mend_is_named(
+    images, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setitem(sys.modules, "gradio", None)
     assert (
         cli.main(
-            ["annotate", str(images.path), "--verdicts", str(tmp_path / "v.sqlite")]
+            [
+                "annotate",
+                str(images.path),
+                "--verdicts",
+                str(tmp_path / "v.sqlite"),
+            ]
         )
         == 2
     )

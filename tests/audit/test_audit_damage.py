@@ -27,7 +27,9 @@ NAMES = Vocabulary(("red", "wooden"), ("bus", "bench"))
 def captions(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_text("a red bus\n" * 3)
-    (tmp_path / "in" / "b.txt").write_text("a wooden bench\n" * 2 + "a covered bus\n")
+    (tmp_path / "in" / "b.txt").write_text(
+        "a wooden bench\n" * 2 + "a covered bus\n"
+    )
     return tmp_path / "in"
 
 
@@ -60,15 +62,21 @@ def other_totals(parts):
 
 
 DAMAGES = {
-    "a bit of the counts": lambda parts: flip(sorted(parts.glob("*.parquet"))[0], 20),
+    "a bit of the counts": lambda parts: flip(
+        sorted(parts.glob("*.parquet"))[0], 20
+    ),
     "zeros": lambda parts: [
-        p.write_bytes(bytes(p.stat().st_size)) for p in sorted(parts.glob("*.parquet"))
+        p.write_bytes(bytes(p.stat().st_size))
+        for p in sorted(parts.glob("*.parquet"))
     ],
     "no counts": lambda parts: sorted(parts.glob("*.parquet"))[0].unlink(),
     "other counts": other_counts,
     "other totals": other_totals,
     "counts swapped": lambda parts: swap(parts, "parquet"),
-    "parts swapped": lambda parts: (swap(parts, "parquet"), swap(parts, "json")),
+    "parts swapped": lambda parts: (
+        swap(parts, "parquet"),
+        swap(parts, "json"),
+    ),
     "nested deep": lambda parts: sorted(parts.glob("*.json"))[0].write_text(
         "[" * 100_000
     ),
@@ -78,7 +86,9 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_part_is_counted_again_and_said(tmp_path, captions, capsys, damage):
+def test_a_damaged_part_is_counted_again_and_said(
+    tmp_path, captions, capsys, damage
+):
     out = tmp_path / "out"
     names = [tmp_path / "attributes", tmp_path / "objects"]
     names[0].write_text("red\nwooden\n")
@@ -122,12 +132,16 @@ RESULTS = {
         (out / "marginals.parquet").unlink(),
         (out / "marginals.parquet").mkdir(),
     ),
-    "a manifest's total": lambda out: change_manifest(out, totals={"counted": 7}),
+    "a manifest's total": lambda out: change_manifest(
+        out, totals={"counted": 7}
+    ),
     "no manifest": lambda out: (out / "manifest.json").unlink(),
     "a list": lambda out: (out / "manifest.json").write_text("[1]"),
     "no rules": lambda out: change_manifest(out, rules=[]),
     "NaN": lambda out: (out / "manifest.json").write_text('{"rules": NaN}'),
-    "nested deep": lambda out: (out / "manifest.json").write_text('{"a":' * 100_000),
+    "nested deep": lambda out: (out / "manifest.json").write_text(
+        '{"a":' * 100_000
+    ),
     "binary": lambda out: (out / "manifest.json").write_bytes(b"\xff\xfe\x00"),
     "a link to itself": lambda out: (
         (out / "manifest.json").unlink(),
@@ -141,7 +155,9 @@ def test_a_damaged_audit_is_one_line(tmp_path, captions, capsys, damage):
     out = tmp_path / "out"
     audit(captions, out, vocabulary=NAMES, rules=("words", "authors"))
     RESULTS[damage](out)
-    assert main(["diversity", str(out), "--out", str(tmp_path / "diversity")]) == 2
+    assert (
+        main(["diversity", str(out), "--out", str(tmp_path / "diversity")]) == 2
+    )
     said = capsys.readouterr().err
     assert said.count("\n") == 1, said
     assert str(out) in said
@@ -152,7 +168,9 @@ def test_an_audit_without_digests_is_checked_by_its_shape(tmp_path, captions):
     audit(captions, out, vocabulary=NAMES)
     content = json.loads((out / "manifest.json").read_text())
     (out / "manifest.json").write_text(
-        json.dumps({k: v for k, v in content.items() if k not in ("sha256", "tables")})
+        json.dumps(
+            {k: v for k, v in content.items() if k not in ("sha256", "tables")}
+        )
     )
     assert load_audit(out).matrix().tolist() == [[3, 0], [0, 2]]
     table = pq.read_table(out / "counts-words.parquet")
@@ -166,7 +184,8 @@ def test_an_audit_without_digests_is_checked_by_its_shape(tmp_path, captions):
     ):
         pq.write_table(other, out / "counts-words.parquet")
         with pytest.raises(
-            UserError, match=r"counts-words.parquet is not as the audit wrote it"
+            UserError,
+            match=r"counts-words.parquet is not as the audit wrote it",
         ):
             load_audit(out)
 
@@ -207,13 +226,24 @@ def test_tallies_that_no_machine_holds_are_refused_before_they_are_made(
 
 @pytest.mark.parametrize(
     "options",
-    [["--draws", "1000000000"], ["--at", "0"], ["--at", "-3"], ["--seed", "-1"]],
+    [
+        ["--draws", "1000000000"],
+        ["--at", "0"],
+        ["--at", "-3"],
+        ["--seed", "-1"],
+    ],
 )
 def test_draws_out_of_reason_are_one_line(tmp_path, captions, capsys, options):
     audit(captions, tmp_path / "out", vocabulary=NAMES)
     assert (
         main(
-            ["diversity", str(tmp_path / "out"), *options, "--out", str(tmp_path / "d")]
+            [
+                "diversity",
+                str(tmp_path / "out"),
+                *options,
+                "--out",
+                str(tmp_path / "d"),
+            ]
         )
         == 2
     )
@@ -242,9 +272,13 @@ def test_links_that_lead_back_and_names_that_no_file_has_are_one_line(
     tmp_path, captions
 ):
     (tmp_path / "in" / "loop.txt").symlink_to("loop.txt")
-    with pytest.raises(UserError, match=r"loop.txt cannot be read: Too many levels"):
+    with pytest.raises(
+        UserError, match=r"loop.txt cannot be read: Too many levels"
+    ):
         audit(captions, tmp_path / "out", vocabulary=NAMES)
-    found = audit(captions, tmp_path / "out", vocabulary=NAMES, on_bad_file="skip")
+    found = audit(
+        captions, tmp_path / "out", vocabulary=NAMES, on_bad_file="skip"
+    )
     assert found.matrix().tolist() == [[3, 0], [0, 2]]
     (tmp_path / "x").symlink_to(tmp_path / "y")
     (tmp_path / "y").symlink_to(tmp_path / "x")
@@ -278,12 +312,16 @@ def test_synonyms_count_and_their_names_have_a_hash(tmp_path, capsys):
         found.manifest["vocabulary"]["hash"]
         != load_audit(tmp_path / "plain").manifest["vocabulary"]["hash"]
     )
-    assert published_vocabulary(synonyms=True).hash != published_vocabulary().hash
+    assert (
+        published_vocabulary(synonyms=True).hash != published_vocabulary().hash
+    )
 
 
 def test_a_manifest_names_files_whose_names_are_no_text(tmp_path):
     path = os.fsencode(tmp_path) + b"/caf\xe9.txt"
     with open(path, "w") as stream:
         stream.write("a red bus\n")
-    found = audit(tmp_path, tmp_path / "out", vocabulary=NAMES, on_bad_file="skip")
+    found = audit(
+        tmp_path, tmp_path / "out", vocabulary=NAMES, on_bad_file="skip"
+    )
     assert np.array_equal(load_audit(tmp_path / "out").matrix(), found.matrix())

@@ -50,7 +50,9 @@ def tar_of(samples: dict[str, bytes], path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["c.txt", "c.csv", "c.tsv", "c.jsonl", "c.tar"])
+@pytest.mark.parametrize(
+    "name", ["c.txt", "c.csv", "c.tsv", "c.jsonl", "c.tar"]
+)
 def test_zstandard_is_unpacked(tmp_path, name):
     plain = tmp_path / name
     if name == "c.tar":
@@ -60,11 +62,18 @@ def test_zstandard_is_unpacked(tmp_path, name):
             "txt": "a red bus\nwooden benches\n",
             "jsonl": '{"text": "a red bus"}\n{"text": "wooden benches"}\n',
         }
-        plain.write_text(lines.get(name[2:], "text\na red bus\nwooden benches\n"))
+        plain.write_text(
+            lines.get(name[2:], "text\na red bus\nwooden benches\n")
+        )
     packed = tmp_path / f"{name}.zst"
     packed.write_bytes(pa.compress(plain.read_bytes(), "zstd", asbytes=True))
-    assert texts_of(packed) == texts_of(plain) == ["a red bus", "wooden benches"]
-    assert find_caption_files([str(tmp_path)]).paths == [str(plain), str(packed)]
+    assert (
+        texts_of(packed) == texts_of(plain) == ["a red bus", "wooden benches"]
+    )
+    assert find_caption_files([str(tmp_path)]).paths == [
+        str(plain),
+        str(packed),
+    ]
 
 
 def damaged(path: Path, how: str) -> Path:
@@ -92,7 +101,9 @@ def test_a_damaged_tar_does_not_pass_for_a_short_one(tmp_path, how):
 
 def test_a_downloaders_folder_is_not_counted_twice(tmp_path):
     tar_of({"0.txt": b"a red bus"}, tmp_path / "00000.tar")
-    pl.DataFrame({"caption": ["a red bus"]}).write_parquet(tmp_path / "00000.parquet")
+    pl.DataFrame({"caption": ["a red bus"]}).write_parquet(
+        tmp_path / "00000.parquet"
+    )
     (tmp_path / "00000_stats.json").write_text("{}")
     (tmp_path / "._00000.parquet").write_bytes(b"of another system")
     (tmp_path / ".cache").mkdir()
@@ -111,7 +122,9 @@ def test_a_downloaders_folder_is_not_counted_twice(tmp_path):
 
 def test_a_tar_and_its_table_are_refused_however_they_are_named(tmp_path):
     tar_of({"0.txt": b"a red bus"}, tmp_path / "00000.tar")
-    pl.DataFrame({"caption": ["a red bus"]}).write_parquet(tmp_path / "00000.parquet")
+    pl.DataFrame({"caption": ["a red bus"]}).write_parquet(
+        tmp_path / "00000.parquet"
+    )
     with pytest.raises(UserError, match="stand side by side"):
         find_caption_files(
             [str(tmp_path / "00000.tar"), str(tmp_path / "00000.parquet")]
@@ -123,7 +136,9 @@ def test_a_link_to_nothing_is_a_missing_file(tmp_path):
     (tmp_path / "b.txt").symlink_to(tmp_path / "gone" / "b.txt")
     with pytest.raises(UserError, match=r"b.txt cannot be read: No such file"):
         audit(str(tmp_path), tmp_path / "out", vocabulary=NAMES)
-    found = audit(str(tmp_path), tmp_path / "out", vocabulary=NAMES, on_bad_file="skip")
+    found = audit(
+        str(tmp_path), tmp_path / "out", vocabulary=NAMES, on_bad_file="skip"
+    )
     assert [Path(p).name for p in found.manifest["skipped_files"]] == ["b.txt"]
 
 
@@ -141,11 +156,15 @@ def test_a_file_without_line_ends_is_refused_and_long_captions_are_cut_as_exampl
     (tmp_path / "one.txt").write_text("a red bus " * 200_000)
     with pytest.raises(BadFileError, match="line 1 is over 1 MiB"):
         texts_of(tmp_path / "one.txt")
-    (tmp_path / "late.txt").write_text("a bus\n" + "a red bus " * 1_500_000 + "\n")
+    (tmp_path / "late.txt").write_text(
+        "a bus\n" + "a red bus " * 1_500_000 + "\n"
+    )
     with pytest.raises(BadFileError, match="line 2 is over 1 MiB"):
         texts_of(tmp_path / "late.txt")
     (tmp_path / "long.txt").write_text("a red bus " * 1000 + "\n")
-    found = audit(str(tmp_path / "long.txt"), tmp_path / "out", vocabulary=NAMES)
+    found = audit(
+        str(tmp_path / "long.txt"), tmp_path / "out", vocabulary=NAMES
+    )
     [(_, _, text)] = found.examples()["red", "bus"]
     assert len(text) == 1003
     assert text.endswith("...")
@@ -186,11 +205,15 @@ def test_lists_of_captions_are_so_many_captions(tmp_path):
     )
     for name in ("l.parquet", "l.jsonl", "l.tar"):
         assert texts_of(tmp_path / name) == expected, name
-    found = audit(str(tmp_path / "l.parquet"), tmp_path / "out", vocabulary=NAMES)
+    found = audit(
+        str(tmp_path / "l.parquet"), tmp_path / "out", vocabulary=NAMES
+    )
     assert found.matrix().tolist() == [[1, 0], [0, 1]], (
         "words of different captions met"
     )
-    with_null = pa.array([["a red bus", None, "a bus"], [None]], pa.list_(pa.string()))
+    with_null = pa.array(
+        [["a red bus", None, "a bus"], [None]], pa.list_(pa.string())
+    )
     pq.write_table(pa.table({"caption": with_null}), tmp_path / "n.parquet")
     totals = audit(
         str(tmp_path / "n.parquet"), tmp_path / "out", vocabulary=NAMES
@@ -199,7 +222,9 @@ def test_lists_of_captions_are_so_many_captions(tmp_path):
 
 
 def test_what_is_no_text_is_refused(tmp_path):
-    pq.write_table(pa.table({"caption": [{"en": "a red bus"}]}), tmp_path / "s.parquet")
+    pq.write_table(
+        pa.table({"caption": [{"en": "a red bus"}]}), tmp_path / "s.parquet"
+    )
     (tmp_path / "s.jsonl").write_text('{"caption": {"en": "a red bus"}}\n')
     pq.write_table(pa.table({"caption": [1, 2]}), tmp_path / "i.parquet")
     for name in ("s.parquet", "s.jsonl", "i.parquet"):
@@ -259,10 +284,13 @@ def test_a_file_without_the_column_can_be_skipped(tmp_path):
     (tmp_path / "a.csv").write_text("caption\na red bus\n")
     (tmp_path / "b.csv").write_text("url,size\nx,3\n")
     with pytest.raises(
-        UserError, match="has no caption column that is known; name one with --column"
+        UserError,
+        match="has no caption column that is known; name one with --column",
     ):
         audit(str(tmp_path), tmp_path / "out", vocabulary=NAMES)
-    found = audit(str(tmp_path), tmp_path / "out", vocabulary=NAMES, on_bad_file="skip")
+    found = audit(
+        str(tmp_path), tmp_path / "out", vocabulary=NAMES, on_bad_file="skip"
+    )
     assert [Path(p).name for p in found.manifest["skipped_files"]] == ["b.csv"]
     assert found.matrix().sum() == 1
 
@@ -321,7 +349,9 @@ def test_two_audits_do_not_share_a_folder(tmp_path):
 
 def test_a_sample_says_so_where_its_counts_go(tmp_path):
     (tmp_path / "a.txt").write_text("a red bus\n" * 2000)
-    audit(str(tmp_path / "a.txt"), tmp_path / "out", vocabulary=NAMES, sample=0.1)
+    audit(
+        str(tmp_path / "a.txt"), tmp_path / "out", vocabulary=NAMES, sample=0.1
+    )
     told = json.loads(
         pq.read_schema(tmp_path / "out" / "counts-words.parquet").metadata[
             b"imagenet_ao_audit"
@@ -346,7 +376,10 @@ def test_a_part_that_lost_its_counts_is_counted_again(tmp_path, damage):
     )
     again = audit(captions, tmp_path / "out", vocabulary=NAMES)
     assert (again.matrix() == whole.matrix()).all()
-    assert sorted(f["resumed"] for f in again.manifest["files"]) == [False, True]
+    assert sorted(f["resumed"] for f in again.manifest["files"]) == [
+        False,
+        True,
+    ]
     assert not list((tmp_path / "out" / "parts").glob(".*.part"))
 
 
@@ -368,7 +401,9 @@ def test_names_that_differ_only_in_case_are_one(tmp_path):
         Vocabulary(("Red", "red"), ("bus",))
 
 
-REMOTE = "import sys; from aobench.cli import main; sys.exit(main(sys.argv[1:]))"
+REMOTE = (
+    "import sys; from aobench.cli import main; sys.exit(main(sys.argv[1:]))"
+)
 
 
 @pytest.fixture
@@ -414,7 +449,9 @@ def test_an_object_store_is_listed_read_and_read_again_where_it_changed(
     tmp_path, store
 ):
     stream = io.BytesIO()
-    pl.DataFrame({"TEXT": ["a red bus", "wooden benches"]}).write_parquet(stream)
+    pl.DataFrame({"TEXT": ["a red bus", "wooden benches"]}).write_parquet(
+        stream
+    )
     store.objects = {
         "d/p-0.parquet": stream.getvalue(),
         "d/p-1.txt.gz": gzip.compress(b"a red bench\n"),
@@ -422,7 +459,9 @@ def test_an_object_store_is_listed_read_and_read_again_where_it_changed(
         "d/p-3.jsonl": b'{"caption": "red bus"}\n',
         "d/stats.json": b"{}",
     }
-    done = remote(tmp_path, store, "s3://captions/d/*", "s3://captions/d/p-0.parquet")
+    done = remote(
+        tmp_path, store, "s3://captions/d/*", "s3://captions/d/p-0.parquet"
+    )
     assert done.returncode == 0, done.stderr
     assert "5 captions in 4 files" in done.stdout, (
         "a file was counted twice, or not at all"
@@ -472,7 +511,9 @@ def test_what_only_bears_the_name_of_a_caption_file_is_left_out_and_said_to_be(
     assert files.left_out == [f"set/{name}"]
 
 
-def test_a_folder_of_part_files_is_read_whatever_its_name(tmp_path, monkeypatch):
+def test_a_folder_of_part_files_is_read_whatever_its_name(
+    tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     Path("set/all.parquet").mkdir(parents=True)
     Path("set/all.parquet/part-0.txt").write_text("a red fox\n")

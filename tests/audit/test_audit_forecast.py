@@ -22,7 +22,9 @@ PLAN = CountingPlan(Vocabulary(("red",), ("bus",)))
 
 def write_files(folder, rows, n):
     for number in range(n):
-        table = pa.table({"caption": [f"a red bus {number} {i}" for i in range(rows)]})
+        table = pa.table(
+            {"caption": [f"a red bus {number} {i}" for i in range(rows)]}
+        )
         pq.write_table(table, folder / f"{number}.parquet", compression=None)
 
 
@@ -33,7 +35,9 @@ def test_captions_of_all_files_are_reckoned_from_a_few(tmp_path, monkeypatch):
     assert found.captions == pytest.approx(2_800, rel=0.01)
     monkeypatch.setattr(module, "SAMPLE_ROWS", 1)
     cut = forecast_audit([str(tmp_path)], PLAN)
-    assert cut.captions == pytest.approx(2_800, rel=0.01), "Parquet tells its rows"
+    assert cut.captions == pytest.approx(2_800, rel=0.01), (
+        "Parquet tells its rows"
+    )
 
 
 def test_a_text_that_is_not_read_to_its_end_is_rough(tmp_path, monkeypatch):
@@ -50,7 +54,9 @@ def test_minutes_and_cost_by_hand():
     # 10 captions a byte; 2 s for 500 of them
     assert found.captions == 3_600_000
     assert found.core_seconds == 14_400
-    text = "\n".join(forecast_lines(found, workers=8, price=0.5, bandwidth=1e-3))
+    text = "\n".join(
+        forecast_lines(found, workers=8, price=0.5, bandwidth=1e-3)
+    )
     for part in (
         "3,600,000 captions",
         "4 core hours",
@@ -64,7 +70,13 @@ def test_minutes_and_cost_by_hand():
 
 def test_the_command_counts_nothing(tmp_path, capsys):
     write_files(tmp_path, 20, 2)
-    arguments = ["audit", str(tmp_path), "--out", str(tmp_path / "out"), "--dry-run"]
+    arguments = [
+        "audit",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "out"),
+        "--dry-run",
+    ]
     assert main(arguments) == 0
     assert "40 captions" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()

@@ -42,11 +42,22 @@ def rows_of(path):
 
 
 def test_pairs_and_texts_are_looked_up(counted, tmp_path, capsys):
-    texts = ["Red | buses", "a wooden cart and a red cart", "a tram", "striped | bench"]
+    texts = [
+        "Red | buses",
+        "a wooden cart and a red cart",
+        "a tram",
+        "striped | bench",
+    ]
     assert main(["lookup", texts[1], "--audit", str(counted / "audit")]) == 0
     capsys.readouterr()
     out = tmp_path / "found.json"
-    arguments = ["--audit", str(counted / "audit"), "--json", str(out), "--examples"]
+    arguments = [
+        "--audit",
+        str(counted / "audit"),
+        "--json",
+        str(out),
+        "--examples",
+    ]
     assert main(["lookup", "red | bus", *texts[1:], *arguments]) == 0
     said = capsys.readouterr().out
     assert "(no pair)" in said
@@ -57,7 +68,10 @@ def test_pairs_and_texts_are_looked_up(counted, tmp_path, capsys):
     assert red_bus["counts"] == {"words": 2, "modifies": 1}
     assert (red_bus["attribute_captions"], red_bus["object_captions"]) == (2, 2)
     # 2 captions of 4 show it; 2 name red and 2 name a bus: log2(2 * 4 / (2 * 2))
-    assert red_bus["pmi"] == {"words": pytest.approx(1), "modifies": pytest.approx(0)}
+    assert red_bus["pmi"] == {
+        "words": pytest.approx(1),
+        "modifies": pytest.approx(0),
+    }
     assert found[3]["pairs"][0]["pmi"] == {"words": None, "modifies": None}
 
 
@@ -89,7 +103,11 @@ ITEMS = {
             "true_caption": "the red bus and the wooden cart",
             "false_caption": "the wooden bus and the red cart",
         },
-        {"image_id": "6", "true_caption": "a tram", "false_caption": "a striped bus"},
+        {
+            "image_id": "6",
+            "true_caption": "a tram",
+            "false_caption": "a striped bus",
+        },
     ],
     "sugarcrepe.json": {
         "0": {
@@ -104,10 +122,18 @@ ITEMS = {
         },
     },
     "winoground.jsonl": [
-        {"id": 3, "caption_0": "a red bus, striped bench", "caption_1": "striped bus"}
+        {
+            "id": 3,
+            "caption_0": "a red bus, striped bench",
+            "caption_1": "striped bus",
+        }
     ],
-    "bivlc.parquet": [{"caption": "wooden cart", "negative_caption": "red cart"}],
-    "vismin.csv": [{"id": "v1", "text_0": "a red bus", "text_1": "a striped cart"}],
+    "bivlc.parquet": [
+        {"caption": "wooden cart", "negative_caption": "red cart"}
+    ],
+    "vismin.csv": [
+        {"id": "v1", "text_0": "a red bus", "text_1": "a striped cart"}
+    ],
 }
 
 
@@ -118,7 +144,9 @@ def write_items(path, items):
         path.write_text("".join(json.dumps(one) + "\n" for one in items))
     elif path.suffix == ".parquet":
         image = pa.array([{"bytes": b"x", "path": "a.png"}] * len(items))
-        pq.write_table(pa.Table.from_pylist(items).append_column("image", image), path)
+        pq.write_table(
+            pa.Table.from_pylist(items).append_column("image", image), path
+        )
     else:
         lines = [list(items[0]), *(one.values() for one in items)]
         path.write_text("".join(",".join(line) + "\n" for line in lines))
@@ -162,7 +190,10 @@ def write_items(path, items):
         ),
         (
             "vismin.csv",
-            [("v1", "text_0", "1", "all seen"), ("v1", "text_1", "1", "none seen")],
+            [
+                ("v1", "text_0", "1", "all seen"),
+                ("v1", "text_1", "1", "none seen"),
+            ],
         ),
     ],
 )
@@ -182,9 +213,13 @@ def test_bindings_by_pair(counted, tmp_path):
     out = tmp_path / "out"
     arguments = ["--audit", str(counted / "audit"), "--out", str(out)]
     assert main(["bindings", str(path), *arguments]) == 0
-    rows = {(r["attribute"], r["object"]): r for r in rows_of(out / "bindings.csv")}
+    rows = {
+        (r["attribute"], r["object"]): r for r in rows_of(out / "bindings.csv")
+    }
     assert len(rows) == 5
-    shown = {pair: (int(r["words"]), int(r["modifies"])) for pair, r in rows.items()}
+    shown = {
+        pair: (int(r["words"]), int(r["modifies"])) for pair, r in rows.items()
+    }
     assert shown["red", "bus"] == (2, 1)
     assert shown["wooden", "bus"] == (1, 0)
     right = [(r["right_texts"], r["wrong_texts"]) for r in rows.values()]
@@ -192,7 +227,9 @@ def test_bindings_by_pair(counted, tmp_path):
 
 
 def test_a_benchmark_with_names_of_its_own(counted, tmp_path, capsys):
-    items = [{"good": "a furry platform and blue trams", "bad": "a blue platform"}]
+    items = [
+        {"good": "a furry platform and blue trams", "bad": "a blue platform"}
+    ]
     path = write_items(tmp_path / "mine.json", items)
     out, columns = tmp_path / "out", ["--right", "good", "--wrong", "bad"]
     arguments = ["--audit", str(counted / "audit"), "--out", str(out)]
@@ -237,7 +274,9 @@ def test_names_that_texts_tell():
 def test_wrong_benchmarks(counted, tmp_path, capsys, content, arguments, told):
     (tmp_path / "b.json").write_text(content)
     audited = ["--audit", str(counted / "audit"), "--out", str(tmp_path / "o")]
-    assert main(["bindings", str(tmp_path / "b.json"), *arguments, *audited]) == 2
+    assert (
+        main(["bindings", str(tmp_path / "b.json"), *arguments, *audited]) == 2
+    )
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
@@ -273,18 +312,29 @@ def write_split(root, train, test, plus=False):
             False,
         ),
         ("ut-zappos", [("Red", "Cart.Big")], [("Wooden", "Cart.Big")], False),
-        ("vaw-czsl", [("red", "bus")], [("wooden", "cart"), ("red", "bench")], True),
+        (
+            "vaw-czsl",
+            [("red", "bus")],
+            [("wooden", "cart"), ("red", "bench")],
+            True,
+        ),
     ],
 )
-def test_unseen_pairs_of_a_set(counted, tmp_path, capsys, kind, train, test, plus):
+def test_unseen_pairs_of_a_set(
+    counted, tmp_path, capsys, kind, train, test, plus
+):
     root = write_split(tmp_path / "set", train, test, plus)
     out = tmp_path / "out"
-    (tmp_path / "c.txt").write_text("a red bus\na wooden cart\nwooden big cart\n")
+    (tmp_path / "c.txt").write_text(
+        "a red bus\na wooden cart\nwooden big cart\n"
+    )
     captions = ["--captions", str(tmp_path / "c.txt"), "--out", str(out)]
     assert main(["bindings", str(root), *captions]) == 0
     said = capsys.readouterr().out
     assert kind in said
-    rows = {(r["attribute"], r["object"]): r for r in rows_of(out / "pairs.csv")}
+    rows = {
+        (r["attribute"], r["object"]): r for r in rows_of(out / "pairs.csv")
+    }
     assert {pair: r["trained"] for pair, r in rows.items()} == {
         **dict.fromkeys(train, "1"),
         **dict.fromkeys(test, "0"),
@@ -296,7 +346,12 @@ def test_a_set_against_an_audit_of_other_names(counted, tmp_path, capsys):
     root = write_split(
         tmp_path / "set", [("ripe", "fig")], [("Red", "bus"), ("red", "fig")]
     )
-    audited = ["--audit", str(counted / "audit"), "--out", str(tmp_path / "out")]
+    audited = [
+        "--audit",
+        str(counted / "audit"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert main(["bindings", str(root), *audited]) == 0
     rows = {
         (r["attribute"], r["object"]): r
@@ -321,7 +376,12 @@ def test_the_names_of_an_audit_come_back(tmp_path):
 
 def test_layouts_are_told_apart_by_columns(tmp_path):
     path = write_items(tmp_path / "x.json", ITEMS["aro.json"])
-    assert [one.right for one in read_benchmark(path)] == [True, False, True, False]
+    assert [one.right for one in read_benchmark(path)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
 
 
 def test_items_that_share_a_picture_are_told_apart(tmp_path):

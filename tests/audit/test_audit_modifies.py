@@ -76,7 +76,9 @@ NAMES = Vocabulary(
 )
 def test_what_modifies(caption, expected):
     [found] = text_pairs([caption], NAMES)
-    names = ", ".join(f"{NAMES.attributes[a]} {NAMES.objects[o]}" for a, o in found)
+    names = ", ".join(
+        f"{NAMES.attributes[a]} {NAMES.objects[o]}" for a, o in found
+    )
     assert sorted(names.split(", ")) == sorted(expected.split(", "))
 
 
@@ -100,7 +102,9 @@ def test_it_counts_as_regular_expressions_do():
     found = text_pairs(captions, NAMES)
     assert sum(map(len, found)) > 100
     for caption, pairs in zip(captions, found, strict=True):
-        expected = in_caption(caption, NAMES.attribute_forms, NAMES.object_forms)
+        expected = in_caption(
+            caption, NAMES.attribute_forms, NAMES.object_forms
+        )
         assert set(pairs) == expected["modifies"], caption
 
 
@@ -112,9 +116,14 @@ def test_what_the_labels_say():
     for rule, one in accuracy.items():
         assert one.precision_low <= one.precision <= one.precision_high, rule
         assert one.recall_low <= one.recall <= one.recall_high, rule
-    assert accuracy["modifies"].precision_low > accuracy["adjacent-forms"].precision
+    assert (
+        accuracy["modifies"].precision_low
+        > accuracy["adjacent-forms"].precision
+    )
     strict = precision.labelled_accuracy(strict=True)
-    assert all(strict[rule].precision < accuracy[rule].precision for rule in strict)
+    assert all(
+        strict[rule].precision < accuracy[rule].precision for rule in strict
+    )
 
 
 def test_precision_by_hand(monkeypatch):
@@ -127,7 +136,9 @@ def test_precision_by_hand(monkeypatch):
         ("0", "0", "1", "0", 20),
         ("0", "0", "0", "0", 70),
     ]
-    strata = [dict(zip((*names[:4], "pairs"), one, strict=True)) for one in sizes]
+    strata = [
+        dict(zip((*names[:4], "pairs"), one, strict=True)) for one in sizes
+    ]
     monkeypatch.setattr(
         precision,
         "_rows",
@@ -146,7 +157,9 @@ def test_the_labels_hold_no_caption():
     with path.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 300
-    assert {len(value.split()) <= 4 for row in rows for value in row.values()} == {True}
+    assert {
+        len(value.split()) <= 4 for row in rows for value in row.values()
+    } == {True}
     differ = [row for row in rows if row["reading_1"] != row["reading_2"]]
     assert len(differ) == 3
     agree = [row for row in rows if row["reading_1"] == row["reading_2"]]
@@ -215,7 +228,9 @@ def parsed(*rows):
 )
 def test_what_a_parse_says(rows, expected):
     assert (
-        parsed_composition(parsed(*rows), attribute_forms("red"), object_forms("bus"))
+        parsed_composition(
+            parsed(*rows), attribute_forms("red"), object_forms("bus")
+        )
         is expected
     )
 
@@ -248,7 +263,9 @@ def test_examples_are_parsed(tmp_path):
     ]
     (tmp_path / "c.txt").write_text("\n".join(captions) + "\n")
     names = Vocabulary(("red",), ("bus",))
-    counted = audit(tmp_path / "c.txt", tmp_path / "out", vocabulary=names, examples=4)
+    counted = audit(
+        tmp_path / "c.txt", tmp_path / "out", vocabulary=names, examples=4
+    )
     red_bus = [("red", "amod", 1, "red"), ("bus", "ROOT", 1, "bus")]
     apart = [("red", "ROOT", 0, "red"), ("bus", "ROOT", 1, "bus")]
 
@@ -264,7 +281,9 @@ def test_examples_are_parsed(tmp_path):
     assert (row.low, row.high) == (3.0, 4.0), "one caption is left"
     assert parsed_precision([row]) == (0.75, 0.75, 0.75)
     assert "75.0%" in shown_lines({"words": [row]})[0]
-    none = audit(tmp_path / "c.txt", tmp_path / "none", vocabulary=names, examples=0)
+    none = audit(
+        tmp_path / "c.txt", tmp_path / "none", vocabulary=names, examples=0
+    )
     with pytest.raises(UserError, match="kept no captions"):
         estimate_shown(none, "words", parse)
 
@@ -278,15 +297,17 @@ def test_bounds_of_what_is_shown():
 
 
 def test_the_document_has_the_figures_of_the_labels():
-    text = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(
+        encoding="utf-8"
+    )
     strict = precision.labelled_accuracy(strict=True)
 
     def shown(value, low, high):
         if value == 1:
             return "100 %"
-        return f"{value:.1%} [{low:.1%}, {high:.1%}]".replace("%,", ",").replace(
-            "%]", "]"
-        )
+        return f"{value:.1%} [{low:.1%}, {high:.1%}]".replace(
+            "%,", ","
+        ).replace("%]", "]")
 
     for rule, one in precision.labelled_accuracy().items():
         other = strict[rule]
@@ -295,7 +316,5 @@ def test_the_document_has_the_figures_of_the_labels():
             shown(one.recall, one.recall_low, one.recall_high),
             shown(other.precision, other.precision_low, other.precision_high),
         ]
-        row = (
-            f"| {rule} | {' | '.join(cell.replace('% [', ' % [') for cell in cells)} |"
-        )
+        row = f"| {rule} | {' | '.join(cell.replace('% [', ' % [') for cell in cells)} |"
         assert row in text, row

@@ -34,7 +34,9 @@ def shows(
     name: str = "fox",
     rule: str = "adjacent",
 ) -> int:
-    counter = CaptionCounter(CountingPlan(Vocabulary((attribute,), (name,)), (rule,)))
+    counter = CaptionCounter(
+        CountingPlan(Vocabulary((attribute,), (name,)), (rule,))
+    )
     counter.count(CaptionChunk.of([caption]))
     return int(counter.take().rules[rule].counts.sum())
 
@@ -44,7 +46,11 @@ def shows(
     [
         ("a red caf\u00e9", "red", "cafe\u0301"),
         ("a red cafe\u0301", "red", "caf\u00e9"),
-        ("a red \u1112\u1161\u11ab", "red", "\ud55c"),  # a Hangul syllable in parts
+        (
+            "a red \u1112\u1161\u11ab",
+            "red",
+            "\ud55c",
+        ),  # a Hangul syllable in parts
         (
             "a re\u0323\u0301d fox",
             "re\u0301\u0323d",
@@ -60,9 +66,17 @@ def shows(
         ("a &#114;ed fox", "red", "fox"),
         ("a r&#xe9;d fox", "r\u00e9d", "fox"),
         ("a red carpenter&#39;s kit", "red", "carpenter's kit"),
-        ("a red carpenter&amp;#39;s kit", "red", "carpenter's kit"),  # encoded twice
+        (
+            "a red carpenter&amp;#39;s kit",
+            "red",
+            "carpenter's kit",
+        ),  # encoded twice
         ("a \uff32\uff25\uff24 fox", "red", "fox"),
-        ("a red \uff76\uff9e", "red", "\u30ac"),  # half-width katakana with its mark
+        (
+            "a red \uff76\uff9e",
+            "red",
+            "\u30ac",
+        ),  # half-width katakana with its mark
         (
             "\u039a\u039f\u039a\u039a\u0399\u039d\u039f\u03a3 fox",
             "\u03ba\u03bf\u03ba\u03ba\u03b9\u03bd\u03bf\u03c2",
@@ -93,7 +107,9 @@ def test_a_caption_shows_a_name_in_another_form(caption, attribute, name):
         ("a re\u0301d fox", "red", "fox"),  # an accent is a letter's own
     ],
 )
-def test_a_caption_shows_no_name_that_it_does_not_hold(caption, attribute, name):
+def test_a_caption_shows_no_name_that_it_does_not_hold(
+    caption, attribute, name
+):
     assert shows(caption, attribute, name) == 0
 
 
@@ -101,12 +117,20 @@ def test_letters_are_settled_alike_by_the_tables_and_by_the_slow_way():
     _, kinds, folded = character_tables()
     slow = unsettled_characters()
     for code in range(0x110000):
-        if 0xD800 <= code < 0xE000 or 0x33480 <= code < 0xE0000 or code >= 0xE1000:
+        if (
+            0xD800 <= code < 0xE000
+            or 0x33480 <= code < 0xE0000
+            or code >= 0xE1000
+        ):
             continue
         settled = normal_form(chr(code))
-        assert normal_form(settled) == settled, f"U+{code:04X} has two normal forms"
+        assert normal_form(settled) == settled, (
+            f"U+{code:04X} has two normal forms"
+        )
         if kinds[code] == IGNORED:
-            assert settled == "", f"U+{code:04X} is left out by the kernel alone"
+            assert settled == "", (
+                f"U+{code:04X} is left out by the kernel alone"
+            )
         elif not slow[code]:
             fast = int(folded[code]) if code < 0x20000 else code
             assert settled == chr(fast), (
@@ -117,11 +141,15 @@ def test_letters_are_settled_alike_by_the_tables_and_by_the_slow_way():
 def test_random_texts_are_normal_as_the_oracle_has_it():
     draw = np.random.default_rng(0)
     codes = [
-        c for c in range(0x33480) if unicodedata.category(chr(c)) not in ("Cs", "Cn")
+        c
+        for c in range(0x33480)
+        if unicodedata.category(chr(c)) not in ("Cs", "Cn")
     ]
     for _ in range(2000):
         text = "".join(chr(codes[i]) for i in draw.integers(len(codes), size=8))
-        text = text + draw.choice(["\u0301", "\u0323", "&eacute;", "\u0345", ""])
+        text = text + draw.choice(
+            ["\u0301", "\u0323", "&eacute;", "\u0345", ""]
+        )
         assert normal_form(text) == one_form(text), ascii(text)
 
 
@@ -162,7 +190,12 @@ def test_lists_of_names_are_read_with_any_mark_and_line_end(tmp_path):
 
 
 def test_words_of_an_entity_are_none():
-    assert split_words("R&amp;B &#39;n&#39; caf&eacute;") == ["r", "b", "n", "café"]
+    assert split_words("R&amp;B &#39;n&#39; caf&eacute;") == [
+        "r",
+        "b",
+        "n",
+        "café",
+    ]
 
 
 def test_the_quick_tables_are_those_of_each_character():
@@ -175,7 +208,9 @@ def test_the_quick_tables_are_those_of_each_character():
         if not 0xD800 <= code < 0xE000:
             assert kinds[code] == words.character_kind(chr(code)), hex(code)
         if code < words.CASELESS:
-            assert chr(folded[code]) == words.fold_character(chr(code)), hex(code)
+            assert chr(folded[code]) == words.fold_character(chr(code)), hex(
+                code
+            )
 
 
 def test_letters_alone_and_composed_are_settled():
@@ -192,7 +227,9 @@ def test_letters_alone_and_composed_are_settled():
             assert unsettled[code], hex(code)
 
 
-@pytest.mark.parametrize("name", ["salt & pepper", "St. Bernard", "black/white"])
+@pytest.mark.parametrize(
+    "name", ["salt & pepper", "St. Bernard", "black/white"]
+)
 def test_a_name_that_captions_can_write_unseen_is_told(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

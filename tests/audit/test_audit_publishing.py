@@ -19,7 +19,8 @@ from aobench.errors import UserError
 NAMES = Vocabulary(("red", "wooden", "red brick"), ("bus", "bus stop", "cart"))
 RULES = ("words", "modifies", "authors")
 SHARDS = {
-    "one.txt": ["a red bus", "a red bus", "wooden cart by a bus", "a tram"] * 30,
+    "one.txt": ["a red bus", "a red bus", "wooden cart by a bus", "a tram"]
+    * 30,
     "two.txt": ["a red bus", "a red brick cart", "the cart is wooden"] * 25
     + ["red 1 bus"],
 }
@@ -31,7 +32,11 @@ def shards(tmp_path_factory):
     for name, captions in SHARDS.items():
         numbered = [f"{text} {i % 7}" for i, text in enumerate(captions)]
         (folder / name).write_text("\n".join(numbered) + "\n")
-    for name, files in (("a", ["one.txt"]), ("b", ["two.txt"]), ("both", list(SHARDS))):
+    for name, files in (
+        ("a", ["one.txt"]),
+        ("b", ["two.txt"]),
+        ("both", list(SHARDS)),
+    ):
         paths = [folder / file for file in files]
         audit(paths, folder / name, vocabulary=NAMES, rules=RULES, sketch=5)
     return folder
@@ -69,7 +74,17 @@ def test_published_shards_merge_too(shards, tmp_path, capsys):
     assert main(["audits", "merge", *folders, "--out", str(merged)]) == 0
     assert_same_counts(load_audit(merged), load_audit(shards / "both"))
     assert (
-        main(["diversity", *folders, "--out", str(tmp_path / "d"), "--draws", "5"]) == 0
+        main(
+            [
+                "diversity",
+                *folders,
+                "--out",
+                str(tmp_path / "d"),
+                "--draws",
+                "5",
+            ]
+        )
+        == 0
     )
     again = publish_audit(load_audit(merged), tmp_path / "again", "both")
     assert_same_counts(load_audit(again), load_audit(shards / "both"))
@@ -77,7 +92,9 @@ def test_published_shards_merge_too(shards, tmp_path, capsys):
 
 
 def test_what_is_published_holds_no_caption_and_no_path(shards, tmp_path):
-    folder = publish_audit(load_audit(shards / "both"), tmp_path / "out", "some shards")
+    folder = publish_audit(
+        load_audit(shards / "both"), tmp_path / "out", "some shards"
+    )
     for path in folder.iterdir():
         content = path.read_bytes()
         assert b"wooden cart by a bus" not in content, path.name
@@ -87,21 +104,31 @@ def test_what_is_published_holds_no_caption_and_no_path(shards, tmp_path):
     card = (folder / "README.md").read_text()
     assert "some shards" in card
     assert "over-counts on purpose" in card
-    text = publish_audit(load_audit(shards / "a"), tmp_path / "t", "x", with_text=True)
-    assert load_audit(text).examples("words")["red", "bus"][0][2] == "a red bus 0"
+    text = publish_audit(
+        load_audit(shards / "a"), tmp_path / "t", "x", with_text=True
+    )
+    assert (
+        load_audit(text).examples("words")["red", "bus"][0][2] == "a red bus 0"
+    )
 
 
 def test_load_dataset_reads_it(shards, tmp_path):
     from datasets import get_dataset_config_names, load_dataset
 
-    folder = str(publish_audit(load_audit(shards / "both"), tmp_path / "out", "x"))
+    folder = str(
+        publish_audit(load_audit(shards / "both"), tmp_path / "out", "x")
+    )
     assert "counts-modifies" in get_dataset_config_names(folder)
     cache = str(tmp_path / "cache")
-    table = load_dataset(folder, "counts-modifies", split="train", cache_dir=cache)
+    table = load_dataset(
+        folder, "counts-modifies", split="train", cache_dir=cache
+    )
     counts = {(row["attribute"], row["object"]): row["count"] for row in table}
     matrix = load_audit(shards / "both").matrix("modifies")
     assert counts["red", "bus"] == matrix[0, 0] > 0
-    assert len(load_dataset(folder, split="train", cache_dir=cache)) == matrix.size
+    assert (
+        len(load_dataset(folder, split="train", cache_dir=cache)) == matrix.size
+    )
 
 
 def test_the_command_publishes(shards, tmp_path, capsys):
@@ -123,7 +150,9 @@ def test_what_became_seen(shards, tmp_path, capsys):
         ("red brick", "cart"),
     ]
     assert [(c.before, c.after) for c in changes] == [(0, 25), (0, 25)]
-    assert [(c.before, c.after) for c in compare_audits(after, before, "modifies")] == [
+    assert [
+        (c.before, c.after) for c in compare_audits(after, before, "modifies")
+    ] == [
         (25, 0),
         (25, 0),
     ]
@@ -150,7 +179,11 @@ def test_what_does_not_merge(shards, tmp_path, capsys):
     with pytest.raises(UserError, match="looked for other names"):
         merge_audits([a, other], tmp_path / "m")
     fewer = audit(
-        shards / "two.txt", tmp_path / "fewer", rules=RULES, vocabulary=NAMES, sketch=6
+        shards / "two.txt",
+        tmp_path / "fewer",
+        rules=RULES,
+        vocabulary=NAMES,
+        sketch=6,
     )
     with pytest.raises(UserError, match="differ in --sketch"):
         merge_audits([a, fewer], tmp_path / "m")
@@ -170,7 +203,10 @@ def test_what_does_not_merge(shards, tmp_path, capsys):
         ),
         (["publish", str(shards / "a")], "--corpus NAME"),
         (["compare", str(shards / "a")], "takes two audits"),
-        (["publish", str(shards / "a"), "--corpus", "x\ny"], "names of one line"),
+        (
+            ["publish", str(shards / "a"), "--corpus", "x\ny"],
+            "names of one line",
+        ),
     ):
         assert main(["audits", *arguments, "--out", str(tmp_path / "o")]) == 2
         assert told in capsys.readouterr().err

@@ -12,7 +12,11 @@ from aobench.audit.chunks import CaptionChunk
 from aobench.audit.counter import CaptionCounter, CountingPlan, merge_parts
 from aobench.audit.inflections import attribute_forms, object_forms
 from aobench.audit.rules import VERSIONS, check_rules
-from aobench.audit.vocabulary import Vocabulary, make_vocabulary, published_vocabulary
+from aobench.audit.vocabulary import (
+    Vocabulary,
+    make_vocabulary,
+    published_vocabulary,
+)
 from aobench.errors import UserError
 
 ALL = tuple(VERSIONS)
@@ -33,7 +37,10 @@ def matrices(captions, names, rules=ALL, **plan):
 
 
 def oracle_matrices(captions, names):
-    found = {**by_words(captions, names), "authors": by_authors(captions, names)}
+    found = {
+        **by_words(captions, names),
+        "authors": by_authors(captions, names),
+    }
     result = {rule: np.zeros(names.shape, np.int64) for rule in found}
     for rule, counts in found.items():
         for pair, n in counts.items():
@@ -41,7 +48,9 @@ def oracle_matrices(captions, names):
     return result
 
 
-def shows(caption, attribute, name, rule="words", more_attributes=(), more_objects=()):
+def shows(
+    caption, attribute, name, rule="words", more_attributes=(), more_objects=()
+):
     names = Vocabulary((attribute, *more_attributes), (name, *more_objects))
     return int(matrices([caption], names)[rule][0, 0])
 
@@ -49,14 +58,24 @@ def shows(caption, attribute, name, rule="words", more_attributes=(), more_objec
 @pytest.mark.parametrize(
     ("caption", "attribute", "name", "expected"),
     [
-        ("Two benches, one of them WOODEN", "wooden", "bench", {"words", "authors"}),
+        (
+            "Two benches, one of them WOODEN",
+            "wooden",
+            "bench",
+            {"words", "authors"},
+        ),
         (
             "A Wooden bench.",
             "wooden",
             "bench",
             {"words", "adjacent", "adjacent-forms", "authors"},
         ),
-        ("wooden benches", "wooden", "bench", {"words", "adjacent-forms", "authors"}),
+        (
+            "wooden benches",
+            "wooden",
+            "bench",
+            {"words", "adjacent-forms", "authors"},
+        ),
         ("wooden, bench", "wooden", "bench", {"words", "authors"}),
         ("a covered wagon", "red", "wagon", {"authors"}),
         ("an orange", "orange", "orange", {"authors"}),
@@ -66,7 +85,12 @@ def shows(caption, attribute, name, rule="words", more_attributes=(), more_objec
             "orange",
             {"words", "adjacent", "adjacent-forms", "authors"},
         ),
-        ("an orange, then another orange", "orange", "orange", {"words", "authors"}),
+        (
+            "an orange, then another orange",
+            "orange",
+            "orange",
+            {"words", "authors"},
+        ),
         ("a red fox in the snow", "red", "red fox", {"authors"}),
         (
             "a red red-fox",
@@ -86,7 +110,12 @@ def shows(caption, attribute, name, rule="words", more_attributes=(), more_objec
             "fire engine",
             {"words", "adjacent", "adjacent-forms", "authors"},
         ),
-        ("a red hot dog", "red", "hotdog", {"words", "adjacent", "adjacent-forms"}),
+        (
+            "a red hot dog",
+            "red",
+            "hotdog",
+            {"words", "adjacent", "adjacent-forms"},
+        ),
         (
             "heart-shaped boxes",
             "heart shaped",
@@ -95,7 +124,12 @@ def shows(caption, attribute, name, rule="words", more_attributes=(), more_objec
         ),
         ("heart, shaped box", "heart shaped", "box", {"authors"}),
         ("grey mice", "gray", "mouse", {"words", "adjacent-forms"}),
-        ("the dirtiest bus's wheel", "dirty", "bus", {"words", "adjacent-forms"}),
+        (
+            "the dirtiest bus's wheel",
+            "dirty",
+            "bus",
+            {"words", "adjacent-forms"},
+        ),
         (
             "a golden carpenter\u2019s kit",
             "golden",
@@ -111,7 +145,12 @@ def shows(caption, attribute, name, rule="words", more_attributes=(), more_objec
         ("a stained blueish cup", "stained blue plaid", "kilt", {"authors"}),
         ("", "red", "bus", set()),
         ("red\u2764\ufe0fbus", "red", "bus", {"words", "authors"}),
-        ("r\u00aded_bus", "red", "bus", {"words", "adjacent", "adjacent-forms"}),
+        (
+            "r\u00aded_bus",
+            "red",
+            "bus",
+            {"words", "adjacent", "adjacent-forms"},
+        ),
         (
             "\u212aha\u212ai bus",
             "khaki",
@@ -124,7 +163,9 @@ def shows(caption, attribute, name, rule="words", more_attributes=(), more_objec
 def test_examples(caption, attribute, name, expected):
     found = {
         rule
-        for rule, m in matrices([caption], Vocabulary((attribute,), (name,))).items()
+        for rule, m in matrices(
+            [caption], Vocabulary((attribute,), (name,))
+        ).items()
         if m[0, 0]
     }
     # in these captions nothing stands between that only the rule modifies would pass over
@@ -135,18 +176,41 @@ def test_examples(caption, attribute, name, expected):
 
 def test_a_name_within_a_longer_name_does_not_count():
     assert (
-        shows("a wooden tiger shark", "wooden", "tiger", more_objects=("tiger shark",))
+        shows(
+            "a wooden tiger shark",
+            "wooden",
+            "tiger",
+            more_objects=("tiger shark",),
+        )
         == 0
     )
     assert (
-        shows("a wooden tiger shark", "wooden", "tiger shark", more_objects=("tiger",))
+        shows(
+            "a wooden tiger shark",
+            "wooden",
+            "tiger shark",
+            more_objects=("tiger",),
+        )
         == 1
     )
-    assert shows("a red fox by a bus", "red", "bus", more_objects=("red fox",)) == 0
-    assert shows("a red red fox by a bus", "red", "bus", more_objects=("red fox",)) == 1
-    assert shows("wet king crab", "wet", "crab", more_objects=("king crab",)) == 0
     assert (
-        shows("wet king crab and a crab", "wet", "crab", more_objects=("king crab",))
+        shows("a red fox by a bus", "red", "bus", more_objects=("red fox",))
+        == 0
+    )
+    assert (
+        shows("a red red fox by a bus", "red", "bus", more_objects=("red fox",))
+        == 1
+    )
+    assert (
+        shows("wet king crab", "wet", "crab", more_objects=("king crab",)) == 0
+    )
+    assert (
+        shows(
+            "wet king crab and a crab",
+            "wet",
+            "crab",
+            more_objects=("king crab",),
+        )
         == 1
     )
     assert (
@@ -195,16 +259,19 @@ def test_a_shared_name_counts_for_each():
 def test_synonyms_are_an_option():
     names = published_vocabulary()
     row, column = names.attributes.index("yellow"), names.objects.index("cab")
-    assert matrices(["a yellow taxi"], names, ("words",))["words"][row, column] == 0
     assert (
-        matrices(["a yellow taxi"], published_vocabulary(synonyms=True), ("words",))[
-            "words"
-        ][row, column]
+        matrices(["a yellow taxi"], names, ("words",))["words"][row, column]
+        == 0
+    )
+    assert (
+        matrices(
+            ["a yellow taxi"], published_vocabulary(synonyms=True), ("words",)
+        )["words"][row, column]
         == 1
     )
-    assert make_vocabulary(("red",), ("no such class",), synonyms=True).synonyms == (
-        (),
-    )
+    assert make_vocabulary(
+        ("red",), ("no such class",), synonyms=True
+    ).synonyms == ((),)
 
 
 def test_forms_are_the_listed_ones():
@@ -223,7 +290,9 @@ def test_forms_are_the_listed_ones():
     assert ("moss", "covered") in attribute_forms("moss covered")
     assert ("knives",) in object_forms("knife")
     assert ("timber", "wolves") in object_forms("timber wolf")
-    assert ("bicycles", "built", "for", "two") in object_forms("bicycle-built-for-two")
+    assert ("bicycles", "built", "for", "two") in object_forms(
+        "bicycle-built-for-two"
+    )
     assert set(object_forms("binoculars")) == {("binoculars",)}
 
 
@@ -314,25 +383,46 @@ def random_captions(n, seed):
 
 def test_random_captions_count_as_the_oracle_counts():
     captions, names = random_captions(3000, 1), published_vocabulary()
-    found, expected = matrices(captions, names), oracle_matrices(captions, names)
+    found, expected = (
+        matrices(captions, names),
+        oracle_matrices(captions, names),
+    )
     for rule in ALL:
-        assert expected[rule].sum() > 100, f"the captions made up don't try {rule}"
+        assert expected[rule].sum() > 100, (
+            f"the captions made up don't try {rule}"
+        )
         wrong = np.argwhere(found[rule] != expected[rule])
-        assert len(wrong) == 0, f"{rule}: {len(wrong)} pairs differ, first {wrong[:3]}"
+        assert len(wrong) == 0, (
+            f"{rule}: {len(wrong)} pairs differ, first {wrong[:3]}"
+        )
 
 
 def test_names_beyond_ascii_count_as_the_oracle_counts():
-    names = Vocabulary(("σκύλος", "rosé", "ÉCRU"), ("ΟΔΟΣ", "café", "naïve art"))
-    captions = ["ΣΚΎΛΟΣ οδοσ οδος", "rosé in a CAFÉ", "écru Naïve-Art", "Rosé, ΟΔΟΣ"]
-    found, expected = matrices(captions, names), oracle_matrices(captions, names)
+    names = Vocabulary(
+        ("σκύλος", "rosé", "ÉCRU"), ("ΟΔΟΣ", "café", "naïve art")
+    )
+    captions = [
+        "ΣΚΎΛΟΣ οδοσ οδος",
+        "rosé in a CAFÉ",
+        "écru Naïve-Art",
+        "Rosé, ΟΔΟΣ",
+    ]
+    found, expected = (
+        matrices(captions, names),
+        oracle_matrices(captions, names),
+    )
     for rule in ALL:
         assert (found[rule] == expected[rule]).all(), rule
 
 
 def test_bytes_that_are_no_utf8_part_words():
-    data = np.frombuffer(b"red\xff bus \xe2\x82 \xf4\x90\x80\x80 red\xc3", np.uint8)
+    data = np.frombuffer(
+        b"red\xff bus \xe2\x82 \xf4\x90\x80\x80 red\xc3", np.uint8
+    )
     counter = CaptionCounter(CountingPlan(Vocabulary(("red",), ("bus",)), ALL))
-    counter.count(CaptionChunk(data, np.array([0]), np.array([len(data)]), 0, 0))
+    counter.count(
+        CaptionChunk(data, np.array([0]), np.array([len(data)]), 0, 0)
+    )
     part = counter.take()
     assert part.rules["words"].counts.tolist() == [1]
     assert len(part.rules["adjacent"].counts) == 0
@@ -349,7 +439,9 @@ def test_distinct_captions_and_examples():
         "the red bus",
         "my red bus",
     ]
-    counter = CaptionCounter(CountingPlan(names, ("words",), sketch=8, examples=3))
+    counter = CaptionCounter(
+        CountingPlan(names, ("words",), sketch=8, examples=3)
+    )
     counter.count(CaptionChunk.of(captions))
     part = counter.take()
     sparse = part.rules["words"]
@@ -384,7 +476,10 @@ def test_parts_merge_in_any_order_to_the_whole():
     together = merge_parts(plan, pieces)
     for rule in ALL:
         for name, expected in vars(whole.rules[rule]).items():
-            assert (getattr(together.rules[rule], name) == expected).all(), (rule, name)
+            assert (getattr(together.rules[rule], name) == expected).all(), (
+                rule,
+                name,
+            )
     assert together.totals == whole.totals
     assert (together.object_counts == whole.object_counts).all()
 
@@ -412,7 +507,9 @@ def test_sampling_keeps_about_the_share_and_the_same_rows():
 
 
 def test_bad_input_is_refused():
-    with pytest.raises(UserError, match="unknown rule 'near'; the rules are: words"):
+    with pytest.raises(
+        UserError, match="unknown rule 'near'; the rules are: words"
+    ):
         check_rules(["near"])
     with pytest.raises(UserError, match="stands twice"):
         Vocabulary(("red", "red"), ("bus",))

@@ -66,7 +66,9 @@ def write_tar(path: Path) -> None:
 
 
 def write_files(folder: Path) -> dict[str, Path]:
-    frame = pl.DataFrame({"url": ["http://x"] * len(CAPTIONS), "TEXT": CAPTIONS})
+    frame = pl.DataFrame(
+        {"url": ["http://x"] * len(CAPTIONS), "TEXT": CAPTIONS}
+    )
     kinds = (
         "parquet",
         "csv",
@@ -78,12 +80,15 @@ def write_files(folder: Path) -> dict[str, Path]:
         "txt.gz",
         "tar",
     )
-    paths = {kind: folder / f"c.{kind}" for kind in kinds} | {"tar": folder / "t.tar"}
+    paths = {kind: folder / f"c.{kind}" for kind in kinds} | {
+        "tar": folder / "t.tar"
+    }
     frame.write_parquet(paths["parquet"])
     frame.write_csv(paths["csv"])
     paths["csv.gz"].write_bytes(gzip.compress(paths["csv"].read_bytes()))
     paths["tsv"].write_text(
-        "TEXT\turl\n" + "".join(f"{t}\thttp://x\n" for t in TEXTS), encoding="utf-8"
+        "TEXT\turl\n" + "".join(f"{t}\thttp://x\n" for t in TEXTS),
+        encoding="utf-8",
     )
     lines = [
         json.dumps({"id": i, "TEXT": c, "meta": {"a": [1]}})
@@ -92,7 +97,9 @@ def write_files(folder: Path) -> dict[str, Path]:
     paths["jsonl"].write_text("\n".join(lines), encoding="utf-8")
     paths["jsonl.gz"].write_bytes(gzip.compress(paths["jsonl"].read_bytes()))
     paths["txt"].write_bytes("\r\n".join(TEXTS).encode())
-    paths["txt.gz"].write_bytes(gzip.compress(("\n".join(TEXTS) + "\n").encode()))
+    paths["txt.gz"].write_bytes(
+        gzip.compress(("\n".join(TEXTS) + "\n").encode())
+    )
     write_tar(paths["tar"])
     return paths
 
@@ -101,14 +108,22 @@ def test_every_kind_of_file_gives_the_same_captions_and_counts(tmp_path):
     for kind, path in write_files(tmp_path).items():
         assert texts_of(path) == TEXTS, kind
         found = audit(
-            str(path), tmp_path / f"out-{kind}", vocabulary=NAMES, rules=tuple(VERSIONS)
+            str(path),
+            tmp_path / f"out-{kind}",
+            vocabulary=NAMES,
+            rules=tuple(VERSIONS),
         )
         assert found.matrix("words").tolist() == [[2, 1, 0], [0, 1, 0]], kind
         assert found.matrix("adjacent").tolist() == [[2, 0, 0], [0, 0, 0]], kind
-        assert found.matrix("adjacent-forms").tolist() == [[2, 0, 0], [0, 1, 0]], kind
+        assert found.matrix("adjacent-forms").tolist() == [
+            [2, 0, 0],
+            [0, 1, 0],
+        ], kind
         assert found.matrix("authors").tolist() == [[2, 1, 1], [0, 1, 0]], kind
         totals = found.manifest["totals"]
-        assert (totals["rows"], totals["nulls"] + totals["empty"]) == (7, 2), kind
+        assert (totals["rows"], totals["nulls"] + totals["empty"]) == (7, 2), (
+            kind
+        )
         assert totals["bytes"] == sum(len(t.encode()) for t in TEXTS), kind
         if kind.startswith(("parquet", "jsonl")):
             assert totals["nulls"] == 1, kind
@@ -139,14 +154,36 @@ def test_long_text_files_are_cut_at_lines(tmp_path, monkeypatch):
         ),  # CC3M
         (
             "\t".join(
-                ["1", "u", "n", "d", "e", "c", "red+bus", "it%27s+up", *["x"] * 15]
+                [
+                    "1",
+                    "u",
+                    "n",
+                    "d",
+                    "e",
+                    "c",
+                    "red+bus",
+                    "it%27s+up",
+                    *["x"] * 15,
+                ]
             )
             + "\n",
             ["red bus. it's up"],
         ),
         (
             "\t".join(
-                ["0", "1", "h", "u", "n", "d", "e", "c", "red+bus", "", *["x"] * 15]
+                [
+                    "0",
+                    "1",
+                    "h",
+                    "u",
+                    "n",
+                    "d",
+                    "e",
+                    "c",
+                    "red+bus",
+                    "",
+                    *["x"] * 15,
+                ]
             )
             + "\n",
             ["red bus"],
@@ -161,7 +198,9 @@ def test_corpora_without_a_header_are_known(tmp_path, content, expected):
 
 def test_a_column_is_found_or_asked_for(tmp_path):
     path = tmp_path / "c.parquet"
-    pl.DataFrame({"uid": ["1"], "text": ["a"], "alt": ["b"]}).write_parquet(path)
+    pl.DataFrame({"uid": ["1"], "text": ["a"], "alt": ["b"]}).write_parquet(
+        path
+    )
     assert texts_of(path) == ["a"]
     assert texts_of(path, column="alt") == ["b"]
     assert texts_of(path, layout="datacomp") == ["a"]
@@ -180,7 +219,10 @@ def test_paths_folders_and_globs(tmp_path):
     write_files(tmp_path)
     (tmp_path / "notes.md").write_text("x")
     files = find_caption_files([str(tmp_path)])
-    assert (len(files.paths), files.left_out) == (9, [str(tmp_path / "notes.md")])
+    assert (len(files.paths), files.left_out) == (
+        9,
+        [str(tmp_path / "notes.md")],
+    )
     twice = find_caption_files(
         [str(tmp_path / "*.jsonl*"), str(tmp_path / "c.jsonl")]
     ).paths
@@ -223,7 +265,12 @@ def test_a_killed_scan_goes_on_and_counts_the_same(tmp_path, monkeypatch):
         "part-2.txt",
         "part-3.txt",
     ]
-    assert [f["resumed"] for f in found.manifest["files"]] == [True, True, False, False]
+    assert [f["resumed"] for f in found.manifest["files"]] == [
+        True,
+        True,
+        False,
+        False,
+    ]
     assert (found.matrix() == whole.matrix()).all()
     assert found.manifest["totals"] == whole.manifest["totals"]
     paths[0].write_text("a red cart\n")  # changed: read again
@@ -232,7 +279,10 @@ def test_a_killed_scan_goes_on_and_counts_the_same(tmp_path, monkeypatch):
     assert found.matrix()[0].tolist() == [3, 0, 1]
     # another question
     found = audit(
-        str(tmp_path / "in"), tmp_path / "out", vocabulary=NAMES, rules=("adjacent",)
+        str(tmp_path / "in"),
+        tmp_path / "out",
+        vocabulary=NAMES,
+        rules=("adjacent",),
     )
     assert len(seen) == 10
     assert found.matrix("adjacent").tolist() == [[3, 0, 1], [0, 3, 0]]
@@ -252,9 +302,13 @@ def test_a_broken_file_stops_or_is_skipped_and_named(tmp_path, name):
     (tmp_path / name).write_bytes(BROKEN[name])
     with pytest.raises(BadFileError):
         texts_of(tmp_path / name)
-    with pytest.raises(UserError, match=f"{name} cannot be read: .*--on-bad-file skip"):
+    with pytest.raises(
+        UserError, match=f"{name} cannot be read: .*--on-bad-file skip"
+    ):
         audit(str(tmp_path), tmp_path / "out", vocabulary=NAMES)
-    found = audit(str(tmp_path), tmp_path / "out", vocabulary=NAMES, on_bad_file="skip")
+    found = audit(
+        str(tmp_path), tmp_path / "out", vocabulary=NAMES, on_bad_file="skip"
+    )
     assert [Path(p).name for p in found.manifest["skipped_files"]] == [name]
     assert found.matrix().tolist() == [[1, 0, 0], [0, 0, 0]], (
         "what was counted before the fault leaked into the result"
@@ -273,7 +327,10 @@ def test_the_manifest_says_what_made_it(tmp_path):
     )
     read = json.loads((tmp_path / "out" / "manifest.json").read_text())
     [file] = read["files"]
-    assert file["sha256"] == hashlib.sha256(paths["parquet"].read_bytes()).hexdigest()
+    assert (
+        file["sha256"]
+        == hashlib.sha256(paths["parquet"].read_bytes()).hexdigest()
+    )
     assert file["size"] == paths["parquet"].stat().st_size
     assert (file["rows"], file["nulls"], file["empty"]) == (7, 1, 1)
     assert read["rules"]["words"]["version"] == VERSIONS["words"]
@@ -315,7 +372,8 @@ def test_counts_fit_the_dataset(tmp_path):
 
 
 @pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="the extra [ray] is not installed"
+    importlib.util.find_spec("ray") is None,
+    reason="the extra [ray] is not installed",
 )
 def test_ray_gives_the_same_result(tmp_path, request):
     import ray
@@ -332,7 +390,9 @@ def test_ray_gives_the_same_result(tmp_path, request):
         "workers": 2,
     }
     one = audit(str(tmp_path / "in"), tmp_path / "one", **options)
-    many = audit(str(tmp_path / "in"), tmp_path / "many", engine="ray", **options)
+    many = audit(
+        str(tmp_path / "in"), tmp_path / "many", engine="ray", **options
+    )
     assert one.manifest["totals"] == many.manifest["totals"]
     assert one.manifest["skipped_files"] == many.manifest["skipped_files"]
     for name in (
@@ -382,9 +442,13 @@ def test_the_command_prints_and_writes(tmp_path, capsys):
         ["authors only", "red", "cart"],
         ["words only", "red", "mouse"],
     ]
-    assert coloured_share(out / "matrix-words.png") > 0.05, "no seen cell has a colour"
+    assert coloured_share(out / "matrix-words.png") > 0.05, (
+        "no seen cell has a colour"
+    )
     assert bar_heights(out / "nmi.png", "#0072B2") == [], "NMI is 0 here"
-    assert coloured_share(out / "nmi.png") > 0, "the legend names the captions' colour"
+    assert coloured_share(out / "nmi.png") > 0, (
+        "the legend names the captions' colour"
+    )
     assert main(["audit", str(tmp_path / "none.txt"), "--out", str(out)]) == 2
     assert "names no caption file" in capsys.readouterr().err
 
@@ -426,7 +490,9 @@ def test_real_captions(tmp_path):
     assert found.matrix("adjacent").tolist() == [[58, 0, 0], [21, 0, 70]]
     texts = [
         t
-        for path in find_caption_files([os.environ["IMAGENET_AO_CAPTIONS"]]).paths
+        for path in find_caption_files(
+            [os.environ["IMAGENET_AO_CAPTIONS"]]
+        ).paths
         for t in texts_of(path)
     ]
     expected = {**by_words(texts, names), "authors": by_authors(texts, names)}

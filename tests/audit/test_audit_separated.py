@@ -19,7 +19,12 @@ import pytest
 
 from aobench.audit.api import audit
 from aobench.audit.files import find_caption_files
-from aobench.audit.readers import caption_format, json_lines, read_chunks, separated
+from aobench.audit.readers import (
+    caption_format,
+    json_lines,
+    read_chunks,
+    separated,
+)
 from aobench.audit.streams import BadFileError
 from aobench.audit.vocabulary import Vocabulary
 from aobench.errors import UserError
@@ -36,7 +41,9 @@ def texts_of(path, **options):
 
 
 def texts_in(folder: Path, name: str, data: bytes | str, **options):
-    (folder / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+    (folder / name).write_bytes(
+        data if isinstance(data, bytes) else data.encode()
+    )
     return texts_of(folder / name, **options)
 
 
@@ -47,7 +54,11 @@ REFUSED = [
         "line 2: 3 fields where the first row has 2",
     ),
     ("c.csv", "caption,id\na red fox,1\n\n\na dog\n", "line 5: 1 fields"),
-    ("c.csv", 'id,caption\n1,"two\nlines"\n2,a big, red fox\n', "line 4: 3 fields"),
+    (
+        "c.csv",
+        'id,caption\n1,"two\nlines"\n2,a big, red fox\n',
+        "line 4: 3 fields",
+    ),
     ("c.tsv", "id\tcaption\n1\ta big\tred fox\n", "line 2: 3 fields"),
     ("c.tsv", "id\tcaption\r1\ta fox\r\r\n2\ta\tb\r", "line 4: 3 fields"),
     (
@@ -96,7 +107,11 @@ REFUSED = [
         '{"caption": "x"}\n' * 200 + '{"caption": "a" "b": 1}\n',
         "line 201 is no JSON object",
     ),
-    ("c.jsonl", '{"caption": "x"}\n' * 200 + '["a"]\n', "line 201 is no JSON object"),
+    (
+        "c.jsonl",
+        '{"caption": "x"}\n' * 200 + '["a"]\n',
+        "line 201 is no JSON object",
+    ),
     (
         "c.jsonl",
         '{"x": ' + "[" * 100_000 + "]" * 100_000 + "}\n",
@@ -106,7 +121,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("name", "data", "why"), REFUSED)
-def test_what_would_lose_captions_is_refused_with_the_line(tmp_path, name, data, why):
+def test_what_would_lose_captions_is_refused_with_the_line(
+    tmp_path, name, data, why
+):
     with pytest.raises((BadFileError, UserError), match=why):
         texts_in(tmp_path, name, data)
 
@@ -118,7 +135,11 @@ READ = [
         ['a "red"\r\nfox', "dog"],
     ),
     ("c.csv", '\ufeff"caption","id"\n"a red fox",1\n', ["a red fox"]),
-    ("c.csv", "caption,id\ra red fox,1\rblue dog,2\r", ["a red fox", "blue dog"]),
+    (
+        "c.csv",
+        "caption,id\ra red fox,1\rblue dog,2\r",
+        ["a red fox", "blue dog"],
+    ),
     ("c.csv", 'caption,id\n"",1\n,2\n"a, b",3', ["", "", "a, b"]),
     ("c.csv", "\n\nurl, caption\n\nx,fox", ["fox"]),
     ("c.csv", 'caption\n""""\n"a,b"\n"""x"""\n', ['"', "a,b", '"x"']),
@@ -133,7 +154,11 @@ READ = [
         "\ufeffa red car\ra blue fox\r\n\ndog\n\rfox",
         ["a red car", "a blue fox", "", "dog", "", "fox"],
     ),
-    ("c.jsonl", '\ufeff{"caption": "a"}\r\r\n{"caption": "b", "sim": NaN}', ["a", "b"]),
+    (
+        "c.jsonl",
+        '\ufeff{"caption": "a"}\r\r\n{"caption": "b", "sim": NaN}',
+        ["a", "b"],
+    ),
     (
         "c.jsonl",
         '{"caption": NaN}\n{"caption": "b"}\n{"caption": 3}\n{"id": 1}\n',
@@ -141,7 +166,8 @@ READ = [
     ),
     (
         "c.jsonl",
-        '{"caption": "x"}\n' * 100 + '{"caption": ["a", null, "b"]}\n{"caption": []}\n',
+        '{"caption": "x"}\n' * 100
+        + '{"caption": ["a", null, "b"]}\n{"caption": []}\n',
         ["x"] * 100 + ["a", "", "b", ""],
     ),
     (
@@ -160,7 +186,9 @@ def test_what_can_be_read_is_read_to_the_letter(
     if size:  # records that go over the ends of blocks
         monkeypatch.setattr(separated, "BLOCK_BYTES", 60)
         monkeypatch.setattr(json_lines, "BLOCK_BYTES", 2000)
-        monkeypatch.setattr("aobench.audit.readers.text_lines.CHUNK_BYTES", size)
+        monkeypatch.setattr(
+            "aobench.audit.readers.text_lines.CHUNK_BYTES", size
+        )
     assert texts_in(tmp_path, name, data) == expected
 
 
@@ -178,7 +206,11 @@ def test_random_tables_are_read_as_they_were_written(tmp_path, monkeypatch):
         stream = io.StringIO(newline="")
         ending = draw.choice(["\n", "\r\n", "\r"])
         # Python's writer quotes a line end only if it is among its own.
-        quoting = csv.QUOTE_ALL if ending != "\r\n" or number % 2 else csv.QUOTE_MINIMAL
+        quoting = (
+            csv.QUOTE_ALL
+            if ending != "\r\n" or number % 2
+            else csv.QUOTE_MINIMAL
+        )
         table = csv.writer(stream, lineterminator=ending, quoting=quoting)
         table.writerows([["x", "caption", "y"], *rows])
         path = tmp_path / f"{number}.csv.gz"
@@ -212,12 +244,16 @@ def beside(folder: Path, first: str, second: str) -> None:
     "ending", ["parquet", "csv", "csv.gz", "tsv", "jsonl", "txt", "tar"]
 )
 @pytest.mark.parametrize("pattern", ["p[1]", "p*", "p?", "{a,b}", "[!p]1"])
-def test_a_name_that_looks_like_a_pattern_is_that_file(tmp_path, ending, pattern):
+def test_a_name_that_looks_like_a_pattern_is_that_file(
+    tmp_path, ending, pattern
+):
     folder = tmp_path / "set [v2]*"
     folder.mkdir()
     beside(folder, f"{pattern}.{ending}", f"p1.{ending}")
     assert texts_of(folder / f"{pattern}.{ending}") == ["a blue dog"]
-    files = find_caption_files([str(folder / f"{pattern}.{ending}"), str(folder)])
+    files = find_caption_files(
+        [str(folder / f"{pattern}.{ending}"), str(folder)]
+    )
     assert sorted(Path(path).name for path in files.paths) == sorted(
         [f"{pattern}.{ending}", f"p1.{ending}"]
     )
@@ -256,7 +292,8 @@ def test_columns_of_parquet_are_text_or_refused(tmp_path):
         assert texts_of(path) == expected, array.type
     pl.DataFrame({"TEXT": ["a"], "text": ["b"]}).write_parquet(path)
     with pytest.raises(
-        UserError, match="'TEXT' and 'text', 2 times the same; name one with --column"
+        UserError,
+        match="'TEXT' and 'text', 2 times the same; name one with --column",
     ):
         texts_of(path)
     assert texts_of(path, column="text") == ["b"]
@@ -283,12 +320,20 @@ TARS = [
     ),
     (
         "dots in keys",
-        [("i.1.jpg", b"x"), ("i.1.txt", b"a"), ("i.2.jpg", b"x"), ("i.2.txt", b"b")],
+        [
+            ("i.1.jpg", b"x"),
+            ("i.1.txt", b"a"),
+            ("i.2.jpg", b"x"),
+            ("i.2.txt", b"b"),
+        ],
         ["a", "b"],
     ),
     (
         "dots and .json",
-        [("v.1.json", b'{"caption": "a"}'), ("v.2.json", b'{"caption": ["b", "c"]}')],
+        [
+            ("v.1.json", b'{"caption": "a"}'),
+            ("v.2.json", b'{"caption": ["b", "c"]}'),
+        ],
         ["a", "b", "c"],
     ),
     ("an ending of two parts", [("0.jpg", b"x"), ("0.blip.txt", b"a")], ["a"]),
@@ -305,7 +350,10 @@ TARS = [
     ("another encoding", [("0.txt", b"caf\xe9")], ["caf\ufffd"]),
     (
         "a mark of byte order",
-        [("0.txt", b"\xef\xbb\xbffox"), ("1.json", b'\xef\xbb\xbf{"text": "b"}')],
+        [
+            ("0.txt", b"\xef\xbb\xbffox"),
+            ("1.json", b'\xef\xbb\xbf{"text": "b"}'),
+        ],
         ["fox", "b"],
     ),
     (
@@ -329,7 +377,10 @@ def test_captions_of_a_tar(tmp_path, what, members, expected):
     [
         ([("0.txt", b"a"), ("0.txt", b"b")], "holds 0.txt twice"),
         ([("0.txt", b"a"), ("0.TXT", b"b")], "holds 0.TXT twice"),
-        ([("0.txt", b"a"), ("1.txt", b"b"), ("./0.txt", b"c")], "holds ./0.txt twice"),
+        (
+            [("0.txt", b"a"), ("1.txt", b"b"), ("./0.txt", b"c")],
+            "holds ./0.txt twice",
+        ),
         (
             [("0.txt", b"a"), ("1.txt", (tarfile.LNKTYPE, "0.txt"))],
             "1.txt is a link to 0.txt",
@@ -343,7 +394,10 @@ def test_captions_of_a_tar(tmp_path, what, members, expected):
             "0.meta.json and 0.txt both hold captions",
         ),
         ([("0.txt", "a fox".encode("utf-16"))], "0.txt: it is UTF-16"),
-        ([("0.json", b'{"caption": {"en": "a"}}')], "holds a JSON object, not text"),
+        (
+            [("0.json", b'{"caption": {"en": "a"}}')],
+            "holds a JSON object, not text",
+        ),
         ([("0.json", b"[" * 100_000)], "0.json is nested too deep"),
     ],
 )

@@ -37,9 +37,9 @@ def test_nmi_by_hand_and_its_baseline():
     draw = np.random.default_rng(0)
     np.add.at(sparse, (draw.integers(0, 30, 300), draw.integers(0, 40, 300)), 1)
     found = matrix_nmi(sparse)
-    assert found.nmi == pytest.approx(found.shuffled, abs=5 * found.shuffled_sd), (
-        "independent draws stand out"
-    )
+    assert found.nmi == pytest.approx(
+        found.shuffled, abs=5 * found.shuffled_sd
+    ), "independent draws stand out"
     assert found.shuffled > 0.3, "with few counts the baseline is far above 0"
     with pytest.raises(UserError, match="no composition"):
         matrix_nmi(np.zeros((2, 2), int))
@@ -48,9 +48,13 @@ def test_nmi_by_hand_and_its_baseline():
 def test_thinning_keeps_what_does_not_depend_on_size():
     draw = np.random.default_rng(1)
     matrix = np.zeros((20, 30), int)
-    np.add.at(matrix, (draw.integers(0, 20, 50_000), draw.integers(0, 30, 50_000)), 1)
+    np.add.at(
+        matrix, (draw.integers(0, 20, 50_000), draw.integers(0, 30, 50_000)), 1
+    )
     small = np.zeros_like(matrix)
-    np.add.at(small, (draw.integers(0, 20, 1_000), draw.integers(0, 30, 1_000)), 1)
+    np.add.at(
+        small, (draw.integers(0, 20, 1_000), draw.integers(0, 30, 1_000)), 1
+    )
     assert matrix_nmi(matrix).nmi < matrix_nmi(small).nmi / 5, (
         "the bias of small samples should be plain here"
     )
@@ -60,7 +64,10 @@ def test_thinning_keeps_what_does_not_depend_on_size():
     )
     # Hurlbert 1971: the expected number of cells seen in a draw without replacement
     left = np.array(
-        [comb(50_000 - int(c), 1_000) / comb(50_000, 1_000) for c in matrix.ravel()]
+        [
+            comb(50_000 - int(c), 1_000) / comb(50_000, 1_000)
+            for c in matrix.ravel()
+        ]
     )
     assert thinned.seen == pytest.approx((1 - left).sum(), rel=0.01)
     whole = thin_matrix(small, 1_000, draws=40)
@@ -70,9 +77,14 @@ def test_thinning_keeps_what_does_not_depend_on_size():
 
 
 def independent_draws(attributes, objects, n, seed=0):
-    draw, matrix = np.random.default_rng(seed), np.zeros((attributes, objects), int)
+    draw, matrix = (
+        np.random.default_rng(seed),
+        np.zeros((attributes, objects), int),
+    )
     np.add.at(
-        matrix, (draw.integers(0, attributes, n), draw.integers(0, objects, n)), 1
+        matrix,
+        (draw.integers(0, attributes, n), draw.integers(0, objects, n)),
+        1,
     )
     return matrix
 
@@ -83,7 +95,9 @@ def test_adjusted_for_chance_independent_corpora_are_alike():
         assert found.adjusted == pytest.approx(0, abs=0.006), shape
     assert found.nmi > 0.5, "plain NMI takes a rich vocabulary for dependence"
     assert matrix_nmi(np.array([[5, 0], [0, 5]])).adjusted == pytest.approx(1)
-    assert matrix_nmi(np.eye(4, dtype=int)).adjusted == 0, "chance alone gives 1"
+    assert matrix_nmi(np.eye(4, dtype=int)).adjusted == 0, (
+        "chance alone gives 1"
+    )
 
 
 def test_the_interval_of_adjusted_nmi_is_that_of_other_captions():
@@ -91,12 +105,16 @@ def test_the_interval_of_adjusted_nmi_is_that_of_other_captions():
     share = (np.ones((8, 12)) + 6 * np.eye(8, 12)).ravel()
     share /= share.sum()
     found = [
-        adjusted_nmi(rng.multinomial(120, share, 16).reshape(16, 8, 12), shuffles=5)
+        adjusted_nmi(
+            rng.multinomial(120, share, 16).reshape(16, 8, 12), shuffles=5
+        )
         for _ in range(60)
     ]
     values = np.array([one.value for one in found])
     errors = np.array([(one.high - one.low) / 2 / 2.131 for one in found])
-    assert errors.mean() == pytest.approx(values.std(), rel=0.25), "t of 15: 2.131"
+    assert errors.mean() == pytest.approx(values.std(), rel=0.25), (
+        "t of 15: 2.131"
+    )
     centre = values.mean()
     assert np.mean([one.low < centre < one.high for one in found]) > 0.88
     few = adjusted_nmi(rng.multinomial(120, share, 4).reshape(4, 8, 12))
@@ -132,7 +150,9 @@ def test_corpora_side_by_side(tmp_path, capsys):
             == 0
         )
     capsys.readouterr()
-    folders = [str(tmp_path / "audits" / corpus) for corpus in ("bound", "free")]
+    folders = [
+        str(tmp_path / "audits" / corpus) for corpus in ("bound", "free")
+    ]
     out = tmp_path / "out"
     assert main(["diversity", *folders, "--out", str(out)]) == 0
     said = capsys.readouterr().out
@@ -141,7 +161,9 @@ def test_corpora_side_by_side(tmp_path, capsys):
     )
     with (out / "diversity.csv").open() as stream:
         rows = {row["corpus"]: row for row in csv.DictReader(stream)}
-    assert [(row["co-occurrences"], row["thinned to"]) for row in rows.values()] == [
+    assert [
+        (row["co-occurrences"], row["thinned to"]) for row in rows.values()
+    ] == [
         ("40", "40"),
         ("200", "40"),
     ]
@@ -151,7 +173,9 @@ def test_corpora_side_by_side(tmp_path, capsys):
     # NMI is 1 for "bound", thinned or whole, and near 0 for "free"
     [thinned] = bar_heights(out / "diversity.png", "#0072B2")
     [whole] = bar_heights(out / "diversity.png", "#56B4E9")
-    assert thinned == pytest.approx(whole, abs=2), "bars as high as the table's numbers"
+    assert thinned == pytest.approx(whole, abs=2), (
+        "bars as high as the table's numbers"
+    )
     assert whole > 300
     for extra, told in (
         ([str(tmp_path / "audits" / "none")], "saw no composition"),
@@ -176,6 +200,15 @@ def test_corpora_side_by_side(tmp_path, capsys):
         == 0
     )
     assert (
-        main(["diversity", folders[0], str(tmp_path / "other"), "--out", str(out)]) == 2
+        main(
+            [
+                "diversity",
+                folders[0],
+                str(tmp_path / "other"),
+                "--out",
+                str(out),
+            ]
+        )
+        == 2
     )
     assert "looked for other names" in capsys.readouterr().err

@@ -71,10 +71,13 @@ def import_everything() -> None:
 
 
 def _table(rows: Sequence[Sequence[object]]) -> str:
-    widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
+    widths = [
+        max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))
+    ]
     return "\n".join(
         "  ".join(
-            str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)
+            str(cell).ljust(width)
+            for cell, width in zip(row, widths, strict=True)
         ).rstrip()
         for row in rows
     )
@@ -87,11 +90,15 @@ def summary(reports: Iterable[object]) -> str:
     names = (*RIGHT, *WRONG)
     counts: dict[str, Counter[str]] = {}
     for report in reports:
-        counts.setdefault(report.id.split(":")[0], Counter())[report.verdict.name] += 1  # type: ignore[attr-defined]
+        counts.setdefault(report.id.split(":")[0], Counter())[
+            report.verdict.name
+        ] += 1  # type: ignore[attr-defined]
     whole: Counter[str] = sum(counts.values(), Counter())
     rows: list[list[object]] = [["command", "cases", *names]]
     for command, found in (*counts.items(), ("all", whole)):
-        rows.append([command, found.total(), *(found[name] or "." for name in names)])
+        rows.append(
+            [command, found.total(), *(found[name] or "." for name in names)]
+        )
     return _table(rows)
 
 
@@ -120,8 +127,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=0,
         help="of what is random in a damage, such as which bit flips (default: 0)",
     )
-    parser.add_argument("--list", action="store_true", help="print the ids and stop")
-    parser.add_argument("--json", type=Path, help="write the reports to this file")
+    parser.add_argument(
+        "--list", action="store_true", help="print the ids and stop"
+    )
+    parser.add_argument(
+        "--json", type=Path, help="write the reports to this file"
+    )
     parser.add_argument(
         "--show",
         nargs="+",
@@ -130,7 +141,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="print the cases with these verdicts",
     )
     parser.add_argument(
-        "--where", type=Path, help="working folder, kept (default: a temporary one)"
+        "--where",
+        type=Path,
+        help="working folder, kept (default: a temporary one)",
     )
     args = parser.parse_args(arguments)
     began = time.monotonic()
@@ -146,7 +159,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(case.id for case in cases))
         return 0
     with tempfile.TemporaryDirectory(prefix="campaign-") as scratch:
-        campaign = Campaign(args.where or Path(scratch), every_base=not args.sample)
+        campaign = Campaign(
+            args.where or Path(scratch), every_base=not args.sample
+        )
         reports = []
         try:
             for report in campaign.run(cases):

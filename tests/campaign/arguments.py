@@ -105,7 +105,13 @@ def _shorter(key: str) -> Callable[[dict[str, Any]], None]:
 STRANGE = {
     *(
         f"{key}-holds-huge"
-        for key in ("attributes", "objects", "id_attributes", "id_objects", "groups")
+        for key in (
+            "attributes",
+            "objects",
+            "id_attributes",
+            "id_objects",
+            "groups",
+        )
     ),
     "groups-holds-below",
     "seed-is-huge",
@@ -121,7 +127,9 @@ def _damages() -> Iterator[Damage]:
                 f"holds-{name}": _in_list(key, value)
                 for name, value in IN_LISTS.items()
             }
-        changes |= {f"is-{name}": _whole(key, value) for name, value in WHOLE.items()}
+        changes |= {
+            f"is-{name}": _whole(key, value) for name, value in WHOLE.items()
+        }
         for name, change in changes.items():
             name = f"{key}-{name}"
             yield Damage(

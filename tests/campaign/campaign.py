@@ -25,7 +25,13 @@ from .results import result_of
 from .stock import make_stock
 from .verdicts import Verdict, judge
 
-COMMANDS: tuple[Command, ...] = (*EVALUATIONS, *RESULTS, *AUDITS, *BUILDS, *ARGUMENTS)
+COMMANDS: tuple[Command, ...] = (
+    *EVALUATIONS,
+    *RESULTS,
+    *AUDITS,
+    *BUILDS,
+    *ARGUMENTS,
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,9 @@ class Case:
     command: Command
     source: Input
     damage: Damage
-    draw: int = 0  #: of what is random in the damage; 0 is the draw that is tested
+    draw: int = (
+        0  #: of what is random in the damage; 0 is the draw that is tested
+    )
 
     @property
     def id(self) -> str:
@@ -75,7 +83,9 @@ def every_case() -> list[Case]:
 
 def _cases(command: Command, source: Input) -> Iterator[Case]:
     for damage in command.damages or DAMAGES:
-        if (damage.texts and not source.text) or (damage.tables and not source.numbers):
+        if (damage.texts and not source.text) or (
+            damage.tables and not source.numbers
+        ):
             continue
         if damage.name == "swapped" and source.other is None:
             continue
@@ -97,7 +107,9 @@ def sample(cases: Sequence[Case], count: int, seed: int) -> list[Case]:
     while commands or damages:
         best = max(
             shuffled,
-            key=lambda c: (c.command.name in commands) + (c.damage.name in damages),
+            key=lambda c: (
+                (c.command.name in commands) + (c.damage.name in damages)
+            ),
         )
         chosen.append(best)
         shuffled.remove(best)
@@ -127,7 +139,10 @@ class Campaign:
         """Carry out the cases one after another."""
         if not (self.where / "stock").exists():
             made = self._ended(
-                "stock", partial(make_stock, self.where / "stock"), self.where, ()
+                "stock",
+                partial(make_stock, self.where / "stock"),
+                self.where,
+                (),
             )
             if made.status != 0:
                 raise RuntimeError(
@@ -152,10 +167,14 @@ class Campaign:
             return self._broken(case, base)
         folder = self._fresh(command)
         path = located(folder, case.source.path)
-        other = located(folder, case.source.other) if case.source.other else None
+        other = (
+            located(folder, case.source.other) if case.source.other else None
+        )
         case.damage.apply(path, case.seed, other)
         denied = case.damage.name == "denied"
-        end = self._ended(command.name, command.act, folder, command.outputs, denied)
+        end = self._ended(
+            command.name, command.act, folder, command.outputs, denied
+        )
         shutil.rmtree(folder)
         if base is None and end.status == 0:
             base = self._base(command)
@@ -204,7 +223,9 @@ class Campaign:
         """The command's set-up, at the same place for all its cases: caches go by places."""
         folder = self.where / "cases" / command.name
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(self.where / "set-ups" / command.name, folder, symlinks=True)
+        shutil.copytree(
+            self.where / "set-ups" / command.name, folder, symlinks=True
+        )
         return folder
 
     def _ended(

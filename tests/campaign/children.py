@@ -82,7 +82,8 @@ class Child:
 
     def _told(self, status: int | None, why: str) -> Ended:
         texts = [
-            (self.work / name).read_text(errors="replace") for name in ("out", "err")
+            (self.work / name).read_text(errors="replace")
+            for name in ("out", "err")
         ]
         path = self.work / "result.json"
         result = json.loads(path.read_text()) if path.exists() else {}
@@ -113,7 +114,9 @@ def _carry_out(
     try:
         os.setsid()
         for number, name in ((1, "out"), (2, "err")):
-            os.dup2(os.open(work / name, os.O_WRONLY | os.O_CREAT, 0o600), number)
+            os.dup2(
+                os.open(work / name, os.O_WRONLY | os.O_CREAT, 0o600), number
+            )
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.chdir(folder)
         _own_cache(folder / "cache")
@@ -121,7 +124,9 @@ def _carry_out(
             int(Path("/proc/self/statm").read_text().split()[0])
             * resource.getpagesize()
         )
-        resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY, mapped + MEMORY))
+        resource.setrlimit(
+            resource.RLIMIT_AS, (mapped + MEMORY, mapped + MEMORY)
+        )
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if denied:
             obey_permissions()
@@ -176,7 +181,10 @@ def _refusal(error: BaseException) -> BaseException | None:
             return one
         if isinstance(one, ValueError):
             frames = traceback.extract_tb(one.__traceback__)
-            if frames and Path(frames[-1].filename).name == "compositional_ood.py":
+            if (
+                frames
+                and Path(frames[-1].filename).name == "compositional_ood.py"
+            ):
                 return one
         one = one.__cause__ or one.__context__
     return None

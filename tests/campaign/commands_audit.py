@@ -45,7 +45,10 @@ def _tables_of(mine: str, other: str, *names: str) -> list[Input]:
     inputs = []
     for name in names:
         file = f"{name}.json" if name == "manifest" else f"{name}.parquet"
-        mine_path, other_path = f"audits/{mine}/{file}", f"audits/{other}/{file}"
+        mine_path, other_path = (
+            f"audits/{mine}/{file}",
+            f"audits/{other}/{file}",
+        )
         text = name == "manifest"
         inputs.append(Input(mine_path, OWNER, Holds.OWN, other_path, text=text))
     return inputs
@@ -90,7 +93,11 @@ AUDITS = (
         },
         [
             Input(
-                "captions/d.parquet", OWNER, Holds.MARKED, "other.parquet", member=True
+                "captions/d.parquet",
+                OWNER,
+                Holds.MARKED,
+                "other.parquet",
+                member=True,
             )
         ],
         COUNTED,
@@ -102,9 +109,18 @@ AUDITS = (
         {**LISTS, "captions": "captions"},
         [
             Input(
-                "out/parts/*.json#0", OWNER, Holds.OWN, "out/parts/*.json#1", text=True
+                "out/parts/*.json#0",
+                OWNER,
+                Holds.OWN,
+                "out/parts/*.json#1",
+                text=True,
             ),
-            Input("out/parts/*.parquet#0", OWNER, Holds.OWN, "out/parts/*.parquet#1"),
+            Input(
+                "out/parts/*.parquet#0",
+                OWNER,
+                Holds.OWN,
+                "out/parts/*.parquet#1",
+            ),
             Input("out/manifest.json", OWNER, Holds.OWN, text=True),
             Input("out/counts-words.parquet", OWNER, Holds.OWN),
         ],
@@ -114,7 +130,15 @@ AUDITS = (
     Command(
         "diversity",
         "diversity",
-        ("diversity", "audits/c", "audits/other", "--draws", "5", "--out", "out"),
+        (
+            "diversity",
+            "audits/c",
+            "audits/other",
+            "--draws",
+            "5",
+            "--out",
+            "out",
+        ),
         {"audits": "audits"},
         [
             Input(
@@ -142,7 +166,15 @@ AUDITS = (
     Command(
         "lookup",
         "lookup",
-        ("lookup", "--file", "texts.txt", "--audit", "audits/c", "--json", "out.json"),
+        (
+            "lookup",
+            "--file",
+            "texts.txt",
+            "--audit",
+            "audits/c",
+            "--json",
+            "out.json",
+        ),
         {
             "audits": "audits",
             "texts.txt": "captions/c.txt",

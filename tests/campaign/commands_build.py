@@ -48,7 +48,12 @@ ALIKE = ("cut-one", "flip-3", "zeros", "dangling", "device", "twice")
 def _step(path: str, other: str | None = None, text: bool = False) -> Input:
     """A file that an earlier run of the build left; ``other`` is of a build with another seed."""
     return Input(
-        f"out/{path}", OWNER, OWN, other or f"other/{path}", text=text, without=ALIKE
+        f"out/{path}",
+        OWNER,
+        OWN,
+        other or f"other/{path}",
+        text=text,
+        without=ALIKE,
     )
 
 
@@ -76,9 +81,15 @@ BUILDS = (
                 text=True,
                 without=ALIKE,
             ),
-            Input("exclude.csv", "tables", MARKED, "exclude-other.csv", text=True),
             Input(
-                "labels.parquet", OWNER, MARKED, "labels-other.parquet", without=ALIKE
+                "exclude.csv", "tables", MARKED, "exclude-other.csv", text=True
+            ),
+            Input(
+                "labels.parquet",
+                OWNER,
+                MARKED,
+                "labels-other.parquet",
+                without=ALIKE,
             ),
             Input(
                 "verdicts.sqlite",

@@ -16,7 +16,13 @@ def _model(folder: str, other: str, *names: str) -> list[Input]:
     """The files of a saved model."""
     text = {name: name.endswith(".json") for name in names}
     return [
-        Input(f"{folder}/{name}", "models", MARKED, f"{other}/{name}", text=text[name])
+        Input(
+            f"{folder}/{name}",
+            "models",
+            MARKED,
+            f"{other}/{name}",
+            text=text[name],
+        )
         for name in names
     ]
 
@@ -35,7 +41,15 @@ def _pictures() -> list[Input]:
 TEMPLATES = Input(
     "templates.txt", "vocabulary", MARKED, "templates-other.txt", text=True
 )
-TINY = ("evaluate", "tiny", "--templates", "templates.txt", "--out", "out", "--cpu")
+TINY = (
+    "evaluate",
+    "tiny",
+    "--templates",
+    "templates.txt",
+    "--out",
+    "out",
+    "--cpu",
+)
 FILES = {"tiny": "tiny", "m1": "m1", "templates.txt": "templates.txt"}
 
 
@@ -93,7 +107,11 @@ EVALUATIONS = (
         "evaluate-classifier",
         "evaluate",
         ("evaluate", "classifier0", "--data", "data", "--out", "out", "--cpu"),
-        {"classifier0": "classifier0", "classifier1": "classifier1", "data": "data"},
+        {
+            "classifier0": "classifier0",
+            "classifier1": "classifier1",
+            "data": "data",
+        },
         _model(
             "classifier0",
             "classifier1",
@@ -148,7 +166,12 @@ EVALUATIONS = (
         (*TINY, "--data", "hub"),
         {**FILES, "hub": "hub", "hub-other": "hub-other"},
         [
-            Input("hub/v2/*.parquet", "dataset loader", OWN, "hub-other/v2/*.parquet"),
+            Input(
+                "hub/v2/*.parquet",
+                "dataset loader",
+                OWN,
+                "hub-other/v2/*.parquet",
+            ),
             Input(
                 "hub/fingerprints.json",
                 "dataset loader",
@@ -157,7 +180,11 @@ EVALUATIONS = (
                 text=True,
             ),
             Input(
-                "hub/README.md", "dataset loader", OWN, "hub-other/README.md", text=True
+                "hub/README.md",
+                "dataset loader",
+                OWN,
+                "hub-other/README.md",
+                text=True,
             ),
         ],
         FIGURES,
@@ -201,9 +228,18 @@ EVALUATIONS = (
                 text=True,
             ),
             Input(
-                "hub/README.md", "dataset loader", OWN, "hub-other/README.md", text=True
+                "hub/README.md",
+                "dataset loader",
+                OWN,
+                "hub-other/README.md",
+                text=True,
             ),
-            Input("hub/v2/*.parquet", "dataset loader", OWN, "hub-other/v2/*.parquet"),
+            Input(
+                "hub/v2/*.parquet",
+                "dataset loader",
+                OWN,
+                "hub-other/v2/*.parquet",
+            ),
         ],
         PREPARED,
     ),

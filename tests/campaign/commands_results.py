@@ -10,10 +10,17 @@ CONTENT, OWN = Holds.CONTENT, Holds.OWN
 
 RESULTS_OF_ALL = {"results": "results"}
 TABLE = Input(
-    "results/m0/predictions.parquet", "results", OWN, "results/m1/predictions.parquet"
+    "results/m0/predictions.parquet",
+    "results",
+    OWN,
+    "results/m1/predictions.parquet",
 )
 RESULT = Input(
-    "results/m0/results.json", "results", OWN, "results/m1/results.json", text=True
+    "results/m0/results.json",
+    "results",
+    OWN,
+    "results/m1/results.json",
+    text=True,
 )
 ALL = [f"results/m{number}" for number in range(4)]
 
@@ -25,7 +32,10 @@ def study_table() -> object:
 
     study = Study(read_table(Path("study.json")))
     runs = list(study.rows)
-    return [[study.mean_accuracy(runs, split) for split in ("id", "ood")], len(runs)]
+    return [
+        [study.mean_accuracy(runs, split) for split in ("id", "ood")],
+        len(runs),
+    ]
 
 
 def images_to_judge() -> object:
@@ -44,7 +54,11 @@ def images_to_judge() -> object:
 
 RESULTS = (
     Command(
-        "score", "score", ("score", "results/m0", "--json"), RESULTS_OF_ALL, [TABLE]
+        "score",
+        "score",
+        ("score", "results/m0", "--json"),
+        RESULTS_OF_ALL,
+        [TABLE],
     ),
     Command(
         "compare",
@@ -54,7 +68,11 @@ RESULTS = (
         [TABLE],
     ),
     Command(
-        "breakdown", "breakdown", ("breakdown", "results/m0"), RESULTS_OF_ALL, [TABLE]
+        "breakdown",
+        "breakdown",
+        ("breakdown", "results/m0"),
+        RESULTS_OF_ALL,
+        [TABLE],
     ),
     Command(
         "effective-results",
@@ -110,7 +128,13 @@ RESULTS = (
                 "card-other.md",
                 text=True,
                 # A card without any text of the user's is a card, too.
-                without=["missing", "dangling", "empty", "zeros", "zeros-within"],
+                without=[
+                    "missing",
+                    "dangling",
+                    "empty",
+                    "zeros",
+                    "zeros-within",
+                ],
             ),
         ],
         ("card/README.md", "card/.eval_results/*", "card/*.parquet"),
@@ -157,7 +181,9 @@ RESULTS = (
         [
             RESULT,
             TABLE,
-            Input("models.csv", "tables", CONTENT, "models-other.csv", text=True),
+            Input(
+                "models.csv", "tables", CONTENT, "models-other.csv", text=True
+            ),
         ],
         ("out/index.html", "out/models/*.html"),
     ),
@@ -205,7 +231,11 @@ RESULTS = (
                 text=True,
             ),
             Input(
-                "hub/README.md", "publish", CONTENT, "hub-other/README.md", text=True
+                "hub/README.md",
+                "publish",
+                CONTENT,
+                "hub-other/README.md",
+                text=True,
             ),
         ],
         ("hub/croissant.json",),
@@ -223,7 +253,12 @@ RESULTS = (
                 "hub-other/fingerprints.json",
                 text=True,
             ),
-            Input("hub/v2/*.parquet", "dataset loader", OWN, "hub-other/v2/*.parquet"),
+            Input(
+                "hub/v2/*.parquet",
+                "dataset loader",
+                OWN,
+                "hub-other/v2/*.parquet",
+            ),
         ],
         ("out/**/*.parquet",),
     ),
@@ -239,7 +274,10 @@ RESULTS = (
         "disentangle-npz",
         "disentangle",
         ("disentangle", "factors.npz"),
-        {"factors.npz": "factors.npz", "factors-other.npz": "factors-other.npz"},
+        {
+            "factors.npz": "factors.npz",
+            "factors-other.npz": "factors-other.npz",
+        },
         [Input("factors.npz", "analysis", CONTENT, "factors-other.npz")],
     ),
     Command(

@@ -61,7 +61,9 @@ def _zeros_within(data: bytes, draw: random.Random) -> bytes:
     width = max(1, min(512, len(data) // 16))
     middle = len(data) // 2
     return (
-        data[:middle] + bytes(min(width, len(data) - middle)) + data[middle + width :]
+        data[:middle]
+        + bytes(min(width, len(data) - middle))
+        + data[middle + width :]
     )
 
 
@@ -70,7 +72,9 @@ def _folder(path: Path, seed: int, other: Path | None) -> None:
     path.mkdir()
 
 
-def _linked(target: Callable[[Path], str]) -> Callable[[Path, int, Path | None], None]:
+def _linked(
+    target: Callable[[Path], str],
+) -> Callable[[Path, int, Path | None], None]:
     def apply(path: Path, seed: int, other: Path | None) -> None:
         _remove(path)
         path.symlink_to(target(path))
@@ -94,7 +98,9 @@ def _utf_16(data: bytes, draw: random.Random) -> bytes:
     return data.decode("utf-8").encode("utf-16")
 
 
-def _last_cell(value: Callable[[str], str]) -> Callable[[Path, int, Path | None], None]:
+def _last_cell(
+    value: Callable[[str], str],
+) -> Callable[[Path, int, Path | None], None]:
     """A damage of the last cell of a CSV's last row."""
 
     def change(data: bytes, draw: random.Random) -> bytes:
@@ -111,7 +117,10 @@ def _row_twice(data: bytes, draw: random.Random) -> bytes:
 def _column_twice(data: bytes, draw: random.Random) -> bytes:
     """The last column, and once more with other values."""
     first, *rows = data.decode().splitlines()
-    lines = [f"{first},{first.rpartition(',')[2]}", *(f"{row},1" for row in rows)]
+    lines = [
+        f"{first},{first.rpartition(',')[2]}",
+        *(f"{row},1" for row in rows),
+    ]
     return "".join(f"{line}\n" for line in lines).encode()
 
 
@@ -121,7 +130,9 @@ DAMAGES = (
     Damage("folder", _folder),
     Damage("junk", _replaced(lambda data, draw: draw.randbytes(JUNK))),
     Damage(
-        "cut-half", _replaced(lambda data, draw: data[: len(data) // 2]), another=True
+        "cut-half",
+        _replaced(lambda data, draw: data[: len(data) // 2]),
+        another=True,
     ),
     Damage("cut-one", _replaced(lambda data, draw: data[:-1]), another=True),
     Damage("flip-1", _replaced(_flipped), another=True),
@@ -140,7 +151,9 @@ DAMAGES = (
     Damage("bom", _replaced(lambda data, draw: BOM + data), texts=True),
     Damage("utf-16", _replaced(_utf_16), texts=True),
     Damage(
-        "crlf", _replaced(lambda data, draw: data.replace(b"\n", b"\r\n")), texts=True
+        "crlf",
+        _replaced(lambda data, draw: data.replace(b"\n", b"\r\n")),
+        texts=True,
     ),
     Damage("cell-nan", _last_cell(lambda cell: "nan"), tables=True),
     Damage("cell-infinite", _last_cell(lambda cell: "inf"), tables=True),

@@ -94,7 +94,9 @@ def _without_mark(name: str) -> str:
 def _split(value: Any, where: str, result: dict[str, Any]) -> Any:
     """``value`` without what passes; what marks and what complains goes to ``result``."""
     if isinstance(value, list):
-        return [_split(one, f"{where}/{i}", result) for i, one in enumerate(value)]
+        return [
+            _split(one, f"{where}/{i}", result) for i, one in enumerate(value)
+        ]
     if isinstance(value, bytes):
         return hashlib.sha256(value).hexdigest()
     if not isinstance(value, dict):
@@ -104,9 +106,13 @@ def _split(value: Any, where: str, result: dict[str, Any]) -> Any:
         if key in PASSING:
             continue
         if key in COMPLAINTS and isinstance(one, list):
-            result["complaints"] += [json.dumps(item, default=str) for item in one]
+            result["complaints"] += [
+                json.dumps(item, default=str) for item in one
+            ]
         elif key in MARKS or key.startswith("sha256"):
-            result["marks"][f"{where}/{key}"] = _split(one, f"{where}/{key}", result)
+            result["marks"][f"{where}/{key}"] = _split(
+                one, f"{where}/{key}", result
+            )
         else:
             rest[key] = _split(one, f"{where}/{key}", result)
     return rest

@@ -215,7 +215,12 @@ def _captions() -> None:
         "authors",
     )
     command(
-        "audit", "captions/c.txt", "captions/c.csv", "--out", "audits/c", *arguments
+        "audit",
+        "captions/c.txt",
+        "captions/c.csv",
+        "--out",
+        "audits/c",
+        *arguments,
     )
     command("audit", "captions/other.txt", "--out", "audits/other", *arguments)
 
@@ -227,14 +232,18 @@ def _caption_files(name: str, lines: Sequence[str]) -> None:
 
     path = Path("captions") / name
     rows = [
-        {"url": f"http://x/{i}.jpg", "caption": line} for i, line in enumerate(lines)
+        {"url": f"http://x/{i}.jpg", "caption": line}
+        for i, line in enumerate(lines)
     ]
     text = "\n".join(lines) + "\n"
     path.with_suffix(".txt").write_text(text)
     for ending, delimiter in ((".csv", ","), (".tsv", "\t")):
         with path.with_suffix(ending).open("w", newline="") as stream:
             writer = csv.DictWriter(
-                stream, ["url", "caption"], delimiter=delimiter, lineterminator="\n"
+                stream,
+                ["url", "caption"],
+                delimiter=delimiter,
+                lineterminator="\n",
             )
             writer.writeheader()
             writer.writerows(rows)
@@ -244,7 +253,10 @@ def _caption_files(name: str, lines: Sequence[str]) -> None:
     pq.write_table(pa.Table.from_pylist(rows), path.with_suffix(".parquet"))
     with tarfile.open(path.with_suffix(".tar"), "w") as archive:
         for number, row in enumerate(rows):
-            for ending, content in (("txt", row["caption"]), ("json", json.dumps(row))):
+            for ending, content in (
+                ("txt", row["caption"]),
+                ("json", json.dumps(row)),
+            ):
                 data = content.encode()
                 entry = tarfile.TarInfo(f"{number:05d}.{ending}")
                 entry.size = len(data)
@@ -298,9 +310,9 @@ def _tables() -> None:
         draw = np.random.default_rng(seed)
         attributes, objects = (part.ravel() for part in np.mgrid[0:4, 0:5])
         attributes, objects = np.repeat(attributes, 4), np.repeat(objects, 4)
-        z = np.column_stack([np.eye(4)[attributes], np.eye(5)[objects]]) + draw.normal(
-            0, 0.2, (len(objects), 9)
-        )
+        z = np.column_stack(
+            [np.eye(4)[attributes], np.eye(5)[objects]]
+        ) + draw.normal(0, 0.2, (len(objects), 9))
         np.savez(
             f"{name}.npz",
             embeddings=z.astype(np.float32),
@@ -316,17 +328,23 @@ def _tables() -> None:
     from .arguments import FILE, GOOD
 
     Path(FILE).write_text(json.dumps(GOOD))
-    for name, source in (("mini", "mini"), ("mini-other", "efficientnet-lite0")):
+    for name, source in (
+        ("mini", "mini"),
+        ("mini-other", "efficientnet-lite0"),
+    ):
         Path(name).mkdir()
         for file in ("results.json", "predictions.parquet"):
             shutil.copy(
-                HERE.parents[1] / "model_cards" / source / file, Path(name) / file
+                HERE.parents[1] / "model_cards" / source / file,
+                Path(name) / file,
             )
     Path("card").mkdir()
     Path("card/README.md").write_text(
         "---\nlicense: mit\n---\n\n# A model\n\nIts own words.\n"
     )
-    Path("card-other.md").write_text("---\nlicense: apache-2.0\n---\n\n# Another\n")
+    Path("card-other.md").write_text(
+        "---\nlicense: apache-2.0\n---\n\n# Another\n"
+    )
 
 
 def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -48,7 +48,9 @@ def make_builds() -> None:
     place = Path("build")
     shutil.copytree("tiny", place / "tiny")
     (place / "set.yaml").write_text(CONFIGURATION)
-    (place / "set-other.yaml").write_text(CONFIGURATION.replace("seed: 3", "seed: 4"))
+    (place / "set-other.yaml").write_text(
+        CONFIGURATION.replace("seed: 3", "seed: 4")
+    )
     (place / "captions.txt").write_text("a striped disc\nnothing else\n")
     (place / "captions-other.txt").write_text("a wooden wedge\n")
     (place / "attributes.txt").write_text("striped\nwooden\nturquoise\n")
@@ -67,7 +69,11 @@ def make_builds() -> None:
     _drawings(place / "drawings")
     (place / "reference").mkdir()
     for number in range(2):
-        vectors = np.random.default_rng(number).normal(size=(20, 16)).astype(np.float16)
+        vectors = (
+            np.random.default_rng(number)
+            .normal(size=(20, 16))
+            .astype(np.float16)
+        )
         np.save(place / "reference" / f"img_emb_{number}.npy", vectors)
     names = (
         "--attributes",
@@ -102,7 +108,11 @@ def make_builds() -> None:
 
 def _drawings(folder: Path) -> None:
     folder.mkdir()
-    for name, ending in (("disc", "png"), ("wedge", "webp"), ("tall_box", "png")):
+    for name, ending in (
+        ("disc", "png"),
+        ("wedge", "webp"),
+        ("tall_box", "png"),
+    ):
         image = Image.new("RGBA", (90, 60))
         pen = ImageDraw.Draw(image)
         if name == "disc":
@@ -129,7 +139,11 @@ def _judged(place: Path) -> None:
     images = read_images_to_judge(place / "out/2-generate/images.parquet")
     for name, right in (("labels", True), ("labels-other", False)):
         rows = [
-            {"image_id": row.image_id, "attribute_right": right, "object_right": True}
+            {
+                "image_id": row.image_id,
+                "attribute_right": right,
+                "object_right": True,
+            }
             for row in images.rows
         ]
         pq.write_table(pa.Table.from_pylist(rows), place / f"{name}.parquet")
@@ -139,5 +153,7 @@ def _judged(place: Path) -> None:
             count = 0
             while now.trial:
                 answer = "no" if count % 4 == fallen else "yes"
-                now = store.record("ann", now.trial.trial, now.turn, answer, "yes", 1.0)
+                now = store.record(
+                    "ann", now.trial.trial, now.turn, answer, "yes", 1.0
+                )
                 count += 1

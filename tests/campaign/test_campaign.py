@@ -50,15 +50,19 @@ def reports(tmp_path_factory):
     return json.loads(path.read_text())
 
 
-def test_no_bad_input_of_the_sample_is_a_traceback_a_hang_or_a_silent_change(reports):
-    wrong = [one for one in reports["reports"] if one["verdict"]["name"] not in RIGHT]
+def test_no_bad_input_of_the_sample_is_a_traceback_a_hang_or_a_silent_change(
+    reports,
+):
+    wrong = [
+        one for one in reports["reports"] if one["verdict"]["name"] not in RIGHT
+    ]
     lines = [
         f"{one['id']}: {one['verdict']['name']}: {one['verdict']['line'][:300]}\n"
         f"    alone: python -m tests.campaign '{one['id']}'"
         for one in wrong
     ]
-    assert not wrong, f"{len(wrong)} of {len(reports['reports'])} cases:\n" + "\n".join(
-        lines
+    assert not wrong, (
+        f"{len(wrong)} of {len(reports['reports'])} cases:\n" + "\n".join(lines)
     )
 
 
@@ -74,7 +78,9 @@ def test_the_sample_shows_each_command_and_each_damage():
     assert {case.command.name for case in cases} == {
         command.name for command in COMMANDS
     }
-    assert {damage.name for damage in DAMAGES} <= {case.damage.name for case in cases}
+    assert {damage.name for damage in DAMAGES} <= {
+        case.damage.name for case in cases
+    }
 
 
 def test_the_campaign_has_every_verb_and_enough_cases():
@@ -107,15 +113,27 @@ def test_a_verdict_tells_silence_from_what_was_said():
     for end, verdict in (
         (ended(), "same"),
         (ended(figures=2), "silent"),
-        (ended(figures=2, err="folder/a.json is damaged and computed again"), "said"),
-        (ended(2, err="imagenet-ao: folder/a.json is damaged; delete it"), "refused"),
+        (
+            ended(figures=2, err="folder/a.json is damaged and computed again"),
+            "said",
+        ),
+        (
+            ended(2, err="imagenet-ao: folder/a.json is damaged; delete it"),
+            "refused",
+        ),
         (ended(2, err="imagenet-ao: no such thing"), "untidy"),
         (ended(2, err="imagenet-ao: folder/a.json\nis damaged"), "untidy"),
-        (ended(1, err="Traceback (most recent call last)\nKeyError: 'a'"), "traceback"),
+        (
+            ended(1, err="Traceback (most recent call last)\nKeyError: 'a'"),
+            "traceback",
+        ),
         (ended(-11), "crash"),
         (ended(None), "hang"),
     ):
         assert judge(end, ended(), own, flip).name == verdict, end
     another = Input("folder/a.csv", "tables", Holds.CONTENT)
     assert judge(ended(figures=2), ended(), another, flip).name == "content"
-    assert judge(ended(figures=2), ended(), another, BY_NAME["junk"]).name == "silent"
+    assert (
+        judge(ended(figures=2), ended(), another, BY_NAME["junk"]).name
+        == "silent"
+    )

@@ -39,7 +39,9 @@ class Verdict:
         return self.name in RIGHT
 
 
-def judge(end: Ended, base: Ended | None, source: Input, damage: Damage) -> Verdict:
+def judge(
+    end: Ended, base: Ended | None, source: Input, damage: Damage
+) -> Verdict:
     """The verdict on a case that ended as ``end``; ``base`` is how the undamaged one ended, which
     is looked at where the case ended well."""
     last = _last_line(end.err) or _last_line(end.out)
@@ -51,7 +53,9 @@ def judge(end: Ended, base: Ended | None, source: Input, damage: Damage) -> Verd
         return _judge_refusal(end, source, damage)
     if end.status != 0:
         return Verdict("crash", f"status {end.status}; {last}")
-    assert base is not None, "a case that ended well is compared with the undamaged one"
+    assert base is not None, (
+        "a case that ended well is compared with the undamaged one"
+    )
     return _judge_result(end, base, source, damage)
 
 
@@ -73,7 +77,10 @@ def _judge_refusal(end: Ended, source: Input, damage: Damage) -> Verdict:
             f"{len(lines)} lines, {lines[0][:200] if lines else ''!r} the first",
             len(lines) != 1,
         ),
-        ("does not begin with the program's name", not line.startswith("imagenet-ao")),
+        (
+            "does not begin with the program's name",
+            not line.startswith("imagenet-ao"),
+        ),
         (f"{len(line)} characters", len(line) > LONGEST),
         ("noise of Python", NOISE.search(line)),
         ("names no place", not nameless and not _names(line, source, damage)),
@@ -94,7 +101,9 @@ def _names(line: str, source: Input, damage: Damage) -> bool:
     return bool(re.search(rf"(?<!\w)({words})(?!\w)|\S\.\w{{2,}}|/", line))
 
 
-def _judge_result(end: Ended, base: Ended, source: Input, damage: Damage) -> Verdict:
+def _judge_result(
+    end: Ended, base: Ended, source: Input, damage: Damage
+) -> Verdict:
     if _figures(end) == _figures(base):
         return Verdict("same", _complaint(end, base, source) or "")
     said = _complaint(end, base, source)
@@ -144,7 +153,9 @@ def _first_change(before: object, after: object, where: str = "") -> str:
     if isinstance(before, dict) and isinstance(after, dict):
         for key in (*before, *(key for key in after if key not in before)):
             if before.get(key) != after.get(key):
-                return _first_change(before.get(key), after.get(key), f"{where}/{key}")
+                return _first_change(
+                    before.get(key), after.get(key), f"{where}/{key}"
+                )
     if isinstance(before, list | tuple) and isinstance(after, list | tuple):
         if len(before) != len(after):
             return f"{where}: {len(before)} -> {len(after)} rows"
@@ -152,7 +163,9 @@ def _first_change(before: object, after: object, where: str = "") -> str:
             if one != two:
                 return _first_change(one, two, f"{where}/{index}")
     if isinstance(before, str) and isinstance(after, str):
-        for one, two in zip(before.splitlines(), after.splitlines(), strict=False):
+        for one, two in zip(
+            before.splitlines(), after.splitlines(), strict=False
+        ):
             if one != two:
                 return f"{where}: {one.strip()[:100]} -> {two.strip()[:100]}"
     return f"{where}: {str(before)[:100]} -> {str(after)[:100]}"

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(
+        datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache"
+    )
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    monkeypatch.setitem(os.environ, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(
+        os.environ, "HF_DATASETS_CACHE", str(tmp_path / "cache")
+    )
 
 
 @pytest.fixture

@@ -63,10 +63,17 @@ def test_a_bad_csv_of_counts_is_refused_with_its_line(
         ({"count": pa.array([None], pa.int64())}, "row 1: the count is None"),
         ({"count": [True]}, "row 1: the count is True"),
         ({"count": ["1,234"]}, "row 1: the count is '1,234'"),
-        ({"attribute": pa.array([None], pa.string())}, "row 1: the attribute is None"),
+        (
+            {"attribute": pa.array([None], pa.string())},
+            "row 1: the attribute is None",
+        ),
         ({"object": [7]}, "row 1: the object is 7"),
         (
-            {"attribute": ["red", "RED"], "object": ["banana"] * 2, "count": [1, 2]},
+            {
+                "attribute": ["red", "RED"],
+                "object": ["banana"] * 2,
+                "count": [1, 2],
+            },
             "row 2: .* has a count already",
         ),
     ],
@@ -92,7 +99,9 @@ def test_counts_are_read_as_people_write_them(tmp_path: Path) -> None:
         assert read_counts(str(tmp_path / name)) == {RED: 3}, name
     for count in ([3], [3.0], ["3"]):
         pq.write_table(
-            pa.table({"attribute": ["Red"], "object": ["banana"], "count": count}),
+            pa.table(
+                {"attribute": ["Red"], "object": ["banana"], "count": count}
+            ),
             tmp_path / "c.parquet",
         )
         assert read_counts(str(tmp_path / "c.parquet")) == {RED: 3}, count

@@ -16,7 +16,13 @@ import imagenet_ao
 from aobench.mini import splits
 from aobench.mini.pictures import objects
 from aobench.mini.render import ATTRIBUTES
-from imagenet_ao import OBJECTS, DatasetError, fingerprint, pixel_digest, prepare
+from imagenet_ao import (
+    OBJECTS,
+    DatasetError,
+    fingerprint,
+    pixel_digest,
+    prepare,
+)
 
 
 @pytest.fixture
@@ -34,7 +40,9 @@ def test_every_object_is_an_imagenet_class() -> None:
 
 
 def test_streamed_rows_are_the_samples() -> None:
-    rows = datasets.load_dataset("imagenet_ao", "mini", split="ood", streaming=True)
+    rows = datasets.load_dataset(
+        "imagenet_ao", "mini", split="ood", streaming=True
+    )
     assert rows.features["attribute"].names == list(ATTRIBUTES)
     assert rows.features["object"].names == list(objects())
     for row, sample in zip(rows.take(3), splits.samples("ood"), strict=False):
@@ -64,9 +72,9 @@ def test_splits_processes_and_parquet(tmp_path: Path) -> None:
     out = prepare(tmp_path / "repo", "mini")
     for name, rows in datasets.load_dataset(out, "mini").items():
         assert fingerprint(rows) == fingerprint(loaded[name]), name
-        facts = json.loads((tmp_path / "repo" / "fingerprints.json").read_text())[
-            "mini"
-        ][name]
+        facts = json.loads(
+            (tmp_path / "repo" / "fingerprints.json").read_text()
+        )["mini"][name]
         assert facts == {
             "fingerprint": fingerprint(rows),
             "n": len(rows),
@@ -78,7 +86,12 @@ def test_splits_processes_and_parquet(tmp_path: Path) -> None:
 
 def rows_of(**changed: str) -> datasets.Dataset:
     """Two rows of a drawn set, of which the first is changed."""
-    first = {"sample_id": "a", "composition": "red fox", "sha256": "1", "recipe": "2"}
+    first = {
+        "sample_id": "a",
+        "composition": "red fox",
+        "sha256": "1",
+        "recipe": "2",
+    }
     return datasets.Dataset.from_list(
         [{**first, **changed}, {**first, "sample_id": "b"}]
     )
@@ -86,7 +99,9 @@ def rows_of(**changed: str) -> datasets.Dataset:
 
 @pytest.mark.parametrize("column", ["sample_id", "composition", "recipe"])
 def test_what_defines_a_drawn_set_is_in_its_fingerprint(column: str) -> None:
-    assert fingerprint(rows_of()) != fingerprint(rows_of(**{column: "other"})), column
+    assert fingerprint(rows_of()) != fingerprint(
+        rows_of(**{column: "other"})
+    ), column
 
 
 def test_other_pixels_of_the_same_set_are_noted_and_not_another_set() -> None:
@@ -113,7 +128,10 @@ def test_both_configs_in_one_repository(folder: Path, tmp_path: Path) -> None:
         .features["object"]
         .names
     ) == len(objects())
-    assert len(datasets.load_dataset(out, split="ood").features["object"].names) == 1000
+    assert (
+        len(datasets.load_dataset(out, split="ood").features["object"].names)
+        == 1000
+    )
 
 
 @pytest.mark.usefixtures("few")
@@ -126,7 +144,9 @@ def test_another_set_is_another_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_the_package(tmp_path: Path) -> None:
-    (tmp_path / "imagenet_ao.py").write_bytes(Path(imagenet_ao.__file__).read_bytes())
+    (tmp_path / "imagenet_ao.py").write_bytes(
+        Path(imagenet_ao.__file__).read_bytes()
+    )
     code = "import imagenet_ao; imagenet_ao.ImageNetAO(config_name='mini', cache_dir='cache')"
     ran = subprocess.run(
         [

@@ -9,16 +9,22 @@ from imagenet_ao import ATTRIBUTES, CARD, OBJECTS, parse_label
 
 def test_attributes_are_the_129_unique_ones() -> None:
     assert len(ATTRIBUTES) == len(set(ATTRIBUTES)) == 129
-    assert {"moss covered", "stained blue plaid", "stainless steel"} <= set(ATTRIBUTES)
+    assert {"moss covered", "stained blue plaid", "stainless steel"} <= set(
+        ATTRIBUTES
+    )
 
 
 def test_objects_and_imagenet_classes_match_one_to_one() -> None:
     assert sorted(index for _, index in OBJECTS.values()) == list(range(1000))
-    wnids = [wnid for wnid, _ in sorted(OBJECTS.values(), key=lambda both: both[1])]
+    wnids = [
+        wnid for wnid, _ in sorted(OBJECTS.values(), key=lambda both: both[1])
+    ]
     assert wnids == sorted(set(wnids)), (
         "ImageNet's indices follow the order of the wnids"
     )
-    assert list(OBJECTS) == sorted(OBJECTS), "the published list is alphabetical"
+    assert list(OBJECTS) == sorted(OBJECTS), (
+        "the published list is alphabetical"
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +58,9 @@ def test_every_published_pair_is_read_back(separator: str) -> None:
         if parse_label(f"{attribute} {name}".replace(" ", separator))
         != (attribute, name)
     ]
-    assert not wrong, f"{len(wrong)} of 129,000 labels are misread, such as {wrong[:3]}"
+    assert not wrong, (
+        f"{len(wrong)} of 129,000 labels are misread, such as {wrong[:3]}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,4 +105,7 @@ def test_the_card_says_which_paper_made_which_version() -> None:
         "second version, a copy of the archive that the authors of [arXiv:2407.05897]"
         in text
     )
-    assert "The first version, which it follows, is that of [arXiv:2403.18525]" in text
+    assert (
+        "The first version, which it follows, is that of [arXiv:2403.18525]"
+        in text
+    )

@@ -34,7 +34,10 @@ ROOT = Path(__file__).parents[2]
 
 def load(data: Path | str, **options: Any) -> Any:
     return datasets.load_dataset(
-        "imagenet_ao", data_dir=str(data), split=options.pop("split", "ood"), **options
+        "imagenet_ao",
+        data_dir=str(data),
+        split=options.pop("split", "ood"),
+        **options,
     )
 
 
@@ -56,7 +59,9 @@ def test_rows_of_a_folder(folder: Path) -> None:
             thing,
         )
         assert (row["wnid"], row["imagenet_label"]) == OBJECTS[thing]
-        assert row["image"]["bytes"] == data, "the cache must hold bytes, not paths"
+        assert row["image"]["bytes"] == data, (
+            "the cache must hold bytes, not paths"
+        )
         assert row["sha256"] == hashlib.sha256(data).hexdigest()
         assert row["source"] == f"{label}/{name}"
         assert row["caption_count"] is None
@@ -94,7 +99,10 @@ def test_folder_zip_and_parquet_are_the_same(
 def test_parquet_outlives_its_source(folder: Path, tmp_path: Path) -> None:
     out = Path(prepare(tmp_path / "repo", data_dir=str(folder)))
     folder.rename(tmp_path / "moved")
-    assert datasets.load_dataset(str(out), split="ood")[0]["image"].size == (8, 8)
+    assert datasets.load_dataset(str(out), split="ood")[0]["image"].size == (
+        8,
+        8,
+    )
     assert sorted(path.name for path in out.iterdir()) == [
         "README.md",
         "eval.yaml",
@@ -115,7 +123,10 @@ def test_parquet_outlives_its_source(folder: Path, tmp_path: Path) -> None:
 def test_several_parquet_shards(folder: Path, tmp_path: Path) -> None:
     out = Path(
         prepare(
-            tmp_path / "repo", data_dir=str(folder), num_proc=2, max_shard_size="3KB"
+            tmp_path / "repo",
+            data_dir=str(folder),
+            num_proc=2,
+            max_shard_size="3KB",
         )
     )
     names = sorted(path.name for path in (out / "v2").iterdir())
@@ -123,12 +134,14 @@ def test_several_parquet_shards(folder: Path, tmp_path: Path) -> None:
     assert re.fullmatch(
         rf"ood-[0-9a-f]{{16}}-00000-of-{len(names):05d}.parquet", names[0]
     )
-    assert fingerprint(datasets.load_dataset(str(out), split="ood")) == fingerprint(
-        load(folder)
-    )
+    assert fingerprint(
+        datasets.load_dataset(str(out), split="ood")
+    ) == fingerprint(load(folder))
 
 
-def test_a_set_made_anew_is_not_served_as_it_was(folder: Path, tmp_path: Path) -> None:
+def test_a_set_made_anew_is_not_served_as_it_was(
+    folder: Path, tmp_path: Path
+) -> None:
     out = prepare(tmp_path / "repo", data_dir=str(folder))
     before = datasets.load_dataset(out, "v2", split="ood")
     (folder / "red ambulance" / "3.webp").write_bytes(picture(997, "WEBP"))
@@ -136,9 +149,9 @@ def test_a_set_made_anew_is_not_served_as_it_was(folder: Path, tmp_path: Path) -
     assert len(list(Path(out, "v2").iterdir())) == 1, (
         "files of the earlier set lie beside the new ones"
     )
-    assert len(datasets.load_dataset(out, "v2", split="ood")) == len(before) + 1, (
-        "datasets' copy of the old set"
-    )
+    assert (
+        len(datasets.load_dataset(out, "v2", split="ood")) == len(before) + 1
+    ), "datasets' copy of the old set"
     facts = json.loads(Path(out, "fingerprints.json").read_text())
     facts["v2"]["ood"]["fingerprint"] = "0" * 16
     Path(out, "fingerprints.json").write_text(json.dumps(facts))
@@ -149,7 +162,9 @@ def test_a_set_made_anew_is_not_served_as_it_was(folder: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("form", ["folder", "zipped"])
-def test_a_changed_archive_is_noticed(form: str, folder: Path, zipped: Path) -> None:
+def test_a_changed_archive_is_noticed(
+    form: str, folder: Path, zipped: Path
+) -> None:
     data = {"folder": folder, "zipped": zipped}[form]
     before = load(data)
     assert load(data).cache_files == before.cache_files, (
@@ -167,7 +182,9 @@ def test_a_changed_archive_is_noticed(form: str, folder: Path, zipped: Path) -> 
 
 
 @pytest.mark.parametrize("form", ["folder", "zipped"])
-def test_two_processes_give_the_same(form: str, folder: Path, zipped: Path) -> None:
+def test_two_processes_give_the_same(
+    form: str, folder: Path, zipped: Path
+) -> None:
     data = {"folder": folder, "zipped": zipped}[form]
     rows = load(data, num_proc=2)
     assert rows["sample_id"][:] == sorted(rows["sample_id"])
@@ -175,7 +192,11 @@ def test_two_processes_give_the_same(form: str, folder: Path, zipped: Path) -> N
 
 
 def test_configs_and_splits_are_listed(folder: Path) -> None:
-    assert datasets.get_dataset_config_names("imagenet_ao") == ["v2", "mini", "folder"]
+    assert datasets.get_dataset_config_names("imagenet_ao") == [
+        "v2",
+        "mini",
+        "folder",
+    ]
     assert datasets.get_dataset_default_config_name("imagenet_ao") == "v2"
     assert datasets.get_dataset_split_names(
         "imagenet_ao", "v2", data_dir=str(folder)
@@ -206,7 +227,9 @@ def test_unknown_labels_are_told(
 def test_a_folder_of_other_labels_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data" / "cats").mkdir(parents=True)
     (tmp_path / "data" / "cats" / "0.png").write_bytes(picture(0, "PNG"))
-    with pytest.raises(DatasetError, match=r"1 of 1 images .* unknown labels: 'cats'"):
+    with pytest.raises(
+        DatasetError, match=r"1 of 1 images .* unknown labels: 'cats'"
+    ):
         load(tmp_path / "data")
 
 
@@ -276,7 +299,9 @@ def test_a_zip_that_would_write_outside(name: str, tmp_path: Path) -> None:
 
 def test_the_same_id_twice(folder: Path) -> None:
     (folder.parent / "copy" / "red ambulance").mkdir(parents=True)
-    (folder.parent / "copy" / "red ambulance" / "0.png").write_bytes(picture(0, "PNG"))
+    (folder.parent / "copy" / "red ambulance" / "0.png").write_bytes(
+        picture(0, "PNG")
+    )
     with pytest.raises(DatasetError, match=r"'red ambulance/0\.png' twice"):
         load(folder.parent)
 
@@ -312,7 +337,9 @@ def test_imagenet_gives_the_split_id(folder: Path, tmp_path: Path) -> None:
     out = prepare(
         tmp_path / "repo", data_dir=str(folder), id_data=str(tmp_path / "val")
     )
-    assert fingerprint(datasets.load_dataset(out, split="id")) == fingerprint(rows)
+    assert fingerprint(datasets.load_dataset(out, split="id")) == fingerprint(
+        rows
+    )
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -325,16 +352,18 @@ def test_counts(ending: str, folder: Path, tmp_path: Path) -> None:
             "count": [7, 0],
         }
     )
-    table.to_csv(str(path), index=False) if ending == "csv" else table.to_parquet(
-        str(path)
-    )
+    table.to_csv(
+        str(path), index=False
+    ) if ending == "csv" else table.to_parquet(str(path))
     rows = load(folder, counts=str(path))
     counted = dict(zip(rows["composition"], rows["caption_count"], strict=True))
     assert counted["red ambulance"] == 7
     assert counted["stained blue plaid sweatshirt"] == 0
     assert counted["red bullet train"] is None
     if ending == "csv":
-        path.write_text("attribute,object,count\nred,ambulance,8\n", encoding="utf-8")
+        path.write_text(
+            "attribute,object,count\nred,ambulance,8\n", encoding="utf-8"
+        )
         assert 8 in load(folder, counts=str(path))["caption_count"], (
             "a changed file of counts must be noticed"
         )
@@ -346,7 +375,8 @@ def test_counts(ending: str, folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("streaming", [False, True])
 def test_missing_archive_offline_names_both_ways(streaming: bool) -> None:
     with pytest.raises(
-        DatasetError, match=r"HF_HUB_OFFLINE is set.*drive\.google\.com.*data_dir="
+        DatasetError,
+        match=r"HF_HUB_OFFLINE is set.*drive\.google\.com.*data_dir=",
     ):
         datasets.load_dataset("imagenet_ao", split="ood", streaming=streaming)
 
@@ -356,8 +386,12 @@ def test_failed_and_wrong_downloads(
 ) -> None:
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     page = tmp_path / "page"
-    page.write_text("<html>Too many users have viewed this file", encoding="utf-8")
-    monkeypatch.setattr(datasets.DownloadManager, "download", lambda *_: str(page))
+    page.write_text(
+        "<html>Too many users have viewed this file", encoding="utf-8"
+    )
+    monkeypatch.setattr(
+        datasets.DownloadManager, "download", lambda *_: str(page)
+    )
     with pytest.raises(DatasetError, match="not a zip: download it by hand"):
         datasets.load_dataset("imagenet_ao", split="ood")
 
@@ -376,7 +410,9 @@ def test_a_downloaded_archive_is_read(
     zipped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(datasets.DownloadManager, "download", lambda *_: str(zipped))
+    monkeypatch.setattr(
+        datasets.DownloadManager, "download", lambda *_: str(zipped)
+    )
     builder = datasets.load_dataset_builder("imagenet_ao")
     builder.download_and_prepare()
     assert fingerprint(builder.as_dataset("ood")) == fingerprint(load(zipped))
@@ -400,7 +436,10 @@ def test_by_name_from_another_folder(folder: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.split() == [str(IMAGES * len(KNOWN)), fingerprint(load(folder))]
+    assert ran.stdout.split() == [
+        str(IMAGES * len(KNOWN)),
+        fingerprint(load(folder)),
+    ]
 
 
 def test_a_local_folder_of_the_name_wins(
@@ -409,7 +448,10 @@ def test_a_local_folder_of_the_name_wins(
     expected = fingerprint(load(folder))
     prepare(tmp_path / "imagenet_ao", data_dir=str(folder))
     monkeypatch.chdir(tmp_path)
-    assert fingerprint(datasets.load_dataset("imagenet_ao", split="ood")) == expected
+    assert (
+        fingerprint(datasets.load_dataset("imagenet_ao", split="ood"))
+        == expected
+    )
 
 
 def test_as_a_loading_script_nothing_is_registered(

@@ -40,12 +40,24 @@ def tree(folder: Path, *names: str) -> Path:
 def zipped(path: Path, *names: str) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
-            archive.writestr(zipfile.ZipInfo(name), b"" if name[-1] in "/\\" else PNG)
+            archive.writestr(
+                zipfile.ZipInfo(name), b"" if name[-1] in "/\\" else PNG
+            )
     return path
 
 
 def test_other_formats_are_read(tmp_path: Path) -> None:
-    endings = ("bmp", "jfif", "avif", "gif", "tif", "TIFF", "jp2", "jpe", "webp")
+    endings = (
+        "bmp",
+        "jfif",
+        "avif",
+        "gif",
+        "tif",
+        "TIFF",
+        "jp2",
+        "jpe",
+        "webp",
+    )
     assert (
         len(
             load(
@@ -110,9 +122,15 @@ def test_empty_label_folders_are_told(tmp_path: Path) -> None:
     (place / "red_lion").mkdir()
     assert label_report(str(place))["left_out"] == {"no_image": ["red_lion"]}
     archive = zipped(
-        tmp_path / "set.zip", "x/", "x/red_banana/", "x/red_banana/0.png", "x/red_lion/"
+        tmp_path / "set.zip",
+        "x/",
+        "x/red_banana/",
+        "x/red_banana/0.png",
+        "x/red_lion/",
     )
-    assert label_report(str(archive))["left_out"] == {"no_image": ["x/red_lion"]}
+    assert label_report(str(archive))["left_out"] == {
+        "no_image": ["x/red_lion"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -124,7 +142,9 @@ def test_empty_label_folders_are_told(tmp_path: Path) -> None:
         ("x\\", "x\\red_banana\\", "x\\red_banana\\0.png"),
     ],
 )
-def test_names_of_other_zip_writers(names: tuple[str, ...], tmp_path: Path) -> None:
+def test_names_of_other_zip_writers(
+    names: tuple[str, ...], tmp_path: Path
+) -> None:
     assert load(zipped(tmp_path / "set.zip", *names)) == ["red_banana/0.png"]
 
 
@@ -154,7 +174,9 @@ def test_links_to_links_are_listed_once_each(tmp_path: Path) -> None:
 
 
 def test_labels_that_differ_in_case_are_both_read(tmp_path: Path) -> None:
-    place = zipped(tmp_path / "set.zip", "x/Red_Banana/0.png", "x/red_banana/0.png")
+    place = zipped(
+        tmp_path / "set.zip", "x/Red_Banana/0.png", "x/red_banana/0.png"
+    )
     assert load(place) == ["Red_Banana/0.png", "red_banana/0.png"]
 
 
@@ -162,7 +184,8 @@ def test_names_that_differ_in_unicode_form_are_told_apart_in_the_message(
     tmp_path: Path,
 ) -> None:
     names = [
-        unicodedata.normalize(form, "x/red_banana/é.png") for form in ("NFC", "NFD")
+        unicodedata.normalize(form, "x/red_banana/é.png")
+        for form in ("NFC", "NFD")
     ]
     with pytest.raises(
         DatasetError,
@@ -177,10 +200,18 @@ def test_archives_that_are_not_one_set(tmp_path: Path) -> None:
     two.mkdir()
     zipped(two / "a.zip", "x/red_banana/0.png")
     zipped(two / "b.zip", "x/red_banana/0.png")
-    with pytest.raises(DatasetError, match=r"holds no images.*'a.zip', 'b.zip'"):
+    with pytest.raises(
+        DatasetError, match=r"holds no images.*'a.zip', 'b.zip'"
+    ):
         load(two)
     with pytest.raises(DatasetError, match=r"holds 'x/red_banana/0.png' twice"):
-        load(zipped(tmp_path / "twice.zip", "x/red_banana/0.png", "x/red_banana/0.png"))
+        load(
+            zipped(
+                tmp_path / "twice.zip",
+                "x/red_banana/0.png",
+                "x/red_banana/0.png",
+            )
+        )
     with pytest.raises(DatasetError, match=r"holds no images.*'x/more.zip'"):
         load(zipped(tmp_path / "in.zip", "x/more.zip"))
     tree(two, "red_teapot/1.png")
@@ -275,7 +306,9 @@ def test_the_folder_of_a_killed_prepare_is_removed_and_a_running_ones_is_not(
         assert running.stdout is not None
         assert running.stdout.readline() == b"held\n"
         prepare(out, data_dir=str(place))
-        assert sorted(path.name for path in out.glob(".*")) == [".prepare-killed"]
+        assert sorted(path.name for path in out.glob(".*")) == [
+            ".prepare-killed"
+        ]
         running.send_signal(signal.SIGKILL)
     prepare(out, data_dir=str(place))
     assert not list(out.glob(".*"))
@@ -285,7 +318,10 @@ def test_an_evaluation_knows_what_was_not_read(tmp_path: Path) -> None:
     from aobench.evaluation.data import Source, open_splits
 
     place = tree(
-        tmp_path / "set", "red_banana/0.png", "red_banana/1.heic", "nothing/0.png"
+        tmp_path / "set",
+        "red_banana/0.png",
+        "red_banana/1.heic",
+        "nothing/0.png",
     )
     for _ in range(2):  # from the cache, which warns no more, too
         (split,) = open_splits(Source("v2", data_dir=str(place)))

@@ -79,7 +79,9 @@ def test_a_byte_order_mark_is_no_damage(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "hub"
     out.mkdir()
     facts = {"other": {"ood": {"fingerprint": "f", "n": 1}}}
-    (out / "fingerprints.json").write_text("\ufeff" + json.dumps(facts), "utf-8")
+    (out / "fingerprints.json").write_text(
+        "\ufeff" + json.dumps(facts), "utf-8"
+    )
     (out / "README.md").write_text(
         "\ufeff---\nlicense: mit\n---\n\nOwn words.\n", "utf-8"
     )

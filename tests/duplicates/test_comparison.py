@@ -46,9 +46,13 @@ def planted(tmp_path_factory):
         ({"hash_distance": 40}, "from 0 to 16"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(options, message, planted, tmp_path):
+def test_options_that_do_not_fit_are_refused(
+    options, message, planted, tmp_path
+):
     with pytest.raises(UserError, match=message):
-        find_duplicates(open_set(planted), tmp_path, DuplicateOptions(**options))
+        find_duplicates(
+            open_set(planted), tmp_path, DuplicateOptions(**options)
+        )
 
 
 def test_planted_copies_go_and_different_pictures_stay(planted, tmp_path):
@@ -57,7 +61,9 @@ def test_planted_copies_go_and_different_pictures_stay(planted, tmp_path):
         row["image_id"]: row
         for row in pq.read_table(tmp_path / "decisions.parquet").to_pylist()
     }
-    removed = {name: row["reason"] for name, row in rows.items() if not row["kept"]}
+    removed = {
+        name: row["reason"] for name, row in rows.items() if not row["kept"]
+    }
     wanted = {
         f"p{s:02d}-{how}": f"near-duplicate of p{s:02d}"
         for s in (0, 7, 14)
@@ -74,7 +80,9 @@ def test_planted_copies_go_and_different_pictures_stay(planted, tmp_path):
     }
 
 
-EVIL = "<script>alert(1)</script><img src=http://example.org/x onerror=alert(2)>"
+EVIL = (
+    "<script>alert(1)</script><img src=http://example.org/x onerror=alert(2)>"
+)
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +108,13 @@ def whole(tmp_path_factory):
         }
     )
     table = folder.table()
-    own = embed_set(load_model("mini"), open_set(table), place / "own", 8).vectors
+    own = embed_set(
+        load_model("mini"), open_set(table), place / "own", 8
+    ).vectors
     draw = np.random.default_rng(6)
     arrays = [
-        draw.standard_normal((300, own.shape[1])).astype(np.float16) for _ in range(3)
+        draw.standard_normal((300, own.shape[1])).astype(np.float16)
+        for _ in range(3)
     ]
     arrays[1][222] = own[3]
     arrays[2][11] = own[3]
@@ -136,8 +147,14 @@ def test_decisions_name_what_each_image_is_too_near_to(out):
         row["image_id"]: row
         for row in pq.read_table(out / "decisions.parquet").to_pylist()
     }
-    assert rows["p03"]["reason"] == "too near to reference img_emb_0001.npy row 222"
-    assert rows["p03"]["nearest_reference"]["url"] == "http://example.org/1/222.jpg"
+    assert (
+        rows["p03"]["reason"]
+        == "too near to reference img_emb_0001.npy row 222"
+    )
+    assert (
+        rows["p03"]["nearest_reference"]["url"]
+        == "http://example.org/1/222.jpg"
+    )
     assert rows["p03"]["nearest_reference"]["caption"] == EVIL
     assert rows["p03"]["reference_cosine"] > 0.999
     assert rows["p00-copy"]["reason"] == "near-duplicate of p00"
@@ -148,7 +165,9 @@ def test_decisions_name_what_each_image_is_too_near_to(out):
     assert rows["broken"]["reason"].startswith("unreadable: ")
     assert [rows[f"p{i:02d}"]["kept"] for i in (0, 1, 2, 4)] == [True] * 4
     table = pq.read_table(out / "neighbours.parquet").to_pylist()
-    near = [r for r in table if r["image_id"] == "p03" and r["where"] == "reference"]
+    near = [
+        r for r in table if r["image_id"] == "p03" and r["where"] == "reference"
+    ]
     assert [(Path(r["file"]).name, r["row"]) for r in near[:2]] == [
         ("img_emb_0001.npy", 222),
         ("img_emb_0002.npy", 11),
@@ -163,7 +182,9 @@ def test_the_facts_say_what_the_comparison_was_made_from(search):
     assert facts["model"]["revision"].startswith("sha256:")
     assert [shard["rows"] for shard in facts["reference"]] == [300] * 3
     assert facts["counts"]["images"] == 15
-    assert facts["counts"]["kept"] + sum(facts["counts"]["removed"].values()) == 15
+    assert (
+        facts["counts"]["kept"] + sum(facts["counts"]["removed"].values()) == 15
+    )
     assert facts["thresholds"]["reference_cosine"] == 0.995
 
 
@@ -184,11 +205,14 @@ def test_the_page_holds_the_pairs_and_asks_for_nothing(out):
 
 
 def test_the_page_says_how_many_pairs_it_left_out(planted, tmp_path):
-    find_duplicates(open_set(planted), tmp_path, DuplicateOptions(report_pairs=2))
+    find_duplicates(
+        open_set(planted), tmp_path, DuplicateOptions(report_pairs=2)
+    )
     page = (tmp_path / "report.html").read_text()
     left = [int(n) for n in re.findall(r"([\d,]+) left out", page)]
     doubtful, sure = (
-        int(n) for n in re.findall(r"(?:these first|in the set) \((\d+)\)", page)
+        int(n)
+        for n in re.findall(r"(?:these first|in the set) \((\d+)\)", page)
     )
     assert left == [n - 2 for n in (doubtful, sure) if n > 2]
     assert left

@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 
 def test_colour_tells_apart_what_the_hash_does_not():
     red, blue = (
-        hashes.image_look(picture(5, colour, "cab")) for colour in ("red", "blue")
+        hashes.image_look(picture(5, colour, "cab"))
+        for colour in ("red", "blue")
     )
     assert (red[:64] != blue[:64]).sum() <= hashes.DISTANCE
     assert np.abs(red[64:] - blue[64:]).max() > hashes.COLOUR
@@ -34,7 +35,9 @@ def test_all_pairs_and_nearest_by_hash_are_those_of_the_plain_loop(monkeypatch):
             bits = int(looks.bits[i] ^ looks.bits[j]).bit_count()
             if i == j or bits > hashes.FAR:
                 continue
-            hue = int(np.abs(looks.colours[i].astype(int) - looks.colours[j]).max())
+            hue = int(
+                np.abs(looks.colours[i].astype(int) - looks.colours[j]).max()
+            )
             if hue <= 20:
                 best[i] = min(best.get(i, (99,)), (bits, hue, j))
                 if j < i and bits <= 4:
@@ -48,7 +51,8 @@ def test_all_pairs_and_nearest_by_hash_are_those_of_the_plain_loop(monkeypatch):
     assert len(wanted) > 500
     where, bits = hashes.nearest_by_hash(looks, good, 20)
     assert {
-        i: (int(bits[i]), int(where[i])) for i in np.nonzero(where >= 0)[0].tolist()
+        i: (int(bits[i]), int(where[i]))
+        for i in np.nonzero(where >= 0)[0].tolist()
     } == {i: (b, j) for i, (b, _, j) in best.items()}
 
 
@@ -66,7 +70,9 @@ def test_every_removed_image_is_near_to_a_kept_one_and_no_kept_ones_are_near(
         count, candidates, decide.edges_of(looks, vectors, thresholds)
     )
     bits = np.bitwise_count(looks.bits[:, None] ^ looks.bits[None]).astype(int)
-    hue = np.abs(looks.colours[:, None].astype(int) - looks.colours[None]).max(axis=2)
+    hue = np.abs(looks.colours[:, None].astype(int) - looks.colours[None]).max(
+        axis=2
+    )
     cosine = vectors.astype(np.float64) @ vectors.T.astype(np.float64)
     near = ((bits <= 4) & (hue <= 20)) | (cosine >= 0.9)
     kept = []

@@ -30,7 +30,9 @@ def decisions(out):
     return {row["image_id"]: row for row in rows}
 
 
-def test_a_folder_of_pictures_is_compared_without_a_table(pictures, tmp_path, capsys):
+def test_a_folder_of_pictures_is_compared_without_a_table(
+    pictures, tmp_path, capsys
+):
     out = tmp_path / "out"
     assert main(["duplicates", str(pictures.place), "--out", str(out)]) == 0
     rows = decisions(out)
@@ -38,7 +40,9 @@ def test_a_folder_of_pictures_is_compared_without_a_table(pictures, tmp_path, ca
     codes = {name: row["reason_code"] for name, row in rows.items()}
     assert sorted(codes.values()) == ["", "", "", "near-duplicate"]
     assert rows["p1.png"]["reason"] == "near-duplicate of more/copy.JPG"
-    assert rows["p0.png"]["attribute"] is None, "nothing is said of these pictures"
+    assert rows["p0.png"]["attribute"] is None, (
+        "nothing is said of these pictures"
+    )
     told = capsys.readouterr().out
     assert "3 of 4 images stay" in told
     assert "1 near-duplicate" in told
@@ -49,7 +53,12 @@ def test_a_folder_of_pictures_is_compared_without_a_table(pictures, tmp_path, ca
 
 def test_a_second_run_gives_the_same_bytes(pictures, tmp_path):
     argv = ["duplicates", str(pictures.place), "--out", str(tmp_path / "out")]
-    names = ("decisions.parquet", "neighbours.parquet", "report.html", "summary.json")
+    names = (
+        "decisions.parquet",
+        "neighbours.parquet",
+        "report.html",
+        "summary.json",
+    )
     assert main(argv) == 0
     first = [(tmp_path / "out" / name).read_bytes() for name in names]
     assert main(argv) == 0
@@ -76,7 +85,13 @@ def test_several_folders_are_one_set_and_their_names_tell_pictures_apart(
     other = PictureFolder(tmp_path / "other")
     other.put("p0", picture(0))
     out = tmp_path / "out"
-    argv = ["duplicates", str(pictures.place), str(other.place), "--out", str(out)]
+    argv = [
+        "duplicates",
+        str(pictures.place),
+        str(other.place),
+        "--out",
+        str(out),
+    ]
     assert main(argv) == 0
     rows = decisions(out)
     assert rows["other/p0.png"]["reason"] == "near-duplicate of pictures/p0.png"

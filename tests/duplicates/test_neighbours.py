@@ -27,7 +27,9 @@ def brute(queries, corpus, k):
 def test_neighbours_are_those_of_brute_force(tmp_path):
     draw = np.random.default_rng(0)
     # lengths near 22, not 1
-    corpus = draw.standard_normal((100_000, 512), dtype=np.float32).astype(np.float16)
+    corpus = draw.standard_normal((100_000, 512), dtype=np.float32).astype(
+        np.float16
+    )
     queries = unit_rows(draw.standard_normal((64, 512))).astype(np.float32)
     queries[:8] = unit_rows(corpus[12_345:12_353])
     cut = [0, 30_000, 30_001, 64_000, 100_000]
@@ -37,14 +39,20 @@ def test_neighbours_are_those_of_brute_force(tmp_path):
     )
     score, rows = brute(queries, corpus, 10)
     np.testing.assert_allclose(found.score, score, atol=1e-7)
-    separated = np.all(-np.diff(brute(queries, corpus, 11)[0], axis=1) > 1e-6, axis=1)
-    assert separated.sum() > 50, "the drawn scores lie too close to tell ids apart"
+    separated = np.all(
+        -np.diff(brute(queries, corpus, 11)[0], axis=1) > 1e-6, axis=1
+    )
+    assert separated.sum() > 50, (
+        "the drawn scores lie too close to tell ids apart"
+    )
     np.testing.assert_array_equal(
         (np.array(cut)[found.shard] + found.row)[separated], rows[separated]
     )
 
 
-def test_of_equal_vectors_the_lowest_row_is_named_however_many_there_are(tmp_path):
+def test_of_equal_vectors_the_lowest_row_is_named_however_many_there_are(
+    tmp_path,
+):
     draw = np.random.default_rng(1)
     corpus = draw.standard_normal((20_000, 32)).astype(np.float16)
     many = np.sort(draw.choice(20_000, 900, replace=False))
@@ -58,14 +66,23 @@ def test_of_equal_vectors_the_lowest_row_is_named_however_many_there_are(tmp_pat
     found = neighbours.search_reference(
         queries, reference.open_reference([str(tmp_path)]), 12
     )
-    assert (np.array(cut)[found.shard] + found.row)[0].tolist() == many[:12].tolist()
-    np.testing.assert_allclose(found.score, brute(queries, corpus, 12)[0], atol=1e-7)
+    assert (np.array(cut)[found.shard] + found.row)[0].tolist() == many[
+        :12
+    ].tolist()
+    np.testing.assert_allclose(
+        found.score, brute(queries, corpus, 12)[0], atol=1e-7
+    )
 
 
 def test_fewer_references_than_k_leave_empty_places(tmp_path):
-    shards(tmp_path, [np.eye(3, dtype=np.float16), np.empty((0, 3), dtype=np.float16)])
+    shards(
+        tmp_path,
+        [np.eye(3, dtype=np.float16), np.empty((0, 3), dtype=np.float16)],
+    )
     found = neighbours.search_reference(
-        np.eye(3, dtype=np.float32), reference.open_reference([str(tmp_path)]), 5
+        np.eye(3, dtype=np.float32),
+        reference.open_reference([str(tmp_path)]),
+        5,
     )
     assert found.row[:, 0].tolist() == [0, 1, 2]
     assert (found.row[:, 3:] == -1).all()
@@ -74,14 +91,18 @@ def test_fewer_references_than_k_leave_empty_places(tmp_path):
 def test_inside_a_set_an_image_is_not_its_own_neighbour():
     draw = np.random.default_rng(2)
     vectors = unit_rows(draw.standard_normal((300, 16))).astype(np.float32)
-    vectors[50:90] = vectors[40]  # more equal ones than neighbours are asked for
+    vectors[50:90] = vectors[
+        40
+    ]  # more equal ones than neighbours are asked for
     good = np.delete(np.arange(300), [7])
     found = neighbours.neighbours_in_set(vectors, good, 4)
     assert (found.row[7] == -1).all(), "an unreadable image has neighbours"
     assert not (found.row == np.arange(300)[:, None]).any()
     assert found.row[40].tolist() == [50, 51, 52, 53]
     assert found.row[80].tolist() == [40, 50, 51, 52]
-    scores = vectors[good].astype(np.float64) @ vectors[good].T.astype(np.float64)
+    scores = vectors[good].astype(np.float64) @ vectors[good].T.astype(
+        np.float64
+    )
     np.fill_diagonal(scores, -2)
     np.testing.assert_allclose(
         found.score[good], -np.sort(-scores, axis=1)[:, :4], atol=1e-6
@@ -99,9 +120,9 @@ def test_an_index_proposes_and_its_recall_is_measured(spec, tmp_path):
         [corpus[:5_000].astype(np.float16), corpus[5_000:].astype(np.float16)],
     )
     opened = reference.open_reference([str(tmp_path / "r")])
-    queries = unit_rows(corpus[::100] + 0.05 * draw.standard_normal((120, 32))).astype(
-        np.float32
-    )
+    queries = unit_rows(
+        corpus[::100] + 0.05 * draw.standard_normal((120, 32))
+    ).astype(np.float32)
     if spec == "kept":
         own = faiss.IndexFlatIP(32)
         own.add(corpus)
@@ -120,7 +141,9 @@ def test_an_index_proposes_and_its_recall_is_measured(spec, tmp_path):
     )
     with pytest.raises(UserError, match="another corpus"):
         approximate.open_index(
-            spec if Path(spec).is_file() else _kept(tmp_path), opened[:1], tmp_path
+            spec if Path(spec).is_file() else _kept(tmp_path),
+            opened[:1],
+            tmp_path,
         )
 
 
@@ -130,7 +153,9 @@ def _kept(folder):
 
 def test_a_changed_shard_starts_the_search_over(tmp_path):
     draw = np.random.default_rng(7)
-    arrays = [draw.standard_normal((50, 8)).astype(np.float16) for _ in range(2)]
+    arrays = [
+        draw.standard_normal((50, 8)).astype(np.float16) for _ in range(2)
+    ]
     state, queries = tmp_path / "state.safetensors", np.eye(8, dtype=np.float32)
     shards(tmp_path / "r", arrays)
     neighbours.search_reference(
@@ -176,7 +201,8 @@ def test_an_index_that_was_damaged_is_made_again(tmp_path, capsys):
     pytest.importorskip("faiss")
     draw = np.random.default_rng(3)
     shards(
-        tmp_path / "r", [unit_rows(draw.standard_normal((400, 8))).astype(np.float16)]
+        tmp_path / "r",
+        [unit_rows(draw.standard_normal((400, 8))).astype(np.float16)],
     )
     opened = reference.open_reference([str(tmp_path / "r")])
     queries = np.eye(8, dtype=np.float32)

@@ -59,8 +59,14 @@ REFUSED = {
         lambda f: shards(f, [np.ones((3, 4)), np.ones((3, 6))]),
         "vectors of 6 numbers",
     ),
-    "NaN": (bad_row(np.nan), "img_emb_0000.npy: row 8500 holds NaN or infinity"),
-    "infinity": (bad_row(np.inf), "img_emb_0000.npy: row 8500 holds NaN or infinity"),
+    "NaN": (
+        bad_row(np.nan),
+        "img_emb_0000.npy: row 8500 holds NaN or infinity",
+    ),
+    "infinity": (
+        bad_row(np.inf),
+        "img_emb_0000.npy: row 8500 holds NaN or infinity",
+    ),
     "zero vector": (bad_row(0), "img_emb_0000.npy: row 8500 is a zero vector"),
     "pickled": (pickled, "pickled arrays are not read"),
     "cut short": (cut_short, "can't be mapped"),
@@ -84,7 +90,9 @@ def test_a_reference_that_does_not_fit_is_refused_in_one_line(name, tmp_path):
     make(tmp_path)
     with pytest.raises(UserError, match=message) as refused:
         neighbours.search_reference(
-            np.eye(4, dtype=np.float32), reference.open_reference([str(tmp_path)], 4), 2
+            np.eye(4, dtype=np.float32),
+            reference.open_reference([str(tmp_path)], 4),
+            2,
         )
     assert "\n" not in str(refused.value)
 

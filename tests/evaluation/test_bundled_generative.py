@@ -14,7 +14,12 @@ from aobench.cli import main
 from aobench.mini.lessons import PICTURE_TOKENS, LessonMaker
 from aobench.mini.splits import pairs
 from aobench.models import bundled
-from aobench.models.bundled import BUNDLED, GENERATIVE, generative_folder, model_folder
+from aobench.models.bundled import (
+    BUNDLED,
+    GENERATIVE,
+    generative_folder,
+    model_folder,
+)
 from aobench.models.vlm_processor import load_vlm_processor
 from aobench.vocabulary.questions import LETTERS, bundled_questions
 
@@ -48,16 +53,28 @@ def test_the_whole_is_written_once_and_beside_a_cache_that_cannot_be(
     then = written.stat().st_mtime_ns
     assert make() == folder
     assert written.stat().st_mtime_ns == then
-    assert written.read_bytes() == (generative_folder() / written.name).read_bytes()
+    assert (
+        written.read_bytes()
+        == (generative_folder() / written.name).read_bytes()
+    )
     assert model_folder("mini") == BUNDLED
     assert model_folder("mini-generative") == generative_folder()
 
 
 def test_it_chooses_by_letters_what_novel_pictures_show(tmp_path):
-    words = ["evaluate", "mini-generative", "--tasks", "choice", "--limit", "60"]
+    words = [
+        "evaluate",
+        "mini-generative",
+        "--tasks",
+        "choice",
+        "--limit",
+        "60",
+    ]
     assert main([*words, "--cpu", "--out", str(tmp_path)]) == 0
     result = aobench.load_result(tmp_path / "mini-generative")
-    assert result.content["dataset"]["config"] == "mini", "its own set by default"
+    assert result.content["dataset"]["config"] == "mini", (
+        "its own set by default"
+    )
     scores = {
         task: facts["splits"]["ood"]["composition_top1"]
         for task, facts in result.scores.items()
@@ -107,7 +124,9 @@ def test_a_lesson_is_the_question_that_the_model_is_asked(
     from aobench.models.vlm_processor import QuestionFrame
 
     right = options[1]
-    monkeypatch.setattr(maker, "shown", [(right[0] or "red", right[1] or "ant")])
+    monkeypatch.setattr(
+        maker, "shown", [(right[0] or "red", right[1] or "ant")]
+    )
     monkeypatch.setattr(maker, "_kind", lambda: kind)
     monkeypatch.setattr(maker, "_options", lambda *_: options)
     frame = QuestionFrame(maker.processor, "llava", "mini-generative")
@@ -115,7 +134,11 @@ def test_a_lesson_is_the_question_that_the_model_is_asked(
     texts = bundled_questions()
     tokens = list(range(PICTURE_TOKENS))
     for lesson, question, answer in (
-        (maker.lettered(0, tokens, len(options)), texts.lettered(kind, names), "B"),
+        (
+            maker.lettered(0, tokens, len(options)),
+            texts.lettered(kind, names),
+            "B",
+        ),
         (maker.open(0, tokens), texts.open(kind), names[1]),
     ):
         place, first = lesson.answers[0]
@@ -126,7 +149,9 @@ def test_a_lesson_is_the_question_that_the_model_is_asked(
         assert [token for _, token in lesson.answers] == maker.tokens(answer)
 
 
-def test_each_letter_is_right_about_equally_often_and_the_look_is_at_its_option(maker):
+def test_each_letter_is_right_about_equally_often_and_the_look_is_at_its_option(
+    maker,
+):
     counts = np.zeros(9, int)
     letters = [maker.tokens(one)[0] for one in LETTERS[:9]]
     for picture in range(0, 2090, 11):
@@ -148,5 +173,7 @@ def test_an_exercise_asks_for_letters_of_its_own_options(maker):
         shown = [picture for picture, _ in lesson.pictures]
         assert lesson.ids.count(maker.image) == len(shown)
         ends = dict(lesson.letters)
-        for (_, token), (_, end) in zip(lesson.answers, lesson.looks, strict=True):
+        for (_, token), (_, end) in zip(
+            lesson.answers, lesson.looks, strict=True
+        ):
             assert maker.tokens(LETTERS[ends[end]])[0] == token

@@ -41,9 +41,9 @@ def test_it_names_novel_compositions_and_the_metric_agrees(tmp_path):
         "--cpu",
     ]
     assert cli.main(arguments) == 0
-    figures = json.loads((tmp_path / "mini" / "results.json").read_text())["scores"][
-        "composition"
-    ]["splits"]
+    figures = json.loads((tmp_path / "mini" / "results.json").read_text())[
+        "scores"
+    ]["composition"]["splits"]
     assert figures["ood"]["composition_top1"] > 0.8
     assert figures["id"]["composition_top1"] > 0.8
     predictions = read(tmp_path / "mini" / "predictions.parquet")

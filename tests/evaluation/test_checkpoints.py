@@ -84,7 +84,9 @@ def test_a_weight_that_is_missing_is_named(kind, gone, copy):
     folder = copy(kind)
     _reweigh(
         folder,
-        lambda state: {key: value for key, value in state.items() if key != gone},
+        lambda state: {
+            key: value for key, value in state.items() if key != gone
+        },
     )
     _refused(folder, "1 weights are missing", gone)
 
@@ -93,7 +95,8 @@ def test_a_weight_that_is_missing_is_named(kind, gone, copy):
 def test_weights_under_other_names_are_not_taken_for_none(prefix, copy):
     folder = copy("clip")
     _reweigh(
-        folder, lambda state: {prefix + key: value for key, value in state.items()}
+        folder,
+        lambda state: {prefix + key: value for key, value in state.items()},
     )
     _refused(folder, "missing", "no place in the model", f"({prefix}")
 
@@ -117,11 +120,17 @@ def test_a_configuration_of_another_size_is_refused(changed, words, copy):
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize(
     "key",
-    ["visual_projection.weight", "logit_scale", "text_model.final_layer_norm.bias"],
+    [
+        "visual_projection.weight",
+        "logit_scale",
+        "text_model.final_layer_norm.bias",
+    ],
 )
 def test_a_weight_that_is_no_number_is_named(key, value, copy):
     folder = copy("clip")
-    _reweigh(folder, lambda state: {**state, key: torch.full_like(state[key], value)})
+    _reweigh(
+        folder, lambda state: {**state, key: torch.full_like(state[key], value)}
+    )
     _refused(folder, key, "NaN or infinity")
 
 
@@ -130,7 +139,8 @@ def test_extras_that_change_no_number_pass(copy):
     wanted = _load(folder).encode_texts(["the red lion"])
     places = torch.arange(24)[None]
     _reweigh(
-        folder, lambda state: {**state, "text_model.embeddings.position_ids": places}
+        folder,
+        lambda state: {**state, "text_model.embeddings.position_ids": places},
     )
     assert torch.equal(_load(folder).encode_texts(["the red lion"]), wanted)
 
@@ -156,7 +166,9 @@ def test_steps_of_training_may_be_missing_and_running_means_may_not(copy):
     _load(folder)
     _reweigh(
         folder,
-        lambda state: {k: v for k, v in state.items() if "running_mean" not in k},
+        lambda state: {
+            k: v for k, v in state.items() if "running_mean" not in k
+        },
     )
     _refused(folder, "running_mean")
 
@@ -168,7 +180,9 @@ def test_weights_that_are_cut_short_are_one_line(size, copy):
     _refused(path.parent, "could not be loaded")
 
 
-@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
+@pytest.mark.parametrize(
+    "name", ["adapter_config.json", "adapter_model.safetensors"]
+)
 @pytest.mark.parametrize(
     "alone", [(), ("model.safetensors",), ("model.safetensors", "config.json")]
 )
@@ -190,9 +204,13 @@ def test_an_adapter_is_refused_whether_or_not_peft_is_here(name, alone, copy):
         ("align", "temperature", -1.0),
     ],
 )
-def test_a_scale_that_no_model_was_trained_with_is_refused(kind, key, value, copy):
+def test_a_scale_that_no_model_was_trained_with_is_refused(
+    kind, key, value, copy
+):
     folder = copy(kind)
-    _reweigh(folder, lambda state: {**state, key: torch.full_like(state[key], value)})
+    _reweigh(
+        folder, lambda state: {**state, key: torch.full_like(state[key], value)}
+    )
     _refused(folder, key, "multiplies cosines")
 
 
@@ -201,7 +219,10 @@ def test_a_scale_that_no_model_was_trained_with_is_refused(kind, key, value, cop
     [
         (
             "clip",
-            {"size": {"shortest_edge": 64}, "crop_size": {"height": 64, "width": 64}},
+            {
+                "size": {"shortest_edge": 64},
+                "crop_size": {"height": 64, "width": 64},
+            },
             "refuses pictures",
         ),
         ("siglip", {"size": {"height": 48, "width": 32}}, "refuses pictures"),
@@ -247,7 +268,9 @@ def test_a_causal_language_model_without_a_layer_is_refused(tmp_path):
         GPT2Config(vocab_size=50, n_embd=16, n_layer=2, n_head=2)
     ).save_pretrained(tmp_path)
     mask = torch.ones(1, 1, 4, 4, dtype=torch.uint8)
-    _reweigh(tmp_path, lambda state: {**state, "transformer.h.0.attn.bias": mask})
+    _reweigh(
+        tmp_path, lambda state: {**state, "transformer.h.0.attn.bias": mask}
+    )
     load_checked(
         AutoModelForCausalLM, str(tmp_path)
     )  # the head is tied, the mask is made again
@@ -263,11 +286,15 @@ def test_a_causal_language_model_without_a_layer_is_refused(tmp_path):
 
 def test_what_is_never_loaded_is_seen_wherever_it_was_built():
     with watch_loading() as weights:
-        tower = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+        tower = torch.nn.Sequential(
+            torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2)
+        )
     with pytest.raises(UserError, match="no weights were loaded"):
         weights.refuse_gaps("tower", tower)
     with watch_loading() as weights:
-        tower[0].load_state_dict({"weight": torch.ones(2, 2), "bias": torch.ones(2)})
+        tower[0].load_state_dict(
+            {"weight": torch.ones(2, 2), "bias": torch.ones(2)}
+        )
         tower[1].load_state_dict(
             {"weight": torch.ones(2), "bias": torch.ones(2)}, strict=False
         )
@@ -292,7 +319,10 @@ def test_peft_is_not_needed_to_see_an_adapter(copy, monkeypatch):
     [
         ({"do_rescale": False}, "makes pixels from -"),
         ({"rescale_factor": 1.0}, "makes pixels from -"),
-        ({"image_mean": [127.0] * 3, "image_std": [1.0] * 3}, "makes pixels from -127"),
+        (
+            {"image_mean": [127.0] * 3, "image_std": [1.0] * 3},
+            "makes pixels from -127",
+        ),
         ({"image_std": [0.0] * 3}, "makes pixels from -inf"),
         ({"image_mean": [float("nan")] * 3}, "makes pixels from nan"),
         ({"size": {"shortest_edge": 10**6}}, "has a size of 1000000 pixels"),
@@ -303,7 +333,9 @@ def test_peft_is_not_needed_to_see_an_adapter(copy, monkeypatch):
         ),
     ],
 )
-def test_a_processor_of_another_model_is_refused_before_a_picture(changed, words, copy):
+def test_a_processor_of_another_model_is_refused_before_a_picture(
+    changed, words, copy
+):
     folder = copy("clip")
     file = next(folder.glob("*processor_config.json"))
     content = json.loads(file.read_text())

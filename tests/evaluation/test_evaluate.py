@@ -65,25 +65,33 @@ def test_results_name_what_made_them(finished):
     assert results["model"]["kind"] == "clip"
     assert results["templates"]["n"] == 2
     assert results["dataset"]["splits"]["ood"]["n"] == 11
-    assert results["tasks"]["composition"]["candidates"]["ood"]["n"] == len(PAIRS)
+    assert results["tasks"]["composition"]["candidates"]["ood"]["n"] == len(
+        PAIRS
+    )
 
 
 def test_an_unreadable_image_is_named_and_counts_as_wrong(finished):
     results = json.loads((finished / "results.json").read_text())
-    assert [row["sample_id"] for row in results["unreadable"]] == ["red_teapot/2.png"]
+    assert [row["sample_id"] for row in results["unreadable"]] == [
+        "red_teapot/2.png"
+    ]
     figures = results["scores"]["composition"]["splits"]["ood"]
     rows = read(finished / "predictions.parquet").split("ood")
     right = sum(rank == 0 for rank in rows["rank"])
     assert figures["n"] == 11
     assert figures["composition_top1"] == pytest.approx(right / 11)
-    assert right >= 8, "the bundled model should name most of these five compositions"
+    assert right >= 8, (
+        "the bundled model should name most of these five compositions"
+    )
 
 
 def test_score_recomputes_the_same_scores(finished, capsys):
     path = str(finished / "predictions.parquet")
     assert cli.main(["score", path, "--json"]) == 0
     again = json.loads(capsys.readouterr().out)[path]
-    assert again == json.loads((finished / "results.json").read_text())["scores"]
+    assert (
+        again == json.loads((finished / "results.json").read_text())["scores"]
+    )
 
 
 def test_a_folders_results_are_in_a_folder_of_its_name_and_a_limit_shows(
@@ -139,7 +147,9 @@ def test_a_folders_results_are_in_a_folder_of_its_name_and_a_limit_shows(
         )
 
 
-def test_a_limit_that_leaves_nothing_out_is_no_trial(published, templates, tmp_path):
+def test_a_limit_that_leaves_nothing_out_is_no_trial(
+    published, templates, tmp_path
+):
     common = [
         "--data",
         str(published),
@@ -148,12 +158,24 @@ def test_a_limit_that_leaves_nothing_out_is_no_trial(published, templates, tmp_p
         "--cpu",
     ]
     assert (
-        cli.main(["evaluate", "mini", *common, "--limit", "11", "--out", str(tmp_path)])
+        cli.main(
+            [
+                "evaluate",
+                "mini",
+                *common,
+                "--limit",
+                "11",
+                "--out",
+                str(tmp_path),
+            ]
+        )
         == 0
     )
     assert (
         "limit"
-        not in json.loads((tmp_path / "mini" / "results.json").read_text())["dataset"]
+        not in json.loads((tmp_path / "mini" / "results.json").read_text())[
+            "dataset"
+        ]
     )
 
 
@@ -168,7 +190,14 @@ def test_stop_on_a_bad_image(published, templates, tmp_path, capsys):
     ]
     assert (
         cli.main(
-            [*arguments, "--out", str(tmp_path), "--cpu", "--on-bad-image", "stop"]
+            [
+                *arguments,
+                "--out",
+                str(tmp_path),
+                "--cpu",
+                "--on-bad-image",
+                "stop",
+            ]
         )
         == 2
     )
@@ -183,9 +212,15 @@ def test_stop_on_a_bad_image(published, templates, tmp_path, capsys):
             ["evaluate", "mini", "--data", "/no/such/folder"],
             "/no/such/folder",
         ),
-        (["evaluate", "mini", "--templates", "/no/such/templates.txt"], "templates"),
+        (
+            ["evaluate", "mini", "--templates", "/no/such/templates.txt"],
+            "templates",
+        ),
         (["evaluate", "mini", "--batch-size", "0"], "--batch-size"),
-        (["score", "/no/such/table.parquet"], "there is no /no/such/table.parquet"),
+        (
+            ["score", "/no/such/table.parquet"],
+            "there is no /no/such/table.parquet",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(arguments, words, capsys):
@@ -227,7 +262,10 @@ def test_damaged_embeddings_are_computed_again_and_the_results_stay(
     said = capsys.readouterr().err
     for path in kinds.values():
         assert said.count(f"{path} is not what was written here") == 1
-    assert json.loads((tmp_path / "mini/results.json").read_text())["scores"] == figures
+    assert (
+        json.loads((tmp_path / "mini/results.json").read_text())["scores"]
+        == figures
+    )
 
 
 def _evaluated(model, published, templates, out, *more):
@@ -255,7 +293,9 @@ def test_another_models_result_is_never_replaced(
         config.read_text() + "\n"
     )  # the smallest change that makes another revision
     out = tmp_path / "out"
-    assert _evaluated(tmp_path / "a/checkpoint-1", published, templates, out) == 0
+    assert (
+        _evaluated(tmp_path / "a/checkpoint-1", published, templates, out) == 0
+    )
     before = (out / "checkpoint-1/results.json").read_bytes()
     monkeypatch.chdir(tmp_path / "a")
     assert _evaluated("checkpoint-1", published, templates, out) == 0, (
@@ -264,7 +304,9 @@ def test_another_models_result_is_never_replaced(
     capsys.readouterr()
 
     def loaded(*_):
-        raise AssertionError("a model was loaded before the folders were looked at")
+        raise AssertionError(
+            "a model was loaded before the folders were looked at"
+        )
 
     monkeypatch.setattr(
         "aobench.models.dual_encoder.TransformersDualEncoder.__init__", loaded
@@ -282,7 +324,9 @@ def test_another_models_result_is_never_replaced(
     )["model"] | {"id": ""}
 
 
-def test_a_revision_that_only_loading_tells_is_looked_at_too(finished, tmp_path):
+def test_a_revision_that_only_loading_tells_is_looked_at_too(
+    finished, tmp_path
+):
     from aobench.errors import UserError
     from aobench.results.paths import check_folders, check_same_model
 
@@ -328,11 +372,20 @@ def test_options_that_change_numbers_are_in_the_result_and_a_replacement_is_said
     )
     printed = capsys.readouterr().out
     assert "had other settings (draft, attention); it is replaced" in printed
-    assert "mini ran with --draft 64, --attention eager: it compares with" in printed
+    assert (
+        "mini ran with --draft 64, --attention eager: it compares with"
+        in printed
+    )
     drafted = read_result(tmp_path / "mini")
     assert drafted.content["settings"] == {"draft": 64, "attention": "eager"}
-    assert drafted.predictions.provenance["settings"] == drafted.content["settings"]
-    assert unlike_settings([plain.content, drafted.content]) == ["draft", "attention"]
+    assert (
+        drafted.predictions.provenance["settings"]
+        == drafted.content["settings"]
+    )
+    assert unlike_settings([plain.content, drafted.content]) == [
+        "draft",
+        "attention",
+    ]
     assert "--draft 64, --attention eager" in setting_notes(drafted)
     assert "`--draft 64, --attention eager`" in card_section(drafted)
     assert cli.main(["score", str(tmp_path / "mini")]) == 0
@@ -363,12 +416,18 @@ def test_options_that_change_numbers_are_in_the_result_and_a_replacement_is_said
             ["evaluate", "mini", "--data", "v2", "--columns", "file=x"],
             "form of its own",
         ),
-        (["prepare", "out", "--data", "mini", "--objects", "x"], "mini is drawn"),
+        (
+            ["prepare", "out", "--data", "mini", "--objects", "x"],
+            "mini is drawn",
+        ),
         (
             ["disentangle", "x.npz", "--data", "y"],
             "--data is of the runner's embeddings",
         ),
-        (["disentangle", "x.npz", "--seed", "-1"], "--seed takes a whole number"),
+        (
+            ["disentangle", "x.npz", "--seed", "-1"],
+            "--seed takes a whole number",
+        ),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(
@@ -419,4 +478,8 @@ def test_of_an_animation_the_first_frame_is_read(tmp_path):
     path = tmp_path / "x.gif"
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     frames[0].save(path, save_all=True, append_images=frames[1:])
-    assert read_image({"bytes": path.read_bytes()}).getpixel((4, 4)) == (255, 0, 0)
+    assert read_image({"bytes": path.read_bytes()}).getpixel((4, 4)) == (
+        255,
+        0,
+        0,
+    )

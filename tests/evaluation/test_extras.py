@@ -46,7 +46,12 @@ def checkpoint(tmp_path):
     config = {
         "embed_dim": 16,
         "quick_gelu": True,
-        "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16},
+        "vision_cfg": {
+            "image_size": 32,
+            "layers": 2,
+            "width": 64,
+            "patch_size": 16,
+        },
         "text_cfg": {
             "context_length": 77,
             "vocab_size": 49408,
@@ -91,7 +96,9 @@ def test_open_clip_gives_its_own_numbers(checkpoint):
         images = reference.encode_image(
             model.transform.function(_image())[None], normalize=True
         )
-    torch.testing.assert_close(model.encode_texts(TEXTS), texts, rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        model.encode_texts(TEXTS), texts, rtol=0, atol=1e-5
+    )
     torch.testing.assert_close(
         model.encode_images(_batch(model)), images, rtol=0, atol=1e-5
     )
@@ -120,7 +127,9 @@ def test_timm_gives_its_own_numbers(tmp_path):
     timm.models.save_for_hf(reference, tmp_path, safe_serialization=True)
     model = resolve(f"timm:local-dir:{tmp_path}").load(CPU, LoadOptions())
     settings = timm.data.resolve_model_data_config(reference)
-    pixels = timm.data.create_transform(**settings, is_training=False)(_image())[None]
+    pixels = timm.data.create_transform(**settings, is_training=False)(
+        _image()
+    )[None]
     with torch.inference_mode():
         wanted = reference(pixels)
     torch.testing.assert_close(
@@ -142,14 +151,18 @@ def test_a_timm_classifier_over_other_labels_is_refused(tmp_path):
 def _change(path, change):
     from safetensors.torch import load_file, save_file
 
-    save_file({k: v.contiguous() for k, v in change(load_file(path)).items()}, path)
+    save_file(
+        {k: v.contiguous() for k, v in change(load_file(path)).items()}, path
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (
-            lambda state: {k: v for k, v in state.items() if k != "text_projection"},
+            lambda state: {
+                k: v for k, v in state.items() if k != "text_projection"
+            },
             "missing .*text_projection",
         ),
         (
@@ -173,7 +186,9 @@ def _change(path, change):
         ),
     ],
 )
-def test_open_clip_weights_that_do_not_fit_are_refused(change, words, checkpoint):
+def test_open_clip_weights_that_do_not_fit_are_refused(
+    change, words, checkpoint
+):
     folder, _ = checkpoint
     _change(folder / "open_clip_model.safetensors", change)
     with pytest.raises(UserError, match=words):
@@ -183,7 +198,9 @@ def test_open_clip_weights_that_do_not_fit_are_refused(change, words, checkpoint
 def test_open_clip_without_weights_is_refused(checkpoint):
     folder, _ = checkpoint
     (folder / "open_clip_model.safetensors").unlink()
-    with pytest.raises(UserError, match=r"no weights were loaded|could not be loaded"):
+    with pytest.raises(
+        UserError, match=r"no weights were loaded|could not be loaded"
+    ):
         resolve(f"open_clip:local-dir:{folder}").load(CPU, LoadOptions())
 
 
@@ -240,15 +257,20 @@ def test_a_timm_classifier_is_mapped_by_its_label_names(tmp_path):
             published_lists().objects.values(), key=lambda item: item[1]
         )
     ]
-    usual = resolve(_timm(tmp_path / "a", label_names=wnids)).load(CPU, LoadOptions())
+    usual = resolve(_timm(tmp_path / "a", label_names=wnids)).load(
+        CPU, LoadOptions()
+    )
     turned = resolve(_timm(tmp_path / "b", label_names=wnids[::-1])).load(
         CPU, LoadOptions()
     )
     assert torch.equal(
-        usual.encode_images(_batch(usual)), turned.encode_images(_batch(turned)).flip(1)
+        usual.encode_images(_batch(usual)),
+        turned.encode_images(_batch(turned)).flip(1),
     )
     assert "put into ImageNet's order" in turned.info.notes["classes"]
     with pytest.raises(UserError, match="not ImageNet-1k's"):
         resolve(
-            _timm(tmp_path / "c", label_names=[f"dish {i}" for i in range(1000)])
+            _timm(
+                tmp_path / "c", label_names=[f"dish {i}" for i in range(1000)]
+            )
         ).load(CPU, LoadOptions())

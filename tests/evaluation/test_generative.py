@@ -40,7 +40,8 @@ def pictures():
     draw = np.random.default_rng(1)
     sizes = ((64, 64, 3), (48, 80, 3), (70, 40, 3))
     return [
-        Image.fromarray(draw.integers(0, 256, size, dtype=np.uint8)) for size in sizes
+        Image.fromarray(draw.integers(0, 256, size, dtype=np.uint8))
+        for size in sizes
     ]
 
 
@@ -77,7 +78,9 @@ def test_letters_are_the_first_token_of_the_librarys_own_pass(model, name):
         AskedOptions("composition", OPTIONS),
         AskedOptions("object", OPTIONS[::-1]),
     ]
-    asked.append(AskedOptions("attribute", ("red", "moss covered", "golden", "wooden")))
+    asked.append(
+        AskedOptions("attribute", ("red", "moss covered", "golden", "wooden"))
+    )
     found = one.score_options(pictures(), asked)
     letters = letter_tokens(one.core.processor.tokenizer, 4, name)
     for row, (image, mine) in enumerate(zip(pictures(), asked, strict=True)):
@@ -88,7 +91,9 @@ def test_letters_are_the_first_token_of_the_librarys_own_pass(model, name):
         sums = torch.stack([share[tokens].sum() for tokens in letters])
         wanted = (sums / sums.sum()).log()
         assert torch.allclose(found[row], wanted, atol=1e-4), (name, row)
-    assert (found[0] - found[1]).abs().max() > 1e-3, "the question changes nothing"
+    assert (found[0] - found[1]).abs().max() > 1e-3, (
+        "the question changes nothing"
+    )
 
 
 @pytest.mark.parametrize("name", tiny_vlms.CLASSES)
@@ -117,7 +122,10 @@ def test_likelihoods_are_those_of_the_librarys_own_decoding(model, name):
         )
         steps = zip(said.logits, answer, strict=True)
         wanted.append(
-            sum(float(logits[0].log_softmax(-1)[token]) for logits, token in steps)
+            sum(
+                float(logits[0].log_softmax(-1)[token])
+                for logits, token in steps
+            )
         )
     both = core.frame.text(one.questions.open("object"))
     pair = ([image, pictures()[2]], [prompt, both], [answers, answers])
@@ -126,7 +134,10 @@ def test_likelihoods_are_those_of_the_librarys_own_decoding(model, name):
         ways.append(one.scorer.by_tree)
     for how in ways:
         found = how(*pair)[0]
-        assert torch.allclose(found, torch.tensor(wanted), atol=1e-4), (name, how)
+        assert torch.allclose(found, torch.tensor(wanted), atol=1e-4), (
+            name,
+            how,
+        )
     assert torch.allclose(
         one.score_options([image], [asked])[0], torch.tensor(wanted), atol=1e-4
     )
@@ -139,7 +150,9 @@ def test_answers_that_share_a_beginning_are_computed_once(model):
 
     one = model("llava", "likelihood")
     prompt = one.core.frame.text("Which?")
-    answers = [one.core.frame.answer_tokens(prompt, option) for option in OPTIONS]
+    answers = [
+        one.core.frame.answer_tokens(prompt, option) for option in OPTIONS
+    ]
     assert nodes_of(answers) < sum(map(len, answers))
 
 
@@ -149,7 +162,13 @@ def splits():
 
 
 def run(
-    one, splits, folder, process=0, processes=1, tasks=("choice", "attribute"), **more
+    one,
+    splits,
+    folder,
+    process=0,
+    processes=1,
+    tasks=("choice", "attribute"),
+    **more,
 ):
     accelerator = SimpleNamespace(
         process_index=process,
@@ -170,10 +189,16 @@ def run(
     return ask_all(one, splits, questions, settings, accelerator, made)[0]
 
 
-def test_any_number_of_processes_and_kills_give_the_same_rows(model, splits, tmp_path):
+def test_any_number_of_processes_and_kills_give_the_same_rows(
+    model, splits, tmp_path
+):
     one = model("llava")
     wanted = run(one, splits, tmp_path / "one").table
-    for process in (2, 0, 1):  # each does its share, and what it misses of the others'
+    for process in (
+        2,
+        0,
+        1,
+    ):  # each does its share, and what it misses of the others'
         found = run(one, splits, tmp_path / "three", process, 3).table
         assert found.equals(wanted), f"process {process} of 3 has other rows"
     shards = sorted((tmp_path / "one").glob("*/*.safetensors"))
@@ -205,19 +230,30 @@ def test_a_run_that_is_killed_in_the_middle_ends_with_the_same_bytes(
 ):
     model("llava")
     name = str(model.root / "llava")
-    arguments = ["evaluate", name, "--data", "mini", "--cpu", "--tasks", "choice"]
+    arguments = [
+        "evaluate",
+        name,
+        "--data",
+        "mini",
+        "--cpu",
+        "--tasks",
+        "choice",
+    ]
     arguments += ["--limit", "10", "--shard-size", "4", "--out"]
     assert main([*arguments, str(tmp_path / "whole")]) == 0
     broken = tmp_path / "broken"
     (ended,) = warm.run(1, ["4", *arguments, str(broken)], code=KILLED)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    left = {path: path.stat().st_mtime_ns for path in broken.rglob("*.safetensors")}
+    left = {
+        path: path.stat().st_mtime_ns for path in broken.rglob("*.safetensors")
+    }
     assert len(left) == 4
     assert not list(broken.rglob("results.json"))
     assert main([*arguments, str(broken)]) == 0
     assert all(path.stat().st_mtime_ns == then for path, then in left.items())
     tables = [
-        out / "llava" / "predictions.parquet" for out in (broken, tmp_path / "whole")
+        out / "llava" / "predictions.parquet"
+        for out in (broken, tmp_path / "whole")
     ]
     assert tables[0].read_bytes() == tables[1].read_bytes()
 
@@ -253,7 +289,9 @@ def test_methods_rank_by_their_formulas(model, splits, tmp_path):
             "mean-likelihood": seen / torch.tensor(one.count_tokens(asked)),
             "pmi": seen - grey,
         }[method]
-        best = [rows["choices"][row][i] for i in wanted.argsort(descending=True)[:5]]
+        best = [
+            rows["choices"][row][i] for i in wanted.argsort(descending=True)[:5]
+        ]
         assert rows["top"][row] == best, method
         blind = table.split("ood", "choice-blind")
         assert blind["sample_id"] == rows["sample_id"]
@@ -264,7 +302,15 @@ def test_the_command_tells_blind_answers_and_letters_in_one_table_with_clip(
 ):
     model("llava")
     name = str(model.root / "llava")
-    arguments = ["evaluate", "mini", name, f"pmi:{name}", "--data", "mini", "--cpu"]
+    arguments = [
+        "evaluate",
+        "mini",
+        name,
+        f"pmi:{name}",
+        "--data",
+        "mini",
+        "--cpu",
+    ]
     arguments += ["--tasks", "choice", "composition", "--limit", "12"]
     assert main([*arguments, "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
@@ -283,7 +329,8 @@ def test_the_command_tells_blind_answers_and_letters_in_one_table_with_clip(
     assert letters.content["model"]["kind"] == "generative"
     assert letters.content["model"]["notes"]["answers"] == "letters"
     assert (
-        letters.content["tasks"]["choice"] == results["mini"].content["tasks"]["choice"]
+        letters.content["tasks"]["choice"]
+        == results["mini"].content["tasks"]["choice"]
     )
     mine = letters.scores["choice"]["splits"]["ood"]
     assert 0 <= mine["rotated_agreement_low"] <= mine["rotated_agreement"]
@@ -300,9 +347,9 @@ def test_the_command_tells_blind_answers_and_letters_in_one_table_with_clip(
 def test_each_letter_is_right_equally_often_and_the_rows_order_says_nothing():
     ids = [f"image {i}" for i in range(95)]
     offered = np.sort(
-        np.random.default_rng(0).permuted(np.tile(np.arange(30), (95, 1)), axis=1)[
-            :, :9
-        ]
+        np.random.default_rng(0).permuted(
+            np.tile(np.arange(30), (95, 1)), axis=1
+        )[:, :9]
     )
     right = offered[np.arange(95), np.arange(95) % 9]
     order = option_orders(ids, offered, right)
@@ -310,7 +357,9 @@ def test_each_letter_is_right_equally_often_and_the_rows_order_says_nothing():
     assert places.max() - places.min() <= 1
     assert (np.sort(order) == offered).all()
     turned = np.arange(95)[::-1]
-    again = option_orders([ids[i] for i in turned], offered[turned], right[turned])
+    again = option_orders(
+        [ids[i] for i in turned], offered[turned], right[turned]
+    )
     assert (again == order[turned]).all()
     assert (rotated_orders(order) != order).all()
     firsts = {tuple(np.argsort(np.argsort(row))) for row in order}
@@ -318,7 +367,10 @@ def test_each_letter_is_right_equally_often_and_the_rows_order_says_nothing():
 
 
 def test_a_task_asked_again_never_stands_for_the_result():
-    assert headline_task(["object", "choice-blind", "choice", "attribute"]) == "choice"
+    assert (
+        headline_task(["object", "choice-blind", "choice", "attribute"])
+        == "choice"
+    )
     assert headline_task(["object", "attribute"]) == "object"
     assert TASKS["choice-blind"].condition == "blind"
 
@@ -353,7 +405,9 @@ def test_an_image_has_no_say_in_its_own_weight():
     seen[torch.arange(len(pairs)), right] += 2
     scores, weights = fit_weights(seen, blind, right, pairs)
     assert all(0.5 < weight <= 1.5 for weight in weights), weights
-    hits = [float((s.argmax(1) == right).float().mean()) for s in (seen, scores)]
+    hits = [
+        float((s.argmax(1) == right).float().mean()) for s in (seen, scores)
+    ]
     assert hits[1] > hits[0] + 0.2
     mine = torch.tensor([composition_half(pair) == 0 for pair in pairs])
     other = right.clone()
@@ -429,7 +483,9 @@ def test_logits_that_are_no_numbers_are_refused(copied):
     folder = copied("llava")
     change(
         folder,
-        lambda state: {k: v * 1e30 if "mlp" in k else v for k, v in state.items()},
+        lambda state: {
+            k: v * 1e30 if "mlp" in k else v for k, v in state.items()
+        },
     )
     refused(str(folder), "NaN or infinite logits")
 
@@ -439,7 +495,10 @@ def test_logits_that_are_no_numbers_are_refused(copied):
     [
         ("letters:mini", "doesn't generate text about images"),
         ("likelihod:mini", "did you mean 'likelihood'"),
-        ("pmi:nowhere", "is not in the local cache, and the Hub was not reached"),
+        (
+            "pmi:nowhere",
+            "is not in the local cache, and the Hub was not reached",
+        ),
     ],
 )
 def test_a_name_that_is_no_generative_model_is_one_line(name, words):

@@ -68,7 +68,9 @@ def test_logits_are_the_librarys(kind, tmp_path):
         * model.info.notes["logit_scale"]
     )
     ours = ours + (model.info.notes["logit_bias"] or 0)
-    reference = AutoModelForZeroShotImageClassification.from_pretrained(source).eval()
+    reference = AutoModelForZeroShotImageClassification.from_pretrained(
+        source
+    ).eval()
     rule = DUAL_ENCODERS[kind]
     tokens = AutoTokenizer.from_pretrained(source)(
         TEXTS,
@@ -103,7 +105,9 @@ def test_causal_towers_go_by_the_tree(kind, tmp_path):
         for o in ("lion", "banana", "teapot")
         for end in (".", "")
     ]
-    trimmed = TextTower(model.model, model.tokenizer, kind, CPU, method="trimmed")
+    trimmed = TextTower(
+        model.model, model.tokenizer, kind, CPU, method="trimmed"
+    )
     padded = TextTower(model.model, model.tokenizer, kind, CPU, method="padded")
     torch.testing.assert_close(
         model.encode_texts(texts), trimmed.encode(texts), rtol=0, atol=1e-5
@@ -121,10 +125,14 @@ def test_configs_with_the_old_end_token(tmp_path):
         wanted = torch.nn.functional.normalize(
             model.model.get_text_features(**tokens).pooler_output
         )
-    torch.testing.assert_close(model.encode_texts(TEXTS), wanted, rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        model.encode_texts(TEXTS), wanted, rtol=0, atol=1e-5
+    )
 
 
-def test_a_prompt_longer_than_the_tower_takes_is_cut_as_the_library_cuts_it(tmp_path):
+def test_a_prompt_longer_than_the_tower_takes_is_cut_as_the_library_cuts_it(
+    tmp_path,
+):
     model = _load(save("clip", tmp_path / "clip"))
     text = "a photo of the red teapot " * 10
     tokens = model.tokenizer(
@@ -134,17 +142,23 @@ def test_a_prompt_longer_than_the_tower_takes_is_cut_as_the_library_cuts_it(tmp_
         wanted = torch.nn.functional.normalize(
             model.model.get_text_features(**tokens).pooler_output
         )
-    torch.testing.assert_close(model.encode_texts([text]), wanted, rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        model.encode_texts([text]), wanted, rtol=0, atol=1e-5
+    )
 
 
 def test_rows_of_the_tree_hold_each_prefix_once_and_see_their_ancestors():
     draw = np.random.default_rng(1)
-    sequences = [draw.integers(0, 3, draw.integers(1, 9)).tolist() for _ in range(300)]
+    sequences = [
+        draw.integers(0, 3, draw.integers(1, 9)).tolist() for _ in range(300)
+    ]
     prefixes = {tuple(s[:n]) for s in sequences for n in range(1, len(s) + 1)}
     assert nodes_of(sequences) == len(prefixes)
     seen = []
     for rows in rows_of(sequences, rows=3, width=32):
-        for row, node, prompt in zip(rows.row, rows.node, rows.prompts, strict=True):
+        for row, node, prompt in zip(
+            rows.row, rows.node, rows.prompts, strict=True
+        ):
             path = np.flatnonzero(rows.visible[row, node])
             path = path[np.argsort(rows.positions[row, path])]
             assert rows.ids[row, path].tolist() == sequences[prompt]
@@ -165,7 +179,10 @@ def test_the_classifier_is_the_mean_over_templates_and_is_kept(tmp_path):
         model, names, templates, tmp_path / "kept", Accelerator(cpu=True)
     )
     each = torch.stack(
-        [model.encode_texts([t.format(n) for t in templates]).mean(0) for n in names]
+        [
+            model.encode_texts([t.format(n) for t in templates]).mean(0)
+            for n in names
+        ]
     )
     torch.testing.assert_close(
         ours, torch.nn.functional.normalize(each), rtol=0, atol=1e-6
@@ -173,7 +190,9 @@ def test_the_classifier_is_the_mean_over_templates_and_is_kept(tmp_path):
     assert torch.equal(ours[0], ours[2])
     model.encode_texts = None  # what is on disk is not computed again
     assert torch.equal(
-        embed_names(model, names, templates, tmp_path / "kept", Accelerator(cpu=True)),
+        embed_names(
+            model, names, templates, tmp_path / "kept", Accelerator(cpu=True)
+        ),
         ours,
     )
 
@@ -191,7 +210,13 @@ def test_the_classifier_is_the_mean_over_templates_and_is_kept(tmp_path):
             },
             True,
         ),
-        ({"image_processor_type": "CLIPImageProcessor", "do_normalize": False}, True),
+        (
+            {
+                "image_processor_type": "CLIPImageProcessor",
+                "do_normalize": False,
+            },
+            True,
+        ),
         (
             {
                 "image_processor_type": "CLIPImageProcessor",
@@ -211,7 +236,9 @@ def test_the_classifier_is_the_mean_over_templates_and_is_kept(tmp_path):
         ({"image_processor_type": "Siglip2ImageProcessor"}, False),
     ],
 )
-def test_pixels_have_the_bits_of_the_models_processor(settings, quick, tmp_path):
+def test_pixels_have_the_bits_of_the_models_processor(
+    settings, quick, tmp_path
+):
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
     processor = AutoImageProcessor.from_pretrained(tmp_path, backend="pil")
     transform = transform_of(processor)
@@ -265,7 +292,9 @@ def test_quickgelu_of_known_weights_is_checked(tmp_path):
 
     from aobench.models.dual_encoder import check_activation
 
-    config = AutoConfig.from_pretrained(save("clip", tmp_path / "clip", quick="gelu"))
+    config = AutoConfig.from_pretrained(
+        save("clip", tmp_path / "clip", quick="gelu")
+    )
     check_activation("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", config)
     with pytest.raises(UserError, match="set hidden_act to 'quick_gelu'"):
         check_activation("openai/clip-vit-base-patch32", config)
@@ -274,7 +303,10 @@ def test_quickgelu_of_known_weights_is_checked(tmp_path):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("openai/clip-vit-bse-patch32", "did you mean 'openai/clip-vit-base-patch32'"),
+        (
+            "openai/clip-vit-bse-patch32",
+            "did you mean 'openai/clip-vit-base-patch32'",
+        ),
         ("open-clip:RN50/cc12m", "did you mean 'open_clip'"),
         ("efficientnet-lite7", "did you mean 'efficientnet-lite"),
     ],
@@ -345,7 +377,9 @@ class _Small:
     def __call__(self, batch):
         self.sizes.append(len(batch["x"]))
         if len(batch["x"]) > self.room:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB")
+            raise torch.OutOfMemoryError(
+                "CUDA out of memory. Tried to allocate 1 GiB"
+            )
         return batch["x"] * 2
 
 

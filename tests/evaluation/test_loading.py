@@ -22,8 +22,12 @@ from aobench.evaluation.loading import Source, logs_held_back
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+def _own_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    monkeypatch.setattr(
+        datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache"
+    )
     datasets.disable_progress_bars()
     yield
     datasets.enable_progress_bars()
@@ -32,14 +36,18 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 def pictures(place: Path, *names: str) -> Path:
     for number, name in enumerate(names):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
-        pixels = np.random.default_rng(number).integers(0, 255, (8, 8, 3), np.uint8)
+        pixels = np.random.default_rng(number).integers(
+            0, 255, (8, 8, 3), np.uint8
+        )
         Image.fromarray(pixels).save(place / name, "PNG")
     return place
 
 
 @pytest.fixture
 def prepared(tmp_path: Path) -> Path:
-    data = pictures(tmp_path / "data", "red_banana/0.png", "wooden_teapot/0.png")
+    data = pictures(
+        tmp_path / "data", "red_banana/0.png", "wooden_teapot/0.png"
+    )
     imagenet_ao.prepare(tmp_path / "hub", data_dir=str(data))
     return tmp_path / "hub"
 
@@ -112,7 +120,9 @@ def test_a_damaged_parquet_file_of_a_prepared_folder_is_named(
     ],
 )
 def test_a_damaged_card_of_a_prepared_folder_is_named(
-    damage: Callable[[Path], None], prepared: Path, capfd: pytest.CaptureFixture[str]
+    damage: Callable[[Path], None],
+    prepared: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     damage(prepared / "README.md")
     assert "README.md" in refusal(Source("v2", path=str(prepared)), capfd)
@@ -161,7 +171,9 @@ def test_a_link_to_itself_in_place_of_the_archive_is_one_line(
     assert name in refusal(Source("v2", data_dir=str(tmp_path / name)), capfd)
 
 
-@pytest.mark.parametrize("name", ["datasets.builder", "huggingface_hub.repocard"])
+@pytest.mark.parametrize(
+    "name", ["datasets.builder", "huggingface_hub.repocard"]
+)
 def test_what_libraries_log_is_printed_where_loading_succeeds(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,20 +203,32 @@ def _log_and_raise(name: str, error: Exception) -> None:
 
 
 def left_out_of(result: Path) -> Any:
-    return json.loads((result / "results.json").read_text())["dataset"].get("left_out")
+    return json.loads((result / "results.json").read_text())["dataset"].get(
+        "left_out"
+    )
 
 
 @pytest.mark.parametrize("config", ["v2", "folder"])
 def test_a_result_says_what_was_left_out_also_when_the_cache_serves_the_set(
     config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data = pictures(tmp_path / "data", "red_banana/0.png", "wooden_teapot/0.png")
+    data = pictures(
+        tmp_path / "data", "red_banana/0.png", "wooden_teapot/0.png"
+    )
     for name in ("red_banana/1.heic", "red_banana/2.heic"):
         (data / name).write_bytes(b"1")
     templates = tmp_path / "templates.txt"
     templates.write_text("a {}\n")
     layout = "published" if config == "v2" else "label-folders"
-    common = ("--data", data, "--layout", layout, "--templates", templates, "--cpu")
+    common = (
+        "--data",
+        data,
+        "--layout",
+        layout,
+        "--templates",
+        templates,
+        "--cpu",
+    )
     for out in ("first", "cached"):
         run = ["evaluate", "mini", *common, "--out", tmp_path / out]
         assert cli.main([str(word) for word in run]) == 0
@@ -219,16 +243,22 @@ def test_a_result_says_what_was_left_out_also_when_the_cache_serves_the_set(
 
 
 def test_a_whole_set_has_nothing_left_out(tmp_path: Path) -> None:
-    data = pictures(tmp_path / "data", "red_banana/0.png", "wooden_teapot/0.png")
+    data = pictures(
+        tmp_path / "data", "red_banana/0.png", "wooden_teapot/0.png"
+    )
     assert open_splits(Source("v2", data_dir=str(data)))[0].not_read == {}
 
 
 def test_a_shard_that_is_damaged_before_it_is_ranked_gives_the_same_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     from aobench.evaluation import runner
 
-    data = pictures(tmp_path / "data", "red_banana/0.png", "wooden_teapot/0.png")
+    data = pictures(
+        tmp_path / "data", "red_banana/0.png", "wooden_teapot/0.png"
+    )
     templates = tmp_path / "templates.txt"
     templates.write_text("a {}\n")
     common = ["--data", str(data), "--templates", str(templates), "--cpu"]

@@ -41,7 +41,8 @@ def test_the_list_that_ships_names_each_group_of_the_claims():
     texts = {
         one.name
         for one in models
-        if (one.facts["supervision"] == "language") != ("text_gflops" in one.facts)
+        if (one.facts["supervision"] == "language")
+        != ("text_gflops" in one.facts)
     }
     assert not texts, "only models that take texts have work by text"
 
@@ -53,10 +54,14 @@ def test_the_names_of_the_list_are_those_of_their_packages(prefix):
     except (ImportError, RuntimeError):
         pytest.skip("torchvision is absent or of another build than torch")
     package = pytest.importorskip(prefix)
-    names = [n for n in read_model_list("paper").names if n.startswith(f"{prefix}:")]
+    names = [
+        n for n in read_model_list("paper").names if n.startswith(f"{prefix}:")
+    ]
     assert names
     if prefix == "timm":
-        assert not {n.partition(":")[2] for n in names} - set(package.list_pretrained())
+        assert not {n.partition(":")[2] for n in names} - set(
+            package.list_pretrained()
+        )
         return
     from aobench.models.open_clip_encoder import check_activation
 
@@ -83,7 +88,10 @@ def test_the_names_of_the_list_are_those_of_their_packages(prefix):
         (f"{HEAD}\na,c,x,1\n", "4 fields where the header has 5"),
         (f"{HEAD},image_gflops\na,c,x,1,l,-2\n", "give a number above 0"),
         (f"{HEAD},image_gflops\na,c,x,1,l,1e999\n", "not a number"),
-        (f'{HEAD}\na,c,"x\ny",1,l\n', "column training_set holds a control character"),
+        (
+            f'{HEAD}\na,c,"x\ny",1,l\n',
+            "column training_set holds a control character",
+        ),
     ],
 )
 def test_what_is_no_list_is_refused_with_its_line(tmp_path, text, words):
@@ -114,7 +122,10 @@ def test_time_left_goes_by_operations_where_all_are_known():
     assert seconds_left([], [1.0]) is None
     assert seconds_left([(10.0, 5.0), (30.0, 15.0)], [20.0]) == 10.0
     assert seconds_left([(10.0, 5.0), (30.0, 15.0)], [None, None]) == 20.0
-    assert Workload(10, 4).gflops({"image_gflops": 2.0, "text_gflops": 3.0}) == 32.0
+    assert (
+        Workload(10, 4).gflops({"image_gflops": 2.0, "text_gflops": 3.0})
+        == 32.0
+    )
     assert Workload(10, 4).gflops({"text_gflops": 3.0}) is None
 
 
@@ -127,7 +138,9 @@ def test_a_model_larger_than_the_memory_is_not_tried():
 
 def test_what_is_done_and_left_is_told(capsys):
     names = ("a", "b", "c")
-    models = ModelList("x", tuple(ListedModel(n, {"image_gflops": 1.0}) for n in names))
+    models = ModelList(
+        "x", tuple(ListedModel(n, {"image_gflops": 1.0}) for n in names)
+    )
     progress = ListProgress(models, Workload(10, 0))
     assert progress.attempt("a", lambda: "result") == "result"
 
@@ -136,7 +149,9 @@ def test_what_is_done_and_left_is_told(capsys):
 
     assert progress.attempt("b", fails) is None
     first, second = capsys.readouterr().err.splitlines()
-    assert re.match(r"\[1 of 3\] a: \d+ s; 2 left, about \d+ s; memory at most ", first)
+    assert re.match(
+        r"\[1 of 3\] a: \d+ s; 2 left, about \d+ s; memory at most ", first
+    )
     assert second == "[2 of 3] b: LEFT OUT: no such thing"
     assert progress.missing == {"b": "no such thing"}
 
@@ -150,14 +165,20 @@ def data(tmp_path_factory):
 def folders(tmp_path_factory):
     """Two models in folders of their own."""
     root = tmp_path_factory.mktemp("models")
-    return [shutil.copytree(registry.BUNDLED, root / name) for name in ("one", "two")]
+    return [
+        shutil.copytree(registry.BUNDLED, root / name)
+        for name in ("one", "two")
+    ]
 
 
 @pytest.fixture
 def models(folders, tmp_path):
     lines = [f"{path},clip,set-{path.name},12,language" for path in folders]
     return written(
-        tmp_path / "list.csv", lines[0], "no/such-model,clip,x,1,language", lines[1]
+        tmp_path / "list.csv",
+        lines[0],
+        "no/such-model,clip,x,1,language",
+        lines[1],
     )
 
 
@@ -176,16 +197,28 @@ def loads(monkeypatch):
 
 def evaluated(models, data, out, **options):
     return aobench.evaluate(
-        str(models), data, templates=TWO, tasks="object", out=out, cpu=True, **options
+        str(models),
+        data,
+        templates=TWO,
+        tasks="object",
+        out=out,
+        cpu=True,
+        **options,
     )
 
 
-def test_a_run_goes_on_and_is_resumed(models, folders, data, tmp_path, loads, capsys):
+def test_a_run_goes_on_and_is_resumed(
+    models, folders, data, tmp_path, loads, capsys
+):
     out = tmp_path / "out"
     results = evaluated(models, data, out)
-    assert [result.model for result in results] == [str(path) for path in folders]
+    assert [result.model for result in results] == [
+        str(path) for path in folders
+    ]
     assert list(results.missing) == ["no/such-model"]
-    facts = json.loads((out / "one" / "results.json").read_text())["model"]["facts"]
+    facts = json.loads((out / "one" / "results.json").read_text())["model"][
+        "facts"
+    ]
     assert facts == {
         "family": "clip",
         "training_set": "set-one",

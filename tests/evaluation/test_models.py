@@ -100,11 +100,12 @@ def test_a_classifier_ranks_by_its_own_logits(folder, tmp_path):
     assert _evaluate(model, folder, tmp_path / "out") == 0
     table = read(next((tmp_path / "out").rglob("predictions.parquet")))
     images = [
-        Image.open(folder / i).convert("RGB") for i in table.split("ood")["sample_id"]
+        Image.open(folder / i).convert("RGB")
+        for i in table.split("ood")["sample_id"]
     ]
-    pixels = AutoImageProcessor.from_pretrained(model)(images, return_tensors="pt")[
-        "pixel_values"
-    ]
+    pixels = AutoImageProcessor.from_pretrained(model)(
+        images, return_tensors="pt"
+    )["pixel_values"]
     with torch.inference_mode():
         logits = AutoModelForImageClassification.from_pretrained(model)(
             pixel_values=pixels
@@ -126,7 +127,10 @@ def test_a_classifier_over_other_labels_is_refused(folder, tmp_path, capsys):
 
 def test_a_model_that_is_no_clip_is_refused(folder, tmp_path, capsys):
     config = BertConfig(
-        hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
     )
     BertModel(config).save_pretrained(tmp_path / "bert")
     capsys.readouterr()
@@ -168,9 +172,9 @@ def test_one_task_alone(task, count, named, absent, folder, tmp_path):
         )
     else:
         assert _evaluate("mini", folder, tmp_path, *arguments) == 0
-    figures = json.loads((tmp_path / "mini" / "results.json").read_text())["scores"][
-        task
-    ]["splits"]["ood"]
+    figures = json.loads((tmp_path / "mini" / "results.json").read_text())[
+        "scores"
+    ][task]["splits"]["ood"]
     assert figures["n_candidates"] == count
     assert named in figures
     assert absent not in figures

@@ -31,7 +31,9 @@ IDS = [0, 0, 1, 1, 2, 2]
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(
+        datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache"
+    )
 
 
 def png(row: int) -> bytes:
@@ -41,7 +43,9 @@ def png(row: int) -> bytes:
     return stream.getvalue()
 
 
-def own(place: Path, features: dict[str, Any] | None = None, **changed: Any) -> Path:
+def own(
+    place: Path, features: dict[str, Any] | None = None, **changed: Any
+) -> Path:
     """A dataset of six images of three compositions; ``changed``: columns, None to leave one
     out.
     """
@@ -59,11 +63,15 @@ def own(place: Path, features: dict[str, Any] | None = None, **changed: Any) -> 
     kinds = {
         **dict.fromkeys(("sample_id", "composition", "sha256"), text),
         "image": datasets.Image(),
-        "attribute": datasets.ClassLabel(names=[attribute for attribute, _ in PAIRS]),
+        "attribute": datasets.ClassLabel(
+            names=[attribute for attribute, _ in PAIRS]
+        ),
         "object": datasets.ClassLabel(names=[name for _, name in PAIRS]),
         "imagenet_label": datasets.Value("int32"),
     } | (features or {})
-    columns = {name: column for name, column in columns.items() if column is not None}
+    columns = {
+        name: column for name, column in columns.items() if column is not None
+    }
     (place / "data").mkdir(parents=True)
     shape = datasets.Features({name: kinds[name] for name in columns})
     datasets.Dataset.from_dict(columns, features=shape).to_parquet(
@@ -76,7 +84,9 @@ def own(place: Path, features: dict[str, Any] | None = None, **changed: Any) -> 
     return place
 
 
-def evaluated(place: Path, config: str = "own", workers: int = 0) -> dict[str, Any]:
+def evaluated(
+    place: Path, config: str = "own", workers: int = 0
+) -> dict[str, Any]:
     """By split its ids, compositions, pixels and unreadable images."""
     answer = {}
     for split in open_splits(Source(config, path=str(place))):
@@ -90,10 +100,22 @@ def evaluated(place: Path, config: str = "own", workers: int = 0) -> dict[str, A
 
         reads = list(read_batches(split, chunks, transform, workers))
         pixels = [
-            array.numpy().tobytes() for read in reads for array in read.arrays.values()
+            array.numpy().tobytes()
+            for read in reads
+            for array in read.arrays.values()
         ]
-        bad = {position: why for read in reads for position, why in read.bad.items()}
-        answer[split.name] = (split.sample_ids, split.pairs, split.labels, pixels, bad)
+        bad = {
+            position: why
+            for read in reads
+            for position, why in read.bad.items()
+        }
+        answer[split.name] = (
+            split.sample_ids,
+            split.pairs,
+            split.labels,
+            pixels,
+            bad,
+        )
     return answer
 
 
@@ -120,11 +142,17 @@ def names(column: str, *values: str) -> dict[str, Any]:
             {"object": IDS, "features": {"object": datasets.Value("int64")}},
             "object holds int64",
         ),
-        ({"object": [0, 0, 1, 1, None, None]}, "object is None in row 5 ('2/4')"),
+        (
+            {"object": [0, 0, 1, 1, None, None]},
+            "object is None in row 5 ('2/4')",
+        ),
         ({"object": [0, 0, 1, 1, 2, -1]}, "object is -1 in row 6"),
         ({"sample_id": [None, *"bcdef"]}, "sample_id is None in row 1"),
         (
-            {"sample_id": IDS, "features": {"sample_id": datasets.Value("int64")}},
+            {
+                "sample_id": IDS,
+                "features": {"sample_id": datasets.Value("int64")},
+            },
             "sample_id is 0 in row 1",
         ),
         ({"sample_id": list("abcdea")}, "'a' more than once"),
@@ -136,27 +164,42 @@ def names(column: str, *values: str) -> dict[str, Any]:
         ),
         ({"imagenet_label": [1000] * 6}, "imagenet_label is 1000 in row 1"),
         (
-            {"imagenet_label": list("aabbcc"), "features": {"imagenet_label": TEXT}},
+            {
+                "imagenet_label": list("aabbcc"),
+                "features": {"imagenet_label": TEXT},
+            },
             "imagenet_label is 'a'",
         ),
-        ({"image": list("aabbcc"), "features": {"image": TEXT}}, "holds no images"),
+        (
+            {"image": list("aabbcc"), "features": {"image": TEXT}},
+            "holds no images",
+        ),
         (
             {"sample_id": [*"abcde", "f\ng"]},
             "sample_id in row 6 is 'f\\ng', which holds",
         ),
         ({"sample_id": [" ", *"bcdef"]}, "sample_id in row 1 is empty"),
         ({"sha256": [*"abcde", ""]}, "sha256 in row 6 is empty"),
-        (names("object", "banana", "", "lion"), "name 1 of the column object is empty"),
+        (
+            names("object", "banana", "", "lion"),
+            "name 1 of the column object is empty",
+        ),
         (
             names("attribute", "a\x07", "b", "c"),
             "0 of the column attribute is 'a\\x07'",
         ),
-        (names("object", "a", "b", "c\x85"), "2 of the column object is 'c\\x85'"),
+        (
+            names("object", "a", "b", "c\x85"),
+            "2 of the column object is 'c\\x85'",
+        ),
         (
             names("object", "Fox", "b", "fox"),
             "the names 'Fox' and 'fox', which are one",
         ),
-        (names("object", "cafe\u0301", "b", "caf\xe9"), "are one name to a model"),
+        (
+            names("object", "cafe\u0301", "b", "caf\xe9"),
+            "are one name to a model",
+        ),
         ({"image": None}, "lacks the column(s) image"),
         ({"sha256": None}, "lacks the column(s) sha256"),
     ],
@@ -215,24 +258,41 @@ def test_an_image_that_is_not_its_rows_is_refused(
         ]
     good = own(tmp_path / "good", sha256=marks)
     assert not evaluated(good, workers=workers)["ood"][-1]
-    images[4], images[1] = images[1], images[4]  # whole pictures, at each other's place
+    images[4], images[1] = (
+        images[1],
+        images[4],
+    )  # whole pictures, at each other's place
     swapped = [{"bytes": data, "path": None} for data in images]
-    with pytest.raises(UserError, match=r"image 0/1 .*SHA-256 is another") as error:
-        evaluated(own(tmp_path / "bad", sha256=marks, image=swapped), workers=workers)
+    with pytest.raises(
+        UserError, match=r"image 0/1 .*SHA-256 is another"
+    ) as error:
+        evaluated(
+            own(tmp_path / "bad", sha256=marks, image=swapped), workers=workers
+        )
     assert "\n" not in str(error.value), "a worker's traceback was told"
 
 
-def test_damaged_parquet_files_never_give_another_result(tmp_path: Path) -> None:
-    for number, label in enumerate(("red_banana", "golden_lion", "wooden_teapot")):
+def test_damaged_parquet_files_never_give_another_result(
+    tmp_path: Path,
+) -> None:
+    for number, label in enumerate(
+        ("red_banana", "golden_lion", "wooden_teapot")
+    ):
         (tmp_path / "set" / label).mkdir(parents=True)
         for index, ending in enumerate(("png", "jpg", "bmp")):
             pixels = np.random.default_rng(3 * number + index).integers(
                 0, 256, (16, 16, 3), dtype=np.uint8
             )
-            Image.fromarray(pixels).save(tmp_path / "set" / label / f"{index}.{ending}")
-    good = Path(imagenet_ao.prepare(tmp_path / "good", data_dir=str(tmp_path / "set")))
+            Image.fromarray(pixels).save(
+                tmp_path / "set" / label / f"{index}.{ending}"
+            )
+    good = Path(
+        imagenet_ao.prepare(tmp_path / "good", data_dir=str(tmp_path / "set"))
+    )
     assert (
-        json.loads((good / "fingerprints.json").read_text())["v2"]["ood"]["sha256"]
+        json.loads((good / "fingerprints.json").read_text())["v2"]["ood"][
+            "sha256"
+        ]
         == "file"
     )
     right = evaluated(good, "v2")
@@ -269,9 +329,18 @@ def test_ids_that_another_composition_has_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", '{"own": 3}', '{"own": {"ood": 3}}', '{"own": NaN}', "[" * 20_000],
+    [
+        "",
+        "{",
+        '{"own": 3}',
+        '{"own": {"ood": 3}}',
+        '{"own": NaN}',
+        "[" * 20_000,
+    ],
 )
-def test_damaged_fingerprints_are_one_line(content: str, tmp_path: Path) -> None:
+def test_damaged_fingerprints_are_one_line(
+    content: str, tmp_path: Path
+) -> None:
     place = own(tmp_path / "set")
     (place / "fingerprints.json").write_text(content, encoding="utf-8")
     with pytest.raises(UserError) as error:
@@ -287,7 +356,12 @@ def test_paths_that_are_no_dataset_are_one_printable_line(path: str) -> None:
 
 
 def test_a_bug_stays_a_traceback_and_bad_data_does_not() -> None:
-    for bug in (TypeError("x"), KeyError("x"), AttributeError("x"), AssertionError()):
+    for bug in (
+        TypeError("x"),
+        KeyError("x"),
+        AttributeError("x"),
+        AssertionError(),
+    ):
         with pytest.raises(type(bug)), bad_data_is_one_line("opening"):
             raise bug
     for bad in (
@@ -315,11 +389,17 @@ def test_an_unknown_config_is_one_line_with_those_that_there_are(
     assert lines[0].endswith(f"name one, as {place}:own, of own")
 
 
-def test_several_configs_of_which_none_is_named_are_one_line(tmp_path: Path) -> None:
+def test_several_configs_of_which_none_is_named_are_one_line(
+    tmp_path: Path,
+) -> None:
     place = own(tmp_path / "set")
     card = (place / "README.md").read_text()
     more = card.split("---")[1].split("configs:")[1].replace("own", "second")
-    (place / "README.md").write_text(card.replace("configs:", f"configs:{more}", 1))
-    with pytest.raises(UserError, match="has several configs; name one, as") as error:
+    (place / "README.md").write_text(
+        card.replace("configs:", f"configs:{more}", 1)
+    )
+    with pytest.raises(
+        UserError, match="has several configs; name one, as"
+    ) as error:
         open_splits(Source("", path=str(place)))
     assert "\n" not in str(error.value)

@@ -21,7 +21,9 @@ def asked():
     """Questions of four options about every 500th image of mini's novel split, and two seen."""
     draw = np.random.default_rng(4)
     rows = []
-    for split, step in zip(open_splits(Source("mini")), (2090, 500), strict=True):
+    for split, step in zip(
+        open_splits(Source("mini")), (2090, 500), strict=True
+    ):
         names = [
             f"{split.attribute_names[a]} {split.object_names[o]}"
             for a, o in split.pairs
@@ -44,7 +46,9 @@ def write_questions(rows, path):
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, ["sample_id", "options", "answer"])
             writer.writeheader()
-            joined = [{**row, "options": "|".join(row["options"])} for row in rows]
+            joined = [
+                {**row, "options": "|".join(row["options"])} for row in rows
+            ]
             writer.writerows(joined)
     return path
 
@@ -60,11 +64,16 @@ def test_three_forms_of_a_file_are_the_same_questions(asked, tmp_path):
         for ending in (".csv", ".json", ".parquet")
     ]
     assert read_as[0] == read_as[1] == read_as[2]
-    wanted = {row["sample_id"]: (tuple(row["options"]), row["answer"]) for row in asked}
+    wanted = {
+        row["sample_id"]: (tuple(row["options"]), row["answer"])
+        for row in asked
+    }
     assert read_as[0] == wanted
 
 
-def test_a_run_offers_what_the_file_says_to_those_images_alone(asked, tmp_path, capsys):
+def test_a_run_offers_what_the_file_says_to_those_images_alone(
+    asked, tmp_path, capsys
+):
     path = write_questions(asked, tmp_path / "mine.json")
     (tmp_path / "prompts.txt").write_text("a photo of a {}.\n")
     words = ["evaluate", "mini", "--data", "mini", "--cpu", "--tasks", "choice"]
@@ -75,7 +84,10 @@ def test_a_run_offers_what_the_file_says_to_those_images_alone(asked, tmp_path, 
     by_sample = {row["sample_id"]: row for row in asked}
     met = set()
     for split in ("id", "ood"):
-        rows, names = table.split(split, "choice"), table.lists["choice"][split].names
+        rows, names = (
+            table.split(split, "choice"),
+            table.lists["choice"][split].names,
+        )
         for sample, offered, gold in zip(
             rows["sample_id"], rows["choices"], rows["label"], strict=True
         ):
@@ -121,7 +133,11 @@ def test_options_of_unlike_number_a_sample_twice_and_other_files_are_refused(
 ):
     five = [*asked[1]["options"], "red fox"]
     cases = [
-        ([asked[0], {**asked[1], "options": five}], "q.json", "5 options where"),
+        (
+            [asked[0], {**asked[1], "options": five}],
+            "q.json",
+            "5 options where",
+        ),
         ([asked[0], asked[0]], "q.csv", "has a question before"),
         ([], "q.json", "are none"),
         (asked, "q.tsv", "must end in .csv, .json, .parquet"),

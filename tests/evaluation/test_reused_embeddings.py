@@ -23,12 +23,16 @@ PAIRS = [(0, 0), (0, 1), (1, 0), (1, 1), (0, 0), (1, 1)]
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(
+        datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache"
+    )
 
 
 def picture(seed: int) -> bytes:
     stream = io.BytesIO()
-    pixels = np.random.default_rng(seed).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(seed).integers(
+        0, 255, (32, 32, 3), dtype=np.uint8
+    )
     Image.fromarray(pixels).save(stream, "PNG")
     return stream.getvalue()
 
@@ -37,20 +41,28 @@ def write_set(
     place: Path,
     order: Sequence[int] = range(6),
     images: Sequence[bytes] | None = None,
-    digest: Callable[[bytes], str] = lambda data: hashlib.sha256(data).hexdigest(),
+    digest: Callable[[bytes], str] = lambda data: hashlib.sha256(
+        data
+    ).hexdigest(),
     composition: Callable[[int, int], str] = lambda a, o: (
         f"{NAMES[0][a]} {NAMES[1][o]}"
     ),
 ) -> Path:
     data = list(images or [picture(seed) for seed in range(6)])
     columns: dict[str, tuple[Any, list[Any]]] = {
-        "image": (datasets.Image(), [{"bytes": data[i], "path": None} for i in order]),
+        "image": (
+            datasets.Image(),
+            [{"bytes": data[i], "path": None} for i in order],
+        ),
         "sample_id": (datasets.Value("string"), [f"image {i}" for i in order]),
         "attribute": (
             datasets.ClassLabel(names=NAMES[0]),
             [PAIRS[i][0] for i in order],
         ),
-        "object": (datasets.ClassLabel(names=NAMES[1]), [PAIRS[i][1] for i in order]),
+        "object": (
+            datasets.ClassLabel(names=NAMES[1]),
+            [PAIRS[i][1] for i in order],
+        ),
         "composition": (
             datasets.Value("string"),
             [composition(*PAIRS[i]) for i in order],
@@ -59,13 +71,17 @@ def write_set(
         "sha256": (datasets.Value("string"), [digest(data[i]) for i in order]),
     }
     place.mkdir()
-    features = datasets.Features({name: kind for name, (kind, _) in columns.items()})
+    features = datasets.Features(
+        {name: kind for name, (kind, _) in columns.items()}
+    )
     rows = {name: values for name, (_, values) in columns.items()}
     datasets.Dataset.from_dict(rows, features=features).to_parquet(
         place / "ood.parquet"
     )
     files = "  data_files:\n  - {split: ood, path: ood.parquet}\n"
-    (place / "README.md").write_text(f"---\nconfigs:\n- config_name: v2\n{files}---\n")
+    (place / "README.md").write_text(
+        f"---\nconfigs:\n- config_name: v2\n{files}---\n"
+    )
     return place
 
 
@@ -90,21 +106,30 @@ def evaluated(tmp_path: Path) -> Callable[..., list[Any]]:
 def test_rows_in_another_order_keep_their_own_vectors(
     order: Sequence[int], tmp_path: Path, evaluated: Callable[..., list[Any]]
 ) -> None:
-    first, moved = write_set(tmp_path / "first"), write_set(tmp_path / "moved", order)
+    first, moved = (
+        write_set(tmp_path / "first"),
+        write_set(tmp_path / "moved", order),
+    )
     right = evaluated(first, "shared")
-    assert evaluated(moved, "shared") == right, "vectors of other rows were used"
+    assert evaluated(moved, "shared") == right, (
+        "vectors of other rows were used"
+    )
 
 
 @pytest.mark.parametrize("digest", [lambda data: "x", lambda data: "0" * 64])
 def test_other_images_under_the_same_digests_get_vectors_of_their_own(
-    digest: Callable[[bytes], str], tmp_path: Path, evaluated: Callable[..., list[Any]]
+    digest: Callable[[bytes], str],
+    tmp_path: Path,
+    evaluated: Callable[..., list[Any]],
 ) -> None:
     images = [picture(seed) for seed in range(6)]
     first = write_set(tmp_path / "first", images=images, digest=digest)
     other = write_set(tmp_path / "other", images=images[::-1], digest=digest)
     right = evaluated(other, "fresh")
     evaluated(first, "shared")
-    assert evaluated(other, "shared") == right, "another set's vectors were used"
+    assert evaluated(other, "shared") == right, (
+        "another set's vectors were used"
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,7 +139,10 @@ def test_other_images_under_the_same_digests_get_vectors_of_their_own(
             lambda a, o: f"{NAMES[0][1 - a]} {NAMES[1][o]}",
             ["image image 0", "its ids are of other names"],
         ),
-        (lambda a, o: "blue dog", ["image image 0", "its ids are of other names"]),
+        (
+            lambda a, o: "blue dog",
+            ["image image 0", "its ids are of other names"],
+        ),
         (lambda a, o: "", ["composition in row 1 is empty"]),
     ],
 )

@@ -11,7 +11,12 @@ from PIL import Image
 import aobench
 import aobench.cli as cli
 from aobench.evaluation import scoring
-from aobench.evaluation.scoring import Sides, rank_choices, rank_embeddings, rank_scores
+from aobench.evaluation.scoring import (
+    Sides,
+    rank_choices,
+    rank_embeddings,
+    rank_scores,
+)
 from aobench.mini.render import render
 from aobench.results.tasks import DEFAULT_TASKS, TASKS, Task
 
@@ -38,7 +43,9 @@ def test_a_task_alone_has_the_rows_that_it_has_among_others(kept):
         alone = asked(kept, task).predictions.drop_columns(FLOATS)
         rows = table.filter(pc.equal(table["task"], task)).drop_columns(FLOATS)
         assert alone.equals(rows), f"{task} depends on what else is asked"
-    sides = np.array([table[name].is_null() for name in ("best_seen", "side_rank")])
+    sides = np.array(
+        [table[name].is_null() for name in ("best_seen", "side_rank")]
+    )
     assert (sides == (np.array(table["task"]) != "composition")).all()
 
 
@@ -50,7 +57,8 @@ def test_a_task_is_added_by_a_line(kept, monkeypatch, tmp_path, capsys):
     scores = result.scores["object-open"]["splits"]["ood"]
     assert scores["n_candidates"] == 110
     assert (
-        scores["object_top1"] <= result.scores["object"]["splits"]["ood"]["object_top1"]
+        scores["object_top1"]
+        <= result.scores["object"]["splits"]["ood"]["object_top1"]
     )
     again = aobench.load_result(result.save(tmp_path / "mini"))
     assert again.scores == result.scores
@@ -59,7 +67,9 @@ def test_a_task_is_added_by_a_line(kept, monkeypatch, tmp_path, capsys):
 
 
 def test_what_the_data_cannot_be_asked_is_left_out_and_said(tmp_path, capsys):
-    for place, (attribute, name) in enumerate([("red", "teapot"), ("golden", "lion")]):
+    for place, (attribute, name) in enumerate(
+        [("red", "teapot"), ("golden", "lion")]
+    ):
         folder = tmp_path / "data" / f"{attribute}_{name}"
         folder.mkdir(parents=True)
         picture = render(attribute, name, np.random.default_rng(place))
@@ -88,7 +98,9 @@ def block(request, monkeypatch):
 def vectors(count, seed, levels=3):
     """Whole numbers, so that many scores are equal and sums are exact."""
     draw = torch.Generator().manual_seed(seed)
-    return torch.randint(-levels, levels + 1, (count, 4), generator=draw).float()
+    return torch.randint(
+        -levels, levels + 1, (count, 4), generator=draw
+    ).float()
 
 
 def order(scores, ids):
@@ -101,7 +113,9 @@ def test_choices_are_ranked_as_a_loop_would(block):
     draw = np.random.default_rng(2)
     choices = np.sort([draw.permutation(12)[:6] for _ in range(40)], axis=1)
     gold = choices[np.arange(40), draw.integers(6, size=40)]
-    found = rank_choices(images, texts, torch.tensor(gold), torch.tensor(choices))
+    found = rank_choices(
+        images, texts, torch.tensor(gold), torch.tensor(choices)
+    )
     scores = (images @ texts.T).numpy()
     for row in range(40):
         wanted = order(scores[row], choices[row].tolist())
@@ -115,7 +129,9 @@ def test_choices_of_all_candidates_are_the_shared_list(block):
     alone = rank_choices(images, texts, gold, torch.arange(9).repeat(30, 1))
     shared = rank_embeddings(images, texts, gold)
     for name in ("rank", "top", "margin"):
-        np.testing.assert_array_equal(getattr(alone, name), getattr(shared, name))
+        np.testing.assert_array_equal(
+            getattr(alone, name), getattr(shared, name)
+        )
 
 
 def test_the_best_of_each_side_and_the_rank_on_it_are_a_loops(block):
@@ -139,6 +155,8 @@ def test_the_best_of_each_side_and_the_rank_on_it_are_a_loops(block):
 
 def test_rows_are_joined_whether_or_not_there_are_sides():
     some = rank_scores(torch.eye(3), torch.arange(3))
-    joined = scoring.Ranked.joined([some, scoring.Ranked.empty(2, 3, sides=False)])
+    joined = scoring.Ranked.joined(
+        [some, scoring.Ranked.empty(2, 3, sides=False)]
+    )
     assert len(joined.rank) == 5
     assert len(joined.best_seen) == 0

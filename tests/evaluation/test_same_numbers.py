@@ -95,7 +95,11 @@ def _evaluate(warm, processes, arguments, out):
 def _launch(processes, arguments, out):
     """By the launcher that the documents name, with a Python of its own for each process."""
     launch = ["-m", "torch.distributed.run", "--standalone"]
-    launch += ["--nproc_per_node", str(processes), str(ROOT / "evaluate_models.py")]
+    launch += [
+        "--nproc_per_node",
+        str(processes),
+        str(ROOT / "evaluate_models.py"),
+    ]
     done = subprocess.run(
         [sys.executable, *launch, *arguments, "--out", str(out)],
         env={**os.environ, **CPU},
@@ -114,7 +118,9 @@ def _rows(out):
     )
 
 
-def test_folder_zip_and_prepared_parquet_give_equal_results(folder, template, tmp_path):
+def test_folder_zip_and_prepared_parquet_give_equal_results(
+    folder, template, tmp_path
+):
     import shutil
 
     archive = shutil.make_archive(
@@ -127,17 +133,33 @@ def test_folder_zip_and_prepared_parquet_give_equal_results(folder, template, tm
         str(template),
         "--cpu",
     ]
-    assert cli.main([*common, "--data", str(folder), "--out", str(tmp_path / "a")]) == 0
-    assert cli.main([*common, "--data", archive, "--out", str(tmp_path / "b")]) == 0
-    assert cli.main(["prepare", str(tmp_path / "hub"), "--data", str(folder)]) == 0
+    assert (
+        cli.main([*common, "--data", str(folder), "--out", str(tmp_path / "a")])
+        == 0
+    )
+    assert (
+        cli.main([*common, "--data", archive, "--out", str(tmp_path / "b")])
+        == 0
+    )
+    assert (
+        cli.main(["prepare", str(tmp_path / "hub"), "--data", str(folder)]) == 0
+    )
     assert (
         cli.main(
-            [*common, "--data", str(tmp_path / "hub"), "--out", str(tmp_path / "c")]
+            [
+                *common,
+                "--data",
+                str(tmp_path / "hub"),
+                "--out",
+                str(tmp_path / "c"),
+            ]
         )
         == 0
     )
     assert len(_rows(tmp_path / "a")) == 5 * 21
-    assert _rows(tmp_path / "a") == _rows(tmp_path / "b") == _rows(tmp_path / "c")
+    assert (
+        _rows(tmp_path / "a") == _rows(tmp_path / "b") == _rows(tmp_path / "c")
+    )
 
 
 def _check_processes(out, wanted, processes):
@@ -149,18 +171,24 @@ def _check_processes(out, wanted, processes):
     assert set(results["seconds"]["ood"]) == {"images", "scoring"}
 
 
-def test_two_launched_processes_give_the_bytes_of_one(arguments, wanted, tmp_path):
+def test_two_launched_processes_give_the_bytes_of_one(
+    arguments, wanted, tmp_path
+):
     _launch(2, arguments, tmp_path)
     _check_processes(tmp_path, wanted, 2)
 
 
-def test_three_processes_give_the_bytes_of_one(warm, arguments, wanted, tmp_path):
+def test_three_processes_give_the_bytes_of_one(
+    warm, arguments, wanted, tmp_path
+):
     _evaluate(warm, 3, arguments, tmp_path)
     _check_processes(tmp_path, wanted, 3)
 
 
 @pytest.mark.parametrize("batch", [1, 7, 64])
-def test_any_batch_size_gives_the_same_ranks(batch, arguments, wanted, tmp_path):
+def test_any_batch_size_gives_the_same_ranks(
+    batch, arguments, wanted, tmp_path
+):
     command = [
         "evaluate",
         *arguments,
@@ -178,7 +206,9 @@ def test_any_batch_size_gives_the_same_ranks(batch, arguments, wanted, tmp_path)
             read(tmp_path / "wanted.parquet").table,
             read(tmp_path / name / "predictions.parquet").table,
         )
-        assert one.drop_columns(["margin"]).equals(other.drop_columns(["margin"]))
+        assert one.drop_columns(["margin"]).equals(
+            other.drop_columns(["margin"])
+        )
         np.testing.assert_allclose(
             one["margin"].to_numpy(),
             other["margin"].to_numpy(),
@@ -203,7 +233,9 @@ def test_killed_runs_end_with_the_same_bytes(warm, arguments, wanted, tmp_path):
         before, deadline = stored, time.monotonic() + 60
         while any(one.poll() is None for one in running) and stored <= before:
             stored = _shards(tmp_path)
-            assert time.monotonic() < deadline, "no shard was stored for a minute"
+            assert time.monotonic() < deadline, (
+                "no shard was stored for a minute"
+            )
         time.sleep(draw.uniform(0, 0.05))
         for one in running:
             one.kill()
@@ -216,10 +248,14 @@ def test_killed_runs_end_with_the_same_bytes(warm, arguments, wanted, tmp_path):
     assert _bytes(tmp_path) == wanted
 
 
-def test_two_runs_at_once_on_one_folder_do_no_harm(warm, arguments, wanted, tmp_path):
+def test_two_runs_at_once_on_one_folder_do_no_harm(
+    warm, arguments, wanted, tmp_path
+):
     running = [warm.start(_words(arguments, tmp_path)) for _ in range(2)]
     ended = sorted(one.wait().returncode for one in running)
-    assert ended in ([0, 0], [0, 2]), "the later one may be refused, and neither fails"
+    assert ended in ([0, 0], [0, 2]), (
+        "the later one may be refused, and neither fails"
+    )
     assert _bytes(tmp_path) == wanted
     assert not list(tmp_path.rglob("*.part"))
 

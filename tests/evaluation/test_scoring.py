@@ -11,7 +11,11 @@ from aobench.evaluation.scoring import rank_embeddings, rank_scores
 def _plain(scores, gold, k):
     order = sorted(range(len(scores)), key=lambda i: (-scores[i], i))
     others = [s for i, s in enumerate(scores) if i != gold]
-    return order.index(gold), order[:k], scores[gold] - max(others) if others else 0.0
+    return (
+        order.index(gold),
+        order[:k],
+        scores[gold] - max(others) if others else 0.0,
+    )
 
 
 @pytest.mark.parametrize("width", [1, 2, 5, 40])

@@ -22,7 +22,8 @@ def test_what_is_written_is_read_and_no_longer_missing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "other", [({"model": "b"}, 10, 4), ({"model": "a"}, 11, 4), ({"model": "a"}, 10, 5)]
+    "other",
+    [({"model": "b"}, 10, 4), ({"model": "a"}, 11, 4), ({"model": "a"}, 10, 5)],
 )
 def test_other_keys_counts_and_sizes_are_other_places(other, tmp_path):
     Store(tmp_path, {"model": "a"}, 10, 4).write(0, torch.zeros(4, 2))
@@ -59,7 +60,9 @@ def test_remains_of_killed_runs_go_after_a_day(tmp_path):
 def _other(path):
     """A shard of the same shape from the folder of another model."""
     other = Store(path.parents[1], {"model": "another"}, 10, 4)
-    other.write(1, torch.randn(4, 3, generator=torch.Generator().manual_seed(7)))
+    other.write(
+        1, torch.randn(4, 3, generator=torch.Generator().manual_seed(7))
+    )
     return other.path(1).read_bytes()
 
 
@@ -67,7 +70,11 @@ def _nan(path):
     from safetensors.torch import load, save
 
     return save(
-        {"vectors": torch.full_like(load(path.read_bytes())["vectors"], float("nan"))}
+        {
+            "vectors": torch.full_like(
+                load(path.read_bytes())["vectors"], float("nan")
+            )
+        }
     )
 
 
@@ -92,7 +99,9 @@ DAMAGES = {
     "cut short": lambda path: path.read_bytes()[:-5],
     "longer": lambda path: path.read_bytes() + b"x",
     "NaN, without a seal": _nan,
-    "its neighbour's": lambda path: path.with_name("000000.safetensors").read_bytes(),
+    "its neighbour's": lambda path: path.with_name(
+        "000000.safetensors"
+    ).read_bytes(),
     "another model's": _other,
     "text": lambda path: b"not found",
 }
@@ -104,7 +113,9 @@ def test_a_shard_that_is_not_what_was_written_is_missing_and_said_to_be(
 ):
     store = Store(tmp_path, {"model": "a"}, 10, 4)
     for shard in range(3):
-        store.write(shard, torch.randn(len(store.items(shard)), 3), {1: "cut short"})
+        store.write(
+            shard, torch.randn(len(store.items(shard)), 3), {1: "cut short"}
+        )
     assert store.missing() == []
     store.path(1).write_bytes(DAMAGES[damage](store.path(1)))
     capsys.readouterr()
@@ -133,7 +144,9 @@ def test_a_shard_that_is_damaged_after_it_was_looked_for_is_computed_again(
 ):
     store = Store(tmp_path, {"model": "a"}, 10, 4)
     for shard in range(3):
-        store.write(shard, torch.randn(len(store.items(shard)), 3), {1: "cut short"})
+        store.write(
+            shard, torch.randn(len(store.items(shard)), 3), {1: "cut short"}
+        )
     assert store.missing() == []
     if damage == "gone":
         store.path(1).unlink()
@@ -149,7 +162,9 @@ def test_a_shard_that_is_damaged_after_it_was_looked_for_is_computed_again(
 
 
 @pytest.mark.parametrize("what", ["images", "texts"])
-def test_vectors_of_a_gpu_are_not_taken_for_those_of_a_processor(what, tmp_path):
+def test_vectors_of_a_gpu_are_not_taken_for_those_of_a_processor(
+    what, tmp_path
+):
     from types import SimpleNamespace
 
     from aobench.evaluation.embedding import image_store, model_key

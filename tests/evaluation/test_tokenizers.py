@@ -73,7 +73,9 @@ def test_a_vocabulary_without_its_merges_is_refused(kind, copy):
     ("kind", "other"),
     [("siglip2", "clip"), ("chinese_clip", "siglip2"), ("siglip", "clip")],
 )
-def test_the_tokenizer_of_a_larger_model_is_refused(kind, other, copy, originals):
+def test_the_tokenizer_of_a_larger_model_is_refused(
+    kind, other, copy, originals
+):
     folder = copy(kind)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(originals / other / name, folder / name)
@@ -89,10 +91,18 @@ def test_the_tokenizer_of_a_larger_model_is_refused(kind, other, copy, originals
         {"model_max_length": 4},
         {"model_max_length": 10**30},
         {"model_input_names": ["input_ids"]},
-        {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]},
+        {
+            "model_input_names": [
+                "input_ids",
+                "token_type_ids",
+                "attention_mask",
+            ]
+        },
     ],
 )
-def test_settings_of_the_tokenizer_change_no_embedding(kind, changed, originals, copy):
+def test_settings_of_the_tokenizer_change_no_embedding(
+    kind, changed, originals, copy
+):
     long = [*TEXTS, "a photo of the red teapot " * 20]
     folder = copy(kind)
     wanted = _load(originals / kind).encode_texts(long)
@@ -132,7 +142,9 @@ def test_letter_case_is_noted(originals):
 def test_the_tokenizer_of_a_judge_is_checked(originals, tmp_path):
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(originals / "clip", padding_side="left")
+    tokenizer = AutoTokenizer.from_pretrained(
+        originals / "clip", padding_side="left"
+    )
     check_tokenizer(tokenizer, "judge", 2000)
     assert tokenizer.padding_side == "right"
     with pytest.raises(UserError, match="another model's tokenizer"):
@@ -160,16 +172,22 @@ def test_a_template_that_cuts_the_names_off_is_refused(kind, originals):
 )
 def test_names_that_the_tokenizer_writes_alike_are_refused(names, originals):
     with pytest.raises(UserError, match="one and the same text"):
-        count_cut_prompts(_load(originals / "siglip"), names, ("a photo of a {}.",))
+        count_cut_prompts(
+            _load(originals / "siglip"), names, ("a photo of a {}.",)
+        )
 
 
-@pytest.mark.parametrize("task", ["composition", "composition-own", "composition-open"])
+@pytest.mark.parametrize(
+    "task", ["composition", "composition-own", "composition-open"]
+)
 def test_two_compositions_of_one_text_are_refused(task):
     attributes, objects = ["red", "red brick"], ["brick bakery", "bakery"]
     with pytest.raises(
         UserError, match=r"'red' \+ 'brick bakery' and 'red brick' \+ 'bakery'"
     ):
-        ask_task(find_task(task), {"ood": [(0, 0), (1, 1)]}, attributes, objects)
+        ask_task(
+            find_task(task), {"ood": [(0, 0), (1, 1)]}, attributes, objects
+        )
 
 
 @pytest.mark.parametrize("task", ["object", "attribute"])
@@ -200,10 +218,18 @@ def test_cut_prompts_are_told_and_noted(tmp_path, capsys):
         "--cpu",
     ]
     assert (
-        cli.main(["evaluate", "mini", *arguments, "--out", str(tmp_path / "out")]) == 0
+        cli.main(
+            ["evaluate", "mini", *arguments, "--out", str(tmp_path / "out")]
+        )
+        == 0
     )
-    assert "mini, composition: 2 prompts had more tokens" in capsys.readouterr().out
-    content = json.loads((tmp_path / "out" / "mini" / "results.json").read_text())
+    assert (
+        "mini, composition: 2 prompts had more tokens"
+        in capsys.readouterr().out
+    )
+    content = json.loads(
+        (tmp_path / "out" / "mini" / "results.json").read_text()
+    )
     assert content["model"]["notes"]["prompts_cut"] == {
         "composition": 2,
         "composition-own": 2,

@@ -37,7 +37,12 @@ sys.exit(aobench.cli.main(sys.argv[1:]))
 
 
 #: For `WarmProcesses`: what the server needs, and what Gradio reads when it is imported.
-MODULES = ("gradio", "fastapi", "starlette.concurrency", "aobench.annotation.app")
+MODULES = (
+    "gradio",
+    "fastapi",
+    "starlette.concurrency",
+    "aobench.annotation.app",
+)
 QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
@@ -57,14 +62,22 @@ class Server:
         self, table: Path, verdicts: Path, warm=None, more=("--no-practice",)
     ) -> None:
         pytest.importorskip("gradio", minversion="6")
-        self.words = ["annotate", str(table), "--verdicts", str(verdicts), *more]
+        self.words = [
+            "annotate",
+            str(table),
+            "--verdicts",
+            str(verdicts),
+            *more,
+        ]
         self.log, self.port, self.warm = verdicts.with_suffix(".log"), 0, warm
         self.log.touch()
         self.start()
 
     def start(self):
         words = [*self.words, "--port", str(self.port)]
-        line = self._start_warm(words) if self.warm else self._start_alone(words)
+        line = (
+            self._start_warm(words) if self.warm else self._start_alone(words)
+        )
         assert " at http://127.0.0.1:" in line, line + self.log.read_text()
         self.port = int(line.partition("127.0.0.1:")[2].split()[0])
         self.url = f"http://127.0.0.1:{self.port}/"
@@ -98,7 +111,9 @@ class Server:
         self.process = self.warm.start(words, code=WATCHED, err=self.log)
         deadline = time.monotonic() + 60
         while not (line := self.process.out.read_text()).endswith("\n"):
-            over = self.process.poll() is not None or time.monotonic() > deadline
+            over = (
+                self.process.poll() is not None or time.monotonic() > deadline
+            )
             assert not over, line + self.log.read_text()
             time.sleep(0.02)
         return line
@@ -178,7 +193,9 @@ class Annotator(Page):
             value = self.run(script)
             if what(value):
                 return value
-            assert time.monotonic() < deadline, f"it stayed {value!r}; {self.problems}"
+            assert time.monotonic() < deadline, (
+                f"it stayed {value!r}; {self.problems}"
+            )
             time.sleep(0.01)
 
     def seen(self):
@@ -193,7 +210,9 @@ class Annotator(Page):
         for key in keys if now["index"] % 2 else reversed(keys):
             press(key)
         return self.wait(
-            lambda value: value is not None and value.get("trial") != now["trial"]
+            lambda value: (
+                value is not None and value.get("trial") != now["trial"]
+            )
         )
 
     def judge_all(self, limit=10**9):
@@ -214,7 +233,9 @@ class Annotator(Page):
             "ERR_INCOMPLETE_CHUNKED_ENCODING",
         )
         assert [
-            p for p in self.problems if not (dead and any(r in p for r in refused))
+            p
+            for p in self.problems
+            if not (dead and any(r in p for r in refused))
         ] == []
 
 

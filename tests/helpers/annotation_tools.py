@@ -33,7 +33,9 @@ def make_set(folder, count=50):
             folder / row(index).file
         )
     path = folder / "images.parquet"
-    pq.write_table(pa.Table.from_pylist([asdict(row(i)) for i in range(count)]), path)
+    pq.write_table(
+        pa.Table.from_pylist([asdict(row(i)) for i in range(count)]), path
+    )
     return path
 
 
@@ -81,7 +83,9 @@ def right_for(trial):
     return right(int(trial.image_id[4:]), trial.attribute, trial.object)
 
 
-def answer_all(store: VerdictStore, annotator, limit=10**9, note=lambda now: None):
+def answer_all(
+    store: VerdictStore, annotator, limit=10**9, note=lambda now: None
+):
     """Answer rightly until nothing is left, also where another process answers for the same
     annotator.
     """
@@ -136,7 +140,11 @@ def judge_all(
         standing = store.enrol(name)
         while standing.trial is not None:
             standing = store.record(
-                name, standing.trial.trial, standing.turn, *answer(standing.trial), 1.0
+                name,
+                standing.trial.trial,
+                standing.turn,
+                *answer(standing.trial),
+                1.0,
             )
 
 

@@ -53,7 +53,9 @@ def plain(caption: str) -> str:
         if c.isalnum() or unicodedata.category(c)[0] == "M":
             out.append(c)
         else:
-            out.append(" " if c.isspace() or c in SOFT else "," if c == "," else "|")
+            out.append(
+                " " if c.isspace() or c in SOFT else "," if c == "," else "|"
+            )
     text = re.sub(r"[ ,|]*\|[ ,|]*", " | ", "".join(out))
     text = re.sub(r" *,[ ,]*", " , ", text)
     return " " + re.sub(" +", " ", text).strip() + " "
@@ -98,7 +100,9 @@ def encoded(text, a_live, o_live):
     row = "".join(parts)
 
     def of(bits):
-        letters = "".join(c for c in set(row) - set(",|") if (ord(c) - 0xE000) & bits)
+        letters = "".join(
+            c for c in set(row) - set(",|") if (ord(c) - 0xE000) & bits
+        )
         return f"[{letters}]" if letters else "(?!)"
 
     return row, places, of
@@ -111,11 +115,15 @@ def modified(text, a_live, o_live):
     more = f"(?:,?{adjective}|,?{join}{adjective})*+"
     adverbs = f"{of(grammar.ADVERB)}*+"
     made = f"{of(grammar.MADE)}{of(grammar.OF)}{of(grammar.OF | grammar.ADVERB | grammar.DETERMINER)}*+"
-    painted = f"(?!{of(grammar.MADE)}{of(grammar.OF)}){of(grammar.PAINTED)}{adverbs}"
+    painted = (
+        f"(?!{of(grammar.MADE)}{of(grammar.OF)}){of(grammar.PAINTED)}{adverbs}"
+    )
     neither = f"(?!{of(grammar.MADE)}{of(grammar.OF)}|{of(grammar.PAINTED)})"
     relative, copula = f",?{of(grammar.RELATIVE)}", of(grammar.COPULA)
     chain, no_head = f"(?P<said>{adjective}{more})", f"(?!{head}|{noun})"
-    begins = f"(?:^|[|,]|{of(grammar.OPENER)})(?:{of(1 | 2 | grammar.DETERMINER)})*$"
+    begins = (
+        f"(?:^|[|,]|{of(grammar.OPENER)})(?:{of(1 | 2 | grammar.DETERMINER)})*$"
+    )
     seen = set()
     for o, o_start, o_end, _ in o_live:
         first, stop = places[o_start], places[o_end]
@@ -137,7 +145,9 @@ def modified(text, a_live, o_live):
         if re.fullmatch(adjective, row[first]) and re.fullmatch(
             adjective, row[stop - 1]
         ):
-            is_head &= not re.match(f"{join}|,(?:{join}|{adjective})", row[stop:])
+            is_head &= not re.match(
+                f"{join}|,(?:{join}|{adjective})", row[stop:]
+            )
         for a, a_start, a_end, _ in a_live:
             begin, end = places[a_start], places[a_end]
             if re.match(of(grammar.SHADE), row[end - 1]) and re.match(
@@ -171,7 +181,9 @@ def in_caption(
     ]
     a_spans = {(s, e) for _, s, e, _ in a_found}
     o_spans = {(s, e) for _, s, e, _ in o_found}
-    a_live = [a for a in a_found if not any(inside(a[1:3], span) for span in o_spans)]
+    a_live = [
+        a for a in a_found if not any(inside(a[1:3], span) for span in o_spans)
+    ]
     o_live = [
         o
         for o in o_found
@@ -181,7 +193,9 @@ def in_caption(
         "words": set(),
         "adjacent": set(),
         "adjacent-forms": set(),
-        "modifies": modified(text, a_live, o_live) if a_live and o_live else set(),
+        "modifies": modified(text, a_live, o_live)
+        if a_live and o_live
+        else set(),
     }
     for a, a_start, a_end, a_written in a_live:
         for o, o_start, o_end, o_written in o_live:
@@ -216,7 +230,9 @@ def by_words(captions: Iterable[str], vocabulary) -> dict[str, Counter]:
         near = set().union(
             *(first.get(word, set()) for word in set(plain(caption).split()))
         )
-        a_near, o_near = ([sorted(i for k, i in near if k == kind)] for kind in "ao")
+        a_near, o_near = (
+            [sorted(i for k, i in near if k == kind)] for kind in "ao"
+        )
         found = in_caption(
             caption,
             [vocabulary.attribute_forms[i] for i in a_near[0]],
@@ -237,7 +253,9 @@ def by_authors(captions: Sequence[str], vocabulary) -> Counter:
 
     def holding(word: str) -> set[int]:
         if word not in holds:
-            holds[word] = {i for i, caption in enumerate(lowered) if word in caption}
+            holds[word] = {
+                i for i, caption in enumerate(lowered) if word in caption
+            }
         return holds[word]
 
     for a, attribute in enumerate(vocabulary.attributes):

@@ -42,8 +42,14 @@ class Page:
             [binary, *FLAGS, f"--user-data-dir={folder}", "about:blank"],
             stderr=subprocess.DEVNULL,
         )
-        port_file, deadline = folder / "DevToolsActivePort", time.monotonic() + 60
-        while not port_file.exists() or len(port_file.read_text().splitlines()) < 2:
+        port_file, deadline = (
+            folder / "DevToolsActivePort",
+            time.monotonic() + 60,
+        )
+        while (
+            not port_file.exists()
+            or len(port_file.read_text().splitlines()) < 2
+        ):
             assert time.monotonic() < deadline, "Chromium did not start"
             time.sleep(0.1)
         port = port_file.read_text().splitlines()[0]
@@ -59,7 +65,9 @@ class Page:
     def send(self, method, **parameters):
         self.number += 1
         self.socket.send(
-            json.dumps({"id": self.number, "method": method, "params": parameters})
+            json.dumps(
+                {"id": self.number, "method": method, "params": parameters}
+            )
         )
         while True:
             message = json.loads(self.socket.recv())
@@ -102,14 +110,19 @@ class Page:
     def run(self, script):
         """The value of an expression in the page; a promise is waited for."""
         done = self.send(
-            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+            "Runtime.evaluate",
+            expression=script,
+            returnByValue=True,
+            awaitPromise=True,
         )
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
 
     def key(self, key, code=None):
         for kind in ("keyDown", "keyUp"):
-            text = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
+            text = (
+                {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
+            )
             number = {"Tab": 9, "Enter": 13}[key]
             self.send(
                 "Input.dispatchKeyEvent",

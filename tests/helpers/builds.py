@@ -22,7 +22,9 @@ PAIRS = [
 
 def allow(path):
     """``--allow-code`` for each ``module:Class`` of the tests in the configuration at ``path``."""
-    classes = set(re.findall(r"\b(?:helpers\.drawing|failing):\w+", path.read_text()))
+    classes = set(
+        re.findall(r"\b(?:helpers\.drawing|failing):\w+", path.read_text())
+    )
     return [word for name in sorted(classes) for word in ("--allow-code", name)]
 
 
@@ -113,7 +115,9 @@ def verdicts_of(path):
 
 
 def drawings(pairs=PAIRS):
-    tasks = [ImageTask(f"x/{i}", a, o, i, i, "") for i, (a, o) in enumerate(pairs)]
+    tasks = [
+        ImageTask(f"x/{i}", a, o, i, i, "") for i, (a, o) in enumerate(pairs)
+    ]
     drawn = Renderer("", {})(tasks)
     return [
         ClaimedImage(one.image, t.attribute, t.object, t.seed)
@@ -129,7 +133,12 @@ def whole_configuration(path, models, **compose):
     (path / "captions.txt").write_text(
         "a wooden banana\na striped airliner at night\nno more\n"
     )
-    call = {"num_inference_steps": 1, "guidance_scale": 0.0, "height": 32, "width": 32}
+    call = {
+        "num_inference_steps": 1,
+        "guidance_scale": 0.0,
+        "height": 32,
+        "width": 32,
+    }
     content = {
         "out": "out",
         "seed": 5,
@@ -171,6 +180,8 @@ def digests_of(out):
         if p.is_file() and "audits" not in p.parts and p.name != "timings.json"
     )
     return {
-        p.relative_to(out).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        p.relative_to(out).as_posix(): hashlib.sha256(
+            p.read_bytes()
+        ).hexdigest()
         for p in found
     }

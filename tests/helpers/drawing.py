@@ -43,7 +43,9 @@ class Planted:
         for task in tasks:
             part = lies(task.index, task.image_id)
             if part:
-                task = dataclasses.replace(task, **{part: ANOTHER[getattr(task, part)]})
+                task = dataclasses.replace(
+                    task, **{part: ANOTHER[getattr(task, part)]}
+                )
             drawn.append(task)
         return self.renderer(drawn)
 

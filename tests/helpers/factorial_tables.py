@@ -13,7 +13,9 @@ SIZES = {"id": (96, ID_IMAGES), "ood": (240, OOD_IMAGES)}
 Odds = Callable[[str, str, int, int, int], float]
 
 
-def plain_odds(split: str, supervision: str, scale: int, diversity: int, seed: int):
+def plain_odds(
+    split: str, supervision: str, scale: int, diversity: int, seed: int
+):
     """Scale and diversity help; pair losses lead by 2 less 0.4 a doubling of diversity; contrast by
     0.5 more.
     """
@@ -25,7 +27,9 @@ def plain_odds(split: str, supervision: str, scale: int, diversity: int, seed: i
     return -2.5 + 0.16 * size + 0.5 * kinds + lead
 
 
-def made_table(odds: Odds = plain_odds, seeds=(3, 4, 5), noise=0.0, draw_seed=0):
+def made_table(
+    odds: Odds = plain_odds, seeds=(3, 4, 5), noise=0.0, draw_seed=0
+):
     """A table as ``collect_factorial`` makes it.
 
     Args:
@@ -35,7 +39,9 @@ def made_table(odds: Odds = plain_odds, seeds=(3, 4, 5), noise=0.0, draw_seed=0)
         draw_seed: Seed of the answers.
     """
     rng = np.random.default_rng(draw_seed)
-    offsets = {split: rng.normal(0, noise, n) for split, (n, _) in SIZES.items()}
+    offsets = {
+        split: rng.normal(0, noise, n) for split, (n, _) in SIZES.items()
+    }
     settings = {"channels": [16, 32, 128], "peak": 0.008, "decay": 0.05}
     every = factorial.SUPERVISIONS
     runs = [run for seed in seeds for run in factorial.runs_of_seed(seed)]
@@ -65,7 +71,13 @@ def _row(run, odds, offsets, rng):
         rate = 1 / (1 + np.exp(-(odds(*where) + offsets[split])))
         kinds = ("object", *factorial.FURTHER.get(run.supervision, ()))
         right[split] = {
-            kind: pack_counts(rng.binomial(images, rate).tolist()) for kind in kinds
+            kind: pack_counts(rng.binomial(images, rate).tolist())
+            for kind in kinds
         }
     place = {"scale": run.scale, "diversity": run.diversity, "seed": run.seed}
-    return {**place, "supervision": run.supervision, "seconds": 1.0, "right": right}
+    return {
+        **place,
+        "supervision": run.supervision,
+        "seconds": 1.0,
+        "right": right,
+    }

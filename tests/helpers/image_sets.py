@@ -15,7 +15,9 @@ def picture(seed, attribute=None, name=None):
     attribute = attribute or ATTRIBUTES[seed % len(ATTRIBUTES)]
     return Image.fromarray(
         render(
-            attribute, name or OBJECTS[seed % len(OBJECTS)], np.random.default_rng(seed)
+            attribute,
+            name or OBJECTS[seed % len(OBJECTS)],
+            np.random.default_rng(seed),
         )
     )
 
@@ -76,7 +78,11 @@ def random_looks(count, draw):
         draw.integers(0, 2, (count, 5), np.uint64),
     )
     flips = (np.uint64(1) << places) * used
-    bits = centres[draw.integers(0, 40, count)] ^ np.bitwise_xor.reduce(flips, axis=1)
+    bits = centres[draw.integers(0, 40, count)] ^ np.bitwise_xor.reduce(
+        flips, axis=1
+    )
     return ImageLooks(
-        bits, draw.integers(0, 2, (count, 48), dtype=np.uint8) * np.uint8(15), {}
+        bits,
+        draw.integers(0, 2, (count, 48), dtype=np.uint8) * np.uint8(15),
+        {},
     )

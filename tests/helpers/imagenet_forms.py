@@ -19,7 +19,9 @@ LABELS = [WNIDS[number % 3] for number in range(7)]
 NAMES = [f"ILSVRC2012_val_{number:08d}" for number in range(1, 8)]
 IDS = sorted(f"{w}/{n}.JPEG" for w, n in zip(LABELS, NAMES, strict=True))
 INDEX = dict(published_lists().objects.values())
-PUBLISHED = {wnid: name for name, (wnid, _) in published_lists().objects.items()}
+PUBLISHED = {
+    wnid: name for name, (wnid, _) in published_lists().objects.items()
+}
 NUMBER = {index: number for number, index in enumerate(devkit_order(), start=1)}
 TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 SOLUTION = "LOC_val_solution.csv"
@@ -27,7 +29,9 @@ SOLUTION = "LOC_val_solution.csv"
 
 def picture(number: int) -> bytes:
     """A small picture of random pixels."""
-    pixels = np.random.default_rng(number).integers(0, 255, (9, 9, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(number).integers(
+        0, 255, (9, 9, 3), dtype=np.uint8
+    )
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, format="PNG")
     return stream.getvalue()
@@ -72,7 +76,10 @@ def with_solution(root: Path) -> Path:
         for name, wnid in zip(NAMES, LABELS, strict=True)
     ]
     put(root / SOLUTION, "ImageId,PredictionString\n" + "".join(rows))
-    put(root / "ILSVRC/Data/CLS-LOC/train/n01440764/n01440764_1.JPEG", picture(99))
+    put(
+        root / "ILSVRC/Data/CLS-LOC/train/n01440764/n01440764_1.JPEG",
+        picture(99),
+    )
     return root
 
 
@@ -90,7 +97,11 @@ def packed(root: Path) -> Path:
         for number, name in enumerate(NAMES):
             _add(archive, f"{name}.JPEG", picture(number))
     with tarfile.open(root / "ILSVRC2012_devkit_t12.tar.gz", "w:gz") as archive:
-        _add(archive, f"ILSVRC2012_devkit_t12/data/{TRUTH}", truth_text().encode())
+        _add(
+            archive,
+            f"ILSVRC2012_devkit_t12/data/{TRUTH}",
+            truth_text().encode(),
+        )
     return root
 
 
@@ -109,19 +120,26 @@ def table(
     """Parquet as `datasets` writes it; labels are numbers of ``names``, by default in another
     order than ImageNet's.
     """
-    chosen = list(names or sorted(PUBLISHED.values(), key=lambda name: name[::-1]))
+    chosen = list(
+        names or sorted(PUBLISHED.values(), key=lambda name: name[::-1])
+    )
     columns = {
         "image": [{"bytes": picture(n), "path": None} for n in range(7)],
         "label": [chosen.index(PUBLISHED[wnid]) for wnid in LABELS],
     }
-    kinds = {"image": datasets.Image(), "label": datasets.ClassLabel(names=chosen)}
+    kinds = {
+        "image": datasets.Image(),
+        "label": datasets.ClassLabel(names=chosen),
+    }
     if ids:
         columns["sample_id"] = [
             f"{w}/{n}.JPEG" for w, n in zip(LABELS, NAMES, strict=True)
         ]
         kinds["sample_id"] = datasets.Value("string")
     root.mkdir(parents=True, exist_ok=True)
-    rows = datasets.Dataset.from_dict(columns, features=datasets.Features(kinds))
+    rows = datasets.Dataset.from_dict(
+        columns, features=datasets.Features(kinds)
+    )
     rows.to_parquet(root / f"{split}-00000-of-00001.parquet")
     return root
 

@@ -36,10 +36,14 @@ class _Handler(Quiet):
 
     def _json(self, content, status=200, **headers):
         body = json.dumps(content).encode()
-        self.answer(status, body, **{"Content-Type": "application/json", **headers})
+        self.answer(
+            status, body, **{"Content-Type": "application/json", **headers}
+        )
 
     def _missing(self, code="EntryNotFound"):
-        self._json({"error": code}, 404, X_Error_Code=code, X_Error_Message=code)
+        self._json(
+            {"error": code}, 404, X_Error_Code=code, X_Error_Message=code
+        )
 
     def _body(self):
         if self.headers.get("Transfer-Encoding") == "chunked":
@@ -58,17 +62,22 @@ class _Handler(Quiet):
         path = unquote(urlsplit(self.path).path)
         self.owner.requests.append((self.command, path))
         if found := re.fullmatch(
-            rf"/(?:(datasets|spaces)/)?([^/]+/[^/]+)/resolve/{REVISION}/(.+)", path
+            rf"/(?:(datasets|spaces)/)?([^/]+/[^/]+)/resolve/{REVISION}/(.+)",
+            path,
         ):
             return self._file(found[1] or "models", found[2], found[3])
-        if found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/leaderboard", path):
+        if found := re.fullmatch(
+            r"/api/datasets/([^/]+/[^/]+)/leaderboard", path
+        ):
             return self._leaderboard(found[1])
         if found := re.fullmatch(
-            r"/api/(models|datasets|spaces)/([^/]+/[^/]+)/tree/[^/]+(?:/(.*))?", path
+            r"/api/(models|datasets|spaces)/([^/]+/[^/]+)/tree/[^/]+(?:/(.*))?",
+            path,
         ):
             return self._tree(found[1], found[2], found[3] or "")
         if found := re.fullmatch(
-            r"/api/(models|datasets|spaces)/([^/]+/[^/]+)(?:/revision/[^/]+)?", path
+            r"/api/(models|datasets|spaces)/([^/]+/[^/]+)(?:/revision/[^/]+)?",
+            path,
         ):
             folder = self.owner.folder(found[1], found[2])
             if not folder.is_dir():
@@ -98,14 +107,18 @@ class _Handler(Quiet):
             return self._missing()
         data = path.read_bytes()
         low, high = 0, len(data)
-        if found := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
+        if found := re.fullmatch(
+            r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")
+        ):
             low, high = int(found[1]), int(found[2] or len(data) - 1) + 1
         self.send_response(206 if "Range" in self.headers else 200)
         self.send_header("X-Repo-Commit", COMMIT)
         self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
         self.send_header("Accept-Ranges", "bytes")
         if "Range" in self.headers:
-            self.send_header("Content-Range", f"bytes {low}-{high - 1}/{len(data)}")
+            self.send_header(
+                "Content-Range", f"bytes {low}-{high - 1}/{len(data)}"
+            )
         self.send_header("Content-Length", str(len(data[low:high])))
         self.end_headers()
         if self.command == "GET":
@@ -119,7 +132,8 @@ class _Handler(Quiet):
                 "RepoNotFound" if not folder.is_dir() else "EntryNotFound"
             )
         deep = (
-            "recursive=true" in self.path.lower() or "recursive=1" in self.path.lower()
+            "recursive=true" in self.path.lower()
+            or "recursive=1" in self.path.lower()
         )
         found = sorted(
             (folder / below).rglob("*") if deep else (folder / below).iterdir()
@@ -222,9 +236,13 @@ class _Handler(Quiet):
             "commitOid": COMMIT,
         }
         if "create_pr=1" in self.path:
-            self.owner.pull_requests.append({"repo": repo, "files": files, **head})
+            self.owner.pull_requests.append(
+                {"repo": repo, "files": files, **head}
+            )
             number = len(self.owner.pull_requests)
-            answer["pullRequestUrl"] = f"{self.owner.url}/{repo}/discussions/{number}"
+            answer["pullRequestUrl"] = (
+                f"{self.owner.url}/{repo}/discussions/{number}"
+            )
         else:
             for name, content in files.items():
                 path = self.owner.folder(kind, repo) / name

@@ -60,7 +60,9 @@ class _Handler(Quiet):
             query.get("prefix", [""])[0],
             query.get("delimiter", [""])[0],
         )
-        keys = sorted(key for key in self.owner.objects if key.startswith(prefix))
+        keys = sorted(
+            key for key in self.owner.objects if key.startswith(prefix)
+        )
         folders = sorted(
             {
                 prefix + key[len(prefix) :].split("/")[0] + "/"
@@ -69,7 +71,9 @@ class _Handler(Quiet):
             }
         )
         shown = [
-            key for key in keys if not any(key.startswith(folder) for folder in folders)
+            key
+            for key in keys
+            if not any(key.startswith(folder) for folder in folders)
         ]
         entries = "".join(
             f"<Contents><Key>{escape(key)}</Key><LastModified>2026-11-24T00:00:00.000Z</LastModified>"

@@ -31,14 +31,16 @@ def made_embeddings(
     """
     rng = np.random.default_rng(seed)
     pairs = np.stack(
-        np.meshgrid(np.arange(attributes), np.arange(objects), indexing="ij"), -1
+        np.meshgrid(np.arange(attributes), np.arange(objects), indexing="ij"),
+        -1,
     ).reshape(-1, 2)
     factors = np.repeat(pairs, images, axis=0)
     width = attributes + objects
     shake = rng.standard_normal((len(factors), width))
     if case == "factored":
         clean = np.concatenate(
-            [np.eye(attributes)[factors[:, 0]], np.eye(objects)[factors[:, 1]]], axis=1
+            [np.eye(attributes)[factors[:, 0]], np.eye(objects)[factors[:, 1]]],
+            axis=1,
         )
         return clean + noise * shake, factors
     if case == "one_number":

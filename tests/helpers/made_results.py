@@ -3,7 +3,9 @@
 import json
 
 
-def made_result(folder, model, id_object, ood_object, composition=None, **facts):
+def made_result(
+    folder, model, id_object, ood_object, composition=None, **facts
+):
     """Write a result; without ``composition`` that of a classifier. Returns its folder."""
     names = composition is not None
     scores = {
@@ -31,7 +33,10 @@ def made_result(folder, model, id_object, ood_object, composition=None, **facts)
             "config": facts.pop("config", "v2"),
             "splits": {
                 "id": {"fingerprint": "a", "n": 50_000},
-                "ood": {"fingerprint": facts.pop("fingerprint", "b"), "n": 40_000},
+                "ood": {
+                    "fingerprint": facts.pop("fingerprint", "b"),
+                    "n": 40_000,
+                },
             },
         },
         "templates": {"hash": "c", "n": 80} if names else None,

@@ -47,7 +47,9 @@ class Sample(NamedTuple):
 
 def picture(seed: int) -> bytes:
     """Bytes of a small random picture."""
-    pixels = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(seed).integers(
+        0, 255, (8, 8, 3), dtype=np.uint8
+    )
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, format="PNG")
     return stream.getvalue()
@@ -94,7 +96,9 @@ def _dotted(name: str) -> str:
     return name.replace(" ", ".")
 
 
-def write_label_folders(root: Path, separator: str = "_", sets: bool = True) -> Path:
+def write_label_folders(
+    root: Path, separator: str = "_", sets: bool = True
+) -> Path:
     """``train/red_fire truck/0.png`` or, with a space as separator, ``train/red
     fire_truck/0.png``."""
     inner = " " if separator == "_" else "_"
@@ -119,7 +123,11 @@ def write_attribute_folders(root: Path) -> Path:
     """``seen/red/fire truck/0.png``."""
     names = {"train": "training", "id": "seen", "ood": "novel"}
     for number, s in enumerate(SAMPLES):
-        put(root, f"{names[s.split]}/{s.attribute}/{s.object}/{number}.png", s.data)
+        put(
+            root,
+            f"{names[s.split]}/{s.attribute}/{s.object}/{number}.png",
+            s.data,
+        )
     return root
 
 
@@ -199,7 +207,9 @@ def write_pair_lists(
         "test": SEEN + NOVEL,
     }
     for part, pairs in lists.items():
-        text = "".join(separator.join(map(spell, pair)) + "\n" for pair in pairs)
+        text = "".join(
+            separator.join(map(spell, pair)) + "\n" for pair in pairs
+        )
         put(root, f"{NATURAL}/{part}_pairs.txt", text.encode())
     return root
 
@@ -262,7 +272,9 @@ def write_c_gqa(root: Path) -> Path:
     write_pair_lists(root)
     for number, s in enumerate(SAMPLES):
         put(root, f"images/{number}.png", s.data)
-    rows = [metadata_row(f"{n}.png", s, _underscored) for n, s in enumerate(SAMPLES)]
+    rows = [
+        metadata_row(f"{n}.png", s, _underscored) for n, s in enumerate(SAMPLES)
+    ]
     write_metadata(root, rows)
     return root
 
@@ -288,7 +300,10 @@ FORMS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "Parquet": ("list", write_parquet),
     "Parquet of paths": ("list", write_parquet_of_paths),
     "MIT-States": ("mit-states", write_mit_states),
-    "MIT-States without metadata": ("mit-states", write_mit_states_without_metadata),
+    "MIT-States without metadata": (
+        "mit-states",
+        write_mit_states_without_metadata,
+    ),
     "UT-Zappos": ("ut-zappos", write_ut_zappos),
     "UT-Zappos unsorted": ("ut-zappos", write_ut_zappos_unsorted),
     "C-GQA": ("c-gqa", write_c_gqa),
@@ -306,6 +321,8 @@ def zip_of(folder: Path, path: Path) -> Path:
     """A zip of ``folder``, its own name on top, with the litter that a Mac adds."""
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted(folder.rglob("*")):
-            archive.write(file, f"{folder.name}/{file.relative_to(folder).as_posix()}")
+            archive.write(
+                file, f"{folder.name}/{file.relative_to(folder).as_posix()}"
+            )
         archive.writestr(f"__MACOSX/{folder.name}/._0.png", b"litter")
     return path

@@ -30,7 +30,9 @@ IMAGES = 3  # in each folder: 0.png, 1.jpg, 2.JPEG
 
 def picture(seed: int, form: str) -> bytes:
     """Bytes of a small random picture."""
-    pixels = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(seed).integers(
+        0, 255, (8, 8, 3), dtype=np.uint8
+    )
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, format=form)
     return stream.getvalue()
@@ -44,5 +46,7 @@ def write_zip(folder: Path, path: Path) -> Path:
                 archive.write(
                     file, f"{folder.name}/{file.relative_to(folder).as_posix()}"
                 )
-        archive.writestr(f"__MACOSX/{folder.name}/red ambulance/._0.png", b"litter")
+        archive.writestr(
+            f"__MACOSX/{folder.name}/red ambulance/._0.png", b"litter"
+        )
     return path

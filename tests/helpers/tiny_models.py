@@ -47,23 +47,34 @@ def _bert_tokenizer(path):
     from transformers import BertTokenizer
 
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-    BertTokenizer(vocab={word: i for i, word in enumerate(words)}).save_pretrained(path)
+    BertTokenizer(
+        vocab={word: i for i, word in enumerate(words)}
+    ).save_pretrained(path)
     return len(words)
 
 
 def _word_tokenizer(path, pad, start, end, unknown):
     """Words as tokens, framed as the kind frames its texts."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from tokenizers import (
+        Tokenizer,
+        models,
+        normalizers,
+        pre_tokenizers,
+        processors,
+    )
     from transformers import PreTrainedTokenizerFast
 
     special = [token for token in (start, pad, end, unknown) if token]
-    vocabulary = {word: i for i, word in enumerate([*dict.fromkeys(special), *WORDS])}
+    vocabulary = {
+        word: i for i, word in enumerate([*dict.fromkeys(special), *WORDS])
+    }
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=unknown))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     frame = f"{start} $A {end}" if start else f"$A {end}"
     tokenizer.post_processor = processors.TemplateProcessing(
-        single=frame, special_tokens=[(t, vocabulary[t]) for t in (start, end) if t]
+        single=frame,
+        special_tokens=[(t, vocabulary[t]) for t in (start, end) if t],
     )
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -86,7 +97,9 @@ def _merged_tokenizer(path):
     from tokenizers import processors
     from transformers import Siglip2Tokenizer
 
-    vocabulary = dict.fromkeys(["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "\u2581"])
+    vocabulary = dict.fromkeys(
+        ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "\u2581"]
+    )
     vocabulary |= dict.fromkeys(sorted(set("".join(WORDS))))
     merges = []
     for word in WORDS:
@@ -176,7 +189,9 @@ def _metaclip_2(path):
         crop_size={"height": 32, "width": 32},
     )
     return MetaClip2Model(
-        MetaClip2Config(text_config=text, vision_config=VISION, projection_dim=16)
+        MetaClip2Config(
+            text_config=text, vision_config=VISION, projection_dim=16
+        )
     )
 
 
@@ -184,7 +199,11 @@ def _siglip(path):
     from transformers import SiglipConfig, SiglipModel
 
     vocabulary = _word_tokenizer(path, "</s>", None, "</s>", "<unk>")
-    text = {**TEXT, "vocab_size": len(vocabulary), "max_position_embeddings": 64}
+    text = {
+        **TEXT,
+        "vocab_size": len(vocabulary),
+        "max_position_embeddings": 64,
+    }
     _processor(path, "SiglipImageProcessor", size={"height": 32, "width": 32})
     return SiglipModel(SiglipConfig(text_config=text, vision_config=VISION))
 
@@ -193,7 +212,11 @@ def _siglip2(path):
     from transformers import Siglip2Config, Siglip2Model
 
     vocabulary = _merged_tokenizer(path)
-    text = {**TEXT, "vocab_size": len(vocabulary), "max_position_embeddings": 64}
+    text = {
+        **TEXT,
+        "vocab_size": len(vocabulary),
+        "max_position_embeddings": 64,
+    }
     vision = {**TEXT, "patch_size": 16, "num_patches": 16}
     _processor(path, "Siglip2ImageProcessor", patch_size=16, max_num_patches=9)
     return Siglip2Model(Siglip2Config(text_config=text, vision_config=vision))
@@ -202,7 +225,11 @@ def _siglip2(path):
 def _align(path):
     from transformers import AlignConfig, AlignModel
 
-    text = {**TEXT, "vocab_size": _bert_tokenizer(path), "max_position_embeddings": 64}
+    text = {
+        **TEXT,
+        "vocab_size": _bert_tokenizer(path),
+        "max_position_embeddings": 64,
+    }
     vision = {
         "image_size": 64,
         "width_coefficient": 0.1,
@@ -246,7 +273,11 @@ def _altclip(path):
 def _chinese_clip(path):
     from transformers import ChineseCLIPConfig, ChineseCLIPModel
 
-    text = {**TEXT, "vocab_size": _bert_tokenizer(path), "max_position_embeddings": 64}
+    text = {
+        **TEXT,
+        "vocab_size": _bert_tokenizer(path),
+        "max_position_embeddings": 64,
+    }
     _processor(
         path,
         "ChineseCLIPImageProcessor",
@@ -254,7 +285,9 @@ def _chinese_clip(path):
         do_center_crop=False,
     )
     return ChineseCLIPModel(
-        ChineseCLIPConfig(text_config=text, vision_config=VISION, projection_dim=16)
+        ChineseCLIPConfig(
+            text_config=text, vision_config=VISION, projection_dim=16
+        )
     )
 
 

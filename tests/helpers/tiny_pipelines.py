@@ -14,7 +14,11 @@ def save_sdxl(path):
         StableDiffusionXLPipeline,
         UNet2DConditionModel,
     )
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+    from transformers import (
+        CLIPTextConfig,
+        CLIPTextModel,
+        CLIPTextModelWithProjection,
+    )
 
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(BUNDLED)
@@ -82,7 +86,12 @@ def save_llava(path, template=None):
     tokenizer = AutoTokenizer.from_pretrained(BUNDLED)
     tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
     # the bundled one reads short texts
-    for setting in ("max_length", "truncation", "stride", "truncation_strategy"):
+    for setting in (
+        "max_length",
+        "truncation",
+        "stride",
+        "truncation_strategy",
+    ):
         tokenizer.init_kwargs.pop(setting, None)
     tokenizer.model_max_length = 256
     vision = CLIPVisionConfig(

@@ -33,7 +33,12 @@ def tokenizer_with(*marks, **named):
     if marks:
         tokenizer.add_special_tokens({"additional_special_tokens": list(marks)})
     # the bundled one reads short texts
-    for setting in ("max_length", "truncation", "stride", "truncation_strategy"):
+    for setting in (
+        "max_length",
+        "truncation",
+        "stride",
+        "truncation_strategy",
+    ):
         tokenizer.init_kwargs.pop(setting, None)
     tokenizer.model_max_length = 4096
     return tokenizer
@@ -113,7 +118,9 @@ def paligemma(path):
         },
         text_config={
             **text,
-            **language(len(tokenizer) + 1100, pad_token_id=tokenizer.pad_token_id),
+            **language(
+                len(tokenizer) + 1100, pad_token_id=tokenizer.pad_token_id
+            ),
         },
         projection_dim=32,
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
@@ -140,7 +147,11 @@ def gemma3(path):
     number = tokenizer.convert_tokens_to_ids
     config = Gemma3Config(
         vision_config={"vision_use_head": False, **VISION},
-        text_config={"head_dim": 8, "sliding_window": 64, **language(len(tokenizer))},
+        text_config={
+            "head_dim": 8,
+            "sliding_window": 64,
+            **language(len(tokenizer)),
+        },
         mm_tokens_per_image=4,
         boi_token_index=number("<start_of_image>"),
         eoi_token_index=number("<end_of_image>"),
@@ -190,7 +201,9 @@ def mllama(path):
     MllamaForConditionalGeneration(config).save_pretrained(path)
     template = "{{ bos_token }}" + TEMPLATE.replace("IMG", "<|image|>")
     images = MllamaImageProcessor(size=SIZE, max_image_tiles=1)
-    MllamaProcessor(images, tokenizer, chat_template=template).save_pretrained(path)
+    MllamaProcessor(images, tokenizer, chat_template=template).save_pretrained(
+        path
+    )
 
 
 def _blip(path, config_class, model_class, processor_class, tokenizers, **more):
@@ -233,7 +246,11 @@ def _blip(path, config_class, model_class, processor_class, tokenizers, **more):
 
 
 def blip2(path):
-    from transformers import Blip2Config, Blip2ForConditionalGeneration, Blip2Processor
+    from transformers import (
+        Blip2Config,
+        Blip2ForConditionalGeneration,
+        Blip2Processor,
+    )
 
     tokenizer = tokenizer_with("<image>")
     _blip(
@@ -270,10 +287,19 @@ def qwen2_5_vl(path):
         Qwen2_5_VLForConditionalGeneration,
     )
 
-    marks = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+    marks = (
+        "<|vision_start|>",
+        "<|vision_end|>",
+        "<|image_pad|>",
+        "<|video_pad|>",
+    )
     tokenizer = tokenizer_with(*marks)
     number = tokenizer.convert_tokens_to_ids
-    sections = {"rope_type": "default", "mrope_section": [2, 1, 1], "rope_theta": 1e4}
+    sections = {
+        "rope_type": "default",
+        "mrope_section": [2, 1, 1],
+        "rope_theta": 1e4,
+    }
     config = Qwen2_5_VLConfig(
         vision_config={
             "depth": 2,
@@ -394,7 +420,9 @@ def _let_images_count(path):
     state = load_file(file)
     for key, value in state.items():
         hidden = not value.any() and ("gate" in key or "projection" in key)
-        if hidden or ("qformer" in key and key.endswith("weight") and value.ndim == 2):
+        if hidden or (
+            "qformer" in key and key.endswith("weight") and value.ndim == 2
+        ):
             state[key] = torch.randn(value.shape, generator=draw) * 0.5
     save_file(state, file, metadata={"format": "pt"})
 

@@ -73,7 +73,9 @@ class Started:
         """How it ended."""
         if self.status is None:
             self.status = self.server.ask(do="wait", pid=self.pid)
-        texts = (path.read_text(errors="replace") for path in (self.out, self.err))
+        texts = (
+            path.read_text(errors="replace") for path in (self.out, self.err)
+        )
         return Ended(self.status, *texts)
 
     def kill(self):
@@ -94,7 +96,10 @@ class WarmProcesses:
     def __init__(self, said, modules=EVALUATION, environment=None):
         self.said, self.numbers = said, itertools.count()
         # As the command line sets it before it imports transformers.
-        environment = {"TRANSFORMERS_VERBOSITY": "error", **(environment or os.environ)}
+        environment = {
+            "TRANSFORMERS_VERBOSITY": "error",
+            **(environment or os.environ),
+        }
         environment |= CPU
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *sys.path])
         self.process = subprocess.Popen(
@@ -138,7 +143,10 @@ class WarmProcesses:
             environment: variables beyond those of the tests and `CPU`.
         """
         number = next(self.numbers)
-        out, err = self.said / f"{number}.out", err or self.said / f"{number}.err"
+        out, err = (
+            self.said / f"{number}.out",
+            err or self.said / f"{number}.err",
+        )
         out.touch()
         pid = self.ask(
             do="run",
@@ -164,7 +172,10 @@ class WarmProcesses:
             "MASTER_PORT": str(free_port()),
         }
         ranks = ({"RANK": str(n), "LOCAL_RANK": str(n)} for n in range(count))
-        return [self.start(arguments, **meeting, **rank, **options) for rank in ranks]
+        return [
+            self.start(arguments, **meeting, **rank, **options)
+            for rank in ranks
+        ]
 
     def run(self, count, arguments, **options):
         """How each of ``count`` programs ended."""

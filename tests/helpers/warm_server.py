@@ -28,7 +28,9 @@ def become(request):
     os.setpgid(0, 0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, name in ((1, "out"), (2, "err")):
-        place = os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        place = os.open(
+            request[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+        )
         os.dup2(place, number)
     os.environ.update(request["environment"])
     os.chdir(request["folder"])

@@ -45,7 +45,9 @@ def evaluated(data: Any, model: Any = None, **reading: Any) -> Any:
         kept = ("id_data", "layout", "columns", "attributes", "objects")
         given = {name: reading.pop(name) for name in kept if name in reading}
         data = dataclasses.replace(data_source(data, **given), shown=True)
-    return aobench.evaluate(model, data, templates=TEMPLATES, cpu=True, **reading)[0]
+    return aobench.evaluate(
+        model, data, templates=TEMPLATES, cpu=True, **reading
+    )[0]
 
 
 class Answers(dict[Any, Any]):
@@ -57,7 +59,8 @@ class Answers(dict[Any, Any]):
         assert isinstance(other, Answers)
         assert self.keys() == other.keys()
         return all(
-            row == pytest.approx(other[key], abs=1e-5) for key, row in self.items()
+            row == pytest.approx(other[key], abs=1e-5)
+            for key, row in self.items()
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -69,17 +72,23 @@ def answers(result: Any, ids: bool = False) -> Answers:
     for row in result.answers.table.to_pylist():
         sample = row.pop("sample_id") if ids else ""
         row.pop("sample_id", None)
-        key = tuple(row[name] for name in ("task", "split", "attribute", "object"))
+        key = tuple(
+            row[name] for name in ("task", "split", "attribute", "object")
+        )
         named = tuple(row.pop(name) for name in ("top", "choices"))
         lists = tuple(tuple(one) if one else () for one in named)
-        found[(*key, sample, lists)] = {k: v for k, v in row.items() if v is not None}
+        found[(*key, sample, lists)] = {
+            k: v for k, v in row.items() if v is not None
+        }
     assert len(found) == len(result.answers.table), "no row hides another"
     return found
 
 
 @pytest.fixture(scope="module")
 def wanted(tmp_path_factory: pytest.TempPathFactory) -> Answers:
-    place = write_form("label folders", tmp_path_factory.mktemp("wanted") / "set")
+    place = write_form(
+        "label folders", tmp_path_factory.mktemp("wanted") / "set"
+    )
     rows = answers(evaluated(place))
     assert len(rows) == 4 * 8 + 4, "four tasks on both splits, choice on one"
     return rows
@@ -96,14 +105,21 @@ def test_each_layout_gives_equal_results(
     assert recognised["layout"] == FORMS[form][0]
     assert recognised["images"] == {"id": 4, "ood": 4}
     pairs = (recognised["seen_pairs"], recognised["novel_pairs"])
-    assert (*pairs, recognised["attributes"], recognised["objects"]) == (4, 4, 3, 3)
+    assert (*pairs, recognised["attributes"], recognised["objects"]) == (
+        4,
+        4,
+        3,
+        3,
+    )
     trained = {} if "without" in form else {"split_train": 4}
     left = facts.get("left_out", {})
     assert {why: one["count"] for why, one in left.items()} == trained
     said = capsys.readouterr().out
     assert f"set, {FORMS[form][0]}: " in said
     assert "pairs       4 seen, 4 novel" in said
-    assert ("left out    4 pictures of the training split" in said) == bool(trained)
+    assert ("left out    4 pictures of the training split" in said) == bool(
+        trained
+    )
 
 
 def test_so_do_prepared_parquet_a_zip_the_cache_and_the_command(
@@ -134,12 +150,16 @@ def test_a_dataset_of_anothers_form_is_read_by_its_columns(
     place = write_theirs(tmp_path / "theirs")
     columns = "image=img,attribute=state,object=noun"
     assert answers(evaluated(place, columns=columns)) == wanted
-    with pytest.raises(UserError, match="has the columns img, state, noun: say which"):
+    with pytest.raises(
+        UserError, match="has the columns img, state, noun: say which"
+    ):
         evaluated(place)
     with pytest.raises(
         UserError, match="lacks the column mood; it has img, state, noun"
     ):
-        evaluated(place, columns="image=img,attribute=mood,object=noun", layout="list")
+        evaluated(
+            place, columns="image=img,attribute=mood,object=noun", layout="list"
+        )
 
 
 TEXT = datasets.Value("string")
@@ -156,18 +176,25 @@ def write_theirs(place: Path) -> Path:
         }
         kinds = {"img": datasets.Image(), "state": TEXT, "noun": TEXT}
         (place / "data").mkdir(parents=True, exist_ok=True)
-        datasets.Dataset.from_dict(rows, features=datasets.Features(kinds)).to_parquet(
-            place / "data" / f"{name}-00000-of-00001.parquet"
-        )
+        datasets.Dataset.from_dict(
+            rows, features=datasets.Features(kinds)
+        ).to_parquet(place / "data" / f"{name}-00000-of-00001.parquet")
     return place
 
 
-def test_a_list_whose_columns_have_other_names(wanted: Answers, tmp_path: Path) -> None:
+def test_a_list_whose_columns_have_other_names(
+    wanted: Answers, tmp_path: Path
+) -> None:
     place = write_form("CSV", tmp_path / "set")
     path = place / "list.csv"
     text = path.read_text(encoding="utf-8")
     head, _, rest = text.partition("\n")
-    names = {"file": "path", "attribute": "state", "object": "noun", "split": "part"}
+    names = {
+        "file": "path",
+        "attribute": "state",
+        "object": "noun",
+        "split": "part",
+    }
     renamed = [names.get(one.strip(), one) for one in head.split(",")]
     path.write_text(",".join(renamed) + "\n" + rest, encoding="utf-8")
     columns = {role: name for role, name in names.items() if name in renamed}
@@ -180,8 +207,13 @@ def test_a_list_whose_columns_have_other_names(wanted: Answers, tmp_path: Path) 
 
 def archive(root: Path) -> Path:
     """A small archive of the published form."""
-    for number, label in enumerate(("red banana", "wooden_tench", "furry kit fox")):
-        put(root / "ImageNet-AO-filtered" / label / "0.png", picture(20 + number))
+    for number, label in enumerate(
+        ("red banana", "wooden_tench", "furry kit fox")
+    ):
+        put(
+            root / "ImageNet-AO-filtered" / label / "0.png",
+            picture(20 + number),
+        )
     return root
 
 
@@ -202,7 +234,8 @@ def test_objects_are_asked_among_all_classes_on_both_splits(
     for result in with_id.values():
         splits = result.scores["object"]["splits"]
         assert {
-            name: (one["n"], one["n_candidates"]) for name, one in splits.items()
+            name: (one["n"], one["n_candidates"])
+            for name, one in splits.items()
         } == {
             "id": (7, 1000),
             "ood": (3, 1000),
@@ -214,11 +247,15 @@ def test_objects_are_asked_among_all_classes_on_both_splits(
         assert len(hashes) == 1, "one list"
     assert set(with_id["encoder"].scores) > {"object", "composition-own"}
     for task, scores in with_id["encoder"].scores.items():
-        assert set(scores["splits"]) == ({"id", "ood"} if task == "object" else {"ood"})
+        assert set(scores["splits"]) == (
+            {"id", "ood"} if task == "object" else {"ood"}
+        )
     assert set(with_id["classifier"].scores) == {"object"}
 
 
-def test_each_picture_is_scored_by_its_own_class(with_id: dict[str, Any]) -> None:
+def test_each_picture_is_scored_by_its_own_class(
+    with_id: dict[str, Any],
+) -> None:
     table = with_id["classifier"].answers.table.to_pylist()
     rows = [row for row in table if row["split"] == "id"]
     listed = with_id["classifier"].answers.lists["object"]["id"]
@@ -274,16 +311,20 @@ def test_prepared_and_loaded_with_imagenet_it_is_the_same(
     rows = datasets.load_dataset(
         "imagenet_ao", "v2", data_dir=str(data), id_data=str(seen), split="id"
     )
-    assert [rows.features["object"].names[one] for one in rows["object"][:]] == [
-        PUBLISHED[one.split("/")[0]] for one in rows["sample_id"][:]
-    ]
+    assert [
+        rows.features["object"].names[one] for one in rows["object"][:]
+    ] == [PUBLISHED[one.split("/")[0]] for one in rows["sample_id"][:]]
     with pytest.raises(UserError, match="has seen pictures of its own"):
         evaluated(tmp_path / "out", id_data=seen)
 
 
-def test_ones_own_objects_that_are_classes_keep_their_names(tmp_path: Path) -> None:
+def test_ones_own_objects_that_are_classes_keep_their_names(
+    tmp_path: Path,
+) -> None:
     own = tmp_path / "own"
-    for number, label in enumerate(("shiny_Banana", "dull_spork", "shiny_spork")):
+    for number, label in enumerate(
+        ("shiny_Banana", "dull_spork", "shiny_spork")
+    ):
         put(own / label / "0.png", picture(30 + number))
     result = evaluated(own, id_data=folders(tmp_path / "val"))
     listed = result.answers.lists["object"]
@@ -294,9 +335,9 @@ def test_ones_own_objects_that_are_classes_keep_their_names(tmp_path: Path) -> N
         evaluated(own, TinyClassifier(), id_data=folders(tmp_path / "val"))
     bare = tmp_path / "bare"
     assert cli.main(["prepare", str(bare), "--data", str(own)]) == 0
-    assert answers(evaluated(bare, id_data=tmp_path / "val"), ids=True) == answers(
-        result, ids=True
-    )
+    assert answers(
+        evaluated(bare, id_data=tmp_path / "val"), ids=True
+    ) == answers(result, ids=True)
 
 
 def in_the_hubs_cache(
@@ -315,7 +356,10 @@ def in_the_hubs_cache(
 def test_imagenet_from_the_hub(
     with_id: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table(in_the_hubs_cache(monkeypatch, tmp_path / "hub", "org/imagenet") / "data")
+    table(
+        in_the_hubs_cache(monkeypatch, tmp_path / "hub", "org/imagenet")
+        / "data"
+    )
     result = evaluated(archive(tmp_path / "set"), id_data="org/imagenet")
     assert answers(result, ids=True) == answers(with_id["encoder"], ids=True)
     with pytest.raises(UserError, match="'org/none' could not be fetched"):
@@ -360,9 +404,14 @@ def test_labels_of_the_published_lists_are_the_published_archive(
     for label in ("red banana", "wooden teapot", "zany teapot", "dull spork"):
         put(tmp_path / "set" / label / "0.png", picture(1))
     line = _refused(tmp_path / "set")
-    assert "2 of 4 labels, such as 'dull spork', are not of the published lists" in line
+    assert (
+        "2 of 4 labels, such as 'dull spork', are not of the published lists"
+        in line
+    )
     assert data_source(tmp_path / "set", layout="published").config == "v2"
-    assert data_source(tmp_path / "set", layout="label-folders").config == "folder"
+    assert (
+        data_source(tmp_path / "set", layout="label-folders").config == "folder"
+    )
     (tmp_path / "set").rename(tmp_path / "ImageNet-AO-filtered")
     assert data_source(tmp_path / "ImageNet-AO-filtered").config == "v2"
     put(tmp_path / "own" / "dull spork" / "0.png", picture(1))
@@ -380,8 +429,14 @@ def _refused(place: Path) -> str:
 @pytest.mark.parametrize(
     ("words", "mend"),
     [
-        (["--data-dir", "x.zip"], "--data-dir is --data now: write --data x.zip"),
-        (["--dataset", "org/set"], "--dataset is --data now: write --data org/set"),
+        (
+            ["--data-dir", "x.zip"],
+            "--data-dir is --data now: write --data x.zip",
+        ),
+        (
+            ["--dataset", "org/set"],
+            "--dataset is --data now: write --data org/set",
+        ),
         (["--config", "mini"], "--config is --data now: write --data mini"),
         (["--config", "folder"], "the set's place"),
     ],
@@ -402,7 +457,9 @@ def test_an_option_that_has_gone_says_what_to_type(
 
 def test_results_json_holds_what_was_recognised(tmp_path: Path) -> None:
     result = evaluated(
-        archive(tmp_path / "set"), id_data=table(tmp_path / "val"), out=tmp_path / "out"
+        archive(tmp_path / "set"),
+        id_data=table(tmp_path / "val"),
+        out=tmp_path / "out",
     )
     told = json.loads((result.folder / "results.json").read_text())["dataset"]
     assert told["recognised"]["layout"] == "published"

@@ -23,7 +23,8 @@ def test_two_layouts_at_once_are_both_named(tmp_path: Path) -> None:
     root = folder_of(tmp_path, "red car/1.png", "blue/car/2.png")
     line = refused(root)
     assert (
-        "label-folders (red car/1.png) and attribute-folders (blue/car/2.png)" in line
+        "label-folders (red car/1.png) and attribute-folders (blue/car/2.png)"
+        in line
     )
     forced = read_layout(str(root), layout="label-folders").report
     assert left_out(forced) == {"other_depth": 1}
@@ -45,13 +46,18 @@ def test_lists_and_pair_lists_at_once(tmp_path: Path) -> None:
 
 
 def test_one_folder_above_all_may_be_an_attribute(tmp_path: Path) -> None:
-    root = folder_of(tmp_path / "set", "red/fire truck/1.png", "red/race car/2.png")
+    root = folder_of(
+        tmp_path / "set", "red/fire truck/1.png", "red/race car/2.png"
+    )
     assert "the one folder 'red', which may be an attribute" in refused(root)
     assert read_layout(str(root), layout="attribute-folders").objects == [
         "fire truck",
         "race car",
     ]
-    assert read_layout(str(root), layout="label-folders").attributes == ["fire", "race"]
+    assert read_layout(str(root), layout="label-folders").attributes == [
+        "fire",
+        "race",
+    ]
     attributes = names_file(tmp_path / "a.txt", "red")
     data = read_layout(str(root), attributes=attributes)
     assert data.report.layout == "attribute-folders"
@@ -118,7 +124,10 @@ def test_nothing_to_read(tmp_path: Path) -> None:
             ("train/red car/1.png", "novel/red car/2.png"),
             "is novel (ood), but other pictures",
         ),
-        (("train/red car/1.png", "val/red car/2.png"), "no pictures to test with"),
+        (
+            ("train/red car/1.png", "val/red car/2.png"),
+            "no pictures to test with",
+        ),
     ],
 )
 def test_splits_that_contradict(
@@ -178,9 +187,15 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
 
 
 def test_names_with_line_ends(tmp_path: Path) -> None:
-    assert "control character" in refused(folder_of(tmp_path / "1", "red car/a\nb.png"))
-    assert "control character" in refused(folder_of(tmp_path / "2", "red\n car/a.png"))
-    spaced = folder_of(tmp_path / "3", "red/fire\u00a0truck/a.png", "blue/car/b.png")
+    assert "control character" in refused(
+        folder_of(tmp_path / "1", "red car/a\nb.png")
+    )
+    assert "control character" in refused(
+        folder_of(tmp_path / "2", "red\n car/a.png")
+    )
+    spaced = folder_of(
+        tmp_path / "3", "red/fire\u00a0truck/a.png", "blue/car/b.png"
+    )
     assert read_layout(str(spaced)).objects == ["car", "fire truck"], (
         "a hard space is a space"
     )
@@ -188,7 +203,9 @@ def test_names_with_line_ends(tmp_path: Path) -> None:
 
 def test_a_picture_alone_is_none_of_what_can_be_read(tmp_path: Path) -> None:
     put(tmp_path, "1.png", PICTURE)
-    assert "neither a folder nor a zip, a tar or a list" in refused(tmp_path / "1.png")
+    assert "neither a folder nor a zip, a tar or a list" in refused(
+        tmp_path / "1.png"
+    )
 
 
 def write_zip(path: Path, *names: str) -> Path:
@@ -205,7 +222,9 @@ def test_zips(tmp_path: Path) -> None:
     assert "would be written outside its folder" in refused(slip)
     twice = write_zip(tmp_path / "twice.zip", "red car/1.png", "red car/1.png")
     assert "'red car/1.png' twice" in refused(twice)
-    forms = [unicodedata.normalize(f, "red caf\u00e9/1.png") for f in ("NFC", "NFD")]
+    forms = [
+        unicodedata.normalize(f, "red caf\u00e9/1.png") for f in ("NFC", "NFD")
+    ]
     assert "twice" in refused(write_zip(tmp_path / "forms.zip", *forms))
     put(tmp_path, "cut.zip", slip.read_bytes()[:50])
     assert "not a whole zip file" in refused(tmp_path / "cut.zip")
@@ -219,14 +238,18 @@ def test_zips(tmp_path: Path) -> None:
 
 def test_a_zip_with_backslashes_is_read(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "windows.zip", "red car/1.png")
-    path.write_bytes(path.read_bytes().replace(b"red car/1.png", b"red car\\1.png"))
+    path.write_bytes(
+        path.read_bytes().replace(b"red car/1.png", b"red car\\1.png")
+    )
     assert read_layout(str(path)).report.images == {"ood": 1}
 
 
 def test_the_command_prints_the_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = zip_of(write_form("UT-Zappos", tmp_path / "shoes"), tmp_path / "shoes.zip")
+    place = zip_of(
+        write_form("UT-Zappos", tmp_path / "shoes"), tmp_path / "shoes.zip"
+    )
     assert main([str(place)]) == 0
     text = capsys.readouterr().out
     assert "ut-zappos" in text
@@ -239,7 +262,9 @@ def test_the_command_prints_the_report(
         "ood": 4,
     }
     assert main([str(tmp_path / "absent")]) == 2
-    assert capsys.readouterr().err.startswith("aobench.layouts: no such file or folder")
+    assert capsys.readouterr().err.startswith(
+        "aobench.layouts: no such file or folder"
+    )
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -248,14 +273,24 @@ def test_the_command_prints_the_report(
     [
         ([".red car/2.png"], 1),
         (["red car/.2.png", ".cache/a/b.JPG"], 2),
-        ([".red car/2.png", "red car/._1.png", "__MACOSX/x.png", "red car/.x.txt"], 1),
+        (
+            [
+                ".red car/2.png",
+                "red car/._1.png",
+                "__MACOSX/x.png",
+                "red car/.x.txt",
+            ],
+            1,
+        ),
     ],
 )
 def test_hidden_pictures_are_counted(
     names: list[str], count: int, zipped: bool, tmp_path: Path
 ) -> None:
     root = folder_of(tmp_path, "red car/1.png", "blue cat/1.png", *names)
-    place = zip_of(root, tmp_path.parent / f"{root.name}.zip") if zipped else root
+    place = (
+        zip_of(root, tmp_path.parent / f"{root.name}.zip") if zipped else root
+    )
     data = read_layout(str(place))
     assert data.report.images == {"ood": 2}
     assert left_out(data.report) == {"hidden": count}

@@ -53,7 +53,9 @@ def refused(place: Path) -> str:
 
 
 def left_out(data: ClassData) -> dict[str, int]:
-    counts = {why: facts["count"] for why, facts in data.report.left_out.items()}
+    counts = {
+        why: facts["count"] for why, facts in data.report.left_out.items()
+    }
     counts.pop("class_without_picture")
     return counts
 
@@ -64,16 +66,23 @@ def test_every_form_gives_the_same_pictures(form: str, tmp_path: Path) -> None:
     data = read_imagenet(str(write(tmp_path / "set")))
     assert data.report.layout == layout
     assert ids(data) == IDS
-    rows = {row["sample_id"]: row for row in class_rows(data.place, data.pictures, {})}
+    rows = {
+        row["sample_id"]: row
+        for row in class_rows(data.place, data.pictures, {})
+    }
     for number, (wnid, name) in enumerate(zip(LABELS, NAMES, strict=True)):
         row = rows[f"{wnid}/{name}.JPEG"]
-        assert row["image"]["bytes"] == picture(number), "each picture with its class"
+        assert row["image"]["bytes"] == picture(number), (
+            "each picture with its class"
+        )
         assert (row["wnid"], row["object"]) == (wnid, PUBLISHED[wnid])
     assert data.report.left_out["class_without_picture"]["count"] == 997
     assert not data.unreadable_images()
 
 
-def test_every_layout_is_tried_and_a_wnid_in_the_name_is_one(tmp_path: Path) -> None:
+def test_every_layout_is_tried_and_a_wnid_in_the_name_is_one(
+    tmp_path: Path,
+) -> None:
     tried = {layout for layout, _ in FORMS.values()} | {"wnid-names"}
     assert tried == {layout.name for layout in LAYOUTS}
     put(tmp_path / "n01440764_tench.JPEG", picture(1))
@@ -88,12 +97,16 @@ def test_every_layout_is_tried_and_a_wnid_in_the_name_is_one(tmp_path: Path) -> 
 def test_the_kits_order_is_that_of_the_first_validation_labels() -> None:
     """The first lines of ILSVRC2012's ground truth, and the labels that all frameworks give."""
     truth = [490, 361, 171, 822, 297, 482, 13, 704, 599, 164]
-    assert tuple(devkit_order()[number - 1] for number in truth) == FIRST_LABELS[:10]
+    assert (
+        tuple(devkit_order()[number - 1] for number in truth)
+        == FIRST_LABELS[:10]
+    )
     assert sorted(devkit_order()) == list(range(1000))
 
 
 @pytest.mark.parametrize(
-    ("first", "said"), [(0, "from 0"), (1, "from 1"), (None, "development kit's")]
+    ("first", "said"),
+    [(0, "from 0"), (1, "from 1"), (None, "development kit's")],
 )
 def test_numbers_are_taken_in_the_order_of_the_first_labels(
     first: int | None, said: str, tmp_path: Path
@@ -108,12 +121,17 @@ def test_numbers_are_taken_in_the_order_of_the_first_labels(
     put(tmp_path / "val.txt", "\n".join(lines))
     data = read_imagenet(str(tmp_path))
     assert said in data.report.notes[0]
-    assert data.pictures[0].object == sorted(one.object for one in data.pictures)[0]
+    assert (
+        data.pictures[0].object
+        == sorted(one.object for one in data.pictures)[0]
+    )
     found = {one.member[-7:-5]: one.object for one in data.pictures}
     assert PUBLISHED[found["01"]] == "sea snake"
 
 
-def test_a_part_of_the_validation_set_takes_its_lines_by_number(tmp_path: Path) -> None:
+def test_a_part_of_the_validation_set_takes_its_lines_by_number(
+    tmp_path: Path,
+) -> None:
     place = with_truth(tmp_path / "a")
     (place / f"{NAMES[0]}.JPEG").unlink()
     (place / f"{NAMES[4]}.JPEG").unlink()
@@ -168,7 +186,8 @@ def test_lines_without_names_take_as_many_pictures(tmp_path: Path) -> None:
     assert "2 lines for 3 pictures" in refused(tmp_path)
     put(tmp_path / "labels.txt", "\n".join(WNIDS))
     found = [
-        (one.sample_id, one.object) for one in read_imagenet(str(tmp_path)).pictures
+        (one.sample_id, one.object)
+        for one in read_imagenet(str(tmp_path)).pictures
     ]
     assert (f"{WNIDS[1]}/1.png", WNIDS[1]) in found
 
@@ -192,7 +211,9 @@ def test_folders_of_wnids_in_several_places(tmp_path: Path) -> None:
     assert "in 2 places" in refused(tmp_path)
 
 
-def test_unknown_wnids_empty_folders_and_strangers_are_counted(tmp_path: Path) -> None:
+def test_unknown_wnids_empty_folders_and_strangers_are_counted(
+    tmp_path: Path,
+) -> None:
     place = folders(tmp_path / "set")
     put(place / "n99999999" / "1.JPEG", picture(1))
     put(place / "1.JPEG", picture(1))
@@ -204,8 +225,9 @@ def test_unknown_wnids_empty_folders_and_strangers_are_counted(tmp_path: Path) -
     }
     assert left_out(read_imagenet(str(place))) == counts
     put(place / "n01440764" / "n07753592_1.JPEG", picture(1))
-    assert "stands in the folder of n01440764 and is named by n07753592" in refused(
-        place
+    assert (
+        "stands in the folder of n01440764 and is named by n07753592"
+        in refused(place)
     )
 
 
@@ -235,12 +257,18 @@ def test_a_tar_is_whole_and_stays_in_its_folder(tmp_path: Path) -> None:
     )
 
 
-def test_labels_of_a_table_are_known_by_their_names_alone(tmp_path: Path) -> None:
+def test_labels_of_a_table_are_known_by_their_names_alone(
+    tmp_path: Path,
+) -> None:
     some = [PUBLISHED[wnid] for wnid in WNIDS]
     assert ids(read_imagenet(str(table(tmp_path / "some", some)))) == IDS
     synonyms = ["tench, Tinca tinca", "banana", "kit fox, Vulpes macrotis"]
-    path = table(tmp_path / "unnamed", some) / "validation-00000-of-00001.parquet"
-    rows = datasets.Dataset.from_parquet(str(path), cache_dir=str(tmp_path / "c"))
+    path = (
+        table(tmp_path / "unnamed", some) / "validation-00000-of-00001.parquet"
+    )
+    rows = datasets.Dataset.from_parquet(
+        str(path), cache_dir=str(tmp_path / "c")
+    )
     for names, said in (
         (["LABEL_0", "LABEL_1", "LABEL_2"], "numbers without names"),
         (["tench", "banana", "spork"], "'spork' is no class"),
@@ -250,13 +278,17 @@ def test_labels_of_a_table_are_known_by_their_names_alone(tmp_path: Path) -> Non
         kind = datasets.ClassLabel(names=names)
         rows.cast_column("label", kind).to_parquet(path)
         assert said in refused(tmp_path / "unnamed")
-    rows.cast_column("label", datasets.ClassLabel(names=synonyms)).to_parquet(path)
+    rows.cast_column("label", datasets.ClassLabel(names=synonyms)).to_parquet(
+        path
+    )
     assert ids(read_imagenet(str(tmp_path / "unnamed"))) == IDS
     rows.cast_column("label", datasets.Value("int64")).to_parquet(path)
     assert "numbers without names" in refused(tmp_path / "unnamed")
 
 
-def test_rows_without_a_class_and_splits_without_validation(tmp_path: Path) -> None:
+def test_rows_without_a_class_and_splits_without_validation(
+    tmp_path: Path,
+) -> None:
     place = table(tmp_path / "set", split="train")
     table(place, split="test")
     assert "holds the splits test, train" in refused(place)
@@ -265,7 +297,9 @@ def test_rows_without_a_class_and_splits_without_validation(tmp_path: Path) -> N
     rows = pyarrow.parquet.read_table(path)
     schema = rows.schema
     rows = rows.set_column(1, "label", pyarrow.array([0, -1, 0, 0, 0, 0, 0]))
-    pyarrow.parquet.write_table(rows.replace_schema_metadata(schema.metadata), path)
+    pyarrow.parquet.write_table(
+        rows.replace_schema_metadata(schema.metadata), path
+    )
     assert "row 2: label is -1, no class" in refused(place)
 
 

@@ -19,10 +19,14 @@ AMBIGUOUS = (
 )
 
 
-def test_labels_that_can_be_parted_in_two_ways_are_listed(tmp_path: Path) -> None:
+def test_labels_that_can_be_parted_in_two_ways_are_listed(
+    tmp_path: Path,
+) -> None:
     line = refused(folder_of(tmp_path, *AMBIGUOUS))
     assert "2 label(s) can be parted in more than one way" in line
-    assert "'red brick bakery' (red + brick bakery or red brick + bakery)" in line
+    assert (
+        "'red brick bakery' (red + brick bakery or red brick + bakery)" in line
+    )
     assert "attributes=" in line
 
 
@@ -64,12 +68,21 @@ def test_lists_that_leave_two_ways_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("labels", "pairs"),
     [
-        (["red_fire truck", "red_car"], {("red", "fire truck"), ("red", "car")}),
-        (["light_blue car", "red car"], {("light blue", "car"), ("red", "car")}),
+        (
+            ["red_fire truck", "red_car"],
+            {("red", "fire truck"), ("red", "car")},
+        ),
+        (
+            ["light_blue car", "red car"],
+            {("light blue", "car"), ("red", "car")},
+        ),
         (["red car", "blue_truck"], {("red", "car"), ("blue", "truck")}),
         (["Caf\u00e9 car", "red car"], {("Caf\u00e9", "car"), ("red", "car")}),
         (["Faux.Fur_Boots.Ankle"], {("Faux Fur", "Boots Ankle")}),
-        (["white_St. Bernard", "red_car"], {("white", "St. Bernard"), ("red", "car")}),
+        (
+            ["white_St. Bernard", "red_car"],
+            {("white", "St. Bernard"), ("red", "car")},
+        ),
     ],
 )
 def test_labels_that_are_certain(
@@ -81,21 +94,29 @@ def test_labels_that_are_certain(
 
 
 def test_separators_that_disagree_are_refused(tmp_path: Path) -> None:
-    assert "'red_fire truck'" in refused(folder_of(tmp_path, "red_fire truck/1.png"))
+    assert "'red_fire truck'" in refused(
+        folder_of(tmp_path, "red_fire truck/1.png")
+    )
 
 
 def test_names_that_fall_together_are_refused(tmp_path: Path) -> None:
-    line = refused(folder_of(tmp_path / "case", "Red car/1.png", "red bus/1.png"))
+    line = refused(
+        folder_of(tmp_path / "case", "Red car/1.png", "red bus/1.png")
+    )
     assert "'Red' and 'red' are shown as the same name" in line
     line = refused(
         folder_of(tmp_path / "dots", "Faux.Fur/car/1.png", "Faux Fur/bus/1.png")
     )
     assert "'Faux Fur' and 'Faux.Fur'" in line
     two = [unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD")]
-    line = refused(folder_of(tmp_path / "form", *(f"{name} car/1.png" for name in two)))
+    line = refused(
+        folder_of(tmp_path / "form", *(f"{name} car/1.png" for name in two))
+    )
     assert "only in Unicode form" in line
     line = refused(
-        folder_of(tmp_path / "wnid", "red n02701002/1.png", "red ambulance/1.png")
+        folder_of(
+            tmp_path / "wnid", "red n02701002/1.png", "red ambulance/1.png"
+        )
     )
     assert "by its name and by its wnid" in line
 
@@ -107,7 +128,9 @@ def test_two_spellings_are_one_name_by_the_lists(tmp_path: Path) -> None:
 
 
 def test_a_wnid_is_shown_by_its_published_name(tmp_path: Path) -> None:
-    data = read_layout(str(folder_of(tmp_path, "red n02701002/1.png", "red dog/1.png")))
+    data = read_layout(
+        str(folder_of(tmp_path, "red n02701002/1.png", "red dog/1.png"))
+    )
     assert data.objects == ["ambulance", "dog"]
     assert data.report.imagenet_objects == 1
     assert data.splits["ood"][-1].sample_id == "red n02701002/1.png", (
@@ -124,7 +147,11 @@ def test_a_wnid_is_shown_by_its_published_name(tmp_path: Path) -> None:
         (("red", "a\x07b"), "can't be shown"),
     ],
 )
-def test_files_of_names(names: tuple[str, ...], told: str, tmp_path: Path) -> None:
+def test_files_of_names(
+    names: tuple[str, ...], told: str, tmp_path: Path
+) -> None:
     root = folder_of(tmp_path / "set", "red car/1.png")
-    assert told in refused(root, attributes=names_file(tmp_path / "a.txt", *names))
+    assert told in refused(
+        root, attributes=names_file(tmp_path / "a.txt", *names)
+    )
     assert told in refused(root, objects=names_file(tmp_path / "a.txt", *names))

@@ -96,7 +96,10 @@ def test_csv_lists_of_other_encodings(tmp_path: Path) -> None:
             "stands twice",
         ),
         ('{"file": "1.png", "attribute": "red"}', "row 1 lacks 'object'"),
-        ('{"file": "1.png", "attribute": "red", "object": null}', "'object' is None"),
+        (
+            '{"file": "1.png", "attribute": "red", "object": null}',
+            "'object' is None",
+        ),
         (
             '{"file": "1.png", "attribute": "a", "object": "b", "split": 0}',
             "'split' is 0, not a",
@@ -117,9 +120,14 @@ def parquet(path: Path, **columns: Any) -> Path:
 
 def test_parquet_lists(tmp_path: Path) -> None:
     path = tmp_path / "list.parquet"
-    pair: dict[str, Any] = {"attribute": ["red", "red"], "object": ["car", "bus"]}
+    pair: dict[str, Any] = {
+        "attribute": ["red", "red"],
+        "object": ["car", "bus"],
+    }
     cells = [{"bytes": PICTURE, "path": None}, {"bytes": None, "path": "1.png"}]
-    assert "1 of 2 rows hold no picture" in refused(parquet(path, image=cells, **pair))
+    assert "1 of 2 rows hold no picture" in refused(
+        parquet(path, image=cells, **pair)
+    )
     assert "1 of 2 rows hold no picture" in refused(
         parquet(path, image=[PICTURE, None], **pair)
     )
@@ -133,19 +141,22 @@ def test_parquet_lists(tmp_path: Path) -> None:
         parquet(path, image=[PICTURE] * 2, attribute=[1, 2], object=["a", "b"])
     )
     assert "row 1: 'attribute' is 1, not a text" in line
-    line = refused(parquet(path, image=[PICTURE] * 2, sample_id=["a", "a"], **pair))
+    line = refused(
+        parquet(path, image=[PICTURE] * 2, sample_id=["a", "a"], **pair)
+    )
     assert "the sample_id 'a' more than once" in line
     path.write_bytes(path.read_bytes()[:-9])
     assert "not a readable Parquet file" in refused(path)
     data = read_layout(str(parquet(path, image=[PICTURE, PICTURE], **pair)))
-    assert [p.sample_id for p in data.splits["ood"]] == ["row-00000000", "row-00000001"]
+    assert [p.sample_id for p in data.splits["ood"]] == [
+        "row-00000000",
+        "row-00000001",
+    ]
 
 
 def test_what_is_left_out_of_lists_is_counted(tmp_path: Path) -> None:
     folder_of(tmp_path, "1.png", "2.png", "3.png", "4.png")
-    rows = (
-        "1.png,red,car,ood\n1.png,red,car,ood\n2.png,red,bus,val\n3.png,green,car,ood\n"
-    )
+    rows = "1.png,red,car,ood\n1.png,red,car,ood\n2.png,red,bus,val\n3.png,green,car,ood\n"
     (tmp_path / "list.csv").write_text(HEAD + rows)
     attributes = names_file(tmp_path / "a.txt", "red")
     report = read_layout(str(tmp_path), attributes=attributes).report

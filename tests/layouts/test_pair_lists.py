@@ -24,8 +24,12 @@ def lists_path(root: Path, part: str) -> Path:
 
 
 @pytest.mark.parametrize("part", ["train", "val", "test"])
-@pytest.mark.parametrize("form", ["MIT-States", "UT-Zappos", "C-GQA", "VAW-CZSL"])
-def test_missing_and_damaged_pair_lists(form: str, part: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "form", ["MIT-States", "UT-Zappos", "C-GQA", "VAW-CZSL"]
+)
+def test_missing_and_damaged_pair_lists(
+    form: str, part: str, tmp_path: Path
+) -> None:
     root = write_form(form, tmp_path / "set")
     path = lists_path(root, part)
     text = path.read_text()
@@ -52,7 +56,9 @@ def test_pair_lists_of_another_set(tmp_path: Path) -> None:
     assert f"{NATURAL}/train_pairs.txt is missing" in refused(root)
 
 
-def rewrite_metadata(root: Path, change: Callable[[list[dict[str, str]]], Any]) -> None:
+def rewrite_metadata(
+    root: Path, change: Callable[[list[dict[str, str]]], Any]
+) -> None:
     """Change the rows of a set's metadata."""
     rows = torch.load(root / METADATA, weights_only=True)
     changed = change(rows)
@@ -103,7 +109,9 @@ class Code:
 
 
 @pytest.mark.parametrize("writer", ["torch", "pickle"])
-def test_metadata_with_code_in_it_is_refused(writer: str, tmp_path: Path) -> None:
+def test_metadata_with_code_in_it_is_refused(
+    writer: str, tmp_path: Path
+) -> None:
     root = write_form("MIT-States", tmp_path / "set")
     if writer == "torch":
         torch.save([Code(tmp_path / "ran")], root / METADATA)
@@ -116,7 +124,9 @@ def test_metadata_with_code_in_it_is_refused(writer: str, tmp_path: Path) -> Non
     assert not (tmp_path / "ran").exists(), "code in the metadata ran"
 
 
-@pytest.mark.parametrize("data", [b"", b"no torch file", b"PK\x03\x04", b"\x80\x02"])
+@pytest.mark.parametrize(
+    "data", [b"", b"no torch file", b"PK\x03\x04", b"\x80\x02"]
+)
 def test_metadata_that_is_damaged(data: bytes, tmp_path: Path) -> None:
     root = write_form("MIT-States", tmp_path / "set")
     put(root, METADATA, data)
@@ -129,7 +139,12 @@ def test_metadata_that_is_damaged(data: bytes, tmp_path: Path) -> None:
 def test_what_is_left_out_of_the_sets_is_counted(tmp_path: Path) -> None:
     root = write_form("C-GQA", tmp_path / "set")
     put(root, "images/nobody.png", PICTURE)
-    base = {"image": "absent.png", "attr": "red", "obj": "ambulance", "set": "test"}
+    base = {
+        "image": "absent.png",
+        "attr": "red",
+        "obj": "ambulance",
+        "set": "test",
+    }
     more = [
         {**base, "set": "NA"},
         {**base, "attr": "NA"},
@@ -138,7 +153,12 @@ def test_what_is_left_out_of_the_sets_is_counted(tmp_path: Path) -> None:
     ]
     rewrite_metadata(root, lambda rows: rows + more)
     report = read_layout(str(root)).report
-    expected = {"not_on_the_list": 1, "set_NA": 1, "label_NA": 1, "pair_on_no_list": 1}
+    expected = {
+        "not_on_the_list": 1,
+        "set_NA": 1,
+        "label_NA": 1,
+        "pair_on_no_list": 1,
+    }
     assert left_out(report) == {**expected, "split_val": 1, "split_train": 4}
     assert report.left_out["pair_on_no_list"]["examples"] == [
         "images/absent.png: red + zebra"
@@ -146,7 +166,9 @@ def test_what_is_left_out_of_the_sets_is_counted(tmp_path: Path) -> None:
     assert report.images == {"id": 4, "ood": 4}
 
 
-def test_without_metadata_folders_of_no_pair_are_counted(tmp_path: Path) -> None:
+def test_without_metadata_folders_of_no_pair_are_counted(
+    tmp_path: Path,
+) -> None:
     root = write_form("MIT-States without metadata", tmp_path / "set")
     folder_of(
         root,
@@ -155,8 +177,14 @@ def test_without_metadata_folders_of_no_pair_are_counted(tmp_path: Path) -> None
         "images/light_blue_boots_ankle/1.png",
     )
     report = read_layout(str(root)).report
-    assert left_out(report) == {"other_depth": 1, "pair_on_no_list": 1, "split_val": 1}
+    assert left_out(report) == {
+        "other_depth": 1,
+        "pair_on_no_list": 1,
+        "split_val": 1,
+    }
     assert METADATA in report.notes[0]
     with lists_path(root, "val").open("a") as stream:
         stream.write("light blue_ambulance\n")
-    assert "may be light + blue_ambulance or light_blue + ambulance" in refused(root)
+    assert "may be light + blue_ambulance or light_blue + ambulance" in refused(
+        root
+    )

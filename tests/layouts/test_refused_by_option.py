@@ -61,7 +61,9 @@ def test_a_damaged_layout_is_one_line(
     place = write_form(form, tmp_path / "set")
     damage(place)
     out = str(tmp_path / "out")
-    assert cli.main([*verb.replace("OUT", out).split(), "--data", str(place)]) == 2
+    assert (
+        cli.main([*verb.replace("OUT", out).split(), "--data", str(place)]) == 2
+    )
     error = capsys.readouterr().err
     assert error.count("\n") == 1, error
     assert said in error
@@ -76,9 +78,19 @@ def test_a_picture_on_no_list_is_counted(
     folder = next(place.rglob("*.png")).parent
     put(folder / "stray.png", picture(1))
     (tmp_path / "t.txt").write_text("a {}\n", encoding="utf-8")
-    words = ["evaluate", "mini", "--data", str(place), "--cpu", "--out", str(tmp_path)]
+    words = [
+        "evaluate",
+        "mini",
+        "--data",
+        str(place),
+        "--cpu",
+        "--out",
+        str(tmp_path),
+    ]
     assert cli.main([*words, "--templates", str(tmp_path / "t.txt")]) == 0
-    told = json.loads((tmp_path / "mini" / "results.json").read_text())["dataset"]
+    told = json.loads((tmp_path / "mini" / "results.json").read_text())[
+        "dataset"
+    ]
     assert told["left_out"]["not_on_the_list"]["count"] == 1
     assert "1 pictures that no list names" in capsys.readouterr().out
 
@@ -86,14 +98,20 @@ def test_a_picture_on_no_list_is_counted(
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda place: put(place / SOLUTION, "ImageId\nx\n"), "PredictionString"),
+        (
+            lambda place: put(place / SOLUTION, "ImageId\nx\n"),
+            "PredictionString",
+        ),
         (lambda place: put(place / "labels.txt", "1\n2\n"), "in which order"),
     ],
 )
 def test_lists_of_imagenet_by_the_command(
     damage: Callable[[Path], Any], said: str, tmp_path: Path, capsys: Any
 ) -> None:
-    put(tmp_path / "set" / "ImageNet-AO-filtered" / "red banana" / "0.png", picture(1))
+    put(
+        tmp_path / "set" / "ImageNet-AO-filtered" / "red banana" / "0.png",
+        picture(1),
+    )
     seen = with_truth(tmp_path / "seen")
     damage(seen)
     words = [
@@ -114,7 +132,10 @@ def test_lists_of_imagenet_by_the_command(
 def test_imagenet_without_anything_of_its_classes_is_one_line(
     tmp_path: Path, capsys: Any
 ) -> None:
-    put(tmp_path / "set" / "ImageNet-AO-filtered" / "red banana" / "0.png", picture(1))
+    put(
+        tmp_path / "set" / "ImageNet-AO-filtered" / "red banana" / "0.png",
+        picture(1),
+    )
     words = ["evaluate", "mini", "--data", str(tmp_path / "set"), "--id-data"]
     for place, said in (
         (tmp_path / "none", "no such file"),
@@ -125,7 +146,10 @@ def test_imagenet_without_anything_of_its_classes_is_one_line(
         assert said in error
         assert error.count("\n") == 1
     assert (
-        cli.main(["prepare", str(tmp_path / "o"), *words[2:], str(tmp_path / "x")]) == 2
+        cli.main(
+            ["prepare", str(tmp_path / "o"), *words[2:], str(tmp_path / "x")]
+        )
+        == 2
     )
     assert capsys.readouterr().err.count("\n") == 1
     val = folders(tmp_path / "val")

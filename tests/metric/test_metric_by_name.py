@@ -88,13 +88,18 @@ def printed(tmp_path_factory):
     # As a plain installation has them: an editable one's finder comes after every folder.
     installed = tmp_path_factory.mktemp("site-packages")
     (installed / "imagenet_ao.py").symlink_to(ROOT / "imagenet_ao.py")
-    (installed / "compositional_ood").symlink_to(ROOT / "metrics" / "compositional_ood")
+    (installed / "compositional_ood").symlink_to(
+        ROOT / "metrics" / "compositional_ood"
+    )
     both = (
         f"import sys; sys.path.append({str(installed)!r})\n"
         "import imagenet_ao, datasets, evaluate\n"
         "assert datasets.load_dataset_builder('imagenet_ao', 'mini').config.name == 'mini'"
     )
-    codes = [(name, folder, CODE.format(first=first)) for name, first in ORDERS.items()]
+    codes = [
+        (name, folder, CODE.format(first=first))
+        for name, first in ORDERS.items()
+    ]
     codes += [
         ("folders of both names", taken, CODE.format(first=both)),
         ("functions alone", folder, FUNCTIONS),
@@ -102,7 +107,9 @@ def printed(tmp_path_factory):
         ("install", folder, INSTALL),
         ("installed", folder, CODE.format(first="import evaluate")),
     ]
-    words = json.dumps([(name, str(place), code) for name, place, code in codes])
+    words = json.dumps(
+        [(name, str(place), code) for name, place, code in codes]
+    )
     done = _run(FORKS, folder, folder / "home", words)
     lines = [line.split(": ", 1) for line in done.stdout.splitlines()]
     return dict(lines), done.stderr
@@ -121,18 +128,26 @@ def test_functions_of_the_metric_do_without_evaluate(printed):
 def test_a_folder_of_that_name_is_not_taken_for_it(printed):
     """Results of either name lie where one works; the metric and the dataset are still found."""
     assert printed[0].get("folders of both names") == "1.0", printed
-    assert "write './imagenet_ao'" in printed[1], "nothing says that it is passed over"
+    assert "write './imagenet_ao'" in printed[1], (
+        "nothing says that it is passed over"
+    )
 
 
 def test_from_the_cache_without_import(printed):
-    assert printed[0].get("nothing") == "FileNotFoundError", "it was found already"
-    assert printed[0].get("install", "").startswith("compositional_ood: /"), printed
+    assert printed[0].get("nothing") == "FileNotFoundError", (
+        "it was found already"
+    )
+    assert printed[0].get("install", "").startswith("compositional_ood: /"), (
+        printed
+    )
     assert printed[0].get("installed") == "1.0", printed
 
 
 def test_the_dataset_alone_does_without_the_metric(tmp_path):
     """On the Hub the file stands alone; the module that it waits for is imported as ever."""
-    (tmp_path / "imagenet_ao.py").write_bytes((ROOT / "imagenet_ao.py").read_bytes())
+    (tmp_path / "imagenet_ao.py").write_bytes(
+        (ROOT / "imagenet_ao.py").read_bytes()
+    )
     (tmp_path / "evaluate").mkdir()
     (tmp_path / "evaluate" / "__init__.py").write_text("")
     (tmp_path / "evaluate" / "loading.py").write_text("load = 'as ever'\n")
@@ -142,7 +157,9 @@ def test_the_dataset_alone_does_without_the_metric(tmp_path):
         "import imagenet_ao, evaluate.loading as loading; print(imagenet_ao.__file__, loading.load)"
     )
     done = _run(code, tmp_path, tmp_path / "home")
-    assert done.stdout.strip() == f"{tmp_path / 'imagenet_ao.py'} as ever", done.stderr
+    assert done.stdout.strip() == f"{tmp_path / 'imagenet_ao.py'} as ever", (
+        done.stderr
+    )
 
 
 def test_the_dataset_does_not_import_evaluate(tmp_path):

@@ -37,7 +37,10 @@ def test_a_model_on_the_line_has_none_and_one_above_it_has_its_lead(transform):
     assert result["baseline_slope"] == pytest.approx(0.9)
     assert result["baseline_r2"] == pytest.approx(1)
     ahead = effective(
-        (5000, round(10_000 * (expected + 0.1))), (10_000, 10_000), baseline, transform
+        (5000, round(10_000 * (expected + 0.1))),
+        (10_000, 10_000),
+        baseline,
+        transform,
     )
     assert ahead["effective_composition_top1"] == pytest.approx(0.1, abs=1e-4)
     assert ahead["effective_composition_top1_low"] > 0
@@ -76,8 +79,13 @@ def test_a_model_that_is_always_right_has_a_finite_expectation():
 
 
 def test_the_metric_takes_a_baseline():
-    seen = {"id_predictions": [0, 1, 2, 3, 3, 0], "id_references": [0, 1, 2, 3, 0, 1]}
-    result = score([0, 1, 3, 3], [0, 1, 2, 3], **PARTS, **seen, baseline=_line())
+    seen = {
+        "id_predictions": [0, 1, 2, 3, 3, 0],
+        "id_references": [0, 1, 2, 3, 0, 1],
+    }
+    result = score(
+        [0, 1, 3, 3], [0, 1, 2, 3], **PARTS, **seen, baseline=_line()
+    )
     assert result["effective_composition_top1"] == pytest.approx(
         0.75 - result["expected_composition_top1"]
     )
@@ -128,12 +136,18 @@ def test_few_baseline_models_widen_the_interval_as_student_does(count, least):
 def test_a_baseline_at_its_ends_needs_its_numbers_of_images():
     baseline = _line()
     ends = {key: [0.0, *values[1:-1], 1.0] for key, values in baseline.items()}
-    with pytest.raises(ValueError, match=r"id\[0\] is 0.0.*id_images and ood_images"):
+    with pytest.raises(
+        ValueError, match=r"id\[0\] is 0.0.*id_images and ood_images"
+    ):
         effective((50, 50), (100, 100), ends)
     counted = ends | {"id_images": [49] * 12, "ood_images": [49] * 12}
-    smooth = {key: [0.01, *values[1:-1], 0.99] for key, values in baseline.items()}
+    smooth = {
+        key: [0.01, *values[1:-1], 0.99] for key, values in baseline.items()
+    }
     for seed in (0, 1):
-        assert effective((50, 50), (100, 100), counted, seed=seed) == pytest.approx(
+        assert effective(
+            (50, 50), (100, 100), counted, seed=seed
+        ) == pytest.approx(
             effective((50, 50), (100, 100), smooth, seed=seed)
             | {"baseline_extrapolated": False}
         )
@@ -144,8 +158,14 @@ def test_a_baseline_at_its_ends_needs_its_numbers_of_images():
     [
         ({"id_images": [9] * 12}, "two lists"),
         ({"id_images": [9] * 12, "ood_images": [9] * 11}, "same length"),
-        ({"id_images": [0] * 12, "ood_images": [9] * 12}, r"id_images\[0\] is 0.0"),
-        ({"id_images": [9] * 12, "ood_images": [float("nan")] * 12}, "1 or more"),
+        (
+            {"id_images": [0] * 12, "ood_images": [9] * 12},
+            r"id_images\[0\] is 0.0",
+        ),
+        (
+            {"id_images": [9] * 12, "ood_images": [float("nan")] * 12},
+            "1 or more",
+        ),
     ],
 )
 def test_numbers_of_images_that_cannot_be_are_refused(extra, words):

@@ -58,7 +58,8 @@ def test_at_0_and_100_percent_images_of_a_composition_count_as_one(rate):
 def test_one_wrong_of_4400_leaves_the_interval_where_it_was():
     n = np.full(550, 8)
     ends = [
-        cluster_interval(n - (np.arange(550) < wrong), n)[:2] for wrong in (0, 1, 10)
+        cluster_interval(n - (np.arange(550) < wrong), n)[:2]
+        for wrong in (0, 1, 10)
     ]
     assert ends[0] == pytest.approx((0.9930, 1), abs=1e-4)
     assert ends[1] == pytest.approx((0.9928, 0.99996), abs=1e-4)
@@ -112,7 +113,9 @@ def test_one_more_right_answer_lowers_neither_bound(shape, way):
 def test_from_none_right_to_all_right_the_bounds_rise_in_step():
     n = np.array([3, 8, 8, 40, 1])
     right, ends = np.zeros(5, int), []
-    for place in np.random.default_rng(5).permutation(np.repeat(np.arange(5), n)):
+    for place in np.random.default_rng(5).permutation(
+        np.repeat(np.arange(5), n)
+    ):
         right[place] += 1
         ends.append(cluster_interval(right, n)[:2])
     steps = np.diff(np.array(ends), axis=0)
@@ -123,7 +126,9 @@ def test_from_none_right_to_all_right_the_bounds_rise_in_step():
 def test_right_and_wrong_are_mirror_images():
     right, n = np.array([0, 3, 8, 5]), np.array([4, 5, 8, 9])
     low, high, size = cluster_interval(right, n)
-    assert cluster_interval(n - right, n) == pytest.approx((1 - high, 1 - low, size))
+    assert cluster_interval(n - right, n) == pytest.approx(
+        (1 - high, 1 - low, size)
+    )
 
 
 IMPOSSIBLE = [
@@ -143,7 +148,9 @@ def test_compositions_that_cannot_be_are_refused(right, n):
 
 
 def test_compositions_without_images_tell_nothing():
-    assert cluster_interval([3, 0, 5], [4, 0, 9]) == cluster_interval([3, 5], [4, 9])
+    assert cluster_interval([3, 0, 5], [4, 0, 9]) == cluster_interval(
+        [3, 5], [4, 9]
+    )
 
 
 def test_of_one_composition_almost_nothing_is_known():
@@ -213,7 +220,10 @@ def test_the_gap_covers_the_true_one():
     for _ in range(draws):
         rates = [
             (r.sum() / n.sum(), *cluster_interval(r, n)[:2])
-            for r, n in (_clusters(rng, 200, 0.8, 0.3), _clusters(rng, 80, 0.6, 0.3))
+            for r, n in (
+                _clusters(rng, 200, 0.8, 0.3),
+                _clusters(rng, 80, 0.6, 0.3),
+            )
         ]
         found = seen_and_novel(*rates)
         held += found["gap_low"] <= 0.2 <= found["gap_high"]
@@ -230,5 +240,7 @@ def test_groups_say_which_images_show_one_composition():
     told = score(predictions, references, **parts, groups=np.arange(80) // 2)
     assert alone["object_top1_effective_n"] < 2.5
     assert told["object_top1_effective_n"] == pytest.approx(40, abs=2)
-    with pytest.raises(ValueError, match="groups has 3 entries and references 80"):
+    with pytest.raises(
+        ValueError, match="groups has 3 entries and references 80"
+    ):
         score(predictions, references, **parts, groups=[0, 1, 2])

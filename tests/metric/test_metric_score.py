@@ -19,7 +19,9 @@ def metric():
 
 
 def test_hand_computed(metric):
-    result = metric.compute(predictions=[0, 1, 3], references=[0, 1, 2], **PARTS)
+    result = metric.compute(
+        predictions=[0, 1, 3], references=[0, 1, 2], **PARTS
+    )
     assert result["composition_top1"] == pytest.approx(2 / 3)
     assert result["attribute_top1"] == 1
     assert result["object_top1"] == pytest.approx(2 / 3)
@@ -48,12 +50,15 @@ def test_batches_add_up(metric):
 def test_no_prediction_is_wrong_in_every_way():
     result = score([-1, 0], [3, 0], **PARTS)
     assert [
-        result[f"{kind}_top1"] for kind in ("composition", "attribute", "object")
+        result[f"{kind}_top1"]
+        for kind in ("composition", "attribute", "object")
     ] == [0.5, 0.5, 0.5]
 
 
 def test_gap_and_harmonic_mean():
-    result = score([0, 0], [0, 1], **PARTS, id_predictions=[2, 2], id_references=[2, 2])
+    result = score(
+        [0, 0], [0, 1], **PARTS, id_predictions=[2, 2], id_references=[2, 2]
+    )
     assert result["gap"] == 0.5
     assert "harmonic_mean" not in result, "no bias gives both accuracies"
 
@@ -65,8 +70,13 @@ def test_top5_needs_a_ranking_of_five():
 
 
 def test_bootstrap_draws_whole_compositions():
-    result = score([0] * 50 + [0] * 50, [0] * 50 + [1] * 50, **PARTS, bootstrap=500)
-    assert (result["composition_top1_low"], result["composition_top1_high"]) == (0, 1)
+    result = score(
+        [0] * 50 + [0] * 50, [0] * 50 + [1] * 50, **PARTS, bootstrap=500
+    )
+    assert (
+        result["composition_top1_low"],
+        result["composition_top1_high"],
+    ) == (0, 1)
 
 
 def test_bootstrap_of_answers_that_are_all_right_still_has_an_interval():
@@ -83,7 +93,10 @@ def test_bootstrap_of_answers_that_are_all_right_still_has_an_interval():
         ({"bootstrap": True}, "bootstrap is a number of draws.*got True"),
         ({"bootstrap": -1}, "bootstrap is a number of draws"),
         ({"seed": "a"}, "seed is the bootstrap's start.*got 'a'"),
-        ({"confidence": "x"}, "confidence must be a number between 0 and 1; got 'x'"),
+        (
+            {"confidence": "x"},
+            "confidence must be a number between 0 and 1; got 'x'",
+        ),
         ({"confidence": 1}, "confidence must be a number"),
         (
             {"transform": "probit"},
@@ -144,8 +157,14 @@ def test_bad_input(metric, predictions, references, words):
 
 def test_ranks_alone(metric):
     parts = {"attributes": list(range(9)), "objects": [0] * 9}
-    result = metric.compute(ranks=[0, 4, 5, -1], references=[0, 1, 2, 3], **parts)
-    assert (result["composition_top1"], result["composition_top5"], result["n"]) == (
+    result = metric.compute(
+        ranks=[0, 4, 5, -1], references=[0, 1, 2, 3], **parts
+    )
+    assert (
+        result["composition_top1"],
+        result["composition_top5"],
+        result["n"],
+    ) == (
         0.25,
         0.5,
         4,
@@ -168,7 +187,10 @@ def test_ranks_agree_with_rankings():
     [
         ({"ranks": [4], "references": [0]}, "no candidate id"),
         ({"ranks": [0, 1], "references": [0]}, "equal length"),
-        ({"ranks": [0], "references": [0], "predictions": [0]}, "one of the two"),
+        (
+            {"ranks": [0], "references": [0], "predictions": [0]},
+            "one of the two",
+        ),
     ],
 )
 def test_bad_ranks(metric, arguments, words):
@@ -191,15 +213,22 @@ def test_the_examples_of_the_documentation_run():
 
 def test_ids_may_be_of_any_size():
     """Hashes, or the numbers of a larger vocabulary: nothing is as large as the largest id."""
-    small = score([0, 1, 3], [0, 1, 2], attributes=[7, 7, 5, 5], objects=[2, 3, 2, 3])
-    far = {"attributes": [10**12, 10**12, 5, 5], "objects": [2, 10**18, 2, 10**18]}
+    small = score(
+        [0, 1, 3], [0, 1, 2], attributes=[7, 7, 5, 5], objects=[2, 3, 2, 3]
+    )
+    far = {
+        "attributes": [10**12, 10**12, 5, 5],
+        "objects": [2, 10**18, 2, 10**18],
+    }
     large = score([0, 1, 3], [0, 1, 2], **far, groups=[10**15, 0, 3])
     assert large | {"worst_object_id": 2, "worst_attribute_id": 5} == small | {
         "worst_object_id": 2
     }
     assert large["worst_object_id"] == 2
     assert (
-        score([1], [0], attributes=[10**12, 1], objects=[0, 1])["worst_attribute_id"]
+        score([1], [0], attributes=[10**12, 1], objects=[0, 1])[
+            "worst_attribute_id"
+        ]
         == 10**12
     )
 
@@ -220,7 +249,10 @@ def test_ids_may_be_of_any_size():
             {"attributes": [0, 0, 1, 2**63]},
             r"attributes holds 9223372036854775808; ids lie below",
         ),
-        ({"attributes": np.array([0, 0, 1, 2**63], np.uint64)}, "ids lie below"),
+        (
+            {"attributes": np.array([0, 0, 1, 2**63], np.uint64)},
+            "ids lie below",
+        ),
         ({"objects": [0, 1, 0, 10**30]}, "objects must hold whole numbers"),
         ({"objects": [0, 1, 0, 1e30]}, "ids lie below"),
         ({"objects": [0, 1, 0, -(10**12)]}, "which is no id"),
@@ -232,7 +264,10 @@ def test_ids_may_be_of_any_size():
 )
 def test_what_numpy_would_take_in_silence_is_refused(change, words):
     with pytest.raises(ValueError, match=words):
-        score(**{"predictions": [0, 1, 3], "references": [0, 1, 2], **PARTS} | change)
+        score(
+            **{"predictions": [0, 1, 3], "references": [0, 1, 2], **PARTS}
+            | change
+        )
 
 
 def test_a_bootstrap_in_blocks_draws_what_one_block_draws(monkeypatch):
@@ -255,8 +290,14 @@ def test_the_bootstrap_does_not_jump_at_100_percent():
     right = np.repeat(np.arange(n), 8)
     one_wrong = right.copy()
     one_wrong[0] = 1
-    found = [score(p, right, **parts, bootstrap=400) for p in (one_wrong, right)]
-    assert found[0]["composition_top1_low"] <= found[1]["composition_top1_low"] < 0.95
+    found = [
+        score(p, right, **parts, bootstrap=400) for p in (one_wrong, right)
+    ]
+    assert (
+        found[0]["composition_top1_low"]
+        <= found[1]["composition_top1_low"]
+        < 0.95
+    )
 
 
 @pytest.mark.parametrize(
@@ -285,11 +326,18 @@ def test_what_is_no_list_is_one_line(metric, key, values):
     assert "\n" not in message, message
 
 
-@pytest.mark.parametrize("confidence", [1e-300, 1e-12, 1 - 1e-16, 1 - 1e-12, 0, 1, 95])
+@pytest.mark.parametrize(
+    "confidence", [1e-300, 1e-12, 1 - 1e-16, 1 - 1e-12, 0, 1, 95]
+)
 def test_a_confidence_without_a_quantile_is_one_line(metric, confidence):
-    with pytest.raises(ValueError, match="confidence must be a number between 0 and 1"):
+    with pytest.raises(
+        ValueError, match="confidence must be a number between 0 and 1"
+    ):
         metric.compute(
-            predictions=[0, 1, 3], references=[0, 1, 2], confidence=confidence, **PARTS
+            predictions=[0, 1, 3],
+            references=[0, 1, 2],
+            confidence=confidence,
+            **PARTS,
         )
 
 
@@ -325,7 +373,9 @@ def test_batches_of_two_forms_are_one_line(first):
 
 
 def test_chance_among_choices_is_the_mean_of_one_over_their_number():
-    found = score([0, 1, 2], [0, 0, 2], choices=[[0, 1], [0, 1, 2, 3], [1, 2]], **PARTS)
+    found = score(
+        [0, 1, 2], [0, 0, 2], choices=[[0, 1], [0, 1, 2, 3], [1, 2]], **PARTS
+    )
     assert found["chance"] == pytest.approx((1 / 2 + 1 / 4 + 1 / 2) / 3)
     assert found["composition_top1"] == pytest.approx(2 / 3)
     # of 0 and 1 both have attribute 0; of all four half; of 1 and 2 one has attribute 1
@@ -336,7 +386,9 @@ def test_choices_of_all_candidates_change_nothing():
     every = [[3, 1, 0, 2]] * 4
     plain = score([0, 1, 3, -1], [0, 1, 2, 3], **PARTS)
     assert score([0, 1, 3, -1], [0, 1, 2, 3], choices=every, **PARTS) == plain
-    ranks = score(ranks=[0, 2], references=[0, 1], choices=[[0, 1, 2]] * 2, **PARTS)
+    ranks = score(
+        ranks=[0, 2], references=[0, 1], choices=[[0, 1, 2]] * 2, **PARTS
+    )
     assert ranks["chance"] == pytest.approx(1 / 3)
 
 
@@ -366,7 +418,10 @@ def test_seen_compositions_have_choices_of_their_own():
     ("choices", "words"),
     [
         ([[0, 1]], "choices has 1 entries and references 2"),
-        ([[0, 1], [0, 0, 1]], r"choices\[1\] offers a candidate more than once"),
+        (
+            [[0, 1], [0, 0, 1]],
+            r"choices\[1\] offers a candidate more than once",
+        ),
         ([[0, 1], [2, 3]], r"choices\[1\] lacks the right candidate 1"),
         ([[0, 1], [1, 4]], "no candidate id"),
         ([[0, 1], [1.5, 1]], "whole numbers"),
@@ -392,16 +447,30 @@ def test_a_rank_beyond_the_choices_is_refused():
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, {1, 2}, b"01", {}], ids=repr)
-@pytest.mark.parametrize("name", ["predictions", "references", "attributes", "objects"])
+@pytest.mark.parametrize(
+    "name", ["predictions", "references", "attributes", "objects"]
+)
 def test_what_is_no_list_is_refused_by_name(name, value):
-    good = {"predictions": [[0]], "references": [0], "attributes": [0], "objects": [0]}
+    good = {
+        "predictions": [[0]],
+        "references": [0],
+        "attributes": [0],
+        "objects": [0],
+    }
     with pytest.raises(ValueError, match=name):
         score(**{**good, name: value})
 
 
-@pytest.mark.parametrize("value", [["logit"], {"logit": 1}, 3, b"logit"], ids=repr)
+@pytest.mark.parametrize(
+    "value", [["logit"], {"logit": 1}, 3, b"logit"], ids=repr
+)
 def test_a_transform_that_is_no_name_is_refused(value):
-    lists = {"predictions": [[0]], "references": [0], "attributes": [0], "objects": [0]}
+    lists = {
+        "predictions": [[0]],
+        "references": [0],
+        "attributes": [0],
+        "objects": [0],
+    }
     known = {f"id_{name}": value for name, value in lists.items()}
     baseline = {"id": [0.2, 0.4, 0.6], "ood": [0.1, 0.2, 0.4]}
     with pytest.raises(ValueError, match="unknown transform"):

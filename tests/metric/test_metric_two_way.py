@@ -22,7 +22,9 @@ STATSMODELS_VARIANCE = 0.005417908332925426
 def crossed_answers(seed=3, attributes=12, objects=9, images=4, spread=1.0):
     """Answers of images of every pair of attributes and objects that differ in difficulty."""
     rng = np.random.default_rng(seed)
-    hard = rng.normal(0, spread, attributes)[:, None] + rng.normal(0, spread, objects)
+    hard = rng.normal(0, spread, attributes)[:, None] + rng.normal(
+        0, spread, objects
+    )
     rate = 1 / (1 + np.exp(-(1 + hard).ravel()))
     a, o = np.divmod(np.arange(attributes * objects), objects)
     return rng.binomial(images, rate), np.full(len(rate), images), a, o
@@ -96,7 +98,12 @@ def test_where_nothing_tells_how_they_differ_it_is_not_computed(way):
 def images_of(right, n, a, o):
     references = np.repeat(np.arange(len(n)), n)
     hit = (np.arange(n.max()) < right[:, None]).ravel()
-    return np.where(hit, references, (references + 1) % len(n)), references, a, o
+    return (
+        np.where(hit, references, (references + 1) % len(n)),
+        references,
+        a,
+        o,
+    )
 
 
 def test_the_metric_takes_parts_from_its_right_candidates_or_as_they_are_passed():
@@ -121,13 +128,19 @@ def test_the_metric_takes_parts_from_its_right_candidates_or_as_they_are_passed(
     )
     assert named["composition_top1_wide_low"] < named["composition_top1_low"]
     by_draws = score(predictions, references, a, o, bootstrap=200)
-    assert by_draws["composition_top1_wide_low"] <= scores["composition_top1_wide_low"]
+    assert (
+        by_draws["composition_top1_wide_low"]
+        <= scores["composition_top1_wide_low"]
+    )
 
 
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ([[0, 0]], "group_parts must be a pair .* each of 3 images; got \\(1, 2\\)"),
+        (
+            [[0, 0]],
+            "group_parts must be a pair .* each of 3 images; got \\(1, 2\\)",
+        ),
         ([0, 1, 2], "group_parts must be a pair"),
         ([[0, 0], [0, -1], [1, 0]], "group_parts\\[1\\] is -1"),
         ([[0, 0], [0, 0.5], [1, 0]], "group_parts\\[1\\] is the float 0.5"),

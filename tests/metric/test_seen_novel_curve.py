@@ -58,8 +58,12 @@ def test_the_curve_is_that_of_every_bias():
         slow = _slow_curve(*table)
         fast = set(zip(curve.seen.tolist(), curve.novel.tolist(), strict=True))
         assert {tuple(point) for point in slow.tolist()} == fast
-        for bias, *point in zip(curve.bias, curve.seen, curve.novel, strict=True):
-            assert _accuracies(*table, bias) == tuple(point), f"at the bias {bias}"
+        for bias, *point in zip(
+            curve.bias, curve.seen, curve.novel, strict=True
+        ):
+            assert _accuracies(*table, bias) == tuple(point), (
+                f"at the bias {bias}"
+            )
         groups = [np.arange(len(side[0])) for side in (seen, novel)]
         area = curve_area(*seen, groups[0], *novel, groups[1])[0]
         assert area == pytest.approx(np.trapezoid(slow[:, 0], slow[:, 1]))
@@ -77,14 +81,18 @@ def test_the_compatibility_mode_is_the_fields_evaluator():
         novel_scores = scores[~known]
         best = seen + novel_scores[:, seen:].argmax(1)
         own = novel_scores[np.arange(len(best)), label[~known]]
-        gaps = np.sort((novel_scores[:, :seen].max(1) - own)[best == label[~known]])
+        gaps = np.sort(
+            (novel_scores[:, :seen].max(1) - own)[best == label[~known]]
+        )
         values = field_evaluator(*sum(_sides(scores, label, seen), ()))
         if not len(gaps):
             assert np.isnan(values["auc"])
             continue
         biases = [*(gaps - 1e-4)[:: max(len(gaps) // 20, 1)], 1e3]
         points = np.array([_accuracies(scores, label, seen, b) for b in biases])
-        assert values["auc"] == pytest.approx(np.trapezoid(points[:, 0], points[:, 1]))
+        assert values["auc"] == pytest.approx(
+            np.trapezoid(points[:, 0], points[:, 1])
+        )
         means = 2 * points.prod(1) / np.maximum(points.sum(1), 1e-300)
         assert values["best_harmonic_mean"] == pytest.approx(means.max())
         assert values["best_seen"] == points[:, 0].max()
@@ -182,13 +190,19 @@ def test_where_errors_fall_beside_chance():
         for row in (1, 2, 4, 5):
             others = [mark[c] for c in range(6) if c != right[row]]
             chances.append(
-                np.mean([m == (True if truth else mark[right[row]]) for m in others])
+                np.mean(
+                    [m == (True if truth else mark[right[row]]) for m in others]
+                )
             )
-        assert shares[f"errors_{name}_chance"] == pytest.approx(np.mean(chances))
+        assert shares[f"errors_{name}_chance"] == pytest.approx(
+            np.mean(chances)
+        )
         low, high = (shares[f"errors_{name}_{end}"] for end in ("low", "high"))
         assert low <= shares[f"errors_{name}"] <= high
     offered = [np.array([0, 1, 2, 3, 4, 5])] * 6
-    assert error_shares(first, right, right, marks, offered) == pytest.approx(shares)
+    assert error_shares(first, right, right, marks, offered) == pytest.approx(
+        shares
+    )
     assert error_shares(right, right, right, marks) == {"errors_n": 0}
 
 
@@ -213,9 +227,15 @@ CURVE = {
         ({"margins": None}, "give all of them"),
         ({"seen_candidates": None}, "give all of them"),
         ({"margins": [-0.5, float("nan")]}, r"margins\[1\] is nan"),
-        ({"id_margins": [1.0]}, "id_margins and id_side_ranks have an entry an image"),
+        (
+            {"id_margins": [1.0]},
+            "id_margins and id_side_ranks have an entry an image",
+        ),
         ({"margins": ["a", "b"]}, "margins must hold numbers"),
-        ({"margins": [0.5, 0.25]}, r"predictions\[0\] is right, which margins\[0\]"),
+        (
+            {"margins": [0.5, 0.25]},
+            r"predictions\[0\] is right, which margins\[0\]",
+        ),
         ({"margins": [-0.5, -0.25]}, r"predictions\[1\] is wrong"),
         ({"id_side_ranks": [0, 1]}, r"id_predictions\[1\] is right"),
         ({"side_ranks": [0, 9]}, r"side_ranks\[1\] is 9"),
@@ -225,7 +245,10 @@ CURVE = {
             {"seen_candidates": [True, True, True, False]},
             r"references\[0\] is 2, a seen",
         ),
-        ({"id_attributes": [0, 1], "id_objects": [0, 1]}, "one list of candidates"),
+        (
+            {"id_attributes": [0, 1], "id_objects": [0, 1]},
+            "one list of candidates",
+        ),
     ],
 )
 def test_what_makes_no_curve_is_refused(change, said):
@@ -235,6 +258,10 @@ def test_what_makes_no_curve_is_refused(change, said):
 
 
 def test_an_image_without_an_answer_is_wrong_at_every_bias():
-    lost = {"predictions": [2, -1], "side_ranks": [0, -1], "margins": [-0.5, 0.0]}
+    lost = {
+        "predictions": [2, -1],
+        "side_ranks": [0, -1],
+        "margins": [-0.5, 0.0],
+    }
     result = score(**{**CURVE, **lost})
     assert result["highest_novel_top1"] == 0.5 == result["seen_novel_auc"]

@@ -9,7 +9,14 @@ import pytest
 from aobench.mini.fixed_point import colour_lanes
 from aobench.mini.more_textures import BLOCK, drawing_form
 from aobench.mini.pictures import picture
-from aobench.mini.render import ATTRIBUTES, MORE_ATTRIBUTES, PIXELS, draw, paint, render
+from aobench.mini.render import (
+    ATTRIBUTES,
+    MORE_ATTRIBUTES,
+    PIXELS,
+    draw,
+    paint,
+    render,
+)
 
 DRAWINGS = [
     ("teapot", "noto"),
@@ -34,7 +41,9 @@ def painted(name, style, seed=1):
     drawing = picture(name, style)
     inside = drawing.alpha > 127
     found = {
-        attribute: full(attribute, drawing, np.random.default_rng(seed))[0][inside]
+        attribute: full(attribute, drawing, np.random.default_rng(seed))[0][
+            inside
+        ]
         for attribute in (*ATTRIBUTES, *MORE_ATTRIBUTES)
     }
     return {**found, "plain": drawing.rgb[inside].astype(np.int64)}
@@ -77,9 +86,14 @@ def test_a_seed_gives_the_same_picture_and_another_seed_another(attribute):
 def test_pixelated_is_made_of_blocks():
     drawing = picture("teapot", "fluent")
     colour, mask = full("pixelated", drawing, np.random.default_rng(0))
-    for what, values in (("colour", colour * (mask[..., None] > 0)), ("outline", mask)):
+    for what, values in (
+        ("colour", colour * (mask[..., None] > 0)),
+        ("outline", mask),
+    ):
         blocks = values.reshape(128 // BLOCK, BLOCK, 128 // BLOCK, -1)
-        corner = values[::BLOCK, ::BLOCK].reshape(128 // BLOCK, 1, 128 // BLOCK, -1)
+        corner = values[::BLOCK, ::BLOCK].reshape(
+            128 // BLOCK, 1, 128 // BLOCK, -1
+        )
         corner = np.repeat(corner, BLOCK, axis=2).reshape(
             128 // BLOCK, 1, 128 // BLOCK, -1
         )
@@ -105,4 +119,6 @@ def test_mini_draws_through_the_same_function():
     rng = np.random.default_rng(5)
     style = ("fluent", "noto")[int(rng.integers(2))]
     drawn = draw("wooden", picture("pizza", style), rng)
-    assert np.array_equal(drawn, render("wooden", "pizza", np.random.default_rng(5)))
+    assert np.array_equal(
+        drawn, render("wooden", "pizza", np.random.default_rng(5))
+    )

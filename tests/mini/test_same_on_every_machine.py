@@ -40,7 +40,9 @@ RECORDED = {
 #: Other machines, as well as one can be made into them. NumPy's code beyond its baseline is off in
 #: the first.
 DISABLED = " ".join(
-    name for name in features.__cpu_dispatch__ if features.__cpu_features__.get(name)
+    name
+    for name in features.__cpu_dispatch__
+    if features.__cpu_features__.get(name)
 )
 MACHINES = {
     "an old processor": {
@@ -71,7 +73,8 @@ def folder(tmp_path_factory):
         draw = ImageDraw.Draw(image)
         draw.ellipse((3, 3, width - 4, height - 4), fill=(200, 90, 40, 255))
         draw.rectangle(
-            (width // 3, height // 3, width // 2, height // 2), fill=(20, 90, 240, 120)
+            (width // 3, height // 3, width // 2, height // 2),
+            fill=(20, 90, 240, 120),
         )
         image.save(where / f"{name}.png")
     return where
@@ -144,7 +147,9 @@ def test_nothing_that_draws_is_rounded_by_a_processor(module):
             f"{module}.py:{node.lineno}: a matrix product"
         )
         if isinstance(node, ast.Attribute):
-            assert node.attr not in ROUNDED, f"{module}.py:{node.lineno}: {node.attr}"
+            assert node.attr not in ROUNDED, (
+                f"{module}.py:{node.lineno}: {node.attr}"
+            )
 
 
 @pytest.mark.parametrize(
@@ -175,7 +180,9 @@ def test_pictures_are_resized_as_pillow_does(length, size):
     )
 
 
-@pytest.mark.parametrize(("length", "size"), [(112, 32), (128, 16), (113, 7), (32, 32)])
+@pytest.mark.parametrize(
+    ("length", "size"), [(112, 32), (128, 16), (113, 7), (32, 32)]
+)
 def test_means_are_pillows(length, size):
     pixels = (
         np.random.default_rng(size)
@@ -198,7 +205,9 @@ def test_angles_in_whole_numbers(degrees):
 
 def test_roots_are_whole_parts():
     roots = fixed_point.square_roots(5000)
-    assert [int(root) for root in roots[:5001]] == [math.isqrt(n) for n in range(5001)]
+    assert [int(root) for root in roots[:5001]] == [
+        math.isqrt(n) for n in range(5001)
+    ]
 
 
 def test_mixed_lanes_are_rounded_each_by_itself():
@@ -207,17 +216,22 @@ def test_mixed_lanes_are_rounded_each_by_itself():
     share = rng.integers(0, 257, 500)
     mixed = fixed_point.colour_lanes(
         fixed_point.mix_colours(
-            fixed_point.pack_colours(one), fixed_point.pack_colours(other), share
+            fixed_point.pack_colours(one),
+            fixed_point.pack_colours(other),
+            share,
         )
     )[:, :3]
     assert np.array_equal(
-        mixed, (one * (256 - share[:, None]) + other * share[:, None] + 128) >> 8
+        mixed,
+        (one * (256 - share[:, None]) + other * share[:, None] + 128) >> 8,
     )
 
 
 @pytest.mark.parametrize("shape", [(112, 112), (1, 1), (3, 200)])
 def test_a_png_holds_its_pixels(shape, tmp_path):
-    pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    pixels = (
+        np.random.default_rng(1).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    )
     (tmp_path / "image.png").write_bytes(png_bytes(pixels))
     with Image.open(tmp_path / "image.png") as image:
         image.verify()
@@ -230,7 +244,9 @@ def test_a_png_holds_its_pixels(shape, tmp_path):
 
 def fingerprint_of(samples):
     """As `imagenet_ao.fingerprint` makes it of the rows, but nothing is drawn."""
-    rows = sorted((s.sample_id, s.recipe, f"{s.attribute} {s.name}") for s in samples)
+    rows = sorted(
+        (s.sample_id, s.recipe, f"{s.attribute} {s.name}") for s in samples
+    )
     return hashlib.sha256(
         "".join("\0".join(row) + "\n" for row in rows).encode()
     ).hexdigest()[:16]
@@ -243,7 +259,8 @@ def test_the_known_fingerprints_are_of_what_defines_the_set(split):
 
 def test_what_defines_a_sample_changes_its_recipe(monkeypatch):
     first, second = (
-        sample for sample, _ in zip(splits.samples("ood"), range(2), strict=False)
+        sample
+        for sample, _ in zip(splits.samples("ood"), range(2), strict=False)
     )
     recipes = {first.recipe, second.recipe}
     for name, value in (
@@ -260,7 +277,9 @@ def test_what_defines_a_sample_changes_its_recipe(monkeypatch):
 def test_a_recipe_does_not_hang_on_pixels(monkeypatch):
     sample = next(splits.samples("id"))
     before = sample.recipe
-    monkeypatch.setattr(splits, "render", lambda *_: np.zeros((112, 112, 3), np.uint8))
+    monkeypatch.setattr(
+        splits, "render", lambda *_: np.zeros((112, 112, 3), np.uint8)
+    )
     assert not sample.image().any()
     assert sample.recipe == before
     assert len(pictures.drawing_digests(sample.name)) == 2

@@ -23,7 +23,9 @@ def test_no_composition_is_both_seen_and_novel():
 
 
 def test_every_attribute_and_object_is_seen_in_training():
-    attributes, names = (set(part) for part in zip(*pairs(novel=False), strict=True))
+    attributes, names = (
+        set(part) for part in zip(*pairs(novel=False), strict=True)
+    )
     assert attributes == set(ATTRIBUTES)
     assert names == set(objects())
 
@@ -39,7 +41,10 @@ def test_novel_compositions_are_spread_evenly():
 def test_sample_ids_are_unique_and_counted(split):
     ids = [sample.sample_id for sample in samples(split)]
     assert len(set(ids)) == len(ids)
-    assert len(ids) == len(pairs(novel=split == "ood")) * IMAGES_PER_COMPOSITION[split]
+    assert (
+        len(ids)
+        == len(pairs(novel=split == "ood")) * IMAGES_PER_COMPOSITION[split]
+    )
 
 
 def test_a_sample_renders_the_same_each_time_and_others_differ():

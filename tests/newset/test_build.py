@@ -48,7 +48,10 @@ def config(tmp_path):
     (tmp_path / "captions.txt").write_text("\n".join(CAPTIONS) + "\n")
     with (tmp_path / "out.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows(
-            [("attribute", "object", "reason"), ("striped", "airliner", "they exist")]
+            [
+                ("attribute", "object", "reason"),
+                ("striped", "airliner", "they exist"),
+            ]
         )
     path = tmp_path / "set.yaml"
     path.write_text(CONFIG.replace("COUNT", "null"))
@@ -59,9 +62,13 @@ def files(out: Path) -> dict[str, str]:
     """Every file below ``out`` but the audit's parts and manifest (seconds stand there), with
     its SHA-256.
     """
-    found = sorted(p for p in out.rglob("*") if p.is_file() and "audits" not in p.parts)
+    found = sorted(
+        p for p in out.rglob("*") if p.is_file() and "audits" not in p.parts
+    )
     return {
-        p.relative_to(out).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        p.relative_to(out).as_posix(): hashlib.sha256(
+            p.read_bytes()
+        ).hexdigest()
         for p in found
     }
 
@@ -82,7 +89,9 @@ def test_each_composition_is_kept_or_has_its_reason(config):
     for pair, row in rows.items():
         assert row["captions_mine"] == seen.get(pair, 0), pair
         if pair in seen:
-            assert row["reason"] == "seen: more than 0 captions of mine by words"
+            assert (
+                row["reason"] == "seen: more than 0 captions of mine by words"
+            )
         elif pair == ("striped", "airliner"):
             assert row["reason"] == "listed: they exist"
         else:
@@ -137,7 +146,9 @@ def test_seeds_differ_and_fit_a_torch_generator():
     }
     assert len(seeds) == 8
     assert all(0 <= seed < 2**63 for seed in seeds)
-    assert image_seed(0, "wooden", "banana", 0) == image_seed(0, "wooden", "banana", 0)
+    assert image_seed(0, "wooden", "banana", 0) == image_seed(
+        0, "wooden", "banana", 0
+    )
 
 
 def test_an_image_can_be_made_again_alone(config):
@@ -156,7 +167,8 @@ def test_an_image_can_be_made_again_alone(config):
         assert np.array_equal(np.asarray(image), np.asarray(again.image))
         assert image.info["seed"] == str(row["seed"])
     assert (
-        row["sha256"] == hashlib.sha256((where / row["file"]).read_bytes()).hexdigest()
+        row["sha256"]
+        == hashlib.sha256((where / row["file"]).read_bytes()).hexdigest()
     )
 
 
@@ -191,20 +203,28 @@ def test_killed_and_run_again_gives_the_same_bytes(config):
     )
     assert read_manifest(out, "generate") is None
     half_written = (
-        out / "2-generate" / "images" / "striped__accordion" / ".11.png.0123.part"
+        out
+        / "2-generate"
+        / "images"
+        / "striped__accordion"
+        / ".11.png.0123.part"
     )
     half_written.write_bytes(b"what a kill within a write leaves")
     assert main(["build", str(config), "--steps", "compose", "generate"]) == 0
     assert files(out) == whole
 
 
-def test_a_finished_step_is_left_alone_and_other_options_are_refused(config, capsys):
+def test_a_finished_step_is_left_alone_and_other_options_are_refused(
+    config, capsys
+):
     steps = ["--steps", "compose", "generate"]
     assert main(["build", str(config), *steps]) == 0
     out = config.parent / "out"
     times = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()}
     assert main(["build", str(config), *steps]) == 0
-    assert {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()} == times
+    assert {
+        p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()
+    } == times
     config.write_text(config.read_text().replace("seed: 3", "seed: 4"))
     capsys.readouterr()
     assert main(["build", str(config), *steps]) == 2
@@ -217,7 +237,11 @@ def test_a_finished_step_is_left_alone_and_other_options_are_refused(config, cap
         ("seed: 3", "sead: 3", "did you mean 'seed'"),
         ("images: 2", "images: 0", "at least 1"),
         ("captions: [captions.txt]", "rule: words", "either captions or audit"),
-        ("generator: renderer", "prompts: ['{object}']", "must hold {attribute}"),
+        (
+            "generator: renderer",
+            "prompts: ['{object}']",
+            "must hold {attribute}",
+        ),
         ("compose:", "compos:", "unknown key"),
         ("exclude: out.csv", "exclude: gone.csv", "is missing"),
         ("generator: renderer", "generator: paint", "no generator 'paint'"),
@@ -225,7 +249,9 @@ def test_a_finished_step_is_left_alone_and_other_options_are_refused(config, cap
         ("striped, wooden, turquoise", "shiny", "can't draw 'shiny'"),
     ],
 )
-def test_a_bad_configuration_is_one_line(config, capsys, monkeypatch, old, new, told):
+def test_a_bad_configuration_is_one_line(
+    config, capsys, monkeypatch, old, new, told
+):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     text = config.read_text()
     assert old in text
@@ -267,11 +293,15 @@ def test_changed_captions_are_audited_again(config):
     assert main(steps) == 0
     rows = {
         (r["attribute"], r["object"]): r
-        for r in read_rows(step_folder(config.parent / "out", "compose") / TABLE)
+        for r in read_rows(
+            step_folder(config.parent / "out", "compose") / TABLE
+        )
     }
     assert rows["striped", "banana"]["kept"]
     assert not rows["turquoise", "banana"]["kept"]
-    assert read_manifest(config.parent / "out", "compose")["facts"]["kept"] == kept
+    assert (
+        read_manifest(config.parent / "out", "compose")["facts"]["kept"] == kept
+    )
 
 
 @pytest.mark.parametrize(
@@ -346,7 +376,9 @@ def test_steps_out_of_order_and_damaged_tables_are_one_line(
     config, capsys, steps, damage, told
 ):
     if damage:
-        assert main(["build", str(config), "--steps", "compose", "generate"]) == 0
+        assert (
+            main(["build", str(config), "--steps", "compose", "generate"]) == 0
+        )
         (config.parent / "out" / damage).write_bytes(b"PAR1 no more")
     assert main(["build", str(config), "--steps", *steps]) == 2
     err = capsys.readouterr().err
@@ -357,4 +389,6 @@ def test_steps_out_of_order_and_damaged_tables_are_one_line(
 def test_an_empty_corpus_is_refused(config, capsys):
     (config.parent / "captions.txt").write_text("")
     assert main(["build", str(config), "--steps", "compose"]) == 2
-    assert "the corpus 'mine': no caption was counted" in capsys.readouterr().err
+    assert (
+        "the corpus 'mine': no caption was counted" in capsys.readouterr().err
+    )

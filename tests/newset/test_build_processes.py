@@ -17,7 +17,9 @@ def test_two_processes_give_the_bytes_of_one(warm, tmp_path):
     save_sdxl(tmp_path / "sdxl")
     save_llava(tmp_path / "llava")
     alone, together = (
-        whole_configuration(tmp_path / name, tmp_path, controls={"least_captions": 1})
+        whole_configuration(
+            tmp_path / name, tmp_path, controls={"least_captions": 1}
+        )
         for name in ("alone", "together")
     )
     threads = torch.get_num_threads()
@@ -33,4 +35,6 @@ def test_two_processes_give_the_bytes_of_one(warm, tmp_path):
     assert [one.returncode for one in every] == [0, 0], every[0].stderr[-2000:]
     said = "".join(one.stdout for one in every)
     assert said.count("generate: 90 images") == 1, "each process says it"
-    assert digests_of(alone.parent / "out") == digests_of(together.parent / "out")
+    assert digests_of(alone.parent / "out") == digests_of(
+        together.parent / "out"
+    )

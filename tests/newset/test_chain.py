@@ -23,7 +23,9 @@ def edited(path, **parts):
     content = json.loads(path.read_text())
     for name, values in parts.items():
         content[name] = (
-            {**content.get(name, {}), **values} if isinstance(values, dict) else values
+            {**content.get(name, {}), **values}
+            if isinstance(values, dict)
+            else values
         )
     path.write_text(json.dumps(content))
     return path
@@ -33,7 +35,14 @@ def refused(path, capsys, *steps):
     """The one line that these steps are refused with."""
     capsys.readouterr()
     assert (
-        main(["build", str(path), "--cpu", *(["--steps", *steps] if steps else [])])
+        main(
+            [
+                "build",
+                str(path),
+                "--cpu",
+                *(["--steps", *steps] if steps else []),
+            ]
+        )
         == 2
     )
     err = capsys.readouterr().err
@@ -43,7 +52,9 @@ def refused(path, capsys, *steps):
 
 @pytest.fixture
 def config(tmp_path):
-    return compose_configuration(tmp_path, ["the sky"], objects=["banana", "airliner"])
+    return compose_configuration(
+        tmp_path, ["the sky"], objects=["banana", "airliner"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +64,10 @@ def config(tmp_path):
             {"compose": {"count": 1}},
             "1-compose is of other options (count); run it again: --steps compose",
         ),
-        ({"seed": 4}, "1-compose is of another seed; run it again: --steps compose"),
+        (
+            {"seed": 4},
+            "1-compose is of another seed; run it again: --steps compose",
+        ),
         (
             {"generate": {"images": 4}},
             "2-generate is of other options (images); run it again: --steps generate",
@@ -93,7 +107,9 @@ def test_distinct_of_other_options_is_stale(config, capsys):
         )
         == 0
     )
-    told = refused(edited(config, distinct={"hash_distance": 3}), capsys, "package")
+    told = refused(
+        edited(config, distinct={"hash_distance": 3}), capsys, "package"
+    )
     assert (
         "4-distinct is of other options (hash_distance); run it again: --steps distinct"
         in told
@@ -103,7 +119,9 @@ def test_distinct_of_other_options_is_stale(config, capsys):
 def test_weights_that_cannot_be_identified_are_taken_to_be_as_they_were():
     assert changed_parts({"weights": "sha256:a"}, {"weights": "unknown"}) == []
     assert (
-        changed_parts({"weights": {"vlm": "sha256:a"}}, {"weights": {"vlm": "unknown"}})
+        changed_parts(
+            {"weights": {"vlm": "sha256:a"}}, {"weights": {"vlm": "unknown"}}
+        )
         == []
     )
     assert changed_parts({"weights": "sha256:a"}, {"weights": "sha256:b"}) == [
@@ -133,7 +151,9 @@ def test_what_changes_during_a_step_is_not_said_to_be_used(config, monkeypatch):
     )
 
 
-def test_what_cannot_be_drawn_is_found_before_captions_are_counted(config, capsys):
+def test_what_cannot_be_drawn_is_found_before_captions_are_counted(
+    config, capsys
+):
     path = edited(config, compose={"objects": ["accordion", "time machine"]})
     assert "can't draw 'time machine'" in refused(path, capsys)
     assert not (path.parent / "out").exists(), "compose had run"
@@ -167,7 +187,9 @@ def test_a_damaged_manifest_is_one_line(config, capsys, damage):
     )
 
 
-def test_a_manifest_of_an_earlier_version_is_one_line_that_says_so(config, capsys):
+def test_a_manifest_of_an_earlier_version_is_one_line_that_says_so(
+    config, capsys
+):
     assert main(["build", str(config), "--steps", "compose"]) == 0
     path = step_folder(config.parent / "out", "compose") / "manifest.json"
     path.write_text('{"made_from": {}, "files": {}, "facts": {}}')
@@ -181,7 +203,10 @@ def test_what_is_no_file_in_a_manifests_place_is_one_line(config, capsys, kind):
     assert main(["build", str(config), "--steps", "compose"]) == 0
     path = step_folder(config.parent / "out", "compose") / "manifest.json"
     path.unlink()
-    make = {"a folder": path.mkdir, "a link to itself": lambda: path.symlink_to(path)}
+    make = {
+        "a folder": path.mkdir,
+        "a link to itself": lambda: path.symlink_to(path),
+    }
     make.get(kind, lambda: os.mkfifo(path))()
     assert "manifest.json" in refused(config, capsys, "compose")
 
@@ -201,7 +226,10 @@ def test_what_is_no_file_in_a_manifests_place_is_one_line(config, capsys, kind):
         ),
         ({"out": "captions.txt"}, "captions.txt is a file; name a folder"),
         ({"compose": {"attributes": None}}, "attributes is None"),
-        ({"compose": {"attributes": "folder"}}, "folder is a folder; name a file"),
+        (
+            {"compose": {"attributes": "folder"}},
+            "folder is a folder; name a file",
+        ),
         (
             {"compose": {"attributes": ["striped", "nonesuch"]}},
             "the renderer can't draw 'nonesuch'",
@@ -210,14 +238,20 @@ def test_what_is_no_file_in_a_manifests_place_is_one_line(config, capsys, kind):
         (
             {
                 "compose": {
-                    "corpora": [{"name": "../../x", "captions": ["captions.txt"]}]
+                    "corpora": [
+                        {"name": "../../x", "captions": ["captions.txt"]}
+                    ]
                 }
             },
             "the corpus name '../../x'",
         ),
         ({"validate": {"judges": [{"kind": "redrow"}]}}, "no judge 'redrow'"),
         (
-            {"validate": {"judges": [{"kind": "redraw", "labels": "none.parquet"}]}},
+            {
+                "validate": {
+                    "judges": [{"kind": "redraw", "labels": "none.parquet"}]
+                }
+            },
             "none.parquet is missing",
         ),
         (
@@ -272,10 +306,16 @@ def test_a_reference_is_found_beside_the_configuration(
 
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     (config.parent / "laion").mkdir()
-    np.save(config.parent / "laion" / "img_emb_0.npy", np.ones((2, 4), np.float16))
+    np.save(
+        config.parent / "laion" / "img_emb_0.npy", np.ones((2, 4), np.float16)
+    )
     edited(
         config,
-        distinct={"model": "mini", "reference": ["laion/*.npy"], "index": "Flat"},
+        distinct={
+            "model": "mini",
+            "reference": ["laion/*.npy"],
+            "index": "Flat",
+        },
     )
     options = located_options(read_config(config).distinct, config)
     assert options.reference == (str(config.parent / "laion" / "*.npy"),)
@@ -315,7 +355,9 @@ def test_two_processes_are_refused_as_one(warm, config, change, told):
 
 
 def check_said_once(text, told):
-    said = [line for line in text.splitlines() if line.startswith("imagenet-ao:")]
+    said = [
+        line for line in text.splitlines() if line.startswith("imagenet-ao:")
+    ]
     assert len(said) == 1, f"told {len(said)} times:\n{text[-3000:]}"
     assert told in said[0]
 
@@ -323,7 +365,13 @@ def check_said_once(text, told):
 def test_one_of_two_launched_processes_fails_and_both_end(config):
     (config.parent / "failing.py").write_text(FAILING)
     edited(config, generate={"generator": "failing:OnlyOne", "batch_size": 1})
-    launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
+    launch = [
+        "-m",
+        "torch.distributed.run",
+        "--nproc_per_node",
+        "2",
+        "--standalone",
+    ]
     words = ["-m", "aobench.cli", "build", str(config), *allow(config)]
     path = f"{ROOT}{os.pathsep}{config.parent}"
     done = subprocess.run(

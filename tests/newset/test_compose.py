@@ -18,7 +18,9 @@ def composed(path):
     """The code of why each composition is left out, "" where it is kept."""
     assert main(["build", str(path), "--steps", "compose"]) == 0
     rows = read_rows(step_folder(path.parent / "out", "compose") / TABLE)
-    return {(row["attribute"], row["object"]): row["reason_code"] for row in rows}
+    return {
+        (row["attribute"], row["object"]): row["reason_code"] for row in rows
+    }
 
 
 def refused(path, capsys):
@@ -43,9 +45,17 @@ def refused(path, capsys):
             ["red wolf", "Wolf"],
             {("Red", "Wolf"): "shadowed", ("Red", "red wolf"): "same-word"},
         ),
-        (["white"], ["shark", "great white shark"], {("white", "shark"): "shadowed"}),
+        (
+            ["white"],
+            ["shark", "great white shark"],
+            {("white", "shark"): "shadowed"},
+        ),
         (["hot"], ["dog", "hotdog"], {("hot", "dog"): "shadowed"}),
-        (["red", "red fox colored"], ["fox", "banana"], {("red", "fox"): "shadowed"}),
+        (
+            ["red", "red fox colored"],
+            ["fox", "banana"],
+            {("red", "fox"): "shadowed"},
+        ),
     ],
 )
 def test_a_composition_that_is_another_name_is_untestable(
@@ -70,9 +80,17 @@ def test_an_audit_of_longer_lists_does_not_hide_a_composition(tmp_path):
     (tmp_path / "attributes.txt").write_text("red\nstriped\n")
     captions = ["a red fox", "the red fox sleeps", "a striped red fox"]
     path = compose_configuration(
-        tmp_path, captions, attributes=["red", "striped"], objects=["fox", "banana"]
+        tmp_path,
+        captions,
+        attributes=["red", "striped"],
+        objects=["fox", "banana"],
     )
-    argv = ["audit", str(tmp_path / "captions.txt"), "--out", str(tmp_path / "audit")]
+    argv = [
+        "audit",
+        str(tmp_path / "captions.txt"),
+        "--out",
+        str(tmp_path / "audit"),
+    ]
     names = [
         "--attributes",
         str(tmp_path / "attributes.txt"),
@@ -130,8 +148,14 @@ def test_an_exclusion_list_is_read_as_people_write_it(tmp_path):
     ("content", "told"),
     [
         (b"attribute,object,reason\nredd,banana,x\n", "did you mean 'red'?"),
-        (b"attribute,object,reason\nred\n", "line 2: 1 fields where the header has 3"),
-        (b"attribute,object,reason\nred,banana,caf\xe9\n", "is not UTF-8 at line 2"),
+        (
+            b"attribute,object,reason\nred\n",
+            "line 2: 1 fields where the header has 3",
+        ),
+        (
+            b"attribute,object,reason\nred,banana,caf\xe9\n",
+            "is not UTF-8 at line 2",
+        ),
         (b"attribute;object;reason\n", "lacks the column(s) attribute, object"),
         (b"", "is empty"),
     ],
@@ -169,7 +193,9 @@ def test_a_sampled_audit_is_said(tmp_path, capsys):
     path.write_text(json.dumps(content))
     composed(path)
     assert "mine was audited by a sample of 0.5" in capsys.readouterr().out
-    facts = read_manifest(tmp_path / "out", "compose")["facts"]["corpora"]["mine"]
+    facts = read_manifest(tmp_path / "out", "compose")["facts"]["corpora"][
+        "mine"
+    ]
     assert facts["sample"] == 0.5
     assert 0 < facts["unseen_share_at_most_95"] < 0.1
 
@@ -177,9 +203,9 @@ def test_a_sampled_audit_is_said(tmp_path, capsys):
 def test_no_choice_under_the_caps_holds_more():
     rng = np.random.default_rng(0)
     for seed in range(200):
-        free = rng.random((rng.integers(3, 8), rng.integers(3, 9))) < rng.uniform(
-            0.2, 0.6
-        )
+        free = rng.random(
+            (rng.integers(3, 8), rng.integers(3, 9))
+        ) < rng.uniform(0.2, 0.6)
         caps = int(rng.integers(1, 4)), int(rng.integers(1, 3))
         kept = balanced_choice(free, None, *caps, seed)
         assert not (kept & ~free).any()
@@ -193,7 +219,9 @@ def test_no_choice_under_the_caps_holds_more():
 
 def test_a_change_in_the_middle_of_a_long_file_is_seen(tmp_path):
     lines = ["nothing here at all"] * 150_000
-    path = compose_configuration(tmp_path, lines, objects=["banana", "airliner"])
+    path = compose_configuration(
+        tmp_path, lines, objects=["banana", "airliner"]
+    )
     assert composed(path) == {("red", "banana"): "", ("red", "airliner"): ""}
     lines[75_000] = "a red banana xxxxxx"
     (tmp_path / "captions.txt").write_text("\n".join(lines) + "\n")
@@ -218,7 +246,8 @@ def test_after_no_composition_is_left_nothing_is_generated(tmp_path, capsys):
     first = path.read_text()
     path.write_text(
         first.replace(
-            '"objects": ["banana"]', '"objects": ["banana"], "exclude": "all.csv"'
+            '"objects": ["banana"]',
+            '"objects": ["banana"], "exclude": "all.csv"',
         )
     )
     (tmp_path / "all.csv").write_text("attribute,object\nred,\n")

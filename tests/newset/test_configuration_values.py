@@ -182,8 +182,14 @@ def test_a_value_of_no_use_is_one_line_that_names_its_key(tmp_path, path):
             assert "\n" not in told
             assert len(told) < 1000, f"{name}: {len(told)} characters"
             at_line = name in ("NUL", "half a letter", "octal", "time", "1e400")
-            named = key in told or (at_line and "line 1" in told) or "options" in path
-            assert named or (path[-1] == 0 and path[-2] in told), f"{name}: {told}"
+            named = (
+                key in told
+                or (at_line and "line 1" in told)
+                or "options" in path
+            )
+            assert named or (path[-1] == 0 and path[-2] in told), (
+                f"{name}: {told}"
+            )
         else:
             believed.append(name)
     texts = (
@@ -223,11 +229,14 @@ def test_a_package_takes_no_name_of_ours_and_no_path(tmp_path, name, capsys):
     assert len(err.strip().splitlines()) == 1
     if name in OURS and name.isascii():
         assert (
-            "is that of a published set, whose results yours would be taken for" in err
+            "is that of a published set, whose results yours would be taken for"
+            in err
         )
 
 
-@pytest.mark.parametrize("name", ["v2-mine", "mini2", "v20", "v", "minimal", "2024"])
+@pytest.mark.parametrize(
+    "name", ["v2-mine", "mini2", "v20", "v", "minimal", "2024"]
+)
 def test_other_names_are_taken(tmp_path, name):
     (tmp_path / "set.yaml").write_text(
         with_value(("package", "name"), json.dumps(name))
@@ -281,7 +290,9 @@ def test_yaml_that_is_a_trap_is_one_line(tmp_path, capsys, text, reason):
     assert len(err) < 800
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfeo\0u\0t\0", b"out: \xff", b"\0" * 100])
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfeo\0u\0t\0", b"out: \xff", b"\0" * 100]
+)
 def test_bytes_that_are_no_text_are_one_line(tmp_path, capsys, content):
     (tmp_path / "set.yaml").write_bytes(content)
     assert main(["build", str(tmp_path / "set.yaml")]) == 2

@@ -58,7 +58,9 @@ def composed(path):
 
 
 def pairs_of(rows, split):
-    return {(r["attribute"], r["object"]) for r in rows if r.get("split") == split}
+    return {
+        (r["attribute"], r["object"]) for r in rows if r.get("split") == split
+    }
 
 
 def refused(path, capsys, *steps):
@@ -92,7 +94,9 @@ def test_the_choice_is_a_maximum_flow_of_the_seed():
         assert not (chosen & ~fit).any()
         assert (chosen.sum(1) <= wanted[0]).all()
         assert (chosen.sum(0) <= wanted[1]).all()
-        assert chosen.sum() == largest_choice(fit, *wanted), f"case {seed}: more fit"
+        assert chosen.sum() == largest_choice(fit, *wanted), (
+            f"case {seed}: more fit"
+        )
         assert (chosen == matched_choice(fit, *wanted, seed)).all()
         if chosen.sum() == novel.sum():
             whole += 1
@@ -103,7 +107,9 @@ def test_the_choice_is_a_maximum_flow_of_the_seed():
 
 def test_another_seed_chooses_other_controls():
     fit, two = np.ones((6, 6), bool), np.full(6, 2)
-    choices = {matched_choice(fit, two, two, seed).tobytes() for seed in range(5)}
+    choices = {
+        matched_choice(fit, two, two, seed).tobytes() for seed in range(5)
+    }
     assert len(choices) == 5
 
 
@@ -117,7 +123,9 @@ def test_attributes_and_objects_are_as_often_among_controls(tmp_path, capsys):
     assert len(novel) == len(controls) == 8
     assert controls <= set(SEEN)
     for place in (0, 1):
-        sides = [collections.Counter(p[place] for p in s) for s in (novel, controls)]
+        sides = [
+            collections.Counter(p[place] for p in s) for s in (novel, controls)
+        ]
         assert sides[0] == sides[1]
     assert all(row["kept"] == bool(row["split"]) for row in rows)
     assert not any(row["reason"] for row in rows if row["split"])
@@ -126,14 +134,19 @@ def test_attributes_and_objects_are_as_often_among_controls(tmp_path, capsys):
     assert facts["compositions"] == 16 + sum(facts["removed"].values())
     assert facts["controls"]["attributes_lacking"] == {}
     out = capsys.readouterr().out
-    assert "controls: 8 of 8 seen compositions, each attribute and object as" in out
+    assert (
+        "controls: 8 of 8 seen compositions, each attribute and object as"
+        in out
+    )
     again = configuration(tmp_path / "again", controls={"least_captions": 3})
     assert composed(again) == rows
 
 
 def test_what_lacks_controls_is_said(tmp_path, capsys):
     seen = [pair for pair in SEEN if pair[0] != "red"]
-    rows = composed(configuration(tmp_path, captions_of(seen), {"least_captions": 3}))
+    rows = composed(
+        configuration(tmp_path, captions_of(seen), {"least_captions": 3})
+    )
     novel, controls = pairs_of(rows, "ood"), pairs_of(rows, "id")
     assert not any(attribute == "red" for attribute, _ in controls)
     facts = read_manifest(tmp_path / "out", "compose")["facts"]["controls"]
@@ -141,11 +154,16 @@ def test_what_lacks_controls_is_said(tmp_path, capsys):
     for part, place in (("attributes", 0), ("objects", 1)):
         missing = collections.Counter(p[place] for p in novel)
         missing.subtract(p[place] for p in controls)
-        assert facts[f"{part}_lacking"] == {n: c for n, c in missing.items() if c}
-    assert facts["asked"] - facts["kept"] == sum(facts["objects_lacking"].values())
+        assert facts[f"{part}_lacking"] == {
+            n: c for n, c in missing.items() if c
+        }
+    assert facts["asked"] - facts["kept"] == sum(
+        facts["objects_lacking"].values()
+    )
     out = capsys.readouterr().out
     assert (
-        f"controls: {len(controls)} of {len(novel)} seen compositions; no other" in out
+        f"controls: {len(controls)} of {len(novel)} seen compositions; no other"
+        in out
     )
     assert "lacking: attributes red (4)" in out
 
@@ -212,12 +230,21 @@ def test_controls_are_counted_by_their_own_rule(tmp_path, capsys, named):
         words = ["audit", str(tmp_path / "captions.txt"), "--out"]
         for key, every in names.items():
             (tmp_path / f"{key}.txt").write_text("\n".join(every) + "\n")
-        lists = [w for key in names for w in (f"--{key}", str(tmp_path / f"{key}.txt"))]
+        lists = [
+            w
+            for key in names
+            for w in (f"--{key}", str(tmp_path / f"{key}.txt"))
+        ]
         where = str(tmp_path / "audit")
         assert main([*words, where, *lists, "--rules", "words"]) == 0
-        assert "counts-adjacent-forms.parquet is missing" in refused(path, capsys)
+        assert "counts-adjacent-forms.parquet is missing" in refused(
+            path, capsys
+        )
         (tmp_path / "audit").rename(tmp_path / "first")
-        assert main([*words, where, *lists, "--rules", "words", "adjacent-forms"]) == 0
+        assert (
+            main([*words, where, *lists, "--rules", "words", "adjacent-forms"])
+            == 0
+        )
     rows = composed(path)
     assert pairs_of(rows, "id") == {("striped", "corn")}
     assert pairs_of(rows, "ood") == {("striped", "banana"), ("red", "corn")}
@@ -251,7 +278,11 @@ def test_without_controls_nothing_is_new(tmp_path):
     ("controls", "compose", "told"),
     [
         ({"least": 3}, {}, "unknown key 'least'; the keys are: least_captions"),
-        ({"least_captions": 0}, {}, "least_captions is 0; a control is seen in at"),
+        (
+            {"least_captions": 0},
+            {},
+            "least_captions is 0; a control is seen in at",
+        ),
         ({"least_captions": 2.5}, {}, "least_captions is 2.5; it takes int"),
         ({"seen_in": "all"}, {}, "seen_in is 'all'; it takes each or any"),
         ({"rule": "word"}, {}, "no rule 'word'; there are words, adjacent"),
@@ -260,7 +291,11 @@ def test_without_controls_nothing_is_new(tmp_path):
             {"least_captions": 4},
             {
                 "corpora": [
-                    {"name": "mine", "captions": ["captions.txt"], "threshold": 4}
+                    {
+                        "name": "mine",
+                        "captions": ["captions.txt"],
+                        "threshold": 4,
+                    }
                 ]
             },
             "'mine' a composition is novel up to 4 captions; give at least 5",
@@ -286,7 +321,9 @@ def built(tmp_path_factory):
     first = {p: p.stat().st_mtime_ns for p in images.rglob("*.png")}
     configuration(path.parent, controls={"least_captions": 3})
     assert build(path) == 0
-    assert {p: p.stat().st_mtime_ns for p in first} == first, "drawn a second time"
+    assert {p: p.stat().st_mtime_ns for p in first} == first, (
+        "drawn a second time"
+    )
     return out
 
 
@@ -301,8 +338,12 @@ def test_the_package_has_both_splits(built, tmp_path):
     sets = datasets.load_dataset(str(package), "drawn", cache_dir=str(tmp_path))
     assert list(sets) == ["id", "ood"]
     assert sets["id"].features == sets["ood"].features
-    assert {row["caption_count"] for row in sets["id"].remove_columns("image")} == {3}
-    assert {row["caption_count"] for row in sets["ood"].remove_columns("image")} == {0}
+    assert {
+        row["caption_count"] for row in sets["id"].remove_columns("image")
+    } == {3}
+    assert {
+        row["caption_count"] for row in sets["ood"].remove_columns("image")
+    } == {0}
     facts = json.loads((package / "fingerprints.json").read_text())["drawn"]
     for split, rows in sets.items():
         wanted = {"fingerprint": imagenet_ao.fingerprint(rows), "n": len(rows)}
@@ -320,9 +361,13 @@ def test_the_card_says_how_they_were_matched(built):
     text = (package / "README.md").read_text()
     n = {s: one["images"] for s, one in _splits(built).items()}
     assert (
-        f"`ood`, {n['ood']} images of novel compositions, and `id`, {n['id']}" in text
+        f"`ood`, {n['ood']} images of novel compositions, and `id`, {n['id']}"
+        in text
     )
-    assert "8 compositions fit; 8 of the 8 wanted were chosen: attributes and" in text
+    assert (
+        "8 compositions fit; 8 of the 8 wanted were chosen: attributes and"
+        in text
+    )
     assert "in at least 3 captions of each corpus, by the rule above" in text
     assert f"| generate | 8 | {n['ood']} | 8 | {n['id']} |" in text
     assert "novel images 100.0 % [" in text
@@ -349,7 +394,8 @@ def test_a_set_without_controls_asks_no_task_of_two_splits(tmp_path):
     package = step_folder(tmp_path / "out", "package") / "drawn"
     tasks = yaml.safe_load((package / "eval.yaml").read_text())["tasks"]
     assert {task["id"] for task in tasks} == {
-        f"{part}_top1" for part in ("composition", "attribute", "object", "choice")
+        f"{part}_top1"
+        for part in ("composition", "attribute", "object", "choice")
     }
     assert not (package / "controls.csv").exists()
     assert "Controls" not in (package / "README.md").read_text()
@@ -372,7 +418,9 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("file", [TABLE, "controls.csv"])
-def test_killed_and_run_again_gives_the_same_bytes(built, tmp_path, monkeypatch, file):
+def test_killed_and_run_again_gives_the_same_bytes(
+    built, tmp_path, monkeypatch, file
+):
     path = configuration(tmp_path / "set", controls={"least_captions": 3})
     replace = Path.replace
 

@@ -26,7 +26,9 @@ def test_nothing_that_is_there_is_replaced(tmp_path, capsys, name):
     (tmp_path / name).write_text("mine")
     assert main(["build", "--example", str(tmp_path)]) == 2
     assert f"holds {name} already" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == [name], "half of it is there"
+    assert [path.name for path in tmp_path.iterdir()] == [name], (
+        "half of it is there"
+    )
     assert (tmp_path / name).read_text() == "mine"
 
 
@@ -43,7 +45,9 @@ def test_a_folder_that_holds_other_files_is_taken(tmp_path):
         (["--example", "a-file"], "a-file is a file"),
     ],
 )
-def test_what_is_not_clear_is_one_line(tmp_path, monkeypatch, capsys, words, told):
+def test_what_is_not_clear_is_one_line(
+    tmp_path, monkeypatch, capsys, words, told
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a-file").write_text("x")
     assert main(["build", *words]) == 2

@@ -17,13 +17,20 @@ from aobench.errors import UserError
 from aobench.newset.generators import make_generator
 from aobench.newset.manifests import read_manifest, read_rows, step_folder
 
-CALL = {"num_inference_steps": 1, "guidance_scale": 0.0, "height": 32, "width": 32}
+CALL = {
+    "num_inference_steps": 1,
+    "guidance_scale": 0.0,
+    "height": 32,
+    "width": 32,
+}
 
 
 @pytest.fixture
 def drawn(tmp_path):
     """A build of four drawings."""
-    path = compose_configuration(tmp_path, ["the sky"], objects=["banana", "airliner"])
+    path = compose_configuration(
+        tmp_path, ["the sky"], objects=["banana", "airliner"]
+    )
     content = json.loads(path.read_text())
     content["generate"].update(images=2, batch_size=3)
     path.write_text(json.dumps(content))
@@ -41,7 +48,9 @@ def images(path):
 
 
 @pytest.mark.parametrize("table", ["there", "gone"])
-@pytest.mark.parametrize("damage", ["swapped", "truncated", "empty", "another prompt"])
+@pytest.mark.parametrize(
+    "damage", ["swapped", "truncated", "empty", "another prompt"]
+)
 def test_an_image_that_was_altered_is_made_again(drawn, damage, table, capsys):
     first = images(drawn)
     where = step_folder(drawn.parent / "out", "generate")
@@ -96,8 +105,14 @@ def sdxl(tmp_path_factory):
             {"guidance_scal": 1.0},
             "has no option 'guidance_scal' (did you mean 'guidance_scale'?)",
         ),
-        ({"nonsense": 1}, "has no option 'nonsense'; there are dtype, revision"),
-        ({"num_images_per_prompt": 2}, "num_images_per_prompt is set by the build"),
+        (
+            {"nonsense": 1},
+            "has no option 'nonsense'; there are dtype, revision",
+        ),
+        (
+            {"num_images_per_prompt": 2},
+            "num_images_per_prompt is set by the build",
+        ),
         ({"output_type": "latent"}, "output_type is set by the build"),
         ({"return_dict": False}, "return_dict is set by the build"),
         ({"prompt": "x"}, "prompt is set by the build"),
@@ -105,7 +120,9 @@ def sdxl(tmp_path_factory):
         ({"dtype": "float8"}, "dtype is float32, float16 or bfloat16"),
     ],
 )
-def test_options_that_the_pipeline_does_not_take_are_one_line(sdxl, options, told):
+def test_options_that_the_pipeline_does_not_take_are_one_line(
+    sdxl, options, told
+):
     with pytest.raises(UserError) as error:
         make_generator("diffusion", str(sdxl), {**CALL, **options})
     assert told in str(error.value)
@@ -114,7 +131,11 @@ def test_options_that_the_pipeline_does_not_take_are_one_line(sdxl, options, tol
 
 @pytest.mark.parametrize(
     "options",
-    [{"height": 33}, {"num_inference_steps": "two"}, {"guidance_scale": "high"}],
+    [
+        {"height": 33},
+        {"num_inference_steps": "two"},
+        {"guidance_scale": "high"},
+    ],
 )
 def test_values_that_the_pipeline_refuses_are_one_line(sdxl, options):
     from aobench.newset.generators import ImageTask
@@ -127,17 +148,22 @@ def test_values_that_the_pipeline_refuses_are_one_line(sdxl, options):
 
 def test_loading_is_quiet_where_nobody_watches(sdxl, capfd):
     make_generator("diffusion", str(sdxl), CALL)
-    assert capfd.readouterr().err == "", "a bar was drawn though stderr is no terminal"
+    assert capfd.readouterr().err == "", (
+        "a bar was drawn though stderr is no terminal"
+    )
 
 
 @pytest.mark.parametrize(
-    ("library", "part"), [("sent_along", "Own"), ("os", "system"), ("builtins", "exec")]
+    ("library", "part"),
+    [("sent_along", "Own"), ("os", "system"), ("builtins", "exec")],
 )
 def test_a_model_imports_nothing_that_it_names(
     sdxl, tmp_path, monkeypatch, library, part
 ):
     monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "sent_along.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    (tmp_path / "sent_along.py").write_text(
+        f"open({str(tmp_path / 'ran')!r}, 'w')\n"
+    )
     shutil.copytree(sdxl, tmp_path / "sdxl")
     index = json.loads((tmp_path / "sdxl" / "model_index.json").read_text())
     index["scheduler"] = [library, part]
@@ -156,7 +182,9 @@ def test_images_of_replaced_weights_are_not_mixed(sdxl, tmp_path, capsys):
     from safetensors.torch import load_file, save_file
 
     shutil.copytree(sdxl, tmp_path / "sdxl")
-    path = compose_configuration(tmp_path, ["the sky"], objects=["banana", "airliner"])
+    path = compose_configuration(
+        tmp_path, ["the sky"], objects=["banana", "airliner"]
+    )
     content = json.loads(path.read_text())
     content["generate"] = {"model": "sdxl", "images": 1, "options": CALL}
     path.write_text(json.dumps(content))
@@ -166,19 +194,28 @@ def test_images_of_replaced_weights_are_not_mixed(sdxl, tmp_path, capsys):
     assert manifest["made_from"]["weights"].startswith("sha256:")
     assert manifest["facts"]["model"] == "sdxl"
     weights = tmp_path / "sdxl" / "unet" / "diffusion_pytorch_model.safetensors"
-    save_file({name: value * 2 for name, value in load_file(weights).items()}, weights)
+    save_file(
+        {name: value * 2 for name, value in load_file(weights).items()}, weights
+    )
     first = images(path)
     next((tmp_path / "out").rglob("*.png")).unlink()
     capsys.readouterr()
     assert main(steps) == 2, (
         "an image of the new weights was put among those of the old ones"
     )
-    assert "holds images made with other weights of a model" in capsys.readouterr().err
+    assert (
+        "holds images made with other weights of a model"
+        in capsys.readouterr().err
+    )
     shutil.rmtree(step_folder(tmp_path / "out", "generate"))
     assert main(steps) == 0
     assert images(path) != first
     assert (
-        len(read_rows(step_folder(tmp_path / "out", "generate") / "images.parquet"))
+        len(
+            read_rows(
+                step_folder(tmp_path / "out", "generate") / "images.parquet"
+            )
+        )
         == 2
     )
 
@@ -244,7 +281,9 @@ def test_pictures_are_those_of_the_pipeline_itself(sdxl):
     from aobench.newset.generators import ImageTask
 
     generator = make_generator("diffusion", str(sdxl), CALL)
-    ours = generator([ImageTask("a__b/0", "a", "b", 0, 5, "a photo of a b")])[0].image
+    ours = generator([ImageTask("a__b/0", "a", "b", 0, 5, "a photo of a b")])[
+        0
+    ].image
     theirs = generator.pipe(
         prompt=["a photo of a b"],
         generator=[torch.Generator("cpu").manual_seed(5)],
@@ -255,25 +294,34 @@ def test_pictures_are_those_of_the_pipeline_itself(sdxl):
 
 def test_a_picture_of_nan_is_told_and_never_accepted(sdxl, tmp_path, capsys):
     _spoiled(sdxl, tmp_path / "sdxl", decoder__conv_in__bias=(ALL, HUGE))
-    path = compose_configuration(tmp_path, ["the sky"], objects=["banana", "airliner"])
+    path = compose_configuration(
+        tmp_path, ["the sky"], objects=["banana", "airliner"]
+    )
     content = json.loads(path.read_text())
     content["generate"] = {"model": "sdxl", "images": 1, "options": CALL}
     path.write_text(json.dumps(content))
     for again in range(2):
         assert (
-            main(["build", str(path), "--cpu", "--steps", "compose", "generate"]) == 0
+            main(
+                ["build", str(path), "--cpu", "--steps", "compose", "generate"]
+            )
+            == 0
         )
-        rows = read_rows(step_folder(tmp_path / "out", "generate") / "images.parquet")
-        assert [row["fault"] for row in rows] == ["its pixels are not numbers"] * 2, (
-            f"run {again}"
+        rows = read_rows(
+            step_folder(tmp_path / "out", "generate") / "images.parquet"
         )
+        assert [row["fault"] for row in rows] == [
+            "its pixels are not numbers"
+        ] * 2, f"run {again}"
         # the PNG itself says it, too
         (step_folder(tmp_path / "out", "generate") / "images.parquet").unlink()
     assert main(["build", str(path), "--cpu", "--steps", "generate"]) == 0
     assert "2 that are no pictures" in capsys.readouterr().out
     from aobench.newset.validate.step import _flagged
 
-    rows = read_rows(step_folder(tmp_path / "out", "generate") / "images.parquet")
+    rows = read_rows(
+        step_folder(tmp_path / "out", "generate") / "images.parquet"
+    )
     reasons = set(_flagged(rows, tmp_path / "out").values())
     assert [(reason.code, reason.text) for reason in reasons] == [
         ("flagged", "flagged: its pixels are not numbers")

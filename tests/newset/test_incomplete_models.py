@@ -74,6 +74,9 @@ def test_weights_that_do_not_fit_are_one_line(model, kind):
             },
             path,
         )
-    with pytest.raises(UserError, match="could not be loaded") as told, one_line("m"):
+    with (
+        pytest.raises(UserError, match="could not be loaded") as told,
+        one_line("m"),
+    ):
         AutoModel.from_pretrained(model / "unet")
     assert "\n" not in str(told.value)

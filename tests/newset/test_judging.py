@@ -70,9 +70,10 @@ def test_a_tokenizer_that_puts_a_mark_before_every_text_is_no_reason_to_refuse_a
     )
     yes, no = answer_tokens(tokenizer, "llama-like")
     told = tokenizer.convert_ids_to_tokens
-    assert (set(told(yes)), set(told(no))) == ({"▁yes", "▁Yes"}, {"▁no", "▁No"}), (
-        "not the words of the vocabulary"
-    )
+    assert (set(told(yes)), set(told(no))) == (
+        {"▁yes", "▁Yes"},
+        {"▁no", "▁No"},
+    ), "not the words of the vocabulary"
 
 
 def test_every_spelling_of_the_vocabulary_counts_and_no_longer_word_does():
@@ -91,7 +92,9 @@ def test_every_spelling_of_the_vocabulary_counts_and_no_longer_word_does():
     ]
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(
-            WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]")
+            WordLevel(
+                {word: i for i, word in enumerate(words)}, unk_token="[UNK]"
+            )
         )
     )
     yes, no = answer_tokens(tokenizer, "x")
@@ -101,7 +104,9 @@ def test_every_spelling_of_the_vocabulary_counts_and_no_longer_word_does():
 
 def test_where_the_words_are_none_of_the_vocabulary_their_first_tokens_stand_for_them():
     letters = sorted(set("yesnoYNĠ"))
-    tokenizer = Tokenizer(BPE({letter: i for i, letter in enumerate(letters)}, []))
+    tokenizer = Tokenizer(
+        BPE({letter: i for i, letter in enumerate(letters)}, [])
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     yes, no = answer_tokens(
         PreTrainedTokenizerFast(tokenizer_object=tokenizer), "byte-like"
@@ -145,9 +150,9 @@ def test_models_of_this_class_answer_and_a_batch_changes_nothing(model, name):
     together, apart = judge(asked), [judge([one]) for one in asked]
     for question, values in together.items():
         assert np.isfinite(values).all()
-        assert values == pytest.approx([one[question][0] for one in apart], abs=1e-5), (
-            f"{name}: padding changes answers"
-        )
+        assert values == pytest.approx(
+            [one[question][0] for one in apart], abs=1e-5
+        ), f"{name}: padding changes answers"
     assert np.ptp(together["attribute"]) > 1e-4, (
         "the answers do not depend on the question"
     )
@@ -158,7 +163,11 @@ def test_a_prompt_begins_once_as_transformers_own_would(model, name):
     """Their chat templates write the beginning's mark, and their tokenizers would add another."""
     judge, one = make_judge("vlm", model(name), {}, PAIRS), drawings()[0]
     prompt = judge.core.frame.text("Is it striped?")
-    ours = judge.core.prompts([one.image], [prompt]).inputs["input_ids"][0].tolist()
+    ours = (
+        judge.core.prompts([one.image], [prompt])
+        .inputs["input_ids"][0]
+        .tolist()
+    )
     content = [
         {"type": "image", "image": one.image},
         {"type": "text", "text": "Is it striped?"},
@@ -170,7 +179,9 @@ def test_a_prompt_begins_once_as_transformers_own_would(model, name):
         return_dict=True,
         return_tensors="pt",
     )["input_ids"][0].tolist()
-    assert ours == theirs, "the prompt is not the one of the model's own template"
+    assert ours == theirs, (
+        "the prompt is not the one of the model's own template"
+    )
     assert ours.count(judge.core.processor.tokenizer.bos_token_id) == 1
 
 
@@ -187,7 +198,8 @@ def test_what_a_processor_refuses_is_one_line(model):
         "vlm", model("mllama"), {"frame": "{image}{image} {question}"}, PAIRS
     )
     with pytest.raises(
-        UserError, match=r"the judge 'vlm': .*mllama.* can't be asked like this: "
+        UserError,
+        match=r"the judge 'vlm': .*mllama.* can't be asked like this: ",
     ) as told:
         judge(drawings())
     assert "\n" not in str(told.value)
@@ -202,7 +214,11 @@ def test_what_a_processor_refuses_is_one_line(model):
             "batch_size is 'x'; it takes a whole number of at least 1",
         ),
         ("vlm", {"batch_size": 0}, "batch_size is 0; it takes a whole number"),
-        ("vlm", {"batch_size": True}, "batch_size is True; it takes a whole number"),
+        (
+            "vlm",
+            {"batch_size": True},
+            "batch_size is True; it takes a whole number",
+        ),
         (
             "vlm",
             {"attribute": 5},
@@ -213,8 +229,16 @@ def test_what_a_processor_refuses_is_one_line(model):
             {"object": "Is it there?"},
             "object is 'Is it there?'; it takes a text with {object} in it",
         ),
-        ("vlm", {"frame": 3}, "frame is 3; it takes a text with {question} in it"),
-        ("vlm", {"frame": "{question}"}, "frame is '{question}'; it lacks {image}"),
+        (
+            "vlm",
+            {"frame": 3},
+            "frame is 3; it takes a text with {question} in it",
+        ),
+        (
+            "vlm",
+            {"frame": "{question}"},
+            "frame is '{question}'; it lacks {image}",
+        ),
         ("vlm", {"revision": 5}, "revision is 5; it takes a text"),
         (
             "zero_shot",
@@ -254,7 +278,8 @@ def test_an_option_that_is_none_is_one_line(model, kind, options, told):
 def test_other_rivals_are_another_judge():
     others = [(a, {"banana": "cup"}.get(o, o)) for a, o in PAIRS]
     facts = [
-        make_judge("zero_shot", "mini", {}, pairs).facts for pairs in (PAIRS, others)
+        make_judge("zero_shot", "mini", {}, pairs).facts
+        for pairs in (PAIRS, others)
     ]
     assert facts[0]["objects"] == facts[1]["objects"]
     assert facts[0] != facts[1], (
@@ -268,7 +293,9 @@ def test_weights_replaced_under_the_same_path_are_asked_anew(tmp_path):
     save_llava(tmp_path / "llava")
     path = judging_configuration(
         tmp_path,
-        judges=[{"kind": "vlm", "model": "llava", "attribute": 0.3, "object": 0.3}],
+        judges=[
+            {"kind": "vlm", "model": "llava", "attribute": 0.3, "object": 0.3}
+        ],
     )
     path.write_text(path.read_text().replace('"images": 20', '"images": 2'))
     assert (
@@ -285,13 +312,19 @@ def test_weights_replaced_under_the_same_path_are_asked_anew(tmp_path):
         )
         == 0
     ), "not found"
-    before = {image: row["vlm_attribute"] for image, row in verdicts_of(path).items()}
+    before = {
+        image: row["vlm_attribute"] for image, row in verdicts_of(path).items()
+    }
     weights = tmp_path / "llava" / "model.safetensors"
     changed = {name: value * 1.5 for name, value in load_file(weights).items()}
     save_file(changed, weights, metadata={"format": "pt"})
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
-    after = {image: row["vlm_attribute"] for image, row in verdicts_of(path).items()}
-    assert after != before, "verdicts of the former weights stand under the new ones"
+    after = {
+        image: row["vlm_attribute"] for image, row in verdicts_of(path).items()
+    }
+    assert after != before, (
+        "verdicts of the former weights stand under the new ones"
+    )
 
 
 # Labels
@@ -338,18 +371,23 @@ A, B = "striped__banana/0", "striped__banana/1"
         ),
     ],
 )
-def test_a_label_that_is_none_is_refused_with_its_row(tmp_path, capsys, rows, told):
+def test_a_label_that_is_none_is_refused_with_its_row(
+    tmp_path, capsys, rows, told
+):
     path = judging_configuration(
         tmp_path, judges=[{"kind": "redraw", "labels": "labels.parquet"}]
     )
     assert (
-        main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
+        main(
+            ["build", str(path), *allow(path), "--steps", "compose", "generate"]
+        )
+        == 0
     )
     label(tmp_path, rows)
     capsys.readouterr()
-    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 2, (
-        "it was taken for an answer"
-    )
+    assert (
+        main(["build", str(path), *allow(path), "--steps", "validate"]) == 2
+    ), "it was taken for an answer"
     err = capsys.readouterr().err
     assert told in err
     assert len(err.strip().splitlines()) == 1
@@ -360,13 +398,16 @@ def test_numbers_and_gaps_are_labels_too(tmp_path):
         tmp_path, judges=[{"kind": "redraw", "labels": "labels.parquet"}]
     )
     assert (
-        main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
+        main(
+            ["build", str(path), *allow(path), "--steps", "compose", "generate"]
+        )
+        == 0
     )
     label(tmp_path, [(A, 1, None), (B, 0, 1)])
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
-    asked = read_manifest(tmp_path / "out", "validate")["facts"]["judges"]["redraw"][
-        "questions"
-    ]
+    asked = read_manifest(tmp_path / "out", "validate")["facts"]["judges"][
+        "redraw"
+    ]["questions"]
     assert (
         asked["attribute"]["measured"]["n"],
         asked["attribute"]["measured"]["wrong"],
@@ -379,7 +420,10 @@ def test_a_damaged_labels_file_is_the_users_own(tmp_path, capsys):
         tmp_path, judges=[{"kind": "redraw", "labels": "labels.parquet"}]
     )
     assert (
-        main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
+        main(
+            ["build", str(path), *allow(path), "--steps", "compose", "generate"]
+        )
+        == 0
     )
     (tmp_path / "labels.parquet").write_bytes(b"image_id,attribute_right\n")
     capsys.readouterr()
@@ -396,10 +440,15 @@ def test_labels_that_all_fall_into_the_measuring_half_are_not_called_unknown(
 ):
     path = judging_configuration(
         tmp_path,
-        judges=[{"kind": "redraw", "labels": "labels.parquet", "precision": 0.9}],
+        judges=[
+            {"kind": "redraw", "labels": "labels.parquet", "precision": 0.9}
+        ],
     )
     assert (
-        main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
+        main(
+            ["build", str(path), *allow(path), "--steps", "compose", "generate"]
+        )
+        == 0
     )
     write_labels(tmp_path / "out")
     rows = pq.read_table(tmp_path / "labels.parquet").to_pylist()
@@ -435,12 +484,17 @@ def people(tmp_path, generator="renderer", **validate_):
         .replace('"images": 20', '"images": 2')
     )
     assert (
-        main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
+        main(
+            ["build", str(path), *allow(path), "--steps", "compose", "generate"]
+        )
+        == 0
     )
     return path, step_folder(tmp_path / "out", "generate") / "images.parquet"
 
 
-def test_verdicts_on_other_pictures_under_the_same_ids_are_refused(tmp_path, capsys):
+def test_verdicts_on_other_pictures_under_the_same_ids_are_refused(
+    tmp_path, capsys
+):
     path, table = people(tmp_path)
     judge_all(tmp_path / "people.sqlite", table)
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
@@ -450,9 +504,9 @@ def test_verdicts_on_other_pictures_under_the_same_ids_are_refused(tmp_path, cap
     )
     assert main(["build", str(path), *allow(path), "--steps", "generate"]) == 0
     capsys.readouterr()
-    assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 2, (
-        "of other pictures"
-    )
+    assert (
+        main(["build", str(path), *allow(path), "--steps", "validate"]) == 2
+    ), "of other pictures"
     err = capsys.readouterr().err
     assert (
         "people.sqlite holds verdicts on other pictures under the same ids (12 such, the first: "
@@ -464,16 +518,22 @@ def test_verdicts_on_other_pictures_under_the_same_ids_are_refused(tmp_path, cap
         open_store(tmp_path / "people.sqlite", read_images_to_judge(table))
 
 
-def test_a_file_of_verdicts_from_before_pictures_were_kept_is_still_read(tmp_path):
+def test_a_file_of_verdicts_from_before_pictures_were_kept_is_still_read(
+    tmp_path,
+):
     path, table = people(tmp_path)
     judge_all(tmp_path / "people.sqlite", table)
     with sqlite3.connect(tmp_path / "people.sqlite") as old:
         old.execute("DROP TABLE pictures")
-    with open_store(tmp_path / "people.sqlite", read_images_to_judge(table)) as store:
+    with open_store(
+        tmp_path / "people.sqlite", read_images_to_judge(table)
+    ) as store:
         assert store.pictures() == {}
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
     assert (
-        read_manifest(tmp_path / "out", "validate")["facts"]["people"]["pictures_known"]
+        read_manifest(tmp_path / "out", "validate")["facts"]["people"][
+            "pictures_known"
+        ]
         is False
     )
 
@@ -510,11 +570,15 @@ def test_annotators_below_min_catch_have_no_vote_and_the_facts_say_so(tmp_path):
         "Cohen's kappa",
     }
     assert all(
-        one["n"] == 12 for one in said["agreement"] if one["measure"] == "raw agreement"
+        one["n"] == 12
+        for one in said["agreement"]
+        if one["measure"] == "raw agreement"
     )
     assert "ann" not in json.dumps(said["agreement"]).split('"')
     path.write_text(
-        path.read_text().replace('"minimum": 1', '"minimum": 1, "min_catch": null')
+        path.read_text().replace(
+            '"minimum": 1', '"minimum": 1, "min_catch": null'
+        )
     )
     assert main(["build", str(path), *allow(path), "--steps", "validate"]) == 0
     assert not any(row["accepted"] for row in verdicts_of(path).values()), (
@@ -529,15 +593,19 @@ def test_an_image_that_was_flagged_is_nobodys_decision(tmp_path):
     rows = verdicts_of(path)
     flagged = rows["striped__banana/0"]
     assert (flagged["accepted"], flagged["decided_by"]) == (False, "checker")
-    assert flagged["reason"] == "flagged: the generator marked it as not to be shown", (
-        "no safety checker ran"
-    )
+    assert (
+        flagged["reason"]
+        == "flagged: the generator marked it as not to be shown"
+    ), "no safety checker ran"
     assert (
         rows["striped__banana/1"]["accepted"],
         rows["striped__banana/1"]["decided_by"],
     ) == (True, "people")
     assert (
-        read_manifest(tmp_path / "out", "validate")["facts"]["people"]["decided"] == 6
+        read_manifest(tmp_path / "out", "validate")["facts"]["people"][
+            "decided"
+        ]
+        == 6
     )
 
 

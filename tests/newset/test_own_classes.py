@@ -89,7 +89,9 @@ def beside(tmp_path, monkeypatch):
     ],
 )
 @pytest.mark.parametrize("place", ["generator", "judge"])
-@pytest.mark.parametrize("steps", [[], ["--steps", "compose"], ["--steps", "package"]])
+@pytest.mark.parametrize(
+    "steps", [[], ["--steps", "compose"], ["--steps", "package"]]
+)
 def test_a_configuration_that_was_sent_runs_no_code(
     tmp_path, beside, capsys, name, place, steps
 ):
@@ -119,7 +121,9 @@ def test_a_configuration_that_was_sent_runs_no_code(
 )
 def test_tags_of_yaml_build_nothing(tmp_path, beside, capsys, text):
     (tmp_path / "set.yaml").write_text(text)
-    assert "can't be read as YAML" in told(capsys, "build", tmp_path / "set.yaml")
+    assert "can't be read as YAML" in told(
+        capsys, "build", tmp_path / "set.yaml"
+    )
     assert not beside.exists()
     assert not (tmp_path / "ran").exists()
 
@@ -127,18 +131,34 @@ def test_tags_of_yaml_build_nothing(tmp_path, beside, capsys, text):
 def test_what_is_allowed_by_name_is_imported_and_said(tmp_path, beside, capsys):
     judges = [{"kind": "sent_along:Judges"}]
     path = write(
-        tmp_path, generate={"generator": "sent_along:Own"}, validate={"judges": judges}
+        tmp_path,
+        generate={"generator": "sent_along:Own"},
+        validate={"judges": judges},
     )
     one = "--allow-code=sent_along:Own"
-    assert "would import and run sent_along:Judges;" in told(capsys, "build", path, one)
+    assert "would import and run sent_along:Judges;" in told(
+        capsys, "build", path, one
+    )
     assert not beside.exists()
     both = [one, "--allow-code", "sent_along:Judges"]
     assert (
-        main(["build", str(path), *both, "--steps", "compose", "generate", "validate"])
+        main(
+            [
+                "build",
+                str(path),
+                *both,
+                "--steps",
+                "compose",
+                "generate",
+                "validate",
+            ]
+        )
         == 0
     )
     out = capsys.readouterr().out
-    assert out.index("imports sent_along:Own and runs it") < out.index("compose:")
+    assert out.index("imports sent_along:Own and runs it") < out.index(
+        "compose:"
+    )
     assert beside.exists()
 
 
@@ -147,7 +167,9 @@ def test_an_allowed_name_that_the_configuration_lacks_is_refused(
 ):
     path = write(tmp_path, generate={"generator": "sent_along:Own"})
     flags = ["--allow-code", "sent_along:Own", "--allow-code", "sent_along:Owm"]
-    assert "did you mean 'sent_along:Own'" in told(capsys, "build", path, *flags)
+    assert "did you mean 'sent_along:Own'" in told(
+        capsys, "build", path, *flags
+    )
     assert not beside.exists()
 
 
@@ -172,13 +194,19 @@ def installed(monkeypatch):
     every = []
 
     def entry_points(group, name=None):
-        return [one for one in every if one.group == group and name in (None, one.name)]
+        return [
+            one
+            for one in every
+            if one.group == group and name in (None, one.name)
+        ]
 
     monkeypatch.setattr(metadata, "entry_points", entry_points)
     return every
 
 
-def test_an_installed_packages_generator_needs_no_flag(tmp_path, capsys, installed):
+def test_an_installed_packages_generator_needs_no_flag(
+    tmp_path, capsys, installed
+):
     installed.append(Entry("crayons", find_generator("renderer")))
     path = write(tmp_path, generate={"generator": "crayons"})
     assert main(["build", str(path), "--steps", "compose", "generate"]) == 0
@@ -268,7 +296,9 @@ GIVES = {
 
 
 @pytest.mark.parametrize("gives", GIVES)
-def test_what_a_generator_may_not_give_is_one_line(tmp_path, beside, capsys, gives):
+def test_what_a_generator_may_not_give_is_one_line(
+    tmp_path, beside, capsys, gives
+):
     (tmp_path / "sent_along.py").write_text(
         "from aobench.newset.generators import GeneratedImage, Renderer\n"
         f"class Own(Renderer):\n    def __call__(self, tasks):\n        return {GIVES[gives]}\n"
@@ -302,7 +332,8 @@ def test_what_a_judge_may_not_say_is_one_line(tmp_path, beside, capsys, says):
         f"class Own(Redraw):\n    def __call__(self, asked):\n        return {SAYS[says]}\n"
     )
     path = write(
-        tmp_path, validate={"judges": [{"kind": "sent_along:Own", "name": "own"}]}
+        tmp_path,
+        validate={"judges": [{"kind": "sent_along:Own", "name": "own"}]},
     )
     command = [
         "build",

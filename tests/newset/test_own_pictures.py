@@ -39,7 +39,10 @@ PLAIN = {
 def paint(path, kind, size=(90, 60), colour=(200, 40, 40, 255)):
     """A shape on a transparent ground, not in the middle, as PNG or WebP."""
     image = Image.new("RGBA", size)
-    pen, box = ImageDraw.Draw(image), (size[0] // 3, 4, size[0] - 5, size[1] - 8)
+    pen, box = (
+        ImageDraw.Draw(image),
+        (size[0] // 3, 4, size[0] - 5, size[1] - 8),
+    )
     if kind == "ellipse":
         pen.ellipse(box, fill=colour)
     elif kind == "box":
@@ -59,7 +62,9 @@ def mine(tmp_path):
     where = tmp_path / "mine"
     paint(where / "disc.png", "ellipse")
     paint(where / "tall_box" / "red.png", "box", (50, 150))
-    paint(where / "tall_box" / "blue.webp", "box", (300, 700), (40, 60, 200, 255))
+    paint(
+        where / "tall_box" / "blue.webp", "box", (300, 700), (40, 60, 200, 255)
+    )
     paint(where / "wedge.webp", "wedge", (20, 20))
     (where / "NOTICE.md").write_text("no picture\n")
     (where / ".hidden.png").write_bytes(b"no picture either")
@@ -84,7 +89,9 @@ def configuration(
         },
         "generate": generate,
         "validate": {
-            "judges": [judge or {"kind": "redraw", "options": {"pictures": "mine"}}]
+            "judges": [
+                judge or {"kind": "redraw", "options": {"pictures": "mine"}}
+            ]
         },
         "distinct": {"model": "mini"},
         "package": {"name": "drawn"},
@@ -96,7 +103,12 @@ def configuration(
 
 def build(path, *steps):
     return main(
-        ["build", str(path), *allow(path), *(["--steps", *steps] if steps else [])]
+        [
+            "build",
+            str(path),
+            *allow(path),
+            *(["--steps", *steps] if steps else []),
+        ]
     )
 
 
@@ -113,7 +125,9 @@ def test_a_whole_set_of_ones_own_pictures(tmp_path, mine):
     pytest.importorskip("imagehash")
     path = configuration(tmp_path, objects=("disc", "tall box", "wedge"))
     assert build(path) == 0
-    rows = read_rows(step_folder(tmp_path / "out", "distinct") / "decisions.parquet")
+    rows = read_rows(
+        step_folder(tmp_path / "out", "distinct") / "decisions.parquet"
+    )
     wanted = {
         "neon__disc",
         "neon__tall_box",
@@ -133,30 +147,41 @@ def test_a_whole_set_of_ones_own_pictures(tmp_path, mine):
     )
     shown = [
         Image.open(file)
-        for file in sorted((step_folder(tmp_path / "out", "generate")).rglob("*.png"))
+        for file in sorted(
+            (step_folder(tmp_path / "out", "generate")).rglob("*.png")
+        )
     ]
     assert len({image.tobytes() for image in shown}) == 10
 
 
 def test_the_redrawing_judge_finds_the_planted_errors(tmp_path, mine):
-    path = configuration(tmp_path, PLANTED, objects=("disc", "tall box", "wedge"))
+    path = configuration(
+        tmp_path, PLANTED, objects=("disc", "tall box", "wedge")
+    )
     assert build(path, "compose", "generate", "validate") == 0
-    rows = read_rows(step_folder(tmp_path / "out", "validate") / "verdicts.parquet")
+    rows = read_rows(
+        step_folder(tmp_path / "out", "validate") / "verdicts.parquet"
+    )
     assert len(rows) == 100
     for row in rows:
         wrong = lies(int(row["image_id"].rpartition("/")[2]), row["image_id"])
-        assert row["reason"] == (f"redraw: {wrong} below 0.5" if wrong else ""), row[
-            "image_id"
-        ]
+        assert row["reason"] == (
+            f"redraw: {wrong} below 0.5" if wrong else ""
+        ), row["image_id"]
 
 
 def test_the_seed_chooses_among_the_drawings_of_an_object(mine):
     render = make_generator("renderer", "", {"pictures": str(mine)})
-    tasks = [ImageTask(f"x/{i}", "pixelated", "tall box", i, i, "") for i in range(12)]
+    tasks = [
+        ImageTask(f"x/{i}", "pixelated", "tall box", i, i, "")
+        for i in range(12)
+    ]
     images = [np.asarray(one.image).astype(int) for one in render(tasks)]
     again = [np.asarray(one.image) for one in render(tasks)]
     assert all(np.array_equal(a, b) for a, b in zip(images, again, strict=True))
-    blue = [bool((image[..., 2] - image[..., 0] > 90).any()) for image in images]
+    blue = [
+        bool((image[..., 2] - image[..., 0] > 90).any()) for image in images
+    ]
     assert 0 < sum(blue) < 12, "always the same of two drawings"
 
 
@@ -168,7 +193,8 @@ def test_a_picture_of_any_size_is_cropped_and_fills_its_square(mine):
             inside = own_pictures.load(file).alpha > 0.5
             assert inside.shape == (128, 128)
             assert (
-                max(np.ptp(np.flatnonzero(inside.any(axis))) for axis in (0, 1)) >= 125
+                max(np.ptp(np.flatnonzero(inside.any(axis))) for axis in (0, 1))
+                >= 125
             ), f"{file.path} is not fitted"
 
 
@@ -180,11 +206,12 @@ def test_the_bundled_folder_has_other_objects_than_mini_and_imagenet():
     files = read_folder(here).files
     assert set(files) == listed
     assert len(listed) >= 40
-    assert {tuple(one.path.name for one in every) for every in files.values()} == {
-        ("fluent.webp", "noto.webp")
-    }
+    assert {
+        tuple(one.path.name for one in every) for every in files.values()
+    } == {("fluent.webp", "noto.webp")}
     with (
-        root / "aobench/analysis/published/caption_counts_per_imagenet_class.csv"
+        root
+        / "aobench/analysis/published/caption_counts_per_imagenet_class.csv"
     ).open(encoding="utf-8") as stream:
         classes = {row["class_name"].lower() for row in csv.DictReader(stream)}
     assert not listed & (classes | set(mini_objects()))
@@ -255,13 +282,20 @@ def _emptied(mine):
 )
 def test_a_bad_folder_is_one_line(tmp_path, mine, capsys, spoil, told):
     spoil(mine)
-    assert told in error_of(capsys, configuration(tmp_path), "compose", "generate")
+    assert told in error_of(
+        capsys, configuration(tmp_path), "compose", "generate"
+    )
 
 
 @pytest.mark.parametrize(
     ("attributes", "objects", "options", "told"),
     [
-        (["neon"], ["tall boxes"], {"pictures": "mine"}, "did you mean 'tall box'?"),
+        (
+            ["neon"],
+            ["tall boxes"],
+            {"pictures": "mine"},
+            "did you mean 'tall box'?",
+        ),
         (
             ["neon"],
             ["accordion"],
@@ -306,7 +340,9 @@ def test_changed_pictures_are_never_mixed(tmp_path, mine, capsys):
     assert build(path, "compose", "generate", "validate") == 0, (
         "a text file is no picture"
     )
-    before = read_rows(step_folder(tmp_path / "out", "generate") / "images.parquet")
+    before = read_rows(
+        step_folder(tmp_path / "out", "generate") / "images.parquet"
+    )
     paint(mine / "disc.png", "ellipse", colour=(20, 160, 60, 255))
     assert "made with other pictures" in error_of(capsys, path, "generate")
     assert (
@@ -315,7 +351,9 @@ def test_changed_pictures_are_never_mixed(tmp_path, mine, capsys):
     )
     shutil.rmtree(step_folder(tmp_path / "out", "generate"))
     assert build(path, "generate", "validate") == 0
-    after = read_rows(step_folder(tmp_path / "out", "generate") / "images.parquet")
+    after = read_rows(
+        step_folder(tmp_path / "out", "generate") / "images.parquet"
+    )
     assert [row["sha256"] for row in before] != [row["sha256"] for row in after]
     assert all(
         row["accepted"]
@@ -341,14 +379,20 @@ def test_the_judge_must_draw_from_the_same_folder(tmp_path, mine, capsys):
 def test_the_folder_and_the_configuration_can_be_moved(tmp_path, mine, capsys):
     (tmp_path / "a").mkdir()
     shutil.move(mine, tmp_path / "a" / "mine")
-    assert build(configuration(tmp_path / "a"), "compose", "generate", "validate") == 0
+    assert (
+        build(configuration(tmp_path / "a"), "compose", "generate", "validate")
+        == 0
+    )
     (tmp_path / "a").rename(tmp_path / "b")
     stamps = {
         p: p.stat().st_mtime_ns
         for p in Path(tmp_path / "b" / "out").rglob("*")
         if p.is_file()
     }
-    assert build(tmp_path / "b" / "set.yaml", "compose", "generate", "validate") == 0
+    assert (
+        build(tmp_path / "b" / "set.yaml", "compose", "generate", "validate")
+        == 0
+    )
     assert {p: p.stat().st_mtime_ns for p in stamps} == stamps, (
         "something was made again"
     )
@@ -377,7 +421,9 @@ def test_a_picture_that_is_stored_sideways_is_upright(tmp_path, ending):
                 exif=exif.tobytes(),
                 **({"lossless": True} if ending == "webp" else {}),
             )
-        drawings[name] = own_pictures.load(read_folder(place.parent).files["wedge"][0])
+        drawings[name] = own_pictures.load(
+            read_folder(place.parent).files["wedge"][0]
+        )
     assert (drawings["plain"].alpha == drawings["stored"].alpha).all()
     assert (
         drawings["plain"].rgb * drawings["plain"].alpha[..., None]
@@ -388,7 +434,11 @@ def test_a_picture_that_is_stored_sideways_is_upright(tmp_path, ending):
 @pytest.mark.parametrize(
     ("name", "make", "words"),
     [
-        ("cup.png", lambda path: os.mkfifo(path), "cup.png is not a regular file"),
+        (
+            "cup.png",
+            lambda path: os.mkfifo(path),
+            "cup.png is not a regular file",
+        ),
         (
             "cup.png",
             lambda path: path.symlink_to("nowhere.png"),
@@ -400,7 +450,11 @@ def test_a_picture_that_is_stored_sideways_is_upright(tmp_path, ending):
             "cup.webp is not a regular file",
         ),
         ("cup/more/old.png", lambda path: paint(path, "box"), "lies too deep"),
-        ("cup/more/old.jfif", lambda path: path.write_bytes(b"x"), "lies too deep"),
+        (
+            "cup/more/old.jfif",
+            lambda path: path.write_bytes(b"x"),
+            "lies too deep",
+        ),
         (
             "cup.jfif",
             lambda path: path.write_bytes(b"x"),

@@ -35,7 +35,9 @@ def configuration(where, **changed):
         "out": "out",
         "seed": 1,
         "compose": {
-            "corpora": [{"name": "mine", "captions": ["captions.txt"], "threshold": 5}],
+            "corpora": [
+                {"name": "mine", "captions": ["captions.txt"], "threshold": 5}
+            ],
             "count": 50,
             "attributes": ["striped", "turquoise"],
             "objects": ["accordion", "banana", "airliner"],
@@ -46,7 +48,9 @@ def configuration(where, **changed):
     }
     for key, value in changed.items():
         content[key] = (
-            {**content[key], **value} if isinstance(content[key], dict) else value
+            {**content[key], **value}
+            if isinstance(content[key], dict)
+            else value
         )
     path = where / "set.yaml"
     path.write_text(json.dumps(content))
@@ -70,7 +74,12 @@ def again(built, tmp_path):
 
 def build(path, *steps):
     return main(
-        ["build", str(path), *allow(path), *(["--steps", *steps] if steps else [])]
+        [
+            "build",
+            str(path),
+            *allow(path),
+            *(["--steps", *steps] if steps else []),
+        ]
     )
 
 
@@ -79,7 +88,9 @@ def readme(path, name="drawn"):
 
 
 def manifests(path):
-    return {step: read_manifest(path.parent / "out", step) for step in STEPS[:-1]}
+    return {
+        step: read_manifest(path.parent / "out", step) for step in STEPS[:-1]
+    }
 
 
 COUNTS = {
@@ -94,7 +105,10 @@ COUNTS = {
 
 def text_of(given):
     return card.card_text(
-        "drawn", COUNTS, given, [FunnelStage("all pairs", 6, None, {}, "compositions")]
+        "drawn",
+        COUNTS,
+        given,
+        [FunnelStage("all pairs", 6, None, {}, "compositions")],
     )
 
 
@@ -105,22 +119,35 @@ def test_a_threshold_above_zero_is_not_called_unseen(built):
     text = readme(built).read_text()
     assert "| mine | 2 | 2 | words | 5 |" in text
     assert "Novel means: not named in these captions" not in text
-    assert "in at most so many captions of each corpus as the last column says" in text
-    assert "| a\\|b |  | 12 | 12 |" in text, "a bar in a judge's name ends the cell"
+    assert (
+        "in at most so many captions of each corpus as the last column says"
+        in text
+    )
+    assert "| a\\|b |  | 12 | 12 |" in text, (
+        "a bar in a judge's name ends the cell"
+    )
 
 
-def test_the_card_tells_prompts_seed_thresholds_and_what_could_not_be_had(built):
+def test_the_card_tells_prompts_seed_thresholds_and_what_could_not_be_had(
+    built,
+):
     text = readme(built).read_text()
     assert "`a photo of a {attribute} {object}`. Seed 1;" in text
-    near = read_manifest(built.parent / "out", "distinct")["facts"]["thresholds"]
+    near = read_manifest(built.parent / "out", "distinct")["facts"][
+        "thresholds"
+    ]
     assert (
         f"at most {near['hash_distance']} of 64 bits and colours at most {near['colour']} of 255 "
         "apart" in text
     )
-    assert "50 compositions were asked for; no more than 6 could be had." in text
+    assert (
+        "50 compositions were asked for; no more than 6 could be had." in text
+    )
 
 
-def test_a_sampled_corpus_has_its_bound_and_says_that_counts_are_of_the_sample(built):
+def test_a_sampled_corpus_has_its_bound_and_says_that_counts_are_of_the_sample(
+    built,
+):
     given = copy.deepcopy(manifests(built))
     given["compose"]["facts"]["corpora"] = {
         "mine|all": {
@@ -131,8 +158,13 @@ def test_a_sampled_corpus_has_its_bound_and_says_that_counts_are_of_the_sample(b
         }
     }
     text = text_of(given)
-    assert "| mine\\|all | 1,000,000 |" in text, "a bar in a corpus' name ends the cell"
-    assert "Of mine\\|all a sample was scanned, and counts are of the sample" in text
+    assert "| mine\\|all | 1,000,000 |" in text, (
+        "a bar in a corpus' name ends the cell"
+    )
+    assert (
+        "Of mine\\|all a sample was scanned, and counts are of the sample"
+        in text
+    )
     assert "up to 0.003 of its captions, 2,992 (95 % bound" in text
     assert "summed over the corpora; in a sample, those of the sample" in text
     given["compose"]["facts"]["corpora"]["mine|all"]["threshold"] = 5
@@ -158,7 +190,9 @@ def test_who_flagged_is_told(built):
     )
 
 
-def test_the_warning_follows_from_who_judged_not_from_todays_configuration(tmp_path):
+def test_the_warning_follows_from_who_judged_not_from_todays_configuration(
+    tmp_path,
+):
     judges = {
         "judges": [{"kind": "zero_shot", "model": "mini"}],
         "only_dual_encoders": True,
@@ -189,7 +223,9 @@ def test_images_that_dual_encoders_alone_accepted_are_counted(built):
 
 
 def test_the_card_tells_votes_annotators_catch_trials_and_agreement(tmp_path):
-    path = configuration(tmp_path, validate={"human": "people.sqlite", "judges": []})
+    path = configuration(
+        tmp_path, validate={"human": "people.sqlite", "judges": []}
+    )
     assert build(path, "compose", "generate") == 0
     table = step_folder(tmp_path / "out", "generate") / "images.parquet"
     for name in ("ann", "bob", "cyd"):
@@ -202,20 +238,25 @@ def test_the_card_tells_votes_annotators_catch_trials_and_agreement(tmp_path):
         "votes." in text
     )
     assert (
-        "1 more had no vote: they passed less than 80% of their catch trials." in text
+        "1 more had no vote: they passed less than 80% of their catch trials."
+        in text
     )
     assert "Catch trials passed, by annotator: 3 of 3, 3 of 3." in text
     assert "| attribute | raw agreement | 1.000 | 12 |" in text
     assert "| object | Cohen's kappa | undefined | 12 |" in text
     for name in ("ann", "bob", "cyd"):
-        assert name not in text.split(), "annotators' names are not for the public"
+        assert name not in text.split(), (
+            "annotators' names are not for the public"
+        )
 
 
 # The head, names and licences
 
 
 @pytest.mark.parametrize("name", ["2024", "yes", "1e3"])
-def test_a_name_that_yaml_takes_for_something_else_stays_a_name(again, name, tmp_path):
+def test_a_name_that_yaml_takes_for_something_else_stays_a_name(
+    again, name, tmp_path
+):
     again.write_text(
         again.read_text().replace(
             '"name": "drawn"', f'"name": "{name}", "licence": "other"'
@@ -230,11 +271,16 @@ def test_a_name_that_yaml_takes_for_something_else_stays_a_name(again, name, tmp
         head["license"],
     ) == (name, name, "other")
     tasks = yaml.safe_load((package / "eval.yaml").read_text())
-    assert {tasks["name"], *(task["config"] for task in tasks["tasks"])} == {name}
+    assert {tasks["name"], *(task["config"] for task in tasks["tasks"])} == {
+        name
+    }
     assert (
         len(
             datasets.load_dataset(
-                str(package), name, split="ood", cache_dir=str(tmp_path / "cache")
+                str(package),
+                name,
+                split="ood",
+                cache_dir=str(tmp_path / "cache"),
             )
         )
         == 12
@@ -276,7 +322,9 @@ def test_a_long_reason_takes_the_free_lines(tmp_path):
 # What it was made from, and what the user wrote
 
 
-def test_decisions_on_other_pictures_under_the_same_ids_are_not_packaged(again, capsys):
+def test_decisions_on_other_pictures_under_the_same_ids_are_not_packaged(
+    again, capsys
+):
     path = step_folder(again.parent / "out", "distinct") / "manifest.json"
     content = read_manifest(again.parent / "out", "distinct")
     content["made_from"]["images"] = "0" * 64
@@ -291,7 +339,9 @@ def test_decisions_on_other_pictures_under_the_same_ids_are_not_packaged(again, 
     )
 
 
-def test_another_generator_under_the_same_ids_needs_the_steps_again(again, capsys):
+def test_another_generator_under_the_same_ids_needs_the_steps_again(
+    again, capsys
+):
     """The whole way: the ids stay, the pictures change, and distinct has not run again."""
     again.write_text(
         again.read_text()
@@ -316,7 +366,9 @@ def test_another_generator_under_the_same_ids_needs_the_steps_again(again, capsy
             step_folder(again.parent / "out", "generate") / "images.parquet"
         )
     }
-    assert build(again, "package") == 2, "decisions on the former pictures are packaged"
+    assert build(again, "package") == 2, (
+        "decisions on the former pictures are packaged"
+    )
     assert "4-distinct is of an earlier generate" in capsys.readouterr().err
     assert build(again) == 0
 
@@ -340,7 +392,9 @@ def test_what_the_user_wrote_into_the_card_is_not_wiped(again, capsys):
     assert len(err.strip().splitlines()) == 1
     assert "My notes." in page.read_text()
     page.rename(page.with_name("mine.md"))
-    assert build(again) == 2, "a file that the user put into the folder is wiped out"
+    assert build(again) == 2, (
+        "a file that the user put into the folder is wiped out"
+    )
     assert "mine.md is no file of the set (1 such)" in capsys.readouterr().err
     page.with_name("mine.md").rename(again.with_name("mine.md"))
     assert build(again) == 0

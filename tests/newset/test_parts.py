@@ -12,7 +12,10 @@ import pytest
 from aobench.errors import UserError
 from aobench.newset.validate.parts import read_part, write_part
 
-ANSWERS = [{"image_id": "a", "attribute": 0.1}, {"image_id": "b", "attribute": 1e-300}]
+ANSWERS = [
+    {"image_id": "a", "attribute": 0.1},
+    {"image_id": "b", "attribute": 1e-300},
+]
 
 
 def _other_number(path: Path) -> None:

@@ -43,7 +43,9 @@ def test_every_step_answers_the_same_questions(name):
     step = getattr(import_module(module), kind)
     assert step.name == name
     questions = [
-        q for q, _ in inspect.getmembers(Step, inspect.isfunction) if q[0] != "_"
+        q
+        for q, _ in inspect.getmembers(Step, inspect.isfunction)
+        if q[0] != "_"
     ]
     for question in questions:
         asked = inspect.signature(getattr(Step, question)).parameters
@@ -59,7 +61,9 @@ def test_every_step_has_the_same_manifest(built):
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_manifest_of_another_format_is_one_line(built, tmp_path, capsys, step):
+def test_a_manifest_of_another_format_is_one_line(
+    built, tmp_path, capsys, step
+):
     path = step_folder(built.parent / "out", step) / MANIFEST
     whole = path.read_bytes()
     content = read_manifest(built.parent / "out", step)
@@ -88,7 +92,9 @@ def test_every_code_of_a_table_has_a_text(built):
             assert stays == (row["reason_code"] == ""), step
 
 
-@pytest.mark.parametrize("sentence", ["a copy: {}", "unreadable to the eye: {}", "{}"])
+@pytest.mark.parametrize(
+    "sentence", ["a copy: {}", "unreadable to the eye: {}", "{}"]
+)
 def test_other_words_change_no_count(built, monkeypatch, sentence):
     """A sentence that begins as another code's text, too, is counted by its own code."""
     monkeypatch.setitem(removal._SENTENCES, removal.NEAR_DUPLICATE, sentence)
@@ -109,11 +115,15 @@ def test_other_words_change_no_count(built, monkeypatch, sentence):
     assert "unreadable" not in stages[-1].removed
 
 
-def test_distinct_is_not_done_again_and_another_verdict_makes_it_run(built, capsys):
+def test_distinct_is_not_done_again_and_another_verdict_makes_it_run(
+    built, capsys
+):
     report = step_folder(built.parent / "out", "distinct") / "report.html"
     before = report.stat().st_mtime_ns
     assert main(["build", str(built)]) == 0
-    assert report.stat().st_mtime_ns == before, "a finished comparison was made again"
+    assert report.stat().st_mtime_ns == before, (
+        "a finished comparison was made again"
+    )
     content = json.loads(built.read_text())
     content["validate"] = {"judges": [{"kind": "redraw", "name": "again"}]}
     content["distinct"] = {"hash_distance": 3}

@@ -28,7 +28,10 @@ from aobench.newset.validate.judges import make_judge
 def validate(path):
     """Make the images, then their labels, then judge."""
     assert (
-        main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
+        main(
+            ["build", str(path), *allow(path), "--steps", "compose", "generate"]
+        )
+        == 0
     )
     write_labels(path.parent / "out")
     return main(["build", str(path), *allow(path), "--steps", "validate"])
@@ -43,10 +46,16 @@ def test_the_redrawing_judge_finds_every_planted_error_and_no_other(tmp_path):
     assert len(rows) == 120
     for image, row in rows.items():
         wrong = lies(int(image.rpartition("/")[2]), image)
-        assert row["reason"] == (f"redraw: {wrong} below 0.5" if wrong else ""), image
+        assert row["reason"] == (
+            f"redraw: {wrong} below 0.5" if wrong else ""
+        ), image
         assert row["accepted"] == (wrong is None)
     facts = read_manifest(path.parent / "out", "validate")["facts"]
-    assert (facts["images"], facts["accepted"], facts["compositions"]) == (120, 108, 6)
+    assert (facts["images"], facts["accepted"], facts["compositions"]) == (
+        120,
+        108,
+        6,
+    )
     known = facts["judges"]["redraw"]["questions"]["attribute"]["measured"]
     assert (known["n"], known["wrong"]) == (120, 6)
     assert (
@@ -67,10 +76,14 @@ def test_a_calibrated_dual_encoder_finds_most_planted_errors(tmp_path):
         "labels": "labels.parquet",
         "precision": 0.99,
     }
-    path = judging_configuration(tmp_path, judges=[judge], only_dual_encoders=True)
+    path = judging_configuration(
+        tmp_path, judges=[judge], only_dual_encoders=True
+    )
     assert validate(path) == 0
     rows = verdicts_of(path)
-    wrong = {image for image in rows if lies(int(image.rpartition("/")[2]), image)}
+    wrong = {
+        image for image in rows if lies(int(image.rpartition("/")[2]), image)
+    }
     found = {image for image, row in rows.items() if not row["accepted"]}
     assert len(found & wrong) >= 8, "of the 12 planted errors"
     assert len(found - wrong) <= 12, "of the 108 right images"
@@ -102,7 +115,9 @@ def test_a_sieve_spares_the_next_judge_what_it_rejected(tmp_path):
         row["clip_score_composition"] < 0.9 and row["redraw_attribute"] is None
         for row in sieved
     )
-    assert all(row["redraw_attribute"] is not None for row in rows if row not in sieved)
+    assert all(
+        row["redraw_attribute"] is not None for row in rows if row not in sieved
+    )
     judged = read_manifest(path.parent / "out", "validate")["facts"]["judges"]
     assert (
         judged["clip_score"]["passed"]
@@ -119,7 +134,10 @@ def test_people_overrule_the_judges(tmp_path):
         tmp_path, judges=[{"kind": "redraw"}], human="people.sqlite", minimum=1
     )
     assert (
-        main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
+        main(
+            ["build", str(path), *allow(path), "--steps", "compose", "generate"]
+        )
+        == 0
     )
     table = step_folder(tmp_path / "out", "generate") / "images.parquet"
     said = {
@@ -128,7 +146,10 @@ def test_people_overrule_the_judges(tmp_path):
         "striped__banana/5": ("unsure", "yes"),
     }
     with open_store(
-        tmp_path / "people.sqlite", read_images_to_judge(table), seed=0, catch_rate=0.0
+        tmp_path / "people.sqlite",
+        read_images_to_judge(table),
+        seed=0,
+        catch_rate=0.0,
     ) as store:
         standing = store.enrol("ann")
         while standing.trial is not None:
@@ -142,7 +163,8 @@ def test_people_overrule_the_judges(tmp_path):
         "planted, but people say that it is right"
     )
     assert (
-        rows["striped__banana/3"]["reason_of_judges"] == "redraw: attribute below 0.5"
+        rows["striped__banana/3"]["reason_of_judges"]
+        == "redraw: attribute below 0.5"
     )
     assert rows["striped__banana/4"]["reason"] == "people: not the object"
     assert rows["striped__banana/5"]["decided_by"] == "judges"
@@ -160,11 +182,17 @@ def test_people_who_judged_another_set_are_refused(tmp_path, capsys):
         tmp_path, judges=[{"kind": "redraw"}], human="people.sqlite", minimum=1
     )
     assert (
-        main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
+        main(
+            ["build", str(path), *allow(path), "--steps", "compose", "generate"]
+        )
+        == 0
     )
     table = step_folder(tmp_path / "out", "generate") / "images.parquet"
     with open_store(
-        tmp_path / "people.sqlite", read_images_to_judge(table), seed=0, catch_rate=0.0
+        tmp_path / "people.sqlite",
+        read_images_to_judge(table),
+        seed=0,
+        catch_rate=0.0,
     ) as store:
         standing = store.enrol("ann")
         while standing.trial is not None:
@@ -196,7 +224,9 @@ def test_a_vision_language_model_is_asked_each_part(llava):
     processor = AutoProcessor.from_pretrained(llava)
     model = AutoModelForImageTextToText.from_pretrained(llava).eval()
     first = {
-        word: processor.tokenizer(word, add_special_tokens=False)["input_ids"][0]
+        word: processor.tokenizer(word, add_special_tokens=False)["input_ids"][
+            0
+        ]
         for word in ("yes", "no")
     }
     assert first["yes"] in judge.yes
@@ -224,11 +254,15 @@ def test_a_vision_language_model_is_asked_each_part(llava):
 
 
 def test_the_models_own_chat_template_frames_the_question(tmp_path):
-    part = "{% if c.type == 'image' %}<image>{% else %}[{{ c.text }}]{% endif %}"
+    part = (
+        "{% if c.type == 'image' %}<image>{% else %}[{{ c.text }}]{% endif %}"
+    )
     template = f"{{% for m in messages %}}{{% for c in m.content %}}{part}{{% endfor %}}{{% endfor %}}->"
     save_llava(tmp_path / "llava", template)
     judge = make_judge("vlm", str(tmp_path / "llava"), {}, PAIRS)
-    assert judge.core.frame.text("Is it striped?") == "<image>[Is it striped?]->"
+    assert (
+        judge.core.frame.text("Is it striped?") == "<image>[Is it striped?]->"
+    )
     assert len(judge(drawings())["object"]) == len(PAIRS)
 
 
@@ -239,9 +273,12 @@ def test_zero_shot_leads_are_differences_of_cosines():
     vectors, texts = judge.encoder.images(asked), judge.encoder
     for i, one in enumerate(asked):
         mine = float(
-            vectors[i] @ texts.texts([f"a photo of a {one.attribute} {one.object}"])[0]
+            vectors[i]
+            @ texts.texts([f"a photo of a {one.attribute} {one.object}"])[0]
         )
-        rivals = [o for o in ("accordion", "airliner", "banana") if o != one.object]
+        rivals = [
+            o for o in ("accordion", "airliner", "banana") if o != one.object
+        ]
         best = (
             texts.texts([f"a photo of a {one.attribute} {o}" for o in rivals])
             @ vectors[i]
@@ -276,7 +313,10 @@ def test_a_number_that_is_none_is_no_verdict(tmp_path, monkeypatch, capsys):
     path = judging_configuration(tmp_path, judges=[{"kind": "redraw"}])
     assert validate(path) == 2, "a judge's nan became a verdict"
     err = capsys.readouterr().err
-    assert "the judge 'redraw' says nan for attribute of 'striped__accordion/0'" in err
+    assert (
+        "the judge 'redraw' says nan for attribute of 'striped__accordion/0'"
+        in err
+    )
     assert len(err.strip().splitlines()) == 1
 
 
@@ -289,10 +329,18 @@ def test_a_number_that_is_none_is_no_verdict(tmp_path, monkeypatch, capsys):
             "only dual encoders judge",
         ),
         (
-            {"judges": [{"kind": "clip_score", "model": "mini"}, {"kind": "redraw"}]},
+            {
+                "judges": [
+                    {"kind": "clip_score", "model": "mini"},
+                    {"kind": "redraw"},
+                ]
+            },
             "has no threshold",
         ),
-        ({"judges": [{"kind": "redraw", "precision": 0.9}]}, "no answers are known"),
+        (
+            {"judges": [{"kind": "redraw", "precision": 0.9}]},
+            "no answers are known",
+        ),
         ({"judges": [{"kind": "redraw", "precision": 9}]}, "goes from 0 to 1"),
         (
             {"judges": [{"kind": "redraw"}, {"kind": "redraw"}]},
@@ -314,7 +362,9 @@ def test_a_number_that_is_none_is_no_verdict(tmp_path, monkeypatch, capsys):
         ({"human": "gone.sqlite"}, "gone.sqlite"),
     ],
 )
-def test_bad_judges_are_one_line(tmp_path, capsys, monkeypatch, validate_, told):
+def test_bad_judges_are_one_line(
+    tmp_path, capsys, monkeypatch, validate_, told
+):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     path = judging_configuration(tmp_path, **validate_)
     assert (
@@ -339,7 +389,10 @@ def test_bad_judges_are_one_line(tmp_path, capsys, monkeypatch, validate_, told)
 def test_a_changed_image_is_refused(tmp_path, capsys):
     path = judging_configuration(tmp_path, judges=[{"kind": "redraw"}])
     assert (
-        main(["build", str(path), *allow(path), "--steps", "compose", "generate"]) == 0
+        main(
+            ["build", str(path), *allow(path), "--steps", "compose", "generate"]
+        )
+        == 0
     )
     Image.new("RGB", (8, 8)).save(
         step_folder(tmp_path / "out", "generate")

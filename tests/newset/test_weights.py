@@ -13,11 +13,19 @@ from aobench.newset.generators import Diffusion, ImageTask
 from aobench.newset.plausibility import mean_log_probability
 from aobench.newset.validate.vlm import YesNo
 
-CALL = {"num_inference_steps": 1, "guidance_scale": 0.0, "height": 32, "width": 32}
+CALL = {
+    "num_inference_steps": 1,
+    "guidance_scale": 0.0,
+    "height": 32,
+    "width": 32,
+}
 
 
 def _reweigh(path, change):
-    state = {key: value.contiguous() for key, value in change(load_file(path)).items()}
+    state = {
+        key: value.contiguous()
+        for key, value in change(load_file(path)).items()
+    }
     save_file(state, path, metadata={"format": "pt"})
 
 
@@ -59,7 +67,16 @@ def test_a_whole_pipeline_draws_in_the_dtype_that_was_asked_for(sdxl):
     assert (
         len(
             pipeline(
-                [ImageTask("red__fox/0", "red", "fox", 0, 1, "a photo of a red lion")]
+                [
+                    ImageTask(
+                        "red__fox/0",
+                        "red",
+                        "fox",
+                        0,
+                        1,
+                        "a photo of a red lion",
+                    )
+                ]
             )
         )
         == 1
@@ -84,7 +101,9 @@ def test_a_whole_pipeline_draws_in_the_dtype_that_was_asked_for(sdxl):
             "no place in the model (spare)",
         ),
         (
-            lambda state: {key: value * float("nan") for key, value in state.items()},
+            lambda state: {
+                key: value * float("nan") for key, value in state.items()
+            },
             "NaN",
         ),
         (
@@ -111,7 +130,9 @@ def test_a_pipeline_without_a_vocabulary_is_refused(sdxl, tmp_path):
     _refused(lambda: Diffusion(str(folder), dict(CALL)), "tokenizer_2")
 
 
-@pytest.mark.parametrize("part", ["lm_head", "multi_modal_projector", "layers.1.mlp"])
+@pytest.mark.parametrize(
+    "part", ["lm_head", "multi_modal_projector", "layers.1.mlp"]
+)
 def test_a_judge_without_its_weights_is_refused(part, llava, tmp_path):
     folder = shutil.copytree(llava, tmp_path / "llava")
     state = load_file(folder / "model.safetensors")
@@ -156,5 +177,6 @@ def test_the_padding_of_a_language_model_changes_no_probability(side, tmp_path):
         lambda state: {k: v for k, v in state.items() if ".h.1." not in k},
     )
     _refused(
-        lambda: mean_log_probability(str(tmp_path), texts), "12 weights are missing"
+        lambda: mean_log_probability(str(tmp_path), texts),
+        "12 weights are missing",
     )

@@ -82,7 +82,8 @@ def test_the_numbers_of_the_funnel_add_up(whole):
         == composed["compositions"]
     )
     assert (
-        generated["images"] - sum(validated["removed"].values()) == validated["images"]
+        generated["images"] - sum(validated["removed"].values())
+        == validated["images"]
     )
     assert (
         validated["images"] - sum(distinct["removed"].values())
@@ -91,7 +92,9 @@ def test_the_numbers_of_the_funnel_add_up(whole):
     )
 
 
-def test_the_package_is_a_dataset_in_the_columns_of_imagenet_ao(whole, tmp_path):
+def test_the_package_is_a_dataset_in_the_columns_of_imagenet_ao(
+    whole, tmp_path
+):
     package = step_folder(whole, "package") / "noise"
     rows = datasets.load_dataset(
         str(package), "noise", cache_dir=str(tmp_path), split="ood"
@@ -100,23 +103,38 @@ def test_the_package_is_a_dataset_in_the_columns_of_imagenet_ao(whole, tmp_path)
         config_name="mini", cache_dir=str(tmp_path / "mini")
     ).info.features
     drawn_alone = {"recipe"}  # of drawn sets: what an image is drawn by
-    assert list(rows.features) == [name for name in mini if name not in drawn_alone]
-    assert all(type(kind) is type(mini[name]) for name, kind in rows.features.items())
+    assert list(rows.features) == [
+        name for name in mini if name not in drawn_alone
+    ]
+    assert all(
+        type(kind) is type(mini[name]) for name, kind in rows.features.items()
+    )
     kept = {
         row["image_id"]
-        for row in read_rows(step_folder(whole, "distinct") / "decisions.parquet")
+        for row in read_rows(
+            step_folder(whole, "distinct") / "decisions.parquet"
+        )
         if row["kept"]
     }
     assert set(rows["sample_id"]) == kept
-    facts = json.loads((package / "fingerprints.json").read_text())["noise"]["ood"]
-    assert facts == {"fingerprint": imagenet_ao.fingerprint(rows), "n": len(rows)}
+    facts = json.loads((package / "fingerprints.json").read_text())["noise"][
+        "ood"
+    ]
+    assert facts == {
+        "fingerprint": imagenet_ao.fingerprint(rows),
+        "n": len(rows),
+    }
     row = rows[0]
     attribute, name = (
         rows.features["attribute"].int2str(row["attribute"]),
         rows.features["object"].int2str(row["object"]),
     )
     assert row["composition"] == f"{attribute} {name}"
-    assert rows.features["object"].names == ["airliner", "banana", "time machine"]
+    assert rows.features["object"].names == [
+        "airliner",
+        "banana",
+        "time machine",
+    ]
     for one in rows.remove_columns("image"):
         name_of_one = rows.features["object"].int2str(one["object"])
         wanted = imagenet_ao.OBJECTS.get(name_of_one, (None, None))
@@ -172,7 +190,9 @@ def test_the_runner_evaluates_the_package(whole, tmp_path):
     ]
     assert main(argv) == 0
     found = json.loads(next((tmp_path / "r").rglob("results.json")).read_text())
-    facts = json.loads((package / "fingerprints.json").read_text())["noise"]["ood"]
+    facts = json.loads((package / "fingerprints.json").read_text())["noise"][
+        "ood"
+    ]
     assert facts["fingerprint"] in json.dumps(found)
 
 
@@ -193,16 +213,24 @@ def test_a_supervised_classifier_is_refused_where_an_object_is_no_imagenet_class
             )
         )
     )
-    sizes = {"embedding_size": 8, "hidden_sizes": [8, 8, 8, 8], "depths": [1, 1, 1, 1]}
+    sizes = {
+        "embedding_size": 8,
+        "hidden_sizes": [8, 8, 8, 8],
+        "depths": [1, 1, 1, 1],
+    }
     model = ResNetForImageClassification(
-        ResNetConfig(**sizes, id2label=names, label2id={n: i for i, n in names.items()})
+        ResNetConfig(
+            **sizes, id2label=names, label2id={n: i for i, n in names.items()}
+        )
     )
     model.save_pretrained(tmp_path / "resnet")
     settings = {
         "image_processor_type": "ConvNextImageProcessor",
         "size": {"shortest_edge": 32},
     }
-    (tmp_path / "resnet" / "preprocessor_config.json").write_text(json.dumps(settings))
+    (tmp_path / "resnet" / "preprocessor_config.json").write_text(
+        json.dumps(settings)
+    )
     AutoImageProcessor.from_pretrained(tmp_path / "resnet", backend="pil")
     package = step_folder(whole, "package") / "noise"
     argv = [
@@ -235,16 +263,23 @@ def test_killed_in_a_step_and_run_again_gives_the_same_bytes(
 ):
     """At a moment drawn at random, before or after a file of the step is moved into place."""
     draw = random.Random(f"{step} 1")
-    most = {"compose": 2, "generate": 60, "validate": 5, "distinct": 6, "package": 4}[
-        step
-    ]
+    most = {
+        "compose": 2,
+        "generate": 60,
+        "validate": 5,
+        "distinct": 6,
+        "package": 4,
+    }[step]
     nth, moment = draw.randint(1, most), draw.choice(["before", "after"])
     path = whole_configuration(tmp_path / "set", models)
     assert run_child(path, step, nth, moment) == -signal.SIGKILL, (
         f"not killed {moment} file {nth}"
     )
     out = path.parent / "out"
-    assert not (step_folder(out, step) / "manifest.json").exists() or moment == "after"
+    assert (
+        not (step_folder(out, step) / "manifest.json").exists()
+        or moment == "after"
+    )
     assert digests_of(out) != digests_of(whole)
     assert main(["build", str(path)]) == 0
     again, first = digests_of(out), digests_of(whole)

@@ -27,7 +27,9 @@ def test_its_table_gives_its_figures():
         assert scores["composition_top5"] == pytest.approx(top5.mean())
     readme = (FOLDER / "README.md").read_text()
     for split, scores in result.splits.items():
-        shown = [100 * one for one in shown_accuracy(scores, "composition_top1")]
+        shown = [
+            100 * one for one in shown_accuracy(scores, "composition_top1")
+        ]
         value, low, high = (f"{number:.1f}" for number in shown)
         row = f"| {split} | composition top-1 | {value} | {low} to {high} |"
         assert row in readme, f"the card of mini has other numbers on {split}"
@@ -41,7 +43,12 @@ def test_a_result_on_other_data_is_told_from_minis():
 
 def test_it_is_a_submission_to_minis_tasks_only():
     result = read_result(FOLDER)
-    ready = prepare_submission(result, "a/b", "c/d", "mini", KNOWN["mini"], None)
-    assert b"mini_composition_top1" in ready.files[".eval_results/imagenet_ao.yaml"]
+    ready = prepare_submission(
+        result, "a/b", "c/d", "mini", KNOWN["mini"], None
+    )
+    assert (
+        b"mini_composition_top1"
+        in ready.files[".eval_results/imagenet_ao.yaml"]
+    )
     with pytest.raises(UserError, match="don't compare"):
         prepare_submission(result, "a/b", "c/d", "v2", KNOWN["mini"], None)

@@ -39,22 +39,25 @@ def test_a_new_card_has_table_metadata_figure_and_entries(result, tmp_path):
     assert "95 % interval" in card.text
     assert "chance" in card.text
     entries = parse_eval_result_entries(
-        yaml.safe_load((tmp_path / ".eval_results/imagenet_ao.yaml").read_text())
+        yaml.safe_load(
+            (tmp_path / ".eval_results/imagenet_ao.yaml").read_text()
+        )
     )
     assert {entry.task_id: entry.value for entry in entries} == rows
     assert {entry.dataset_id for entry in entries} == {DATASET}
     assert all(
-        "2 prompts" in entry.notes and "composition of 4 candidates" in entry.notes
+        "2 prompts" in entry.notes
+        and "composition of 4 candidates" in entry.notes
         for entry in entries
     )
     with Image.open(tmp_path / "imagenet_ao.png") as picture:
         assert picture.width > 400
 
 
-def test_the_users_own_card_stays_and_a_second_run_renews_the_section(result, tmp_path):
-    own = (
-        "---\nlicense: mit\nlanguage: en\ntags:\n- mine\n---\n# My model\n\nMy words.\n"
-    )
+def test_the_users_own_card_stays_and_a_second_run_renews_the_section(
+    result, tmp_path
+):
+    own = "---\nlicense: mit\nlanguage: en\ntags:\n- mine\n---\n# My model\n\nMy words.\n"
     (tmp_path / "README.md").write_text(own)
     assert _card(result, tmp_path) == 0
     once = (tmp_path / "README.md").read_text()
@@ -76,7 +79,9 @@ def test_the_users_own_card_stays_and_a_second_run_renews_the_section(result, tm
 def test_rows_of_other_benchmarks_stay(result, tmp_path):
     from huggingface_hub import EvalResult, ModelCardData
 
-    other = EvalResult("image-classification", "org/other", "Other", "accuracy", 0.5)
+    other = EvalResult(
+        "image-classification", "org/other", "Other", "accuracy", 0.5
+    )
     data = ModelCardData(model_name="m", eval_results=[other])
     (tmp_path / "README.md").write_text(f"---\n{data.to_yaml()}\n---\n# M\n")
     assert _card(result, tmp_path) == 0
@@ -84,7 +89,9 @@ def test_rows_of_other_benchmarks_stay(result, tmp_path):
     assert {row.dataset_type for row in found} == {"org/other", DATASET}
 
 
-def test_a_card_whose_metadata_is_broken_is_left_alone(result, tmp_path, capsys):
+def test_a_card_whose_metadata_is_broken_is_left_alone(
+    result, tmp_path, capsys
+):
     (tmp_path / "README.md").write_text("---\n[: broken\n---\n# M\n")
     assert _card(result, tmp_path) == 2
     assert "metadata" in capsys.readouterr().err
@@ -100,18 +107,30 @@ def test_a_folder_without_a_result_is_one_line(tmp_path, capsys):
 
 def test_a_result_cut_short_is_named(result, tmp_path, capsys):
     copy = shutil.copytree(result, tmp_path / "copy")
-    (copy / "results.json").write_text((result / "results.json").read_text()[:100])
+    (copy / "results.json").write_text(
+        (result / "results.json").read_text()[:100]
+    )
     assert _card(copy, tmp_path / "out") == 2
     assert "is not readable JSON" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    "name", ["nonsense", "a/b/c", "/b", "a/", "a b/c", "https://huggingface.co/a/b"]
+    "name",
+    ["nonsense", "a/b/c", "/b", "a/", "a b/c", "https://huggingface.co/a/b"],
 )
-def test_a_dataset_that_is_no_repository_is_refused(result, tmp_path, name, capsys):
+def test_a_dataset_that_is_no_repository_is_refused(
+    result, tmp_path, name, capsys
+):
     assert (
         cli.main(
-            ["card", str(result), "--dataset", name, "--out", str(tmp_path / "out")]
+            [
+                "card",
+                str(result),
+                "--dataset",
+                name,
+                "--out",
+                str(tmp_path / "out"),
+            ]
         )
         == 2
     )
@@ -129,7 +148,8 @@ def test_extremes_need_ten_images_and_ties_are_counted(result):
     )
     supervised = card_section(read_result(MODEL_CARDS / "efficientnet-lite0"))
     assert (
-        "of those with at least 10 images: african elephant 0 % (n = 40)" in supervised
+        "of those with at least 10 images: african elephant 0 % (n = 40)"
+        in supervised
     )
     assert re.search(
         r"box turtle 0 % \(n = 40\) and 32 more at 0 %\. Best:", supervised
@@ -153,7 +173,8 @@ def test_the_card_has_intervals_of_the_gap_and_says_what_is_independent():
         in text
     )
     assert (
-        "| ood | composition top-1 | 98.8 | 98.0 to 99.3 | 11.11 | 9 (choice)" in text
+        "| ood | composition top-1 | 98.8 | 98.0 to 99.3 | 11.11 | 9 (choice)"
+        in text
     )
     assert POPULATION in text
     assert "choice id: the interval is for these" not in text
@@ -161,7 +182,9 @@ def test_the_card_has_intervals_of_the_gap_and_says_what_is_independent():
 
 
 def test_a_baseline_needs_models_with_both_splits(result, tmp_path, capsys):
-    others = [str(MODEL_CARDS / name) for name in ("mini", "efficientnet-lite0")]
+    others = [
+        str(MODEL_CARDS / name) for name in ("mini", "efficientnet-lite0")
+    ]
     assert _card(result, tmp_path, "--baseline", *others) == 2
     assert "on both id and ood" in capsys.readouterr().err
 
@@ -186,7 +209,9 @@ def test_a_card_of_ones_own_that_is_no_text_is_one_line(
     elif damage in ("device", "loop"):
         card.symlink_to("/dev/zero" if damage == "device" else card.name)
     else:
-        card.write_bytes(b"\xe3\xa9" if damage == "junk" else "# Mine".encode("utf-16"))
+        card.write_bytes(
+            b"\xe3\xa9" if damage == "junk" else "# Mine".encode("utf-16")
+        )
     assert _card(result, tmp_path) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
@@ -195,7 +220,9 @@ def test_a_card_of_ones_own_that_is_no_text_is_one_line(
 
 def test_the_head_of_a_card_with_a_byte_order_mark_is_kept(result, tmp_path):
     card = tmp_path / "README.md"
-    card.write_text("\ufeff---\nlicense: mit\n---\n\nOwn words.\n", encoding="utf-8")
+    card.write_text(
+        "\ufeff---\nlicense: mit\n---\n\nOwn words.\n", encoding="utf-8"
+    )
     assert _card(result, tmp_path) == 0
     text = card.read_text(encoding="utf-8")
     assert ModelCard(text).data.license == "mit"
@@ -206,17 +233,23 @@ def test_a_card_has_the_interval_that_the_screen_has(tmp_path):
     """`imagenet-ao card --baseline` and `imagenet-ao effective` are one estimator."""
     base = read_result(MODEL_CARDS / "mini")
     rates = [(0.5, 0.3), (0.6, 0.45), (0.7, 0.5), (0.8, 0.72), (0.75, 0.4)]
-    results = [_with_rates(base, f"model {i}", *pair) for i, pair in enumerate(rates)]
+    results = [
+        _with_rates(base, f"model {i}", *pair) for i, pair in enumerate(rates)
+    ]
     *baseline, model = results
     card = effective_over(model, baseline)
     records = [_record(result) for result in results]
-    screen = effective_generalization(fit_baseline(records[:-1]), records[-1:])[0]
+    screen = effective_generalization(fit_baseline(records[:-1]), records[-1:])[
+        0
+    ]
     for name, value in (
         ("", screen.rho),
         ("_low", screen.rho_low),
         ("_high", screen.rho_high),
     ):
-        assert card[f"effective_composition_top1{name}"] == pytest.approx(value), name
+        assert card[f"effective_composition_top1{name}"] == pytest.approx(
+            value
+        ), name
 
 
 KEY = "composition_top1"

@@ -35,7 +35,9 @@ def splits():
 def written(splits, tmp_path_factory):
     """In a folder that datasets finds as org/set from where it lies."""
     root = tmp_path_factory.mktemp("questions")
-    counts = write_choice_set(splits, root / "org" / "set", COUNT, "org/set", "mini")
+    counts = write_choice_set(
+        splits, root / "org" / "set", COUNT, "org/set", "mini"
+    )
     assert counts == {"id": COUNT, "ood": COUNT}
     return root / "org" / "set"
 
@@ -156,7 +158,9 @@ def test_lmms_evals_functions_score_letters(written, rows):
     for path in folder.glob("*.yaml"):
         task = yaml.load(path.read_text(), Loader)
         assert task["dataset_path"] == "org/set"
-        assert hasattr(functions, task["process_results"].removeprefix("utils."))
+        assert hasattr(
+            functions, task["process_results"].removeprefix("utils.")
+        )
 
 
 def test_inspect_runs_the_written_tasks(written, rows, monkeypatch, tmp_path):
@@ -171,17 +175,25 @@ def test_inspect_runs_the_written_tasks(written, rows, monkeypatch, tmp_path):
     monkeypatch.setattr("tiktoken.get_encoding", lambda _: words)
     monkeypatch.chdir(written.parents[1])
     monkeypatch.setattr(
-        huggingface_hub, "hf_hub_download", lambda **_: str(written / "eval.yaml")
+        huggingface_hub,
+        "hf_hub_download",
+        lambda **_: str(written / "eval.yaml"),
     )
     right = [row["answer"] for row in rows]
     wrong = ["B" if letter == "A" else "A" for letter in right]
     share_of_a = right.count("A") / len(right)
-    for letters, wanted in ((right, 1.0), (wrong, 0.0), (["A"] * COUNT, share_of_a)):
+    for letters, wanted in (
+        (right, 1.0),
+        (wrong, 0.0),
+        (["A"] * COUNT, share_of_a),
+    ):
         outputs = [
             ModelOutput.from_content("mockllm/model", f"ANSWER: {one}")
             for one in letters
         ]
-        model = get_model("mockllm/model", custom_outputs=outputs, memoize=False)
+        model = get_model(
+            "mockllm/model", custom_outputs=outputs, memoize=False
+        )
         task = task_create_from_hf("hf/org/set/choice")[0]
         assert len(task.dataset) == COUNT
         logs = inspect_ai.eval(

@@ -19,7 +19,10 @@ ASKED = (
 @pytest.fixture(scope="module")
 def written(prepared):
     assert (
-        main(["croissant", str(prepared), "--repository", "your-org/imagenet-ao"]) == 0
+        main(
+            ["croissant", str(prepared), "--repository", "your-org/imagenet-ao"]
+        )
+        == 0
     )
     return prepared / "croissant.json"
 
@@ -63,7 +66,9 @@ def test_a_built_sets_fields_are_its_cards_sections(tmp_path, capsys):
     (tmp_path / "README.md").write_text(card)
     command = ["croissant", str(tmp_path), "--repository", "your-org/own"]
     assert main(command) == 2
-    assert "has no section 'How the images were made'" in capsys.readouterr().err
+    assert (
+        "has no section 'How the images were made'" in capsys.readouterr().err
+    )
     card += "\n## How the images were made\n\nby hand\n\n## Who judged\n\nAnn\n\n## Columns\n"
     (tmp_path / "README.md").write_text(card)
     assert main(command) == 0
@@ -75,5 +80,7 @@ def test_a_built_sets_fields_are_its_cards_sections(tmp_path, capsys):
 
 
 def test_a_folder_without_a_set_is_one_line(tmp_path, capsys):
-    assert main(["croissant", str(tmp_path), "--repository", "your-org/own"]) == 2
+    assert (
+        main(["croissant", str(tmp_path), "--repository", "your-org/own"]) == 2
+    )
     assert "holds no fingerprints.json" in capsys.readouterr().err

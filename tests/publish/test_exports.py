@@ -75,7 +75,9 @@ def test_the_hubs_forms_are_read_by_its_own_library(read):
     assert found["composition_top1"] == round(100 * ood["composition_top1"], 2)
     assert {entry.dataset_revision for entry in entries} == {"a" * 40}
     card = ModelCard(export_text("model-index", [read], SET) + "# A model\n")
-    values = {one.metric_type: one.metric_value for one in card.data.eval_results}
+    values = {
+        one.metric_type: one.metric_value for one in card.data.eval_results
+    }
     assert values == found
 
 
@@ -92,7 +94,9 @@ def test_the_csv_begins_with_timms_columns_and_puts_the_best_first(read):
     assert len(rows) == 2 * len(list(score_rows(read)))
     for first, second in zip(rows[::2], rows[1::2], strict=True):
         assert float(first["top1"]) >= float(second["top1"])
-        assert float(first["top1"]) + float(first["top1_err"]) == pytest.approx(100)
+        assert float(first["top1"]) + float(first["top1_err"]) == pytest.approx(
+            100
+        )
     assert {row["model"] for row in rows} == {"mini", "another, with a comma"}
 
 
@@ -101,7 +105,9 @@ def test_tables_have_a_line_a_task_and_escape_what_their_language_reads(read):
     other.content["model"]["id"] = "a_b|50% & \\more"
     lines = export_text("markdown", [other]).splitlines()
     cells = [
-        line.replace("\\|", "").count("|") for line in lines if line.startswith("|")
+        line.replace("\\|", "").count("|")
+        for line in lines
+        if line.startswith("|")
     ]
     assert set(cells) == {8}
     first = next(iter(score_rows(read)))
@@ -114,7 +120,10 @@ def test_tables_have_a_line_a_task_and_escape_what_their_language_reads(read):
 
 def test_the_verb_writes_a_file_or_prints(result, tmp_path, capsys):
     out = tmp_path / "table.md"
-    assert main(["export", str(result), "--to", "markdown", "--out", str(out)]) == 0
+    assert (
+        main(["export", str(result), "--to", "markdown", "--out", str(out)])
+        == 0
+    )
     capsys.readouterr()
     assert main(["export", str(result), "--to", "markdown"]) == 0
     assert capsys.readouterr().out == out.read_text()
@@ -125,7 +134,10 @@ def test_the_verb_writes_a_file_or_prints(result, tmp_path, capsys):
     [
         (["--to", "marcdown"], "did you mean 'markdown'"),
         (["--to", "eval-results"], "give --dataset"),
-        (["--to", "eval-results", "--dataset", "nowhere"], "takes a repository"),
+        (
+            ["--to", "eval-results", "--dataset", "nowhere"],
+            "takes a repository",
+        ),
     ],
 )
 def test_what_cannot_be_exported_is_one_line(result, capsys, arguments, said):
@@ -136,7 +148,9 @@ def test_what_cannot_be_exported_is_one_line(result, capsys, arguments, said):
 
 
 def test_one_file_takes_one_result_where_its_standard_says_so(read):
-    with pytest.raises(UserError, match="takes one result, a file each; there are 2"):
+    with pytest.raises(
+        UserError, match="takes one result, a file each; there are 2"
+    ):
         export_text("every-eval-ever", [read, read], SET)
 
 

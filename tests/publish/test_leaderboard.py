@@ -21,7 +21,11 @@ from aobench.errors import UserError
 from aobench.publish.board import board_tables
 from aobench.publish.board_plots import pareto_front, seen_plot, size_plot
 from aobench.publish.leaderboard import build_pages
-from aobench.publish.model_facts import known_facts, readable_name, readable_names
+from aobench.publish.model_facts import (
+    known_facts,
+    readable_name,
+    readable_names,
+)
 from aobench.results.verified import read_result
 
 BUNDLED = Path(__file__).parents[2] / "model_cards" / "mini"
@@ -33,7 +37,10 @@ SIZES = {"clip-a": 400_000, "siglip-b": 30_000_000}
 def results(published, result, tmp_path_factory):
     """Three zero-shot models and two of them with other prompts, on the small set."""
     folder = tmp_path_factory.mktemp("models")
-    models = [save("clip", folder / "clip-a"), save("siglip", folder / "siglip-b")]
+    models = [
+        save("clip", folder / "clip-a"),
+        save("siglip", folder / "siglip-b"),
+    ]
     common = ["--data", str(published), "--cpu"]
     here = Path.cwd()
     os.chdir(folder)
@@ -55,7 +62,12 @@ def results(published, result, tmp_path_factory):
             == 0
         )
         (folder / "one.txt").write_text("{}\n")
-        other = ["--templates", str(folder / "one.txt"), "--out", str(folder / "other")]
+        other = [
+            "--templates",
+            str(folder / "one.txt"),
+            "--out",
+            str(folder / "other"),
+        ]
         assert cli.main(["evaluate", *names, *common, *other]) == 0
     finally:
         os.chdir(here)
@@ -101,7 +113,9 @@ def site(read, tmp_path_factory):
     return out
 
 
-def test_models_that_were_asked_the_same_stand_in_one_table_a_task(tables, read):
+def test_models_that_were_asked_the_same_stand_in_one_table_a_task(
+    tables, read
+):
     found = {}
     for table in tables:
         names = sorted(row.name for row in table.rows)
@@ -126,7 +140,9 @@ def test_a_classifier_stands_in_each_table_that_asks_it_the_same(read):
     tables = board_tables([mini, classifier, other])
     objects = [table for table in tables if table.task == "object"]
     assert [len(table.rows) for table in objects] == [2, 2]
-    assert all("efficientnet-lite0" in [r.name for r in t.rows] for t in objects)
+    assert all(
+        "efficientnet-lite0" in [r.name for r in t.rows] for t in objects
+    )
     other.content["settings"] = {"draft": 64}
     apart = board_tables([classifier, other])
     objects = [table for table in apart if table.task == "object"]
@@ -151,10 +167,15 @@ def test_what_is_known_of_a_model_and_what_is_not(read, tmp_path):
     result = replace(_copy(read[-1]), folder=folder)
     assert known_facts(result).get("licence") is None, "nothing is guessed"
     card = folder / "README.md"
-    text = card.read_text().replace("---", "---\nlicense: mit\ndatasets: [a/b, c]", 1)
+    text = card.read_text().replace(
+        "---", "---\nlicense: mit\ndatasets: [a/b, c]", 1
+    )
     card.write_text(text)
     assert known_facts(result) == {"licence": "mit", "training_set": "a/b, c"}
-    result.content["model"]["facts"] = {"samples_seen": 3_000, "training_set": "own"}
+    result.content["model"]["facts"] = {
+        "samples_seen": 3_000,
+        "training_set": "own",
+    }
     facts = known_facts(result, {"license": "other", "parameters": 4_600_000})
     assert facts == {
         "licence": "other",
@@ -164,7 +185,10 @@ def test_what_is_known_of_a_model_and_what_is_not(read, tmp_path):
     }
     (table,) = board_tables([result], {"efficientnet-lite0": facts})
     cells = table.rows[0].cells
-    assert (cells["parameters"].text, cells["images_seen"].text) == ("4.6M", "3k")
+    assert (cells["parameters"].text, cells["images_seen"].text) == (
+        "4.6M",
+        "3k",
+    )
     assert cells["released"].text == "", "what is not known stays empty"
     card.write_text("---\n: [\n---\n")
     with pytest.raises(UserError, match="head of the card is not YAML"):
@@ -209,8 +233,12 @@ def test_the_csv_holds_every_column_as_numbers(site, tables):
         scores = one.result.content["scores"]["composition"]["splits"]["ood"]
         key = "composition_top1"
         wanted = [scores[key], *shown_interval(scores, key)]
-        figures = [float(row[name]) for name in ("novel", "novel_low", "novel_high")]
-        assert figures == pytest.approx([100 * value for value in wanted], rel=1e-3)
+        figures = [
+            float(row[name]) for name in ("novel", "novel_low", "novel_high")
+        ]
+        assert figures == pytest.approx(
+            [100 * value for value in wanted], rel=1e-3
+        )
     assert rows[0]["licence"] == ""
 
 
@@ -221,7 +249,8 @@ def test_the_front_is_what_nothing_smaller_matches():
         front = {points[i] for i in pareto_front(points)}
         for cost, gain in points:
             beaten = any(
-                (c <= cost and g > gain) or (c < cost and g == gain) for c, g in points
+                (c <= cost and g > gain) or (c < cost and g == gain)
+                for c, g in points
             )
             assert ((cost, gain) in front) == (not beaten)
 
@@ -232,7 +261,9 @@ def test_plots_hold_a_mark_a_model_and_what_lacks_is_no_plot(tables):
     drawn = size_plot(table)
     assert drawn.count("<title>") == 2, "one model's size is not known"
     assert "400k" in drawn or "500k" in drawn
-    objects = next(t for t in tables if (t.config, t.task) == ("mini", "object"))
+    objects = next(
+        t for t in tables if (t.config, t.task) == ("mini", "object")
+    )
     assert seen_plot(objects).count("<title>") == 2
     assert "<script" not in drawn
 
@@ -251,7 +282,10 @@ def test_pages_hold_intervals_chance_and_what_mini_is(site):
 def test_names_are_escaped(read, tmp_path):
     bad = _copy(read[0])
     bad.content["model"]["id"] = "<script>alert(1)</script>"
-    bad.content["model"]["facts"] = {"family": '"><script>alert(2)', "parameters": 5}
+    bad.content["model"]["facts"] = {
+        "family": '"><script>alert(2)',
+        "parameters": 5,
+    }
     build_pages([bad, read[0]], tmp_path)
     assert "<script>alert" not in (tmp_path / "index.html").read_text()
 
@@ -269,13 +303,18 @@ def test_the_command_line_writes_it(results, tmp_path, capsys):
         str(tmp_path / "models.csv"),
     ]
     assert cli.main(command) == 0
-    assert "mini&#39;s train split" in (tmp_path / "site" / "index.html").read_text()
+    assert (
+        "mini&#39;s train split"
+        in (tmp_path / "site" / "index.html").read_text()
+    )
     (tmp_path / "models.csv").write_text("model\nmini\n")
     assert cli.main(command) == 2
     assert "lacks the column(s) family, training_set" in capsys.readouterr().err
 
 
-def test_folders_without_a_result_are_skipped_unless_alone(result, tmp_path, capsys):
+def test_folders_without_a_result_are_skipped_unless_alone(
+    result, tmp_path, capsys
+):
     """As in `leaderboard results/*` beside results/embeddings."""
     (tmp_path / "embeddings").mkdir()
     both = [
@@ -306,15 +345,22 @@ def test_folders_without_a_result_are_skipped_unless_alone(result, tmp_path, cap
 
 def test_pages_say_chance_of_each_accuracy_and_what_the_gap_is_between(site):
     text = " ".join((site / "index.html").read_text().split())
-    assert "Chance: composition 0.04 %, attribute 4.17 %, object 0.91 %." in text
+    assert (
+        "Chance: composition 0.04 %, attribute 4.17 %, object 0.91 %." in text
+    )
     own = text[text.index('id="mini-drawn-pictures-composition-own"') :]
     assert "unlike difficulty" in own[: own.index("</section>")]
     shared = text[text.index('id="mini-drawn-pictures-composition"') :]
     shared = shared[: shared.index("</section>")]
     assert "unlike difficulty" not in shared, "both splits choose from one list"
-    for value, name in ((r"86\.8", "area"), (r"89\.3", "held-out harmonic mean")):
+    for value, name in (
+        (r"86\.8", "area"),
+        (r"89\.3", "held-out harmonic mean"),
+    ):
         interval = r'<span class="interval">\[8\d\.\d, \d\d\.\d\]'
-        assert re.search(f"{value} {interval}", shared), f"the {name} has no interval"
+        assert re.search(f"{value} {interval}", shared), (
+            f"the {name} has no interval"
+        )
     assert "for attributes and objects like these" in text
 
 
@@ -343,7 +389,9 @@ def test_models_that_cannot_be_told_apart_share_a_letter(tables):
             alike = sum(bool(mine & other) for other in letters)
             low, high = (int(n) for n in (ranks[one].split(" to ") * 2)[:2])
             assert alike == high - low + 1
-        assert "tests of all pairs, corrected for their number" in table.notes[0]
+        assert (
+            "tests of all pairs, corrected for their number" in table.notes[0]
+        )
     two = next(t for t in tables if (t.config, t.task) == ("mini", "object"))
     assert [row.cells["group"].text for row in two.rows] == ["a", "b"]
 
@@ -383,7 +431,9 @@ def test_what_people_choose_stands_in_the_link(page, site):
     assert _first_column(page) == sorted(start)
     sizes = "document.querySelector('section.board [data-sort=parameters]')"
     page.run(f"{sizes}.click()")
-    assert _first_column(page) == ["siglip-b", "clip-a", "mini"], "unknown: last"
+    assert _first_column(page) == ["siglip-b", "clip-a", "mini"], (
+        "unknown: last"
+    )
     page.run(f"{sizes}.click()")
     assert _first_column(page) == ["clip-a", "siglip-b", "mini"]
     _choose(page, "family", "siglip")
@@ -391,7 +441,9 @@ def test_what_people_choose_stands_in_the_link(page, site):
     status = "document.getElementById('shown').textContent"
     assert page.run(status) == "1 of 3 rows shown."
     marks = "document.querySelectorAll('section.board svg g[data-page]')"
-    hidden = f"Array.from({marks}).filter(m => m.style.display === 'none').length"
+    hidden = (
+        f"Array.from({marks}).filter(m => m.style.display === 'none').length"
+    )
     assert page.run(hidden) >= 1, "marks of hidden models go, too"
     _choose(page, "family", "")
     _choose(page, "table", "mini-drawn-pictures-object")
@@ -411,7 +463,9 @@ def test_what_people_choose_stands_in_the_link(page, site):
     assert "Gap" not in heads
     assert set(_first_column(page)) == {"mini", "efficientnet-lite0"}
     page.open(f"file://{site}/index.html#table=gone&family=none&columns=novel")
-    assert _first_column(page) == start, "a link to what is gone shows the first table"
+    assert _first_column(page) == start, (
+        "a link to what is gone shows the first table"
+    )
     assert page.run(shown) == ["Model", "Novel"]
     _choose(page, "table", "all")
     assert page.run(boards) > 5
@@ -421,7 +475,9 @@ def test_what_people_choose_stands_in_the_link(page, site):
 @pytest.mark.parametrize("width", [390, 1280])
 def test_pages_fit_their_screen_and_lead_to_each_other(page, site, width):
     for name in ("models/efficientnet-lite0.html", "index.html"):
-        page.open(f"file://{site}/{name}", width=width, height=800, phone=width < 500)
+        page.open(
+            f"file://{site}/{name}", width=width, height=800, phone=width < 500
+        )
         assert page.run("document.documentElement.scrollWidth") <= width
         if shots := os.environ.get("IMAGENET_AO_SHOTS"):
             page.picture(Path(shots) / f"{Path(name).stem}-{width}.png")
@@ -431,7 +487,9 @@ def test_pages_fit_their_screen_and_lead_to_each_other(page, site, width):
             "location.href.includes('/models/') && document.readyState === 'complete'"
         ):
             break
-    assert page.run("document.querySelector('header a').href").endswith("/index.html")
+    assert page.run("document.querySelector('header a').href").endswith(
+        "/index.html"
+    )
     assert page.problems == []
 
 

@@ -43,13 +43,18 @@ def test_checked_results_and_rows_that_stand_apart_in_a_browser(hub, tmp_path):
     found = json.loads(text)
     found["scores"]["object"]["splits"]["ood"]["object_top1"] = 0.99
     (false / "results.json").write_text(json.dumps(found))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith("HF_")
+    }
     environment |= {
         "HF_ENDPOINT": hub.url,
         "HF_HOME": str(tmp_path / "home"),
         "DATASET": DATASET,
     }
-    environment |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_SERVER_PORT": "7894"}
+    environment |= {
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "GRADIO_SERVER_PORT": "7894",
+    }
     with (tmp_path / "log").open("w") as log:
         running = subprocess.Popen(
             [sys.executable, "app.py"],
@@ -75,7 +80,10 @@ def test_checked_results_and_rows_that_stand_apart_in_a_browser(hub, tmp_path):
             text = page.run("document.body.innerText")
             assert time.monotonic() < deadline, text
             time.sleep(0.2)
-        assert "3 rows of org/imagenet-ao, 1 with a result that was checked." in text
+        assert (
+            "3 rows of org/imagenet-ao, 1 with a result that was checked."
+            in text
+        )
         assert text.index("a/three") < text.index("a/two"), "the best first"
         assert "are not those of its predictions.parquet" in text
         assert settings in text
@@ -83,9 +91,14 @@ def test_checked_results_and_rows_that_stand_apart_in_a_browser(hub, tmp_path):
         while not page.run(f"{board}?.querySelector('tbody a') !== null"):
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        assert page.run(f"{board}.querySelector('tbody th').textContent") == "one"
+        assert (
+            page.run(f"{board}.querySelector('tbody th').textContent") == "one"
+        )
         page.run(f"{board}.querySelector('tbody a').click()")
-        while page.run(f"{board}.querySelector('h1')?.textContent") != "a/one on mini":
+        while (
+            page.run(f"{board}.querySelector('h1')?.textContent")
+            != "a/one on mini"
+        ):
             assert time.monotonic() < deadline
             time.sleep(0.2)
     finally:

@@ -64,12 +64,18 @@ def page(tmp_path):
 def _wait(page, script, words):
     deadline = time.monotonic() + 60
     while not re.search(words, str(page.run(script))):
-        assert time.monotonic() < deadline, f"{script} stayed {page.run(script)!r}"
+        assert time.monotonic() < deadline, (
+            f"{script} stayed {page.run(script)!r}"
+        )
         time.sleep(0.1)
 
 
 def _upload(page, path):
-    _wait(page, "document.querySelectorAll('#upload input[type=file]').length", "[1-9]")
+    _wait(
+        page,
+        "document.querySelectorAll('#upload input[type=file]').length",
+        "[1-9]",
+    )
     root = page.send("DOM.getDocument")["root"]["nodeId"]
     node = page.send(
         "DOM.querySelector", nodeId=root, selector="#upload input[type=file]"
@@ -87,7 +93,9 @@ def _own(problems):
     return [
         p
         for p in problems
-        if not re.search(r"https?://(?!127\.0\.0\.1)|manifest|ERR_(NAME|INTERNET)", p)
+        if not re.search(
+            r"https?://(?!127\.0\.0\.1)|manifest|ERR_(NAME|INTERNET)", p
+        )
     ]
 
 

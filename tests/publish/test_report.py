@@ -32,7 +32,9 @@ def _gallery(text):
 
 def test_it_needs_nothing_else(page_of_set):
     text = page_of_set.read_text()
-    assert not re.search(r'(src|href)="(?!data:)', text), "the page asks for a file"
+    assert not re.search(r'(src|href)="(?!data:)', text), (
+        "the page asks for a file"
+    )
     assert not re.search(r"url\((?!data:)", text)
     assert "@import" not in text
 
@@ -41,7 +43,9 @@ def test_each_picture_has_its_truth_and_the_stored_answers(page_of_set, result):
     content = _gallery(page_of_set.read_text())
     stored = read_result(result).predictions
     rows, listed = stored.split("ood"), stored.candidates["ood"]
-    assert len(content["images"]) == content["of"] == len(rows["sample_id"]) == 12
+    assert (
+        len(content["images"]) == content["of"] == len(rows["sample_id"]) == 12
+    )
     answers = sorted(
         (image["t"], rank, tuple(content["names"][0][one] for one in best))
         for image, (rank, *best) in zip(
@@ -58,9 +62,13 @@ def test_each_picture_has_its_truth_and_the_stored_answers(page_of_set, result):
 
 
 def test_the_page_shows_the_tables_and_the_curve_of_several_models(tmp_path):
-    results = [read_result(BUNDLED / name) for name in ("mini", "efficientnet-lite0")]
+    results = [
+        read_result(BUNDLED / name) for name in ("mini", "efficientnet-lite0")
+    ]
     path = write_report(results, tmp_path / "report.html", pictures=0)
-    text = " ".join(re.sub(r"<(?!/?(svg|td|th))[^>]*>", " ", path.read_text()).split())
+    text = " ".join(
+        re.sub(r"<(?!/?(svg|td|th))[^>]*>", " ", path.read_text()).split()
+    )
     assert "86.8 [" in text, "the area under the curve"
     assert text.count("<svg") == 2, "the curve, and the models side by side"
     assert "differ in task, candidates" in text
@@ -70,14 +78,25 @@ def test_the_page_shows_the_tables_and_the_curve_of_several_models(tmp_path):
     assert path.stat().st_size < 300_000
 
 
-def test_counts_of_captions_stand_beside_compositions(result, published, tmp_path):
+def test_counts_of_captions_stand_beside_compositions(
+    result, published, tmp_path
+):
     captions = tmp_path / "captions.txt"
     captions.write_text("a red teapot\na wooden banana\nred teapots\n")
     audit, path = tmp_path / "audit", tmp_path / "report.html"
     assert cli.main(["audit", str(captions), "--out", str(audit)]) == 0
-    options = ["--data", str(published), "--audit", str(audit), "--pictures", "12"]
+    options = [
+        "--data",
+        str(published),
+        "--audit",
+        str(audit),
+        "--pictures",
+        "12",
+    ]
     assert cli.main(["report", str(result), "--out", str(path), *options]) == 0
-    counts = {image["t"]: image["c"] for image in _gallery(path.read_text())["images"]}
+    counts = {
+        image["t"]: image["c"] for image in _gallery(path.read_text())["images"]
+    }
     assert counts == {
         "red teapot": 2,
         "wooden banana": 1,
@@ -94,7 +113,9 @@ def test_counts_of_captions_stand_beside_compositions(result, published, tmp_pat
         (["--data", "mini"], "name the set that it was evaluated on"),
     ],
 )
-def test_what_cannot_be_shown_is_one_line(result, tmp_path, capsys, change, said):
+def test_what_cannot_be_shown_is_one_line(
+    result, tmp_path, capsys, change, said
+):
     path = tmp_path / "report.html"
     assert cli.main(["report", str(result), "--out", str(path), *change]) == 2
     assert said in capsys.readouterr().err
@@ -124,7 +145,9 @@ def test_filters_work_in_a_browser(page, page_of_set, width):
     page.open(f"file://{page_of_set}", width, 844, phone=width < 500)
     count = "document.querySelectorAll('#pictures > li').length"
     assert page.run(count) == 12
-    assert page.run("document.documentElement.scrollWidth") <= width, "it is too wide"
+    assert page.run("document.documentElement.scrollWidth") <= width, (
+        "it is too wide"
+    )
     page.run(
         "var f = document.getElementById('filter'); f.elements.words.value = 'teapot';"
         "f.dispatchEvent(new Event('input')); 0"
@@ -133,8 +156,14 @@ def test_filters_work_in_a_browser(page, page_of_set, width):
     page.run("f.elements.words.value = ''; f.elements.which.value = 'right'; 0")
     page.run("f.dispatchEvent(new Event('input')); 0")
     first = page.run("document.querySelector('#pictures .right').textContent")
-    assert first == page.run("document.querySelector('#pictures strong').textContent")
-    page.run("f.elements.split.value = 'id'; f.dispatchEvent(new Event('input')); 0")
+    assert first == page.run(
+        "document.querySelector('#pictures strong').textContent"
+    )
+    page.run(
+        "f.elements.split.value = 'id'; f.dispatchEvent(new Event('input')); 0"
+    )
     assert page.run(count) == 0
-    assert "0 shown of 0" in page.run("document.getElementById('shown').textContent")
+    assert "0 shown of 0" in page.run(
+        "document.getElementById('shown').textContent"
+    )
     assert page.problems == []

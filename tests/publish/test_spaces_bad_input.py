@@ -19,7 +19,9 @@ def _app(path, monkeypatch):
     # the Space has the metric's file beside it, under this name
     metric = importlib.import_module("compositional_ood.compositional_ood")
     monkeypatch.setitem(sys.modules, "compositional_ood", metric)
-    spec = importlib.util.spec_from_file_location(f"app_of_{path.parent.name}", path)
+    spec = importlib.util.spec_from_file_location(
+        f"app_of_{path.parent.name}", path
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -47,7 +49,9 @@ def test_a_table_whose_metadata_is_damaged_is_told_in_the_app(
 ):
     app = _app(ROOT / "metrics/compositional_ood/app.py", monkeypatch)
     path = tmp_path / "predictions.parquet"
-    pq.write_table(pq.read_table(BUNDLED).replace_schema_metadata({KEY: raw}), path)
+    pq.write_table(
+        pq.read_table(BUNDLED).replace_schema_metadata({KEY: raw}), path
+    )
     assert (
         app.score_table(str(path))[0]
         == "Not scored: its metadata is damaged; evaluate the model anew"
@@ -65,15 +69,21 @@ def test_a_table_that_does_not_say_its_model_is_scored(
     pq.write_table(
         table.replace_schema_metadata({KEY: json.dumps(facts).encode()}), path
     )
-    assert app.score_table(str(path))[0].startswith("unnamed model: 8,580 images")
+    assert app.score_table(str(path))[0].startswith(
+        "unnamed model: 8,580 images"
+    )
 
 
-@pytest.mark.parametrize("error", [ConnectionError("x"), ValueError("a page"), "httpx"])
+@pytest.mark.parametrize(
+    "error", [ConnectionError("x"), ValueError("a page"), "httpx"]
+)
 def test_a_leaderboard_that_cannot_be_had_is_a_line(error, monkeypatch):
     app = _app(ROOT / "spaces/leaderboard/app.py", monkeypatch)
 
     def fail(*_, **__):
-        raise app.CONNECTION("Server disconnected") if error == "httpx" else error
+        raise (
+            app.CONNECTION("Server disconnected") if error == "httpx" else error
+        )
 
     monkeypatch.setattr(app.HfApi, "get_dataset_leaderboard", fail)
     shown = app.read("org/data")

@@ -52,7 +52,9 @@ def run(hub_port, tmp_path_factory):
         cache.unlink()
         cache.symlink_to(home)
         if isinstance(code_or_arguments, str):
-            return processes.run(1, [], code=code_or_arguments, HF_TOKEN=token)[0]
+            return processes.run(1, [], code=code_or_arguments, HF_TOKEN=token)[
+                0
+            ]
         return processes.run(1, code_or_arguments, HF_TOKEN=token)[0]
 
     yield run
@@ -73,7 +75,9 @@ def _fingerprints(prepared):
 
 
 def test_a_dry_run_shows_all_and_sends_nothing(run, stocked, result, tmp_path):
-    done = run(["submit", str(result), "--to", MODEL, "--dataset", DATASET], tmp_path)
+    done = run(
+        ["submit", str(result), "--to", MODEL, "--dataset", DATASET], tmp_path
+    )
     assert done.returncode == 0, done.stderr
     assert "Nothing was sent" in done.stdout
     assert "task_id: composition_top1" in done.stdout
@@ -107,14 +111,18 @@ def test_a_push_opens_one_pull_request_that_the_hubs_parser_reads(
         "composition"
     ]["splits"]["ood"]
     values = {entry.task_id: entry.value for entry in entries}
-    assert values["composition_top1"] == round(100 * figures["composition_top1"], 2)
+    assert values["composition_top1"] == round(
+        100 * figures["composition_top1"], 2
+    )
     assert all(entry.dataset_revision for entry in entries)
     code = f"from huggingface_hub import HfApi; r = HfApi().get_dataset_leaderboard({DATASET!r}); "
     code += "print(r[0].rank, r[0].model_id, r[0].value)"
     board = run(code, tmp_path)
-    assert board.stdout.split() == ["1", MODEL, str(values["composition_top1"])], (
-        board.stderr
-    )
+    assert board.stdout.split() == [
+        "1",
+        MODEL,
+        str(values["composition_top1"]),
+    ], board.stderr
 
 
 def test_the_token_shows_up_nowhere(run, stocked, result, tmp_path):
@@ -144,7 +152,15 @@ def test_the_token_shows_up_nowhere(run, stocked, result, tmp_path):
 
 def test_a_model_that_is_not_there_is_one_line(run, stocked, result, tmp_path):
     done = run(
-        ["submit", str(result), "--to", "no/body", "--dataset", DATASET, "--push"],
+        [
+            "submit",
+            str(result),
+            "--to",
+            "no/body",
+            "--dataset",
+            DATASET,
+            "--push",
+        ],
         tmp_path,
     )
     assert done.returncode == 2
@@ -152,7 +168,9 @@ def test_a_model_that_is_not_there_is_one_line(run, stocked, result, tmp_path):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_dataset_that_is_not_there_is_one_line(run, stocked, result, tmp_path):
+def test_a_dataset_that_is_not_there_is_one_line(
+    run, stocked, result, tmp_path
+):
     done = run(
         ["submit", str(result), "--to", MODEL, "--dataset", "no/where"],
         tmp_path,
@@ -175,11 +193,18 @@ def test_one_altered_row_is_refused(result, prepared, tmp_path):
     )
     with pytest.raises(UserError, match="SHA-256 differs"):
         prepare_submission(
-            read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None
+            read_result(copy),
+            MODEL,
+            DATASET,
+            "v2",
+            _fingerprints(prepared),
+            None,
         )
 
 
-def test_an_altered_rank_with_a_fitting_digest_is_refused(result, prepared, tmp_path):
+def test_an_altered_rank_with_a_fitting_digest_is_refused(
+    result, prepared, tmp_path
+):
     """Who also forges the digest is caught by the figures."""
     from aobench.files import sha256_of as digest
 
@@ -207,21 +232,33 @@ def test_an_altered_rank_with_a_fitting_digest_is_refused(result, prepared, tmp_
         match=r"are not those of its predictions|lacks scores of this version",
     ):
         prepare_submission(
-            read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None
+            read_result(copy),
+            MODEL,
+            DATASET,
+            "v2",
+            _fingerprints(prepared),
+            None,
         )
 
 
 def test_altered_figures_are_refused(result, prepared, tmp_path):
     copy = shutil.copytree(result, tmp_path / "copy")
     content = json.loads((copy / "results.json").read_text())
-    content["scores"]["composition"]["splits"]["ood"]["composition_top1"] -= 0.01
+    content["scores"]["composition"]["splits"]["ood"]["composition_top1"] -= (
+        0.01
+    )
     (copy / "results.json").write_text(json.dumps(content))
     with pytest.raises(
         UserError,
         match=r"are not those of its predictions|lacks scores of this version",
     ):
         prepare_submission(
-            read_result(copy), MODEL, DATASET, "v2", _fingerprints(prepared), None
+            read_result(copy),
+            MODEL,
+            DATASET,
+            "v2",
+            _fingerprints(prepared),
+            None,
         )
 
 
@@ -253,7 +290,9 @@ def test_a_table_that_is_not_the_results_own_is_refused_by_every_verb(
     )
 
 
-def test_figures_of_an_older_version_are_told_apart_from_altered_ones(result, tmp_path):
+def test_figures_of_an_older_version_are_told_apart_from_altered_ones(
+    result, tmp_path
+):
     copy = shutil.copytree(result, tmp_path / "copy")
     content = json.loads((copy / "results.json").read_text())
     del content["scores"]["composition"]["splits"]["ood"][
@@ -273,13 +312,20 @@ def test_figures_of_an_older_version_are_told_apart_from_altered_ones(result, tm
 )
 def test_a_wrong_or_unknown_fingerprint_is_refused(result, known, words):
     with pytest.raises(UserError, match=words):
-        prepare_submission(read_result(result), MODEL, DATASET, "v2", known, None)
+        prepare_submission(
+            read_result(result), MODEL, DATASET, "v2", known, None
+        )
 
 
 def test_mini_is_not_taken_for_the_benchmark():
     with pytest.raises(UserError, match="--benchmark mini"):
         prepare_submission(
-            read_result(ROOT / "model_cards" / "mini"), MODEL, DATASET, "v2", {}, None
+            read_result(ROOT / "model_cards" / "mini"),
+            MODEL,
+            DATASET,
+            "v2",
+            {},
+            None,
         )
 
 
@@ -319,7 +365,9 @@ print(metric.compute(predictions=[0, 1, 3], references=[0, 1, 2], attributes=[0,
     assert done.stdout.strip() == "3", done.stderr
 
 
-def test_a_folder_is_pushed_as_a_dataset_repository(run, hub, prepared, tmp_path):
+def test_a_folder_is_pushed_as_a_dataset_repository(
+    run, hub, prepared, tmp_path
+):
     code = f"""
 from huggingface_hub import HfApi
 HfApi().create_repo("new/imagenet-ao", repo_type="dataset")

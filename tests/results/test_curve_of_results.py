@@ -22,9 +22,14 @@ def mini():
 
 def test_minis_curve(mini):
     scores = all_scores(mini)
-    assert [task for task, its in scores.items() if "curve" in its] == ["composition"]
+    assert [task for task, its in scores.items() if "curve" in its] == [
+        "composition"
+    ]
     curve = scores["composition"]["curve"]
-    assert (curve["n_seen_candidates"], curve["n_novel_candidates"]) == (2090, 550)
+    assert (curve["n_seen_candidates"], curve["n_novel_candidates"]) == (
+        2090,
+        550,
+    )
     assert curve["seen_novel_auc"] == pytest.approx(0.868, abs=5e-4)
     assert curve["field_auc"] == pytest.approx(0.858, abs=5e-4)
     assert curve["best_harmonic_mean"] == pytest.approx(0.894, abs=5e-4)
@@ -41,9 +46,15 @@ def test_where_minis_errors_fall(mini):
     scores = all_scores(mini)
     splits = scores["composition"]["splits"]
     for mine in splits.values():
-        assert mine["errors_n"] == round(mine["n"] * (1 - mine["composition_top1"]))
-        assert mine["errors_seen_chance"] == pytest.approx(2090 / 2640, abs=5e-4)
-    assert not any("errors_" in key for key in scores["object"]["splits"]["ood"])
+        assert mine["errors_n"] == round(
+            mine["n"] * (1 - mine["composition_top1"])
+        )
+        assert mine["errors_seen_chance"] == pytest.approx(
+            2090 / 2640, abs=5e-4
+        )
+    assert not any(
+        "errors_" in key for key in scores["object"]["splits"]["ood"]
+    )
     choice = scores["choice"]["splits"]["ood"]
     # of the eight others two share the attribute, and two the object
     assert choice["errors_same_attribute_chance"] == 0.25
@@ -79,7 +90,13 @@ def test_a_model_that_is_never_right_has_a_curve_without_nan(mini):
 
 
 def test_a_table_without_sides_has_no_curve(mini):
-    names = ["best_seen", "best_novel", "score_seen", "score_novel", "side_rank"]
+    names = [
+        "best_seen",
+        "best_novel",
+        "score_seen",
+        "score_novel",
+        "side_rank",
+    ]
     import pyarrow as pa
 
     table = mini.table
@@ -103,7 +120,9 @@ def test_a_table_whose_sides_belie_its_answers_is_refused(mini, tmp_path):
     seen[row] = novel + (1 if seen[row] < novel else -1)
     table = table.set_column(place, "score_seen", pa.array(seen, pa.float32()))
     write(replace(mini, table=table), tmp_path / "predictions.parquet")
-    with pytest.raises(UserError, match="the better of its best seen and novel ones"):
+    with pytest.raises(
+        UserError, match="the better of its best seen and novel ones"
+    ):
         read(tmp_path / "predictions.parquet")
 
 
@@ -111,7 +130,12 @@ def test_in_an_open_task_all_that_is_not_seen_is_novel():
     pairs = {"id": [(0, 0), (1, 1)], "ood": [(0, 1)]}
     names = (("red", "blue"), ("cup", "hat"))
     asked = ask_task(TASKS["composition-open"], pairs, *names)
-    assert asked["id"].listed.names == ("red cup", "red hat", "blue cup", "blue hat")
+    assert asked["id"].listed.names == (
+        "red cup",
+        "red hat",
+        "blue cup",
+        "blue hat",
+    )
     assert asked["id"].sides == asked["ood"].sides == (True, False, False, True)
     own = ask_task(TASKS["composition-own"], pairs, *names)
     assert own["id"].sides == ()

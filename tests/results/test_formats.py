@@ -53,10 +53,14 @@ def as_format_1(task, folder):
     figures, told = content.pop("scores")[task], content.pop("tasks")[task]
     for mine in figures["splits"].values():
         mine["candidates"] = mode
-    digest = hashlib.sha256((folder / "predictions.parquet").read_bytes()).hexdigest()
+    digest = hashlib.sha256(
+        (folder / "predictions.parquet").read_bytes()
+    ).hexdigest()
     content |= {
         "figures": figures,
-        "candidates": {s: f | {"mode": mode} for s, f in told["candidates"].items()},
+        "candidates": {
+            s: f | {"mode": mode} for s, f in told["candidates"].items()
+        },
         "predictions": digest,
     }
     del content["format"]
@@ -65,7 +69,9 @@ def as_format_1(task, folder):
 
 
 @pytest.mark.parametrize("task", ["composition-own", "object"])
-def test_a_result_of_format_1_gives_the_scores_of_its_task(task, tmp_path, capsys):
+def test_a_result_of_format_1_gives_the_scores_of_its_task(
+    task, tmp_path, capsys
+):
     folder = as_format_1(task, tmp_path / "old")
     table = read(folder)
     assert table.tasks == (task,)
@@ -91,7 +97,9 @@ def test_what_is_published_takes_format_2_alone(verb, tmp_path, capsys):
     }[verb]
     assert cli.main([verb, str(folder), *more]) == 2
     error = capsys.readouterr().err
-    assert "is of format 1, which holds one task; evaluate the model anew" in error
+    assert (
+        "is of format 1, which holds one task; evaluate the model anew" in error
+    )
     assert error.count("\n") == 1
 
 
@@ -109,7 +117,9 @@ def test_a_table_is_written_as_it_was_read(tmp_path):
     digest = write(whole, tmp_path / "predictions.parquet")
     assert (
         digest
-        == hashlib.sha256((tmp_path / "predictions.parquet").read_bytes()).hexdigest()
+        == hashlib.sha256(
+            (tmp_path / "predictions.parquet").read_bytes()
+        ).hexdigest()
     )
     again = read(tmp_path)
     assert again.table.equals(whole.table)
@@ -117,11 +127,16 @@ def test_a_table_is_written_as_it_was_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("split", "digest"), [("id", "28f356f7b9bbfee7"), ("ood", "0cc9628aa3811599")]
+    ("split", "digest"),
+    [("id", "28f356f7b9bbfee7"), ("ood", "0cc9628aa3811599")],
 )
-def test_the_ranks_among_a_splits_own_are_those_of_one_task_alone(split, digest):
+def test_the_ranks_among_a_splits_own_are_those_of_one_task_alone(
+    split, digest
+):
     """The digests are of the table that was made when a run asked one task."""
-    rank = np.array(read(BUNDLED).split(split, "composition-own")["rank"], "<i4")
+    rank = np.array(
+        read(BUNDLED).split(split, "composition-own")["rank"], "<i4"
+    )
     assert hashlib.sha256(rank.tobytes()).hexdigest()[:16] == digest
 
 
@@ -147,5 +162,8 @@ def test_the_task_that_results_share_is_the_first_with_both_splits():
         common_task([{"object": both, "composition": one}] * 2, "object_top1")
         == "object"
     )
-    assert common_task([{"object": both}, {"composition": both}], "object_top1") is None
+    assert (
+        common_task([{"object": both}, {"composition": both}], "object_top1")
+        is None
+    )
     assert common_task([], "object_top1") is None

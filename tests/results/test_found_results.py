@@ -35,7 +35,9 @@ def names(places, root):
 
 
 def test_a_folder_above_results_is_all_of_them(tmp_path):
-    root = lay_out(tmp_path / "lite", "b", "a", "deep/er/c", ".hidden", "a/inner")
+    root = lay_out(
+        tmp_path / "lite", "b", "a", "deep/er/c", ".hidden", "a/inner"
+    )
     places, notes = find_results([root])
     assert names(places, root) == ["a", "b", "deep/er/c"]
     assert notes == [f"{root}: 3 results (a, b, deep/er/c)"]
@@ -43,7 +45,12 @@ def test_a_folder_above_results_is_all_of_them(tmp_path):
 
 def test_what_is_a_result_is_itself_though_others_lie_in_it(tmp_path):
     root = lay_out(tmp_path, "a", "a/inner")
-    for given in (root / "a", f"{root}/a/", root / "a" / RESULTS, root / "a" / TABLE):
+    for given in (
+        root / "a",
+        f"{root}/a/",
+        root / "a" / RESULTS,
+        root / "a" / TABLE,
+    ):
         assert find_results([given]) == ([Path(given)], [])
 
 
@@ -87,11 +94,15 @@ def test_what_can_not_be_meant_is_one_line(tmp_path):
         result_file(tmp_path / "results.zip", TABLE)
 
 
-def test_where_one_result_is_wanted_several_are_named_and_one_is_taken(tmp_path):
+def test_where_one_result_is_wanted_several_are_named_and_one_is_taken(
+    tmp_path,
+):
     one = lay_out(tmp_path / "one", "only")
     assert result_file(one, TABLE) == one / "only" / TABLE
     two = lay_out(tmp_path / "two", "a", "b")
-    with pytest.raises(UserError, match="holds 2 results: a, b; name one of them"):
+    with pytest.raises(
+        UserError, match="holds 2 results: a, b; name one of them"
+    ):
         result_file(two, RESULTS)
     with pytest.raises(UserError, match="did you mean 'two'"):
         result_file(tmp_path / "tow", RESULTS)
@@ -122,7 +133,9 @@ def above(tmp_path_factory):
     ],
     ids=lambda words: words[0],
 )
-def test_every_verb_takes_the_folder_above(words, above, tmp_path, capsys, monkeypatch):
+def test_every_verb_takes_the_folder_above(
+    words, above, tmp_path, capsys, monkeypatch
+):
     """None says that results.json is missing in a folder that holds a result one level deeper."""
     monkeypatch.chdir(tmp_path)
     status = main([words[0], str(above / "one"), *words[1:]])

@@ -25,7 +25,9 @@ FIRST = "mini/id/black_accordion/0"
 @pytest.fixture(scope="module")
 def sound():
     """The bundled table's one task of which each split has a list of its own."""
-    return _of_task(pq.read_table(BUNDLED / "predictions.parquet"), "composition-own")
+    return _of_task(
+        pq.read_table(BUNDLED / "predictions.parquet"), "composition-own"
+    )
 
 
 def _of_task(table, task):
@@ -210,7 +212,10 @@ DAMAGES = {
 
 
 CHOICE_DAMAGES = {
-    "no choices": (lambda t: _with(t, "choices", _first(None)), "has no choices"),
+    "no choices": (
+        lambda t: _with(t, "choices", _first(None)),
+        "has no choices",
+    ),
     "eight choices": (
         lambda t: _with(t, "choices", lambda v: [v[0][:8], *v[1:]]),
         "has 9 choices, and others 8",
@@ -233,7 +238,10 @@ CHOICE_DAMAGES = {
     ),
 }
 SIDE_DAMAGES = {
-    "no novel side": (lambda t: _with(t, "best_novel", _first(None)), "has some of"),
+    "no novel side": (
+        lambda t: _with(t, "best_novel", _first(None)),
+        "has some of",
+    ),
     "a side's rank too large": (
         lambda t: _with(t, "side_rank", _first(2000)),
         "has the rank 2000 on its side",
@@ -269,7 +277,9 @@ def test_tasks_that_tell_different_things_of_an_image_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_table_is_refused_in_one_line(damage, sound, tmp_path, capsys):
+def test_a_damaged_table_is_refused_in_one_line(
+    damage, sound, tmp_path, capsys
+):
     change, words = DAMAGES[damage]
     path = tmp_path / "damaged.parquet"
     pq.write_table(change(sound), path)

@@ -45,7 +45,9 @@ def test_the_compositions_of_either_split_are_one_list_for_both():
         assert pairs_of(question.listed) == union
         assert [union[i] for i in question.gold] == PAIRS[split]
         seen = [pair in PAIRS["id"] for pair in union]
-        assert list(question.sides) == seen, "a pair of both splits is a seen one"
+        assert list(question.sides) == seen, (
+            "a pair of both splits is a seen one"
+        )
 
 
 @pytest.mark.parametrize(
@@ -70,8 +72,15 @@ def test_a_split_without_attributes_is_asked_what_it_shows():
     bare = {"id": [(-1, 0), (-1, 1)], "ood": PAIRS["ood"]}
     assert set(ask("object", bare)) == {"id", "ood"}
     assert can_name(ask("object", bare)["id"].listed) == ("object",)
-    for task in ("composition", "composition-own", "composition-open", "attribute"):
-        assert set(ask(task, bare)) == {"ood"}, f"{task} was asked of images without"
+    for task in (
+        "composition",
+        "composition-own",
+        "composition-open",
+        "attribute",
+    ):
+        assert set(ask(task, bare)) == {"ood"}, (
+            f"{task} was asked of images without"
+        )
     assert ask("composition", bare)["ood"].sides == (), "no side is seen"
     for split in ("id", "ood"):
         asked = ask("object", bare)[split].listed
@@ -123,8 +132,12 @@ def test_a_question_is_a_grid_of_three_attributes_and_three_objects():
         assert right in nine
         for part in (0, 1):
             counts = Counter(pair[part] for pair in nine)
-            assert sorted(counts.values()) == [3, 3, 3], "a name comes more often"
-        assert list(nine) == sorted(set(nine)), "the order would tell the right one"
+            assert sorted(counts.values()) == [3, 3, 3], (
+                "a name comes more often"
+            )
+        assert list(nine) == sorted(set(nine)), (
+            "the order would tell the right one"
+        )
 
 
 def guess(questions, value):
@@ -175,7 +188,9 @@ def test_choices_hang_on_neither_order_nor_the_rest_of_the_run():
     rows, listed = table.split("ood", "choice"), table.lists["choice"]["ood"]
     place = pairs_of(listed)
     for right, choices in zip(some, rows["choices"], strict=True):
-        assert tuple(place[i] for i in choices) == grids[right], "the shipped table's"
+        assert tuple(place[i] for i in choices) == grids[right], (
+            "the shipped table's"
+        )
 
 
 @pytest.mark.parametrize(
@@ -206,4 +221,6 @@ def test_choices_of_one_text_are_never_offered_together():
     grids = choice_grids(pairs, attributes, objects)
     for right, nine in grids.items():
         texts = [f"{attributes[a]} {objects[o]}" for a, o in nine]
-        assert len(set(texts)) == 9, f"{right} is offered one text twice: {texts}"
+        assert len(set(texts)) == 9, (
+            f"{right} is offered one text twice: {texts}"
+        )

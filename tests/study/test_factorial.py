@@ -84,7 +84,9 @@ def test_tuning_goes_on_while_the_best_is_at_an_end(best, tried):
 
     found = tuning.search("object", score)
     assert found == (pytest.approx(best), factorial.DECAYS[1])
-    assert [p for p, d in asked if d == factorial.DECAYS[0]] == pytest.approx(tried)
+    assert [p for p, d in asked if d == factorial.DECAYS[0]] == pytest.approx(
+        tried
+    )
     assert asked[-1] == (pytest.approx(best), factorial.DECAYS[1])
 
 
@@ -146,23 +148,34 @@ def test_composed_scores_are_sums_of_parts():
         assert torch.allclose(scores[:, number], expected)
     with torch.no_grad():
         answers = network_answers(network, features)
-    assert answers["object"].tolist() == o.argmax(1).tolist(), "of all, not of the seen"
+    assert answers["object"].tolist() == o.argmax(1).tolist(), (
+        "of all, not of the seen"
+    )
     cosine = StudyNetwork("composed_pairs_cosine", (4, 4, 128), pairs)
     scores = _seen_scores(cosine, features).detach()
     assert scores.shape == (7, 3)
-    assert float(scores.abs().max()) <= np.exp(2.5) + 1e-3, "cosines times the factor"
+    assert float(scores.abs().max()) <= np.exp(2.5) + 1e-3, (
+        "cosines times the factor"
+    )
 
 
 def test_smaller_pictures_are_means():
     torch = pytest.importorskip("torch")
-    from aobench.study.training import _augmented, _padded, largest_shift, to_floats
+    from aobench.study.training import (
+        _augmented,
+        _padded,
+        largest_shift,
+        to_floats,
+    )
 
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (3, 32, 32, 3)).astype(np.uint8)
     small = to_floats(pixels, torch.device("cpu"), 16)
     block = pixels[1, 4:6, 8:10, 2].astype(float).mean()
     assert small.shape == (3, 3, 16, 16)
-    assert float(small[1, 2, 2, 4]) == pytest.approx((block - 128) / 64, abs=1e-5)
+    assert float(small[1, 2, 2, 4]) == pytest.approx(
+        (block - 128) / 64, abs=1e-5
+    )
     assert (largest_shift(32), largest_shift(16)) == (3, 1)
     chosen = torch.tensor([2, 0])
     same = _augmented(_padded(small), chosen, 16, np.array([1, 1]), False)
@@ -234,9 +247,9 @@ def test_seed_errors_are_those_of_a_mean(known):
 def test_pair_errors_are_those_of_a_mean(known):
     rates = known.table.rates("contrastive", "ood")[:, 6].mean(0)
     usual = rates.std(ddof=1) / np.sqrt(len(rates))
-    assert known.sourced["ood object contrastive 4000 8"].pairs == pytest.approx(
-        usual, rel=0.15
-    )
+    assert known.sourced[
+        "ood object contrastive 4000 8"
+    ].pairs == pytest.approx(usual, rel=0.15)
 
 
 def test_seeds_that_differ_widen_their_source_alone(tmp_path, known):
@@ -267,7 +280,9 @@ def test_attributes_and_objects_are_drawn_each_on_its_own():
             of_attribute = row[pairs[:, 0] == a]
             assert (of_attribute == 0).all() or (of_attribute > 0).any()
     assert drawn["id"].shape == (50, 96)
-    assert drawn["ood"].std(0).mean() > 1.4, "products vary more than one bootstrap"
+    assert drawn["ood"].std(0).mean() > 1.4, (
+        "products vary more than one bootstrap"
+    )
 
 
 def test_both_sources_add_and_verdicts_follow():
@@ -314,7 +329,9 @@ def test_editions_are_not_read_as_each_other():
 
 def test_one_whole_seed_is_no_study(tmp_path):
     with pytest.raises(UserError, match=r"0 whole seed\(s\)"):
-        factorial_table.collect_factorial(tmp_path, factorial.second_edition({}), [])
+        factorial_table.collect_factorial(
+            tmp_path, factorial.second_edition({}), []
+        )
 
 
 def test_whole_seeds_are_collected_and_others_left_out(tmp_path, monkeypatch):
@@ -332,7 +349,9 @@ def test_whole_seeds_are_collected_and_others_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr(tuning, "settings", lambda peak, decay: short)
     monkeypatch.setattr(tuning, "CENTRE", (20, 8))
     monkeypatch.setattr(tuning, "PEAKS", (0.008,))
-    monkeypatch.setattr(tuning, "next_peak", lambda trials: None if trials else 0.008)
+    monkeypatch.setattr(
+        tuning, "next_peak", lambda trials: None if trials else 0.008
+    )
     monkeypatch.setattr(factorial, "CENTRE", (20, 8))
     monkeypatch.setattr(
         running,
@@ -357,7 +376,10 @@ def test_whole_seeds_are_collected_and_others_left_out(tmp_path, monkeypatch):
 def test_the_verb_shows_the_second_edition(tmp_path, capsys):
     assert main(["study", "--from-bundled", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
-    assert "Statements, 1 to 7 fixed before the runs (docs/study_design_2.md)" in text
+    assert (
+        "Statements, 1 to 7 fixed before the runs (docs/study_design_2.md)"
+        in text
+    )
     assert "seen_pairs_cosine" in text
     for stem, words in {
         "diversity": ["4,000 training images", "OoD object accuracy, %"],
@@ -366,7 +388,9 @@ def test_the_verb_shows_the_second_edition(tmp_path, capsys):
     }.items():
         drawn = (tmp_path / f"{stem}.svg").read_text()
         assert [word for word in words if f">{word}<" not in drawn] == [], stem
-        assert coloured_share(tmp_path / f"{stem}.png") > 0.001, f"{stem} is empty"
+        assert coloured_share(tmp_path / f"{stem}.png") > 0.001, (
+            f"{stem} is empty"
+        )
     assert (tmp_path / "tables.md").read_text().count("|---|") == 16
     names = (tmp_path / "figures.csv").read_text()
     assert "\ncontrastive less seen_pairs_cosine," in names

@@ -31,7 +31,11 @@ from aobench.study.design import (
     design_points,
     every_run,
 )
-from aobench.study.statements import all_statements, nmi_correlation, rank_correlation
+from aobench.study.statements import (
+    all_statements,
+    nmi_correlation,
+    rank_correlation,
+)
 from aobench.study.summary import Estimate, Study, over_seeds
 
 ROOT = Path(__file__).parents[2]
@@ -63,9 +67,9 @@ def test_training_sets_nest_and_hold_the_core():
             assert set(Counter(o for _, o in chosen).values()) == {d}
             spread = Counter(a for a, _ in chosen).values()
             assert max(spread) - min(spread) <= 2
-        assert world.training_order(8000, 8, seed)[:500] == world.training_order(
-            500, 8, seed
-        )
+        assert world.training_order(8000, 8, seed)[
+            :500
+        ] == world.training_order(500, 8, seed)
 
 
 def test_the_design_is_one_factor_at_a_time():
@@ -78,7 +82,9 @@ def test_the_design_is_one_factor_at_a_time():
 
 def test_nmi_of_known_pairings():
     same = np.repeat(np.arange(6), 10)
-    assert collecting.pair_nmi(np.column_stack([same, same])) == pytest.approx(1)
+    assert collecting.pair_nmi(np.column_stack([same, same])) == pytest.approx(
+        1
+    )
     grid = np.stack(np.meshgrid(np.arange(4), np.arange(5)), -1).reshape(-1, 2)
     assert collecting.pair_nmi(grid) == pytest.approx(0, abs=1e-12)
     real, shuffled = collecting.caption_nmi(world.training_order(4000, 2, 0))
@@ -175,13 +181,17 @@ def test_files_of_a_study_that_were_damaged_or_swapped_are_made_again(
         )
 
     def several():
-        swap(*(folder / f"{name}.json" for name in names[:2]))  # each other's answers
+        swap(
+            *(folder / f"{name}.json" for name in names[:2])
+        )  # each other's answers
         _flip(pictures)
         (folder / f"{names[2]}.measures.json").write_bytes(bytes(40))
 
     def features():
         _flip(folder / f"{names[1]}.npz")
-        swap(*(folder / f"{name}.measures.json" for name in (names[0], names[2])))
+        swap(
+            *(folder / f"{name}.measures.json" for name in (names[0], names[2]))
+        )
 
     damages = {
         by_hand: ([first_run.name], 1),
@@ -231,9 +241,13 @@ def test_the_bundled_table_is_whole(study):
 def test_seed_intervals_and_verdicts():
     e = over_seeds([0.1, 0.2, 0.3])
     assert e.value == pytest.approx(0.2)
-    assert e.high - e.value == pytest.approx(4.302653 * 0.1 / np.sqrt(3), rel=1e-5)
+    assert e.high - e.value == pytest.approx(
+        4.302653 * 0.1 / np.sqrt(3), rel=1e-5
+    )
     assert over_seeds([0.1, 0.2, 0.3], 0.1).high > e.high
-    assert [Estimate(0, *v).verdict for v in ((0.1, 1), (-1, -0.1), (-1, 1))] == [
+    assert [
+        Estimate(0, *v).verdict for v in ((0.1, 1), (-1, -0.1), (-1, 1))
+    ] == [
         "borne out",
         "contradicted",
         "undecided",
@@ -253,7 +267,10 @@ def test_rank_correlation_of_groups():
 
 
 def test_the_baseline_lies_on_its_own_line(study):
-    for kind, supervision in (("object", "object"), ("composition", "two_head")):
+    for kind, supervision in (
+        ("object", "object"),
+        ("composition", "two_head"),
+    ):
         runs = [
             r
             for r in all_runs()
@@ -307,27 +324,44 @@ def test_the_table_has_every_condition(study):
     assert len(rows) == len(design_points()) * len(SUPERVISIONS)
     for row in rows:
         assert row["seeds"] == 3
-        assert row["rho_object_low"] < row["rho_object"] < row["rho_object_high"]
+        assert (
+            row["rho_object_low"] < row["rho_object"] < row["rho_object_high"]
+        )
         assert row["nmi"] > row["nmi_shuffled"] > 0
 
 
 def test_the_verb_draws_everything_from_the_bundle(tmp_path, capsys):
     assert (
-        main(["study", "--edition", "1", "--from-bundled", "--out", str(tmp_path)]) == 0
+        main(
+            [
+                "study",
+                "--edition",
+                "1",
+                "--from-bundled",
+                "--out",
+                str(tmp_path),
+            ]
+        )
+        == 0
     )
     text = capsys.readouterr().out
     assert "Statements fixed before the runs" in text
     assert "Controls at the centre, added after the results: " in text
     for stem, words in {
         "scatter": ["OoD object accuracy, % (logit axis)", "two_head"],
-        "factors": ["OoD object accuracy, %", "Attributes an object in training"],
+        "factors": [
+            "OoD object accuracy, %",
+            "Attributes an object in training",
+        ],
         "disentanglement": ["dci_disentanglement", "contrastive, captions"],
         "nmi": ["4,000, 8", "OoD composition accuracy, %"],
         "heat_map_contrastive": ["Accuracy, %", *ATTRIBUTES],
     }.items():
         drawn = (tmp_path / f"{stem}.svg").read_text()
         assert [word for word in words if f">{word}<" not in drawn] == [], stem
-        assert coloured_share(tmp_path / f"{stem}.png") > 0.001, f"{stem} is empty"
+        assert coloured_share(tmp_path / f"{stem}.png") > 0.001, (
+            f"{stem} is empty"
+        )
     with (tmp_path / "runs.csv").open() as stream:
         runs = {row["run"]: row for row in csv.DictReader(stream)}
     assert set(runs) == {run.name for run in every_run()}
@@ -338,7 +372,9 @@ def test_the_verb_draws_everything_from_the_bundle(tmp_path, capsys):
             if (row["scale"], row["diversity"], row["supervision"])
             == ("4000", "8", "contrastive")
         ]
-    rho = [100 * float(centre[f"rho_object{end}"]) for end in ("", "_low", "_high")]
+    rho = [
+        100 * float(centre[f"rho_object{end}"]) for end in ("", "_low", "_high")
+    ]
     assert [round(value, 1) for value in rho] == [31.3, 26.4, 36.2]
 
 
@@ -349,8 +385,14 @@ def test_lines_of_the_factors_run_from_left_to_right(study):
     assert len(axes) == 6
     for number, panel in enumerate(axes):
         levels = DIVERSITIES if number % 2 else SCALES
-        lines = [line.get_xdata() for line in panel.lines if line.get_label()[0] != "_"]
-        drawn = [container.lines[0].get_xdata() for container in panel.containers]
+        lines = [
+            line.get_xdata()
+            for line in panel.lines
+            if line.get_label()[0] != "_"
+        ]
+        drawn = [
+            container.lines[0].get_xdata() for container in panel.containers
+        ]
         assert len(drawn) >= 2, "a line a supervision"
         for x in [*lines, *drawn]:
             assert (np.diff(x) > 0).all(), f"panel {number} runs back"
@@ -361,7 +403,8 @@ def test_the_verb_says_what_it_will_take(tmp_path, capsys):
     command = ["study", "--edition", "1", "--dry-run", "--workers", "2"]
     assert main([*command, "--runs", str(tmp_path / "runs")]) == 0
     assert (
-        f"{len(every_run())} of {len(every_run())} runs left" in capsys.readouterr().out
+        f"{len(every_run())} of {len(every_run())} runs left"
+        in capsys.readouterr().out
     )
     assert main(["study", "--workers", "0"]) == 2
     assert "--workers takes" in capsys.readouterr().err

@@ -34,7 +34,9 @@ DAMAGE = {
     "a flipped byte of the content": lambda whole: whole.replace(
         b"pixels.npy", b"pixels.npx", 1
     ),
-    "a header of another kind": lambda whole: whole.replace(b"'descr'", b"'descx'"),
+    "a header of another kind": lambda whole: whole.replace(
+        b"'descr'", b"'descx'"
+    ),
 }
 
 
@@ -50,7 +52,9 @@ def made_again(path, capsys):
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert path.name in said
-    assert running._cached(path, lambda: pytest.fail("drawn once more")).pixels.all()
+    assert running._cached(
+        path, lambda: pytest.fail("drawn once more")
+    ).pixels.all()
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -88,20 +92,26 @@ def test_a_damaged_run_is_one_line(tmp_path, content):
         collecting.collect_runs(tmp_path, first_edition(), quiet=True)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"format": 2}', "null", "[" * 10_000])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"format": 2}', "null", "[" * 10_000]
+)
 def test_a_table_of_another_shape_is_one_line(tmp_path, content):
     (tmp_path / "results.json").write_text(content)
     with pytest.raises(UserError, match=r"results\.json"):
         collecting.read_table(tmp_path / "results.json")
 
 
-def test_measures_of_another_shape_are_computed_again(tmp_path, capsys, monkeypatch):
+def test_measures_of_another_shape_are_computed_again(
+    tmp_path, capsys, monkeypatch
+):
     monkeypatch.setattr(
         collecting,
         "trunk_measures",
         lambda arrays: {"z_diff": float(arrays["z"].sum())},
     )
-    write_sealed_npz(tmp_path / f"{RUN.name}.npz", f"{RUN.name}.npz", {"z": np.ones(3)})
+    write_sealed_npz(
+        tmp_path / f"{RUN.name}.npz", f"{RUN.name}.npz", {"z": np.ones(3)}
+    )
     path = tmp_path / f"{RUN.name}.measures.json"
     for text in (
         json.dumps({"z_diff": "high"}),

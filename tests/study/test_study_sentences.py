@@ -52,7 +52,9 @@ def test_figures_typed_into_the_text_are_the_first_edition_s():
 
 
 def test_every_statement_that_the_text_judges_is_expected_so():
-    expected = re.findall(r"\{\{expect (\w+) ", text_of("benchmarks/study_page.md"))
+    expected = re.findall(
+        r"\{\{expect (\w+) ", text_of("benchmarks/study_page.md")
+    )
     assert set(expected) == set(CLAIMS)
 
 
@@ -71,7 +73,9 @@ def figures_of_both(study):
             seen.add(shown(figure.over_both, percent, False))
     first = Study(read_table())
     for run in first.rows:
-        rho = first.mean_rho(first.condition(run.scale, run.diversity, run.supervision))
+        rho = first.mean_rho(
+            first.condition(run.scale, run.diversity, run.supervision)
+        )
         seen.add(shown(rho, True, False))
     return seen
 

@@ -16,7 +16,9 @@ from aobench.vocabulary.published import published_lists, wordnet_lemmas
 
 WNIDS = [
     wnid
-    for wnid, _ in sorted(published_lists().objects.values(), key=lambda item: item[1])
+    for wnid, _ in sorted(
+        published_lists().objects.values(), key=lambda item: item[1]
+    )
 ]
 NAMES = [
     name
@@ -42,7 +44,10 @@ def _shuffled(names):
         NAMES,
         WNIDS,
         SYNONYMS,
-        [f"{wnid} {words}" for wnid, words in zip(WNIDS, SYNONYMS, strict=True)],
+        [
+            f"{wnid} {words}"
+            for wnid, words in zip(WNIDS, SYNONYMS, strict=True)
+        ],
         [words.split(", ")[0].replace(" ", "_").upper() for words in SYNONYMS],
     ],
 )
@@ -74,7 +79,10 @@ def test_the_background_is_left_out_wherever_it_stands(place):
     "labels", [None, UNNAMED, [str(place) for place in range(1000)]]
 )
 def test_classes_without_names_are_taken_in_order_and_it_is_noted(labels):
-    assert class_order(labels, 1000, "m").note == "unnamed: taken in ImageNet's order"
+    assert (
+        class_order(labels, 1000, "m").note
+        == "unnamed: taken in ImageNet's order"
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,7 +108,9 @@ def test_other_classes_are_refused(labels, words):
 
 
 def test_a_name_of_two_classes_is_not_guessed():
-    first = [words.split(", ")[0] for words in SYNONYMS]  # both cranes are "crane"
+    first = [
+        words.split(", ")[0] for words in SYNONYMS
+    ]  # both cranes are "crane"
     assert class_order(first, 1000, "m").columns == IN_ORDER
     with pytest.raises(UserError, match="one and the same class"):
         class_order(sorted(first), 1000, "m")

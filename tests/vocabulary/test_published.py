@@ -6,7 +6,11 @@ from pathlib import Path
 
 import imagenet_ao
 from aobench.vocabulary import published
-from aobench.vocabulary.published import OUR_SETS, published_lists, wordnet_lemmas
+from aobench.vocabulary.published import (
+    OUR_SETS,
+    published_lists,
+    wordnet_lemmas,
+)
 
 CODE = """
 import sys
@@ -25,12 +29,17 @@ def test_the_data_files_hold_the_lists_of_the_module_in_its_order():
 
 def test_the_projects_own_sets_are_the_modules_configs():
     configs = {config.name for config in imagenet_ao.ImageNetAO.BUILDER_CONFIGS}
-    assert configs - {"folder"} == set(OUR_SETS), "folder is somebody's own pictures"
+    assert configs - {"folder"} == set(OUR_SETS), (
+        "folder is somebody's own pictures"
+    )
 
 
 def test_the_lists_are_read_without_the_library_datasets():
     done = subprocess.run(
-        [sys.executable, "-c", CODE], capture_output=True, text=True, check=False
+        [sys.executable, "-c", CODE],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stdout.split() == ["129", "1000"], done.stderr
 
@@ -39,7 +48,9 @@ def test_every_object_has_lemmas_and_no_other_class_does():
     assert set(wordnet_lemmas()) == {
         wnid for wnid, _ in published_lists().objects.values()
     }
-    assert all(all(lemmas) for lemmas in wordnet_lemmas().values()), "an empty lemma"
+    assert all(all(lemmas) for lemmas in wordnet_lemmas().values()), (
+        "an empty lemma"
+    )
 
 
 def test_no_source_of_another_module_is_run():

@@ -13,7 +13,13 @@ from collections.abc import Iterator
 
 from aobench.audit.chunks import CaptionChunk
 from aobench.audit.layouts import LAYOUTS
-from aobench.audit.readers import json_lines, parquet, separated, tars, text_lines
+from aobench.audit.readers import (
+    json_lines,
+    parquet,
+    separated,
+    tars,
+    text_lines,
+)
 from aobench.audit.readers.base import CaptionFormat
 from aobench.audit.streams import PACKED, BadFileError, file_name, is_remote
 from aobench.errors import UserError
@@ -45,7 +51,9 @@ def caption_format(path: str) -> CaptionFormat:
     """As `known_format`. UserError for an ending that is not known."""
     known = known_format(path)
     if known is None:
-        endings = ", ".join(end for one in FORMATS.values() for end in one.endings)
+        endings = ", ".join(
+            end for one in FORMATS.values() for end in one.endings
+        )
         raise UserError(
             f"{path} is of no known kind; the endings are: {endings}, all but .parquet also with "
             ".gz, .zst"

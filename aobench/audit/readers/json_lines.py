@@ -18,7 +18,12 @@ from typing import Any
 from aobench.audit.chunks import CaptionChunk, series_chunk
 from aobench.audit.layouts import ColumnError, named_column
 from aobench.audit.readers.base import CaptionFormat
-from aobench.audit.streams import UTF8_MARK, check_encoding, lines_of, open_bytes
+from aobench.audit.streams import (
+    UTF8_MARK,
+    check_encoding,
+    lines_of,
+    open_bytes,
+)
 
 #: Lines among which the caption field is looked for.
 FIRST_LINES = 100
@@ -42,7 +47,9 @@ def json_line_chunks(
     first = list(islice(_objects(path, mark), FIRST_LINES))
     if not first:
         return
-    fields = {key: value for _, one in reversed(first) for key, value in one.items()}
+    fields = {
+        key: value for _, one in reversed(first) for key, value in one.items()
+    }
     name = named_column(list(fields), path, column, layout)
     lists = any(isinstance(one.get(name), list) for _, one in first)
     objects = row = 0
@@ -57,7 +64,9 @@ def json_line_chunks(
         return
     captions: list[str | bytes | None] = []
     for line, one in _objects(path, mark, name, skip=objects):
-        captions += captions_in(one.get(name), f"{path}, line {line:,}: {name!r}")
+        captions += captions_in(
+            one.get(name), f"{path}, line {line:,}: {name!r}"
+        )
         if len(captions) >= CHUNK_ROWS:
             yield CaptionChunk.of(captions, row)
             row += len(captions)
@@ -73,12 +82,15 @@ def _parsed(path: str, mark: int, name: str, lists: bool) -> Iterator[Any]:
 
     kind = pa.list_(pa.string()) if lists else pa.string()
     parse = pj.ParseOptions(
-        explicit_schema=pa.schema([(name, kind)]), unexpected_field_behavior="ignore"
+        explicit_schema=pa.schema([(name, kind)]),
+        unexpected_field_behavior="ignore",
     )
     with open_bytes(path) as stream:
         stream.read(mark)
         try:
-            reader = pj.open_json(stream, pj.ReadOptions(block_size=BLOCK_BYTES), parse)
+            reader = pj.open_json(
+                stream, pj.ReadOptions(block_size=BLOCK_BYTES), parse
+            )
             for batch in reader:
                 yield batch.column(0)
         except pa.ArrowInvalid:
@@ -110,12 +122,15 @@ def _objects(
                 # What isn't UTF-8 is counted as such, not refused: the parser takes it as it is,
                 # too.
                 value = json.loads(
-                    text.decode("utf-8", "surrogateescape"), object_pairs_hook=hook
+                    text.decode("utf-8", "surrogateescape"),
+                    object_pairs_hook=hook,
                 )
             except RecursionError:
                 raise ValueError(f"line {line:,} is nested too deep") from None
             except ValueError as error:
-                raise ValueError(f"line {line:,} is no JSON object: {error}") from None
+                raise ValueError(
+                    f"line {line:,} is no JSON object: {error}"
+                ) from None
             if not isinstance(value, dict):
                 raise ValueError(f"line {line:,} is no JSON object")
             yield line, value

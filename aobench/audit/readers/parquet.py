@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 CHUNK_ROWS = 65_536
 
 
-def _caption_column(path: str, column: str | None, layout: str | None) -> pl.LazyFrame:
+def _caption_column(
+    path: str, column: str | None, layout: str | None
+) -> pl.LazyFrame:
     """A lazy frame with the captions as its only column."""
     import polars as pl
 
@@ -55,7 +57,9 @@ def _text(name: str, kind: Any, path: str) -> pl.Expr:
         raise ColumnError(
             f"{path}: the column {name!r} holds {kind}, not text; name another with --column"
         )
-    return pl.col(name).cast(pl.List(pl.String) if of is not kind else pl.String)
+    return pl.col(name).cast(
+        pl.List(pl.String) if of is not kind else pl.String
+    )
 
 
 def parquet_chunks(
@@ -64,7 +68,9 @@ def parquet_chunks(
     """The captions of a Parquet file. ColumnError where it has no column of text to take."""
     row = 0
     frame = _caption_column(path, column, layout)
-    for batch in frame.collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
+    for batch in frame.collect_batches(
+        chunk_size=CHUNK_ROWS, maintain_order=True
+    ):
         chunk = series_chunk(batch.to_series(), row)
         row += len(chunk)
         yield chunk

@@ -74,7 +74,8 @@ def cut_records(data, is_last, special, width, columns, begins, stops, nulls):
                     return n, first, QUOTE
             else:
                 while at < size and (
-                    data[np.uint64(at)] > highest or not special[data[np.uint64(at)]]
+                    data[np.uint64(at)] > highest
+                    or not special[data[np.uint64(at)]]
                 ):
                     at += 1
                 stop = at

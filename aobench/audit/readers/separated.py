@@ -42,11 +42,15 @@ def separated_chunks(
             return
         found = table_layout(fields, separator, path, column, layout)
         places = _places(found, fields, path)
-        cut = _Cutter(separator, len(fields), sorted(places), skip=int(found.header))
+        cut = _Cutter(
+            separator, len(fields), sorted(places), skip=int(found.header)
+        )
         row = 0
         while block:
             more = stream.read(BLOCK_BYTES)
-            for data, begins, stops, nulls in cut.records(block, is_last=not more):
+            for data, begins, stops, nulls in cut.records(
+                block, is_last=not more
+            ):
                 chunk = _chunk(data, begins, stops, nulls, row, found.coded)
                 row += len(chunk)
                 yield chunk
@@ -75,7 +79,8 @@ def _first_record(block: bytes, separator: str) -> list[str]:
         return first.split(separator) if first else []
     try:
         return next(
-            (fields for _, fields in csv_records(text, "the file", separator)), []
+            (fields for _, fields in csv_records(text, "the file", separator)),
+            [],
         )
     except UserError as error:
         raise ValueError(str(error).removeprefix("the file, ")) from error
@@ -115,17 +120,28 @@ class _Cutter:
         self.special[34] = separator != "\t"
         self.left, self.line = b"", 1
 
-    def records(self, block: bytes, is_last: bool) -> Iterator[tuple[np.ndarray, ...]]:
+    def records(
+        self, block: bytes, is_last: bool
+    ) -> Iterator[tuple[np.ndarray, ...]]:
         """(data, begins, stops, nulls) of the records that end in the block."""
         from aobench.audit.readers.record_cutter import cut_records
 
         whole = self.left + block
         data = np.frombuffer(bytearray(whole), np.uint8)
         most = whole.count(b"\n") + whole.count(b"\r") + 1
-        begins, stops = (np.empty((most, len(self.places)), np.int64) for _ in range(2))
+        begins, stops = (
+            np.empty((most, len(self.places)), np.int64) for _ in range(2)
+        )
         nulls = np.empty((most, len(self.places)), np.bool_)
         n, end, fault = cut_records(
-            data, is_last, self.special, self.width, self.places, begins, stops, nulls
+            data,
+            is_last,
+            self.special,
+            self.width,
+            self.places,
+            begins,
+            stops,
+            nulls,
         )
         returns = whole.count(b"\r", 0, end) - whole.count(b"\r\n", 0, end)
         self.line += whole.count(b"\n", 0, end) + returns
@@ -145,7 +161,9 @@ class _Cutter:
             mend = "put captions that hold commas in double quotes"
             if self.separator == "\t":
                 mend = "write tabs in captions as spaces"
-            return f"{fields} fields where the first row has {self.width}; {mend}"
+            return (
+                f"{fields} fields where the first row has {self.width}; {mend}"
+            )
         if fault == QUOTE:
             return (
                 "a double quote where none may stand: a field that holds one begins and ends with "
@@ -153,15 +171,15 @@ class _Cutter:
                 'writes it twice ("")'
             )
         if self.separator == "\t" or b'"' not in self.left:
-            return (
-                f"it is over {LONGEST_RECORD >> 20} MiB: this is no table of captions"
-            )
+            return f"it is over {LONGEST_RECORD >> 20} MiB: this is no table of captions"
         return 'a double quote opens here and never closes; within a field write it twice ("")'
 
     def _fields(self) -> int:
         """Fields of the record that is left, which has another number of them than the first."""
         if self.separator == "\t":
-            return len(re.split(rb"[\r\n]", self.left, maxsplit=1)[0].split(b"\t"))
+            return len(
+                re.split(rb"[\r\n]", self.left, maxsplit=1)[0].split(b"\t")
+            )
         # the reader of small tables refuses NUL, and here the line is to be named
         record = self.left[:LONGEST_RECORD].replace(b"\0", b" ")
         text = record.decode("utf-8", "replace")

@@ -81,7 +81,9 @@ def _samples(
         tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as archive,
     ):
         for member in archive:
-            vars(archive)["members"] = []  # tarfile keeps every header that it saw
+            vars(archive)[
+                "members"
+            ] = []  # tarfile keeps every header that it saw
             folder, _, name = member.name.removeprefix("./").rpartition("/")
             stem, dot, ending = name.rpartition(".")
             stem, ending = (stem, ending.lower()) if dot else (name, "")
@@ -109,7 +111,9 @@ def _samples(
                 raise ValueError(
                     f"{member.name} has {member.size:,} bytes: this is no caption"
                 )
-            sample[ending] = (archive.extractfile(member) or io.BytesIO()).read()
+            sample[ending] = (
+                archive.extractfile(member) or io.BytesIO()
+            ).read()
         yield from _group_captions(members, path, column, layout)
         _check_end(archive)
 
@@ -172,7 +176,9 @@ def _text_captions(text: bytes, where: str) -> list[Caption]:
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
     lines = [
-        line for line in re.split(rb"\r\n|\n|\r", text.removeprefix(UTF8_MARK)) if line
+        line
+        for line in re.split(rb"\r\n|\n|\r", text.removeprefix(UTF8_MARK))
+        if line
     ]
     return list(lines) or [b""]
 
@@ -183,7 +189,9 @@ def _json_captions(
     try:
         fields = json.loads(content.decode("utf-8-sig", "surrogateescape"))
     except RecursionError:
-        raise ValueError(f"{where.rsplit(': ', 1)[-1]} is nested too deep") from None
+        raise ValueError(
+            f"{where.rsplit(': ', 1)[-1]} is nested too deep"
+        ) from None
     if not isinstance(fields, dict):
         return [None]
     try:

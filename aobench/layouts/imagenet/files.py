@@ -9,7 +9,12 @@ picture whose own name holds another wnid than its folder's is refused.
 from __future__ import annotations
 
 from aobench.errors import UserError
-from aobench.layouts.base import LabelledPicture, LabelledSet, Layout, LayoutOptions
+from aobench.layouts.base import (
+    LabelledPicture,
+    LabelledSet,
+    Layout,
+    LayoutOptions,
+)
 from aobench.layouts.folders import empty_folders
 from aobench.layouts.imagenet.lists import truth_files
 from aobench.layouts.imagenet.wnids import (
@@ -26,7 +31,9 @@ from aobench.layouts.tree import FileTree
 def _pictures(tree: FileTree) -> list[str]:
     if "pictures" not in tree.tables:
         names = {*tree.members, *tree.faults}
-        tree.tables["pictures"] = sorted(name for name in names if is_picture(name))
+        tree.tables["pictures"] = sorted(
+            name for name in names if is_picture(name)
+        )
     names_of: list[str] = tree.tables["pictures"]
     return names_of
 
@@ -59,7 +66,9 @@ def _read_folders(tree: FileTree, options: LayoutOptions) -> LabelledSet:
             left_out.add("no_label_folder", name)
         elif _parent(name) != chosen:
             role = split_role(_parent(name).rpartition("/")[2])
-            left_out.add("split_train" if role == "train" else "other_depth", name)
+            left_out.add(
+                "split_train" if role == "train" else "other_depth", name
+            )
         else:
             pictures.append(_labelled(tree, name, folder_of(name)))
     _count_other_files(tree, left_out)
@@ -122,7 +131,9 @@ def _count_other_files(tree: FileTree, left_out: LeftOut) -> None:
             left_out.add("not_a_picture", name)
 
 
-FOLDERS = Layout("wnid-folders", "WNID/picture", _recognise_folders, _read_folders)
+FOLDERS = Layout(
+    "wnid-folders", "WNID/picture", _recognise_folders, _read_folders
+)
 FILE_NAMES = Layout(
     "wnid-names", "WNID_picture or picture_WNID", _recognise_names, _read_names
 )

@@ -93,11 +93,15 @@ def one_class_form(layout: Layout, labelled: LabelledSet) -> ClassData:
     marks: list[str] = []
     for picture in labelled.pictures:
         if picture.object not in names:
-            left_out.add("unknown_class", f"{picture.sample_id}: {picture.object}")
+            left_out.add(
+                "unknown_class", f"{picture.sample_id}: {picture.object}"
+            )
             continue
         member = tree.member(picture.member)
         if member is None:
-            left_out.add("row_without_picture", f"{picture.where}: {picture.member}")
+            left_out.add(
+                "row_without_picture", f"{picture.where}: {picture.member}"
+            )
             continue
         other = places.setdefault(picture.sample_id, picture.where)
         if other != picture.where:
@@ -130,7 +134,8 @@ def one_class_form(layout: Layout, labelled: LabelledSet) -> ClassData:
         tuple(labelled.notes),
     )
     ordered = sorted(
-        pictures, key=lambda one: (one.member * (one.row >= 0), one.row, one.sample_id)
+        pictures,
+        key=lambda one: (one.member * (one.row >= 0), one.row, one.sample_id),
     )
     return ClassData(tree.place, ordered, report, digest.hexdigest()[:16])
 

@@ -25,7 +25,12 @@ from pathlib import Path
 from aobench.csv_tables import parse_csv_rows
 from aobench.errors import UserError
 from aobench.files import decode_text
-from aobench.layouts.base import LabelledPicture, LabelledSet, Layout, LayoutOptions
+from aobench.layouts.base import (
+    LabelledPicture,
+    LabelledSet,
+    Layout,
+    LayoutOptions,
+)
 from aobench.layouts.imagenet.wnids import (
     WNID,
     in_wnid_folder,
@@ -112,7 +117,9 @@ def _truths_above(tree: FileTree) -> list[TruthFile]:
     if beside.member(packed) is None:
         return []
     return [
-        TruthFile(beside, f"{packed}/{GROUND_TRUTH_NAME}", _from_kit(above / packed))
+        TruthFile(
+            beside, f"{packed}/{GROUND_TRUTH_NAME}", _from_kit(above / packed)
+        )
     ]
 
 
@@ -142,7 +149,9 @@ def _last(name: str) -> str:
 
 def _flat_pictures(tree: FileTree) -> list[str]:
     names = sorted({*tree.members, *tree.faults})
-    return [name for name in names if is_picture(name) and not in_wnid_folder(name)]
+    return [
+        name for name in names if is_picture(name) and not in_wnid_folder(name)
+    ]
 
 
 def _recognise(tree: FileTree, options: LayoutOptions) -> str | None:
@@ -171,7 +180,9 @@ def _read(tree: FileTree, options: LayoutOptions) -> LabelledSet:
             left_out.add("not_on_the_list", name)
             continue
         sample_id = f"{wnid}/{_last(name)}"
-        labelled.append(LabelledPicture(sample_id, name, -1, "", wnid, "", name))
+        labelled.append(
+            LabelledPicture(sample_id, name, -1, "", wnid, "", name)
+        )
     for stem in by_stem:
         left_out.add("row_without_picture", stem)
     _count_class_folders(tree, left_out)
@@ -205,7 +216,9 @@ def _by_stem(
     return wnids
 
 
-def _wnids(truth: TruthFile, pictures: list[str], notes: list[str]) -> dict[str, str]:
+def _wnids(
+    truth: TruthFile, pictures: list[str], notes: list[str]
+) -> dict[str, str]:
     """The wnid by a picture's name without its ending."""
     text = truth.text()
     if truth.name.lower().endswith(".csv"):
@@ -228,10 +241,14 @@ def _wnids(truth: TruthFile, pictures: list[str], notes: list[str]) -> dict[str,
     )
     if len(set(stems)) < len(stems):
         twice = next(stem for stem in stems if stems.count(stem) > 1)
-        raise UserError(f"{truth.where} names {twice!r} twice; keep one of its lines")
+        raise UserError(
+            f"{truth.where} names {twice!r} twice; keep one of its lines"
+        )
     if all(map(WNID.fullmatch, classes)):
         return dict(zip(stems, classes, strict=True))
-    return dict(zip(stems, _numbered_wnids(stems, classes, truth, notes), strict=True))
+    return dict(
+        zip(stems, _numbered_wnids(stems, classes, truth, notes), strict=True)
+    )
 
 
 def _solution(text: str, where: str) -> dict[str, str]:
@@ -244,7 +261,9 @@ def _solution(text: str, where: str) -> dict[str, str]:
                 f"{where}: {row['ImageId']!r} has the classes {', '.join(sorted(classes))}; "
                 "it takes one wnid, repeated for each box"
             )
-        if wnids.setdefault(_stem(row["ImageId"]), min(classes)) != min(classes):
+        if wnids.setdefault(_stem(row["ImageId"]), min(classes)) != min(
+            classes
+        ):
             raise UserError(
                 f"{where} names {row['ImageId']!r} twice; keep one of its rows"
             )
@@ -269,7 +288,9 @@ def _numbered_wnids(
     stems: list[str], classes: list[str], truth: TruthFile, notes: list[str]
 ) -> list[str]:
     """The wnids of classes that are numbers. UserError where their order can't be known."""
-    wrong = next((i for i, one in enumerate(classes) if not one.isdecimal()), None)
+    wrong = next(
+        (i for i, one in enumerate(classes) if not one.isdecimal()), None
+    )
     if wrong is not None:
         raise UserError(
             f"{truth.where}, line {wrong + 1:,}: the class is {classes[wrong]!r}; it takes a wnid "
@@ -277,7 +298,9 @@ def _numbered_wnids(
         )
     numbers = [int(one) for one in classes]
     order = _order_of(dict(zip(stems, numbers, strict=True)), truth, notes)
-    wnid_of = {index: wnid for wnid, index in published_lists().objects.values()}
+    wnid_of = {
+        index: wnid for wnid, index in published_lists().objects.values()
+    }
     outside = next((i for i, n in enumerate(numbers) if n not in order), None)
     if outside is not None:
         raise UserError(
@@ -305,7 +328,9 @@ def _order_of(
     for name, order in orders.items():
         fits = all(order.get(number) == label for number, label in first)
         if fits and len(first) >= ENOUGH:
-            notes.append(f"classes are numbered in {name} order, by the first labels")
+            notes.append(
+                f"classes are numbered in {name} order, by the first labels"
+            )
             return order
     if GROUND_TRUTH.fullmatch(_last(truth.name)) and 0 not in numbers.values():
         notes.append("classes are numbered in the development kit's order")

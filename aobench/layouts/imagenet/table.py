@@ -54,7 +54,9 @@ def read_imagenet(path: str) -> ClassData:
     if not evidence:
         raise UserError(f"{tree.where} {_lack(tree)}")
     if len(evidence) > 1:
-        both = " and ".join(f"{form.name} ({proof})" for form, proof in evidence)
+        both = " and ".join(
+            f"{form.name} ({proof})" for form, proof in evidence
+        )
         raise UserError(
             f"{tree.where} holds ImageNet in two forms at once, {both}: give the folder of one"
         )

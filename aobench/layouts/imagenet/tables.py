@@ -17,7 +17,12 @@ from typing import Any
 
 from aobench.errors import UserError
 from aobench.files import parquet_errors
-from aobench.layouts.base import LabelledPicture, LabelledSet, Layout, LayoutOptions
+from aobench.layouts.base import (
+    LabelledPicture,
+    LabelledSet,
+    Layout,
+    LayoutOptions,
+)
 from aobench.layouts.form import imagenet_class
 from aobench.layouts.imagenet.form import class_names
 from aobench.layouts.report import LeftOut
@@ -32,7 +37,9 @@ LABELS = ("wnid", "label", "labels", "imagenet_label")
 
 
 def _tables(tree: FileTree) -> list[str]:
-    return sorted(name for name in tree.members if name.lower().endswith(ENDING))
+    return sorted(
+        name for name in tree.members if name.lower().endswith(ENDING)
+    )
 
 
 def _recognise(tree: FileTree, options: LayoutOptions) -> str | None:
@@ -65,10 +72,16 @@ def _read(tree: FileTree, options: LayoutOptions) -> LabelledSet:
     for name in chosen:
         table = _ClassTable(tree, name)
         wnids = table.wnids(notes)
-        for row, (sample_id, wnid) in enumerate(zip(table.ids(), wnids, strict=True)):
+        for row, (sample_id, wnid) in enumerate(
+            zip(table.ids(), wnids, strict=True)
+        ):
             where = f"{name}, row {row + 1:,}"
-            pictures.append(LabelledPicture(sample_id, name, row, "", wnid, "", where))
-    return LabelledSet(tree, pictures, left_out, notes=list(dict.fromkeys(notes)))
+            pictures.append(
+                LabelledPicture(sample_id, name, row, "", wnid, "", where)
+            )
+    return LabelledSet(
+        tree, pictures, left_out, notes=list(dict.fromkeys(notes))
+    )
 
 
 class _ClassTable:
@@ -82,7 +95,9 @@ class _ClassTable:
             file = ParquetFile(tree.file_like(name, WHAT))
             self.schema = file.schema_arrow
             self.label = self._label_column()
-            wanted = {self.label, "object", "sample_id"} & set(self.schema.names)
+            wanted = {self.label, "object", "sample_id"} & set(
+                self.schema.names
+            )
             self.table = file.read(columns=sorted(wanted))
             self.table.validate(full=True)
         except parquet_errors() as error:
@@ -120,28 +135,43 @@ class _ClassTable:
             return self._by_index(values)
         if all(isinstance(value, str) for value in values):
             return self._by_text(values)
-        wrong = next((value for value in values if type(value) is not int), None)
+        wrong = next(
+            (value for value in values if type(value) is not int), None
+        )
         if wrong is not None:
-            raise UserError(f"{self.where}: {self.label} holds {wrong!r}, no class")
+            raise UserError(
+                f"{self.where}: {self.label} holds {wrong!r}, no class"
+            )
         return self._by_number(values, notes)
 
     def _by_text(self, values: Sequence[str]) -> list[str]:
         known = class_names()
         unknown = {
-            one for one in values if one not in known and not imagenet_class(one)[0]
+            one
+            for one in values
+            if one not in known and not imagenet_class(one)[0]
         }
         if unknown:
             raise UserError(
                 f"{self.where}: {self.label} holds {min(unknown)!r} ({len(unknown)} such), no wnid "
                 "and no published name of a class of ImageNet-1k"
             )
-        return [one if one in known else str(imagenet_class(one)[0]) for one in values]
+        return [
+            one if one in known else str(imagenet_class(one)[0])
+            for one in values
+        ]
 
     def _by_number(self, values: Sequence[Any], notes: list[str]) -> list[str]:
-        names = self._names(self.label) or [str(n) for n in range(max(values) + 1)]
-        index_of, note = named_classes(names, f"{self.where}, column {self.label}")
+        names = self._names(self.label) or [
+            str(n) for n in range(max(values) + 1)
+        ]
+        index_of, note = named_classes(
+            names, f"{self.where}, column {self.label}"
+        )
         notes.append(f"classes of {self.label}: {note}")
-        wnid_of = {index: wnid for wnid, index in published_lists().objects.values()}
+        wnid_of = {
+            index: wnid for wnid, index in published_lists().objects.values()
+        }
         for row, value in enumerate(values, start=1):
             if value not in index_of:
                 raise UserError(
@@ -151,9 +181,13 @@ class _ClassTable:
         return [wnid_of[index_of[value]] for value in values]
 
     def _by_index(self, values: Sequence[Any]) -> list[str]:
-        wnid_of = {index: wnid for wnid, index in published_lists().objects.values()}
+        wnid_of = {
+            index: wnid for wnid, index in published_lists().objects.values()
+        }
         objects = self._objects(len(values))
-        for row, (value, name) in enumerate(zip(values, objects, strict=True), start=1):
+        for row, (value, name) in enumerate(
+            zip(values, objects, strict=True), start=1
+        ):
             if value not in wnid_of or imagenet_class(name)[1] != value:
                 raise UserError(
                     f"{self.where}, row {row:,}: imagenet_label is {value!r} and object {name!r}, "
@@ -173,7 +207,9 @@ class _ClassTable:
 
     def _names(self, column: str) -> list[str]:
         """The names that `datasets` wrote of a ClassLabel."""
-        about = json.loads((self.schema.metadata or {}).get(b"huggingface", b"{}"))
+        about = json.loads(
+            (self.schema.metadata or {}).get(b"huggingface", b"{}")
+        )
         features = about.get("info", {}).get("features", {})
         names = features.get(column, {}).get("names") or []
         return [str(name) for name in names]
@@ -205,7 +241,9 @@ def fetch_tables(repository: str, all_splits: bool = False) -> str:
             raise UserError(
                 f"the dataset {repository!r} holds no Parquet files; name one that does"
             )
-        return snapshot_download(repository, repo_type="dataset", allow_patterns=chosen)
+        return snapshot_download(
+            repository, repo_type="dataset", allow_patterns=chosen
+        )
 
 
 TABLES = Layout(

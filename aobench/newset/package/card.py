@@ -96,7 +96,9 @@ def card_text(
             _judging(manifests["validate"]["facts"]),
             _distinct(manifests["distinct"]["facts"]),
             FIELDS.format(
-                of_samples="; in a sample, those of the sample" if sampled else ""
+                of_samples="; in a sample, those of the sample"
+                if sampled
+                else ""
             ),
         ]
     )
@@ -157,7 +159,9 @@ def _sampled(name: str, corpus: Mapping[str, Any]) -> str:
     """
     from aobench.audit.statistics import upper_bound
 
-    bound = upper_bound(min(corpus["threshold"], corpus["counted"]), corpus["counted"])
+    bound = upper_bound(
+        min(corpus["threshold"], corpus["counted"]), corpus["counted"]
+    )
     return (
         f"Of {name} a sample was scanned, and counts are of the sample: a composition of this set "
         "may still be in up "
@@ -177,7 +181,8 @@ def _making(generate: Mapping[str, Any]) -> str:
     }
     options = ", ".join(f"{key} {_plain(value)}" for key, value in said.items())
     prompts = "; ".join(
-        f"`{' '.join(prompt.split())}`" for prompt in origin["options"]["prompts"]
+        f"`{' '.join(prompt.split())}`"
+        for prompt in origin["options"]["prompts"]
     )
     checker, flagged = facts.get("safety_checker"), facts["flagged"]
     if checker:
@@ -207,7 +212,9 @@ def _making(generate: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> str:
     if isinstance(value, dict):
-        return "(" + ", ".join(f"{k}={_plain(v)}" for k, v in value.items()) + ")"
+        return (
+            "(" + ", ".join(f"{k}={_plain(v)}" for k, v in value.items()) + ")"
+        )
     return " ".join(str(value).split())
 
 
@@ -225,7 +232,8 @@ def _judging(validate: Mapping[str, Any]) -> str:
         for question, said in judge["questions"].items():
             known = said["measured"] or {}
             shares = " | ".join(
-                _share(known.get(key)) for key in ("precision", "recall", "wrong_found")
+                _share(known.get(key))
+                for key in ("precision", "recall", "wrong_found")
             )
             lines.append(
                 f"| {in_a_cell(name)} | {in_a_cell(model)} | {judge['judged']:,} | "
@@ -337,7 +345,9 @@ def _distinct(distinct: Mapping[str, Any]) -> str:
         f"to a reference of {sum(shard['rows'] for shard in distinct['reference']):,} embeddings"
     )
     text += (
-        f" (by {_plain(model)})." if model else " (compared by perceptual hash alone)."
+        f" (by {_plain(model)})."
+        if model
+        else " (compared by perceptual hash alone)."
     )
     text += (
         f" Near in the set: perceptual hashes at most {near['hash_distance']} of 64 bits and "
@@ -357,7 +367,5 @@ def _distinct(distinct: Mapping[str, Any]) -> str:
     elif near["reference_cosine"] is None:
         text += " Near to the reference: measured, and not decided by."
     else:
-        text += (
-            f" Near to the reference: a cosine of {near['reference_cosine']:g} or more."
-        )
+        text += f" Near to the reference: a cosine of {near['reference_cosine']:g} or more."
     return text + "\n"

@@ -36,7 +36,9 @@ def funnel_stages(
     chosen = [row for row in compositions if row["kept"]]
     accepted = [row for row in verdicts if row["accepted"]]
     distinct = [row for row in decisions if row["kept"]]
-    pair = {row["image_id"]: (row["attribute"], row["object"]) for row in images}
+    pair = {
+        row["image_id"]: (row["attribute"], row["object"]) for row in images
+    }
 
     def pairs(rows: Sequence[Mapping[str, Any]]) -> int:
         return len({pair[row["image_id"]] for row in rows})
@@ -44,7 +46,11 @@ def funnel_stages(
     return [
         FunnelStage("all pairs", len(compositions), None, {}, "compositions"),
         FunnelStage(
-            "compose", len(chosen), None, _count(_reasons(compositions)), "compositions"
+            "compose",
+            len(chosen),
+            None,
+            _count(_reasons(compositions)),
+            "compositions",
         ),
         FunnelStage("generate", pairs(images), len(images), {}, "images"),
         FunnelStage(
@@ -59,7 +65,9 @@ def funnel_stages(
             pairs(distinct),
             len(distinct),
             _count(
-                SUMMARIES[row["reason_code"]] for row in decisions if not row["kept"]
+                SUMMARIES[row["reason_code"]]
+                for row in decisions
+                if not row["kept"]
             ),
             "images",
         ),
@@ -73,11 +81,15 @@ def stages_by_split(
     decisions: Sequence[Mapping[str, Any]],
 ) -> dict[str, list[FunnelStage]]:
     """The stages from ``compose`` on, of controls and of novel compositions apart."""
-    pair = {row["image_id"]: (row["attribute"], row["object"]) for row in images}
+    pair = {
+        row["image_id"]: (row["attribute"], row["object"]) for row in images
+    }
     funnels = {}
     for split in SPLITS:
         chosen = [
-            row for row in compositions if row["kept"] and split_of_row(row) == split
+            row
+            for row in compositions
+            if row["kept"] and split_of_row(row) == split
         ]
         pairs = {(row["attribute"], row["object"]) for row in chosen}
         of_split = (
@@ -88,12 +100,16 @@ def stages_by_split(
     return funnels
 
 
-def _reasons(rows: Sequence[Mapping[str, Any]], stays: str = "kept") -> list[str]:
+def _reasons(
+    rows: Sequence[Mapping[str, Any]], stays: str = "kept"
+) -> list[str]:
     return [row["reason"] for row in rows if not row[stays]]
 
 
 def _count(reasons: Any) -> dict[str, int]:
-    return dict(sorted(Counter(reasons).items(), key=lambda item: (-item[1], item[0])))
+    return dict(
+        sorted(Counter(reasons).items(), key=lambda item: (-item[1], item[0]))
+    )
 
 
 def as_markdown(stages: Sequence[FunnelStage]) -> str:
@@ -104,11 +120,14 @@ def as_markdown(stages: Sequence[FunnelStage]) -> str:
     ]
     for stage in stages:
         why = "; ".join(
-            f"{count:,} {in_a_cell(reason)}" for reason, count in stage.removed.items()
+            f"{count:,} {in_a_cell(reason)}"
+            for reason, count in stage.removed.items()
         )
         images = "" if stage.images is None else f"{stage.images:,}"
         total = (
-            f"{sum(stage.removed.values()):,} {stage.unit}: " if stage.removed else ""
+            f"{sum(stage.removed.values()):,} {stage.unit}: "
+            if stage.removed
+            else ""
         )
         lines.append(
             f"| {stage.step} | {stage.compositions:,} | {images} | {total}{why} |"

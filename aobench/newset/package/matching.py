@@ -11,7 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aobench.newset.controls import CONTROLS, NOVEL, SPLITS, listed_names, split_of_row
+from aobench.newset.controls import (
+    CONTROLS,
+    NOVEL,
+    SPLITS,
+    listed_names,
+    split_of_row,
+)
 from aobench.newset.package.funnel import FunnelStage, in_a_cell
 
 TABLE = "controls.csv"
@@ -39,7 +45,11 @@ class NameCounts:
 
     def numbers(self) -> list[int]:
         """The cells of a table: compositions of each kind, then images of each kind."""
-        return [c[split] for c in (self.compositions, self.images) for split in KINDS]
+        return [
+            c[split]
+            for c in (self.compositions, self.images)
+            for split in KINDS
+        ]
 
 
 def composition_of(row: Mapping[str, Any]) -> Pair:
@@ -50,7 +60,9 @@ def composition_of(row: Mapping[str, Any]) -> Pair:
 def splits_of_pairs(compositions: Iterable[Row]) -> dict[Pair, str]:
     """The split of each composition that compose chose."""
     return {
-        composition_of(row): split_of_row(row) for row in compositions if row["kept"]
+        composition_of(row): split_of_row(row)
+        for row in compositions
+        if row["kept"]
     }
 
 
@@ -65,7 +77,9 @@ def images_by_split(
     return by_split
 
 
-def name_counts(splits: Mapping[Pair, str], images: Sequence[Row]) -> list[NameCounts]:
+def name_counts(
+    splits: Mapping[Pair, str], images: Sequence[Row]
+) -> list[NameCounts]:
     """The counts of each attribute and each object of the set: attributes first, by name.
 
     Args:
@@ -75,7 +89,9 @@ def name_counts(splits: Mapping[Pair, str], images: Sequence[Row]) -> list[NameC
     counts = []
     for place, part in enumerate(PARTS):
         chosen = Counter((pair[place], split) for pair, split in splits.items())
-        shown = Counter((row[part], splits[composition_of(row)]) for row in images)
+        shown = Counter(
+            (row[part], splits[composition_of(row)]) for row in images
+        )
         for name in sorted({pair[place] for pair in splits}):
             by_split = (
                 {split: counter[name, split] for split in SPLITS}
@@ -100,7 +116,8 @@ def unequal_share(images: Sequence[Mapping[str, int]]) -> float:
     """
     totals = {split: sum(one[split] for one in images) for split in SPLITS}
     shares = (
-        [one[split] / max(totals[split], 1) for split in SPLITS] for one in images
+        [one[split] / max(totals[split], 1) for split in SPLITS]
+        for one in images
     )
     return sum(abs(a - b) for a, b in shares) / 2
 
@@ -142,7 +159,11 @@ def controls_text(
 
 
 def _meaning(facts: Mapping[str, Any]) -> str:
-    by = f"by the rule `{facts['rule']}`" if facts["rule"] else "by the rule above"
+    by = (
+        f"by the rule `{facts['rule']}`"
+        if facts["rule"]
+        else "by the rule above"
+    )
     return (
         "Split `id` holds compositions that the captions show, chosen so that each attribute and "
         "each object occurs among them as often as among the novel compositions of split `ood`. "
@@ -183,7 +204,9 @@ def _stage_table(funnels: Mapping[str, Sequence[FunnelStage]]) -> str:
 
 
 def _acceptance(funnels: Mapping[str, Sequence[FunnelStage]]) -> str:
-    shares = (f"{kind} images {_accepted(funnels[s])}" for s, kind in KINDS.items())
+    shares = (
+        f"{kind} images {_accepted(funnels[s])}" for s, kind in KINDS.items()
+    )
     return (
         f"Accepted by validate: {', '.join(shares)}; 95 % Wilson intervals, which take images of "
         "one composition for independent."
@@ -201,10 +224,15 @@ def _accepted(stages: Sequence[FunnelStage]) -> str:
 
 def _image_match(counts: Sequence[NameCounts]) -> str:
     unequal = (
-        (part, unequal_share([one.images for one in counts if one.part == part]))
+        (
+            part,
+            unequal_share([one.images for one in counts if one.part == part]),
+        )
         for part in PARTS
     )
-    shares = (f"{100 * share:.1f} % in their {part}s" for part, share in unequal)
+    shares = (
+        f"{100 * share:.1f} % in their {part}s" for part, share in unequal
+    )
     return (
         "Images that were left out may unbalance the rest. The images of the two splits differ by "
         f"{' and by '.join(shares)}: so many would have to show another one (total variation)."
@@ -220,7 +248,10 @@ def _attribute_table(attributes: Sequence[NameCounts]) -> str:
         for what in ("compositions", "images")
         for kind in KINDS.values()
     ]
-    lines = [f"| attribute | {' | '.join(kinds)} |", "|---|---:|---:|---:|---:|"]
+    lines = [
+        f"| attribute | {' | '.join(kinds)} |",
+        "|---|---:|---:|---:|---:|",
+    ]
     for one in attributes:
         cells = " | ".join(f"{number:,}" for number in one.numbers())
         lines.append(f"| {in_a_cell(one.name)} | {cells} |")

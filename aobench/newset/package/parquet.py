@@ -81,7 +81,9 @@ def write_shards(
                         for row in rows[start : start + GROUP]
                     ]
                     writer.write_table(
-                        pa.Table.from_pylist(group, schema=features.arrow_schema)
+                        pa.Table.from_pylist(
+                            group, schema=features.arrow_schema
+                        )
                     )
                     bar.update(len(group))
 

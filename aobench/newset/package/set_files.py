@@ -15,7 +15,11 @@ from aobench.newset.controls import CONTROLS
 from aobench.newset.package.sheets import SheetPicture, contact_sheet
 
 #: Tasks of the benchmark that need seen compositions beside the novel ones: the split ``id``.
-NEED_CONTROLS = ("seen_novel_auc", "held_out_harmonic_mean", "effective_generalization")
+NEED_CONTROLS = (
+    "seen_novel_auc",
+    "held_out_harmonic_mean",
+    "effective_generalization",
+)
 
 
 def write_set_facts(
@@ -47,7 +51,9 @@ def _split_facts(folder: Path, split: str) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as cache:
         parts = {split: str(folder / f"{split}-*.parquet")}
-        loaded = datasets.load_dataset("parquet", data_files=parts, cache_dir=cache)
+        loaded = datasets.load_dataset(
+            "parquet", data_files=parts, cache_dir=cache
+        )
         rows = loaded[split]
         facts = {"fingerprint": imagenet_ao.fingerprint(rows), "n": len(rows)}
         del rows, loaded
@@ -79,7 +85,8 @@ def write_json(path: Path, content: Any) -> None:
     write_in_one_move(
         path,
         (
-            json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+            json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True)
+            + "\n"
         ).encode(),
     )
 
@@ -97,17 +104,23 @@ def write_sheets(
     """
     why = {row["image_id"]: row["reason"] for row in tables["validate"]}
     why |= {
-        row["image_id"]: row["reason"] for row in tables["distinct"] if not row["kept"]
+        row["image_id"]: row["reason"]
+        for row in tables["distinct"]
+        if not row["kept"]
     }
     shown = {}
     for name, wanted in (("accepted", True), ("rejected", False)):
         rows = [
-            row for row in tables["generate"] if (row["image_id"] in accepted) == wanted
+            row
+            for row in tables["generate"]
+            if (row["image_id"] in accepted) == wanted
         ]
         rng = np.random.default_rng((config.seed, 2))
         drawn = sorted(
             rng.choice(
-                len(rows), min(config.package.sheet_images, len(rows)), replace=False
+                len(rows),
+                min(config.package.sheet_images, len(rows)),
+                replace=False,
             )
         )
         shown[f"{name}_shown"] = len(drawn)
@@ -116,7 +129,9 @@ def write_sheets(
                 SheetPicture(
                     source / row["file"],
                     f"{row['attribute']} {row['object']}",
-                    _below(kinds.get((row["attribute"], row["object"])), row, why),
+                    _below(
+                        kinds.get((row["attribute"], row["object"])), row, why
+                    ),
                 )
                 for row in (rows[i] for i in drawn)
             ]
@@ -124,7 +139,9 @@ def write_sheets(
     return shown
 
 
-def _below(kind: str | None, row: Mapping[str, Any], why: Mapping[str, str]) -> str:
+def _below(
+    kind: str | None, row: Mapping[str, Any], why: Mapping[str, str]
+) -> str:
     """What stands below a picture: what it is in a set with controls, and why it was left out."""
     return "; ".join(part for part in (kind, why[row["image_id"]]) if part)
 

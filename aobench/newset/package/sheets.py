@@ -42,12 +42,18 @@ def contact_sheet(shown: Sequence[SheetPicture]) -> bytes:
     columns = min(COLUMNS, len(shown))
     sheet = Image.new(
         "RGB",
-        (columns * (SIDE + GAP) + GAP, -(-len(shown) // COLUMNS) * height + GAP),
+        (
+            columns * (SIDE + GAP) + GAP,
+            -(-len(shown) // COLUMNS) * height + GAP,
+        ),
         "white",
     )
     draw = ImageDraw.Draw(sheet)
     for number, (one, lines) in enumerate(zip(shown, texts, strict=True)):
-        x, y = GAP + number % COLUMNS * (SIDE + GAP), GAP + number // COLUMNS * height
+        x, y = (
+            GAP + number % COLUMNS * (SIDE + GAP),
+            GAP + number // COLUMNS * height,
+        )
         try:
             picture = ImageOps.contain(
                 read_image({"path": str(one.path)}),
@@ -56,14 +62,20 @@ def contact_sheet(shown: Sequence[SheetPicture]) -> bytes:
             )
             sheet.paste(
                 picture,
-                (x + (SIDE - picture.width) // 2, y + (SIDE - picture.height) // 2),
+                (
+                    x + (SIDE - picture.width) // 2,
+                    y + (SIDE - picture.height) // 2,
+                ),
             )
         except BadImageError as error:
             draw.text((x, y), str(error), fill="firebrick", font=font)
         for line, text in enumerate(lines):
             colour = "black" if line == 0 else "dimgray"
             draw.text(
-                (x, y + SIDE + 2 + line * (SIZE + 3)), text, fill=colour, font=font
+                (x, y + SIDE + 2 + line * (SIZE + 3)),
+                text,
+                fill=colour,
+                font=font,
             )
     stream = BytesIO()
     sheet.save(stream, format="PNG", optimize=True)

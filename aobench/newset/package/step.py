@@ -39,7 +39,11 @@ from aobench.newset.package.matching import (
     splits_of_pairs,
 )
 from aobench.newset.package.matching import TABLE as MATCHING
-from aobench.newset.package.parquet import caption_counts, set_features, write_shards
+from aobench.newset.package.parquet import (
+    caption_counts,
+    set_features,
+    write_shards,
+)
 from aobench.newset.package.set_files import (
     card_with_head,
     write_json,
@@ -94,7 +98,9 @@ class PackageStep(Step):
         with scratch_folder(done) as scratch:
             facts = self._write(scratch, tables, images, stays)
         # Without the card: the user may add to it, and the set is the same.
-        files = [p for p in done.rglob("*") if p.is_file() and p != done / README]
+        files = [
+            p for p in done.rglob("*") if p.is_file() and p != done / README
+        ]
         return StepResult(sorted(files), facts)
 
     def _refuse_empty(self, compositions: list[Row], images: list[Row]) -> None:
@@ -142,7 +148,9 @@ class PackageStep(Step):
             "compositions": len({composition_of(row) for row in images}),
             "attributes": len({r["attribute"] for r in images}),
             "objects": len({r["object"] for r in images}),
-            **write_sheets(scratch / "sheets", config, tables, stays, source, below),
+            **write_sheets(
+                scratch / "sheets", config, tables, stays, source, below
+            ),
         }
         steps = [tables[step] for step in TABLES]
         stages = funnel_stages(*steps)
@@ -222,7 +230,9 @@ def _refuse_edited(out: Path, name: str) -> None:
         ".cache/**/*",
     )
     expected = {path for pattern in ours for path in done.glob(pattern)}
-    strangers = sorted(p for p in done.rglob("*") if p.is_file() and p not in expected)
+    strangers = sorted(
+        p for p in done.rglob("*") if p.is_file() and p not in expected
+    )
     if strangers:
         raise UserError(
             f"{strangers[0]} is no file of the set ({len(strangers)} such), and the step package "
@@ -232,9 +242,9 @@ def _refuse_edited(out: Path, name: str) -> None:
     if not (done / README).exists():
         return
     about = read_json(done / ABOUT) if (done / ABOUT).exists() else {}
-    known = about.get("readme_sha256") or (read_manifest(out, "package") or {}).get(
-        "files", {}
-    ).get(f"{name}/{README}")
+    known = about.get("readme_sha256") or (
+        read_manifest(out, "package") or {}
+    ).get("files", {}).get(f"{name}/{README}")
     if known is not None and table_digest(done / README) != known:
         raise UserError(
             f"{done / README} was edited since it was written, and the step package would write it "

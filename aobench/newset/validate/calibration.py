@@ -14,7 +14,8 @@ from aobench.errors import UserError
 def calibration_half(ids: Sequence[str]) -> np.ndarray:
     """bool: whether an image is in the half that a threshold is chosen on; by a hash of its id."""
     return np.array(
-        [hashlib.sha256(name.encode()).digest()[0] % 2 == 0 for name in ids], dtype=bool
+        [hashlib.sha256(name.encode()).digest()[0] % 2 == 0 for name in ids],
+        dtype=bool,
     )
 
 
@@ -69,4 +70,9 @@ def _share(values: np.ndarray) -> dict[str, Any] | None:
     if not len(values):
         return None
     low, high = wilson(int(values.sum()), len(values))
-    return {"value": float(values.mean()), "n": len(values), "low": low, "high": high}
+    return {
+        "value": float(values.mean()),
+        "n": len(values),
+        "low": low,
+        "high": high,
+    }

@@ -43,7 +43,8 @@ class _Encoder:
         encode = cast("DualEncoder", self.model).encode_texts
         with torch.inference_mode():
             parts = [
-                encode(texts[i : i + BATCH]).cpu() for i in range(0, len(texts), BATCH)
+                encode(texts[i : i + BATCH]).cpu()
+                for i in range(0, len(texts), BATCH)
             ]
         self.vectors = torch.cat(parts).numpy()
         self.row = {text: i for i, text in enumerate(texts)}
@@ -126,7 +127,9 @@ class ZeroShot:
         self, model: str, options: dict[str, Any], pairs: Sequence[Pair]
     ) -> None:
         refuse_unknown("zero_shot", options, ("template", "alternatives"))
-        self.template = text_option("zero_shot", options, "template", PHRASE, HOLDS)
+        self.template = text_option(
+            "zero_shot", options, "template", PHRASE, HOLDS
+        )
         most = count_option("zero_shot", options, "alternatives", None)
         self.attributes, self.objects = (
             _spread(sorted({pair[i] for pair in pairs}), most) for i in (0, 1)
@@ -162,9 +165,13 @@ class ZeroShot:
             claim = self._cosine(image, [(one.attribute, one.object)])[0]
             rivals = {
                 "attribute": [
-                    (a, one.object) for a in self.attributes if a != one.attribute
+                    (a, one.object)
+                    for a in self.attributes
+                    if a != one.attribute
                 ],
-                "object": [(one.attribute, o) for o in self.objects if o != one.object],
+                "object": [
+                    (one.attribute, o) for o in self.objects if o != one.object
+                ],
             }
             for question, others in rivals.items():
                 best = self._cosine(image, others).max() if others else -1.0
@@ -173,7 +180,9 @@ class ZeroShot:
 
     def _cosine(self, image: np.ndarray, pairs: Sequence[Pair]) -> np.ndarray:
         return (
-            self.encoder.texts([_phrase(self.template, *pair) for pair in pairs])
+            self.encoder.texts(
+                [_phrase(self.template, *pair) for pair in pairs]
+            )
             @ image
         )
 

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aobench.errors import UserError
-from aobench.newset.own_classes import JUDGES, find_class, naming_class, refuse_call
+from aobench.newset.own_classes import (
+    JUDGES,
+    find_class,
+    naming_class,
+    refuse_call,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -55,7 +60,9 @@ class Judge(Protocol):
     thresholds: Mapping[str, float]
     facts: dict[str, Any]
 
-    def __call__(self, asked: Sequence[ClaimedImage]) -> Mapping[str, Sequence[float]]:
+    def __call__(
+        self, asked: Sequence[ClaimedImage]
+    ) -> Mapping[str, Sequence[float]]:
         """For each question a number an image, in order; more is better. The same for the same
         batch.
         """
@@ -79,7 +86,11 @@ def make_judge(
     """
     judge_class = find_judge(kind)
     refuse_call(
-        judge_class, (model, options, pairs), kind, "judge", "(model, options, pairs)"
+        judge_class,
+        (model, options, pairs),
+        kind,
+        "judge",
+        "(model, options, pairs)",
     )
     with naming_class(f"the judge {kind!r}"):
         judge: Judge = judge_class(model, dict(options), pairs)
@@ -104,12 +115,18 @@ def _refuse_no_judge(judge: Any, kind: str) -> None:
             )
 
 
-def refuse_unknown(kind: str, options: Mapping[str, Any], known: Sequence[str]) -> None:
+def refuse_unknown(
+    kind: str, options: Mapping[str, Any], known: Sequence[str]
+) -> None:
     """UserError for an option that the judge doesn't have."""
     unknown = [name for name in options if name not in known]
     if unknown:
-        has = f"its options are {', '.join(known)}" if known else "it takes none"
-        raise UserError(f"the judge {kind!r} has no option {unknown[0]!r}; {has}")
+        has = (
+            f"its options are {', '.join(known)}" if known else "it takes none"
+        )
+        raise UserError(
+            f"the judge {kind!r} has no option {unknown[0]!r}; {has}"
+        )
 
 
 def text_option(

@@ -52,7 +52,9 @@ class PeopleVerdicts:
     digest: str
 
 
-def read_people(options: ValidateOptions, config_path: Path) -> PeopleVerdicts | None:
+def read_people(
+    options: ValidateOptions, config_path: Path
+) -> PeopleVerdicts | None:
     """What the file ``human`` holds now, without the annotators below ``min_catch``; None where
     none is named.
     """
@@ -67,10 +69,16 @@ def read_people(options: ValidateOptions, config_path: Path) -> PeopleVerdicts |
     from aobench.annotation.verdict_store import VerdictStore
 
     with (
-        existing_store(located_path(config_path, options.human), VerdictStore) as store,
+        existing_store(
+            located_path(config_path, options.human), VerdictStore
+        ) as store,
         store.snapshot(),
     ):
-        people, rows, pictures = store.annotators(), store.images(), store.pictures()
+        people, rows, pictures = (
+            store.annotators(),
+            store.images(),
+            store.pictures(),
+        )
         verdicts, on_catch = store.verdicts(), store.verdicts(catch=True)
         settled = store.verdicts(adjudicators=True)
     catches = catch_results(people, on_catch)
@@ -110,7 +118,10 @@ def _majorities(decided: Sequence[Any]) -> dict[str, Majority]:
             for question in ("attribute", "object")
             if getattr(one, f"{question}_decision") == "rejected"
         ]
-        if one.attribute_decision != "undecided" or one.object_decision != "undecided":
+        if (
+            one.attribute_decision != "undecided"
+            or one.object_decision != "undecided"
+        ):
             reason = reason_of("people", parts=" nor the ".join(parts))
             majorities[one.image_id] = Majority(
                 one.decision,
@@ -137,7 +148,9 @@ def _agreement(counted: Sequence[Any]) -> list[dict[str, Any]]:
             agreement_measures(len(codes)) if len(codes) > 1 else {}
         ).items():
             try:
-                value, n = measure(codes, np.ones(codes.shape[1], dtype=np.int64))
+                value, n = measure(
+                    codes, np.ones(codes.shape[1], dtype=np.int64)
+                )
             except UserError:
                 continue
             agreements.append(
@@ -207,7 +220,10 @@ def labels_of(
 def _read_labels(path: Path, known: Mapping[str, Any], labels: Labels) -> None:
     seen: set[str] = set()
     for number, row in enumerate(_label_rows(path), 1):
-        image, parts = row["image_id"], (row["attribute_right"], row["object_right"])
+        image, parts = (
+            row["image_id"],
+            (row["attribute_right"], row["object_right"]),
+        )
         where = f"{path}, row {number}"
         if image not in known:
             raise UserError(
@@ -235,7 +251,9 @@ def _read_labels(path: Path, known: Mapping[str, Any], labels: Labels) -> None:
 def _label_rows(path: Path) -> list[dict[str, Any]]:
     import pyarrow.parquet as pq
 
-    need = f"give a Parquet file with the columns {', '.join(COLUMNS)} as labels"
+    need = (
+        f"give a Parquet file with the columns {', '.join(COLUMNS)} as labels"
+    )
     try:
         table = pq.ParquetFile(path).read()
         table.validate(

@@ -52,17 +52,27 @@ class Redraw:
 
     def _one(self, asked: ClaimedImage) -> tuple[bool, bool]:
         pixels = np.asarray(asked.image)
-        known = (asked.attribute in self.attributes, asked.object in self.objects.names)
-        if all(known) and self._same(pixels, asked.attribute, asked.object, asked.seed):
+        known = (
+            asked.attribute in self.attributes,
+            asked.object in self.objects.names,
+        )
+        if all(known) and self._same(
+            pixels, asked.attribute, asked.object, asked.seed
+        ):
             return True, True
         attribute = known[0] and any(
             self._same(pixels, asked.attribute, o, asked.seed)
             for o in self.objects.names
         )
         thing = known[1] and any(
-            self._same(pixels, a, asked.object, asked.seed) for a in self.attributes
+            self._same(pixels, a, asked.object, asked.seed)
+            for a in self.attributes
         )
         return attribute, thing
 
-    def _same(self, pixels: np.ndarray, attribute: str, name: str, seed: int) -> bool:
-        return np.array_equal(pixels, self.objects.render(attribute, name, seed))
+    def _same(
+        self, pixels: np.ndarray, attribute: str, name: str, seed: int
+    ) -> bool:
+        return np.array_equal(
+            pixels, self.objects.render(attribute, name, seed)
+        )

@@ -40,12 +40,16 @@ def judge_scores(
         (parts / f"{i // CHUNK:06d}.json", images[i : i + CHUNK])
         for i in range(0, len(images), CHUNK)
     ]
-    there = {path: read_part(path, processes.is_main_process) for path, _ in chunks}
+    there = {
+        path: read_part(path, processes.is_main_process) for path, _ in chunks
+    }
     waiting = [chunk for chunk in chunks if there[chunk[0]] is None]
     mine = waiting[processes.process_index :: processes.num_processes]
     processes.wait_for_everyone()  # all have looked before one writes
     name = judge_name(options)
-    for path, rows in tqdm(mine, desc=f"validate: {name}", unit="chunk", disable=None):
+    for path, rows in tqdm(
+        mine, desc=f"validate: {name}", unit="chunk", disable=None
+    ):
         claimed = [_claimed_image(row, out) for row in rows]
         with naming_class(f"the judge {options.kind!r}"):
             answers = judge(claimed)
@@ -55,14 +59,18 @@ def judge_scores(
     for path, _ in chunks:
         part = there[path] if there[path] is not None else read_part(path)
         if part is None:
-            raise UserError(f"{path} is gone or damaged already; run the step again")
+            raise UserError(
+                f"{path} is gone or damaged already; run the step again"
+            )
         for row in part:
             for question in judge.questions:
                 scores[question][row["image_id"]] = row[question]
     return scores
 
 
-def _parts_folder(judge: Judge, options: JudgeOptions, images: Rows, out: Path) -> Path:
+def _parts_folder(
+    judge: Judge, options: JudgeOptions, images: Rows, out: Path
+) -> Path:
     """Where the chunks of this judge, of these options, about these images are."""
     who = {
         "kind": options.kind,
@@ -87,7 +95,9 @@ def _answers(
     """Rows of a part: each image's number for each question. UserError for too few, too many, or
     no numbers.
     """
-    table: list[dict[str, Any]] = [{"image_id": row["image_id"]} for row in rows]
+    table: list[dict[str, Any]] = [
+        {"image_id": row["image_id"]} for row in rows
+    ]
     if not isinstance(answers, Mapping) or not set(questions) <= set(answers):
         raise UserError(
             f"the judge {name!r} gave no answers to {', '.join(questions)}; it is to give a "

@@ -102,7 +102,11 @@ class ValidateStep(Step):
         for judge in self._options.judges:
             find = partial(find_judge, judge.kind)
             mark = pictures_mark(find, judge.options, self.build.config_path)
-            if drawn and mark != drawn and getattr(find(), "own_pictures", False):
+            if (
+                drawn
+                and mark != drawn
+                and getattr(find(), "own_pictures", False)
+            ):
                 raise UserError(
                     f"the judge {judge_name(judge)!r} draws from other pictures than those that "
                     f"{step_folder(self.build.out, 'generate')} was drawn from; give both the "
@@ -128,13 +132,17 @@ class ValidateStep(Step):
         }
         columns: dict[str, dict[str, float]] = {}
         judges = {
-            judge_name(judge): self._ask(judge, images, pairs, people, reasons, columns)
+            judge_name(judge): self._ask(
+                judge, images, pairs, people, reasons, columns
+            )
             for judge in options.judges
         }
         if not self.build.processes.is_main_process:
             return StepResult([])
         verdicts = [
-            _verdict(row, reasons[row["image_id"]], people, flagged, bool(judges))
+            _verdict(
+                row, reasons[row["image_id"]], people, flagged, bool(judges)
+            )
             for row in images
         ]
         table = _write_verdicts(step_folder(out, self.name), verdicts, columns)
@@ -223,11 +231,17 @@ def _reject(
     """Give a reason to each accepted image of which an answer is below its threshold."""
     for question, threshold in thresholds.items():
         reason = reason_of(
-            "below-threshold", judge=name, question=question, threshold=threshold
+            "below-threshold",
+            judge=name,
+            question=question,
+            threshold=threshold,
         )
         for row in asked:
             image = row["image_id"]
-            if reasons[image] is None and not scores[question][image] >= threshold:
+            if (
+                reasons[image] is None
+                and not scores[question][image] >= threshold
+            ):
                 reasons[image] = reason
 
 
@@ -284,7 +298,10 @@ def _write_verdicts(
     rows = [
         {
             **row,
-            **{name: scores.get(row["image_id"]) for name, scores in columns.items()},
+            **{
+                name: scores.get(row["image_id"])
+                for name, scores in columns.items()
+            },
         }
         for row in verdicts
     ]
@@ -306,7 +323,10 @@ def _facts(
     accepted = [row for row in verdicts if row["accepted"]]
     by_people = [row for row in verdicts if row["decided_by"] == "people"]
     overruled = (
-        sum(bool(row["reason_of_judges"]) == row["accepted"] for row in by_people)
+        sum(
+            bool(row["reason_of_judges"]) == row["accepted"]
+            for row in by_people
+        )
         if judges
         else None
     )
@@ -316,9 +336,13 @@ def _facts(
         "images": len(verdicts),
         "accepted": len(accepted),
         "judges": judges,
-        "compositions": len({(row["attribute"], row["object"]) for row in accepted}),
+        "compositions": len(
+            {(row["attribute"], row["object"]) for row in accepted}
+        ),
         "removed": dict(sorted(removed.items())),
-        "accepted_by_dual_encoders_alone": _by_dual_encoders_alone(accepted, judges),
+        "accepted_by_dual_encoders_alone": _by_dual_encoders_alone(
+            accepted, judges
+        ),
         "people": {**people.facts, **people_facts} if people else None,
     }
 
@@ -326,7 +350,8 @@ def _facts(
 def _by_dual_encoders_alone(accepted: Rows, judges: dict[str, Any]) -> int:
     """How many images nobody else accepted than models of the family under test."""
     only = all(
-        judge["kind"] in DUAL_ENCODERS or judge["facts"].get("judge") in DUAL_ENCODERS
+        judge["kind"] in DUAL_ENCODERS
+        or judge["facts"].get("judge") in DUAL_ENCODERS
         for judge in judges.values()
     )
     return sum(row["decided_by"] == "judges" for row in accepted) if only else 0

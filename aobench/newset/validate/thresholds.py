@@ -36,9 +36,13 @@ def judge_thresholds(
         ids = sorted(answers)
         values = np.array([scores[question][i] for i in ids], dtype=float)
         right = np.array([answers[i] for i in ids], dtype=bool)
-        value, how, test = _threshold(judge, options, question, ids, values, right)
+        value, how, test = _threshold(
+            judge, options, question, ids, values, right
+        )
         measured = (
-            measure_threshold(values[test], right[test], value) if test.any() else None
+            measure_threshold(values[test], right[test], value)
+            if test.any()
+            else None
         )
         thresholds[question] = value
         facts[question] = {"threshold": value, "how": how, "measured": measured}
@@ -62,7 +66,9 @@ def _threshold(
         return float(configured), "given", every
     if options.precision is not None:
         half = _half_to_choose_on(ids, what)
-        value = choose_threshold(values[half], right[half], options.precision, what)
+        value = choose_threshold(
+            values[half], right[half], options.precision, what
+        )
         return value, f"chosen for {options.precision:g}", ~half
     if question in own:
         return float(own[question]), "the judge's own", every

@@ -43,7 +43,10 @@ class YesNo:
         self, model: str, options: dict[str, Any], pairs: Sequence[Pair]
     ) -> None:
         refuse_unknown("vlm", options, OPTIONS)
-        dtype, revision = options.get("dtype", "float32"), options.get("revision")
+        dtype, revision = (
+            options.get("dtype", "float32"),
+            options.get("revision"),
+        )
         if dtype not in ("float32", "float16", "bfloat16"):
             raise UserError(
                 f"the judge 'vlm': dtype is float32, float16 or bfloat16, not {dtype!r}"
@@ -75,7 +78,9 @@ class YesNo:
             "batch_size": self.size,
         }
 
-    def _load(self, model: str, dtype: str, revision: str | None, frame: str) -> None:
+    def _load(
+        self, model: str, dtype: str, revision: str | None, frame: str
+    ) -> None:
         from accelerate import PartialState
 
         from aobench.models.base import LoadOptions
@@ -85,7 +90,13 @@ class YesNo:
         options = LoadOptions(dtype)
         with one_line(model):
             self.core = VisionLanguageModel(
-                model, model, device, options, revision, frame, default_frame=FRAME
+                model,
+                model,
+                device,
+                options,
+                revision,
+                frame,
+                default_frame=FRAME,
             )
 
     def _refuse_without_image(self) -> None:
@@ -99,18 +110,27 @@ class YesNo:
         """Both probabilities of each image."""
         scores: dict[str, list[float]] = {}
         images = [one.image for one in asked]
-        parts = [slice(i, i + self.size) for i in range(0, len(asked), self.size)]
+        parts = [
+            slice(i, i + self.size) for i in range(0, len(asked), self.size)
+        ]
         for question, template in self.asks.items():
-            texts = [self.core.frame.text(_filled(template, one)) for one in asked]
+            texts = [
+                self.core.frame.text(_filled(template, one)) for one in asked
+            ]
             scores[question] = [
-                p for part in parts for p in self._ask(images[part], texts[part])
+                p
+                for part in parts
+                for p in self._ask(images[part], texts[part])
             ]
         return scores
 
     def _ask(self, images: list[Any], texts: list[str]) -> list[float]:
         """Halves the batch where memory runs out."""
         import torch
-        from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+        from accelerate.utils.memory import (
+            clear_device_cache,
+            should_reduce_batch_size,
+        )
 
         try:
             logits = self.core.next_logits(images, texts)
@@ -121,7 +141,10 @@ class YesNo:
             ) from error
         except (RuntimeError, MemoryError) as error:
             if (
-                not (isinstance(error, MemoryError) or should_reduce_batch_size(error))
+                not (
+                    isinstance(error, MemoryError)
+                    or should_reduce_batch_size(error)
+                )
                 or len(texts) == 1
             ):
                 raise
@@ -130,7 +153,10 @@ class YesNo:
             return self._ask(images[:middle], texts[:middle]) + self._ask(
                 images[middle:], texts[middle:]
             )
-        yes, no = logits[:, self.yes].logsumexp(1), logits[:, self.no].logsumexp(1)
+        yes, no = (
+            logits[:, self.yes].logsumexp(1),
+            logits[:, self.no].logsumexp(1),
+        )
         return torch.sigmoid(yes - no).tolist()
 
 
@@ -174,5 +200,7 @@ def _words(tokenizer: Any, word: str) -> set[int]:
 def _first(tokenizer: Any, word: str) -> set[int]:
     """First tokens of the word as it would begin an answer."""
     forms = (word, word.capitalize(), f" {word}", f" {word.capitalize()}")
-    encoded = [tokenizer(form, add_special_tokens=False)["input_ids"] for form in forms]
+    encoded = [
+        tokenizer(form, add_special_tokens=False)["input_ids"] for form in forms
+    ]
     return {ids[0] for ids in encoded if ids}

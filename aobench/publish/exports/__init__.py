@@ -29,7 +29,10 @@ EXPORTS = {
 
 def export_names() -> list[str]:
     """The names of all formats, those of other packages last."""
-    return [*EXPORTS, *(point.name for point in metadata.entry_points(group=GROUP))]
+    return [
+        *EXPORTS,
+        *(point.name for point in metadata.entry_points(group=GROUP)),
+    ]
 
 
 def find_export(name: str) -> ExportFormat:

@@ -77,7 +77,9 @@ class ScoreRow:
     @property
     def standard_error(self) -> float:
         """Of the interval's width: a normal interval of this error is as wide."""
-        return (self.high - self.low) / (2 * NormalDist().inv_cdf((1 + CONFIDENCE) / 2))
+        return (self.high - self.low) / (
+            2 * NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+        )
 
     @property
     def title(self) -> str:

@@ -52,14 +52,19 @@ def render(results: Sequence[Result], options: ExportOptions) -> str:
         "eval_library": {
             "name": "imagenet-ao",
             "version": content["code"],
-            "additional_details": {k: str(v) for k, v in content["stack"].items()},
+            "additional_details": {
+                k: str(v) for k, v in content["stack"].items()
+            },
         },
         "model_info": _model(content),
         "evaluation_results": [
-            _evaluation(row, results[0], options) for row in score_rows(results[0])
+            _evaluation(row, results[0], options)
+            for row in score_rows(results[0])
         ],
     }
-    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return (
+        json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    )
 
 
 def _model(content: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +126,10 @@ def _evaluation(
             "score": row.value,
             "details": {"effective_images": f"{row.effective_images:.1f}"},
             "uncertainty": {
-                "standard_error": {"value": row.standard_error, "method": ERROR},
+                "standard_error": {
+                    "value": row.standard_error,
+                    "method": ERROR,
+                },
                 "confidence_interval": {
                     "lower": row.low,
                     "upper": row.high,
@@ -134,7 +142,9 @@ def _evaluation(
     }
 
 
-def _source(row: ScoreRow, result: Result, options: ExportOptions) -> dict[str, Any]:
+def _source(
+    row: ScoreRow, result: Result, options: ExportOptions
+) -> dict[str, Any]:
     facts = result.content["dataset"]["splits"][row.split]
     details = {"split": row.split, "fingerprint": facts["fingerprint"]}
     name = {"dataset_name": data_name(result.config)}

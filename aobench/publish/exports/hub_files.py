@@ -30,7 +30,9 @@ def _dataset(result: Result, options: ExportOptions) -> str:
 def eval_results(results: Sequence[Result], options: ExportOptions) -> str:
     """The text of ``.eval_results/imagenet_ao.yaml``."""
     dataset = _dataset(results[0], options)
-    return entries_yaml(result_entries(results[0], dataset, options.revision, None))
+    return entries_yaml(
+        result_entries(results[0], dataset, options.revision, None)
+    )
 
 
 def model_index_yaml(results: Sequence[Result], options: ExportOptions) -> str:

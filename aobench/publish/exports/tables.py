@@ -16,7 +16,15 @@ from aobench.publish.hub_entries import data_name
 from aobench.results.comparability import unlike_settings
 from aobench.results.verified import Result
 
-HEAD = ("model", "task", "named", "seen (id)", "novel (ood)", "chance", "candidates")
+HEAD = (
+    "model",
+    "task",
+    "named",
+    "seen (id)",
+    "novel (ood)",
+    "chance",
+    "candidates",
+)
 NOTE = (
     f"Top-1 accuracy in %, with {CONFIDENCE:.0%} intervals that take compositions, not images, as "
     "independent."
@@ -35,7 +43,9 @@ def _lines(results: Sequence[Result]) -> list[tuple[str, ...]]:
     found: dict[tuple[str, str, str], dict[str, ScoreRow]] = {}
     for result in results:
         for row in score_rows(result):
-            found.setdefault((row.model, row.task, row.kind), {})[row.split] = row
+            found.setdefault((row.model, row.task, row.kind), {})[row.split] = (
+                row
+            )
     return [(*key, *_cells(by_split)) for key, by_split in found.items()]
 
 
@@ -73,7 +83,8 @@ def _notes(results: Sequence[Result]) -> list[str]:
 def markdown(results: Sequence[Result], options: ExportOptions) -> str:
     """A table of Markdown, and what it says below it."""
     rows = [
-        tuple(cell.replace("|", "\\|") for cell in line) for line in _lines(results)
+        tuple(cell.replace("|", "\\|") for cell in line)
+        for line in _lines(results)
     ]
     rule = ("---",) * 3 + ("---:",) * 4
     lines = [f"| {' | '.join(row)} |" for row in (HEAD, rule, *rows)]
@@ -101,5 +112,9 @@ def _tex(text: str) -> str:
     return re.sub(r"[\\&%$#_{}~^]", lambda one: TEX[one[0]], text)
 
 
-LATEX = ExportFormat("latex", "a table of LaTeX (booktabs)", latex, several=True)
-MARKDOWN = ExportFormat("markdown", "a table of Markdown", markdown, several=True)
+LATEX = ExportFormat(
+    "latex", "a table of LaTeX (booktabs)", latex, several=True
+)
+MARKDOWN = ExportFormat(
+    "markdown", "a table of Markdown", markdown, several=True
+)

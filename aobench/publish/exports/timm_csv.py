@@ -46,13 +46,22 @@ def render(results: Sequence[Result], options: ExportOptions) -> str:
     """The text: a line an accuracy, the best first in each task, split and kind."""
     rows = [row for result in results for row in score_rows(result)]
     places = {
-        name: place for place, name in enumerate(dict.fromkeys(r.task for r in rows))
+        name: place
+        for place, name in enumerate(dict.fromkeys(r.task for r in rows))
     }
     rows.sort(
-        key=lambda row: (places[row.task], row.split, row.kind, -row.value, row.model)
+        key=lambda row: (
+            places[row.task],
+            row.split,
+            row.kind,
+            -row.value,
+            row.model,
+        )
     )
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, [*TIMM, *OURS], lineterminator="\n", restval="")
+    writer = csv.DictWriter(
+        stream, [*TIMM, *OURS], lineterminator="\n", restval=""
+    )
     writer.writeheader()
     writer.writerows(map(_cells, rows))
     return stream.getvalue()
