@@ -328,8 +328,8 @@ LINES = {
     "a format of captions": [
         (
             "audit/readers/__init__.py",
-            "import json_lines,",
-            "import database, json_lines,",
+            "    json_lines,\n    parquet,",
+            "    database,\n    json_lines,\n    parquet,",
         ),
         (
             "audit/readers/__init__.py",

@@ -87,6 +87,6 @@ def test_a_leaderboard_that_cannot_be_had_is_a_line(error, monkeypatch):
 
     monkeypatch.setattr(app.HfApi, "get_dataset_leaderboard", fail)
     shown = app.read("org/data")
-    assert shown.index is None
+    assert shown.page is None
     assert shown.status.startswith("The Hub gave no leaderboard of org/data (")
     assert len(shown.apart) == 0
