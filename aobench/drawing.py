@@ -271,3 +271,25 @@ def drawn_lines(paths: Sequence[Path], words: Mapping[str, str]) -> list[str]:
             f"Drawn: {shown}: {', '.join(str(path) for path in files)}"
         )
     return lines
+
+
+def draw_series(
+    panel: Axes,
+    x: Any,
+    bounds: tuple[Any, Any, Any],
+    look: Mapping[str, Any],
+    label: str,
+) -> None:
+    """Draw a line through values with the bars of their intervals; ``bounds``: value, low, high."""
+    middle, low, high = bounds
+    panel.errorbar(
+        x,
+        middle,
+        yerr=[middle - low, high - middle],
+        **look,
+        markersize=5,
+        linewidth=1.2,
+        elinewidth=1,
+        capsize=2,
+        label=label,
+    )

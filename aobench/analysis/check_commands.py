@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aobench.errors import UserError
 from aobench.evaluation.data_arguments import (
     add_data_arguments,
+    add_run_arguments,
     reading_options,
 )
 
@@ -82,21 +83,7 @@ def _add_prompts(verbs: Any) -> None:
         help="folder of embeddings that reruns use again, such as evaluate's OUT/embeddings "
         "(default: none are kept)",
     )
-    p.add_argument("--batch-size", type=int, help="images at once")
-    p.add_argument("--workers", type=int, help="processes that decode images")
-    p.add_argument(
-        "--dtype", default="float32", choices=("float32", "bfloat16", "float16")
-    )
-    p.add_argument(
-        "--limit",
-        type=int,
-        help="only so many images of each split; for trying out",
-    )
-    p.add_argument(
-        "--cpu",
-        action="store_true",
-        help="use the CPU even where there is a GPU",
-    )
+    add_run_arguments(p)
     p.add_argument(
         "--out", type=Path, help="folder for prompts.csv and the plot"
     )

@@ -10,6 +10,7 @@ from typing import Any
 from aobench.errors import UserError
 from aobench.evaluation.data_arguments import (
     add_data_arguments,
+    add_run_arguments,
     reading_options,
 )
 
@@ -58,21 +59,7 @@ def add_parser(verbs: Any) -> None:
     p.add_argument(
         "--templates", help="text file of prompt templates (OpenAI's 80)"
     )
-    p.add_argument("--batch-size", type=int, help="images at once")
-    p.add_argument("--workers", type=int, help="processes that decode images")
-    p.add_argument(
-        "--dtype", default="float32", choices=("float32", "bfloat16", "float16")
-    )
-    p.add_argument(
-        "--limit",
-        type=int,
-        help="only so many images of each split; for trying out",
-    )
-    p.add_argument(
-        "--cpu",
-        action="store_true",
-        help="use the CPU even where there is a GPU",
-    )
+    add_run_arguments(p)
     p.set_defaults(run=run_command)
 
 

@@ -12,6 +12,7 @@ from aobench.errors import UserError
 from aobench.evaluation.data_arguments import (
     add_data_arguments,
     add_gone_options,
+    add_run_arguments,
     reading_options,
 )
 from aobench.vocabulary.published import OUR_SETS
@@ -113,24 +114,12 @@ def _add_evaluate(verbs: Any) -> None:
         type=Path,
         help="folder of embeddings that reruns use again (default: OUT/embeddings)",
     )
-    e.add_argument(
-        "--batch-size",
-        type=int,
-        help="images at once (default: 256 on a GPU, 32 on CPU; halved if need be)",
-    )
+    add_run_arguments(e)
     e.add_argument(
         "--shard-size",
         type=int,
         default=256,
         help="images in a file of embeddings (default: 256)",
-    )
-    e.add_argument(
-        "--workers",
-        type=int,
-        help="processes that decode images (default: by the cores; on CPU 0: threads do)",
-    )
-    e.add_argument(
-        "--dtype", default="float32", choices=("float32", "bfloat16", "float16")
     )
     e.add_argument(
         "--compile",
@@ -148,20 +137,10 @@ def _add_evaluate(verbs: Any) -> None:
         help="decode JPEGs at a smaller scale, no side below PIXELS",
     )
     e.add_argument(
-        "--limit",
-        type=int,
-        help="only this many images of each split, spread evenly; for trying out",
-    )
-    e.add_argument(
         "--on-bad-image",
         default="count",
         choices=("count", "stop"),
         help="count as wrong, or stop",
-    )
-    e.add_argument(
-        "--cpu",
-        action="store_true",
-        help="use the CPU even where there is a GPU",
     )
 
 

@@ -1,4 +1,6 @@
-"""The options that name a dataset, the same for each verb that takes one."""
+"""The options that name a dataset, and those of running a model: the same for each verb that has
+them.
+"""
 
 from __future__ import annotations
 
@@ -74,3 +76,30 @@ def reading_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options of `add_data_arguments` but ``--data``, by the names of `data_source`."""
     names = ("id_data", "layout", "columns", "attributes", "objects")
     return {name: getattr(args, name) for name in names}
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of running a model: batches, workers, dtype, a trial's limit, the CPU."""
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        help="images at once (default: 256 on a GPU, 32 on CPU; halved if need be)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        help="processes that decode images (default: by the cores; on CPU 0: threads do)",
+    )
+    parser.add_argument(
+        "--dtype", default="float32", choices=("float32", "bfloat16", "float16")
+    )
+    parser.add_argument(
+        "--limit",
+        type=int,
+        help="only this many images of each split, spread evenly; for trying out",
+    )
+    parser.add_argument(
+        "--cpu",
+        action="store_true",
+        help="use the CPU even where there is a GPU",
+    )

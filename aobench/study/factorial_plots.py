@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from scipy.special import expit
 
 from aobench.drawing import (
+    draw_series,
     group_style,
     new_plot,
     put_legend,
@@ -63,17 +64,8 @@ def _draw_line(
     if name != "lead":
         low, high = np.maximum(low, 0), np.minimum(high, factor)
     aside = 1.03 ** (list(NAMES).index(s) - 3.5)
-    panel.errorbar(
-        np.array(DIVERSITIES) * aside,
-        middle,
-        yerr=[middle - low, high - middle],
-        **LOOKS[s],
-        markersize=5,
-        linewidth=1.2,
-        elinewidth=1,
-        capsize=2,
-        label=NAMES[s],
-    )
+    x = np.array(DIVERSITIES) * aside
+    draw_series(panel, x, (middle, low, high), LOOKS[s], NAMES[s])
 
 
 def diversity_plot(study: Factorial) -> Figure:

@@ -21,6 +21,7 @@ from aobench.analysis.plots import scatter_plot
 from aobench.drawing import (
     COLOURS,
     MARKERS,
+    draw_series,
     group_style,
     new_plot,
     put_legend,
@@ -75,17 +76,8 @@ def _draw_levels(
         )
         # side by side, so that intervals do not hide each other
         x = np.array([r[axis] for r in mine]) * 1.03 ** (number - 1)
-        panel.errorbar(
-            x,
-            middle,
-            yerr=[middle - low, high - middle],
-            **LOOKS[supervision],
-            markersize=5,
-            linewidth=1.2,
-            elinewidth=1,
-            capsize=2,
-            label=NAMES[supervision],
-        )
+        look, name = LOOKS[supervision], NAMES[supervision]
+        draw_series(panel, x, (middle, low, high), look, name)
 
 
 def factors_plot(study: Study) -> Figure:
