@@ -1,8 +1,6 @@
 """The seed paper's experiment: contrasts, verdicts, the page, the command, killed and resumed."""
 
 import json
-import math
-import random
 import re
 import shutil
 from pathlib import Path
@@ -10,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.browser import Page
-from helpers.made_results import made_result
+from helpers.made_results import FLAT, family, inverse_logit, made_result
 from helpers.published_folder import published_folder
 
 from aobench.analysis.effective import fit_baseline
@@ -26,49 +24,6 @@ from aobench.errors import UserError
 from aobench.evaluation.listed import Workload
 from aobench.models import registry
 from aobench.models.model_lists import ListedModel, ModelList, read_model_list
-
-#: Points of logit by which each group's OoD accuracy lies above the common line.
-FLAT = {"large": 0.0, "small": 0.0, "supervised": 0.0}
-
-
-def _inverse(x):
-    return 1 / (1 + math.exp(-x))
-
-
-def family(folder, above, runs=6, wide=True, seed=0, **facts):
-    """Results of a made-up family: OoD logit = ID logit - 1 + what a group lies ``above``."""
-    rng = random.Random(seed)
-    groups = (
-        ("large", "language", ("openai", "laion400m", "laion2b")),
-        ("small", "language", ("cc12m", "yfcc15m")),
-        ("supervised", "labels", ("imagenet1k", "imagenet21k")),
-    )
-    folders = []
-    for group, supervision, sets in groups:
-        for number in range(runs):
-            spread = (-1.5, 2.0) if wide or group != "large" else (3.0, 4.0)
-            x = rng.uniform(*spread)
-            y = x - 1 + above[group] + rng.gauss(0, 0.05)
-            name = f"{group}-{number}"
-            images = (
-                14_000_000 if sets[number % len(sets)] == "imagenet21k" else 400
-            )
-            folders.append(
-                made_result(
-                    folder / name,
-                    name,
-                    _inverse(x),
-                    _inverse(y),
-                    _inverse(y - 1) if supervision == "language" else None,
-                    family="made",
-                    training_set=sets[number % len(sets)],
-                    training_images=images,
-                    supervision=supervision,
-                    **facts,
-                )
-            )
-    return folders
-
 
 def verdicts(folders, missing=None, models=None):
     report = paper_report(folders, missing, models, draws=500)
@@ -108,9 +63,9 @@ def test_intervals_of_a_contrast_hold_the_truth():
         records = []
         for number in range(24):
             x = rng.uniform(-1, 2)
-            known = rng.binomial(3000, _inverse(x)) / 3000
+            known = rng.binomial(3000, inverse_logit(x)) / 3000
             y = x - 1 + rng.normal(0, 0.15)
-            novel = rng.binomial(3000, _inverse(y)) / 3000
+            novel = rng.binomial(3000, inverse_logit(y)) / 3000
             group = ("base", "one", "two")[number % 3]
             records.append(
                 ModelAccuracies(

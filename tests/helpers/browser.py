@@ -90,6 +90,11 @@ class Page:
         elif kind == "Runtime.consoleAPICalled" and given["type"] == "error":
             self.problems.append(str(given["args"]))
 
+    def scheme(self, name):
+        """Prefer 'light' or 'dark', as the machine's owner would."""
+        wanted = {"name": "prefers-color-scheme", "value": name}
+        self.send("Emulation.setEmulatedMedia", features=[wanted])
+
     def open(self, url, width=1280, height=900, phone=False):
         self.send(
             "Emulation.setDeviceMetricsOverride",

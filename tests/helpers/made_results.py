@@ -1,6 +1,11 @@
 """Results of models that never ran: results.json alone, with the accuracies that a test wants."""
 
 import json
+import math
+import random
+
+#: Points of logit by which each group's OoD accuracy lies above the common line.
+FLAT = {"large": 0.0, "small": 0.0, "supervised": 0.0}
 
 
 def made_result(
@@ -64,3 +69,43 @@ def _split(kind, accuracy, n, candidates):
         f"{kind}_chance": 1 / candidates,
         "n_candidates": candidates,
     }
+
+
+def inverse_logit(x):
+    """The share whose logit is ``x``."""
+    return 1 / (1 + math.exp(-x))
+
+
+def family(folder, above, runs=6, wide=True, seed=0, **facts):
+    """Results of a made-up family: OoD logit = ID logit - 1 + what a group lies ``above``."""
+    rng = random.Random(seed)
+    groups = (
+        ("large", "language", ("openai", "laion400m", "laion2b")),
+        ("small", "language", ("cc12m", "yfcc15m")),
+        ("supervised", "labels", ("imagenet1k", "imagenet21k")),
+    )
+    folders = []
+    for group, supervision, sets in groups:
+        for number in range(runs):
+            spread = (-1.5, 2.0) if wide or group != "large" else (3.0, 4.0)
+            x = rng.uniform(*spread)
+            y = x - 1 + above[group] + rng.gauss(0, 0.05)
+            name = f"{group}-{number}"
+            images = (
+                14_000_000 if sets[number % len(sets)] == "imagenet21k" else 400
+            )
+            folders.append(
+                made_result(
+                    folder / name,
+                    name,
+                    inverse_logit(x),
+                    inverse_logit(y),
+                    inverse_logit(y - 1) if supervision == "language" else None,
+                    family="made",
+                    training_set=sets[number % len(sets)],
+                    training_images=images,
+                    supervision=supervision,
+                    **facts,
+                )
+            )
+    return folders
