@@ -36,9 +36,9 @@ site: $(VENV)/installed
 	$(BIN)/python docs/site_pages.py build/pages
 	$(BIN)/zensical build --strict
 
-# Those pages in a browser, by axe (from npm), at two widths.
+# Those pages and all that commands make in a browser, by axe (from npm), at two widths.
 axe: site
-	$(BIN)/python tests/axe.py build/site
+	$(BIN)/python tests/axe.py --made build/site
 
 # A bare install on each Python, and of the lowest versions; makes environments, in build/matrix.
 matrix:

@@ -41,6 +41,12 @@ axe.run(document, {resultTypes: ["violations"]}).then(done => done.violations.ma
 """
 #: What is folded shows, too: axe passes over what cannot be seen.
 UNFOLD = "document.querySelectorAll('details').forEach(one => one.open = true)"
+#: A leaderboard shows one of its tables at a time.
+TABLES = "document.querySelectorAll('#choice [name=table] option').length"
+CHOOSE_TABLE = """
+var field = document.querySelector("#choice [name=table]"); field.selectedIndex = {};
+field.dispatchEvent(new Event("input", {{bubbles: true}})); 0
+"""
 
 
 @dataclass(frozen=True)
@@ -136,7 +142,11 @@ def file_states(
         with serving(root) as address:
             inner = file.relative_to(root)
             screen.open(page, f"{address}/{inner}")
-            yield "_".join([root.name, *inner.with_suffix("").parts])
+            name = "_".join([root.name, *inner.with_suffix("").parts])
+            yield name
+            for number in range(1, page.run(TABLES)):
+                page.run(CHOOSE_TABLE.format(number))
+                yield f"{name}_table{number}"
 
 
 def made_states(
@@ -182,8 +192,9 @@ def main() -> int:
     """Check all pages; the exit status."""
     words = words_of_command()
     places = [place.resolve() for place in words.places]
-    if not pages_in(places) and not words.made:
-        print("no pages; name files or folders, such as build/site, or --made")
+    absent = [str(place) for place in places if not place.exists()]
+    if absent or not (pages_in(places) or words.made):
+        print(f"no pages: {', '.join(absent) or 'name files, folders, --made'}")
         return 2
     if words.pictures:
         words.pictures.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,8 @@ SHAPES = (
 )
 
 PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title><link rel="icon" href="data:,"><style>
 body{{font:14px system-ui,sans-serif;margin:1.5em;color:#222;max-width:1100px}}svg{{max-width:100%;height:auto}}
 .wrap{{display:flex;flex-wrap:wrap;gap:1em}}
 button{{display:block;border:0;background:none;font:inherit;cursor:pointer;padding:2px}}
@@ -43,7 +44,8 @@ button[aria-pressed=false]{{opacity:.35;text-decoration:line-through}}
 #tip{{position:fixed;display:none;background:#fff;border:1px solid #888;padding:6px 8px}}
 #tip{{white-space:pre;pointer-events:none;font-size:12px}}
 .p:hover,.p:focus{{stroke:#000;stroke-width:1.5;outline:none}}
-.off{{display:none}}</style></head><body><h1 style="font-size:1.1em">{title}</h1><p>{note}</p>
+.off{{display:none}}
+@media (max-width:40rem){{body{{margin:.6em}}svg text{{font-size:20px}}button{{padding:5px 2px}}}}</style></head><body><h1 style="font-size:1.1em">{title}</h1><p>{note}</p>
 <div class="wrap"><svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{title}">{marks}</svg>
 <div>{legend}</div></div><div id="tip"></div><script>
 const tip=document.getElementById('tip');document.querySelectorAll('.p').forEach(p=>{{

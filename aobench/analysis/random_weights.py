@@ -28,6 +28,8 @@ def redraw_weights(model: Any, seed: int = 0) -> int:
     """
     import torch
 
+    from aobench.models.parameters import count_parameters
+
     whole = getattr(model, "model", None)
     if not isinstance(whole, torch.nn.Module):
         raise UserError(
@@ -42,7 +44,7 @@ def redraw_weights(model: Any, seed: int = 0) -> int:
             else:
                 for loose in layer.parameters(recurse=False):
                     loose.normal_(0, LOOSE)
-    return sum(one.numel() for one in whole.parameters())
+    return count_parameters(whole)["total"]
 
 
 def random_embeddings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -49,7 +49,11 @@ class LoadOptions:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What made the embeddings: written into results.json as it is."""
+    """What made the embeddings: written into results.json as it is.
+
+    ``parameters``: what `aobench.models.parameters.count_parameters` counts; None where the kind
+    has no torch module.
+    """
 
     id: str
     kind: str
@@ -59,6 +63,14 @@ class ModelInfo:
     device: str
     names_attributes: bool
     notes: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, int] | None = None
+
+    def as_facts(self) -> dict[str, Any]:
+        """As results.json has it: without what is not known."""
+        facts = asdict(self)
+        if self.parameters is None:
+            del facts["parameters"]
+        return facts
 
 
 class ImageTransform(Protocol):

@@ -20,6 +20,7 @@ from aobench.models.base import (
 )
 from aobench.models.checkpoints import load_checked
 from aobench.models.kinds import DUAL_ENCODERS
+from aobench.models.parameters import count_parameters
 from aobench.models.pixels import load_processor, transform_of
 from aobench.models.revision import revision_of
 from aobench.models.text_tower import TextTower
@@ -148,6 +149,7 @@ class TransformersDualEncoder:
             dtype=options.dtype,
             device=device.type,
             names_attributes=True,
+            parameters=count_parameters(self.model),
             notes={
                 "texts": self.text.method,
                 "letter_case": letter_case(self.tokenizer),

@@ -14,6 +14,7 @@ from PIL import Image
 from aobench.errors import UserError
 from aobench.models.base import LoadOptions, ModelInfo
 from aobench.models.checkpoints import library_reads, watch_loading
+from aobench.models.parameters import count_parameters
 from aobench.models.pixels import ResizeCrop
 from aobench.models.revision import digest_of_files
 
@@ -68,6 +69,7 @@ class EfficientNetLite:
             dtype=options.dtype,
             device=device.type,
             names_attributes=False,
+            parameters=count_parameters(self.model),
             notes={"pixels": "ResizeCrop", "compiled": options.compile},
         )
 

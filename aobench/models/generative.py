@@ -24,6 +24,7 @@ from aobench.models.base import (
     ModelInfo,
 )
 from aobench.models.likelihood import LikelihoodScorer, Tokens
+from aobench.models.parameters import count_parameters
 from aobench.models.revision import revision_of
 from aobench.models.vision_language import VisionLanguageModel
 from aobench.vocabulary.questions import LETTERS, bundled_questions
@@ -111,6 +112,7 @@ class GenerativeModel:
             dtype=options.dtype,
             device=device.type,
             names_attributes=True,
+            parameters=count_parameters(self.core.network),
             notes={
                 "answers": method,
                 "questions": self.questions.hash,

@@ -15,6 +15,7 @@ from aobench.models.base import LoadOptions, ModelInfo, TextTokens
 from aobench.models.checkpoints import library_reads, watch_loading
 from aobench.models.dual_encoder import logit_scale
 from aobench.models.halving import Halving
+from aobench.models.parameters import count_parameters
 from aobench.models.revision import digest_of_state
 from aobench.models.tokenizers import check_tokenizer
 from aobench.models.transforms import FunctionTransform
@@ -122,6 +123,7 @@ class OpenClipEncoder:
             dtype=options.dtype,
             device=device.type,
             names_attributes=True,
+            parameters=count_parameters(self.model),
             notes={
                 "open_clip": open_clip.__version__,
                 "preprocessing": str(preprocess),

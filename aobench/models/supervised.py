@@ -9,6 +9,7 @@ import torch
 
 from aobench.models.base import LoadOptions, ModelInfo
 from aobench.models.dual_encoder import load_weights
+from aobench.models.parameters import count_parameters
 from aobench.models.pixels import load_processor, transform_of
 from aobench.models.revision import revision_of
 from aobench.vocabulary.imagenet_classes import class_order
@@ -48,6 +49,7 @@ class TransformersClassifier:
             dtype=options.dtype,
             device=device.type,
             names_attributes=False,
+            parameters=count_parameters(self.model),
             notes={
                 "pixels": type(self.transform).__name__,
                 "classes": self.order.note,

@@ -14,6 +14,7 @@ from aobench.models.checkpoints import (
     refuse_not_numbers,
     watch_loading,
 )
+from aobench.models.parameters import count_parameters
 from aobench.models.revision import digest_of_state
 from aobench.models.transforms import FunctionTransform
 from aobench.vocabulary.imagenet_classes import WNID, class_order
@@ -86,6 +87,7 @@ class TimmClassifier:
             dtype=options.dtype,
             device=device.type,
             names_attributes=False,
+            parameters=count_parameters(self.model),
             notes={
                 "timm": timm.__version__,
                 "preprocessing": str(function),

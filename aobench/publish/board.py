@@ -61,7 +61,7 @@ COLUMNS = (
     Column("attribute", "Novel: attribute", "attribute named right, %", False),
     Column("object", "Novel: object", "object named right, %", False),
     Column("rank", "Rank", "places that the tests leave a model", False),
-    Column("parameters", "Parameters", "numbers that were trained"),
+    Column("parameters", "Parameters", "numbers in its weights, both towers"),
     Column(
         "training_set", "Training set", "what it was trained on", True, True
     ),

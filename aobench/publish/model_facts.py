@@ -14,6 +14,7 @@ from typing import Any
 from aobench.errors import UserError
 from aobench.files import read_text
 from aobench.models.model_lists import read_model_list
+from aobench.results.provenance import counted_parameters
 from aobench.results.verified import Result
 
 #: Facts by the name that a leaderboard has for them, and the names that lists and cards use.
@@ -30,21 +31,24 @@ def known_facts(
     """What is known of a result's model, by name.
 
     Args:
-        result: the result; its ``model.facts``, and the card beside it, are read.
+        result: the result; its ``model.parameters`` and ``model.facts``, and the card beside it,
+            are read.
         stated: facts that go before all others, such as those of ``--models``.
 
     Returns:
-        The facts of, first to last: ``stated``, the result, the card's head, and the list that
-        ships (`aobench.models.model_lists`).
+        The facts of, first to last: ``stated``, the result (what was counted before what a list
+        said), the card's head, and the list that ships (`aobench.models.model_lists`).
 
     Raises:
         UserError: where the card's head cannot be read.
     """
     model = result.content["model"]
+    counted = counted_parameters(result.content)
     sources = (
         read_model_list("paper").facts.get(model["id"], {}),
         _card_facts(result.folder / "README.md"),
         model.get("facts", {}),
+        {} if counted is None else {"parameters": counted},
         stated or {},
     )
     facts: dict[str, Any] = {}

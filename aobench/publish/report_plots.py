@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 #: Most points of a curve that are drawn; the scores are of all of them.
 MOST_POINTS = 400
-#: Inches: a column of a paper, which a phone shows whole.
-WIDTH, HEIGHT = 4.6, 3.9
+#: Inches: so small that a phone's letters are large enough to read.
+WIDTH, HEIGHT = 3.4, 3.1
 
 
 def svg_text(figure: Figure, name: str) -> str:

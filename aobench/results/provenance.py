@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,6 @@ def provenance(
     ``limit``: that of open_splits. ``settings``: the options that change numbers, by their names in
     `aobench.results.comparability.SETTINGS`. ``facts``: what a list of models says of it.
     """
-    from dataclasses import asdict
-
     short = {"limit": limit} if any(s.left_out for s in splits) else {}
     not_read = (
         {"left_out": splits[0].not_read}
@@ -48,7 +47,7 @@ def provenance(
     told = splits[0].recognised if splits else None
     recognised = {} if told is None else {"recognised": told.as_dict()}
     return {
-        "model": asdict(model.info) | ({"facts": facts} if facts else {}),
+        "model": model.info.as_facts() | ({"facts": facts} if facts else {}),
         "dataset": {
             # the place is nobody else's
             "name": absolute_path(dataset).name
@@ -70,6 +69,14 @@ def provenance(
         "stack": package_versions(STACK)
         | {"python": platform.python_version()},
     }
+
+
+def counted_parameters(content: Mapping[str, Any]) -> int | None:
+    """How many numbers the weights of a result's model have; None in results of earlier versions,
+    and for kinds that have no torch module.
+    """
+    total = content["model"].get("parameters", {}).get("total")
+    return None if total is None else int(total)
 
 
 def _split_facts(split: Any) -> dict[str, Any]:

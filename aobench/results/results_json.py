@@ -169,6 +169,11 @@ def _check_facts(
                 path, f"model.{key}", f"is {_short(name)}, not a name"
             )
     _dict(content["model"].get("notes", {}), path, "model.notes")
+    counts = _dict(
+        content["model"].get("parameters", {}), path, "model.parameters"
+    )
+    for part, count in counts.items():
+        _count(count, path, f"model.parameters.{part}", 1)
     facts = _dict(content["model"].get("facts", {}), path, "model.facts")
     check_facts(facts, f"the result {path}")
     if not isinstance(content["dataset"].get("config"), str):

@@ -28,6 +28,14 @@ class ModelFacts(TypedDict):
     device: Annotated[str, "cpu or cuda"]
     names_attributes: Annotated[bool, "false for a supervised classifier"]
     notes: Annotated[dict[str, Any], "what else changes its numbers"]
+    parameters: NotRequired[
+        Annotated[
+            dict[str, int],
+            "how many numbers its weights have: total, and where the image tower can be told, "
+            "vision, and all others as text; absent for a kind without a torch module, and in "
+            "files of earlier versions",
+        ]
+    ]
     facts: NotRequired[
         Annotated[
             dict[str, Any],

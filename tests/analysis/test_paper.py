@@ -199,7 +199,7 @@ def site(tmp_path_factory):
 
 def test_the_page_is_whole_and_loads_nothing(site):
     page = (site / "index.html").read_text()
-    assert not re.search(r'(src|href)="(?!#)|@import|url\((?!#)', page)
+    assert not re.search(r'(src|href)="(?!#|data:)|@import|url\((?!#)', page)
     assert page.count("<svg") == 2
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids)), "two figures share an id"

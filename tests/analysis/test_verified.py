@@ -194,6 +194,14 @@ DAMAGES = {
         lambda result: result["scores"]["object"].update(main=["object_top1"]),
         "scores.object.main is .*, not one of its scores",
     ),
+    "no count of parameters": (
+        lambda result: result["model"].update(parameters={"total": 1.5}),
+        "model.parameters.total is 1.5, not a whole number of at least 1",
+    ),
+    "parameters are a number": (
+        lambda result: result["model"].update(parameters=5),
+        "model.parameters is 5, not an object of JSON",
+    ),
     "main is another task's": (
         lambda result: result["scores"]["object"].update(main="attribute_top1"),
         "scores.object.main is 'attribute_top1', not one of its scores",

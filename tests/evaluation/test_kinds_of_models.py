@@ -88,6 +88,11 @@ def test_logits_are_the_librarys(kind, tmp_path):
         "the texts can't be told apart: the test would prove nothing"
     )
     torch.testing.assert_close(ours, wanted, rtol=1e-4, atol=1e-4)
+    counted = model.info.parameters
+    assert counted["total"] == reference.num_parameters()
+    assert counted["vision"] >= reference.vision_model.num_parameters()
+    assert counted["text"] >= reference.text_model.num_parameters()
+    assert counted["vision"] + counted["text"] == counted["total"]
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,11 @@ def test_the_csv_begins_with_timms_columns_and_puts_the_best_first(read):
             100
         )
     assert {row["model"] for row in rows} == {"mini", "another, with a comma"}
+    counted = read.content["model"]["parameters"]["total"]
+    assert {row["param_count"] for row in rows} == {f"{counted / 1e6:.2f}"}
+    del other.content["model"]["parameters"]
+    (row, *_) = csv.DictReader(io.StringIO(export_text("csv", [other])))
+    assert row["param_count"] == "", "a result of an earlier version"
 
 
 def test_tables_have_a_line_a_task_and_escape_what_their_language_reads(read):

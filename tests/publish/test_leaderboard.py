@@ -15,9 +15,12 @@ import pytest
 from compositional_ood.compositional_ood import shown_interval
 from helpers.browser import Page
 from helpers.tiny_models import save
+from safetensors.numpy import load_file
 
+import aobench
 import aobench.cli as cli
 from aobench.errors import UserError
+from aobench.models.bundled import WHOLE
 from aobench.publish.board import board_tables
 from aobench.publish.board_plots import pareto_front, seen_plot, size_plot
 from aobench.publish.leaderboard import build_pages
@@ -197,9 +200,33 @@ def test_what_is_known_of_a_model_and_what_is_not(read, tmp_path):
     assert "licence" not in known_facts(result)
 
 
+def test_the_front_is_of_the_parameters_that_the_run_counted(read):
+    """What a list said of the model gives way to them; ``--models`` goes before."""
+    result = _copy(read[0])
+    counted = result.content["model"]["parameters"]
+    weights = load_file(Path(aobench.__file__).parent / "mini/model" / WHOLE)
+    assert counted["total"] == sum(one.size for one in weights.values())
+    assert 0 < counted["vision"] < counted["total"]
+    result.content["model"]["facts"] = {"parameters": 5}
+    assert known_facts(result)["parameters"] == counted["total"]
+    assert known_facts(result, {"parameters": 7})["parameters"] == 7
+    del result.content["model"]["parameters"]
+    assert known_facts(result)["parameters"] == 5, "of an earlier version"
+    (table,) = [
+        one
+        for one in board_tables(read[:3])
+        if (one.config, one.task) == ("v2", "composition")
+    ]
+    sizes = {row.name: row.cells["parameters"].value for row in table.rows}
+    assert sizes["mini"] == counted["total"]
+    assert all(sizes.values())
+    assert "<svg" in size_plot(table)
+
+
 def test_a_listed_model_has_the_facts_that_ship(read):
     result = _copy(read[-2])
     result.content["model"]["id"] = "open_clip:RN50-quickgelu/openai"
+    result.content["model"].pop("parameters", None)
     assert known_facts(result)["parameters"] == 102_007_137
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -37,7 +36,7 @@ class _Encoder:
 
         self.model = load_model(model)
         cut = count_cut_prompts(self.model, texts, ("{}",))
-        self.facts = asdict(self.model.info)
+        self.facts = self.model.info.as_facts()
         if cut:
             self.facts["notes"]["prompts_cut"] = cut
         encode = cast("DualEncoder", self.model).encode_texts

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
+from aobench.results.provenance import counted_parameters
 from aobench.results.scores import KINDS, chance
 from aobench.results.tasks import find_task
 from aobench.results.verified import Result
@@ -59,6 +60,7 @@ class ScoreRow:
         effective_images: how many independent images the interval is worth.
         candidates: how many an image is ranked among.
         by_chance: accuracy of a random choice.
+        parameters: how many numbers the model's weights have; None where the run did not count.
     """
 
     model: str
@@ -73,6 +75,7 @@ class ScoreRow:
     effective_images: float
     candidates: int
     by_chance: float
+    parameters: int | None = None
 
     @property
     def standard_error(self) -> float:
@@ -117,4 +120,5 @@ def _row(
         effective_images=scores[f"{key}_effective_n"],
         candidates=scores["n_candidates"],
         by_chance=chance(scores, kind) or 0.0,
+        parameters=counted_parameters(result.content),
     )

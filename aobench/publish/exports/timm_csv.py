@@ -1,6 +1,6 @@
 """A CSV in the shape of timm's results: percent, a model a line, its first columns timm's.
 
-What a result doesn't say (sizes of models and pictures) is empty. timm's files hold one dataset
+What a result doesn't say, such as sizes of pictures, is empty. Parameters are in millions. timm's files hold one dataset
 each; here ``task``, ``split`` and ``kind`` say which.
 """
 
@@ -81,6 +81,8 @@ def _cells(row: ScoreRow) -> dict[str, str]:
         "images": str(row.images),
         "candidates": str(row.candidates),
     }
+    if row.parameters is not None:
+        cells["param_count"] = f"{row.parameters / 1e6:.2f}"
     if row.top5 is not None:
         cells |= {
             "top5": f"{100 * row.top5:.3f}",
