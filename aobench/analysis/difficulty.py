@@ -201,8 +201,23 @@ def part_difficulties(
     """Every attribute (or object), the hardest first; ``edge``: the 5 % quantile of
     `chance_minimum`.
     """
+    return _part_rows(fit, part, edge, _hardest_first(fit, part))
+
+
+def _hardest_first(fit: DifficultyFit, part: str) -> list[int]:
+    """Numbers of the attributes (or objects)."""
+    attributes = part == "attribute"
+    names = fit.counts.attributes if attributes else fit.counts.objects
+    effects, _ = fit.block(2 if attributes else 3)
+    return sorted(range(len(names)), key=lambda i: (effects[i], names[i]))
+
+
+def _part_rows(
+    fit: DifficultyFit, part: str, edge: float, numbers: Sequence[int]
+) -> list[PartDifficulty]:
+    """A row for each attribute (or object) of ``numbers``."""
     counts, number = fit.counts, 2 if part == "attribute" else 3
-    effects, errors = fit.block(number)
+    effects, errors = (values[list(numbers)] for values in fit.block(number))
     blocks = counts.blocks(fit.effects.copy())
     blocks[number][:] = 0
     shared = counts.shared_design() @ np.concatenate(blocks[1:])
@@ -225,22 +240,65 @@ def part_difficulties(
     names = counts.attributes if part == "attribute" else counts.objects
     images = np.bincount(of, weights=counts.n) * len(counts.models)
     rates = np.bincount(of, weights=counts.right.sum(0)) / images
-    rows = [
+    return [
         PartDifficulty(
             part,
             names[i],
             int(images[i]) // len(counts.models),
             float(rates[i]),
-            float(effects[i]),
-            float(errors[i]),
-            float(adjusted[0, i]),
-            float(adjusted[1, i]),
-            float(adjusted[2, i]),
+            float(effects[place]),
+            float(errors[place]),
+            float(adjusted[0, place]),
+            float(adjusted[1, place]),
+            float(adjusted[2, place]),
             beyond=bool(rates[i] < edge),
         )
-        for i in range(len(names))
+        for place, i in enumerate(numbers)
     ]
-    return sorted(rows, key=lambda row: (row.effect, row.name))
+
+
+@dataclass(frozen=True)
+class PartExtremes:
+    """The attributes and objects that fare worst and best: by part two lists, each with its
+    extreme first; ``notes`` say which task and splits they are of, ``images`` how many.
+    """
+
+    parts: dict[str, tuple[list[PartDifficulty], list[PartDifficulty]]]
+    images: int
+    notes: Sequence[str]
+
+
+def part_extremes(
+    table: Predictions, kind: str, parts: Sequence[str], most: int
+) -> PartExtremes:
+    """The worst and the best attributes and objects of one model, shrunken.
+
+    Args:
+        table: the model's answers.
+        kind: what is answered: composition, attribute or object.
+        parts: of attribute and object.
+        most: rows of a list; where there are fewer than twice as many, each list has half.
+
+    Raises:
+        UserError: as `answer_counts` and `fit_difficulty`.
+
+    Example:
+        >>> from aobench.results.predictions import read_predictions
+        >>> table = read_predictions("model_cards/mini/predictions.parquet")
+        >>> worst, best = part_extremes(table, "composition", ["attribute"], 3).parts["attribute"]
+        >>> [(row.name, round(100 * row.adjusted)) for row in (worst[0], best[0])]
+        [('dotted', 69), ('purple', 98)]
+    """
+    counts, _, notes = answer_counts([table], kind)
+    fit = fit_difficulty(counts)
+    found = {}
+    for part in parts:
+        order = _hardest_first(fit, part)
+        half = min(most, len(order) // 2)
+        chosen = order[:half] + order[: -half - 1 : -1]
+        rows = _part_rows(fit, part, 0.0, chosen)
+        found[part] = (rows[:half], rows[half:])
+    return PartExtremes(found, int(counts.n.sum()), notes)
 
 
 @dataclass(frozen=True)

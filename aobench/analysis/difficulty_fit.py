@@ -20,15 +20,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import minimize
+from scipy.sparse import csr_array, diags_array
 from scipy.special import expit, logsumexp
+
+from aobench.errors import UserError
 
 #: Nodes of the quadrature over a composition's difficulty.
 NODES = 9
 #: Standard deviations lie between these; at the lowest an effect is as good as none.
 LEAST, MOST = 0.01, 10.0
 STEPS, CLOSE = 60, 1e-6
+#: What one log-likelihood, begun from two places, may differ by.
+NOISE = 5e-3
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,8 @@ class _Marginal:
 
     def __init__(self, counts: AnswerCounts, nodes: int) -> None:
         self.counts = counts
-        self.design = counts.shared_design()
+        # of each row all but a few are 0: one attribute, one object
+        self.design = csr_array(counts.shared_design())
         points, weights = np.polynomial.hermite_e.hermegauss(nodes)
         self.points, self.log_weights = points, np.log(weights) + points**2 / 2
         self.modes = np.zeros(len(counts.n))
@@ -170,8 +176,22 @@ class _Marginal:
         own = np.diag(bend.sum(1)) - flat @ flat.T
         mixed = (bend - (off * together).sum(2)) @ self.design
         weight = bend.sum(0) - (together**2).sum(1)
-        shared = self.design.T @ (weight[:, None] * self.design)
+        weighted = diags_array(weight) @ self.design
+        shared = (self.design.T @ weighted).toarray()
         return np.block([[own, mixed], [mixed.T, shared]])
+
+
+def _newton_step(information: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """Newton's step; far from the mode, where the curvature has no inverse of use, a shorter one
+    up the gradient (Levenberg 1944).
+    """
+    held = 0.0
+    while True:
+        try:
+            factor = cho_factor(information + held * np.eye(len(gradient)))
+            return np.asarray(cho_solve(factor, gradient))
+        except LinAlgError:
+            held = max(10 * held, 1e-3 * float(np.abs(information).max()))
 
 
 def _most_likely(
@@ -191,7 +211,7 @@ def _most_likely(
     effects = start
     log, gradient, information = value(effects)
     for _ in range(STEPS):
-        step = cho_solve(cho_factor(information), gradient)
+        step = _newton_step(information, gradient)
         if float(gradient @ step) < CLOSE:
             break
         for share in (1.0, 0.5, 0.25, 0.1):
@@ -215,6 +235,9 @@ def fit_difficulty(
     ``near``: a fit whose standard deviations are near, such as one with fewer covariates: less to
     search. A model that has all, or no,
     images right has no finite ability: `aobench.analysis.difficulty.answer_counts` refuses it.
+
+    Raises:
+        UserError: where so few images show a composition that its difficulty has no bound.
 
     Example:
         >>> right = np.array([[4, 3, 2, 1, 4, 2]])
@@ -246,12 +269,18 @@ def fit_difficulty(
     start = np.log(np.full(3, 0.7) if near is None else np.array(near.spread))
     width = 0.5 if near is None else 0.1
     simplex = np.vstack([start, start + width * np.eye(3)])
-    options = {"xatol": 5e-3, "fatol": 1e-3, "initial_simplex": simplex}
+    options = {"xatol": 5e-3, "fatol": NOISE, "initial_simplex": simplex}
     found = minimize(
         lambda x: -solved(x)[0], start, method="Nelder-Mead", options=options
     )
     loglik, effects, information = solved(found.x)
     spread = np.exp(np.clip(found.x, np.log(LEAST), np.log(MOST)))
+    if spread[2] > MOST / 2:
+        raise UserError(
+            f"{counts.n.sum():,} images of {len(counts.n):,} compositions are too few of each to "
+            "tell hard compositions from bad luck, so nothing is said of attributes and objects; "
+            "take results with more images of a composition, or more models"
+        )
     return DifficultyFit(
         counts,
         effects,

@@ -17,7 +17,6 @@ from aobench.publish.report_plots import (
     shared_task,
     svg_text,
 )
-from aobench.results.by_part import by_part
 from aobench.results.comparability import trial, unlike_settings
 from aobench.results.printing import result_notes, result_tables
 from aobench.results.verified import Result
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     from aobench.evaluation.data import Split
     from aobench.evaluation.loading import Source
 
-#: Rows of the lists of best and of worst parts, of those with so many images.
-MOST_PARTS, LEAST_IMAGES = 8, 10
+#: Rows of the lists of best and of worst parts.
+MOST_PARTS = 8
 #: Pictures of a page at most.
 MOST_PICTURES = 20_000
 
@@ -101,7 +100,6 @@ def report_text(
             if figure
         },
         extremes=[_extremes(result) for result in results],
-        least=LEAST_IMAGES,
         gallery=gallery,
         gallery_json=_for_script(gallery.content),
         made=[_made(result) for result in results],
@@ -164,30 +162,28 @@ def _caption_counts(audit: Path | None) -> dict[str, int] | None:
 
 
 def _extremes(result: Result) -> dict[str, Any]:
-    """The parts of novel compositions that fare worst and best."""
-    split = "ood" if "ood" in result.splits else next(iter(result.splits))
-    parts = {}
-    wanted = (
-        ("attribute", "object")
-        if result.predictions.names_attributes
-        else ("object",)
-    )
-    for part in wanted:
-        table = [
-            row
-            for row in by_part(result.predictions, split, part)
-            if row["n"] >= LEAST_IMAGES
-        ]
-        if table:
-            half = min(MOST_PARTS, len(table) // 2 or 1)
-            parts[part] = {
-                "worst": table[:half],
-                "best": table[: -half - 1 : -1],
-            }
+    """The attributes and objects that fare worst and best, shrunken; where that can't be told,
+    why.
+    """
+    from aobench.analysis.difficulty import part_extremes
+
+    names = result.predictions.names_attributes
+    kind = "composition" if names else "object"
+    parts = ("attribute", "object") if names else ("object",)
+    model = result.content["model"]["id"]
+    try:
+        found = part_extremes(result.predictions, kind, parts, MOST_PARTS)
+    except UserError as error:
+        return {"model": model, "why": str(error)}
     return {
-        "model": result.content["model"]["id"],
-        "split": split,
-        "parts": parts,
+        "model": model,
+        "kind": kind,
+        "images": found.images,
+        "notes": "; ".join(found.notes),
+        "parts": {
+            part: dict(zip(("worst", "best"), lists, strict=True))
+            for part, lists in found.parts.items()
+        },
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import binom, norm
 
@@ -16,6 +17,7 @@ from aobench.analysis.difficulty import (
     chance_minimum,
     difficulty_report,
     part_difficulties,
+    part_extremes,
 )
 from aobench.analysis.difficulty_fit import (
     AnswerCounts,
@@ -203,6 +205,42 @@ def test_minis_novelty_and_hardest(report):
     text = report.text()
     assert "odds times 0.37" in text
     assert "8,580 images of 2,640 compositions" in text
+
+
+def test_the_extremes_are_the_ends_of_the_report(report):
+    found = part_extremes(read(CARDS / "mini"), "composition", ["object"], 4)
+    worst, best = found.parts["object"]
+    whole = report.parts["object"]
+    assert (found.images, found.notes) == (8580, report.notes)
+    for row, other in zip(worst + best, whole[:4] + whole[:-5:-1], strict=True):
+        assert (row.name, row.n, row.rate) == (other.name, other.n, other.rate)
+        ours, theirs = (
+            [one.adjusted, one.low, one.high] for one in (row, other)
+        )
+        assert ours == pytest.approx(theirs)
+
+
+def test_one_image_a_composition_tells_nothing_of_parts(capsys):
+    """Its difficulty would be without bound, and the intervals of no width."""
+    assert main(["difficulty", str(CARDS / "mini-generative")]) == 2
+    said = capsys.readouterr().err
+    assert "600 images of 600 compositions are too few of each" in said
+
+
+def test_the_search_ends_where_objects_are_never_or_always_named(monkeypatch):
+    """It went on to its limit of 600 steps: one log-likelihood had two values."""
+    ends = []
+
+    def spied(*words, **more):
+        ends.append(minimize(*words, **more))
+        return ends[-1]
+
+    monkeypatch.setattr("aobench.analysis.difficulty_fit.minimize", spied)
+    counts, _, _ = answer_counts([read(CARDS / "efficientnet-lite0")], "object")
+    fit = fit_difficulty(counts)
+    assert ends[0].success
+    assert ends[0].nfev < 150
+    assert fit.spread == pytest.approx((1.45, 4.13, 1.73), abs=0.01)
 
 
 def test_the_verb_prints_and_writes(report, monkeypatch, tmp_path, capsys):

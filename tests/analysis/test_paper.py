@@ -25,6 +25,7 @@ from aobench.evaluation.listed import Workload
 from aobench.models import registry
 from aobench.models.model_lists import ListedModel, ModelList, read_model_list
 
+
 def verdicts(folders, missing=None, models=None):
     report = paper_report(folders, missing, models, draws=500)
     return {one.key: one for one in report.verdicts}

@@ -101,7 +101,5 @@ def _grids(page: Page) -> Iterator[str]:
     yield "annotation_grid"
     while ready != "done":
         _click(page, "#ao [data-act=save]")
-        ready = _wait(
-            page, READY, lambda now, old=ready: now not in ("", old)
-        )
+        ready = _wait(page, READY, lambda now, old=ready: now not in ("", old))
     yield "annotation_done"

@@ -9,7 +9,7 @@ import pytest
 from helpers.browser import Page
 
 import aobench.cli as cli
-from aobench.publish.report import write_report
+from aobench.publish.report import MOST_PARTS, write_report
 from aobench.results.verified import read_result
 
 BUNDLED = Path(__file__).parents[2] / "model_cards"
@@ -61,11 +61,20 @@ def test_each_picture_has_its_truth_and_the_stored_answers(page_of_set, result):
     assert answers == wanted
 
 
-def test_the_page_shows_the_tables_and_the_curve_of_several_models(tmp_path):
+@pytest.fixture(scope="module")
+def page_of_several(tmp_path_factory):
+    """The report of a dual encoder and a classifier, without pictures."""
     results = [
         read_result(BUNDLED / name) for name in ("mini", "efficientnet-lite0")
     ]
-    path = write_report(results, tmp_path / "report.html", pictures=0)
+    path = tmp_path_factory.mktemp("several") / "report.html"
+    return write_report(results, path, pictures=0)
+
+
+def test_the_page_shows_the_tables_and_the_curve_of_several_models(
+    page_of_several,
+):
+    path = page_of_several
     text = " ".join(
         re.sub(r"<(?!/?(svg|td|th))[^>]*>", " ", path.read_text()).split()
     )
@@ -76,6 +85,32 @@ def test_the_page_shows_the_tables_and_the_curve_of_several_models(tmp_path):
     assert "moss covered" in text
     assert "The task object , which all of them answered" in text
     assert path.stat().st_size < 300_000
+
+
+def test_attributes_and_objects_are_shrunken_or_it_says_why_not(
+    page_of_several, tmp_path
+):
+    text = page_of_several.read_text()
+    rows = re.findall(
+        r'<th scope="row">([^<]+)</th><td>([\d.]+) <span class="interval">'
+        r"\[([\d.]+), ([\d.]+)\]</span></td><td>([\d.]+)</td><td>(\d+)</td>",
+        text,
+    )
+    lists = 4 + 2  # worst and best; the classifier's of objects alone
+    assert len(rows) == lists * MOST_PARTS
+    by_name = {
+        name: [float(one) for one in row]
+        for name, *row in rows[: 4 * MOST_PARTS]
+    }
+    shrunken, low, high, plain, images = by_name["rugby ball"]
+    assert low < shrunken < high
+    assert (plain, images) == (59.0, 78)
+    assert shrunken > plain + 10, "few images: drawn towards the mean"
+    assert "8,580 images" in text
+    few = [read_result(BUNDLED / "mini-generative")]
+    path = write_report(few, tmp_path / "report.html", pictures=0)
+    said = "Not told: 600 images of 600 compositions are too few"
+    assert said in path.read_text()
 
 
 def test_counts_of_captions_stand_beside_compositions(

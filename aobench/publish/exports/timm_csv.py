@@ -1,7 +1,7 @@
 """A CSV in the shape of timm's results: percent, a model a line, its first columns timm's.
 
-What a result doesn't say, such as sizes of pictures, is empty. Parameters are in millions. timm's files hold one dataset
-each; here ``task``, ``split`` and ``kind`` say which.
+What a result doesn't say, such as sizes of pictures, is empty; parameters are in millions. timm's
+files hold one dataset each; here ``task``, ``split`` and ``kind`` say which.
 """
 
 from __future__ import annotations
