@@ -38,7 +38,7 @@ site: $(VENV)/installed
 
 # Those pages and all that commands make in a browser, by axe (from npm), at two widths.
 axe: site
-	$(BIN)/python tests/axe.py --made build/site
+	OMP_NUM_THREADS=1 $(BIN)/python tests/axe.py --made build/site
 
 # A bare install on each Python, and of the lowest versions; makes environments, in build/matrix.
 matrix:

@@ -17,6 +17,14 @@ PROCESSES = ("--num_processes", "--num-processes")
 T = TypeVar("T")
 
 
+def one_thread_for_matrices() -> None:
+    """Have matrices multiplied by one thread: several spend their time on waiting for each other
+    where matrices are small, ten times as much where the cores are busy. Before NumPy is imported;
+    a setting of the user's own stays.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def start_processes(cpu: bool, hours: float = 2) -> Any:
     """The process group, as many as the launcher was asked for. Raises UserError where they don't
     see each other.

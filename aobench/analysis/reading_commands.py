@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
 from aobench.errors import UserError
+from aobench.processes import one_thread_for_matrices
 
 KINDS = ("composition", "attribute", "object")
 
@@ -104,16 +104,8 @@ def _print_written(paths: list[Path]) -> None:
         print(f"Written: {path}")
 
 
-def _one_thread_for_matrices() -> None:
-    """The fit's matrices are small: several threads spend their time on waiting for each other,
-    ten times as much where the cores are busy. Before NumPy is imported; a setting of the user's
-    own stays.
-    """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-
 def _difficulty(args: argparse.Namespace) -> None:
-    _one_thread_for_matrices()
+    one_thread_for_matrices()
     from aobench.analysis.difficulty import difficulty_report
 
     report = difficulty_report(_read_tables(args.tables), args.kind)
@@ -123,7 +115,7 @@ def _difficulty(args: argparse.Namespace) -> None:
 
 
 def _familiarity(args: argparse.Namespace) -> None:
-    _one_thread_for_matrices()
+    one_thread_for_matrices()
     from aobench.analysis.familiarity import (
         caption_counts_of,
         familiarity_report,

@@ -14,6 +14,7 @@ from aobench.evaluation.data_arguments import (
     reading_options,
 )
 from aobench.files import absolute_path
+from aobench.processes import one_thread_for_matrices
 from aobench.vocabulary.published import OUR_SETS
 
 
@@ -328,6 +329,7 @@ def export(args: argparse.Namespace) -> None:
 
 def leaderboard(args: argparse.Namespace) -> None:
     """``imagenet-ao leaderboard``."""
+    one_thread_for_matrices()
     from aobench.publish.leaderboard import build_pages
     from aobench.results.verified import read_results
 
@@ -339,6 +341,7 @@ def leaderboard(args: argparse.Namespace) -> None:
 
 def report(args: argparse.Namespace) -> None:
     """``imagenet-ao report``."""
+    one_thread_for_matrices()
     from aobench.evaluation.sources import data_source
     from aobench.publish.report import write_report
     from aobench.results.verified import read_results
