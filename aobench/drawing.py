@@ -182,12 +182,22 @@ def put_legend(
         "frameon": False,
         "loc": place,
     } | style
+    handles, names = axes.get_legend_handles_labels()
     if one_column():
+        most = min(2, look.get("ncols", 2))
+        fits = _legend_width(names, most) <= figure.get_size_inches()[0]
         look |= {
             "loc": "outside lower center",
-            "ncols": min(2, look.get("ncols", 2)),
+            "ncols": most if fits else 1,
         }
-    figure.legend(*axes.get_legend_handles_labels(), **look)
+    figure.legend(handles, names, **look)
+
+
+def _legend_width(names: Sequence[str], columns: int) -> float:
+    """About how many inches a legend of so many columns takes, in letters of 7 points."""
+    rows = -(-len(names) // columns)
+    parts = [names[i : i + rows] for i in range(0, len(names), rows)]
+    return sum(0.5 + max(map(len, part)) / 21 for part in parts)
 
 
 def fit_labels(figure: Figure) -> None:
@@ -207,7 +217,13 @@ def fit_labels(figure: Figure) -> None:
         place = axes.get_position()
         middle = (place.x0 + place.x1) / 2
         room = min(2 * min(middle, 1 - middle), 1 / panels if panels > 1 else 1)
-        axes.set_xlabel(_sentence(_wrapped(across, room * width)), fontsize=8)
+        look: dict[str, Any] = {"fontsize": 8}
+        lines = _wrapped(across, room * width)
+        if panels == 1 and lines != across:
+            # below a narrow plot there is room to both sides: the figure's middle, not the plot's
+            lines = _wrapped(across, 0.94 * width)
+            look["x"] = (0.5 - place.x0) / place.width
+        axes.set_xlabel(_sentence(lines), **look)
         axes.set_ylabel(_sentence(_wrapped(up, height)), fontsize=8)
 
 

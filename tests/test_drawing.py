@@ -96,3 +96,30 @@ def test_the_variable_asks_for_a_column_and_another_wish_is_one_line(
         new_plot(5, 2)
     with pytest.raises(UserError, match="column or page"), figure_width("wide"):
         pass
+
+
+def test_a_legend_of_long_names_stays_within_a_column():
+    names = [f"a class for each seen pair, number {i}" for i in range(6)]
+    with figure_width("column"):
+        figure, axes = new_plot(9, 3, 1, 2)
+        for name in names:
+            axes[0, 0].plot([0, 1], [0, 1], label=name)
+        put_legend(figure, axes[0, 0], ncols=3)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+    assert [text.get_text() for text in legend.get_texts()] == names
+
+
+def test_a_long_label_below_a_narrow_plot_takes_the_figures_width():
+    with figure_width("column"):
+        figure, axes = new_plot(7, 3)
+        axes.set_yticks([0, 1], ["a model with a very long name, indeed"] * 2)
+        axes.set_xlabel(LONG)
+        fit_labels(figure)
+        figure.draw_without_rendering()
+    box = axes.xaxis.label.get_window_extent()
+    assert box.width > axes.get_window_extent().width
+    middle = (box.x0 + box.x1) / 2
+    assert middle == pytest.approx(figure.bbox.width / 2, abs=8)

@@ -104,8 +104,9 @@ def _draw_attributes(axes: Axes, cells: CellCounts, rows: np.ndarray) -> None:
     for place, a in enumerate(rows):
         right, n = int(cells.right[a].sum()), int(cells.n[a].sum())
         ends = [100 * end for end in wilson(share * right, share * n)]
-        axes.plot(ends, [place, place], color=COLOURS[0], linewidth=1.4)
-        axes.plot(100 * right / n, place, "o", color=COLOURS[0], markersize=3.5)
+        look: dict[str, Any] = {"color": COLOURS[0], "clip_on": False}
+        axes.plot(ends, [place, place], linewidth=1.4, **look)
+        axes.plot(100 * right / n, place, "o", markersize=3.5, **look)
     axes.set_yticks(range(len(rows)), [])
     axes.set_xlim(0, 100)
     axes.grid(True, color=GRID, linewidth=0.6)
@@ -221,8 +222,8 @@ def counts_plot(
         fits[name] = fit
         _draw_counts(panel, counts, good, n)
         panel.set_title(
-            f"{name}: rank corr. {fit.spearman:+.2f}\n[{fit.low:+.2f}, {fit.high:+.2f}], "
-            f"{fit.n} classes",
+            f"{name}, {fit.n} classes\nrank corr. {fit.spearman:+.2f}\n"
+            f"[{fit.low:+.2f}, {fit.high:+.2f}]",
             fontsize=8,
         )
     axes[0, 0].set_ylabel("accuracy on the class, %")

@@ -314,7 +314,8 @@ def familiarity_plot(report: FamiliarityReport) -> Figure:
             )
             middle = 100 * right[some].sum() / n[some].sum()
             panel.plot(at, middle, "o", color=COLOURS[0], markersize=5)
-        panel.set_xlabel(f"{name}, decimal logarithm", fontsize=8)
+        label = "PMI" if name == "pmi" else name
+        panel.set_xlabel(f"{label}, decimal logarithm", fontsize=8)
         if name in alone:
             one = alone[name]
             panel.set_title(
@@ -324,7 +325,7 @@ def familiarity_plot(report: FamiliarityReport) -> Figure:
     axes[0, 0].set_ylabel("Accuracy, %")
     put_title(
         figure,
-        f"{report.kind} accuracy against {report.captions:,} captions, "
+        f"{report.kind.capitalize()} accuracy against {report.captions:,} captions, "
         f"{counts.n.sum():,} images of {len(counts.n):,} compositions, "
         f"{len(counts.models)} model(s): fifths of the compositions, 95 % intervals",
     )

@@ -265,7 +265,7 @@ def _audit(args: argparse.Namespace) -> None:
                 matrix,
                 result.attributes,
                 result.objects,
-                f"rule {rule}",
+                f"Rule {rule}",
                 args.out / f"matrix-{rule}.png",
             )
         bars = {

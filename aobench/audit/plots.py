@@ -15,6 +15,7 @@ from aobench.drawing import (
     new_figure,
     new_plot,
     one_column,
+    paper_style,
     put_legend,
     put_title,
     save_plot,
@@ -39,7 +40,8 @@ def _bar_plot(bars: int, width: float) -> tuple[Figure, Axes]:
 
 def _above(axes: Axes, x: float, top: float, value: float) -> None:
     """The ``value`` in print above a bar that ends at ``top``."""
-    look: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 7.5}
+    size = 6 if one_column() else 7.5
+    look: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": size}
     axes.annotate(
         f"{value:.3f}", (x, top), (0, 2), textcoords="offset points", **look
     )
@@ -91,7 +93,10 @@ def heat_map(
         f"{title}: {seen:,} of {matrix.size:,} compositions seen\n"
         f"shown: the {len(rows)} attributes and {len(columns)} objects with the most counts",
     )
-    figure.colorbar(image, label="Captions (logarithmic scale; white: none)")
+    with paper_style():
+        figure.colorbar(
+            image, label="Captions (logarithmic scale; white: none)"
+        )
     save_plot(figure, Path(path), ("",))
 
 

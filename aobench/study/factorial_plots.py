@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +15,7 @@ from aobench.drawing import (
     draw_series,
     group_style,
     new_plot,
+    one_column,
     put_legend,
     put_title,
     save_plot,
@@ -68,6 +70,12 @@ def _draw_line(
     draw_series(panel, x, (middle, low, high), LOOKS[s], NAMES[s])
 
 
+def _put_title(panel: Axes, text: str) -> None:
+    """A panel's title, in lines that go above half a column."""
+    lines = wrap(text, 14) if one_column() else [text]
+    panel.set_title("\n".join(lines), fontsize=8)
+
+
 def diversity_plot(study: Factorial) -> Figure:
     """OoD accuracy and lead along diversity, a column a scale."""
     figure, axes = new_plot(8.4, 6.6, 2, len(SCALES), sharey="row", sharex=True)
@@ -90,7 +98,7 @@ def diversity_plot(study: Factorial) -> Figure:
             panel.set_xticks(DIVERSITIES, [str(d) for d in DIVERSITIES])
             if column == 0:
                 panel.set_ylabel(label, fontsize=8)
-        axes[0, column].set_title(f"{scale:,} training images", fontsize=9)
+        _put_title(axes[0, column], f"{scale:,} training images")
         axes[1, column].set_xlabel(
             "attributes an object in training", fontsize=8
         )
@@ -106,7 +114,7 @@ def diversity_plot(study: Factorial) -> Figure:
 def statements_plot(study: Factorial) -> Figure:
     """Every statement's figure with its interval by source of error."""
     findings = all_findings(study)
-    figure, axes = new_plot(8.4, 5.8)
+    figure, axes = new_plot(8.4, 7.2 if one_column() else 5.8)
     for row, finding in enumerate(reversed(findings)):
         for number, (label, colour, of) in enumerate(SOURCES):
             e, y = of(finding.figure), row + 0.27 - 0.18 * number
@@ -116,7 +124,10 @@ def statements_plot(study: Factorial) -> Figure:
             )
         axes.plot(finding.figure.value, row, "D", color="#000000", markersize=4)
     names = [f"{f.claim}  {f.number}" for f in reversed(findings)]
-    axes.set_yticks(range(len(findings)), names, fontsize=7.5)
+    size = 7.5
+    if one_column():
+        names, size = ["\n".join(wrap(name, 34)) for name in names], 6
+    axes.set_yticks(range(len(findings)), names, fontsize=size)
     axes.axvline(0, color="#444444", linewidth=1)
     axes.set_xlabel("log odds (per doubling where it is a slope)", fontsize=8)
     put_legend(figure, axes, ncols=4)
@@ -132,7 +143,7 @@ def scatter_plot(study: Factorial) -> Figure:
     for number, diversity in enumerate(DIVERSITIES):
         panel = axes.flat[number]
         _draw_scatter(panel, study, diversity)
-        panel.set_title(f"{diversity} attributes an object", fontsize=9)
+        _put_title(panel, f"{diversity} attributes an object")
     for panel in axes[1]:
         panel.set_xlabel("ID object accuracy, % (logit axis)", fontsize=8)
     for panel in axes[:, 0]:

@@ -24,6 +24,7 @@ from aobench.drawing import (
     draw_series,
     group_style,
     new_plot,
+    one_column,
     put_legend,
     put_title,
     save_plot,
@@ -105,6 +106,8 @@ def factors_plot(study: Study) -> Figure:
             _draw_levels(panel, rows, axis, key, chance)
             panel.set_xscale("log")
             panel.set_xticks(levels, [f"{v:,}" for v in levels])
+            if one_column():
+                panel.tick_params("x", labelrotation=45)
             panel.minorticks_off()
             if column == 0:
                 panel.set_ylabel(title, fontsize=8)
