@@ -67,7 +67,7 @@ def _candidate_facts(
         return {"n": len(candidates), "hash": candidates.hash}
     rows = predictions.split(split, task)
     offered = offered_hash(rows["sample_id"], candidates.names, rows["choices"])
-    return {"n": len(rows["choices"][0]), "hash": offered}
+    return {"n": max(map(len, rows["choices"])), "hash": offered}
 
 
 def write_results(content: dict[str, Any], path: Path) -> None:
