@@ -101,8 +101,9 @@ def _check_part(
     lists: Mapping[str, Mapping[str, Candidates]],
     path: Path,
 ) -> None:
-    """Raise UserError unless a part offers each image the objects of the whole's options; ``tasks``:
-    the part, and the whole.
+    """Raise UserError unless a part offers each image the objects of the whole's options.
+
+    ``tasks``: the part, and the whole.
     """
     offered = []
     for task in tasks:

@@ -378,7 +378,12 @@ def test_a_task_asked_again_never_stands_for_the_result():
 def test_more_candidates_than_letters_are_not_asked(model):
     wide = open_splits(Source("mini"), limit=60)
     asked, lines = ask_splits(model("llava"), wide, ("object", "choice"))
-    assert list(asked) == ["choice", "choice-blind", "choice-rotated"]
+    assert list(asked) == [
+        "choice",
+        "choice-blind",
+        "choice-rotated",
+        "choice-object",
+    ]
     assert "more than 26 letters" in lines[0]
     assert len(lines) == 3
     asked, lines = ask_splits(model("llava", "likelihood"), wide, ("object",))
@@ -388,7 +393,7 @@ def test_more_candidates_than_letters_are_not_asked(model):
 def test_models_of_other_kinds_are_not_asked_again(splits):
     clip = resolve("mini").load(CPU, LoadOptions())
     asked, lines = ask_splits(clip, splits, ("choice", "choice-blind"))
-    assert list(asked) == ["choice"]
+    assert list(asked) == ["choice", "choice-object"]
     assert len(lines) == 1
     assert "choice-blind" in lines[0]
 
