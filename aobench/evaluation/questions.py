@@ -156,13 +156,11 @@ def _plain_name(name: str) -> str:
 
 
 def _about_objects(plain: Sequence[str]) -> list[str]:
-    """What a model that names objects alone is asked of the tasks ``plain``: the object part of
-    each.
+    """What a model that names objects alone is asked of the tasks ``plain``: ``object`` whatever is
+    named, and the parts of others that are about objects.
     """
     parts = [name for name in plain if find_task(name).part_of]
-    wholes = {find_task(name).part_of for name in parts}
-    rest = [name for name in plain if name not in wholes.union(parts)]
-    return list(order_tasks([*parts, *(["object"] if rest else [])]))
+    return list(order_tasks(["object", *parts]))
 
 
 def _too_many(model: Any, questions: Mapping[str, Question]) -> str:

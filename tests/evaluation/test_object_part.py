@@ -135,8 +135,8 @@ def test_a_split_where_one_object_alone_is_offered_is_left_out_with_its_count():
 @pytest.mark.parametrize(
     ("tasks", "wanted"),
     [
-        (["choice"], [PART]),
-        ([PART], [PART]),
+        (["choice"], ["object", PART]),
+        ([PART], ["object", PART]),
         (["composition", "choice"], ["object", PART]),
         (["attribute"], ["object"]),
         (["object", PART], ["object", PART]),
@@ -151,10 +151,14 @@ def test_a_classifier_is_asked_the_object_part_of_what_is_named(tasks, wanted):
 def test_a_set_too_small_for_a_grid_is_said_once():
     splits = open_splits(Source("mini"), limit=2)
     _, lines = ask_splits(TinyEncoder(), splits, ["object", "choice"])
+    said = "The task choice is left out: it takes three"
     assert len(lines) == 1
-    assert lines[0].startswith("The task choice is left out: it takes three")
+    assert lines[0].startswith(said)
+    asked, lines = ask_splits(TinyClassifier(), splits, ["choice"])
+    assert list(asked) == ["object"]
+    assert lines[0].startswith(said.replace("choice", PART))
     with pytest.raises(UserError, match="no task is left to ask: it takes"):
-        ask_splits(TinyClassifier(), splits, ["choice"])
+        ask_splits(TinyEncoder(), splits, [PART])
 
 
 # Runs
@@ -195,7 +199,7 @@ def test_all_kinds_answer_the_same_questions_in_one_table(results, capsys):
                 assert whole[key] == pytest.approx(part[key])
             assert "composition_top1" not in part
     supervised = found[2].scores
-    assert set(supervised) == {PART}
+    assert set(supervised) == {"object", PART}
     scores = supervised[PART]["splits"]["ood"]
     assert scores["object_chance"] == pytest.approx(1 / 3)
     assert scores["n_candidates"] == 3
