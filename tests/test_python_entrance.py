@@ -44,7 +44,7 @@ figure.savefig(f"{__import__('os').environ.get('RANK', 'alone')}.png")
 print(frame["split"].tolist()[:2], result.predictions.num_rows, again.predictions.num_rows)
 """
 PRINTED = (
-    "there is no dataset 'mimi' (did you mean 'mini'?)\n['id', 'ood'] 240 120\n"
+    "there is no dataset 'mimi' (did you mean 'mini'?)\n['id', 'ood'] 288 144\n"
 )
 
 

@@ -28,7 +28,7 @@ from aobench.evaluation.ranking import object_parts
 from aobench.evaluation.rows import prediction_rows
 from aobench.evaluation.scoring import Ranked, rank_offered
 from aobench.images import grey_picture
-from aobench.models.base import AskedOptions
+from aobench.models.base import AskedOptions, UnsoundNumbersError
 from aobench.results.option_order import option_orders, rotated_orders
 from aobench.results.predictions import Predictions
 from aobench.results.tasks import find_task
@@ -59,6 +59,7 @@ class _Asked:
     offered: np.ndarray
     order: np.ndarray
     parts: Mapping[str, Question]
+    sample_ids: Sequence[str]
 
     @classmethod
     def of(
@@ -84,7 +85,8 @@ class _Asked:
             for name, by in questions.items()
             if find_task(name).part_of == task and split.name in by
         }
-        return cls(task, kind, question, again, offered, order, parts)
+        ids = split.sample_ids
+        return cls(task, kind, question, again, offered, order, parts, ids)
 
     def options(self, row: int, order: np.ndarray) -> AskedOptions:
         names = self.question.listed.names
@@ -126,7 +128,12 @@ class _Asking:
         self, images: Sequence[Any], places: Sequence[int], order: np.ndarray
     ) -> torch.Tensor:
         questions = [self.asked.options(place, order) for place in places]
-        scores = self.model.score_options(images, questions).float().cpu()
+        try:
+            scores = self.model.score_options(images, questions).float().cpu()
+        except UnsoundNumbersError as error:
+            samples = [self.asked.sample_ids[places[row]] for row in error.rows]
+            more = f" (and {len(samples) - 1:,} more)" if samples[1:] else ""
+            raise UserError(f"image {samples[0]}{more}: {error}") from error
         return self._by_id(scores, order[places])
 
     def _by_id(self, scores: torch.Tensor, order: np.ndarray) -> torch.Tensor:
