@@ -101,9 +101,10 @@ def count_caption(slot, cell, row, value, group, tally):
 
 
 @njit(nogil=True, cache=True)
-def merge_counts(sparse, row_base, slot, tally):
+def merge_counts(sparse, row_base, slot, tally, is_kept):
     """Add a rule's sparse counts to a tally, its rows moved by ``row_base``; ``sparse``: the fields
-    of `aobench.audit.tally.SparseCounts`.
+    of `aobench.audit.tally.SparseCounts`. Sets ``is_kept`` bool of the example rows that the tally
+    keeps for now.
     """
     cells, counts, hash_starts, hash_values = sparse[:4]
     example_starts, example_rows, example_hashes, group_counts = sparse[4:]
@@ -118,6 +119,7 @@ def merge_counts(sparse, row_base, slot, tally):
         n_rows,
         groups,
     ) = tally
+    n_hashes = smallest.shape[2]
     for i in range(len(cells)):
         cell = cells[i]
         if into[slot, cell] == 0:
@@ -127,9 +129,14 @@ def merge_counts(sparse, row_base, slot, tally):
         for k in range(group_counts.shape[1]):
             groups[slot, cell, k] += group_counts[i, k]
         for k in range(hash_starts[i], hash_starts[i + 1]):
-            add_hash(smallest[slot], n_smallest[slot], cell, hash_values[k])
+            n = n_smallest[slot, cell]
+            value = hash_values[k]
+            # a cell's hashes ascend: where one is too large, so are the rest
+            if n == n_hashes and (n == 0 or value >= smallest[slot, cell, -1]):
+                break
+            add_hash(smallest[slot], n_smallest[slot], cell, value)
         for k in range(example_starts[i], example_starts[i + 1]):
             row, value = example_rows[k] + row_base, example_hashes[k]
-            add_example(
+            is_kept[k] |= add_example(
                 rows[slot], hashes[slot], n_rows[slot], cell, row, value
             )

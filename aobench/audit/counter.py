@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -97,7 +97,7 @@ class PartialCounts:
     object_counts: np.ndarray
     named: np.ndarray
     totals: ScanTotals
-    texts: dict[int, str] = field(default_factory=dict)
+    texts: Mapping[int, str] = field(default_factory=dict)
 
 
 class CaptionCounter:
@@ -295,14 +295,19 @@ class PartMerger:
         self.named = np.zeros((2, MOST_NAMED + 1), np.int64)
         self.totals = ScanTotals()
 
-    def add(self, base: int, part: PartialCounts) -> None:
-        """Add a part, its rows moved by ``base``."""
-        for rule, tally in self.tallies.items():
+    def add(self, base: int, part: PartialCounts) -> set[int]:
+        """Add a part, its rows moved by ``base``; returns those of its rows that are examples for
+        now.
+        """
+        kept = [
             tally.add(rule, part.rules[rule], base)
+            for rule, tally in self.tallies.items()
+        ]
         self.totals.add(part.totals)
         self.attributes += part.attribute_counts
         self.objects += part.object_counts
         self.named += part.named
+        return set(np.concatenate(kept).tolist())
 
     def whole(self) -> PartialCounts:
         """The sum. Texts are not moved, and left out."""

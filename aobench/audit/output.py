@@ -45,10 +45,8 @@ def merge_files(
             read = threads.map(lambda one: read_part(parts, one[1]), batch)
             for (number, _), part in zip(batch, read, strict=True):
                 base = number << FILE_SHIFT
-                merger.add(base, part)
-                texts.update(
-                    (base + row, text) for row, text in part.texts.items()
-                )
+                kept = merger.add(base, part)
+                texts.update({base + row: part.texts[row] for row in kept})
                 bar.update()
             if len(texts) > most:
                 texts = _kept_texts(texts, merger)

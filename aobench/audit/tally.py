@@ -143,12 +143,19 @@ class DenseTally:
             self.groups[slot, cells],
         )
 
-    def add(self, rule: str, more: SparseCounts, row_base: int = 0) -> None:
-        """Merge ``more`` into ``rule``; its example rows are moved by ``row_base``."""
+    def add(
+        self, rule: str, more: SparseCounts, row_base: int = 0
+    ) -> np.ndarray:
+        """Merge ``more`` into ``rule``, its example rows moved by ``row_base``; returns those of
+        its rows that are kept for now.
+        """
         from aobench.audit.compiled_counts import merge_counts
 
-        arrays = tuple(getattr(more, one.name) for one in fields(more))
-        merge_counts(arrays, row_base, self.rules.index(rule), self.arrays)
+        values = tuple(getattr(more, one.name) for one in fields(more))
+        is_kept = np.zeros(len(more.rows), np.bool_)
+        slot = self.rules.index(rule)
+        merge_counts(values, row_base, slot, self.arrays, is_kept)
+        return more.rows[is_kept]
 
 
 @dataclass
