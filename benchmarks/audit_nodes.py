@@ -69,7 +69,7 @@ def main() -> None:
 
         def kill() -> None:
             parts = folder / "ray" / "parts"
-            while len(done := list(parts.glob("*.json"))) < files // 3:
+            while len(done := list(parts.glob("*.safetensors"))) < files // 3:
                 time.sleep(0.05)
             killed.append(len(done))
             cluster.remove_node(second, allow_graceful=False)

@@ -237,9 +237,7 @@ def merge(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(dir=args.folder) as name:
         folder = Path(name)
         (folder / "captions").mkdir()
-        paths = write_text_files(
-            folder / "captions", args.files, args.captions
-        )
+        paths = write_text_files(folder / "captions", args.files, args.captions)
         plan = CountingPlan(published_vocabulary(), DEFAULT_RULES)
         parts, files = folder / "out" / "parts", [str(path) for path in paths]
         scan_files(files, plan, parts)

@@ -40,8 +40,11 @@ from aobench.sealed import (
 FORMAT = 6
 #: How the examples' texts are packed.
 CODEC = "zstd"
-#: The fields of a rule's counts that are hashes.
-HASHES = ("hashes", "row_hashes")
+#: The arrays of a rule's counts; and those that say where others begin.
+FIELDS = tuple(field.name for field in fields(SparseCounts))
+STARTS = ("hash_starts", "example_starts")
+#: Bytes of the parts that are held between the look for them and the merge.
+MOST_HELD = 1 << 27
 
 
 def plan_hash(
@@ -79,26 +82,29 @@ def write_part(
     folder: Path, key: str, part: PartialCounts, record: Mapping[str, Any]
 ) -> None:
     """Write a part; whoever reads it meanwhile sees all of it or nothing."""
-    texts = PackedTexts.of(part.texts)
+    texts, rules = PackedTexts.of(part.texts), list(part.rules.values())
+    marginals = part.attribute_counts, part.object_counts, part.named.ravel()
     arrays = {
-        "attribute_counts": _narrow(part.attribute_counts),
-        "object_counts": _narrow(part.object_counts),
-        "named": _narrow(part.named),
-        "text_rows": _narrow(texts.rows),
-        "text_starts": _narrow(texts.starts),
+        "marginals": np.concatenate(marginals),
+        "text_rows": texts.rows,
+        "text_sizes": np.diff(texts.starts),
         "texts": np.frombuffer(texts.packed, np.uint8),
     }
-    for rule, sparse in part.rules.items():
-        for field in fields(sparse):
-            values = getattr(sparse, field.name)
-            arrays[f"{rule}.{field.name}"] = _narrow(values)
+    for name in FIELDS:
+        values = [getattr(sparse, name) for sparse in rules]
+        if name in STARTS:  # how many each cell has, which takes fewer bytes
+            values = [np.diff(starts) for starts in values]
+        arrays[name] = np.concatenate(values)
     notes = {
         "record": dict(record),
-        "rules": list(part.rules),
+        # in their order, which an object of JSON loses
+        "rules": [[rule, len(one.cells)] for rule, one in part.rules.items()],
+        "names": [len(marginals[0]), len(marginals[1])],
         "totals": vars(part.totals),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    write_sealed_tensors(_place(folder, key), key, arrays, notes)
+    narrow = {name: _narrow(values) for name, values in arrays.items()}
+    write_sealed_tensors(_place(folder, key), key, narrow, notes)
 
 
 def _place(folder: Path, key: str) -> Path:
@@ -179,64 +185,102 @@ def _content(
         raise DamagedPartError(str(error)) from error
 
 
-def read_record(folder: Path, key: str) -> dict[str, Any] | None:
-    """What the manifest says of a part's file; None where there is no such part.
-    DamagedPartError for a damaged one.
+class HeldParts:
+    """Parts that were read to find out that they are there, at most `MOST_HELD` bytes of them, so
+    that the merge needn't read and check them again.
     """
-    if not os.path.lexists(_place(folder, key)):
-        return None
-    return dict(_content(folder, key)[1]["record"])
 
+    def __init__(self) -> None:
+        self._parts: dict[
+            str, tuple[dict[str, np.ndarray], dict[str, Any]]
+        ] = {}
+        self._bytes = 0
 
-def known_record(
-    folder: Path, key: str, facts: dict[str, Any]
-) -> dict[str, Any] | None:
-    """The record of a part that may be used again: not where nothing tells whether its file was
-    changed.
-
-    Where the part is damaged, ``facts`` say so, since its file is then counted again.
-    """
-    if facts.get("error") or facts["size"] is None or facts["changed"] is None:
-        return None
-    try:
-        return read_record(folder, key)
-    except DamagedPartError as error:
-        facts["damaged_part"] = str(error)
-        return None
-
-
-def read_part(folder: Path, key: str) -> PartialCounts:
-    """A part that `write_part` wrote. UserError where it is damaged."""
-    try:
+    def read_record(self, folder: Path, key: str) -> dict[str, Any] | None:
+        """What the manifest says of a part's file; None where there is no such part.
+        DamagedPartError for a damaged one.
+        """
+        if not os.path.lexists(_place(folder, key)):
+            return None
         arrays, notes = _content(folder, key)
-    except DamagedPartError as error:
-        raise UserError(
-            f"{folder / key} was damaged meanwhile ({error}); run it again: its file is read again"
-        ) from error
-    rules = {
-        rule: SparseCounts(
-            **{
-                field.name: _wide(arrays[f"{rule}.{field.name}"], field.name)
-                for field in fields(SparseCounts)
-            }
+        size = sum(values.nbytes for values in arrays.values())
+        if self._bytes + size <= MOST_HELD:
+            self._parts[key] = arrays, notes
+            self._bytes += size
+        return dict(notes["record"])
+
+    def known_record(
+        self, folder: Path, key: str, facts: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """The record of a part that may be used again: not where nothing tells whether its file
+        was changed.
+
+        Where the part is damaged, ``facts`` say so, since its file is then counted again.
+        """
+        if (
+            facts.get("error")
+            or facts["size"] is None
+            or facts["changed"] is None
+        ):
+            return None
+        try:
+            return self.read_record(folder, key)
+        except DamagedPartError as error:
+            facts["damaged_part"] = str(error)
+            return None
+
+    def take_part(self, folder: Path, key: str) -> PartialCounts:
+        """A part that `write_part` wrote; it's held no longer. UserError where it is damaged."""
+        if key in self._parts:
+            return _unpacked(*self._parts.pop(key))
+        try:
+            return _unpacked(*_content(folder, key))
+        except DamagedPartError as error:
+            raise UserError(
+                f"{folder / key} was damaged meanwhile ({error}); run it again: its file is read "
+                "again"
+            ) from error
+
+
+def _unpacked(
+    arrays: dict[str, np.ndarray], notes: dict[str, Any]
+) -> PartialCounts:
+    """A part of what lies on disk."""
+    cell, hashed, example, rules = 0, 0, 0, {}
+    for rule, n in notes["rules"]:
+        held = slice(cell, cell + n)
+        hash_starts = _starts(arrays["hash_starts"][held])
+        example_starts = _starts(arrays["example_starts"][held])
+        of_hashes = slice(hashed, hashed + int(hash_starts[-1]))
+        of_examples = slice(example, example + int(example_starts[-1]))
+        rules[rule] = SparseCounts(
+            arrays["cells"][held].astype(np.int64),
+            arrays["counts"][held].astype(np.int64),
+            hash_starts,
+            arrays["hashes"][of_hashes].astype(np.uint64),
+            example_starts,
+            arrays["rows"][of_examples].astype(np.int64),
+            arrays["row_hashes"][of_examples].astype(np.uint64),
+            arrays["groups"][held].astype(np.int64),
         )
-        for rule in notes["rules"]
-    }
-    texts = PackedTexts(
-        _wide(arrays["text_rows"]),
-        _wide(arrays["text_starts"]),
-        arrays["texts"].tobytes(),
-    )
+        cell, hashed, example = held.stop, of_hashes.stop, of_examples.stop
+    attributes, objects = notes["names"]
+    marginals = arrays["marginals"].astype(np.int64)
+    totals = ScanTotals(**notes["totals"])
+    rows = arrays["text_rows"].astype(np.int64)
+    packed = arrays["texts"].tobytes()
     return PartialCounts(
         rules,
-        _wide(arrays["attribute_counts"]),
-        _wide(arrays["object_counts"]),
-        _wide(arrays["named"]),
-        ScanTotals(**notes["totals"]),
-        texts,
+        marginals[:attributes],
+        marginals[attributes : attributes + objects],
+        marginals[attributes + objects :].reshape(2, -1),
+        totals,
+        PackedTexts(rows, _starts(arrays["text_sizes"]), packed),
     )
 
 
-def _wide(values: np.ndarray, name: str = "") -> np.ndarray:
-    """As the tallies take it: hashes unsigned, all else signed."""
-    return values.astype(np.uint64 if name in HASHES else np.int64, copy=False)
+def _starts(sizes: np.ndarray) -> np.ndarray:
+    """Where each of so many values begins, and the end, int64 (n + 1)."""
+    starts = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=starts[1:])
+    return starts

@@ -119,7 +119,7 @@ def merge_counts(sparse, row_base, slot, tally, is_kept):
         n_rows,
         groups,
     ) = tally
-    n_hashes = smallest.shape[2]
+    n_hashes, n_examples = smallest.shape[2], rows.shape[2]
     for i in range(len(cells)):
         cell = cells[i]
         if into[slot, cell] == 0:
@@ -137,6 +137,9 @@ def merge_counts(sparse, row_base, slot, tally, is_kept):
             add_hash(smallest[slot], n_smallest[slot], cell, value)
         for k in range(example_starts[i], example_starts[i + 1]):
             row, value = example_rows[k] + row_base, example_hashes[k]
+            n = n_rows[slot, cell]
+            if n == n_examples and (n == 0 or row >= rows[slot, cell, -1]):
+                break  # as above
             is_kept[k] |= add_example(
                 rows[slot], hashes[slot], n_rows[slot], cell, row, value
             )

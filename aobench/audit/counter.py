@@ -17,7 +17,12 @@ from aobench.audit.compiled import (
     word_tables,
 )
 from aobench.audit.rules import WORD_RULES
-from aobench.audit.tally import DenseTally, ScanTotals, SparseCounts
+from aobench.audit.tally import (
+    DenseTally,
+    MergedTally,
+    ScanTotals,
+    SparseCounts,
+)
 from aobench.audit.vocabulary import Vocabulary
 from aobench.audit.words import (
     character_tables,
@@ -284,9 +289,7 @@ class PartMerger:
 
     def __init__(self, plan: CountingPlan) -> None:
         self.tallies = {
-            rule: DenseTally(
-                (rule,), plan.cells(rule), plan.sketch, plan.examples
-            )
+            rule: MergedTally(plan.cells(rule), plan.sketch, plan.examples)
             for rule in plan.rules
         }
         self.attributes, self.objects = (
@@ -300,7 +303,7 @@ class PartMerger:
         now.
         """
         kept = [
-            tally.add(rule, part.rules[rule], base)
+            tally.add(part.rules[rule], base)
             for rule, tally in self.tallies.items()
         ]
         self.totals.add(part.totals)
@@ -311,9 +314,7 @@ class PartMerger:
 
     def whole(self) -> PartialCounts:
         """The sum. Texts are not moved, and left out."""
-        rules = {
-            rule: tally.sparse(rule) for rule, tally in self.tallies.items()
-        }
+        rules = {rule: tally.sparse() for rule, tally in self.tallies.items()}
         return PartialCounts(
             rules, self.attributes, self.objects, self.named, self.totals
         )
@@ -322,8 +323,8 @@ class PartMerger:
         """The rows of the examples that are kept so far."""
         return {
             int(row)
-            for rule, tally in self.tallies.items()
-            for row in tally.sparse(rule).rows
+            for tally in self.tallies.values()
+            for row in tally.sparse().rows
         }
 
 
