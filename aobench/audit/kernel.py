@@ -32,15 +32,18 @@ _S31, _S32 = np.uint64(31), np.uint64(32)
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def _look_up(keys, values, key):
+    """The value of a key, 0 where there is none, since the values of free slots are 0.
+
+    One way out of one loop: with more, numba counts references to the arrays at each call, by
+    atomic operations that cost more than the look-up and for which threads wait.
+    """
     mask = np.uint64(len(keys) - 1)
     slot = ((key * GOLDEN) >> _S32) & mask
-    while keys[slot] != _ZERO:
-        if keys[slot] == key:
-            return values[slot]
+    while keys[slot] != _ZERO and keys[slot] != key:
         slot = (slot + _ONE) & mask
-    return np.int32(0)
+    return values[slot]
 
 
 @njit(nogil=True, cache=True)
@@ -50,42 +53,50 @@ def _cut(data, start, end, characters, word_table, room):
     it: 0 soft, 1 commas, 2 and more hard.
 
     ``characters``: uint8 (256), a word's character in lower case, HARD, SOFT, COMMA, or BEYOND for
-    bytes that are not ASCII; and kind and folded form by code point. The loop over bytes has no
-    branch that depends on where words end, which no processor could foretell: every byte writes the
-    hash so far to the current word's place. Returns the number of words, how many are in the
+    bytes that are not ASCII; and kind and folded form by code point. The innermost loop walks the
+    letters of one word and does nothing but hash them; the words are looked up afterwards, so that
+    the look-ups don't wait for one another. Returns the number of words, how many are in the
     vocabulary, and a hash of all words in their order.
     """
     ascii_table, kinds, folded = characters
     word_keys, word_values, most = word_table
     hashes, numbers, gaps = room
-    n = 0
-    # gap: as it was before the current word; broken: what the gap holds so far
-    inside, broken, gap = False, np.uint8(2), np.uint8(2)
-    word = _START
+    n, inside, word = 0, False, _START
+    broken = np.uint8(2)  # what the gap holds so far
     at = start
     while at < end:
         code = np.int64(ascii_table[data[np.uint64(at)]])
-        is_word, size = code > BEYOND, 1
-        is_hard, is_comma = code == HARD, code == COMMA
-        if code == BEYOND:
+        kind, size = code, 1
+        if code > BEYOND:
+            kind = WORD
+        elif code == BEYOND:
             code, size = decode_character(data, at, end)
-            kind = kinds[code] if code >= 0 else HARD
-            if kind == IGNORED:
-                at += size
-                continue
-            is_word = kind == WORD
-            is_hard, is_comma = kind == HARD, kind == COMMA
+            kind = np.int64(kinds[code]) if code >= 0 else HARD
             code = np.int64(folded[code]) if 0 <= code < 0x20000 else code
         at += size
-        n += inside & (not is_word)
-        gap = gap if inside else broken
-        here = np.uint8(is_hard) << np.uint8(1) | np.uint8(is_comma)
-        broken = np.uint8(0) if is_word else np.uint8(broken | here)
-        word = ((word if inside else _START) ^ np.uint64(code)) * _PRIME
-        inside = is_word
+        if kind == IGNORED:
+            continue
+        if kind != WORD:
+            if inside:
+                hashes[n] = word
+                n += 1
+                inside = False
+            here = np.uint8(kind == HARD) << np.uint8(1)
+            broken = np.uint8(broken | here | np.uint8(kind == COMMA))
+            continue
+        if not inside:
+            gaps[n] = broken
+            inside, broken, word = True, np.uint8(0), _START
+        word = (word ^ np.uint64(code)) * _PRIME
+        while at < end:
+            letter = ascii_table[data[np.uint64(at)]]
+            if letter <= BEYOND:
+                break
+            word = (word ^ np.uint64(letter)) * _PRIME
+            at += 1
+    if inside:
         hashes[n] = word
-        gaps[n] = gap
-    n += inside
+        n += 1
     known, text = 0, _START
     for i in range(n):
         number = _look_up(word_keys, word_values, hashes[i])
@@ -96,29 +107,41 @@ def _cut(data, start, end, characters, word_table, room):
 
 
 @njit(nogil=True, cache=True)
-def _find(n, numbers, most, gaps, tree, spans, places):
-    """All occurrences of forms among ``n`` words, by start, then end; returns how many."""
+def _first_nodes(tree, most):
+    """Of each word of the vocabulary the node of the forms that begin with it; 0: none does."""
+    nodes = np.zeros(most + 1, np.int32)
+    for number in range(1, most + 1):
+        nodes[number] = _look_up(tree[0], tree[1], np.uint64(number))
+    return nodes
+
+
+@njit(nogil=True, cache=True)
+def _find(n, numbers, firsts, gaps, tree, spans, places):
+    """All occurrences of forms among ``n`` words, by start, then end; returns how many.
+    ``firsts``: `_first_nodes`.
+    """
     edge_keys, edge_values, inner = tree
     starts, ends, nodes = places
-    count = 0
+    count, most = 0, len(firsts) - 1
     for start in range(n):
-        node, at = 0, start
-        while (
-            at < n and 0 < numbers[at] <= most and (at == start or not gaps[at])
-        ):
-            edge = (np.uint64(node) << _S32) | np.uint64(numbers[at])
-            node = _look_up(edge_keys, edge_values, edge)
-            if node == 0:
-                break
+        if numbers[start] > most:
+            continue
+        node, at = firsts[numbers[start]], start
+        while node:
             if (
                 spans[node, 1] > spans[node, 0]
                 or spans[node, 3] > spans[node, 2]
             ):
                 starts[count], ends[count], nodes[count] = start, at, node
                 count += 1
-            if not inner[node]:
-                break
             at += 1
+            if not inner[node] or at >= n or gaps[at]:
+                break
+            number = numbers[at]
+            if number == 0 or number > most:
+                break
+            edge = (np.uint64(node) << _S32) | np.uint64(number)
+            node = _look_up(edge_keys, edge_values, edge)
     return count
 
 
@@ -256,7 +279,7 @@ def count_words(
     """
     data, begins, stops, keep, first_row, seed = captions
     characters, word_table, tree, names, classes = vocabulary
-    most_known = word_table[2]
+    firsts = _first_nodes(tree, word_table[2])
     spans, attribute_ids, _, object_ids, _ = names
     text_hashes, wanted = texts
     longest = 0
@@ -290,7 +313,7 @@ def count_words(
         if known * shape[2] > most:
             most = 2 * known * shape[2]
             places, lives = _place_room(most)
-        count = _find(n, numbers, most_known, gaps, tree, spans, places)
+        count = _find(n, numbers, firsts, gaps, tree, spans, places)
         if count == 0:
             continue
         _shadow(count, places, spans, lives)
