@@ -51,8 +51,10 @@ def composition_numbers(rows: dict[str, list[Any]]) -> np.ndarray:
     """int N: a number 0.. for the composition that each image shows; its object where it has no
     attribute.
     """
-    pairs = np.column_stack([rows["attribute"], rows["object"]])
-    return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+    from compositional_ood.compositional_ood import unique_pairs
+
+    parts = (np.asarray(rows[part], int) for part in ("attribute", "object"))
+    return unique_pairs(*parts).numbers
 
 
 def split_scores(
