@@ -251,13 +251,18 @@ def save_plot(
         "svg.fonttype": "none",
         "pdf.fonttype": 42,
     }
+    layout = figure.get_layout_engine()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for file in paths:
             with matplotlib.rc_context(fixed):
                 figure.savefig(file, **_file_options(file))
+            # The first settles where all stands; to find that again takes longer than to draw it.
+            figure.set_layout_engine("none")
     except OSError as error:
         raise UserError(f"{path} could not be written: {error}") from error
+    finally:
+        figure.set_layout_engine(layout)
     return paths
 
 

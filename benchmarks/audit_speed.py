@@ -4,6 +4,7 @@
     captions.parquet python benchmarks/audit_speed.py product captions.parquet
     IMAGENET_AO_CAPTIONS=folder python benchmarks/audit_speed.py others --limit 155070
     IMAGENET_AO_CAPTIONS=folder python benchmarks/audit_speed.py loop
+    IMAGENET_AO_CAPTIONS=folder python benchmarks/audit_speed.py merge --files 1000 --captions 5000
 
 ``make`` repeats the folder's captions (text files, one a line) and writes them without dictionary
 encoding. Nothing in the audit remembers a caption that it met before: each is decoded, cut and
@@ -11,6 +12,8 @@ looked up anew. What repeats do help is the count of different captions, whose s
 growing; with ``--distinct`` a running number ends each caption, so that all differ. ``product``
 starts a new process with the kernel compiled before, and prints wall and CPU seconds, the load and
 the peak of memory. The others are timed in CPU seconds too, which a busy machine changes less.
+``merge`` counts many files once, then times what a second run does with their parts: find each and
+check it, add them up, and the whole call with its tables.
 """
 
 from __future__ import annotations
@@ -210,6 +213,57 @@ def loop(args: argparse.Namespace) -> None:
         )
 
 
+def write_text_files(folder: Path, files: int, size: int) -> list[Path]:
+    """So many text files of ``size`` captions each, which begin at other places of the corpus."""
+    texts, paths = [text.replace("\n", " ") for text in captions()], []
+    for number in range(files):
+        start = number * 7919 % len(texts)
+        lines = [texts[(start + k) % len(texts)] for k in range(size)]
+        path = folder / f"{number:05d}.txt"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def merge(args: argparse.Namespace) -> None:
+    """Time the second run over files that are all counted."""
+    from aobench.audit.api import audit
+    from aobench.audit.counter import CountingPlan
+    from aobench.audit.output import merge_files
+    from aobench.audit.rules import DEFAULT_RULES
+    from aobench.audit.scan import scan_files
+    from aobench.audit.vocabulary import published_vocabulary
+
+    with tempfile.TemporaryDirectory(dir=args.folder) as name:
+        folder = Path(name)
+        (folder / "captions").mkdir()
+        paths = write_text_files(folder / "captions", args.files, args.captions)
+        plan = CountingPlan(published_vocabulary(), DEFAULT_RULES)
+        parts, files = folder / "out" / "parts", [str(path) for path in paths]
+        scan_files(files, plan, parts)
+        size = sum(part.stat().st_size for part in parts.iterdir())
+        print(
+            f"{args.files:,} files of {args.captions:,} captions; their parts take "
+            f"{size / 1e6:,.0f} MB"
+        )
+        for _ in range(args.repeat):
+            before, cpu_before, outcome = timed(
+                lambda: scan_files(files, plan, parts)
+            )
+            after, cpu_after, _ = timed(
+                lambda outcome=outcome: merge_files(plan, outcome, parts)
+            )
+            whole, cpu_whole, counts = timed(
+                lambda: audit(folder / "captions", folder / "out")
+            )
+            print(
+                f"check {before:.2f} s ({cpu_before:.2f} CPU s), merge {after:.2f} s "
+                f"({cpu_after:.2f} CPU s), the whole call {whole:.2f} s ({cpu_whole:.2f} CPU s); "
+                f"sum {int(counts.matrix().sum()):,}; load {os.getloadavg()[0]:.1f}",
+                flush=True,
+            )
+
+
 def timed(call: Any) -> tuple[float, float, Any]:
     """Seconds, CPU seconds of all threads, and the result."""
     began, used = time.perf_counter(), time.process_time()
@@ -257,6 +311,12 @@ def main() -> None:
     q.add_argument("--limit", type=int, default=20_000)
     q.add_argument("--pairs", type=int, default=500)
     q.set_defaults(run=loop)
+    g = verbs.add_parser("merge")
+    g.add_argument("--files", type=int, default=1_000)
+    g.add_argument("--captions", type=int, default=5_000)
+    g.add_argument("--repeat", type=int, default=3)
+    g.add_argument("--folder", help="where files are written for it")
+    g.set_defaults(run=merge)
     args = parser.parse_args()
     args.run(args)
 

@@ -22,9 +22,16 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory):
-    """Starts programs in processes of their own that begin at once; see helpers/warm.py."""
+    """Starts programs in processes of their own that begin at once; see helpers/warm.py.
+
+    The workers of pytest-xdist share one server: their temporary folders have one above them.
+    """
     from helpers.warm import WarmProcesses
 
-    processes = WarmProcesses(tmp_path_factory.mktemp("said"))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    said = tmp_path_factory.mktemp("said")
+    processes = WarmProcesses(said, address=folder / "warm")
     yield processes
     processes.close()

@@ -44,7 +44,7 @@ figure.savefig(f"{__import__('os').environ.get('RANK', 'alone')}.png")
 print(frame["split"].tolist()[:2], result.predictions.num_rows, again.predictions.num_rows)
 """
 PRINTED = (
-    "there is no dataset 'mimi' (did you mean 'mini'?)\n['id', 'ood'] 240 120\n"
+    "there is no dataset 'mimi' (did you mean 'mini'?)\n['id', 'ood'] 288 144\n"
 )
 
 
@@ -171,7 +171,7 @@ def test_a_result_shows_itself(studio):
         assert "trial run, --limit 24" in text
         assert "chance" in text
         assert "not the published benchmark" in text
-    assert result._repr_html_().count("<tr>") == 1 + 5 * 2
+    assert result._repr_html_().count("<tr>") == 1 + 6 * 2
     rows = result.to_frame()
     splits = result.scores["composition-own"]["splits"]
     rows = rows[rows["task"] == "composition-own"]

@@ -225,7 +225,12 @@ def _compare(args: argparse.Namespace) -> None:
     from aobench.results.comparability import unlike_settings
     from aobench.results.paths import TABLE, result_places
     from aobench.results.predictions import read
-    from aobench.results.scores import chance, shown_accuracy, split_scores
+    from aobench.results.scores import (
+        candidates_text,
+        chance,
+        shown_accuracy,
+        split_scores,
+    )
 
     places = result_places(args.tables, TABLE, once=len(args.tables) > 2)
     if len(places) < 2:
@@ -258,7 +263,7 @@ def _compare(args: argparse.Namespace) -> None:
         print(
             f"  {table.provenance['model']['id']}: {100 * rate:.2f} % [{100 * low:.2f}, "
             f"{100 * high:.2f}], "
-            f"chance {100 * by_chance:.2f} % of {f['n_candidates']:,} candidates ({task})"
+            f"chance {100 * by_chance:.2f} % of {candidates_text(f)} candidates ({task})"
         )
     if len({listed.hash for listed in lists}) > 1:
         print(

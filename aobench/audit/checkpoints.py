@@ -1,11 +1,14 @@
 """A file's counts on disk, so that a killed scan goes on where it stopped.
 
-Each file has ``<key>.parquet`` (counts, hashes and examples, one row a cell) and ``<key>.json``
-(totals, marginals and what the manifest says of it), which is written last: a part without it
-doesn't exist. The key stands for the file (path, size, time of change) and for what is counted
-(names, forms, rules and their versions), so a part that no longer fits is not found; nor is one of
-a remote file whose size and change aren't told. The second file holds the SHA-256 of the first and
-of itself with its key: a part that was damaged, changed or swapped for another's is counted again.
+Each file has ``<key>.safetensors``, sealed (`aobench.sealed`): counts, hashes, marginals and
+examples as arrays, totals and what the manifest says of it as notes. The key stands for the file
+(path, size, time of change) and for what is counted (names, forms, rules and their versions), so a
+part that no longer fits is not found; nor is one of a remote file whose size and change aren't
+told. The seal is over the key and all that the part holds: a part that was damaged, changed or
+swapped for another's is counted again.
+
+A thousand parts are read in half a second, so arrays are as they lie on disk, in the narrowest
+type that holds them, and the examples' texts stay packed until one is asked for.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +27,24 @@ import numpy as np
 from aobench.audit.counter import CountingPlan, PartialCounts
 from aobench.audit.rules import VERSIONS
 from aobench.audit.streams import is_remote
-from aobench.audit.tally import GROUPS, ScanTotals, SparseCounts
+from aobench.audit.tally import ScanTotals, SparseCounts
 from aobench.errors import UserError
-from aobench.files import (
-    read_file,
-    read_json,
-    scratch_file,
-    sha256_of,
-    write_in_one_move,
+from aobench.files import sha256_of
+from aobench.sealed import (
+    DamagedError,
+    read_sealed_tensors,
+    write_sealed_tensors,
 )
 
 #: Raised when the files of a part change their meaning.
-FORMAT = 5
+FORMAT = 6
+#: How the examples' texts are packed.
+CODEC = "zstd"
+#: The arrays of a rule's counts; and those that say where others begin.
+FIELDS = tuple(field.name for field in fields(SparseCounts))
+STARTS = ("hash_starts", "example_starts")
+#: Bytes of the parts that are held between the look for them and the merge.
+MOST_HELD = 1 << 27
 
 
 def plan_hash(
@@ -71,48 +82,84 @@ def write_part(
     folder: Path, key: str, part: PartialCounts, record: Mapping[str, Any]
 ) -> None:
     """Write a part; whoever reads it meanwhile sees all of it or nothing."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    tables = []
-    for number, sparse in enumerate(part.rules.values()):
-        texts = pa.array(
-            [part.texts[int(row)] for row in sparse.rows], pa.large_string()
-        )
-        starts = pa.array(sparse.example_starts)
-        columns = {
-            "rule": pa.array(np.full(len(sparse.cells), number, np.int32)),
-            "cell": pa.array(sparse.cells),
-            "count": pa.array(sparse.counts),
-            "hashes": pa.LargeListArray.from_arrays(
-                pa.array(sparse.hash_starts), pa.array(sparse.hashes)
-            ),
-            "rows": pa.LargeListArray.from_arrays(
-                starts, pa.array(sparse.rows)
-            ),
-            "row_hashes": pa.LargeListArray.from_arrays(
-                starts, pa.array(sparse.row_hashes)
-            ),
-            "texts": pa.LargeListArray.from_arrays(starts, texts),
-            "groups": pa.FixedSizeListArray.from_arrays(
-                pa.array(sparse.groups.ravel()), GROUPS
-            ),
-        }
-        tables.append(pa.table(columns))
-    content = {
+    texts, rules = PackedTexts.of(part.texts), list(part.rules.values())
+    marginals = part.attribute_counts, part.object_counts, part.named.ravel()
+    arrays = {
+        "marginals": np.concatenate(marginals),
+        "text_rows": texts.rows,
+        "text_sizes": np.diff(texts.starts),
+        "texts": np.frombuffer(texts.packed, np.uint8),
+    }
+    for name in FIELDS:
+        values = [getattr(sparse, name) for sparse in rules]
+        if name in STARTS:  # how many each cell has, which takes fewer bytes
+            values = [np.diff(starts) for starts in values]
+        arrays[name] = np.concatenate(values)
+    notes = {
         "record": dict(record),
-        "rules": list(part.rules),
+        # in their order, which an object of JSON loses
+        "rules": [[rule, len(one.cells)] for rule, one in part.rules.items()],
+        "names": [len(marginals[0]), len(marginals[1])],
         "totals": vars(part.totals),
-        "attribute_counts": part.attribute_counts.tolist(),
-        "object_counts": part.object_counts.tolist(),
-        "named": part.named.tolist(),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    with scratch_file(folder / f"{key}.parquet") as scratch:
-        pq.write_table(pa.concat_tables(tables), scratch, compression="zstd")
-        content |= {"key": key, "counts_sha256": sha256_of(scratch)}
-    content["sha256"] = own_digest(content)
-    write_in_one_move(folder / f"{key}.json", json.dumps(content).encode())
+    narrow = {name: _narrow(values) for name, values in arrays.items()}
+    write_sealed_tensors(_place(folder, key), key, narrow, notes)
+
+
+def _place(folder: Path, key: str) -> Path:
+    return folder / f"{key}.safetensors"
+
+
+def _narrow(values: np.ndarray) -> np.ndarray:
+    """Whole numbers from 0 in the narrowest type that holds them."""
+    most = int(values.max()) if values.size else 0
+    return values.astype(np.min_scalar_type(most))
+
+
+@dataclass(frozen=True)
+class PackedTexts(Mapping[int, str]):
+    """Texts by row, packed until one is asked for: few examples of a part are kept where others
+    come before it.
+
+    ``rows`` int64 (n), sorted; ``starts`` int64 (n + 1) into the UTF-8 bytes of all texts, which
+    ``packed`` holds compressed.
+    """
+
+    rows: np.ndarray
+    starts: np.ndarray
+    packed: bytes
+
+    @classmethod
+    def of(cls, texts: Mapping[int, str]) -> PackedTexts:
+        """Pack texts."""
+        import pyarrow as pa
+
+        rows = sorted(texts)
+        coded = [texts[row].encode() for row in rows]
+        sizes = [0, *map(len, coded)]
+        packed = pa.compress(b"".join(coded), CODEC, asbytes=True)
+        return cls(np.array(rows, np.int64), np.cumsum(sizes), packed)
+
+    @cached_property
+    def _content(self) -> bytes:
+        import pyarrow as pa
+
+        size = int(self.starts[-1])
+        return bytes(pa.decompress(self.packed, size, CODEC, asbytes=True))
+
+    def __getitem__(self, row: int) -> str:
+        place = int(np.searchsorted(self.rows, row))
+        if place == len(self.rows) or self.rows[place] != row:
+            raise KeyError(row)
+        begin, stop = self.starts[place : place + 2]
+        return self._content[begin:stop].decode()
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.rows.tolist())
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 def own_digest(content: Mapping[str, Any]) -> str:
@@ -125,102 +172,115 @@ class DamagedPartError(UserError):
     """A part that isn't as it was written."""
 
 
-def _content(folder: Path, key: str) -> tuple[dict[str, Any], bytes]:
-    """A part's totals, and the bytes of its counts. DamagedPartError where either isn't as it
-    was written.
-    """
+def _content(
+    folder: Path, key: str
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """A part's arrays and notes. DamagedPartError where they aren't as they were written."""
+    place = _place(folder, key)
     try:
-        content = read_json(folder / f"{key}.json", "the part")
-        counts = read_file(folder / f"{key}.parquet", "the part", most=1 << 40)
+        return read_sealed_tensors(place, key)
+    except DamagedError as error:
+        raise DamagedPartError(f"{place.name} {error}") from error
     except UserError as error:
         raise DamagedPartError(str(error)) from error
-    if content.get("sha256") != own_digest(content) or content["key"] != key:
-        raise DamagedPartError(f"the part {key}.json is not as it was written")
-    if content["counts_sha256"] != sha256_of(counts):
-        raise DamagedPartError(
-            f"the part {key}.parquet is not as it was written"
-        )
-    return content, counts
 
 
-def read_record(folder: Path, key: str) -> dict[str, Any] | None:
-    """What the manifest says of a part's file; None where there is no such part.
-    DamagedPartError for a damaged one.
+class HeldParts:
+    """Parts that were read to find out that they are there, at most `MOST_HELD` bytes of them, so
+    that the merge needn't read and check them again.
     """
-    if not os.path.lexists(folder / f"{key}.json"):
-        return None
-    return dict(_content(folder, key)[0]["record"])
+
+    def __init__(self) -> None:
+        self._parts: dict[
+            str, tuple[dict[str, np.ndarray], dict[str, Any]]
+        ] = {}
+        self._bytes = 0
+
+    def read_record(self, folder: Path, key: str) -> dict[str, Any] | None:
+        """What the manifest says of a part's file; None where there is no such part.
+        DamagedPartError for a damaged one.
+        """
+        if not os.path.lexists(_place(folder, key)):
+            return None
+        arrays, notes = _content(folder, key)
+        size = sum(values.nbytes for values in arrays.values())
+        if self._bytes + size <= MOST_HELD:
+            self._parts[key] = arrays, notes
+            self._bytes += size
+        return dict(notes["record"])
+
+    def known_record(
+        self, folder: Path, key: str, facts: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """The record of a part that may be used again: not where nothing tells whether its file
+        was changed.
+
+        Where the part is damaged, ``facts`` say so, since its file is then counted again.
+        """
+        if (
+            facts.get("error")
+            or facts["size"] is None
+            or facts["changed"] is None
+        ):
+            return None
+        try:
+            return self.read_record(folder, key)
+        except DamagedPartError as error:
+            facts["damaged_part"] = str(error)
+            return None
+
+    def take_part(self, folder: Path, key: str) -> PartialCounts:
+        """A part that `write_part` wrote; it's held no longer. UserError where it is damaged."""
+        if key in self._parts:
+            return _unpacked(*self._parts.pop(key))
+        try:
+            return _unpacked(*_content(folder, key))
+        except DamagedPartError as error:
+            raise UserError(
+                f"{folder / key} was damaged meanwhile ({error}); run it again: its file is read "
+                "again"
+            ) from error
 
 
-def known_record(
-    folder: Path, key: str, facts: dict[str, Any]
-) -> dict[str, Any] | None:
-    """The record of a part that may be used again: not where nothing tells whether its file was
-    changed.
-
-    Where the part is damaged, ``facts`` say so, since its file is then counted again.
-    """
-    if facts.get("error") or facts["size"] is None or facts["changed"] is None:
-        return None
-    try:
-        return read_record(folder, key)
-    except DamagedPartError as error:
-        facts["damaged_part"] = str(error)
-        return None
-
-
-def read_part(folder: Path, key: str) -> PartialCounts:
-    """A part that `write_part` wrote. UserError where it is damaged."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    try:
-        content, counts = _content(folder, key)
-    except DamagedPartError as error:
-        raise UserError(
-            f"{folder / key} was damaged meanwhile ({error}); run it again: its file is read again"
-        ) from error
-    # parts are small: threads of Arrow's own cost more than they save
-    table = pq.read_table(pa.BufferReader(counts), use_threads=False)
-    rules: dict[str, SparseCounts] = {}
-    texts: dict[int, str] = {}
-    for number, rule in enumerate(content["rules"]):
-        mine = table.filter(pc.equal(table["rule"], number)).combine_chunks()
-        lists = {}
-        for name in ("hashes", "rows", "row_hashes", "texts"):
-            column = mine[name].combine_chunks()
-            lengths = pc.list_value_length(column).to_numpy(
-                zero_copy_only=False
-            )
-            lists[name] = (
-                np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-                pc.list_flatten(column),
-            )
-        starts, rows = lists["rows"][0], _values(lists["rows"][1], np.int64)
+def _unpacked(
+    arrays: dict[str, np.ndarray], notes: dict[str, Any]
+) -> PartialCounts:
+    """A part of what lies on disk."""
+    cell, hashed, example, rules = 0, 0, 0, {}
+    for rule, n in notes["rules"]:
+        held = slice(cell, cell + n)
+        hash_starts = _starts(arrays["hash_starts"][held])
+        example_starts = _starts(arrays["example_starts"][held])
+        of_hashes = slice(hashed, hashed + int(hash_starts[-1]))
+        of_examples = slice(example, example + int(example_starts[-1]))
         rules[rule] = SparseCounts(
-            mine["cell"].to_numpy(),
-            mine["count"].to_numpy(),
-            lists["hashes"][0],
-            _values(lists["hashes"][1], np.uint64),
-            starts,
-            rows,
-            _values(lists["row_hashes"][1], np.uint64),
-            _values(pc.list_flatten(mine["groups"]), np.int64).reshape(
-                -1, GROUPS
-            ),
+            arrays["cells"][held].astype(np.int64),
+            arrays["counts"][held].astype(np.int64),
+            hash_starts,
+            arrays["hashes"][of_hashes].astype(np.uint64),
+            example_starts,
+            arrays["rows"][of_examples].astype(np.int64),
+            arrays["row_hashes"][of_examples].astype(np.uint64),
+            arrays["groups"][held].astype(np.int64),
         )
-        texts.update(
-            zip(rows.tolist(), lists["texts"][1].to_pylist(), strict=True)
-        )
-    attributes, objects = (
-        np.array(content[name], np.int64)
-        for name in ("attribute_counts", "object_counts")
+        cell, hashed, example = held.stop, of_hashes.stop, of_examples.stop
+    attributes, objects = notes["names"]
+    marginals = arrays["marginals"].astype(np.int64)
+    totals = ScanTotals(**notes["totals"])
+    rows = arrays["text_rows"].astype(np.int64)
+    packed = arrays["texts"].tobytes()
+    return PartialCounts(
+        rules,
+        marginals[:attributes],
+        marginals[attributes : attributes + objects],
+        marginals[attributes + objects :].reshape(2, -1),
+        totals,
+        PackedTexts(rows, _starts(arrays["text_sizes"]), packed),
     )
-    named = np.array(content["named"], np.int64)
-    totals = ScanTotals(**content["totals"])
-    return PartialCounts(rules, attributes, objects, named, totals, texts)
 
 
-def _values(array: Any, dtype: type) -> np.ndarray:
-    return np.asarray(array.to_numpy(zero_copy_only=False), dtype)
+def _starts(sizes: np.ndarray) -> np.ndarray:
+    """Where each of so many values begins, and the end, int64 (n + 1)."""
+    starts = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=starts[1:])
+    return starts

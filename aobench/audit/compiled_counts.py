@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from aobench.audit.compiling import compiled_walk
 
 _MIX1, _MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 #: Spreads 64 bits: 2^64 over the golden ratio.
@@ -13,7 +14,7 @@ _S27, _S30, _S31 = np.uint64(27), np.uint64(30), np.uint64(31)
 BLOCK_SHIFT = 5
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compiled_walk
 def mix_bits(value):
     """The finaliser of splitmix64: 64 well mixed bits of 64."""
     value = (value ^ (value >> _S30)) * _MIX1
@@ -21,7 +22,7 @@ def mix_bits(value):
     return value ^ (value >> _S31)
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def add_hash(smallest, held, cell, value):
     """Keep the K smallest different hashes of a cell, sorted."""
     room, n = smallest.shape[1], held[cell]
@@ -44,7 +45,7 @@ def add_hash(smallest, held, cell, value):
     smallest[cell, low] = value
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def add_example(rows, hashes, held, cell, row, value):
     """Keep the rows of a cell's first E different captions, sorted; whether ``row`` is in."""
     room, n = rows.shape[1], held[cell]
@@ -70,14 +71,14 @@ def add_example(rows, hashes, held, cell, row, value):
     return True
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def group_of_row(row, seed, n_groups):
     """The group of a caption: one for each block of neighbouring rows, dealt out by a hash."""
     block = np.uint64(row >> BLOCK_SHIFT) + seed
     return np.int64(mix_bits(block * GOLDEN) % np.uint64(n_groups))
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def count_caption(slot, cell, row, value, group, tally):
     """Count one caption for a cell of a rule; whether its text is wanted as an example."""
     (
@@ -100,10 +101,11 @@ def count_caption(slot, cell, row, value, group, tally):
     return add_example(rows[slot], hashes[slot], n_rows[slot], cell, row, value)
 
 
-@njit(nogil=True, cache=True)
-def merge_counts(sparse, row_base, slot, tally):
+@compiled_walk
+def merge_counts(sparse, row_base, slot, tally, is_kept):
     """Add a rule's sparse counts to a tally, its rows moved by ``row_base``; ``sparse``: the fields
-    of `aobench.audit.tally.SparseCounts`.
+    of `aobench.audit.tally.SparseCounts`. Sets ``is_kept`` bool of the example rows that the tally
+    keeps for now.
     """
     cells, counts, hash_starts, hash_values = sparse[:4]
     example_starts, example_rows, example_hashes, group_counts = sparse[4:]
@@ -118,6 +120,7 @@ def merge_counts(sparse, row_base, slot, tally):
         n_rows,
         groups,
     ) = tally
+    n_hashes, n_examples = smallest.shape[2], rows.shape[2]
     for i in range(len(cells)):
         cell = cells[i]
         if into[slot, cell] == 0:
@@ -127,9 +130,17 @@ def merge_counts(sparse, row_base, slot, tally):
         for k in range(group_counts.shape[1]):
             groups[slot, cell, k] += group_counts[i, k]
         for k in range(hash_starts[i], hash_starts[i + 1]):
-            add_hash(smallest[slot], n_smallest[slot], cell, hash_values[k])
+            n = n_smallest[slot, cell]
+            value = hash_values[k]
+            # a cell's hashes ascend: where one is too large, so are the rest
+            if n == n_hashes and (n == 0 or value >= smallest[slot, cell, -1]):
+                break
+            add_hash(smallest[slot], n_smallest[slot], cell, value)
         for k in range(example_starts[i], example_starts[i + 1]):
             row, value = example_rows[k] + row_base, example_hashes[k]
-            add_example(
+            n = n_rows[slot, cell]
+            if n == n_examples and (n == 0 or row >= rows[slot, cell, -1]):
+                break  # as above
+            is_kept[k] |= add_example(
                 rows[slot], hashes[slot], n_rows[slot], cell, row, value
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,7 +17,12 @@ from aobench.audit.compiled import (
     word_tables,
 )
 from aobench.audit.rules import WORD_RULES
-from aobench.audit.tally import DenseTally, ScanTotals, SparseCounts
+from aobench.audit.tally import (
+    DenseTally,
+    MergedTally,
+    ScanTotals,
+    SparseCounts,
+)
 from aobench.audit.vocabulary import Vocabulary
 from aobench.audit.words import (
     character_tables,
@@ -97,7 +102,7 @@ class PartialCounts:
     object_counts: np.ndarray
     named: np.ndarray
     totals: ScanTotals
-    texts: dict[int, str] = field(default_factory=dict)
+    texts: Mapping[int, str] = field(default_factory=dict)
 
 
 class CaptionCounter:
@@ -284,9 +289,7 @@ class PartMerger:
 
     def __init__(self, plan: CountingPlan) -> None:
         self.tallies = {
-            rule: DenseTally(
-                (rule,), plan.cells(rule), plan.sketch, plan.examples
-            )
+            rule: MergedTally(plan.cells(rule), plan.sketch, plan.examples)
             for rule in plan.rules
         }
         self.attributes, self.objects = (
@@ -295,20 +298,23 @@ class PartMerger:
         self.named = np.zeros((2, MOST_NAMED + 1), np.int64)
         self.totals = ScanTotals()
 
-    def add(self, base: int, part: PartialCounts) -> None:
-        """Add a part, its rows moved by ``base``."""
-        for rule, tally in self.tallies.items():
-            tally.add(rule, part.rules[rule], base)
+    def add(self, base: int, part: PartialCounts) -> set[int]:
+        """Add a part, its rows moved by ``base``; returns those of its rows that are examples for
+        now.
+        """
+        kept = [
+            tally.add(part.rules[rule], base)
+            for rule, tally in self.tallies.items()
+        ]
         self.totals.add(part.totals)
         self.attributes += part.attribute_counts
         self.objects += part.object_counts
         self.named += part.named
+        return set(np.concatenate(kept).tolist())
 
     def whole(self) -> PartialCounts:
         """The sum. Texts are not moved, and left out."""
-        rules = {
-            rule: tally.sparse(rule) for rule, tally in self.tallies.items()
-        }
+        rules = {rule: tally.sparse() for rule, tally in self.tallies.items()}
         return PartialCounts(
             rules, self.attributes, self.objects, self.named, self.totals
         )
@@ -317,8 +323,8 @@ class PartMerger:
         """The rows of the examples that are kept so far."""
         return {
             int(row)
-            for rule, tally in self.tallies.items()
-            for row in tally.sparse(rule).rows
+            for tally in self.tallies.values()
+            for row in tally.sparse().rows
         }
 
 

@@ -22,6 +22,7 @@ from aobench.audit.compiled_counts import (
     group_of_row,
     mix_bits,
 )
+from aobench.audit.compiling import compiled_walk
 from aobench.audit.modifiers import count_modified, parts_of_speech
 from aobench.audit.utf8 import decode_character
 from aobench.audit.words import BEYOND, COMMA, HARD, IGNORED, WORD
@@ -32,60 +33,71 @@ _S31, _S32 = np.uint64(31), np.uint64(32)
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compiled_walk
 def _look_up(keys, values, key):
+    """The value of a key, 0 where there is none, since the values of free slots are 0.
+
+    One way out of one loop: with more, numba counts references to the arrays at each call, by
+    atomic operations that cost more than the look-up and for which threads wait.
+    """
     mask = np.uint64(len(keys) - 1)
     slot = ((key * GOLDEN) >> _S32) & mask
-    while keys[slot] != _ZERO:
-        if keys[slot] == key:
-            return values[slot]
+    while keys[slot] != _ZERO and keys[slot] != key:
         slot = (slot + _ONE) & mask
-    return np.int32(0)
+    return values[slot]
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def _cut(data, start, end, characters, word_table, room):
     """Cut one caption into words: fills ``room`` (hashes, numbers, gaps) with each word's hash, its
     number in the vocabulary (0: none; above the vocabulary's: the grammar's), and the gap before
     it: 0 soft, 1 commas, 2 and more hard.
 
     ``characters``: uint8 (256), a word's character in lower case, HARD, SOFT, COMMA, or BEYOND for
-    bytes that are not ASCII; and kind and folded form by code point. The loop over bytes has no
-    branch that depends on where words end, which no processor could foretell: every byte writes the
-    hash so far to the current word's place. Returns the number of words, how many are in the
+    bytes that are not ASCII; and kind and folded form by code point. The innermost loop walks the
+    letters of one word and does nothing but hash them; the words are looked up afterwards, so that
+    the look-ups don't wait for one another. Returns the number of words, how many are in the
     vocabulary, and a hash of all words in their order.
     """
     ascii_table, kinds, folded = characters
     word_keys, word_values, most = word_table
     hashes, numbers, gaps = room
-    n = 0
-    # gap: as it was before the current word; broken: what the gap holds so far
-    inside, broken, gap = False, np.uint8(2), np.uint8(2)
-    word = _START
+    n, inside, word = 0, False, _START
+    broken = np.uint8(2)  # what the gap holds so far
     at = start
     while at < end:
         code = np.int64(ascii_table[data[np.uint64(at)]])
-        is_word, size = code > BEYOND, 1
-        is_hard, is_comma = code == HARD, code == COMMA
-        if code == BEYOND:
+        kind, size = code, 1
+        if code > BEYOND:
+            kind = WORD
+        elif code == BEYOND:
             code, size = decode_character(data, at, end)
-            kind = kinds[code] if code >= 0 else HARD
-            if kind == IGNORED:
-                at += size
-                continue
-            is_word = kind == WORD
-            is_hard, is_comma = kind == HARD, kind == COMMA
+            kind = np.int64(kinds[code]) if code >= 0 else HARD
             code = np.int64(folded[code]) if 0 <= code < 0x20000 else code
         at += size
-        n += inside & (not is_word)
-        gap = gap if inside else broken
-        here = np.uint8(is_hard) << np.uint8(1) | np.uint8(is_comma)
-        broken = np.uint8(0) if is_word else np.uint8(broken | here)
-        word = ((word if inside else _START) ^ np.uint64(code)) * _PRIME
-        inside = is_word
+        if kind == IGNORED:
+            continue
+        if kind != WORD:
+            if inside:
+                hashes[n] = word
+                n += 1
+                inside = False
+            here = np.uint8(kind == HARD) << np.uint8(1)
+            broken = np.uint8(broken | here | np.uint8(kind == COMMA))
+            continue
+        if not inside:
+            gaps[n] = broken
+            inside, broken, word = True, np.uint8(0), _START
+        word = (word ^ np.uint64(code)) * _PRIME
+        while at < end:
+            letter = ascii_table[data[np.uint64(at)]]
+            if letter <= BEYOND:
+                break
+            word = (word ^ np.uint64(letter)) * _PRIME
+            at += 1
+    if inside:
         hashes[n] = word
-        gaps[n] = gap
-    n += inside
+        n += 1
     known, text = 0, _START
     for i in range(n):
         number = _look_up(word_keys, word_values, hashes[i])
@@ -96,33 +108,45 @@ def _cut(data, start, end, characters, word_table, room):
 
 
 @njit(nogil=True, cache=True)
-def _find(n, numbers, most, gaps, tree, spans, places):
-    """All occurrences of forms among ``n`` words, by start, then end; returns how many."""
+def _first_nodes(tree, most):
+    """Of each word of the vocabulary the node of the forms that begin with it; 0: none does."""
+    nodes = np.zeros(most + 1, np.int32)
+    for number in range(1, most + 1):
+        nodes[number] = _look_up(tree[0], tree[1], np.uint64(number))
+    return nodes
+
+
+@compiled_walk
+def _find(n, numbers, firsts, gaps, tree, spans, places):
+    """All occurrences of forms among ``n`` words, by start, then end; returns how many.
+    ``firsts``: `_first_nodes`.
+    """
     edge_keys, edge_values, inner = tree
     starts, ends, nodes = places
-    count = 0
+    count, most = 0, len(firsts) - 1
     for start in range(n):
-        node, at = 0, start
-        while (
-            at < n and 0 < numbers[at] <= most and (at == start or not gaps[at])
-        ):
-            edge = (np.uint64(node) << _S32) | np.uint64(numbers[at])
-            node = _look_up(edge_keys, edge_values, edge)
-            if node == 0:
-                break
+        if numbers[start] > most:
+            continue
+        node, at = firsts[numbers[start]], start
+        while node:
             if (
                 spans[node, 1] > spans[node, 0]
                 or spans[node, 3] > spans[node, 2]
             ):
                 starts[count], ends[count], nodes[count] = start, at, node
                 count += 1
-            if not inner[node]:
-                break
             at += 1
+            if not inner[node] or at >= n or gaps[at]:
+                break
+            number = numbers[at]
+            if number == 0 or number > most:
+                break
+            edge = (np.uint64(node) << _S32) | np.uint64(number)
+            node = _look_up(edge_keys, edge_values, edge)
     return count
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def _shadow(count, places, spans, lives):
     """Which occurrences stand in no longer name: objects in none, attributes in no object."""
     starts, ends, nodes = places
@@ -173,7 +197,7 @@ def _place_room(n):
     return places, (np.zeros(n, np.bool_), np.zeros(n, np.bool_))
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def _gather(count, places, lives, spans, side, ids, caption, names):
     """The different names of a kind in a caption, whose ``spans`` begin at ``side``; how many."""
     starts, ends, nodes = places
@@ -195,7 +219,7 @@ def _gather(count, places, lives, spans, side, ids, caption, names):
     return n
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def _adjacent(
     count, places, lives, gaps, n, tables, slots, width, where, tally
 ):
@@ -238,44 +262,34 @@ def _adjacent(
     return wanted
 
 
-@njit(nogil=True, cache=True)
-def count_words(
-    captions, vocabulary, shape, slots, tally, last, marginals, texts
+@compiled_walk
+def _count_from(
+    start,
+    captions,
+    vocabulary,
+    shape,
+    slots,
+    tally,
+    last,
+    marginals,
+    texts,
+    rooms,
 ):
-    """Count a chunk of captions under the rules ``words``, ``adjacent``, ``adjacent-forms`` and
-    ``modifies``.
-
-    ``captions``: data uint8, begins and stops int64 (n), keep bool (n, or empty: all), row of the
-    first, the file's seed. ``vocabulary``: the compiled characters, words, tree and names.
-    ``shape``: attributes, objects, words of the longest form. ``slots``: each rule's place in the
-    tally, or -1. ``last`` int64 (3, cells): the last row that counted, -1 at first. ``marginals``:
-    counts of attributes
-    and of objects, and how many captions name so many of them, int64 (2, most + 1), those that name
-    neither left out. Fills ``texts``: hashes uint64 (n), and bool (n), whether the text is an
-    example. Returns the number of words.
+    """Count the captions from ``start`` on, as `count_words` does. Returns the first one that
+    wasn't counted since it needs more room for occurrences, the words of those that were, and the
+    occurrences to make room for.
     """
     data, begins, stops, keep, first_row, seed = captions
     characters, word_table, tree, names, classes = vocabulary
-    most_known = word_table[2]
     spans, attribute_ids, _, object_ids, _ = names
     text_hashes, wanted = texts
-    longest = 0
-    for i in range(len(begins)):
-        longest = max(longest, stops[i] - begins[i])
-    n_words = longest // 2 + 2
-    numbers, gaps = np.zeros(n_words, np.int32), np.zeros(n_words, np.uint8)
-    room, parts = (
-        (np.zeros(n_words, np.uint64), numbers, gaps),
-        np.zeros(n_words, np.int32),
-    )
-    most = 256
-    places, lives = _place_room(most)
-    attributes, objects = _name_room(marginals[0]), _name_room(marginals[1])
-    named = marginals[2]
+    room, parts, firsts, places, lives = rooms
+    _, numbers, gaps = room
+    attributes, objects, named = marginals
     _, a_end, a_start, a_met, _ = attributes
     _, o_end, o_start, o_met, _ = objects
     total = 0
-    for i in range(len(begins)):
+    for i in range(start, len(begins)):
         if len(keep) and not keep[i]:
             continue
         n, known, value = _cut(
@@ -283,14 +297,14 @@ def count_words(
         )
         value = mix_bits(value)
         text_hashes[i] = value
-        total += n
         if known == 0:
+            total += n
             continue
         # an occurrence starts at a known word and has one of that many lengths
-        if known * shape[2] > most:
-            most = 2 * known * shape[2]
-            places, lives = _place_room(most)
-        count = _find(n, numbers, most_known, gaps, tree, spans, places)
+        if known * shape[2] > len(lives[0]):
+            return i, total, known * shape[2]
+        total += n
+        count = _find(n, numbers, firsts, gaps, tree, spans, places)
         if count == 0:
             continue
         _shadow(count, places, spans, lives)
@@ -349,22 +363,66 @@ def count_words(
                 tally,
             )
         wanted[i] |= is_example
-    return total
+    return len(begins), total, 0
 
 
 @njit(nogil=True, cache=True)
-def count_authors(
-    captions, folded, automaton, cell_of, tally, word_counts, texts
+def count_words(
+    captions, vocabulary, shape, slots, tally, last, marginals, texts
 ):
-    """Count a chunk under the authors' rule: cells are pairs of substrings of the caption in
-    lower case. ``captions`` and ``texts`` as of `count_words`.
+    """Count a chunk of captions under the rules ``words``, ``adjacent``, ``adjacent-forms`` and
+    ``modifies``.
+
+    ``captions``: data uint8, begins and stops int64 (n), keep bool (n, or empty: all), row of the
+    first, the file's seed. ``vocabulary``: the compiled characters, words, tree and names.
+    ``shape``: attributes, objects, words of the longest form. ``slots``: each rule's place in the
+    tally, or -1. ``last`` int64 (3, cells): the last row that counted, -1 at first. ``marginals``:
+    counts of attributes
+    and of objects, and how many captions name so many of them, int64 (2, most + 1), those that name
+    neither left out. Fills ``texts``: hashes uint64 (n), and bool (n), whether the text is an
+    example. Returns the number of words.
     """
+    begins, stops = captions[1:3]
+    most_words = 0
+    for i in range(len(begins)):
+        most_words = max(most_words, (stops[i] - begins[i]) // 2 + 2)
+    numbers, gaps = (
+        np.zeros(most_words, np.int32),
+        np.zeros(most_words, np.uint8),
+    )
+    words = np.zeros(most_words, np.uint64), numbers, gaps
+    parts = np.zeros(most_words, np.int32)
+    firsts = _first_nodes(vocabulary[2], vocabulary[1][2])
+    names = _name_room(marginals[0]), _name_room(marginals[1]), marginals[2]
+    total, at, needed = 0, 0, 256
+    while at < len(begins):
+        places, lives = _place_room(needed)
+        at, more, needed = _count_from(
+            at,
+            captions,
+            vocabulary,
+            shape,
+            slots,
+            tally,
+            last,
+            names,
+            texts,
+            (words, parts, firsts, places, lives),
+        )
+        total += more
+        needed *= 2
+    return total
+
+
+@compiled_walk
+def _count_substrings(
+    captions, folded, automaton, cell_of, tally, word_counts, texts, rooms
+):
+    """The loop of `count_authors`."""
     data, begins, stops, keep, first_row, seed = captions
     symbols, steps, word_starts, words = automaton
     text_hashes, wanted = texts
-    last_caption = np.full(len(cell_of), -1, np.int64)
-    here = np.zeros(len(cell_of), np.int64)
-    firsts = np.array([np.any(cells >= 0) for cells in cell_of])
+    last_caption, here, firsts = rooms
     for i in range(len(begins)):
         if len(keep) and not keep[i]:
             continue
@@ -402,3 +460,19 @@ def count_authors(
                         0, cell, row, value, group, tally
                     ):
                         wanted[i] = True
+
+
+@njit(nogil=True, cache=True)
+def count_authors(
+    captions, folded, automaton, cell_of, tally, word_counts, texts
+):
+    """Count a chunk under the authors' rule: cells are pairs of substrings of the caption in
+    lower case. ``captions`` and ``texts`` as of `count_words`.
+    """
+    last_caption = np.full(len(cell_of), -1, np.int64)
+    here = np.zeros(len(cell_of), np.int64)
+    firsts = np.array([np.any(cells >= 0) for cells in cell_of])
+    rooms = last_caption, here, firsts
+    _count_substrings(
+        captions, folded, automaton, cell_of, tally, word_counts, texts, rooms
+    )

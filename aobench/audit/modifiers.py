@@ -4,9 +4,8 @@ the small grammar of `aobench.audit.grammar`.
 
 from __future__ import annotations
 
-from numba import njit
-
 from aobench.audit.compiled_counts import count_caption
+from aobench.audit.compiling import compiled_walk
 from aobench.audit.grammar import (
     ADJECTIVE,
     ADVERB,
@@ -25,7 +24,7 @@ from aobench.audit.grammar import (
 )
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def parts_of_speech(n, count, numbers, places, lives, spans, classes, parts):
     """Which parts each word of a caption may play: fills ``parts`` int32 (n) with the bits of
     `aobench.audit.grammar`, those of the attributes and objects that stand there included.
@@ -43,7 +42,7 @@ def parts_of_speech(n, count, numbers, places, lives, spans, classes, parts):
             parts[i] |= part
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def _is_head(start, end, n, gaps, parts):
     """Whether an object at these words is what its phrase is about: no noun follows that takes it
     along ("tank top"), and it's no colour in a row of adjectives ("orange and white").
@@ -60,7 +59,7 @@ def _is_head(start, end, n, gaps, parts):
     return not following & joined
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def _next_state(state, gap, part):
     """The state of a row of adjectives (1), after "and" (2), or of nouns (3) after one more word;
     0: the word isn't of the row.
@@ -76,7 +75,7 @@ def _next_state(state, gap, part):
     return 0
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def _begins_clause(start, gaps, parts):
     """Whether the phrase that ends in a name at ``start`` begins a caption or a clause."""
     at = start
@@ -87,7 +86,7 @@ def _begins_clause(start, gaps, parts):
     return True
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def _skip(at, n, gaps, parts, wanted):
     """The first place from ``at`` on whose word, after a soft gap, has no part of ``wanted``."""
     while at < n and gaps[at] == 0 and parts[at] & wanted:
@@ -95,13 +94,13 @@ def _skip(at, n, gaps, parts, wanted):
     return at
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def _is_soft(at, n, gaps, parts, wanted):
     """Whether a word with one of these parts stands at ``at``, after a soft gap."""
     return at < n and gaps[at] == 0 and parts[at] & wanted != 0
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def _predicate(start, end, n, gaps, parts):
     """First and last word of the adjectives that are said of an object after it; none: (0, -1)."""
     at, relative, copula, made = end + 1, False, False, False
@@ -140,7 +139,7 @@ def _predicate(start, end, n, gaps, parts):
     return first, last
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def count_modified(
     count, places, lives, gaps, n, parts, tables, slot, width, where, tally
 ):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from aobench.audit.checkpoints import own_digest, read_part
+from aobench.audit.checkpoints import own_digest
 from aobench.audit.counter import CountingPlan, PartialCounts, PartMerger
 from aobench.audit.result import MANIFEST, Audit, pair_information
 from aobench.audit.scan import ScanOutcome, parts_of
@@ -42,13 +42,13 @@ def merge_files(
     with bar, ThreadPoolExecutor(READERS) as threads:
         for start in range(0, len(keys), BATCH):
             batch = keys[start : start + BATCH]
-            read = threads.map(lambda one: read_part(parts, one[1]), batch)
+            read = threads.map(
+                lambda one: outcome.held.take_part(parts, one[1]), batch
+            )
             for (number, _), part in zip(batch, read, strict=True):
                 base = number << FILE_SHIFT
-                merger.add(base, part)
-                texts.update(
-                    (base + row, text) for row, text in part.texts.items()
-                )
+                kept = merger.add(base, part)
+                texts.update({base + row: part.texts[row] for row in kept})
                 bar.update()
             if len(texts) > most:
                 texts = _kept_texts(texts, merger)

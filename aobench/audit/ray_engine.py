@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from aobench.audit.checkpoints import (
-    known_record,
     part_key,
     plan_hash,
-    read_record,
     write_part,
 )
 from aobench.audit.counter import CountingPlan
@@ -96,13 +94,15 @@ def scan_with_ray(
     facts = [facts_of(path, source) for path in paths]
     keys = [part_key(fact, digest) for fact in facts]
     remove_scratch_files(parts)
+    outcome = ScanOutcome()
     known = {
-        i for i, key in enumerate(keys) if known_record(parts, key, facts[i])
+        i: outcome.held.known_record(parts, key, facts[i])
+        for i, key in enumerate(keys)
     }
     todo = [
         i
         for i in range(len(paths))
-        if i not in known and "error" not in facts[i]
+        if known[i] is None and "error" not in facts[i]
     ]
     if todo:
         if not ray.is_initialized():
@@ -123,11 +123,13 @@ def scan_with_ray(
                 raise UserError(error.removeprefix(_REFUSED))
             if error:
                 facts[index] |= bad_file(paths[index], error, source)
-    outcome = ScanOutcome([], [])
     for i, (fact, key) in enumerate(zip(facts, keys, strict=True)):
-        record = read_record(parts, key) if "error" not in fact else None
+        record = known[i]
+        if record is None and "error" not in fact:
+            record = outcome.held.read_record(parts, key)
+        resumed = known[i] is not None
         outcome.records.append(
-            {**fact, **record, "resumed": i in known} if record else fact
+            {**fact, **record, "resumed": resumed} if record else fact
         )
         outcome.keys.append(key if record else None)
     return outcome

@@ -11,12 +11,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aobench.audit.checkpoints import (
-    known_record,
+    HeldParts,
     part_key,
     plan_hash,
     write_part,
@@ -54,12 +54,13 @@ class ReadOptions:
 
 @dataclass
 class ScanOutcome:
-    """A scan's files: what the manifest says of each, and the parts' keys (None for a file that
-    was skipped).
+    """A scan's files: what the manifest says of each, the parts' keys (None for a file that was
+    skipped), and parts that were read already.
     """
 
-    records: list[dict[str, Any]]
-    keys: list[str | None]
+    records: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+    held: HeldParts = field(default_factory=HeldParts)
 
 
 class CounterPool:
@@ -165,13 +166,13 @@ def scan_files(
     """
     source = source or ReadOptions()
     digest = plan_hash(plan, source.column, source.layout)
-    outcome = ScanOutcome([], [])
+    outcome = ScanOutcome()
     todo = []
     remove_scratch_files(parts)
     for path in paths:
         facts = facts_of(path, source)
         key = part_key(facts, digest)
-        known = known_record(parts, key, facts)
+        known = outcome.held.known_record(parts, key, facts)
         if (
             known
             and source.hash_files

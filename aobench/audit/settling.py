@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from aobench.audit.compiling import compiled_walk
 from aobench.audit.utf8 import decode_character
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def mark_unsettled(data, begins, stops, keep, unsettled, marks):
     """Set bits of ``marks`` uint8 (n): 1 where a caption must go through `normal_form`, 2 where it
     isn't UTF-8, or holds NUL, which no text does.

@@ -8,7 +8,7 @@ the smallest. So threads, files and machines may be shared out in any way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,33 @@ class SparseCounts:
         return np.minimum(
             np.rint(estimate).astype(np.int64), self.counts
         ), exact
+
+    def with_cells(self, cells: np.ndarray) -> SparseCounts:
+        """The same counts in other cells, in their order; ``cells`` int64 (n), each once."""
+        order = np.argsort(cells)
+        hash_starts, hashes = _reordered(self.hash_starts, self.hashes, order)
+        example_starts, rows = _reordered(self.example_starts, self.rows, order)
+        _, row_hashes = _reordered(self.example_starts, self.row_hashes, order)
+        return SparseCounts(
+            cells[order],
+            self.counts[order],
+            hash_starts,
+            hashes,
+            example_starts,
+            rows,
+            row_hashes,
+            self.groups[order],
+        )
+
+
+def _reordered(
+    starts: np.ndarray, values: np.ndarray, order: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of different lengths in another order, and their starts."""
+    held = np.diff(starts)[order]
+    after = np.concatenate([[0], np.cumsum(held)]).astype(np.int64)
+    moved = np.repeat(starts[:-1][order] - after[:-1], held)
+    return after, values[np.arange(len(moved)) + moved]
 
 
 def _ragged(
@@ -143,12 +170,56 @@ class DenseTally:
             self.groups[slot, cells],
         )
 
-    def add(self, rule: str, more: SparseCounts, row_base: int = 0) -> None:
-        """Merge ``more`` into ``rule``; its example rows are moved by ``row_base``."""
+    def add(
+        self, rule: str, more: SparseCounts, row_base: int = 0
+    ) -> np.ndarray:
+        """Merge ``more`` into ``rule``, its example rows moved by ``row_base``; returns those of
+        its rows that are kept for now.
+        """
         from aobench.audit.compiled_counts import merge_counts
 
-        arrays = tuple(getattr(more, one.name) for one in fields(more))
-        merge_counts(arrays, row_base, self.rules.index(rule), self.arrays)
+        values = tuple(getattr(more, one.name) for one in fields(more))
+        is_kept = np.zeros(len(more.rows), np.bool_)
+        slot = self.rules.index(rule)
+        merge_counts(values, row_base, slot, self.arrays, is_kept)
+        return more.rows[is_kept]
+
+
+class MergedTally:
+    """A rule's counts of many parts, in a `DenseTally` that has place for the cells that were hit
+    alone: these lie side by side, so that merging seldom waits for memory.
+    """
+
+    def __init__(self, cells: int, sketch: int, examples: int) -> None:
+        self._place = np.full(cells, -1, np.int64)
+        self._cells = np.zeros(0, np.int64)
+        self._sizes = sketch, examples
+        self._dense = DenseTally(("",), 0, *self._sizes)
+
+    def add(self, more: SparseCounts, row_base: int = 0) -> np.ndarray:
+        """As `DenseTally.add`."""
+        places = self._place[more.cells]
+        is_new = places < 0
+        if is_new.any():
+            new = more.cells[is_new]
+            places[is_new] = len(self._cells) + np.arange(len(new))
+            self._place[new] = places[is_new]
+            self._cells = np.concatenate([self._cells, new])
+            self._make_room()
+        return self._dense.add("", replace(more, cells=places), row_base)
+
+    def _make_room(self) -> None:
+        """Twice as many places as cells where there are too few."""
+        old = self._dense
+        if len(self._cells) <= old.cells:
+            return
+        self._dense = DenseTally(("",), 2 * len(self._cells), *self._sizes)
+        self._dense.add("", old.sparse(""))
+
+    def sparse(self) -> SparseCounts:
+        """The cells that were hit."""
+        compact = self._dense.sparse("")
+        return compact.with_cells(self._cells[compact.cells])
 
 
 @dataclass

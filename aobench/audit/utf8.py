@@ -7,12 +7,13 @@ file deletes the folders __pycache__ beside it.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from aobench.audit.compiling import compiled_walk
 
 _INVALID = -1
 
 
-@njit(nogil=True, cache=True)
+@compiled_walk
 def decode_character(data, at, end):
     """(code point, bytes) of the UTF-8 character at ``at``; (_INVALID, 1) where there is none."""
     first = np.int64(data[at])

@@ -85,9 +85,10 @@ def evaluate(
         objects: likewise of the objects.
         tasks: what is asked, one or several of ``composition`` (all compositions of both splits),
             ``composition-own`` (each split among its own), ``composition-open`` (every attribute
-            with every object), ``object``, ``attribute`` and ``choice`` (1 of 9); default: all but
+            with every object), ``object``, ``attribute``, ``choice`` (1 of 9) and ``choice-object``
+            (the objects of these nine; asked with ``choice``, too); default: all but
             ``composition-open``. What the data cannot be asked is left out and said; a supervised
-            classifier answers ``object`` whatever is asked.
+            classifier answers ``object`` whatever is asked, and ``choice-object`` with ``choice``.
         questions: a CSV, JSON or Parquet file of questions of one's own for ``choice``: what each
             image is offered, and the answer (`aobench.evaluation.own_questions`). Images that it
             doesn't name are left out, of all tasks; default: the task's own nine.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,10 +24,11 @@ from aobench.evaluation.embedding import embed_images, embed_shards, model_key
 from aobench.evaluation.embedding_store import Store
 from aobench.evaluation.image_loader import workers_for
 from aobench.evaluation.prior_weight import fit_weights
+from aobench.evaluation.ranking import object_parts
 from aobench.evaluation.rows import prediction_rows
-from aobench.evaluation.scoring import TOP, Ranked, rank_scores
+from aobench.evaluation.scoring import Ranked, rank_offered
 from aobench.images import grey_picture
-from aobench.models.base import AskedOptions
+from aobench.models.base import AskedOptions, UnsoundNumbersError
 from aobench.results.option_order import option_orders, rotated_orders
 from aobench.results.predictions import Predictions
 from aobench.results.tasks import find_task
@@ -48,7 +49,7 @@ class _Asked:
     """A task put to a split: the plain question and its conditions.
 
     ``offered`` int64 N x K: by image the candidate ids, ascending; ``order``: the same in the order
-    in which they are put.
+    in which they are put; ``parts``: by task the same questions about their objects.
     """
 
     task: str
@@ -57,6 +58,8 @@ class _Asked:
     conditions: tuple[str, ...]
     offered: np.ndarray
     order: np.ndarray
+    parts: Mapping[str, Question]
+    sample_ids: Sequence[str]
 
     @classmethod
     def of(
@@ -77,7 +80,13 @@ class _Asked:
         if "rotated" in again:  # where letters stand before them
             order = option_orders(split.sample_ids, offered, question.gold)
         kind = find_task(task).kind
-        return cls(task, kind, question, again, offered, order)
+        parts = {
+            name: by[split.name]
+            for name, by in questions.items()
+            if find_task(name).part_of == task and split.name in by
+        }
+        ids = split.sample_ids
+        return cls(task, kind, question, again, offered, order, parts, ids)
 
     def options(self, row: int, order: np.ndarray) -> AskedOptions:
         names = self.question.listed.names
@@ -119,7 +128,12 @@ class _Asking:
         self, images: Sequence[Any], places: Sequence[int], order: np.ndarray
     ) -> torch.Tensor:
         questions = [self.asked.options(place, order) for place in places]
-        scores = self.model.score_options(images, questions).float().cpu()
+        try:
+            scores = self.model.score_options(images, questions).float().cpu()
+        except UnsoundNumbersError as error:
+            samples = [self.asked.sample_ids[places[row]] for row in error.rows]
+            more = f" (and {len(samples) - 1:,} more)" if samples[1:] else ""
+            raise UserError(f"image {samples[0]}{more}: {error}") from error
         return self._by_id(scores, order[places])
 
     def _by_id(self, scores: torch.Tensor, order: np.ndarray) -> torch.Tensor:
@@ -160,7 +174,11 @@ def ask_all(
     tables = []
     weights: dict[str, Any] = {}
     seconds: dict[str, Any] = {"texts": 0.0}
-    plain = [task for task in questions if not find_task(task).condition]
+    plain = [
+        task
+        for task in questions
+        if not (find_task(task).condition or find_task(task).part_of)
+    ]
     for split in splits:
         began = time.perf_counter()
         spent = 0.0
@@ -293,19 +311,23 @@ def _ranked(
     by_condition[""] = plain
     if counts is not None:
         by_condition["blind"] = by_condition["blind"] / counts
-    tables = []
+    asked_ranks: list[tuple[str, Question, Ranked]] = []
     for condition, values in by_condition.items():
         name = f"{asked.task}-{condition}" if condition else asked.task
-        ranked = _rank(asked, values)
+        asked_ranks.append((name, asked.question, _rank(asked, values)))
+    for name, part in asked.parts.items():
+        gold = torch.tensor(part.gold)
+        asked_ranks.append((name, part, object_parts(part).rank(plain, gold)))
+    tables = []
+    for name, question, ranked in asked_ranks:
         parts = [
             {shard: _part(ranked, scores.store.items(shard))}
             for shard in range(len(scores.store))
         ]
-        tables.append(
-            prediction_rows(
-                name, split, asked.question, scores.store, parts, scores.bad
-            )
+        rows = prediction_rows(
+            name, split, question, scores.store, parts, scores.bad
         )
+        tables.append(rows)
     return pa.concat_tables(tables), weights
 
 
@@ -350,9 +372,8 @@ def _right_places(asked: _Asked) -> torch.Tensor:
 
 
 def _rank(asked: _Asked, values: torch.Tensor) -> Ranked:
-    ranked = rank_scores(values, _right_places(asked), TOP)
-    top = np.take_along_axis(asked.offered, ranked.top.astype(np.int64), 1)
-    return replace(ranked, top=top.astype(np.int32))
+    gold = torch.tensor(asked.question.gold)
+    return rank_offered(values, gold, torch.from_numpy(asked.offered))
 
 
 def _part(ranked: Ranked, items: range) -> Ranked:

@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from aobench.errors import UserError
 from aobench.evaluation.scoring import (
     TOP,
+    ObjectParts,
     Ranked,
     Sides,
     rank_choices,
     rank_embeddings,
+    rank_offered,
     rank_scores,
 )
 from aobench.layouts.form import imagenet_class
@@ -79,6 +83,27 @@ class ImageNetClasses:
         return [self.label_of[o] for o in candidates.objects]
 
 
+def offered_ids(question: Question) -> np.ndarray:
+    """int64 N x M: by image the ids offered, ascending; -1 behind them where others have more."""
+    choices = question.choices or ()
+    table = np.full((len(choices), max(map(len, choices))), -1, np.int64)
+    for row, mine in enumerate(choices):
+        table[row, : len(mine)] = mine
+    return table
+
+
+def object_parts(question: Question) -> ObjectParts:
+    """The objects of each image's options, of a question that is a part of another."""
+    import torch
+
+    whole, offered = question.whole or question, offered_ids(question)
+    things = np.array(question.listed.objects)
+    number = np.searchsorted(things, whole.listed.objects)
+    named = number[np.array(whole.choices)]
+    places = (offered[:, None, :] == named[:, :, None]).argmax(2)
+    return ObjectParts(torch.from_numpy(offered), torch.from_numpy(places))
+
+
 class TaskRanker:
     """Ranks images of a split in one task."""
 
@@ -89,14 +114,19 @@ class TaskRanker:
 
         self.question = question
         self.gold = torch.tensor(question.gold)
-        self.choices = (
-            None if question.choices is None else torch.tensor(question.choices)
-        )
+        self.choices: torch.Tensor | None = None
+        if question.choices is not None:
+            self.choices = torch.from_numpy(offered_ids(question))
         self.columns: torch.Tensor | None = None
         if isinstance(texts, ImageNetClasses):
             self.columns = torch.tensor(texts.columns(question.listed))
             return
-        self.classifier = texts.classifier(question.listed.names)
+        self.classifier = texts.classifier(question.texts)
+        self.parts: ObjectParts | None = None
+        self.options = self.choices
+        if question.whole is not None:
+            self.parts = object_parts(question)
+            self.options = torch.from_numpy(offered_ids(question.whole))
         self.sides = None
         if question.sides:
             seen, novel = (
@@ -114,17 +144,31 @@ class TaskRanker:
 
     def rank(self, vectors: torch.Tensor, items: range) -> Ranked:
         """Ranks of the images ``items``, whose vectors are given."""
-        gold = self.gold[items.start : items.stop]
+        block = slice(items.start, items.stop)
         if self.columns is not None:
-            return rank_scores(vectors[:, self.columns], gold)
+            return self._rank_classes(vectors[:, self.columns], block)
         device = self.classifier.device
-        vectors, gold = vectors.to(device), gold.to(device)
-        if self.choices is None:
+        vectors, gold = vectors.to(device), self.gold[block].to(device)
+        if self.options is None:
             return rank_embeddings(
                 vectors, self.classifier, gold, sides=self.sides
             )
-        offered = self.choices[items.start : items.stop].to(device)
-        return rank_choices(vectors, self.classifier, gold, offered)
+        offered = self.options[block].to(device)
+        parts = None
+        if self.parts is not None:
+            parts = self.parts.cut(block).to(device)
+        return rank_choices(
+            vectors, self.classifier, gold, offered, parts=parts
+        )
+
+    def _rank_classes(self, scores: torch.Tensor, block: slice) -> Ranked:
+        """Ranks by a classifier's scores of the listed objects."""
+        gold = self.gold[block]
+        if self.choices is None:
+            return rank_scores(scores, gold)
+        offered = self.choices[block]
+        mine = scores.gather(1, offered.clamp(min=0))
+        return rank_offered(mine, gold, offered)
 
     def unread(self, count: int) -> Ranked:
         """Rows of a shard in which no image could be read."""

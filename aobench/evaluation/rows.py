@@ -39,7 +39,7 @@ def prediction_rows(
         raise RuntimeError(
             f"split {split.name}: {len(joined.rank)} results for {count} images"
         )
-    rank, margin, top = joined.rank, joined.margin, joined.top.tolist()
+    rank, margin, top = joined.rank, joined.margin, _named(joined.top)
     unread = np.zeros(count, bool)
     for position in bad:
         rank[position], margin[position], top[position] = -1, np.nan, []
@@ -72,3 +72,10 @@ def prediction_rows(
     return pa.table(
         {name: columns[name] for name in SCHEMA.names}, schema=SCHEMA
     )
+
+
+def _named(top: np.ndarray) -> list[list[int]]:
+    """The ids of each row, without the -1 of images that are offered fewer."""
+    if (top >= 0).all():
+        return top.tolist()
+    return [[one for one in row if one >= 0] for row in top.tolist()]

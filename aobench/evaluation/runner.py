@@ -17,7 +17,7 @@ from aobench.evaluation.rows import prediction_rows
 from aobench.evaluation.scoring import Ranked
 from aobench.results.candidates import Question
 from aobench.results.predictions import Predictions
-from aobench.results.tasks import DEFAULT_TASKS
+from aobench.results.tasks import DEFAULT_TASKS, find_task
 
 if TYPE_CHECKING:
     from aobench.evaluation.data import Split
@@ -130,13 +130,14 @@ def _embed_candidates(
         return ImageNetClasses.of_splits(splits), {}
     names_of = {
         task: sorted(
-            {name for question in by.values() for name in question.listed.names}
+            {name for question in by.values() for name in question.texts}
         )
         for task, by in questions.items()
     }
     cut = {
         task: count
         for task, names in names_of.items()
+        if find_task(task).part_of not in questions
         if (count := count_cut_prompts(model, names, settings.templates))
     }
     union = sorted(set().union(*names_of.values()))

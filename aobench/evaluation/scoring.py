@@ -135,24 +135,91 @@ def rank_choices(
     gold: torch.Tensor,
     choices: torch.Tensor,
     k: int = TOP,
+    parts: ObjectParts | None = None,
 ) -> Ranked:
     """Ranks of N x D images, each among its own candidates ``choices`` int64 N x K (ids of C x D,
-    ascending).
+    ascending); with ``parts`` of the objects that these name, ``gold`` an object's id then.
     """
     size = choices.shape[1] * classifier.shape[1]
     rows = max(1, SCORES // max(1, size))
-    parts = []
+    blocks = []
     for start in range(0, len(images), rows):
-        mine = choices[start : start + rows]
-        offered = classifier[mine]
-        scores = (offered @ images[start : start + rows, :, None])[:, :, 0]
-        place = (mine == gold[start : start + rows, None]).int().argmax(1)
-        ranked = rank_scores(scores, place, k)
-        top = np.take_along_axis(
-            mine.cpu().numpy(), ranked.top.astype(np.int64), 1
+        block = slice(start, start + rows)
+        offered = classifier[choices[block]]
+        scores = (offered @ images[block, :, None])[:, :, 0]
+        if parts is None:
+            blocks.append(rank_offered(scores, gold[block], choices[block], k))
+        else:
+            blocks.append(parts.cut(block).rank(scores, gold[block], k))
+    return Ranked.joined(blocks)
+
+
+def rank_offered(
+    scores: torch.Tensor,
+    gold: torch.Tensor,
+    offered: torch.Tensor,
+    k: int = TOP,
+) -> Ranked:
+    """Ranks where each image has candidates of its own; ``top`` holds their ids, -1 behind them.
+
+    ``scores`` float32 N x M, of ``offered`` int64 N x M: the candidates' ids, ascending, and -1 in
+    the last places of images that are offered fewer. ``gold`` int64 N, the right ids.
+    """
+    scores = scores.masked_fill(offered < 0, -float("inf"))
+    place = (offered == gold[:, None]).int().argmax(1)
+    ranked = rank_scores(scores, place, k)
+    ids = offered.cpu().numpy()
+    top = np.take_along_axis(ids, ranked.top.astype(np.int64), 1)
+    return replace(ranked, top=top.astype(np.int32))
+
+
+@dataclass(frozen=True)
+class ObjectParts:
+    """The objects that the options of each image name.
+
+    ``offered`` int64 N x M: by image their ids, ascending, -1 behind them; ``places`` int64 N x K:
+    of each option the place of its object among these.
+    """
+
+    offered: torch.Tensor
+    places: torch.Tensor
+
+    def cut(self, rows: slice) -> ObjectParts:
+        """Those of some images."""
+        return ObjectParts(self.offered[rows], self.places[rows])
+
+    def to(self, device: torch.device) -> ObjectParts:
+        """The same on ``device``."""
+        return ObjectParts(self.offered.to(device), self.places.to(device))
+
+    def rank(
+        self, scores: torch.Tensor, gold: torch.Tensor, k: int = TOP
+    ) -> Ranked:
+        """Ranks of the objects: each is as good as the best of its options.
+
+        So the first is the object of the option that comes first, also where scores are equal.
+        ``scores`` float32 N x K, of the options in ascending order; ``gold`` int64 N.
+        """
+        import torch
+
+        count, width = len(scores), self.offered.shape[1]
+        order = scores.sort(dim=1, descending=True, stable=True).indices
+        turn = torch.arange(scores.shape[1], device=scores.device)
+        late = torch.full((count, width), len(turn), device=scores.device)
+        first = late.scatter_reduce(
+            1, self.places.gather(1, order), turn.expand(count, -1), "amin"
         )
-        parts.append(replace(ranked, top=top.astype(np.int32)))
-    return Ranked.joined(parts)
+        ranked = rank_offered(-first.float(), gold, self.offered, k)
+        return replace(ranked, margin=self._margin(scores, gold))
+
+    def _margin(self, scores: torch.Tensor, gold: torch.Tensor) -> np.ndarray:
+        """Best score of the right object's options less that of all others."""
+        mine = self.offered.gather(1, self.places) == gold[:, None]
+        low = -float("inf")
+        best, other = (
+            scores.masked_fill(out, low).max(1).values for out in (~mine, mine)
+        )
+        return (best - other).float().cpu().numpy()
 
 
 def _with_sides(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -50,12 +51,20 @@ def _forms(tokenizer: Any, letter: str) -> set[int]:
     mine: set[int] = set()
     for text in (letter, f" {letter}"):
         ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids = without_beginning(tokenizer, ids)
         tokens = tokenizer.convert_ids_to_tokens(ids)
         while len(ids) > 1 and tokens[0] in BEGINNINGS:
             ids, tokens = ids[1:], tokens[1:]
         if len(ids) == 1:
             mine.add(ids[0])
     return mine
+
+
+def without_beginning(tokenizer: Any, ids: Sequence[int]) -> list[int]:
+    """``ids`` without the mark of a text's beginning, which some tokenizers write unasked."""
+    mark = getattr(tokenizer, "bos_token_id", None)
+    begun = len(ids) > 1 and mark is not None and ids[0] == mark
+    return list(ids[begun:])
 
 
 def letter_scores(

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from aobench.errors import UserError
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -132,6 +134,14 @@ class DualEncoder(Model, Protocol):
         ``texts``.
         """
         ...
+
+
+class UnsoundNumbersError(UserError):
+    """A model gives NaN or infinite numbers. ``rows``: for which images of its batch."""
+
+    def __init__(self, text: str, rows: Sequence[int]) -> None:
+        super().__init__(text)
+        self.rows = tuple(rows)
 
 
 @dataclass(frozen=True)

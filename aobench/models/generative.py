@@ -148,7 +148,10 @@ class GenerativeModel:
         if self.method.answer == "letters":
             texts = [self._lettered(one) for one in asked]
             letters = self._letters(len(asked[0].options))
-            return letter_scores(self.core.next_logits(images, texts), letters)
+            logits = self.core.next_logits(images, texts)
+            scores = letter_scores(logits, letters)
+            self.core.refuse_impossible(scores)
+            return scores
         prompts = [
             self.core.frame.text(self.questions.open(one.kind)) for one in asked
         ]

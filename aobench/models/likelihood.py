@@ -95,7 +95,7 @@ class LikelihoodScorer:
         scores = (self.by_tree if tree else self.whole_passes)(
             images, texts, answers
         )
-        self.model.refuse_nan(scores)
+        self.model.refuse_impossible(scores)
         return scores
 
     @torch.inference_mode()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from aobench.errors import UserError
-from aobench.models.base import LoadOptions
+from aobench.models.base import LoadOptions, UnsoundNumbersError
 from aobench.models.checkpoints import load_checked
 from aobench.models.vlm_processor import (
     QuestionFrame,
@@ -216,11 +216,30 @@ class VisionLanguageModel:
         return _gathered(logits, places)
 
     def refuse_nan(self, numbers: torch.Tensor) -> None:
-        """Raise UserError where logits are no numbers."""
-        if torch.isnan(numbers).any() or torch.isposinf(numbers).any():
-            raise UserError(
+        """Raise UnsoundNumbersError where logits, or scores, N x K are no numbers.
+
+        A logit may be minus infinity, of a token that the model never writes.
+        """
+        unsound = torch.isnan(numbers) | torch.isposinf(numbers)
+        if unsound.any():
+            rows = unsound.flatten(1).any(1).nonzero()[:, 0].tolist()
+            raise UnsoundNumbersError(
                 f"{self.name!r} gives NaN or infinite logits: its numbers don't fit the dtype; use "
-                "--dtype bfloat16 or float32"
+                "--dtype bfloat16 or float32",
+                rows,
+            )
+
+    def refuse_impossible(self, scores: torch.Tensor) -> None:
+        """Raise UnsoundNumbersError where the scores N x K of options can't be compared: an option
+        that the model never writes.
+        """
+        self.refuse_nan(scores)
+        never = torch.isneginf(scores)
+        if never.any():
+            raise UnsoundNumbersError(
+                f"{self.name!r} gives an option no probability at all (a logit of minus infinity); "
+                "ask it the other way, by letters or likelihood",
+                never.any(1).nonzero()[:, 0].tolist(),
             )
 
 

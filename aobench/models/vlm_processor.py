@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from aobench.errors import UserError
+from aobench.models.answer_letters import without_beginning
 from aobench.models.checkpoints import library_reads
 from aobench.models.tokenizers import check_tokenizer
 
@@ -149,7 +150,7 @@ class QuestionFrame:
         frame: str = "",
         default: str = "",
     ) -> None:
-        self.processor = processor
+        self.processor, self.name = processor, name
         self.mark = _image_mark(processor)
         has_template = bool(getattr(processor, "chat_template", None))
         self.frame = frame
@@ -178,12 +179,32 @@ class QuestionFrame:
             framed = self.frame.replace(IMAGE, self.mark)
             return framed.replace(QUESTION, question)
         content = [{"type": "image"}, {"type": "text", "text": question}]
-        said = self.processor.apply_chat_template(
-            [{"role": "user", "content": content}],
-            add_generation_prompt=True,
-            tokenize=False,
-        )
+        with self._refusals_in_one_line():
+            said = self.processor.apply_chat_template(
+                [{"role": "user", "content": content}],
+                add_generation_prompt=True,
+                tokenize=False,
+            )
+        if "".join(question.split()) not in "".join(str(said).split()):
+            raise UserError(
+                f"{self.name}: its chat template leaves the question out, or changes it; take the "
+                "template of the model's authors"
+            )
         return str(said)
+
+    @contextlib.contextmanager
+    def _refusals_in_one_line(self) -> Iterator[None]:
+        """Turn what is wrong with a chat template into a UserError."""
+        from jinja2 import TemplateError
+
+        try:
+            yield
+        except (TemplateError, TypeError, ValueError, LookupError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()
+            raise UserError(
+                f"{self.name}: its chat template can't frame a picture with a question: "
+                f"{reason[0]}; take the template of the model's authors"
+            ) from error
 
     def answer_tokens(self, prompt: str, answer: str) -> tuple[int, ...]:
         """The tokens of an answer as they follow the prompt; nothing marks its end.
@@ -204,8 +225,9 @@ class QuestionFrame:
         return self._tokens(joint + answer)
 
     def _tokens(self, text: str) -> tuple[int, ...]:
-        encoded = self.processor.tokenizer(text, add_special_tokens=False)
-        return tuple(encoded["input_ids"])
+        tokenizer = self.processor.tokenizer
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        return tuple(without_beginning(tokenizer, ids))
 
 
 def _image_mark(processor: Any) -> str:

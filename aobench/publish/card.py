@@ -23,6 +23,7 @@ from aobench.results.comparability import chosen_settings, trial
 from aobench.results.scores import (
     KINDS,
     POPULATION,
+    candidates_text,
     chance,
     narrow_note,
     shown_accuracy,
@@ -62,7 +63,7 @@ def _rows(result: Result) -> list[dict[str, Any]]:
             if (by_chance := chance(f, kind)) is not None:
                 cells = (100 * one for one in shown_accuracy(f, key))
                 value, low, high = (f"{cell:.1f}" for cell in cells)
-                candidates = f"{f['n_candidates']:,} ({task})"
+                candidates = f"{candidates_text(f)} ({task})"
                 rows.append(
                     {
                         "split": split,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aobench.errors import UserError
 from aobench.results.choices import choice_grids
-from aobench.results.tasks import TASKS, Task
+from aobench.results.tasks import TASKS, Task, find_task
 from aobench.vocabulary.templates import texts_hash
 
 Pair = tuple[int, int]
@@ -62,14 +62,21 @@ def named_candidates(
 class Question:
     """A task put to a split: the list, each image's right candidate and what is offered to it.
 
-    ``choices``: by image the ids offered, where they are made for each image; else None.
+    ``choices``: by image the ids offered, ascending, where they are made for each image; else None.
     ``sides``: by candidate whether it is seen; empty where the task does not part them.
+    ``whole``: the question about compositions whose objects alone this one asks for; else None.
     """
 
     listed: Candidates
     gold: tuple[int, ...]
     choices: tuple[tuple[int, ...], ...] | None = None
     sides: tuple[bool, ...] = ()
+    whole: Question | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What a model that reads texts compares images with."""
+        return (self.whole or self).listed.names
 
 
 def ask_task(
@@ -82,7 +89,8 @@ def ask_task(
     """The task put to each split that it can be asked of.
 
     A split whose images show no attributes is left out where the task needs them, and one of fewer
-    than three attributes or objects where candidates are made for each image. Where a split shows
+    than three attributes or objects where candidates are made for each image; where their objects
+    are asked, one in which an image is offered a single object. Where a split shows
     objects alone, as ImageNet's does, all objects of the vocabulary are asked on every split.
 
     Args:
@@ -95,6 +103,10 @@ def ask_task(
     Raises:
         UserError: where two candidates are one and the same text.
     """
+    if task.part_of:
+        whole = find_task(task.part_of)
+        asked_whole = ask_task(whole, pairs, attributes, objects, own)
+        return ask_objects(task, asked_whole, pairs)
     asked = {
         split: mine for split, mine in pairs.items() if _can_ask(task, mine)
     }
@@ -222,6 +234,55 @@ def _ask_by_image(
         )
         for split, rows in offered.items()
     }
+
+
+def ask_objects(
+    task: Task,
+    whole: Mapping[str, Question],
+    pairs: Mapping[str, Sequence[Pair]],
+) -> dict[str, Question]:
+    """The questions ``whole`` about objects alone: by image the distinct objects of its options.
+
+    Args:
+        task: one with ``part_of``.
+        whole: by split the questions of that task.
+        pairs: as in `ask_task`.
+
+    Returns:
+        By split its question; a split in which an image is offered a single object is left out.
+    """
+    if not whole:
+        return {}
+    first = next(iter(whole.values())).listed
+    every = sorted(set(first.objects))
+    names = (first.attribute_names, first.object_names)
+    listed = named_candidates(task.name, [(-1, o) for o in every], *names)
+    _refuse_one_text(listed)
+    place = {thing: number for number, thing in enumerate(every)}
+    return {
+        split: Question(
+            listed,
+            tuple(place[o] for _, o in pairs[split]),
+            tuple(
+                tuple(sorted(place[o] for o in row))
+                for row in offered_objects(question)
+            ),
+            whole=question,
+        )
+        for split, question in whole.items()
+        if not count_lone_objects(question)
+    }
+
+
+def offered_objects(question: Question) -> list[set[int]]:
+    """By image the ids of the distinct objects of its options."""
+    objects = question.listed.objects
+    return [{objects[one] for one in row} for row in question.choices or ()]
+
+
+def count_lone_objects(question: Question) -> int:
+    """How many images are offered a single object, so that nothing is asked of it."""
+    return sum(len(row) == 1 for row in offered_objects(question))
 
 
 def offered_hash(

@@ -14,6 +14,7 @@ from aobench.results.predictions import Predictions
 from aobench.results.scores import (
     KINDS,
     POPULATION,
+    candidates_text,
     chance,
     narrow_note,
     shown_accuracy,
@@ -195,7 +196,7 @@ def _cells(scores: dict[str, Any]) -> tuple[str, ...]:
         ),
         _gap(scores),
         _joined(by_chance),
-        _joined([f"{mine['n_candidates']:,}" for mine in there]),
+        _joined([candidates_text(mine) for mine in there]),
     )
 
 

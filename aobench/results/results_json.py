@@ -24,6 +24,7 @@ COUNTS = (
     "n",
     "n_classes",
     "n_candidates",
+    "n_candidates_fewest",
     "n_unreadable",
     "n_seen_candidates",
     "n_novel_candidates",

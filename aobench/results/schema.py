@@ -95,8 +95,9 @@ class TaskScores(TypedDict, total=False):
         dict[str, dict[str, Any]],
         "by split: accuracies with intervals for these attributes and objects (_low, _high, "
         "_effective_n) and for attributes and objects like these (_wide_low, _wide_high), "
-        "chance, n, n_candidates, n_unreadable, where errors fall (errors_), and the worst "
-        "attribute and object; of a task that a generative model was asked again, "
+        "chance, n, n_candidates (n_candidates_fewest where some images are offered fewer), "
+        "n_unreadable, where errors fall (errors_), and the worst attribute and "
+        "object; of a task that a generative model was asked again, "
         "blind_agreement, rotated_agreement and letter_bias (`aobench.results.asked_again`)",
     ]
     main: Annotated[str, "the accuracy that gap is of"]

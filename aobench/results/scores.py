@@ -27,7 +27,7 @@ def metric_inputs(
     empty = [NO_PREDICTION] * width
     choices = {"choices": rows["choices"]} if _by_image(listed) else {}
     return {
-        "predictions": [top or empty for top in rows["top"]],
+        "predictions": [(top + empty)[:width] for top in rows["top"]],
         "references": rows["label"],
         "attributes": [max(a, 0) for a in listed.attributes],
         "objects": [max(o, 0) for o in listed.objects],
@@ -51,8 +51,10 @@ def composition_numbers(rows: dict[str, list[Any]]) -> np.ndarray:
     """int N: a number 0.. for the composition that each image shows; its object where it has no
     attribute.
     """
-    pairs = np.column_stack([rows["attribute"], rows["object"]])
-    return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+    from compositional_ood.compositional_ood import unique_pairs
+
+    parts = (np.asarray(rows[part], int) for part in ("attribute", "object"))
+    return unique_pairs(*parts).numbers
 
 
 def split_scores(
@@ -95,13 +97,27 @@ def split_scores(
             )
         }
     scores["n_unreadable"] = sum(e is not None for e in rows["error"])
-    scores["n_candidates"] = count_offered(rows, listed)
+    fewest, scores["n_candidates"] = offered_counts(rows, listed)
+    if fewest < scores["n_candidates"]:
+        scores["n_candidates_fewest"] = fewest
     return scores
 
 
-def count_offered(rows: dict[str, list[Any]], listed: Candidates) -> int:
-    """How many candidates an image is ranked among."""
-    return len(rows["choices"][0]) if _by_image(listed) else len(listed)
+def offered_counts(
+    rows: dict[str, list[Any]], listed: Candidates
+) -> tuple[int, int]:
+    """How many candidates an image is ranked among: the fewest, and the most."""
+    if not _by_image(listed):
+        return len(listed), len(listed)
+    counts = [len(row) for row in rows["choices"]]
+    return min(counts), max(counts)
+
+
+def candidates_text(scores: Mapping[str, Any]) -> str:
+    """How many candidates an image of a split is ranked among, such as ``9`` or ``2 to 4``."""
+    most = f"{scores['n_candidates']:,}"
+    fewest = scores.get("n_candidates_fewest")
+    return most if fewest is None else f"{fewest:,} to {most}"
 
 
 def all_scores(

@@ -21,6 +21,8 @@ class Task:
     ``condition`` is how a generative model is asked beside the plain question: ``blind`` (a grey
     picture in the image's place) or ``rotated`` (the options behind other letters); '' for all
     models.
+    ``part_of`` is the task of compositions whose questions it puts again, for their objects alone;
+    '' for a task of its own.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Task:
     text: str
     source: str = "occurring"
     condition: str = ""
+    part_of: str = ""
 
     @property
     def accuracy(self) -> str:
@@ -77,6 +80,15 @@ PLAIN_TASKS = (
         "1 of 9: three attributes with three objects, the right pair among them",
         "grid",
     ),
+    Task(
+        "choice-object",
+        "object",
+        "image",
+        "the object part of choice: among the objects that its options name, three where the nine "
+        "are the task's own",
+        "grid",
+        part_of="choice",
+    ),
 )
 
 #: How a generative model is asked again, and the words that say so.
@@ -112,6 +124,7 @@ DEFAULT_TASKS = (
     "object",
     "attribute",
     "choice",
+    "choice-object",
 )
 
 #: The task that each mode of a table of format 1 is.
@@ -131,6 +144,18 @@ def find_task(name: str) -> Task:
             f"{', '.join(TASKS)}"
         )
     return TASKS[name]
+
+
+def with_parts(names: Iterable[str]) -> tuple[str, ...]:
+    """``names`` and the tasks that put the same questions for their objects, in the order of TASKS.
+
+    Example:
+        >>> with_parts(["choice"])
+        ('choice', 'choice-object')
+    """
+    chosen = set(names)
+    parts = {name for name, task in TASKS.items() if task.part_of in chosen}
+    return order_tasks(chosen | parts)
 
 
 def choose_tasks(names: Sequence[str]) -> tuple[str, ...]:

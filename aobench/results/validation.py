@@ -28,6 +28,8 @@ REQUIRED = (
 )
 #: Columns of a task that parts seen candidates from novel ones.
 SIDES = ("best_seen", "best_novel", "score_seen", "score_novel", "side_rank")
+#: Candidates that a row names, where there are as many.
+WIDTH = 5
 SAME_KIND = (pa.types.is_integer, pa.types.is_floating)
 
 
@@ -85,7 +87,42 @@ def check_tables(
                     path,
                     f"its tasks tell different things of the images of {split}",
                 )
+    for task, by_split in lists.items():
+        whole = lists.get(TASKS[task].part_of, {})
+        for split in {*by_split} & {*whole}:
+            _check_part(table, (task, TASKS[task].part_of), split, lists, path)
     return table
+
+
+def _check_part(
+    table: pa.Table,
+    tasks: tuple[str, str],
+    split: str,
+    lists: Mapping[str, Mapping[str, Candidates]],
+    path: Path,
+) -> None:
+    """Raise UserError unless a part offers each image the objects of the whole's options.
+
+    ``tasks``: the part, and the whole.
+    """
+    offered = []
+    for task in tasks:
+        mine = pc.equal(table["task"], task)
+        rows = table.filter(pc.and_(mine, pc.equal(table["split"], split)))
+        objects = lists[task][split].objects
+        choices = zip(
+            *(rows[c].to_pylist() for c in ("sample_id", "choices")),
+            strict=True,
+        )
+        offered.append({one: {objects[i] for i in row} for one, row in choices})
+    part, whole = offered
+    for sample, things in part.items():
+        if things != whole[sample]:
+            refuse_table(
+                path,
+                f"{split} image {sample} is offered other objects in the task {tasks[0]} than in "
+                f"{tasks[1]}",
+            )
 
 
 def _combinations(table: pa.Table) -> set[tuple[str, str]]:
@@ -210,37 +247,33 @@ class _Rows:
                 np.asarray(pc.is_valid(offered)),
                 "has choices of its own, and its task has one list for all",
             )
-        self._check_top(min(5, self._offered_count()))
+        self._check_top(np.minimum(self._offered_counts(), WIDTH))
         self._check_sides(scope)
 
-    def _offered_count(self) -> int:
-        """How many candidates each image has to choose from."""
+    def _offered_counts(self) -> np.ndarray:
+        """By image how many candidates it has to choose from."""
         sizes = pc.list_value_length(self.rows["choices"])
-        return (
-            len(self.listed)
-            if sizes.null_count == len(sizes)
-            else sizes[0].as_py()
-        )
+        return np.asarray(sizes.fill_null(len(self.listed)))
 
     def _check_choices(self, offered: pa.Array) -> None:
         """What was offered to each image holds its right candidate, each once, and what was named.
 
-        All images are offered as many: a rank then says as much of each.
+        All images are offered as many, so that a rank says as much of each; but for the part of a
+        task, whose options may name one thing in several.
         """
         self.refuse_where(np.asarray(pc.is_null(offered)), "has no choices")
         sizes = np.asarray(pc.list_value_length(offered))
+        self.refuse_where(sizes < 2, "has {n} choices", n=sizes)
+        if not TASKS[self.listed.task].part_of:
+            fault = f"has {{n}} choices, and others {sizes[0]}"
+            self.refuse_where(sizes != sizes[0], fault, n=sizes)
+        values = np.asarray(offered.flatten().fill_null(-1))
         self.refuse_where(
-            (sizes < 2) | (sizes != sizes[0]),
-            f"has {{n}} choices, and others {sizes[0]}",
-            n=sizes,
-        )
-        ids = np.asarray(offered.flatten().fill_null(-1)).reshape(
-            len(sizes), -1
-        )
-        self.refuse_where(
-            np.any((ids < 0) | (ids >= len(self.listed)), axis=1),
+            np.any(_table(values, sizes, 0) < 0, axis=1)
+            | np.any(_table(values, sizes, 0) >= len(self.listed), axis=1),
             "has a choice that is not in the list",
         )
+        ids = _table(values, sizes)
         ordered = np.sort(ids, axis=1)
         self.refuse_where(
             np.any(ordered[:, 1:] == ordered[:, :-1], axis=1),
@@ -251,14 +284,16 @@ class _Rows:
             "has its right candidate not among its choices",
         )
         self.refuse_where(
-            self.rank >= sizes[0],
-            f"has the rank {{rank}} of {sizes[0]} choices",
+            self.rank >= sizes,
+            "has the rank {rank} of {n} choices",
             rank=self.rank,
+            n=sizes,
         )
         read = ~self.failed
-        if not read.any() or (self.width[read] != self.width[read][0]).any():
+        wanted = np.minimum(sizes, WIDTH)
+        if not read.any() or (self.width != wanted)[read].any():
             return  # for _check_top to tell
-        named = self.top.reshape(int(read.sum()), -1)
+        named = _table(self.top, self.width[read])
         strange = np.zeros(len(read), bool)
         strange[read] = ~(named[:, :, None] == ids[read][:, None, :]).any(
             2
@@ -312,27 +347,27 @@ class _Rows:
             "names another candidate first than the better of its best seen and novel ones",
         )
 
-    def _check_top(self, width: int) -> None:
+    def _check_top(self, widths: np.ndarray) -> None:
+        """``widths``: by image how many candidates it must name."""
         read = ~self.failed
         self.refuse_where(
-            read & (self.width != width),
-            f"names {{n}} candidates, not {width}",
+            read & (self.width != widths),
+            "names {n} candidates, not {wanted}",
             n=self.width,
+            wanted=widths,
         )
         rows = np.flatnonzero(read)
-        top = (
-            self.top.reshape(len(rows), width)
-            if len(rows)
-            else np.zeros((0, width), int)
-        )
+        top = _table(self.top, widths[read])
+        there = _table(np.zeros(len(self.top), int), widths[read]) == 0
 
         def refuse(bad: np.ndarray, fault: str) -> None:
             whole = np.zeros(len(read), bool)
             whole[rows[bad]] = True
             self.refuse_where(whole, fault, rank=self.rank)
 
+        outside = (top < 0) | (top >= len(self.listed))
         refuse(
-            np.any((top < 0) | (top >= len(self.listed)), axis=1),
+            np.any(there & outside, axis=1),
             "names a candidate that is not in the list",
         )
         ordered = np.sort(top, axis=1)
@@ -341,8 +376,24 @@ class _Rows:
             "names a candidate twice",
         )
         is_right = top == self.label[rows][:, None]
-        place = np.where(is_right.any(1), is_right.argmax(1), width)
+        last = widths[read]
+        place = np.where(is_right.any(1), is_right.argmax(1), last)
         refuse(
-            place != np.minimum(self.rank[rows], width),
+            place != np.minimum(self.rank[rows], last),
             "has the rank {rank}, which the candidates it names belie",
         )
+
+
+def _table(
+    values: np.ndarray, sizes: np.ndarray, fill: int | None = None
+) -> np.ndarray:
+    """int N x M from the lists of ``sizes`` that stand one behind another in ``values``.
+
+    Behind shorter lists stands ``fill``, or a number below 0 that no other column has.
+    """
+    width = int(sizes.max(initial=0))
+    columns = np.arange(width)
+    empty = -2 - columns if fill is None else np.full(width, fill)
+    table = np.tile(empty, (len(sizes), 1))
+    table[columns < sizes[:, None]] = values
+    return table

@@ -37,11 +37,9 @@ def result_content(
 
 def unreadable_images(predictions: Predictions) -> list[dict[str, str]]:
     """Each unreadable image once, though every task has a row of it."""
-    rows = predictions.table.select(["sample_id", "split", "error"]).to_pylist()
-    bad = {
-        (row["split"], row["sample_id"]): row for row in rows if row["error"]
-    }
-    return list(bad.values())
+    table = predictions.table.select(["sample_id", "split", "error"])
+    bad = table.filter(table["error"].is_valid()).to_pylist()
+    return list({(row["split"], row["sample_id"]): row for row in bad}.values())
 
 
 def task_facts(predictions: Predictions) -> dict[str, Any]:
@@ -67,7 +65,7 @@ def _candidate_facts(
         return {"n": len(candidates), "hash": candidates.hash}
     rows = predictions.split(split, task)
     offered = offered_hash(rows["sample_id"], candidates.names, rows["choices"])
-    return {"n": len(rows["choices"][0]), "hash": offered}
+    return {"n": max(map(len, rows["choices"])), "hash": offered}
 
 
 def write_results(content: dict[str, Any], path: Path) -> None:

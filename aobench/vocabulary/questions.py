@@ -7,6 +7,7 @@ of one's own has the same keys. Its digest stands in results.json: other words a
 from __future__ import annotations
 
 import json
+import re
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,12 @@ def _question(content: object, answer: str, kind: str, path: str | Path) -> str:
         often = "once, where the options go" if wanted else "nowhere"
         raise UserError(
             f"{place} must hold {OPTIONS_SLOT} {often}; got {text!r}"
+        )
+    strange = set(re.findall(r"{\w*}", text)) - {OPTIONS_SLOT}
+    if strange:
+        raise UserError(
+            f"{place} holds {min(strange)}, which nothing fills; the only place that is filled is "
+            f"{OPTIONS_SLOT}, of letters"
         )
     return text
 

@@ -112,7 +112,7 @@ def _split(
     if not rows["split"]:
         raise TableError(f"it has no rows of {split} in the task {task!r}")
     width = max((len(top) for top in rows["top"]), default=1) or 1
-    tops = [top or [-1] * width for top in rows["top"]]
+    tops = [(top + [-1] * width)[:width] for top in rows["top"]]
     named = [max(a, 0) for a in listed["attributes"]]
     things = [max(o, 0) for o in listed["objects"]]
     parts = np.column_stack([rows["attribute"], rows["object"]])

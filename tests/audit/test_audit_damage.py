@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save
 
 from aobench.audit.api import audit
 from aobench.audit.files import find_caption_files
@@ -39,49 +41,80 @@ def flip(path, at=-60):
     path.write_bytes(data)
 
 
-def swap(folder, ending):
-    first, second = sorted(folder.glob(f"*.{ending}"))
+def parts_in(folder):
+    return sorted(folder.glob("*.safetensors"))
+
+
+def swap(folder):
+    first, second = parts_in(folder)
     data = first.read_bytes()
     first.write_bytes(second.read_bytes())
     second.write_bytes(data)
 
 
+def change_part(folder, change):
+    """A part with the seal of before, whose arrays and notes ``change`` altered."""
+    path = parts_in(folder)[0]
+    with safe_open(path, framework="numpy") as content:
+        sealed = json.loads(content.metadata()["sealed"])
+        names = list(content.keys())
+        arrays = {name: content.get_tensor(name) for name in names}
+    change(arrays, sealed["notes"])
+    path.write_bytes(save(arrays, metadata={"sealed": json.dumps(sealed)}))
+
+
 def other_counts(parts):
-    """A valid part whose counts are others."""
-    path = sorted(parts.glob("*.parquet"))[0]
-    table = pq.read_table(path)
-    counts = pa.array([99] * len(table))
-    pq.write_table(table.set_column(2, "count", counts), path)
+    change_part(parts, lambda arrays, _: arrays["counts"].fill(99))
+
+
+def other_examples(parts):
+    def change(arrays, _):
+        arrays["texts"] = arrays["texts"][::-1].copy()
+
+    change_part(parts, change)
 
 
 def other_totals(parts):
-    path = sorted(parts.glob("*.json"))[0]
-    content = json.loads(path.read_text())
-    content["totals"]["rows"] += 1
-    path.write_text(json.dumps(content))
+    def change(_, notes):
+        notes["totals"]["rows"] += 1
+
+    change_part(parts, change)
+
+
+def other_record(parts):
+    def change(_, notes):
+        notes["record"]["rows"] += 1
+
+    change_part(parts, change)
+
+
+def fewer_arrays(parts):
+    change_part(parts, lambda arrays, _: arrays.pop("groups"))
+
+
+def nested_deep(parts):
+    sealed = {"sealed": '{"notes":' + "[" * 100_000}
+    path = parts_in(parts)[0]
+    path.write_bytes(save({"cells": np.zeros(1)}, metadata=sealed))
 
 
 DAMAGES = {
-    "a bit of the counts": lambda parts: flip(
-        sorted(parts.glob("*.parquet"))[0], 20
-    ),
+    "a bit at the start": lambda parts: flip(parts_in(parts)[0], 20),
+    "a bit at the end": lambda parts: flip(parts_in(parts)[0], -3),
     "zeros": lambda parts: [
-        p.write_bytes(bytes(p.stat().st_size))
-        for p in sorted(parts.glob("*.parquet"))
+        p.write_bytes(bytes(p.stat().st_size)) for p in parts_in(parts)
     ],
-    "no counts": lambda parts: sorted(parts.glob("*.parquet"))[0].unlink(),
+    "cut short": lambda parts: parts_in(parts)[0].write_bytes(
+        parts_in(parts)[0].read_bytes()[:-40]
+    ),
     "other counts": other_counts,
+    "other examples": other_examples,
     "other totals": other_totals,
-    "counts swapped": lambda parts: swap(parts, "parquet"),
-    "parts swapped": lambda parts: (
-        swap(parts, "parquet"),
-        swap(parts, "json"),
-    ),
-    "nested deep": lambda parts: sorted(parts.glob("*.json"))[0].write_text(
-        "[" * 100_000
-    ),
-    "a list": lambda parts: sorted(parts.glob("*.json"))[0].write_text("[]"),
-    "empty": lambda parts: sorted(parts.glob("*.json"))[0].write_text(""),
+    "another record": other_record,
+    "fewer arrays": fewer_arrays,
+    "swapped": swap,
+    "nested deep": nested_deep,
+    "empty": lambda parts: parts_in(parts)[0].write_text(""),
 }
 
 

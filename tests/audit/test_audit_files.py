@@ -369,9 +369,9 @@ def test_a_part_that_lost_its_counts_is_counted_again(tmp_path, damage):
     (tmp_path / "b.txt").write_text("a wooden bench\n")
     captions = [str(tmp_path / "a.txt"), str(tmp_path / "b.txt")]
     whole = audit(captions, tmp_path / "out", vocabulary=NAMES)
-    part = sorted((tmp_path / "out" / "parts").glob("*.parquet"))[0]
+    part = sorted((tmp_path / "out" / "parts").glob("*.safetensors"))[0]
     part.unlink() if damage == "gone" else part.write_bytes(b"")
-    (tmp_path / "out" / "parts" / ".left.parquet.123.part").write_bytes(
+    (tmp_path / "out" / "parts" / ".left.safetensors.123.part").write_bytes(
         b"of a scan that was killed"
     )
     again = audit(captions, tmp_path / "out", vocabulary=NAMES)

@@ -109,17 +109,10 @@ AUDITS = (
         {**LISTS, "captions": "captions"},
         [
             Input(
-                "out/parts/*.json#0",
+                "out/parts/*.safetensors#0",
                 OWNER,
                 Holds.OWN,
-                "out/parts/*.json#1",
-                text=True,
-            ),
-            Input(
-                "out/parts/*.parquet#0",
-                OWNER,
-                Holds.OWN,
-                "out/parts/*.parquet#1",
+                "out/parts/*.safetensors#1",
             ),
             Input("out/manifest.json", OWNER, Holds.OWN, text=True),
             Input("out/counts-words.parquet", OWNER, Holds.OWN),

@@ -199,6 +199,34 @@ EVALUATIONS = (
         first=[(*TINY, "--data", "hub", "--out", "before")],
     ),
     Command(
+        "prompts",
+        "prompts",
+        ("prompts", *TINY[1:], "--data", "hub", "--embeddings", "kept"),
+        {
+            **FILES,
+            "hub": "hub",
+            "templates-other.txt": "templates-other.txt",
+        },
+        [
+            TEMPLATES,
+            Input(
+                "kept/*/*.safetensors#0",
+                "shards",
+                OWN,
+                "kept/*/*.safetensors#1",
+            ),
+            Input(
+                "kept/*/key.json#0",
+                "shards",
+                OWN,
+                "kept/*/key.json#1",
+                text=True,
+            ),
+        ],
+        ("out/prompts.csv",),
+        first=[("prompts", *TINY[1:], "--data", "hub", "--embeddings", "kept")],
+    ),
+    Command(
         "prepare-folder",
         "prepare",
         ("prepare", "hub", "--data", "data"),

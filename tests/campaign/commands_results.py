@@ -23,6 +23,12 @@ RESULT = Input(
     text=True,
 )
 ALL = [f"results/m{number}" for number in range(4)]
+PEOPLE = (
+    "decisions.csv",
+    "decisions-other.csv",
+    "answers.csv",
+    "answers-other.csv",
+)
 
 
 def study_table() -> object:
@@ -326,6 +332,30 @@ RESULTS = (
                 "--cpu",
             )
         ],
+    ),
+    Command(
+        "people",
+        "people",
+        (
+            "people",
+            "results/m0",
+            "--decisions",
+            "decisions.csv",
+            "--answers",
+            "answers.csv",
+            "--out",
+            "out",
+        ),
+        {
+            **RESULTS_OF_ALL,
+            **{name: name for name in PEOPLE},
+        },
+        [
+            TABLE,
+            Input(PEOPLE[0], "annotation", CONTENT, PEOPLE[1], text=True),
+            Input(PEOPLE[2], "annotation", CONTENT, PEOPLE[3], text=True),
+        ],
+        ("out/*.csv",),
     ),
     Command(
         "study",

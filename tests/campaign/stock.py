@@ -63,6 +63,7 @@ def make_stock(where: Path) -> None:
     _models()
     _texts()
     _results()
+    _people()
     _captions()
     _tables()
     make_builds()
@@ -199,6 +200,33 @@ def _results() -> None:
         *common,
     )
     command("evaluate", "tiny", "--data", "data", "--out", "run", *common)
+
+
+def _people() -> None:
+    """Decisions on images of a result, and two people's answers to its choices."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table("results/m0/predictions.parquet").to_pylist()
+    asked = [row for row in table if row["task"] == "choice"]
+    for name, step in (("", 3), ("-other", 4)):
+        judged = [
+            {
+                "sample_id": row["sample_id"],
+                "decision": "rejected" if number % step == 0 else "accepted",
+            }
+            for number, row in enumerate(asked)
+        ]
+        answers = [
+            {
+                "sample_id": row["sample_id"],
+                "annotator": who,
+                "answer": row["choices"][number % step],
+            }
+            for number, row in enumerate(asked)
+            for who in ("ann", "bob")
+        ]
+        _write_csv(Path(f"decisions{name}.csv"), judged)
+        _write_csv(Path(f"answers{name}.csv"), answers)
 
 
 def _captions() -> None:

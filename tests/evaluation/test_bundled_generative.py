@@ -78,6 +78,7 @@ def test_it_chooses_by_letters_what_novel_pictures_show(tmp_path):
     scores = {
         task: facts["splits"]["ood"]["composition_top1"]
         for task, facts in result.scores.items()
+        if task != "choice-object"
     }
     assert scores["choice"] > 0.4
     assert scores["choice-rotated"] > 0.4

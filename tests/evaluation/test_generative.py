@@ -29,6 +29,11 @@ from aobench.models.registry import resolve
 from aobench.results.asked_again import asked_again_lines
 from aobench.results.option_order import option_orders, rotated_orders
 from aobench.results.tasks import TASKS, headline_task
+from aobench.vocabulary.questions import (
+    BUNDLED_QUESTIONS,
+    bundled_questions,
+    read_questions,
+)
 
 CPU = torch.device("cpu")
 #: Classes whose answers see the image from beside the text, so that a tree behind it won't do.
@@ -378,7 +383,12 @@ def test_a_task_asked_again_never_stands_for_the_result():
 def test_more_candidates_than_letters_are_not_asked(model):
     wide = open_splits(Source("mini"), limit=60)
     asked, lines = ask_splits(model("llava"), wide, ("object", "choice"))
-    assert list(asked) == ["choice", "choice-blind", "choice-rotated"]
+    assert list(asked) == [
+        "choice",
+        "choice-blind",
+        "choice-rotated",
+        "choice-object",
+    ]
     assert "more than 26 letters" in lines[0]
     assert len(lines) == 3
     asked, lines = ask_splits(model("llava", "likelihood"), wide, ("object",))
@@ -388,7 +398,7 @@ def test_more_candidates_than_letters_are_not_asked(model):
 def test_models_of_other_kinds_are_not_asked_again(splits):
     clip = resolve("mini").load(CPU, LoadOptions())
     asked, lines = ask_splits(clip, splits, ("choice", "choice-blind"))
-    assert list(asked) == ["choice"]
+    assert list(asked) == ["choice", "choice-object"]
     assert len(lines) == 1
     assert "choice-blind" in lines[0]
 
@@ -451,6 +461,75 @@ def test_a_model_without_a_chat_template_is_refused(copied):
     for file in folder.glob("chat_template*"):
         file.unlink()
     refused(str(folder), "has no chat template")
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{% for m in messages %}", "Unexpected end of template"),
+        ("{{ raise_exception('text alone') }}", "question: text alone; take"),
+        ("{{ messages[0]['content'] + '' }}", "can only concatenate"),
+        ("USER: <image> ASSISTANT:", "leaves the question out"),
+        ("{{ messages[0]['content'][0]['text'] }}", "leaves the question out"),
+    ],
+)
+def test_a_chat_template_that_cannot_put_the_question_is_one_line(
+    model, monkeypatch, template, words
+):
+    frame = model("llava").core.frame
+    assert "Which thing?" in frame.text("Which thing?")
+    monkeypatch.setattr(frame.processor, "chat_template", template)
+    with pytest.raises(UserError) as told:
+        frame.text("Which thing?")
+    assert words in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_chat_template_without_the_image_is_one_line(model, monkeypatch):
+    one = model("llava")
+    without = one.core.processor.chat_template.replace("<image>", "")
+    monkeypatch.setattr(one.core.processor, "chat_template", without)
+    asked = [AskedOptions("object", OPTIONS)]
+    with pytest.raises(UserError, match="Found total 0 <image> tokens") as told:
+        one.score_options(pictures()[:1], asked)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (float("nan"), "NaN or infinite logits"),
+        (float("inf"), "NaN or infinite logits"),
+        (-float("inf"), "NaN or infinite logits"),
+    ],
+)
+def test_an_image_whose_numbers_are_none_is_named(
+    model, splits, tmp_path, monkeypatch, number, words
+):
+    core, calls = model("llava").core, []
+    letters = letter_tokens(core.processor.tokenizer, 9, "x")
+    logits_at = core.logits_at
+
+    def damaged(*given, **more):
+        logits = logits_at(*given, **more).clone()
+        calls.append(logits)
+        if len(calls) == 1:
+            logits[1, :, np.concatenate(letters)] = number
+        return logits
+
+    monkeypatch.setattr(core, "logits_at", damaged)
+    with pytest.raises(UserError) as told:
+        run(model("llava"), splits, tmp_path, tasks=("choice",))
+    assert str(told.value).startswith(f"image {splits[0].sample_ids[1]}: ")
+    assert words in str(told.value)
+
+
+def test_an_option_that_is_never_written_is_refused(model):
+    scores = torch.zeros(3, 4)
+    scores[2, 1] = -float("inf")
+    with pytest.raises(UserError, match="no probability at all") as told:
+        model("llava").core.refuse_impossible(scores)
+    assert told.value.rows == (2,)
 
 
 def change(folder, function):
@@ -536,6 +615,73 @@ def test_letters_that_are_no_tokens_or_one_token_are_refused():
         letter_tokens(Tokens(lambda text: [7]), 2, "x")
     with pytest.raises(UserError, match="there are 27 options and 26 letters"):
         letter_tokens(spaced, 27, "x")
+
+
+def test_a_mark_of_the_beginning_that_is_written_unasked_is_no_letter():
+    begun = Tokens(lambda text: [1, ord(text.strip())])
+    with pytest.raises(UserError, match="the letter A is no token of its own"):
+        letter_tokens(begun, 2, "x")
+    begun.bos_token_id = 1
+    assert letter_tokens(begun, 2, "x") == [[65], [66]]
+
+
+def test_letters_of_any_case_that_are_one_token_are_refused():
+    """A tokenizer that writes small letters does no harm; one that ends words in them does."""
+    small = Tokens(lambda text: [ord(text.strip().lower())])
+    assert letter_tokens(small, 2, "x") == [[97], [98]]
+    spelt = Tokens(lambda text: [ord(one) for one in f"{text.strip()}."])
+    with pytest.raises(UserError, match="the letter A is no token of its own"):
+        letter_tokens(spelt, 2, "x")
+
+
+def bundled_texts():
+    return json.loads(BUNDLED_QUESTIONS.read_text())
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "words"),
+    [
+        ("letters", "Which? {options} {image}", r"holds \{image\}, which"),
+        ("likelihood", "Name the {thing}.", r"holds \{thing\}, which"),
+        ("letters", "Which?", r"must hold \{options\} once"),
+        ("letters", "{options} or {options}?", r"must hold \{options\} once"),
+        ("likelihood", "Which? {options}", r"must hold \{options\} nowhere"),
+        ("letters", "  ", "is no text"),
+        ("letters", 3, "is no text"),
+        ("letters", None, "is no text"),
+    ],
+)
+def test_a_file_of_questions_that_cannot_be_put_is_one_line(
+    tmp_path, answer, text, words
+):
+    content = bundled_texts()
+    content[answer]["object"] = text
+    path = tmp_path / "questions.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=words) as told:
+        read_questions(path)
+    assert f"{answer}.object" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "{", '{"letters": 1}'])
+def test_a_file_that_holds_no_questions_is_one_line(tmp_path, text):
+    path = tmp_path / "questions.json"
+    path.write_text(text)
+    with pytest.raises(UserError) as told:
+        read_questions(path)
+    assert str(path) in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_other_words_have_another_hash(tmp_path):
+    path = tmp_path / "questions.json"
+    content = bundled_texts()
+    path.write_text(json.dumps(content))
+    assert read_questions(path).hash == bundled_questions().hash
+    content["letters"]["object"] += " "
+    path.write_text(json.dumps(content))
+    assert read_questions(path).hash != bundled_questions().hash
 
 
 def test_options_that_a_tokenizer_writes_alike_are_refused(model):

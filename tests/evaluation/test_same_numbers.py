@@ -156,7 +156,7 @@ def test_folder_zip_and_prepared_parquet_give_equal_results(
         )
         == 0
     )
-    assert len(_rows(tmp_path / "a")) == 5 * 21
+    assert len(_rows(tmp_path / "a")) == 6 * 21
     assert (
         _rows(tmp_path / "a") == _rows(tmp_path / "b") == _rows(tmp_path / "c")
     )

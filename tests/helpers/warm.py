@@ -9,6 +9,7 @@ order of imports needs a new Python.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -16,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,8 +73,8 @@ class Started:
 
     def wait(self):
         """How it ended."""
-        if self.status is None:
-            self.status = self.server.ask(do="wait", pid=self.pid)
+        while self.poll() is None:
+            time.sleep(0.02)
         texts = (
             path.read_text(errors="replace") for path in (self.out, self.err)
         )
@@ -91,31 +93,25 @@ class WarmProcesses:
         said: a folder for their output.
         modules: what is imported once, before any of them.
         environment: of that import, and so of all programs, beyond `CPU`; by default the tests' own.
+        address: the Unix socket of a server that others use, too; it is started where there is
+            none. By default one of these processes' own.
     """
 
-    def __init__(self, said, modules=EVALUATION, environment=None):
+    def __init__(
+        self, said, modules=EVALUATION, environment=None, address=None
+    ):
         self.said, self.numbers = said, itertools.count()
-        # As the command line sets it before it imports transformers.
-        environment = {
-            "TRANSFORMERS_VERBOSITY": "error",
-            **(environment or os.environ),
-        }
-        environment |= CPU
-        environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *sys.path])
-        self.process = subprocess.Popen(
-            [sys.executable, str(SERVER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            text=True,
-        )
+        address = address or said / "server"
+        with open(f"{address}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.socket = connect(address) or start_server(address, environment)
+        self.lines = self.socket.makefile("rw")
         self.import_modules(*modules)
 
     def ask(self, **request):
         """The server's answer."""
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        print(json.dumps(request), file=self.lines, flush=True)
+        return json.loads(self.lines.readline())
 
     def import_modules(self, *names):
         """Import once what the programs that follow need."""
@@ -183,10 +179,41 @@ class WarmProcesses:
         return [one.wait() for one in running]
 
     def close(self):
-        """End the server."""
-        self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
+        """Leave the server, which ends with its last client."""
+        self.lines.close()
+        self.socket.close()
+
+
+def connect(address):
+    """A connection to the server there; None where there is none."""
+    client = socket.socket(socket.AF_UNIX)
+    try:
+        client.connect(str(address))
+    except OSError:
+        client.close()
+        return None
+    return client
+
+
+def start_server(address, environment=None):
+    """Start one, and connect to it."""
+    # As the command line sets it before it imports transformers.
+    environment = {
+        "TRANSFORMERS_VERBOSITY": "error",
+        **(environment or os.environ),
+    }
+    environment |= CPU
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *sys.path])
+    Path(address).unlink(missing_ok=True)
+    server = subprocess.Popen(
+        [sys.executable, str(SERVER), str(address)], env=environment
+    )
+    while (client := connect(address)) is None:
+        assert server.poll() is None, "the server ended at once"
+        time.sleep(0.02)
+    # Whoever started it doesn't wait for it: others may need it longer.
+    server.returncode = 0
+    return client
 
 
 def free_port():

@@ -1,19 +1,24 @@
 """The process that `helpers.warm` forks from: it imports the library once and then waits for lines.
 
-Each line is one JSON request: ``import`` modules, ``run`` a program in a fork of this process,
-``wait`` or ``poll`` for one; each is answered by one JSON line. It ends with its input.
+It listens at the Unix socket that its argument names, to any number of clients. Each line is one
+JSON request: ``import`` modules, ``run`` a program in a fork of this process, ``poll`` for one;
+each is answered by one JSON line. It ends when its last client has gone.
 """
 
 import contextlib
 import importlib
 import json
 import os
+import selectors
 import signal
+import socket
 import sys
 import types
 
 #: Forks that nobody has waited for; they end with this process.
 RUNNING = set()
+#: Sockets: where clients come in, and theirs.
+CLIENTS = selectors.DefaultSelector()
 
 
 def import_modules(names):
@@ -26,6 +31,10 @@ def import_modules(names):
 def become(request):
     """In the fork: its own process group, output, environment and working folder."""
     os.setpgid(0, 0)
+    for key in list(CLIENTS.get_map().values()):
+        if key.data:
+            key.data.close()
+        key.fileobj.close()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, name in ((1, "out"), (2, "err")):
         place = os.open(
@@ -49,9 +58,9 @@ def carry_out(request):
     sys.exit(0)
 
 
-def ended(pid, options):
+def status_of(pid):
     """The exit status of a fork, less than 0 for a signal; None while it runs."""
-    gone, status = os.waitpid(pid, options)
+    gone, status = os.waitpid(pid, os.WNOHANG)
     RUNNING.discard(gone)
     return os.waitstatus_to_exitcode(status) if gone else None
 
@@ -62,7 +71,7 @@ def answer(request):
     if kind == "import":
         return import_modules(request["modules"])
     if kind != "run":
-        return ended(request["pid"], os.WNOHANG if kind == "poll" else 0)
+        return status_of(request["pid"])
     pid = os.fork()
     if pid == 0:
         carry_out(request)
@@ -73,12 +82,33 @@ def answer(request):
     return pid
 
 
+def serve(address):
+    """Answer the lines of all clients until the last of them has gone."""
+    door = socket.socket(socket.AF_UNIX)
+    door.bind(address)
+    door.listen()
+    CLIENTS.register(door, selectors.EVENT_READ)
+    came = False
+    while not came or len(CLIENTS.get_map()) > 1:
+        for key, _ in CLIENTS.select():
+            if key.fileobj is door:
+                client = door.accept()[0]
+                lines = client.makefile("rw")
+                CLIENTS.register(client, selectors.EVENT_READ, lines)
+                came = True
+            elif line := key.data.readline():
+                reply = json.dumps(answer(json.loads(line)))
+                print(reply, file=key.data, flush=True)
+            else:
+                CLIENTS.unregister(key.fileobj)
+                key.data.close()
+                key.fileobj.close()
+
+
 def main():
-    """Answer the lines of the input until it ends."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    """Serve at the address that the argument names."""
     os.dup2(2, 1)
-    while line := sys.stdin.readline():
-        print(json.dumps(answer(json.loads(line))), file=answers, flush=True)
+    serve(sys.argv[1])
     for pid in RUNNING:
         with contextlib.suppress(OSError):
             os.killpg(pid, signal.SIGKILL)

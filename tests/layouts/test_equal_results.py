@@ -90,7 +90,9 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> Answers:
         "label folders", tmp_path_factory.mktemp("wanted") / "set"
     )
     rows = answers(evaluated(place))
-    assert len(rows) == 4 * 8 + 4, "four tasks on both splits, choice on one"
+    assert len(rows) == 4 * 8 + 2 * 4, (
+        "four tasks on both splits, choice on one"
+    )
     return rows
 
 
@@ -250,7 +252,7 @@ def test_objects_are_asked_among_all_classes_on_both_splits(
         assert set(scores["splits"]) == (
             {"id", "ood"} if task == "object" else {"ood"}
         )
-    assert set(with_id["classifier"].scores) == {"object"}
+    assert set(with_id["classifier"].scores) == {"object", "choice-object"}
 
 
 def test_each_picture_is_scored_by_its_own_class(

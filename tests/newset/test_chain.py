@@ -4,13 +4,10 @@ processes fail as one.
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from helpers.builds import allow, compose_configuration
-from helpers.warm import CPU
 
 from aobench.cli import main
 from aobench.newset.manifests import changed_parts, read_manifest, step_folder
@@ -362,26 +359,12 @@ def check_said_once(text, told):
     assert told in said[0]
 
 
-def test_one_of_two_launched_processes_fails_and_both_end(config):
+def test_one_of_two_processes_fails_and_both_end(warm, config):
     (config.parent / "failing.py").write_text(FAILING)
     edited(config, generate={"generator": "failing:OnlyOne", "batch_size": 1})
-    launch = [
-        "-m",
-        "torch.distributed.run",
-        "--nproc_per_node",
-        "2",
-        "--standalone",
-    ]
-    words = ["-m", "aobench.cli", "build", str(config), *allow(config)]
-    path = f"{ROOT}{os.pathsep}{config.parent}"
-    done = subprocess.run(
-        [sys.executable, *launch, *words],
-        env={**os.environ, **CPU, "PYTHONPATH": path},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    check_said_once(done.stderr, "the second process can't draw")
-    assert "[rank" not in done.stderr, "a process ended in a traceback"
-    assert done.stderr.count("exitcode  : 2") == 2, done.stderr[-2000:]
+    words = ["build", config, *allow(config)]
+    both = warm.run(2, words, path=[config.parent])
+    said = "".join(one.stderr for one in both)
+    check_said_once(said, "the second process can't draw")
+    assert "Traceback" not in said, "a process ended in a traceback"
+    assert [one.returncode for one in both] == [2, 2], said[-2000:]

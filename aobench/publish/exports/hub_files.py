@@ -22,7 +22,7 @@ def _dataset(result: Result, options: ExportOptions) -> str:
     if not task_values(result):
         raise UserError(
             f"{result.folder} has none of the benchmark's scores, which are of novel compositions: "
-            "evaluate on the split ood"
+            "evaluate on the split ood, with --tasks composition, choice or object"
         )
     return check_repository(options.dataset or "", "--dataset")
 
