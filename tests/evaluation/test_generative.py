@@ -96,6 +96,9 @@ def test_letters_are_the_first_token_of_the_librarys_own_pass(model, name):
         sums = torch.stack([share[tokens].sum() for tokens in letters])
         wanted = (sums / sums.sum()).log()
         assert torch.allclose(found[row], wanted, atol=1e-4), (name, row)
+    counted = one.info.parameters
+    assert counted["total"] == one.core.network.num_parameters()
+    assert counted["vision"] + counted["text"] == counted["total"]
     assert (found[0] - found[1]).abs().max() > 1e-3, (
         "the question changes nothing"
     )

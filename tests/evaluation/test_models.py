@@ -186,8 +186,10 @@ def test_one_task_alone(task, count, named, absent, folder, tmp_path):
 )
 def test_a_real_supervised_model_names_real_objects(folder, tmp_path):
     assert _evaluate("efficientnet-lite0", folder, tmp_path) == 0
-    figures = json.loads(
+    content = json.loads(
         (tmp_path / "efficientnet-lite0" / "results.json").read_text()
-    )["scores"]["object"]["splits"]["ood"]
+    )
+    assert content["model"]["parameters"] == {"total": 4_652_008}
+    figures = content["scores"]["object"]["splits"]["ood"]
     assert figures["n"] == 9
     assert figures["object_top1"] > 1 / 3
