@@ -22,4 +22,5 @@ def compiled_walk(function: Callable[..., Any]) -> Any:
     Returns:
         The compiled function; it releases the interpreter's lock.
     """
-    return njit(nogil=True, cache=True, _nrt=False)(function)
+    options: dict[str, Any] = {"nogil": True, "cache": True, "_nrt": False}
+    return njit(**options)(function)

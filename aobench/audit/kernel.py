@@ -7,8 +7,8 @@ known by 64-bit hashes: that two different words of a corpus with 10^8 different
 vocabulary of 10^4 share one has a chance of 10^-7.
 
 The code on disk is known by this file's time and size alone: who changes a compiled function or a
-constant of another file (`compiled_counts`, `modifiers`, `grammar`, `utf8`, `words`) touches this
-one, too, or deletes its ``__pycache__``.
+constant of another file (`compiling`, `compiled_counts`, `modifiers`, `grammar`, `utf8`, `words`)
+touches this one, too, or deletes its ``__pycache__``.
 """
 
 from __future__ import annotations
