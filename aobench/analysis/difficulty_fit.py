@@ -275,7 +275,8 @@ def fit_difficulty(
     )
     loglik, effects, information = solved(found.x)
     spread = np.exp(np.clip(found.x, np.log(LEAST), np.log(MOST)))
-    if spread[2] > MOST / 2:
+    covariance = inverse_or_none(information)
+    if spread[2] > MOST / 2 or covariance is None:
         raise UserError(
             f"{counts.n.sum():,} images of {len(counts.n):,} compositions are too few of each to "
             "tell hard compositions from bad luck, so nothing is said of attributes and objects; "
@@ -284,10 +285,19 @@ def fit_difficulty(
     return DifficultyFit(
         counts,
         effects,
-        np.linalg.inv(information),
+        covariance,
         (float(spread[0]), float(spread[1]), float(spread[2])),
         loglik,
     )
+
+
+def inverse_or_none(information: np.ndarray) -> np.ndarray | None:
+    """The covariance; None where the answers don't settle every effect."""
+    try:
+        covariance = np.linalg.inv(information)
+    except np.linalg.LinAlgError:
+        return None
+    return covariance if (np.diag(covariance) > 0).all() else None
 
 
 def mean_over_compositions(logits: np.ndarray, spread: float) -> np.ndarray:

@@ -23,6 +23,7 @@ from aobench.analysis.difficulty_fit import (
     AnswerCounts,
     _Marginal,
     fit_difficulty,
+    inverse_or_none,
     mean_over_compositions,
 )
 from aobench.cli import main
@@ -275,3 +276,16 @@ def test_what_cannot_be_fitted_is_refused(capsys):
     table.table = type(table.table).from_pydict(rows, schema=table.table.schema)
     with pytest.raises(UserError, match="mini has every image right"):
         answer_counts([table])
+
+
+def test_answers_that_settle_nothing_are_refused():
+    right = np.zeros((1, 16))
+    right[0, [1, 6]] = 1
+    parts = np.divmod(np.arange(16), 4)
+    one_each = AnswerCounts(
+        right, np.full(16, 1), *parts, ["m"], list("abcd"), list("wxyz")
+    )
+    with pytest.raises(UserError, match="too few of each"):
+        fit_difficulty(one_each)
+    for unsettled in ([[1.0, 2.0], [2.0, 1.0]], [[0.0, 0.0], [0.0, 0.0]]):
+        assert inverse_or_none(np.array(unsettled)) is None

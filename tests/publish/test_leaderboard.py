@@ -168,8 +168,10 @@ def test_trial_runs_stand_apart_and_last(read):
     tables = board_tables([part, whole])
     assert [(bool(table.trial), len(table.rows)) for table in tables] == [
         (False, 1),
+        (False, 1),
         (True, 1),
-    ]
+        (True, 1),
+    ], "a table for each of the two tasks"
     assert "trial run, --limit 20" in tables[-1].title
 
 
@@ -183,7 +185,11 @@ def test_what_is_known_of_a_model_and_what_is_not(read, tmp_path):
         "---", "---\nlicense: mit\ndatasets: [a/b, c]", 1
     )
     card.write_text(text)
-    assert known_facts(result) == {"licence": "mit", "training_set": "a/b, c"}
+    assert known_facts(result) == {
+        "licence": "mit",
+        "training_set": "a/b, c",
+        "parameters": 4_652_008,
+    }
     result.content["model"]["facts"] = {
         "samples_seen": 3_000,
         "training_set": "own",
@@ -195,7 +201,7 @@ def test_what_is_known_of_a_model_and_what_is_not(read, tmp_path):
         "images_seen": 3_000,
         "parameters": 4_600_000,
     }
-    (table,) = board_tables([result], {"efficientnet-lite0": facts})
+    table, _ = board_tables([result], {"efficientnet-lite0": facts})
     cells = table.rows[0].cells
     assert (cells["parameters"].text, cells["images_seen"].text) == (
         "4.6M",

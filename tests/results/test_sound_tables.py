@@ -312,7 +312,7 @@ def test_a_table_without_id_rows_is_scored_and_says_so(sound, tmp_path, capsys):
 
 def test_a_folder_or_its_other_file_means_its_table():
     for name in ("", "results.json", "predictions.parquet"):
-        assert len(read(BUNDLED / name).table) == 5 * 8580, (
+        assert len(read(BUNDLED / name).table) == 6 * 8580, (
             f"mini/{name} was not taken for its table"
         )
 

@@ -82,7 +82,7 @@ def figures_of_both(study):
 
 def test_the_readme_s_figures_of_the_miniature_are_in_the_data(study):
     whole = text_of("README.md")
-    start = whole.index("In a miniature of drawn pictures")
+    start = whole.index("A miniature has drawn pictures")
     part = " ".join(whole[start : whole.index("\n## ", start)].split())
     printed = re.findall(FIGURE, part)
     assert printed
