@@ -295,7 +295,7 @@ def inverse_or_none(information: np.ndarray) -> np.ndarray | None:
     """The covariance; None where the answers don't settle every effect."""
     try:
         covariance = np.linalg.inv(information)
-    except np.linalg.LinAlgError:
+    except LinAlgError:
         return None
     return covariance if (np.diag(covariance) > 0).all() else None
 

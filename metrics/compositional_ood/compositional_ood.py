@@ -663,9 +663,43 @@ def _check_ranks(
     return rank, right
 
 
+@dataclass(frozen=True)
+class Offered:
+    """What each image was offered: of each choice its image, ``rows`` int64 (m), ascending, and its
+    candidate, ``ids`` int64 (m).
+    """
+
+    rows: np.ndarray
+    ids: np.ndarray
+
+    @classmethod
+    def of(cls, lists: Sequence[Any]) -> Offered:
+        """Of a list of ids for each image."""
+        rows = np.repeat(np.arange(len(lists)), [len(ids) for ids in lists])
+        flat = list(itertools.chain.from_iterable(lists))
+        return cls(rows, np.array(flat, np.int64))
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How many choices each image has."""
+        return np.bincount(self.rows)
+
+    def only(self, wanted: np.ndarray) -> Offered:
+        """The choices that are marked, bool (m)."""
+        return Offered(self.rows[wanted], self.ids[wanted])
+
+    def mean_share(self, marks: np.ndarray) -> float:
+        """The share of true ``marks`` (m) among the choices of an image, mean over images that have
+        some.
+        """
+        n = self.counts
+        right = np.bincount(self.rows, weights=marks)
+        return float((right[n > 0] / n[n > 0]).mean())
+
+
 def _check_choices(
     choices: Any, right: np.ndarray, candidates: int, prefix: str = ""
-) -> list[np.ndarray] | None:
+) -> Offered | None:
     """The ids offered to each image: whole numbers, each once, the right one among them."""
     if choices is None:
         return None
@@ -678,30 +712,30 @@ def _check_choices(
         raise ValueError(
             f"{name} has {len(choices)} entries and {prefix}references {len(right)}"
         )
-    offered = _sound_choices(choices, right, candidates)
-    return offered or _choices_one_by_one(choices, right, candidates, name)
+    if _are_sound(choices, right, candidates):
+        return Offered.of(choices)
+    return Offered.of(_choices_one_by_one(choices, right, candidates, name))
 
 
-def _sound_choices(
-    choices: Any, right: np.ndarray, candidates: int
-) -> list[np.ndarray] | None:
-    """Choices that are plain lists of as many whole numbers, checked at once; None for others, and
-    where one is wrong.
+def _are_sound(choices: Any, right: np.ndarray, candidates: int) -> bool:
+    """Whether choices are plain lists of whole numbers, and right, which is told at once; false
+    for other forms, too.
     """
-    if not all(type(mine) is list for mine in choices):
-        return None
-    kinds = set(map(type, itertools.chain.from_iterable(choices)))
-    if kinds != {int} or len(set(map(len, choices))) != 1:
-        return None
+    if not all(type(mine) is list and mine for mine in choices):
+        return False
+    if set(map(type, itertools.chain.from_iterable(choices))) != {int}:
+        return False
     try:
-        table = np.array(choices, np.int64)
+        offered = Offered.of(choices)
     except OverflowError:
-        return None
-    ordered = np.sort(table, axis=1)
-    within = ordered[:, 0].min() >= 0 and ordered[:, -1].max() < candidates
-    once = (ordered[:, 1:] != ordered[:, :-1]).all()
-    there = (table == right[:, None]).any(axis=1).all()
-    return list(table) if within and once and there else None
+        return False
+    if offered.ids.min() < 0 or offered.ids.max() >= candidates:
+        return False
+    keys = offered.rows * candidates + offered.ids
+    wanted = np.arange(len(right)) * candidates + right
+    return bool(
+        len(np.unique(keys)) == len(keys) and np.isin(wanted, keys).all()
+    )
 
 
 def _choices_one_by_one(
@@ -724,15 +758,15 @@ def _choices_one_by_one(
 
 
 def _check_chosen(
-    offered: list[np.ndarray], predicted: np.ndarray | None, prefix: str = ""
+    offered: Offered, predicted: np.ndarray | None, prefix: str = ""
 ) -> None:
     """Predictions are among what the image was offered, or none."""
     if predicted is None:
         return
-    rows, ids = _flat(offered)
-    most = max(int(ids.max()), int(predicted.max())) + 1
+    most = max(int(offered.ids.max()), int(predicted.max())) + 1
     keys = np.arange(len(predicted))[:, None] * most + predicted
-    strange = (predicted != NO_PREDICTION) & ~np.isin(keys, rows * most + ids)
+    there = np.isin(keys, offered.rows * most + offered.ids)
+    strange = (predicted != NO_PREDICTION) & ~there
     if strange.any():
         row, place = np.argwhere(strange)[0]
         raise ValueError(
@@ -741,27 +775,14 @@ def _check_chosen(
         )
 
 
-def _flat(offered: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """(row, id) of every choice, in order."""
-    counts = [len(ids) for ids in offered]
-    return np.repeat(np.arange(len(offered)), counts), np.concatenate(offered)
-
-
-def _shares_by_row(rows: np.ndarray, marks: np.ndarray) -> np.ndarray:
-    """The share of true ``marks`` of each row, in the order of the rows."""
-    n = np.bincount(rows)
-    return np.bincount(rows, weights=marks)[n > 0] / n[n > 0]
-
-
-def _check_ranks_of_choices(
-    offered: list[np.ndarray], rank: np.ndarray
-) -> None:
+def _check_ranks_of_choices(offered: Offered, rank: np.ndarray) -> None:
     """A rank is below the number of the image's choices."""
-    for row, (ids, place) in enumerate(zip(offered, rank, strict=True)):
-        if place >= len(ids):
-            raise ValueError(
-                f"ranks[{row}] is {place}, and the image has {len(ids)} choices"
-            )
+    strange = np.flatnonzero(rank >= offered.counts)
+    if len(strange):
+        row = int(strange[0])
+        raise ValueError(
+            f"ranks[{row}] is {rank[row]}, and the image has {offered.counts[row]} choices"
+        )
 
 
 def _check(
@@ -864,14 +885,12 @@ def _worst(hits: np.ndarray, ids: np.ndarray, name: str) -> dict[str, Any]:
 
 
 def _chance(
-    part: np.ndarray, right: np.ndarray, offered: list[np.ndarray] | None = None
+    part: np.ndarray, right: np.ndarray, offered: Offered | None = None
 ) -> float:
     """Expected share of right parts of a random choice among the candidates, or those offered."""
     if offered is not None:
-        rows, ids = _flat(offered)
-        return float(
-            _shares_by_row(rows, part[ids] == part[right][rows]).mean()
-        )
+        alike = part[offered.ids] == part[right][offered.rows]
+        return offered.mean_share(alike)
     _, number, count = np.unique(part, return_inverse=True, return_counts=True)
     return float((count[number][right] / len(part)).mean())
 
@@ -999,7 +1018,7 @@ def score(
         "n_classes": len(attribute),
         "chance": 1 / len(attribute)
         if offered is None
-        else float(np.mean([1 / len(one) for one in offered])),
+        else float((1 / offered.counts).mean()),
     }
     for name, hit in hits.items():
         result |= _rate(name, hit, alike, shown, how)
@@ -1974,7 +1993,7 @@ def error_shares(
     right: np.ndarray,
     groups: np.ndarray,
     marks: Mapping[str, np.ndarray],
-    offered: list[np.ndarray] | None = None,
+    offered: Offered | None = None,
     confidence: float = 0.95,
 ) -> dict[str, Any]:
     """Where wrong answers fall: how many share a mark with the right candidate, beside chance.
@@ -1996,31 +2015,38 @@ def error_shares(
     result: dict[str, Any] = {"errors_n": len(wrong)}
     if not len(wrong):
         return result
+    others = None
+    if offered is not None:
+        other = offered.ids != right[offered.rows]
+        others = offered.only(other & np.isin(offered.rows, wrong))
     for name, mark in marks.items():
         same = mark[first[wrong]] == (mark.dtype == bool or mark[right[wrong]])
         low, high, _ = _interval(same, groups[wrong], confidence, 0, 0)
-        others = None if offered is None else [offered[i] for i in wrong]
         result |= {
             f"errors_{name}": float(same.mean()),
             f"errors_{name}_low": low,
             f"errors_{name}_high": high,
             f"errors_{name}_chance": _chance_of_errors(
-                mark, right[wrong], others
+                mark, right, wrong, others
             ),
         }
     return result
 
 
 def _chance_of_errors(
-    mark: np.ndarray, right: np.ndarray, offered: list[np.ndarray] | None
+    mark: np.ndarray,
+    right: np.ndarray,
+    wrong: np.ndarray,
+    others: Offered | None,
 ) -> float:
-    """The share that has the mark among all wrong candidates, mean over images."""
-    if offered is not None:
-        rows, ids = _flat(offered)
-        other = ids != right[rows]
-        rows, ids = rows[other], ids[other]
-        wanted = mark.dtype == bool or mark[right][rows]
-        return float(_shares_by_row(rows, mark[ids] == wanted).mean())
+    """The share that has the mark among all wrong candidates, mean over the images ``wrong``.
+
+    ``others``: the wrong candidates that these images were offered, where not all were.
+    """
+    if others is not None:
+        wanted = mark.dtype == bool or mark[right][others.rows]
+        return others.mean_share(mark[others.ids] == wanted)
+    right = right[wrong]
     if mark.dtype == bool:
         alike = mark.sum() - mark[right]
     else:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from compositional_ood.compositional_ood import (
+    Offered,
     curve_area,
     curve_scores,
     error_shares,
@@ -200,9 +201,9 @@ def test_where_errors_fall_beside_chance():
         low, high = (shares[f"errors_{name}_{end}"] for end in ("low", "high"))
         assert low <= shares[f"errors_{name}"] <= high
     offered = [np.array([0, 1, 2, 3, 4, 5])] * 6
-    assert error_shares(first, right, right, marks, offered) == pytest.approx(
-        shares
-    )
+    assert error_shares(
+        first, right, right, marks, Offered.of(offered)
+    ) == pytest.approx(shares)
     assert error_shares(right, right, right, marks) == {"errors_n": 0}
 
 

@@ -69,6 +69,17 @@ def stocked(hub, prepared):
     return hub
 
 
+def _submit(folder, prepared):
+    return prepare_submission(
+        read_result(folder),
+        MODEL,
+        DATASET,
+        "v2",
+        _fingerprints(prepared),
+        None,
+    )
+
+
 def _fingerprints(prepared):
     table = json.loads((prepared / "fingerprints.json").read_text())["v2"]
     return {split: facts["fingerprint"] for split, facts in table.items()}
@@ -192,14 +203,7 @@ def test_one_altered_row_is_refused(result, prepared, tmp_path):
         copy / "predictions.parquet",
     )
     with pytest.raises(UserError, match="SHA-256 differs"):
-        prepare_submission(
-            read_result(copy),
-            MODEL,
-            DATASET,
-            "v2",
-            _fingerprints(prepared),
-            None,
-        )
+        _submit(copy, prepared)
 
 
 def test_an_altered_rank_with_a_fitting_digest_is_refused(
@@ -231,14 +235,7 @@ def test_an_altered_rank_with_a_fitting_digest_is_refused(
         UserError,
         match=r"are not those of its predictions|lacks scores of this version",
     ):
-        prepare_submission(
-            read_result(copy),
-            MODEL,
-            DATASET,
-            "v2",
-            _fingerprints(prepared),
-            None,
-        )
+        _submit(copy, prepared)
 
 
 def test_altered_figures_are_refused(result, prepared, tmp_path):
@@ -252,14 +249,7 @@ def test_altered_figures_are_refused(result, prepared, tmp_path):
         UserError,
         match=r"are not those of its predictions|lacks scores of this version",
     ):
-        prepare_submission(
-            read_result(copy),
-            MODEL,
-            DATASET,
-            "v2",
-            _fingerprints(prepared),
-            None,
-        )
+        _submit(copy, prepared)
 
 
 @pytest.mark.parametrize("verb", ["card", "leaderboard", "submit"])
