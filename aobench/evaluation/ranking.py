@@ -10,7 +10,6 @@ import numpy as np
 
 from aobench.errors import UserError
 from aobench.evaluation.scoring import (
-    TOP,
     ObjectParts,
     Ranked,
     Sides,
@@ -21,6 +20,7 @@ from aobench.evaluation.scoring import (
 )
 from aobench.layouts.form import imagenet_class
 from aobench.results.candidates import Candidates, Question
+from aobench.results.schema import TOP
 
 if TYPE_CHECKING:
     import torch

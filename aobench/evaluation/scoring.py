@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aobench.results.schema import TOP
+
 if TYPE_CHECKING:
     import torch
-
-TOP = 5
 
 #: Most scores that are in memory at once (float32, so 32 MiB).
 SCORES = 8 * 1024 * 1024

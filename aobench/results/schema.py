@@ -11,6 +11,8 @@ from typing import Annotated, Any, NotRequired, TypedDict, get_type_hints
 #: Counted up when what a column of the table of predictions means changes. Tables of format 1 hold
 #: one task and have no number.
 TABLE_FORMAT = 2
+#: Candidates that a row of the table names, the best first; fewer where there are fewer.
+TOP = 5
 #: Counted up when what a key of results.json means changes. Files of format 1 have no number.
 RESULT_FORMAT = 2
 

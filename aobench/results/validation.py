@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aobench.results.candidates import Candidates
+from aobench.results.schema import TOP
 from aobench.results.table_facts import refuse_table
 from aobench.results.tasks import TASKS
 
@@ -28,8 +29,6 @@ REQUIRED = (
 )
 #: Columns of a task that parts seen candidates from novel ones.
 SIDES = ("best_seen", "best_novel", "score_seen", "score_novel", "side_rank")
-#: Candidates that a row names, where there are as many.
-WIDTH = 5
 SAME_KIND = (pa.types.is_integer, pa.types.is_floating)
 
 
@@ -247,7 +246,7 @@ class _Rows:
                 np.asarray(pc.is_valid(offered)),
                 "has choices of its own, and its task has one list for all",
             )
-        self._check_top(np.minimum(self._offered_counts(), WIDTH))
+        self._check_top(np.minimum(self._offered_counts(), TOP))
         self._check_sides(scope)
 
     def _offered_counts(self) -> np.ndarray:
@@ -268,10 +267,10 @@ class _Rows:
             fault = f"has {{n}} choices, and others {sizes[0]}"
             self.refuse_where(sizes != sizes[0], fault, n=sizes)
         values = np.asarray(offered.flatten().fill_null(-1))
+        there = _table(values, sizes, 0)
+        outside = (there < 0) | (there >= len(self.listed))
         self.refuse_where(
-            np.any(_table(values, sizes, 0) < 0, axis=1)
-            | np.any(_table(values, sizes, 0) >= len(self.listed), axis=1),
-            "has a choice that is not in the list",
+            np.any(outside, axis=1), "has a choice that is not in the list"
         )
         ids = _table(values, sizes)
         ordered = np.sort(ids, axis=1)
@@ -290,7 +289,7 @@ class _Rows:
             n=sizes,
         )
         read = ~self.failed
-        wanted = np.minimum(sizes, WIDTH)
+        wanted = np.minimum(sizes, TOP)
         if not read.any() or (self.width != wanted)[read].any():
             return  # for _check_top to tell
         named = _table(self.top, self.width[read])
