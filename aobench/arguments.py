@@ -63,11 +63,11 @@ class VerbParser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse's, which would first miss what an unknown option was meant to give."""
         self._refuse_unknown_options(args or ())
-        found, rest = super().parse_known_args(args, namespace)
-        return found, self._without_taken(found, rest)
+        values, rest = super().parse_known_args(args, namespace)
+        return values, self._without_taken(values, rest)
 
     def _without_taken(
-        self, found: argparse.Namespace, rest: Sequence[str]
+        self, values: argparse.Namespace, rest: Sequence[str]
     ) -> Sequence[str]:
         """Add words that stand behind an option to the argument that takes several.
 
@@ -82,8 +82,8 @@ class VerbParser(argparse.ArgumentParser):
             return rest
         (action,) = many
         more = self._get_values(action, list(rest)) if rest else []
-        before = getattr(found, action.dest, None) or []
-        setattr(found, action.dest, [*before, *more])
+        before = getattr(values, action.dest, None) or []
+        setattr(values, action.dest, [*before, *more])
         return []
 
     def own_words(self, words: Sequence[str]) -> Iterable[str]:
@@ -110,7 +110,7 @@ class VerbParser(argparse.ArgumentParser):
             return
         names = [str(one) for one in choices]
         hint = did_you_mean(str(value), names)
-        listed = "" if hint else f"; choose from {', '.join(names)}"
+        every = "" if hint else f"; choose from {', '.join(names)}"
         what = (
             "verb"
             if isinstance(action, argparse._SubParsersAction)
@@ -118,7 +118,7 @@ class VerbParser(argparse.ArgumentParser):
         )
         raise argparse.ArgumentError(
             None if what == "verb" else action,
-            f"there is no {what} {str(value)!r}{hint}{listed}",
+            f"there is no {what} {str(value)!r}{hint}{every}",
         )
 
 

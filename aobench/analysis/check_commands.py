@@ -182,19 +182,19 @@ def _prompt_report(
     )
     source = data_source(data, **reading_options(args))
     with contextlib.ExitStack() as stack:
-        kept = args.embeddings or together.from_main(
+        folder = args.embeddings or together.from_main(
             lambda: stack.enter_context(temporary_folder())
         )
         numbers = (args.limit, args.batch_size, args.workers, args.dtype)
-        run = TemplateRun(args.model, source, args.task, kept, *numbers)
+        run = TemplateRun(args.model, source, args.task, folder, *numbers)
         answers = run.opened(together)
-        found = {ALL: answers(templates)}
-        naming = named_attributes(templates, attribute_names(found[ALL]))
+        by_template = {ALL: answers(templates)}
+        naming = named_attributes(templates, attribute_names(by_template[ALL]))
         plain = [one for one in templates if one not in naming]
         if naming and plain:
-            found[WITHOUT] = answers(plain)
-        found |= {one: answers([one]) for one in templates}
-    return template_spread(found, naming)
+            by_template[WITHOUT] = answers(plain)
+        by_template |= {one: answers([one]) for one in templates}
+    return template_spread(by_template, naming)
 
 
 def run_retest(args: argparse.Namespace) -> None:

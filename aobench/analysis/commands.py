@@ -213,11 +213,11 @@ def _effective(args: argparse.Namespace) -> None:
             print(f"Written: {path}")
 
 
-def _names_of(listed: str | None) -> list[str] | None:
+def _names_of(text: str | None) -> list[str] | None:
     """The names of a list with commas; None where it is not said."""
-    if listed is None:
+    if text is None:
         return None
-    return [name.strip() for name in listed.split(",")]
+    return [name.strip() for name in text.split(",")]
 
 
 def _compare(args: argparse.Namespace) -> None:
@@ -255,9 +255,9 @@ def _compare(args: argparse.Namespace) -> None:
     for table, task, rate in zip(
         tables, asked, (r.first, r.second), strict=True
     ):
-        listed = table.lists[task][args.split]
-        lists.append(listed)
-        f = split_scores(table.split(args.split, task), listed)
+        candidates = table.lists[task][args.split]
+        lists.append(candidates)
+        f = split_scores(table.split(args.split, task), candidates)
         _, low, high = shown_accuracy(f, f"{args.kind}_top1")
         by_chance = chance(f, args.kind) or 0.0
         print(
@@ -265,7 +265,7 @@ def _compare(args: argparse.Namespace) -> None:
             f"{100 * high:.2f}], "
             f"chance {100 * by_chance:.2f} % of {candidates_text(f)} candidates ({task})"
         )
-    if len({listed.hash for listed in lists}) > 1:
+    if len({candidates.hash for candidates in lists}) > 1:
         print(
             "  The candidate lists differ: the models were not asked the same, which is part of "
             "the difference."
@@ -282,15 +282,15 @@ def _compare_many(tables: list[Predictions], split: str, kind: str) -> None:
     from aobench.columns import columns
     from aobench.results.comparability import unlike_settings
 
-    found = compare_models(tables, split, kind)
-    letters = _class_letters(found.classes, len(tables))
+    comparison = compare_models(tables, split, kind)
+    letters = _class_letters(comparison.classes, len(tables))
     rows = [("model", f"{kind} on {split}, %", "rank", "class")]
-    for place, number in enumerate(found.order):
-        best, worst = found.ranks[place]
+    for place, number in enumerate(comparison.order):
+        best, worst = comparison.ranks[place]
         rows.append(
             (
                 tables[number].provenance["model"]["id"],
-                f"{100 * found.rates[place]:.2f}",
+                f"{100 * comparison.rates[place]:.2f}",
                 str(best) if best == worst else f"{best} to {worst}",
                 letters[place],
             )
@@ -300,7 +300,7 @@ def _compare_many(tables: list[Predictions], split: str, kind: str) -> None:
     print(
         "Models that share a letter can't be told apart; rank: the places that the tests leave a "
         f"model. {len(tables) * (len(tables) - 1) // 2} pairs, 5 % for all of them together "
-        f"(Holm), for {like if found.wide else 'these attributes and objects'}."
+        f"(Holm), for {like if comparison.wide else 'these attributes and objects'}."
     )
     if unlike := unlike_settings([table.provenance for table in tables]):
         print(
@@ -436,16 +436,16 @@ def _print_measures(
     from aobench.analysis.factor_fit import all_measures
     from aobench.analysis.probe_span import PROBED, probe_measures, refused_dci
 
-    found = all_measures(table.z, table.factors, args.seed, args.images)
-    found |= probe_measures(table.z, table.factors, args.seed, args.images)
-    refused = refused_dci(found)
+    measures = all_measures(table.z, table.factors, args.seed, args.images)
+    measures |= probe_measures(table.z, table.factors, args.seed, args.images)
+    refused = refused_dci(measures)
     lost = (
         f", {table.left_out} left out (unreadable or unlabelled)"
         if table.left_out
         else ""
     )
     print(
-        f"{table.name}: {found['n']:,.0f} of {len(table.z):,} images, {table.z.shape[1]} "
+        f"{table.name}: {measures['n']:,.0f} of {len(table.z):,} images, {table.z.shape[1]} "
         f"dimensions{lost}"
     )
     explained = EXPLAINED | PROBED
@@ -453,12 +453,12 @@ def _print_measures(
         key for key in explained if key.startswith(("informativeness", "probe"))
     ]
     for key in dict.fromkeys([*first, *explained]):
-        value = f"{found[key]:8.3f}"
+        value = f"{measures[key]:8.3f}"
         if key.startswith("dci_") and refused:
             value = " refused"
         chance = (
-            f" (chance {found[f'{key}_chance']:.3f})"
-            if f"{key}_chance" in found
+            f" (chance {measures[f'{key}_chance']:.3f})"
+            if f"{key}_chance" in measures
             else ""
         )
         print(f"  {key:26s} {value}{chance}  {explained[key]}")

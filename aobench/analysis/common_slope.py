@@ -224,14 +224,16 @@ def _largest_t(spread: np.ndarray, free: int, seed: int) -> np.ndarray:
     """DRAWS of the largest |t| of contrasts with covariance ``spread``, where all are nought."""
     rng = np.random.default_rng(seed)
     share, axes = np.linalg.eigh(spread)
-    kept = share > share.max() * 1e-10
+    large = share > share.max() * 1e-10
     root = (
-        axes[:, kept] * np.sqrt(share[kept]) / np.sqrt(np.diag(spread))[:, None]
+        axes[:, large]
+        * np.sqrt(share[large])
+        / np.sqrt(np.diag(spread))[:, None]
     )
     out = []
     for _ in range(10):  # a tenth at a time: pairs may be many
         drawn = np.abs(
-            rng.standard_normal((DRAWS // 10, kept.sum())) @ root.T
+            rng.standard_normal((DRAWS // 10, large.sum())) @ root.T
         ).max(1)
         out.append(drawn / np.sqrt(rng.chisquare(free, len(drawn)) / free))
     return np.concatenate(out)

@@ -129,11 +129,11 @@ def _aligned(
 def _part_names(
     table: Predictions, task: str, splits: Sequence[str]
 ) -> list[dict[int, str]]:
-    listed = [table.lists[task][split] for split in splits]
+    lists = [table.lists[task][split] for split in splits]
     out: list[dict[int, str]] = []
     for part in ("attribute", "object"):
         names: dict[int, str] = {}
-        for one in listed:
+        for one in lists:
             names |= part_names(one, part)
         out.append(names)
     return out
@@ -291,14 +291,14 @@ def part_extremes(
     """
     counts, _, notes = answer_counts([table], kind)
     fit = fit_difficulty(counts)
-    found = {}
+    extremes = {}
     for part in parts:
         order = _hardest_first(fit, part)
         half = min(most, len(order) // 2)
         chosen = order[:half] + order[: -half - 1 : -1]
         rows = _part_rows(fit, part, 0.0, chosen)
-        found[part] = (rows[:half], rows[half:])
-    return PartExtremes(found, int(counts.n.sum()), notes)
+        extremes[part] = (rows[:half], rows[half:])
+    return PartExtremes(extremes, int(counts.n.sum()), notes)
 
 
 @dataclass(frozen=True)

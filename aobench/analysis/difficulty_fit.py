@@ -270,11 +270,11 @@ def fit_difficulty(
     width = 0.5 if near is None else 0.1
     simplex = np.vstack([start, start + width * np.eye(3)])
     options = {"xatol": 5e-3, "fatol": NOISE, "initial_simplex": simplex}
-    found = minimize(
+    minimum = minimize(
         lambda x: -solved(x)[0], start, method="Nelder-Mead", options=options
     )
-    loglik, effects, information = solved(found.x)
-    spread = np.exp(np.clip(found.x, np.log(LEAST), np.log(MOST)))
+    loglik, effects, information = solved(minimum.x)
+    spread = np.exp(np.clip(minimum.x, np.log(LEAST), np.log(MOST)))
     covariance = inverse_or_none(information)
     if spread[2] > MOST / 2 or covariance is None:
         raise UserError(

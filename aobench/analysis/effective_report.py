@@ -28,27 +28,27 @@ def in_points(low: float, value: float, high: float) -> str:
     return f"{middle:+6.1f} [{lower:+.1f}, {upper:+.1f}]"
 
 
-def contrast_lines(found: CommonSlope, most: int = 10) -> list[str]:
+def contrast_lines(common: CommonSlope, most: int = 10) -> list[str]:
     """Groups in pairs, as they are printed: all, or of more than ``most`` pairs those that are told
     apart, the clearest first.
     """
-    pairs = found.contrasts
+    pairs = common.contrasts
     slopes = ", ".join(
-        f"{name} {slope:.3f}" for name, slope in found.slopes.items()
+        f"{name} {slope:.3f}" for name, slope in common.slopes.items()
     )
     lines = [
-        f"\nGroups in pairs, a line each with one slope ({slopes} on the {found.transform} scale, "
-        f"{found.runs} runs, {found.free} degrees of freedom): points at the ID accuracy between "
+        f"\nGroups in pairs, a line each with one slope ({slopes} on the {common.transform} scale, "
+        f"{common.runs} runs, {common.free} degrees of freedom): points at the ID accuracy between "
         f"the two. Intervals and p for all {len(pairs)} pairs together (single step, largest |t|):"
     ]
     shown = list(pairs)
     if len(pairs) > most:
-        told = sorted(
+        contrasts = sorted(
             (one for one in pairs if one.low * one.high > 0), key=_p_then_size
         )
-        shown = told[:most]
+        shown = contrasts[:most]
         lines += [
-            f"  {len(told)} pairs of {len(pairs)} are told apart; here {len(shown)}, all in "
+            f"  {len(contrasts)} pairs of {len(pairs)} are told apart; here {len(shown)}, all in "
             "contrasts.csv (--out), or fewer groups by --contrast"
         ]
     lines += [_contrast_line(one) for one in shown]
@@ -56,9 +56,9 @@ def contrast_lines(found: CommonSlope, most: int = 10) -> list[str]:
         lines += [
             "  no overlap: no ID accuracies in common, so that the slope alone bridges the gap"
         ]
-    if found.unlike_slopes is not None and found.unlike_slopes < 0.05:
+    if common.unlike_slopes is not None and common.unlike_slopes < 0.05:
         lines += [
-            f"  The groups' own slopes differ (F test, p = {found.unlike_slopes:.2g}): a contrast "
+            f"  The groups' own slopes differ (F test, p = {common.unlike_slopes:.2g}): a contrast "
             "speaks of the ID accuracy between the two groups alone."
         ]
     return lines

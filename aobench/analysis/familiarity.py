@@ -80,12 +80,12 @@ def with_caption_counts(
             f"only {known.sum()} of {len(known)} compositions have an attribute and an object that "
             "the audit counted: audit the captions with this set's names (--attributes, --objects)"
         )
-    kept = [pair for pair, one in zip(names, known, strict=True) if one]
+    usable = [pair for pair, one in zip(names, known, strict=True) if one]
     rows = {name: i for i, name in enumerate(captions.attributes)}
     columns = {name: i for i, name in enumerate(captions.objects)}
-    pair = np.array([captions.pairs[rows[a], columns[o]] for a, o in kept])
+    pair = np.array([captions.pairs[rows[a], columns[o]] for a, o in usable])
     single = np.array(
-        [(captions.attributes[a], captions.objects[o]) for a, o in kept]
+        [(captions.attributes[a], captions.objects[o]) for a, o in usable]
     )
     logs = np.log10(np.column_stack([single, pair]) + HALF)
     pmi = logs[:, 2] + np.log10(captions.total) - logs[:, 0] - logs[:, 1]
@@ -100,21 +100,23 @@ def with_caption_counts(
     return _some_compositions(counts, known), covariates, notes
 
 
-def _some_compositions(counts: AnswerCounts, kept: np.ndarray) -> AnswerCounts:
+def _some_compositions(
+    counts: AnswerCounts, chosen: np.ndarray
+) -> AnswerCounts:
     parts, names = [], []
     for number, all_names in (
         (counts.attribute, counts.attributes),
         (counts.object, counts.objects),
     ):
-        values, again = np.unique(number[kept], return_inverse=True)
+        values, again = np.unique(number[chosen], return_inverse=True)
         parts.append(again.reshape(-1))
         names.append([all_names[i] for i in values])
     covariates = {
-        name: values[kept] for name, values in counts.covariates.items()
+        name: values[chosen] for name, values in counts.covariates.items()
     }
     return AnswerCounts(
-        counts.right[:, kept],
-        counts.n[kept],
+        counts.right[:, chosen],
+        counts.n[chosen],
         parts[0],
         parts[1],
         counts.models,
@@ -188,14 +190,14 @@ def collapse_rate(
     from aobench.results.by_part import part_names
     from aobench.results.scores import composition_numbers
 
-    listed, rows = table.lists[task][split], table.split(split, task)
-    names = [part_names(listed, part) for part in ("attribute", "object")]
-    frequency = np.full(len(listed), -1)
+    candidates, rows = table.lists[task][split], table.split(split, task)
+    names = [part_names(candidates, part) for part in ("attribute", "object")]
+    frequency = np.full(len(candidates), -1)
     places = [
         {name: i for i, name in enumerate(some)}
         for some in (captions.attributes, captions.objects)
     ]
-    pairs = zip(listed.attributes, listed.objects, strict=True)
+    pairs = zip(candidates.attributes, candidates.objects, strict=True)
     for number, (a, o) in enumerate(pairs):
         at = (
             places[0].get(names[0].get(a, "")),
@@ -352,12 +354,12 @@ def familiarity_report(
     `aobench.analysis.difficulty.answer_counts`, and where hardly a name was counted.
     """
     counts, task, notes = answer_counts(tables, kind)
-    kept, covariates, lost = with_caption_counts(counts, captions)
+    counted, covariates, lost = with_caption_counts(counts, captions)
     rates = [collapse_rate(table, captions, task) for table in tables]
     return FamiliarityReport(
-        kept,
+        counted,
         covariates,
-        familiarity_effects(kept, covariates),
+        familiarity_effects(counted, covariates),
         [one for one in rates if one is not None],
         kind,
         captions.total,

@@ -225,13 +225,13 @@ def _button(group: int, name: str) -> str:
 def scatter_page(
     line: FittedLine,
     records: Sequence[ModelAccuracies],
-    found: Sequence[EffectiveScore],
+    scores: Sequence[EffectiveScore],
     title: str,
     note: str,
     column: str = "training_set",
     what: str | tuple[str, str] = "accuracy",
 ) -> str:
-    """The whole HTML text. ``found`` are the records' figures, in their order; ``column`` groups
+    """The whole HTML text. ``scores`` are the records' figures, in their order; ``column`` groups
     them; ``what`` says which accuracy it is."""
     places = [
         (
@@ -248,7 +248,7 @@ def scatter_page(
         *_axes(line, records, frame.to_x, frame.to_y, what),
         *_line(line, frame),
     ]
-    pairs = zip(records, found, strict=True)
+    pairs = zip(records, scores, strict=True)
     marks += [
         _model(line, frame, r, e, names.index(r.fact(column))) for r, e in pairs
     ]

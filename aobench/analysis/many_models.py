@@ -94,13 +94,13 @@ def compare_answers(
     p, wide = [], shown is not None
     for better, worse in pairs:
         gained = right[order[better]] - right[order[worse]]
-        found = (
+        accuracies = (
             two_way_test(gained, sizes, *shown.T)[2]
             if shown is not None
             else None
         )
-        wide = wide and found is not None
-        p.append(sign_flip_test(gained) if found is None else found)
+        wide = wide and accuracies is not None
+        p.append(sign_flip_test(gained) if accuracies is None else accuracies)
     table = np.ones((len(order),) * 2)
     for (one, other), value in zip(pairs, holm_correction(p), strict=True):
         table[one, other] = table[other, one] = value

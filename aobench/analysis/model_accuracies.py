@@ -296,13 +296,13 @@ def read_split_scores(
     """
     contents, notes = _read_contents(paths)
     pair = (id_score, ood_score)
-    records, kept, without = [], [], []
+    records, usable, without = [], [], []
     for path, content in contents:
         known, novel = (one.scores_in(content) for one in pair)
         if known is None or novel is None:
             without.append(content["model"]["id"])
             continue
-        kept.append(content)
+        usable.append(content)
         named = ((known, id_score.accuracy), (novel, ood_score.accuracy))
         records.append(_of_scores(content, path, *named))
     asked = " and ".join(
@@ -317,10 +317,10 @@ def read_split_scores(
         notes.append(
             f"without {asked}, and left out: {some_names(sorted(without))}"
         )
-    notes += _unlike(kept, list(dict.fromkeys(one.task for one in pair)))
+    notes += _unlike(usable, list(dict.fromkeys(one.task for one in pair)))
     records = _no_twins(records, "the list of results")
     labels = (id_score.label, ood_score.label)
-    chances = (id_score.chance_in(kept[0]), ood_score.chance_in(kept[0]))
+    chances = (id_score.chance_in(usable[0]), ood_score.chance_in(usable[0]))
     return ReadScores(records, notes, labels, chances)
 
 
@@ -339,9 +339,9 @@ def _read_contents(
     paths: Sequence[Path],
 ) -> tuple[list[tuple[Path, dict[str, Any]]], list[str]]:
     """Each result's path and content, and a warning on each folder that holds none."""
-    kept, warnings = find_results(paths)
-    check_given_once(kept)
-    files = [result_file(path, RESULTS) for path in kept]
+    places, warnings = find_results(paths)
+    check_given_once(places)
+    files = [result_file(path, RESULTS) for path in places]
     return [(path, _content(path)) for path in files], warnings
 
 

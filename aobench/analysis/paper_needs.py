@@ -81,8 +81,8 @@ def _repository(prefix: str, name: str) -> str:
         if prefix == "open_clip":
             import open_clip
 
-            found = open_clip.get_pretrained_cfg(*name.split("/", 1))
-            return str((found or {}).get("hf_hub") or "").strip("/")
+            config = open_clip.get_pretrained_cfg(*name.split("/", 1))
+            return str((config or {}).get("hf_hub") or "").strip("/")
         import timm
 
         known = timm.get_pretrained_cfg(name)

@@ -107,7 +107,7 @@ def accepted_scores(
             f"decisions are on {sorted(decisions)[0]!r}; name the decisions of these images"
         )
     model = predictions.provenance["model"]["id"]
-    found = []
+    scores = []
     for task in predictions.tasks:
         kind = find_task(task).kind
         for split in predictions.lists[task]:
@@ -121,10 +121,10 @@ def accepted_scores(
                     rate = _interval(
                         shown.sums(hits[mine]), shown.sizes, shown.parts
                     )
-                    found.append(
+                    scores.append(
                         PartScore(model, task, split, part, len(mine), *rate)
                     )
-    return found
+    return scores
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,8 @@ def people_scores(
         raise UserError(
             f"the result has no task {TASK}, which people are asked; evaluate with --tasks {TASK}"
         )
-    found = []
-    for split, listed in predictions.lists[TASK].items():
+    scores = []
+    for split, candidates in predictions.lists[TASK].items():
         rows = predictions.split(split, TASK)
         place = {sample: i for i, sample in enumerate(rows["sample_id"])}
         mine = [one for one in answers if one.sample_id in place]
@@ -173,25 +173,25 @@ def people_scores(
             at = np.array([place[one.sample_id] for one in mine])
             right = np.array(
                 [
-                    _is_right(one, rows, i, listed)
+                    _is_right(one, rows, i, candidates)
                     for one, i in zip(mine, at, strict=True)
                 ]
             )
-            found.append(_score(predictions, split, rows, mine, at, right))
-    if not found:
+            scores.append(_score(predictions, split, rows, mine, at, right))
+    if not scores:
         raise UserError(
             f"no answer is on an image of the result; the first is on {answers[0].sample_id!r}"
         )
-    return found
+    return scores
 
 
 def _is_right(
-    one: NamedAnswer, rows: Rows, row: int, listed: Candidates
+    one: NamedAnswer, rows: Rows, row: int, candidates: Candidates
 ) -> bool:
     if one.answer.lower() in UNSURE:
         return False
     offered = rows["choices"][row]
-    names = {listed.names[i]: i for i in offered}
+    names = {candidates.names[i]: i for i in offered}
     answer = names.get(one.answer)
     if answer is None and one.answer.isdigit() and int(one.answer) in offered:
         answer = int(one.answer)

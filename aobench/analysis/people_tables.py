@@ -35,7 +35,7 @@ class NamedAnswer:
 
 def read_decisions(path: Path) -> dict[str, str]:
     """Image id -> decision. Raises UserError for another table, an odd decision, an id twice."""
-    found: dict[str, str] = {}
+    decisions: dict[str, str] = {}
     rows, key = _rows(path, ("decision",), "the decisions")
     for number, row in enumerate(rows, 1):
         one = row["decision"]
@@ -44,12 +44,12 @@ def read_decisions(path: Path) -> dict[str, str]:
                 f"{path}, row {number:,}: the decision is {one[:40]!r}; it is one of "
                 f"{', '.join(DECISIONS)}"
             )
-        if row[key] in found:
+        if row[key] in decisions:
             raise UserError(
                 f"{path}, row {number:,}: a second decision on {row[key]!r}; keep one"
             )
-        found[row[key]] = one
-    return found
+        decisions[row[key]] = one
+    return decisions
 
 
 def read_answers(path: Path) -> list[NamedAnswer]:
@@ -57,7 +57,7 @@ def read_answers(path: Path) -> list[NamedAnswer]:
     image.
     """
     rows, key = _rows(path, ("annotator", "answer"), "the answers")
-    found: dict[tuple[str, str], NamedAnswer] = {}
+    answers: dict[tuple[str, str], NamedAnswer] = {}
     for number, row in enumerate(rows, 1):
         one = NamedAnswer(
             row[key], row["annotator"].strip(), row["answer"].strip()
@@ -66,13 +66,13 @@ def read_answers(path: Path) -> list[NamedAnswer]:
             raise UserError(
                 f"{path}, row {number:,}: annotator is empty; name one"
             )
-        if (one.sample_id, one.annotator) in found:
+        if (one.sample_id, one.annotator) in answers:
             raise UserError(
                 f"{path}, row {number:,}: a second answer of {one.annotator!r} to "
                 f"{one.sample_id!r}; keep one"
             )
-        found[one.sample_id, one.annotator] = one
-    return list(found.values())
+        answers[one.sample_id, one.annotator] = one
+    return list(answers.values())
 
 
 def _rows(

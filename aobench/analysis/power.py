@@ -254,11 +254,11 @@ def power_lines(
     )
     head = "" if rate is None else f" at {100 * rate:.0f} % right"
     rows = [("set", "smallest difference, points", "error, points")]
-    listed = larger_designs(design) | {str(one): one for one in others}
-    for name, one in listed.items():
-        found = 100 * smallest_difference(parts, one)
+    designs = larger_designs(design) | {str(one): one for one in others}
+    for name, one in designs.items():
+        points = 100 * smallest_difference(parts, one)
         error = 100 * standard_error(parts, one)
-        rows.append((name, f"{found:.1f}", f"{error:.2f}"))
+        rows.append((name, f"{points:.1f}", f"{error:.2f}"))
     return [
         f"The set, as an even one that tells as much: {design}.",
         f"Standard deviations of a difference between two models{head}, points: {spread}.",

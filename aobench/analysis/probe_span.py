@@ -108,17 +108,17 @@ def probe_measures(
     z, factors = checked_factors(z, factors, seed, most)
     parts = hold_out(factors, seed)
     normal = standard_dimensions(z, parts.fit)
-    weights, found = [], {}
+    weights, results = [], {}
     for k, name in enumerate(("attribute", "object")):
         mine = ridge_weights(normal[parts.fit], factors[parts.fit, k])
-        found[f"probe_{name}"] = probe_accuracy(
+        results[f"probe_{name}"] = probe_accuracy(
             normal, factors[:, k], parts, mine
         )
         weights.append(mine[:-1] - mine[:-1].mean(1, keepdims=True))
     inner = whitened_span(normal, np.hstack(weights), parts.fit)
     cosine, chance = factor_cosine(z, factors)
     return {
-        **found,
+        **results,
         "probe_r2": factor_r2(inner, factors, parts),
         "factor_cosine": cosine,
         "factor_cosine_chance": chance,

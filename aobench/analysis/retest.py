@@ -114,13 +114,13 @@ class _Counts:
 def _counts(predictions: Predictions, split: str, kind: str) -> _Counts:
     task = task_of_kind(predictions, split, kind)
     ids, hits, _ = right_answers(predictions, split, kind, task)
-    rows, listed = (
+    rows, candidates = (
         predictions.split(split, task),
         predictions.lists[task][split],
     )
     right: dict[tuple[str, str], int] = {}
     n: dict[tuple[str, str], int] = {}
-    names, objects = listed.attribute_names, listed.object_names
+    names, objects = candidates.attribute_names, candidates.object_names
     for a, o, hit in zip(rows["attribute"], rows["object"], hits, strict=True):
         key = (
             names[a] if names and a >= 0 else str(a),
@@ -150,32 +150,32 @@ def retest_results(
             "on other images: compare results on the same ones by `imagenet-ao compare`"
         )
     every = set(both[0].n) | set(both[1].n)
-    kept = sorted(
+    common = sorted(
         key for key in every if all(one.n.get(key, 0) > 1 for one in both)
     )
-    if len(kept) < FEWEST:
+    if len(common) < FEWEST:
         raise UserError(
-            f"the results share {len(kept)} compositions with two images or more in each; a retest "
-            f"needs {FEWEST}"
+            f"the results share {len(common)} compositions with two images or more in each; a "
+            f"retest needs {FEWEST}"
         )
-    n = np.array([[one.n[key] for key in kept] for one in both], float)
-    rates = np.array([[one.right[key] for key in kept] for one in both]) / n
+    n = np.array([[one.n[key] for key in common] for one in both], float)
+    rates = np.array([[one.right[key] for key in common] for one in both]) / n
     parts = [
-        np.unique([key[i] for key in kept], return_inverse=True)[1]
+        np.unique([key[i] for key in common], return_inverse=True)[1]
         for i in (0, 1)
     ]
     gained = rates[1] - rates[0]
-    low_wide, high_wide, _ = two_way_test(gained, np.ones(len(kept)), *parts)
+    low_wide, high_wide, _ = two_way_test(gained, np.ones(len(common)), *parts)
     drawn = np.random.default_rng(seed).integers(
-        len(kept), size=(DRAWS, len(kept))
+        len(common), size=(DRAWS, len(common))
     )
     low, high = np.quantile(gained[drawn].mean(1), (0.025, 0.975))
     corrected, ends = _corrected(rates, n, drawn)
     return RetestReport(
         kind,
         split,
-        len(kept),
-        len(every) - len(kept),
+        len(common),
+        len(every) - len(common),
         (int(n[0].sum()), int(n[1].sum())),
         float(rates[0].mean()),
         float(rates[1].mean()),

@@ -114,13 +114,13 @@ def group_interval(
     """
     tail = (1 + confidence) / 2
     steepness = slope_of_inverse(line.transform, line.expected(models))
-    found = run_mean(
+    mean = run_mean(
         rho, names, line.sd * float(steepness.mean()), line.free, tail
     )
-    direction = (found.weights * steepness) @ models.design(line.transform)
+    direction = (mean.weights * steepness) @ models.design(line.transform)
     error = float(np.sqrt(direction @ spread_of_line @ direction))
-    half = float(np.hypot(found.half, float(stdtrit(line.free, tail)) * error))
-    return found.mean, found.mean - half, found.mean + half
+    half = float(np.hypot(mean.half, float(stdtrit(line.free, tail)) * error))
+    return mean.mean, mean.mean - half, mean.mean + half
 
 
 def line_draws(

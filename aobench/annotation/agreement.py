@@ -187,8 +187,10 @@ def _kept(
 
 def _agreeing(table: Codes) -> npt.NDArray[np.float64]:
     """Share of agreeing pairs of annotators for each image of counts (images, categories)."""
-    given = table.sum(axis=1)
-    return np.asarray(((table**2).sum(axis=1) - given) / (given * (given - 1)))
+    n_answers = table.sum(axis=1)
+    return np.asarray(
+        ((table**2).sum(axis=1) - n_answers) / (n_answers * (n_answers - 1))
+    )
 
 
 def agreement_measures(annotators: int) -> dict[str, Measure]:

@@ -188,12 +188,12 @@ def _annotate_names(args: argparse.Namespace) -> None:
     from aobench.annotation.service import PageOptions
     from aobench.annotation.verdict_file import open_store
 
-    for flag, given in (
+    for flag, value in (
         ("--adjudicate", args.adjudicate),
         ("--practice", args.practice),
         ("--catch-rate", args.catch_rate),
     ):
-        if given:
+        if value:
             raise UserError(
                 f"{flag} is for claims to judge; take it out to name images"
             )

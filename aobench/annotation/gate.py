@@ -69,10 +69,10 @@ def host_name(header: str) -> str:
     """The name in a Host header, without its port: ``[::1]:7860`` is ``::1``; nothing where it
     is no such header.
     """
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+))(?::[0-9]{1,5})?", header
     )
-    return (found[1] or found[2]).lower() if found else ""
+    return (match[1] or match[2]).lower() if match else ""
 
 
 class RequestGate:
@@ -126,12 +126,12 @@ class RequestGate:
         self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]]
     ) -> tuple[int, str] | None:
         """Status and reason for what is not let through; None for what is."""
-        given: dict[str, list[str]] = {}
+        values_of: dict[str, list[str]] = {}
         for key, value in headers:
-            given.setdefault(key.decode("latin-1").lower(), []).append(
+            values_of.setdefault(key.decode("latin-1").lower(), []).append(
                 value.decode("latin-1")
             )
-        hosts = given.get("host", [])
+        hosts = values_of.get("host", [])
         name = host_name(hosts[0]) if len(hosts) == 1 else ""
         if not name or (self.hosts is not None and name not in self.hosts):
             return (
@@ -149,7 +149,7 @@ class RequestGate:
             return 404, "there is nothing here"
         if method not in methods:
             return 405, f"this takes {' or '.join(sorted(methods))}"
-        if method == "POST" and not _own_page(given, hosts[0]):
+        if method == "POST" and not _own_page(values_of, hosts[0]):
             return (
                 403,
                 "messages come from the page itself, not from another site's",
@@ -157,12 +157,12 @@ class RequestGate:
         return None
 
 
-def _own_page(given: dict[str, list[str]], host: str) -> bool:
+def _own_page(headers: dict[str, list[str]], host: str) -> bool:
     """Whether no browser says that another site's page asks. Programs, which say nothing, pass."""
-    sites = given.get("sec-fetch-site", [])
+    sites = headers.get("sec-fetch-site", [])
     if any(site not in ("same-origin", "none") for site in sites):
         return False
     return all(
         urlsplit(origin).netloc.lower() == host.lower()
-        for origin in given.get("origin", [])
+        for origin in headers.get("origin", [])
     )

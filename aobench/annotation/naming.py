@@ -222,7 +222,7 @@ class NamingStore(VerdictStore):
 
     def named(self) -> list[NamedImage]:
         """Every name that stands, in the order they were given."""
-        found = self.query_rows(
+        rows = self.query_rows(
             "SELECT t.image_id, v.annotator, v.answer, t.attribute, t.object, v.seconds, "
             "v.answered_at FROM names v JOIN trials t USING (annotator, trial) "
             "WHERE v.withdrawn_at IS NULL ORDER BY v.id"
@@ -231,7 +231,7 @@ class NamingStore(VerdictStore):
             NamedImage(
                 r[0], r[1], r[2], f"{r[3]} {r[4]}", r[3], r[4], r[5], r[6]
             )
-            for r in found
+            for r in rows
         ]
 
 

@@ -134,13 +134,13 @@ class AnnotationService:
         )
         if example is None:
             raise UserError("there is no such example; reload the page")
-        given = (_text(body, "attribute"), _text(body, "object"))
+        answers = (_text(body, "attribute"), _text(body, "object"))
         wanted = (example.attribute_answer, example.object_answer)
-        kept = self.store.record_practice(
-            name, example.example, given, given == wanted
+        saved = self.store.record_practice(
+            name, example.example, answers, answers == wanted
         )
         feedback = {
-            "yours": [kept.attribute_answer, kept.object_answer],
+            "yours": [saved.attribute_answer, saved.object_answer],
             "right": list(wanted),
             "why": example.why,
         }
@@ -153,10 +153,10 @@ class AnnotationService:
         another trial is due.
         """
         turn, seconds = _turn(body), _seconds(body)
-        given = tuple(
+        answers = tuple(
             _text(body, key) for key in ("trial", "attribute", "object")
         )
-        return self._record(self._name(body), turn, [given], seconds)
+        return self._record(self._name(body), turn, [answers], seconds)
 
     def verdicts(self, body: dict[str, Any]) -> Answer:
         """Those of a grid: {"annotator", "turn", "seconds", "answers"}, each answer with its
@@ -177,8 +177,8 @@ class AnnotationService:
         if not all(isinstance(one, dict) for one in answers):
             raise UserError("an answer is an object; reload the page")
         keys = ("trial", "attribute", "object")
-        given = [tuple(_text(one, key) for key in keys) for one in answers]
-        return self._record(self._name(body), turn, given, seconds)
+        pairs = [tuple(_text(one, key) for key in keys) for one in answers]
+        return self._record(self._name(body), turn, pairs, seconds)
 
     def name(self, body: dict[str, Any]) -> Answer:
         """What an image is called: {"annotator", "trial", "turn", "answer", "seconds"}."""
@@ -420,19 +420,21 @@ def _picture_route(service: AnnotationService) -> Callable[[Any], Any]:
         annotator = request.query_params.get("annotator", "")
         number = request.path_params["trial"]
         try:
-            found = await run_in_threadpool(service.picture, annotator, number)
+            picture = await run_in_threadpool(
+                service.picture, annotator, number
+            )
         except UserError as error:
             return JSONResponse({"message": str(error)}, 404)
         except sqlite3.Error as error:
             message = f"The file of verdicts can't be read ({error})."
             return JSONResponse({"message": message}, 503)
-        if not isinstance(found, Path):
+        if not isinstance(picture, Path):
             return Response(
-                found[1], media_type=found[0], headers=PICTURE_HEADERS
+                picture[1], media_type=picture[0], headers=PICTURE_HEADERS
             )
-        if not found.is_file() or not os.access(found, os.R_OK):
-            return JSONResponse({"message": f"{found.name} is gone"}, 404)
-        return FileResponse(found, headers=PICTURE_HEADERS)
+        if not picture.is_file() or not os.access(picture, os.R_OK):
+            return JSONResponse({"message": f"{picture.name} is gone"}, 404)
+        return FileResponse(picture, headers=PICTURE_HEADERS)
 
     return picture
 
@@ -443,11 +445,11 @@ def _example_route(service: AnnotationService) -> Callable[[Any], Any]:
     from starlette.responses import JSONResponse, Response
 
     async def example(request: Request) -> Response:
-        found = service.examples.get(request.path_params["example"])
-        if found is None:
+        example = service.examples.get(request.path_params["example"])
+        if example is None:
             return JSONResponse({"message": "there is no such example"}, 404)
         return Response(
-            found.picture, media_type=found.kind, headers=PICTURE_HEADERS
+            example.picture, media_type=example.kind, headers=PICTURE_HEADERS
         )
 
     return example

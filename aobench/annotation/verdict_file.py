@@ -220,14 +220,14 @@ def _fault(store: VerdictStore) -> str:
         missing = [name for name in columns if name not in there]
         if missing:
             return f"the table {table} lacks {', '.join(missing)}"
-    kept = store.settings()
+    settings = store.settings()
     for key, form in SETTINGS.items():
-        if not re.fullmatch(form, str(kept.get(key, ""))):
-            return f"its setting {key} is {str(kept.get(key))[:80]!r}"
-    if rows_fingerprint(store.images()) != kept["images_sha256"]:
+        if not re.fullmatch(form, str(settings.get(key, ""))):
+            return f"its setting {key} is {str(settings.get(key))[:80]!r}"
+    if rows_fingerprint(store.images()) != settings["images_sha256"]:
         return "its images are not those that it began with"
-    if not _is_rate(kept["catch_rate"]):
-        return f"its setting catch_rate is {kept['catch_rate']!r}"
+    if not _is_rate(settings["catch_rate"]):
+        return f"its setting catch_rate is {settings['catch_rate']!r}"
     alone = "verdicts LEFT JOIN trials USING (annotator, trial) WHERE image_id IS NULL"
     nameless = (
         "names LEFT JOIN trials USING (annotator, trial) WHERE image_id IS NULL"

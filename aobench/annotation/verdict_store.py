@@ -194,15 +194,15 @@ class VerdictStore:
             "answered_at FROM practice"
         )
         if annotator is None:
-            found = self.query_rows(f"{query} ORDER BY id")
+            rows = self.query_rows(f"{query} ORDER BY id")
         else:
             name = normal_name(annotator)
-            found = self.query_rows(
+            rows = self.query_rows(
                 f"{query} WHERE annotator = ? ORDER BY id", name
             )
         return [
             PracticeAnswer(r[0], r[1], r[2], r[3], bool(r[4]), r[5])
-            for r in found
+            for r in rows
         ]
 
     def record_practice(
@@ -240,7 +240,7 @@ class VerdictStore:
         """Verdicts on images (or on catch trials) that stand (or that were undone), in the order
         they were given; those of annotators, or those of adjudicators.
         """
-        found = self.query_rows(
+        rows = self.query_rows(
             "SELECT v.annotator, v.attribute_answer, v.object_answer, v.seconds, v.answered_at, "
             "v.withdrawn_at,"
             f" {TRIAL}"
@@ -251,7 +251,7 @@ class VerdictStore:
         )
         return [
             Verdict(r[0], Trial(*r[6:]), r[1], r[2], r[3], r[4], r[5] or "")
-            for r in found
+            for r in rows
             if r[0].startswith(ADJUDICATOR) == adjudicators
         ]
 
@@ -307,14 +307,14 @@ class VerdictStore:
 
     def awaiting(self, annotator: str, count: int) -> list[Trial]:
         """The next trials that await an answer, at most ``count``."""
-        found = self.query_rows(
+        rows = self.query_rows(
             f"SELECT {TRIAL} FROM trials t LEFT JOIN {self.TABLE} v"
             " ON v.annotator = t.annotator AND v.trial = t.trial AND v.withdrawn_at IS NULL"
             " WHERE t.annotator = ? AND v.id IS NULL ORDER BY t.position LIMIT ?",
             normal_name(annotator),
             count,
         )
-        return [Trial(*cells) for cells in found]
+        return [Trial(*cells) for cells in rows]
 
     def standing(self, annotator: str) -> AnnotatorProgress:
         """Where an annotator stands. Raises UserError for one who never started."""
@@ -328,25 +328,30 @@ class VerdictStore:
                 raise UserError(
                     f"{name!r} has not started yet; type the name on the first screen"
                 )
-            given, withdrawn = connection.execute(
+            answered, withdrawn = connection.execute(
                 f"SELECT COUNT(*), COUNT(withdrawn_at) FROM {self.TABLE} WHERE annotator = ?",
                 (name,),
             ).fetchone()
             ahead = self.awaiting(name, 2)
         first, second = [*ahead, None, None][:2]
         return AnnotatorProgress(
-            name, first, second, given - withdrawn, total, given + withdrawn
+            name,
+            first,
+            second,
+            answered - withdrawn,
+            total,
+            answered + withdrawn,
         )
 
     def trial(self, annotator: str, trial: str) -> Trial:
         """A trial by its id. Raises UserError where the annotator has none of that id."""
         query = f"SELECT {TRIAL} FROM trials t WHERE t.annotator = ? AND t.trial = ?"
-        found = self.query_rows(query, normal_name(annotator), trial)
-        if not found:
+        rows = self.query_rows(query, normal_name(annotator), trial)
+        if not rows:
             raise UserError(
                 f"{annotator!r} has no trial {trial!r}; reload the page"
             )
-        return Trial(*found[0])
+        return Trial(*rows[0])
 
     def record(
         self,
@@ -382,8 +387,8 @@ class VerdictStore:
             answers: of each trial its id and its answers, in the order of the trials.
             seconds: that all took together; each is written with its share.
         """
-        for _, *given in answers:
-            self.check_answers(tuple(given))
+        for _, *pair in answers:
+            self.check_answers(tuple(pair))
         if not (math.isfinite(seconds) and seconds >= 0):
             raise UserError(f"{seconds!r} is no time in seconds")
         if not answers:
@@ -426,13 +431,13 @@ class VerdictStore:
 
     def _last(self, annotator: str, count: int) -> list[tuple[str, ...]]:
         """The last answers that stand, with their trials, the last one last."""
-        found = self.query_rows(
+        rows = self.query_rows(
             f"SELECT trial, {', '.join(self.COLUMNS)} FROM {self.TABLE}"
             " WHERE annotator = ? AND withdrawn_at IS NULL ORDER BY id DESC LIMIT ?",
             annotator,
             count,
         )
-        return found[::-1]
+        return rows[::-1]
 
     def undo(
         self, annotator: str, turn: int, count: int = 1
@@ -479,8 +484,8 @@ def adjudicator_name(name: str) -> str:
 
 def _check_answers(answers: tuple[str, ...]) -> None:
     if len(answers) != 2 or any(one not in ANSWERS for one in answers):
-        given = ", ".join(repr(one)[:40] for one in answers)
-        raise UserError(f"{given}: answers are {', '.join(ANSWERS)}")
+        quoted = ", ".join(repr(one)[:40] for one in answers)
+        raise UserError(f"{quoted}: answers are {', '.join(ANSWERS)}")
 
 
 def other_pictures(

@@ -154,9 +154,9 @@ def binding_summary(audit: Audit, rows: Sequence[TextBindings]) -> str:
         rule: sum(not matrix[place] for place in different)
         for rule, matrix in audit.counts.items()
     }
-    told = ", ".join(f"{n:,} by {rule}" for rule, n in unseen.items())
+    counts = ", ".join(f"{n:,} by {rule}" for rule, n in unseen.items())
     lines.append(
-        f"{len(different):,} different bindings; captions show none of these: {told}. "
+        f"{len(different):,} different bindings; captions show none of these: {counts}. "
         f"{audit.manifest['totals']['counted']:,} captions counted."
     )
     return "\n".join(lines)

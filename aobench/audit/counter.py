@@ -302,7 +302,7 @@ class PartMerger:
         """Add a part, its rows moved by ``base``; returns those of its rows that are examples for
         now.
         """
-        kept = [
+        examples = [
             tally.add(part.rules[rule], base)
             for rule, tally in self.tallies.items()
         ]
@@ -310,7 +310,7 @@ class PartMerger:
         self.attributes += part.attribute_counts
         self.objects += part.object_counts
         self.named += part.named
-        return set(np.concatenate(kept).tolist())
+        return set(np.concatenate(examples).tolist())
 
     def whole(self) -> PartialCounts:
         """The sum. Texts are not moved, and left out."""

@@ -42,7 +42,7 @@ def find_caption_files(
     what an audit wrote; ``out`` is the folder of the audit to come. A tar beside a table of the
     same name is refused: downloaders write the captions into both.
     """
-    found: dict[str, str] = {}
+    formats: dict[str, str] = {}
     files = CaptionFiles()
     for pattern in patterns:
         named, several = (
@@ -59,10 +59,10 @@ def find_caption_files(
             )
         for path in named:
             caption_format(path)  # refuses an unknown ending
-            found.setdefault(
+            formats.setdefault(
                 path if is_remote(path) else os.path.realpath(path), path
             )
-    files.paths = list(found.values())
+    files.paths = list(formats.values())
     _refuse_pairs(files.paths)
     return files
 
@@ -179,11 +179,13 @@ def _refuse_pairs(paths: Sequence[str]) -> None:
         kinds.setdefault(f"{folder}/{name.split('.', 1)[0]}", {})[
             caption_format(path).name
         ] = path
-    for found in kinds.values():
-        if "tar" in found and len(found) > 1:
-            table = next(path for kind, path in found.items() if kind != "tar")
+    for by_format in kinds.values():
+        if "tar" in by_format and len(by_format) > 1:
+            table = next(
+                path for kind, path in by_format.items() if kind != "tar"
+            )
             raise UserError(
-                f"{found['tar']} and {table} stand side by side and would count each caption "
+                f"{by_format['tar']} and {table} stand side by side and would count each caption "
                 "twice; "
                 "name one kind, such as 'FOLDER/*.parquet'"
             )

@@ -233,7 +233,7 @@ def _parted(sequence: tuple[str, ...]) -> set[tuple[str, ...]]:
     """The sequence with each of its words joined to the next or not, and joined words of the
     list parted.
     """
-    found = set()
+    forms = set()
     for joins in product(
         (False, True), repeat=len(sequence) - 1 if len(sequence) <= 6 else 0
     ):
@@ -243,16 +243,16 @@ def _parted(sequence: tuple[str, ...]) -> set[tuple[str, ...]]:
                 joined[-1] += word
             else:
                 joined.append(word)
-        found.add(tuple(joined))
-    found.add(sequence)
-    found.add(
+        forms.add(tuple(joined))
+    forms.add(sequence)
+    forms.add(
         tuple(
             part
             for word in sequence
             for part in _PARTED_WORDS.get(word, (word,))
         )
     )
-    return found
+    return forms
 
 
 def _spelled(sequence: tuple[str, ...]) -> set[tuple[str, ...]]:

@@ -91,15 +91,15 @@ def find_column(
         )
     if same:
         return same[0]
-    listed = ", ".join(names) or "none"
+    columns = ", ".join(names) or "none"
     if column is not None:
         raise ColumnError(
-            f"{where} has no column {column!r}; its columns are: {listed}"
+            f"{where} has no column {column!r}; its columns are: {columns}"
         )
     raise ColumnError(
         f"{where} has no caption column that is known; name one with --column, or a corpus without "
         "a header with "
-        f"--layout. It has: {listed}"
+        f"--layout. It has: {columns}"
     )
 
 

@@ -67,13 +67,13 @@ def text_pairs(
     """
     plan = CountingPlan(vocabulary, (rule,), 0, 0)
     counter, width = CaptionCounter(plan), vocabulary.shape[1]
-    found = []
+    counts = []
     for row, text in enumerate(texts):
         counter.count(CaptionChunk.of([text], row))
         cells = counter.tally.touched[0, : counter.tally.n_touched[0]]
-        found.append([divmod(int(cell), width) for cell in np.sort(cells)])
+        counts.append([divmod(int(cell), width) for cell in np.sort(cells)])
         counter.tally.clear()
-    return found
+    return counts
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ def lookup_records(
     audit: Audit, rows: Sequence[tuple[str, list[PairCount]]], examples: bool
 ) -> list[dict[str, Any]]:
     """The same for JSON, with the examples that the audit kept, where they are asked for."""
-    kept = (
+    by_rule = (
         {rule: audit.examples(rule) for rule in audit.counts}
         if examples
         else {}
@@ -219,7 +219,11 @@ def lookup_records(
                         r: None if np.isnan(v) else v
                         for r, v in one.pmi.items()
                     },
-                    **({"examples": _examples(kept, one)} if examples else {}),
+                    **(
+                        {"examples": _examples(by_rule, one)}
+                        if examples
+                        else {}
+                    ),
                 }
                 for one in pairs
             ],
@@ -228,11 +232,11 @@ def lookup_records(
     ]
 
 
-def _examples(kept: dict[str, Any], one: PairCount) -> dict[str, list[Any]]:
+def _examples(examples: dict[str, Any], one: PairCount) -> dict[str, list[Any]]:
     return {
         rule: [
             list(example)
-            for example in found.get((one.attribute, one.object), [])
+            for example in rows.get((one.attribute, one.object), [])
         ]
-        for rule, found in kept.items()
+        for rule, rows in examples.items()
     }

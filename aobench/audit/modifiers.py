@@ -103,7 +103,7 @@ def _is_soft(at, n, gaps, parts, wanted):
 @compiled_walk
 def _predicate(start, end, n, gaps, parts):
     """First and last word of the adjectives that are said of an object after it; none: (0, -1)."""
-    at, relative, copula, made = end + 1, False, False, False
+    at, relative, copula, of_material = end + 1, False, False, False
     if at < n and gaps[at] <= 1 and parts[at] & RELATIVE:
         relative = True
         at += 1
@@ -117,7 +117,7 @@ def _predicate(start, end, n, gaps, parts):
     if _is_soft(at, n, gaps, parts, MADE) and _is_soft(
         at + 1, n, gaps, parts, OF
     ):
-        made = True
+        of_material = True
         at = _skip(at + 1, n, gaps, parts, OF | DETERMINER | ADVERB)
     elif _is_soft(at, n, gaps, parts, PAINTED):
         at = _skip(at + 1, n, gaps, parts, ADVERB)
@@ -134,7 +134,7 @@ def _predicate(start, end, n, gaps, parts):
         elif state != 2:
             break
         at += 1
-    if not made and _is_soft(last + 1, n, gaps, parts, HEAD | NOUN):
+    if not of_material and _is_soft(last + 1, n, gaps, parts, HEAD | NOUN):
         return 0, -1
     return first, last
 

@@ -47,8 +47,8 @@ def merge_files(
             )
             for (number, _), part in zip(batch, read, strict=True):
                 base = number << FILE_SHIFT
-                kept = merger.add(base, part)
-                texts.update({base + row: part.texts[row] for row in kept})
+                examples = merger.add(base, part)
+                texts.update({base + row: part.texts[row] for row in examples})
                 bar.update()
             if len(texts) > most:
                 texts = _kept_texts(texts, merger)

@@ -99,13 +99,13 @@ class Audit:
         UserError where their table isn't as the audit wrote it.
         """
         rule = rule or next(iter(self.counts))
-        found: dict[tuple[str, str], list[tuple[str, int, str]]] = {}
+        examples: dict[tuple[str, str], list[tuple[str, int, str]]] = {}
         name = f"examples-{rule}.parquet"
         for row in _table(self.folder, self.manifest, name, {}).to_pylist():
-            found.setdefault((row["attribute"], row["object"]), []).append(
+            examples.setdefault((row["attribute"], row["object"]), []).append(
                 (row["file"], row["row"], row.get("caption") or "")
             )
-        return found
+        return examples
 
 
 def pair_information(

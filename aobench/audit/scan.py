@@ -117,7 +117,7 @@ def scan_file(
     source: ReadOptions,
     told: Callable[[int], None] = lambda rows: None,
 ) -> tuple[PartialCounts, dict[str, Any]]:
-    """Count one file. ``told`` is called with the rows of each chunk done. BadFileError where it
+    """Count one file. ``advance`` is called with the rows of each chunk done. BadFileError where it
     is broken.
     """
     began = time.perf_counter()

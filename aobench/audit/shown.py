@@ -73,7 +73,7 @@ def estimate_shown(
     names = audited_vocabulary(audit)
     examples = audit.examples(rule)
     texts = sorted(
-        {text for found in examples.values() for _, _, text in found if text}
+        {text for rows in examples.values() for _, _, text in rows if text}
     )
     if not texts:
         raise UserError(
@@ -88,10 +88,10 @@ def estimate_shown(
     attributes = {name: i for i, name in enumerate(audit.attributes)}
     objects = {name: i for i, name in enumerate(audit.objects)}
     matrix, result = audit.matrix(rule), []
-    for (attribute, name), found in sorted(examples.items()):
+    for (attribute, name), rows in sorted(examples.items()):
         place = attributes[attribute], objects[name]
         forms = names.attribute_forms[place[0]], names.object_forms[place[1]]
-        mine = [parsed[text] for _, _, text in found if text]
+        mine = [parsed[text] for _, _, text in rows if text]
         shown = sum(parsed_composition(tokens, *forms) for tokens in mine)
         count = int(matrix[place])
         low, high = shown_interval(count, len(mine), shown)

@@ -121,14 +121,14 @@ def matrix_nmi(
             "no composition was seen, so there is no mutual information to measure"
         )
     value, information, h_a, h_o = normalised_information(matrix, normaliser)
-    kept = matrix[matrix.sum(1) > 0][:, matrix.sum(0) > 0]
+    filled = matrix[matrix.sum(1) > 0][:, matrix.sum(0) > 0]
     from scipy.stats import random_table
 
     # Patefield's sampler steps through each cell's distribution: beyond 10^9 the bias is nil and is
     # left out.
     drawn = []
     if total < 1_000_000_000 and shuffles:
-        tables = random_table(kept.sum(1), kept.sum(0))
+        tables = random_table(filled.sum(1), filled.sum(0))
         state = np.random.default_rng(seed)
         shuffled = (tables.rvs(random_state=state) for _ in range(shuffles))
         drawn = [
@@ -182,15 +182,15 @@ def audit_summary(audit: Audit, threshold: int = 0) -> str:
         )
         line += f" (at most {threshold:,} captions)" if threshold else ""
         if matrix.any():
-            found = matrix_nmi(matrix)
+            nmi = matrix_nmi(matrix)
             chance = (
-                f"shuffled {found.shuffled:.4f}"
-                if found.shuffles
+                f"shuffled {nmi.shuffled:.4f}"
+                if nmi.shuffles
                 else "shuffled: not drawn at this N"
             )
             line += (
-                f"; NMI adjusted for chance {found.adjusted:.4f} (plain {found.nmi:.4f}, {chance}, "
-                f"N {found.n:,}, arithmetic mean)"
+                f"; NMI adjusted for chance {nmi.adjusted:.4f} (plain {nmi.nmi:.4f}, {chance}, "
+                f"N {nmi.n:,}, arithmetic mean)"
             )
         lines.append(line)
     lines += _corpus_lines(audit)
@@ -271,7 +271,7 @@ def write_disagreements(
     """All compositions that the two rules disagree on, with the first example that one of them
     took for it, as CSV.
     """
-    found = rule_disagreements(audit, a, b)
+    disagreements = rule_disagreements(audit, a, b)
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(
@@ -285,7 +285,7 @@ def write_disagreements(
                 "caption",
             ]
         )
-        for rule, pairs in zip((a, b), found.values(), strict=True):
+        for rule, pairs in zip((a, b), disagreements.values(), strict=True):
             examples = audit.examples(rule)
             for i, j in pairs:
                 pair = audit.attributes[i], audit.objects[j]

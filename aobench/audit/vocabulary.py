@@ -67,18 +67,20 @@ class Vocabulary:
         """What a user must know of names that captions can write so that they are not found; ''
         for nothing.
         """
-        found = [n for n in (*self.attributes, *self.objects) if ends_within(n)]
-        if not found:
+        strange = [
+            n for n in (*self.attributes, *self.objects) if ends_within(n)
+        ]
+        if not strange:
             return ""
-        shown = ", ".join(map(repr, found[:3])) + (
-            ", ..." if len(found) > 3 else ""
+        shown = ", ".join(map(repr, strange[:3])) + (
+            ", ..." if len(strange) > 3 else ""
         )
         signs = " ".join(
-            dict.fromkeys(c for n in found for c in ends_within(n))
+            dict.fromkeys(c for n in strange for c in ends_within(n))
         )
-        plain = " ".join(split_words(found[0]))
+        plain = " ".join(split_words(strange[0]))
         return (
-            f"Note: a sign such as {signs} ends a phrase in captions: {len(found):,} names are "
+            f"Note: a sign such as {signs} ends a phrase in captions: {len(strange):,} names are "
             f"found only where captions write them without it, as {plain!r} (of {shown})"
         )
 
@@ -105,12 +107,18 @@ class Vocabulary:
     def hash(self) -> str:
         """16 hex digits of the names and of all their forms."""
         forms = [
-            [name, [[*sequence, found[sequence]] for sequence in sorted(found)]]
+            [
+                name,
+                [
+                    [*sequence, forms_of_name[sequence]]
+                    for sequence in sorted(forms_of_name)
+                ],
+            ]
             for names, every in (
                 (self.attributes, self.attribute_forms),
                 (self.objects, self.object_forms),
             )
-            for name, found in zip(names, every, strict=True)
+            for name, forms_of_name in zip(names, every, strict=True)
         ]
         content = [len(self.attributes), forms]
         return hashlib.sha256(

@@ -97,7 +97,7 @@ def normal_form(text: str) -> str:
         'café "red"'
     """
     if "&" in text:
-        text = _ENTITY.sub(lambda found: html.unescape(f"&{found[1]};"), text)
+        text = _ENTITY.sub(lambda match: html.unescape(f"&{match[1]};"), text)
     text = text.translate(_DROPPED).translate(_usual_widths())
     # The lower case of a dotted capital I is i and a dot of its own: the dot is what Turkish has,
     # not the name.
@@ -197,7 +197,7 @@ def unsettled_characters() -> np.ndarray:
     So it is for what composes with its neighbours or has an order among them, and for what NFC or
     case folding turns into something else than one letter.
     """
-    found = np.zeros(0x110000, np.bool_)
+    unsettled = np.zeros(0x110000, np.bool_)
     folding = set(_folding_codes())
     for code, character in enumerate(_characters()):
         decomposition = unicodedata.decomposition(character)
@@ -213,16 +213,16 @@ def unsettled_characters() -> np.ndarray:
             or not unicodedata.is_normalized("NFC", character)
             or not unicodedata.is_normalized("NFC", settled)
         ):
-            found[code] = True
+            unsettled[code] = True
         parts = decomposition.split()
         if len(parts) == 2 and not parts[0].startswith("<"):
-            found[int(parts[1], 16)] = (
+            unsettled[int(parts[1], 16)] = (
                 True  # it may compose with what stands before it
             )
-    found[0x1161:0x1176] = found[0x11A8:0x11C3] = (
+    unsettled[0x1161:0x1176] = unsettled[0x11A8:0x11C3] = (
         True  # parts of Hangul syllables
     )
-    return found
+    return unsettled
 
 
 def split_words(text: str) -> list[str]:

@@ -200,7 +200,7 @@ def measure_recall(
     shards: Sequence[ReferenceShard],
     neighbours: Neighbours,
 ) -> dict[str, float | int]:
-    """Share of the exact k nearest, and of the exact nearest, that ``found`` holds; on at most
+    """Share of the exact k nearest, and of the exact nearest, that ``neighbours`` holds; on at most
     200 queries.
     """
     chosen = np.unique(

@@ -125,7 +125,7 @@ def choose_greedily(
         np.full(count, -1, dtype=np.int64),
         np.zeros(count, dtype=np.int64),
     )
-    kept = np.zeros(count, dtype=bool)
+    keep = np.zeros(count, dtype=bool)
     before = np.empty(0, dtype=np.int64)
     for start in tqdm(
         range(0, len(candidates), ROWS),
@@ -134,7 +134,7 @@ def choose_greedily(
         leave=False,
     ):
         rows = candidates[start : start + ROWS]
-        kept[rows] = True
+        keep[rows] = True
         parts = [
             np.stack(part)
             for part in edges(rows, np.concatenate([before, rows]))
@@ -153,14 +153,14 @@ def choose_greedily(
             : len(begins)
         ]  # none where no pair is near
         for image, low, high in zip(each, begins, ends, strict=True):
-            there = np.nonzero(kept[column[low:high]])[0]
+            there = np.nonzero(keep[column[low:high]])[0]
             if len(there):
                 partner[image], level[image] = (
                     column[low + there[0]],
                     how[low + there[0]],
                 )
-                kept[image] = level[image] < NEAR
-        before = np.concatenate([before, rows[kept[rows]]])
+                keep[image] = level[image] < NEAR
+        before = np.concatenate([before, rows[keep[rows]]])
     return GreedyChoice(partner, level)
 
 

@@ -146,11 +146,11 @@ class TopK:
         """(query, row) of all rows of the block that reach ``least``, by one plain product."""
         for start in range(0, len(queries), 256):
             part = queries[start : start + 256]
-            found, row = np.nonzero(
+            near, row = np.nonzero(
                 self.queries[part] @ block.T
                 >= (least[part] - self.slack)[:, None]
             )
-            yield part[found], row
+            yield part[near], row
 
     def _merge(
         self, query: np.ndarray, score: np.ndarray, shard: int, row: np.ndarray
@@ -268,7 +268,7 @@ def _restore(
     if not state.exists():
         return 0
     try:
-        found, said = read_sealed_tensors(state, STATE)
+        tensors, said = read_sealed_tensors(state, STATE)
     except DamagedError as error:
         say_again(state, error)
         return 0
@@ -276,7 +276,7 @@ def _restore(
     if said != key or done != [shard.state for shard in shards[: len(done)]]:
         return 0
     top.score, top.shard, top.row = (
-        found[name] for name in ("score", "shard", "row")
+        tensors[name] for name in ("score", "shard", "row")
     )
     return len(done)
 

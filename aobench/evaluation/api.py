@@ -147,8 +147,8 @@ def evaluate(
     own = (
         None if questions is None else read_own_questions(os.fspath(questions))
     )
-    listed = _listed_models(models)
-    resolved = [] if listed else _resolve_models(models)
+    rows = _listed_models(models)
+    resolved = [] if rows else _resolve_models(models)
     from aobench.evaluation.model_runs import ModelRuns, run_list
     from aobench.evaluation.runner import Settings
     from aobench.hub import hub_in_one_line
@@ -156,11 +156,11 @@ def evaluate(
     from aobench.processes import process_group, quiet_bars
     from aobench.results.paths import check_folders, result_names
 
-    names = listed.names if listed else [one.name for one, _ in resolved]
+    names = rows.names if rows else [one.name for one, _ in resolved]
     folders: list[Path | None] = [None] * len(names)
     if out is not None:
         folders = [Path(out) / name for name in result_names(names)]
-        if listed is None:
+        if rows is None:
             check_folders(names, [one for one in folders if one is not None])
     quiet_bars()
     with (
@@ -177,7 +177,9 @@ def evaluate(
         recognised = splits[0].recognised
         if together.is_main_process and recognised is not None and source.shown:
             print("\n".join(recognised.lines()))
-        kept = embeddings or (None if out is None else Path(out) / "embeddings")
+        shared = embeddings or (
+            None if out is None else Path(out) / "embeddings"
+        )
         options = LoadOptions(dtype, compile, attention)
 
         def runs_with(store: Any, place: int = 0) -> ModelRuns:
@@ -194,12 +196,12 @@ def evaluate(
             )
             return ModelRuns(source, splits, settings, options, limit, together)
 
-        if listed is not None:
-            return run_list(listed, folders, runs_with(kept), again)
+        if rows is not None:
+            return run_list(rows, folders, runs_with(shared), again)
         results = []
         pairs = zip(resolved, folders, strict=True)
         for place, ((one, is_object), folder) in enumerate(pairs):
-            runs = runs_with(embeddings if is_object else kept, place)
+            runs = runs_with(embeddings if is_object else shared, place)
             results.append(runs.result(one, folder))
     return results
 

@@ -67,7 +67,7 @@ class _Asked:
     ) -> _Asked:
         question: Question = questions[task][split.name]
         if question.choices is None:
-            every = np.arange(len(question.listed))
+            every = np.arange(len(question.candidates))
             offered = np.tile(every, (len(split), 1))
         else:
             offered = np.array(question.choices)
@@ -89,13 +89,13 @@ class _Asked:
         return cls(task, kind, question, again, offered, order, parts, ids)
 
     def options(self, row: int, order: np.ndarray) -> AskedOptions:
-        names = self.question.listed.names
+        names = self.question.candidates.names
         return AskedOptions(self.kind, tuple(names[one] for one in order[row]))
 
     @property
     def digest(self) -> str:
         """Of all that is put to the images, in order."""
-        names = self.question.listed.names
+        names = self.question.candidates.names
         return texts_hash(
             ["|".join(names[i] for i in row) for row in self.order]
         )
@@ -199,11 +199,13 @@ def ask_all(
             "scoring": round(spent, 3),
         }
     if weights:
-        made = provenance["model"]
-        notes = {**made["notes"], "prior_weights": weights}
-        provenance = {**provenance, "model": {**made, "notes": notes}}
+        model_facts = provenance["model"]
+        notes = {**model_facts["notes"], "prior_weights": weights}
+        provenance = {**provenance, "model": {**model_facts, "notes": notes}}
     lists = {
-        task: {split: question.listed for split, question in by_split.items()}
+        task: {
+            split: question.candidates for split, question in by_split.items()
+        }
         for task, by_split in questions.items()
     }
     table = pa.concat_tables(tables)
@@ -354,7 +356,7 @@ def _combined(
 
 def _token_counts(model: ChoosingModel, asked: _Asked) -> torch.Tensor:
     """float32 N x K: by image and candidate how many tokens it has."""
-    names = asked.question.listed.names
+    names = asked.question.candidates.names
     used = np.unique(asked.offered)
     each = {
         int(one): model.count_tokens(AskedOptions(asked.kind, (names[one],)))[0]

@@ -196,10 +196,10 @@ def embed_shards(
                     }
                 )
                 if read.positions:
-                    found = encode(_batch_of(model, read)).cpu()
+                    encoded = encode(_batch_of(model, read)).cpu()
                     if vectors is None:
-                        vectors = torch.zeros(len(items), found.shape[1])
-                    vectors[torch.tensor(read.positions) - items[0]] = found
+                        vectors = torch.zeros(len(items), encoded.shape[1])
+                    vectors[torch.tensor(read.positions) - items[0]] = encoded
                 bar.update(len(read.positions) + len(read.bad))
             store.write(
                 shard,

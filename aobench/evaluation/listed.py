@@ -168,15 +168,15 @@ def memory_told() -> str:
     unit = 1 if sys.platform == "darwin" else 1024
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     free = psutil.virtual_memory().available
-    told = f"memory at most {most / GIGABYTE:.1f} GB, {free / GIGABYTE:.1f} GB free"
+    line = f"memory at most {most / GIGABYTE:.1f} GB, {free / GIGABYTE:.1f} GB free"
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         most = torch.cuda.max_memory_allocated()
         free, _ = torch.cuda.mem_get_info()
-        told += (
+        line += (
             f" (GPU {most / GIGABYTE:.1f} GB, {free / GIGABYTE:.1f} GB free)"
         )
-    return told
+    return line
 
 
 def check_memory(facts: Mapping[str, Fact], dtype: str) -> None:
@@ -215,9 +215,12 @@ def with_facts(result: Result, facts: Mapping[str, Fact]) -> Result:
     """``result``, stored anew where the list tells other ``facts`` of its model than it does."""
     if not facts or result.content["model"].get("facts") == dict(facts):
         return result
-    made: dict[str, Any] = {**result.content["model"], "facts": dict(facts)}
-    result.content["model"] = made
-    result.answers.provenance["model"] = made
+    facts_of_model: dict[str, Any] = {
+        **result.content["model"],
+        "facts": dict(facts),
+    }
+    result.content["model"] = facts_of_model
+    result.answers.provenance["model"] = facts_of_model
     if result.folder is not None:
         result.save(result.folder)
     return result

@@ -47,12 +47,12 @@ class ModelRuns:
         self.source, self.splits, self.limit = source, splits, limit
         self.settings, self.options = settings, options
         self.together = together
-        self.told: set[str] = set()
+        self.said_lines: set[str] = set()
 
     def _tell_once(self, line: str) -> None:
         """Print a line that no earlier model of the list had."""
-        if line not in self.told:
-            self.told.add(line)
+        if line not in self.said_lines:
+            self.said_lines.add(line)
             print(line)
 
     def result(
@@ -82,15 +82,15 @@ class ModelRuns:
         load = round(time.perf_counter() - began, 3)
         if folder is not None:
             check_same_model(folder, model.info.id, model.info.revision)
-        told = self.splits[0].recognised
+        line = self.splits[0].recognised
         facts = provenance(
             model,
             self.splits,
             self.source.path
             or (
-                told.name if told and told.config == "folder" else "imagenet_ao"
+                line.name if line and line.config == "folder" else "imagenet_ao"
             ),
-            (told.config if told else self.source.config) or "default",
+            (line.config if line else self.source.config) or "default",
             self.settings.templates,
             self.limit,
             {
@@ -126,7 +126,7 @@ class ModelRuns:
         content = self.together.from_main(finished)
         return Result(content, answers, folder)
 
-    def listed(
+    def run_listed(
         self,
         resolved: ResolvedModel,
         folder: Path | None,
@@ -207,7 +207,7 @@ def run_list(
         folder, facts = places[one.name], models.facts[one.name]
         stored = None if again else run.stored(one, folder)
         result = progress.attempt(
-            one.name, partial(run.listed, one, folder, facts), stored
+            one.name, partial(run.run_listed, one, folder, facts), stored
         )
         if result is not None:
             keep = partial(with_facts, result, facts)

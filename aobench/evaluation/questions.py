@@ -48,12 +48,12 @@ def ask_splits(
     questions = _Questions(splits)
     asked: dict[str, dict[str, Question]] = {}
     for name in chosen:
-        found = questions.of(name)
-        if found and (why := _too_many(model, found)):
+        question = questions.of(name)
+        if question and (why := _too_many(model, question)):
             left_out.append(f"The task {name} is left out: {why}.")
             continue
-        if found:
-            asked[name] = found
+        if question:
+            asked[name] = question
         if find_task(name).part_of in {*chosen} - {*asked}:
             continue  # for the same reason, which is said
         left_out += questions.left_out(name, find_task(name).part_of in asked)
@@ -81,10 +81,10 @@ class _Questions:
         if name not in self._made:
             task = find_task(name)
             if task.part_of:
-                found = ask_objects(task, self.of(task.part_of), self.pairs)
+                questions = ask_objects(task, self.of(task.part_of), self.pairs)
             else:
-                found = ask_task(task, self.pairs, *self.names, self.own)
-            self._made[name] = found
+                questions = ask_task(task, self.pairs, *self.names, self.own)
+            self._made[name] = questions
         return self._made[name]
 
     def left_out(self, name: str, known: bool) -> list[str]:
@@ -92,15 +92,15 @@ class _Questions:
 
         ``known``: the task that it is a part of is asked, so what that lacks is said.
         """
-        found, whole = self.of(name), find_task(name).part_of
+        asked, whole = self.of(name), find_task(name).part_of
         wholes = self.of(whole) if whole else {}
         reasons = {}
         for split in self.pairs:
-            if split in wholes and split not in found:
+            if split in wholes and split not in asked:
                 reasons[split] = _lone_objects(wholes[split])
-            elif split not in found and not known:
+            elif split not in asked and not known:
                 reasons[split] = _why_not(name)
-        if found or len(set(reasons.values())) > 1:
+        if asked or len(set(reasons.values())) > 1:
             return [
                 f"The task {name} leaves the split {split} out: {why}."
                 for split, why in reasons.items()
@@ -174,7 +174,7 @@ def _too_many(model: Any, questions: Mapping[str, Question]) -> str:
 
 def _options(question: Question) -> int:
     whole = question.whole or question
-    return len(whole.choices[0] if whole.choices else whole.listed)
+    return len(whole.choices[0] if whole.choices else whole.candidates)
 
 
 def _why_not(task: str) -> str:

@@ -97,8 +97,8 @@ def object_parts(question: Question) -> ObjectParts:
     import torch
 
     whole, offered = question.whole or question, offered_ids(question)
-    things = np.array(question.listed.objects)
-    number = np.searchsorted(things, whole.listed.objects)
+    things = np.array(question.candidates.objects)
+    number = np.searchsorted(things, whole.candidates.objects)
     named = number[np.array(whole.choices)]
     places = (offered[:, None, :] == named[:, :, None]).argmax(2)
     return ObjectParts(torch.from_numpy(offered), torch.from_numpy(places))
@@ -119,7 +119,7 @@ class TaskRanker:
             self.choices = torch.from_numpy(offered_ids(question))
         self.columns: torch.Tensor | None = None
         if isinstance(texts, ImageNetClasses):
-            self.columns = torch.tensor(texts.columns(question.listed))
+            self.columns = torch.tensor(texts.columns(question.candidates))
             return
         self.classifier = texts.classifier(question.texts)
         self.parts: ObjectParts | None = None
@@ -172,7 +172,7 @@ class TaskRanker:
 
     def unread(self, count: int) -> Ranked:
         """Rows of a shard in which no image could be read."""
-        width = len(self.question.listed)
+        width = len(self.question.candidates)
         if self.choices is not None:
             width = self.choices.shape[1]
         return Ranked.empty(count, min(TOP, width), bool(self.question.sides))

@@ -100,7 +100,9 @@ def run(
             )
             tables.append(rows)
     lists = {
-        task: {split: question.listed for split, question in by_split.items()}
+        task: {
+            split: question.candidates for split, question in by_split.items()
+        }
         for task, by_split in questions.items()
     }
     if cut:

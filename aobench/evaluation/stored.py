@@ -114,9 +114,9 @@ def names_asked(splits: Sequence[Split], tasks: Sequence[str]) -> set[str]:
     """The names of all candidates that a dual encoder is asked for."""
     asked = _asked(True, splits, tasks)
     lists = [
-        question.listed for by in asked.values() for question in by.values()
+        question.candidates for by in asked.values() for question in by.values()
     ]
-    return set().union(*(listed.names for listed in lists))
+    return set().union(*(candidates.names for candidates in lists))
 
 
 def _same_candidates(
@@ -143,5 +143,5 @@ def _same_candidates(
 
 def _hash_of(question: Question, samples: Sequence[str]) -> str:
     if question.choices is None:
-        return question.listed.hash
-    return offered_hash(samples, question.listed.names, question.choices)
+        return question.candidates.hash
+    return offered_hash(samples, question.candidates.names, question.choices)

@@ -108,14 +108,14 @@ def named_attributes(
         >>> named_attributes(["a black and white photo of a {}.", "a {}."], ["black", "red"])
         {'a black and white photo of a {}.': 'black'}
     """
-    found = {}
+    answers = {}
     for template in templates:
         words = f" {' '.join(_words(template))} "
         for name in attributes:
             if f" {' '.join(_words(name))} " in words:
-                found[template] = name
+                answers[template] = name
                 break
-    return found
+    return answers
 
 
 def _words(text: str) -> list[str]:

@@ -183,14 +183,14 @@ class LessonLoss:
             states: float16 N x T x W, the image tower's, of all pictures.
             aid: the weight of the aids.
         """
-        made = self._run(lessons, states, aid > 0)
+        output = self._run(lessons, states, aid > 0)
         row, place, token = _columns(lessons, "answers")
-        logits = self.model.lm_head(made.last_hidden_state[row, place])
+        logits = self.model.lm_head(output.last_hidden_state[row, place])
         loss = functional.cross_entropy(logits, token)
         right = float((logits.argmax(1) == token).float().mean())
         if aid > 0:
             loss = loss + aid * (
-                self._looks(made, lessons) + self._read(made, lessons)
+                self._looks(output, lessons) + self._read(output, lessons)
             )
         return loss, right
 
@@ -215,15 +215,15 @@ class LessonLoss:
             output_hidden_states=more,
         )
 
-    def _looks(self, made: Any, lessons: Sequence[Lesson]) -> Any:
+    def _looks(self, output: Any, lessons: Sequence[Lesson]) -> Any:
         if not any(lesson.looks for lesson in lessons):
             return 0.0
         row, place, target = _columns(lessons, "looks")
-        share = made.attentions[-1][row, :HEADS, place, target]
+        share = output.attentions[-1][row, :HEADS, place, target]
         return -(share + 1e-6).log().mean()
 
-    def _read(self, made: Any, lessons: Sequence[Lesson]) -> Any:
-        before = made.hidden_states[LAYERS - 1]
+    def _read(self, output: Any, lessons: Sequence[Lesson]) -> Any:
+        before = output.hidden_states[LAYERS - 1]
         before = before * (before.pow(2).mean(-1, keepdim=True) + 1e-6).rsqrt()
         row, place, *numbers = _columns(lessons, "parts")
         wanted = [(row, place, number) for number in numbers]
@@ -364,12 +364,14 @@ def write_bundle(out: Path, folder: Path) -> None:
     from safetensors.torch import load_file, save
 
     folder.mkdir(parents=True, exist_ok=True)
-    kept = {
+    weights = {
         key: value.half()
         for key, value in load_file(out / WHOLE).items()
         if not key.startswith(LLAVA_TOWER)
     }
-    write_in_one_move(folder / LANGUAGE, save(kept, metadata={"format": "pt"}))
+    write_in_one_move(
+        folder / LANGUAGE, save(weights, metadata={"format": "pt"})
+    )
     config = read_json(out / "config.json")
     for part in (config, config["text_config"], config["vision_config"]):
         part["dtype"] = "float16"

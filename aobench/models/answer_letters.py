@@ -27,7 +27,7 @@ def letter_tokens(tokenizer: Any, count: int, name: str) -> list[list[int]]:
             f"there are {count} options and {len(LETTERS)} letters; ask for fewer, or by "
             "likelihood"
         )
-    found: list[list[int]] = []
+    tokens: list[list[int]] = []
     owner: dict[int, str] = {}
     for letter in LETTERS[:count]:
         mine = _forms(tokenizer, letter)
@@ -43,8 +43,8 @@ def letter_tokens(tokenizer: Any, count: int, name: str) -> list[list[int]]:
                     f"{name}: its tokenizer begins the letters {other} and {letter} with one and "
                     "the same token, so answers can't be told apart; ask by likelihood"
                 )
-        found.append(sorted(mine))
-    return found
+        tokens.append(sorted(mine))
+    return tokens
 
 
 def _forms(tokenizer: Any, letter: str) -> set[int]:

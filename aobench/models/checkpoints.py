@@ -72,13 +72,13 @@ def refuse_adapter(
     """Raise UserError where an adapter (LoRA or such) lies beside the weights or alone."""
     folder = Path(source) / subfolder
     if Path(source).is_dir():
-        found = next(
+        adapter = next(
             (name for name in ADAPTERS if (folder / name).exists()), None
         )
     else:
-        found = _adapter_on_hub(source, subfolder, revision)
-    if found:
-        _refuse_adapter(source, found)
+        adapter = _adapter_on_hub(source, subfolder, revision)
+    if adapter:
+        _refuse_adapter(source, adapter)
 
 
 def _refuse_adapter(source: str, name: str) -> None:

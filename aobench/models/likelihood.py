@@ -59,7 +59,7 @@ class LikelihoodScorer:
         most = AGREES[self.model.network.dtype]
         for self.offset in (0, 1):
             try:
-                found = self.by_tree(images, texts, answers)
+                scores = self.by_tree(images, texts, answers)
             except (
                 AttributeError,
                 TypeError,
@@ -69,7 +69,7 @@ class LikelihoodScorer:
                 KeyError,
             ):
                 continue  # a language model of another build
-            if (found - wanted).abs().max() < most * max(
+            if (scores - wanted).abs().max() < most * max(
                 1.0, float(wanted.abs().max())
             ):
                 self.method = "prefix tree"

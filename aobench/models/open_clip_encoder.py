@@ -44,11 +44,11 @@ def check_activation(open_clip: Any, architecture: str, tag: str) -> None:
             f"open_clip has no weights {tag!r} for {architecture}{did_you_mean(tag, tags)}; "
             f"it has: {', '.join(tags) or 'none'}"
         )
-    wanted, given = (
+    wanted, actual = (
         bool(trained.get("quick_gelu")),
         bool(config.get("quick_gelu")),
     )
-    if wanted != given:
+    if wanted != actual:
         other = (
             f"{architecture}-quickgelu"
             if wanted

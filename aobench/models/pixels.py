@@ -279,8 +279,8 @@ def _same_bits(transform: ResizeCrop, processor: Any) -> bool:
         if set(wanted) != {"pixel_values"}:
             return False
         batch = {PIXELS: torch.from_numpy(transform(image)[PIXELS])[None]}
-        given = transform.inputs(batch, torch.device("cpu"), torch.float32)
-        if not torch.equal(given["pixel_values"], wanted["pixel_values"]):
+        inputs = transform.inputs(batch, torch.device("cpu"), torch.float32)
+        if not torch.equal(inputs["pixel_values"], wanted["pixel_values"]):
             return False
     return True
 

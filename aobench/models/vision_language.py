@@ -105,10 +105,10 @@ class VisionLanguageModel:
     @property
     def encoder_decoder(self) -> bool:
         """Whether the answer is written by a decoder that sees the prompt from outside (T5)."""
-        found = (
+        problem = (
             getattr(one, "is_encoder_decoder", False) for one in self._configs()
         )
-        return any(found)
+        return any(problem)
 
     def _configs(self) -> Iterator[Any]:
         yield self.config
@@ -147,8 +147,10 @@ class VisionLanguageModel:
         """
         with self.refusals_in_one_line():
             batch = encode_prompts(self.processor, images, texts)
-        kept = {key: value for key, value in batch.items() if key not in UNUSED}
-        inputs = {key: self._placed(value) for key, value in kept.items()}
+        arrays = {
+            key: value for key, value in batch.items() if key not in UNUSED
+        }
+        inputs = {key: self._placed(value) for key, value in arrays.items()}
         lengths = inputs["attention_mask"].sum(1)
         self.refuse_too_long(int(lengths.max()))
         return PromptBatch(inputs, lengths)
@@ -207,9 +209,9 @@ class VisionLanguageModel:
         """
         inputs = {**inputs, **more}
         if self._keeps:
-            kept, where = places.unique(return_inverse=True)
-            logits = self.network(**inputs, logits_to_keep=kept).logits
-            if logits.shape[1] == len(kept):
+            unique, where = places.unique(return_inverse=True)
+            logits = self.network(**inputs, logits_to_keep=unique).logits
+            if logits.shape[1] == len(unique):
                 return _gathered(logits, where.view(places.shape))
         else:
             logits = self.network(**inputs).logits

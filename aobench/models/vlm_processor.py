@@ -116,12 +116,12 @@ def _no_videos() -> Iterator[None]:
             one for one in attributes.__func__(cls) if one != "video_processor"
         ]
 
-    def and_no_video(cls: Any, *given: Any, **options: Any) -> list[Any]:
-        found = list(arguments.__func__(cls, *given, **options))
+    def and_no_video(cls: Any, *values: Any, **options: Any) -> list[Any]:
+        pair = list(arguments.__func__(cls, *values, **options))
         return (
-            [*found, None]
+            [*pair, None]
             if "video_processor" in attributes.__func__(cls)
-            else found
+            else pair
         )
 
     changed: Any = ProcessorMixin

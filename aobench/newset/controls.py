@@ -86,9 +86,9 @@ def _lacking(names: Sequence[str], missing: np.ndarray) -> dict[str, int]:
 
 def control_lines(facts: Mapping[str, Any]) -> list[str]:
     """What a user reads of the controls: how many, and which names lack some."""
-    kept, asked = facts["kept"], facts["asked"]
-    head = f"  controls: {kept:,} of {asked:,}"
-    if kept == asked:
+    remaining, asked = facts["kept"], facts["asked"]
+    head = f"  controls: {remaining:,} of {asked:,}"
+    if remaining == asked:
         same = "each attribute and object as often as among the novel ones"
         return [f"{head} seen compositions, {same}"]
     lacking = (

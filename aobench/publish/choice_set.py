@@ -106,8 +106,8 @@ def choice_rows(
         chosen = balanced_rows(
             split.attributes, split.objects, split.sample_ids, count
         )
-        made = (_row(split, row, order[row], mine, question) for row in chosen)
-        rows[split.name] = [row for row in made if row is not None]
+        every = (_row(split, row, order[row], mine, question) for row in chosen)
+        rows[split.name] = [row for row in every if row is not None]
     return rows
 
 
@@ -118,7 +118,7 @@ def _row(
         uri = data_uri(image_data(split.rows[row]["image"]))
     except BadImageError:
         return None
-    names = [asked.listed.names[int(one)] for one in order]
+    names = [asked.candidates.names[int(one)] for one in order]
     right = int(np.flatnonzero(order == asked.gold[row])[0])
     return {
         "sample_id": split.sample_ids[row],

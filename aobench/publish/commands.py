@@ -297,8 +297,8 @@ def questions(args: argparse.Namespace) -> None:
     source = data_source(args.data or "mini", **reading_options(args))
     with hub_in_one_line("the dataset could not be opened"):
         splits = open_splits(source)
-    told = splits[0].recognised
-    name = data_name(told.config if told else source.config)
+    line = splits[0].recognised
+    name = data_name(line.config if line else source.config)
     counts = write_choice_set(
         splits, args.out, args.count, args.repository, name
     )

@@ -105,7 +105,7 @@ def croissant_text(folder: str | Path, repository: str) -> str:
     configs = read_json(path, "the set's fingerprints")
     built = (folder / "build.json").exists()
     known = read_json(FACTS, "the facts of the sets")
-    told = [_told(folder, name, known, built) for name in configs]
+    records = [_told(folder, name, known, built) for name in configs]
     content = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -114,9 +114,9 @@ def croissant_text(folder: str | Path, repository: str) -> str:
         "description": _description(folder, configs),
         "url": f"https://huggingface.co/datasets/{repository}",
         "version": "1.0.0",
-        "license": "; ".join(dict.fromkeys(one["license"] for one in told)),
-        "citeAs": "; ".join(dict.fromkeys(one["citeAs"] for one in told)),
-        **_responsible(told, known["common"]),
+        "license": "; ".join(dict.fromkeys(one["license"] for one in records)),
+        "citeAs": "; ".join(dict.fromkeys(one["citeAs"] for one in records)),
+        **_responsible(records, known["common"]),
         "distribution": [_repository(repository), *_file_sets(folder, configs)],
         "recordSet": [_records(name) for name in configs],
     }
@@ -143,7 +143,7 @@ def _told(
 def _built(folder: Path, config: str) -> dict[str, Any]:
     """Of a built set what its card says."""
     card = read_text(folder / "README.md", "the set's card")
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "config": config,
         "license": _head(card, "license") or "unknown",
         "citeAs": f"{config}, made with imagenet-ao build",
@@ -155,9 +155,9 @@ def _built(folder: Path, config: str) -> dict[str, Any]:
                 f"{folder / 'README.md'} has no section {title!r}, which the card of a built set "
                 "has; build the set anew"
             )
-        found[field] = text
-    found["dataCollection"] += "\n\nAll images are synthetic (100 %)."
-    return found
+        fields[field] = text
+    fields["dataCollection"] += "\n\nAll images are synthetic (100 %)."
+    return fields
 
 
 def _head(card: str, key: str) -> str | None:
@@ -189,7 +189,7 @@ def _description(folder: Path, configs: Mapping[str, Any]) -> str:
 
 
 def _responsible(
-    told: list[dict[str, Any]], common: Mapping[str, Any]
+    records: list[dict[str, Any]], common: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The RAI fields, those of several configs one after another, each with its name."""
     fields: dict[str, Any] = {
@@ -197,20 +197,22 @@ def _responsible(
     }
     names = dict.fromkeys(
         key
-        for one in told
+        for one in records
         for key in one
         if key not in ("config", "license", "citeAs")
     )
     for name in names:
-        values = [(one["config"], one[name]) for one in told if one.get(name)]
-        listed = any(isinstance(value, list) for _, value in values)
+        values = [
+            (one["config"], one[name]) for one in records if one.get(name)
+        ]
+        many = any(isinstance(value, list) for _, value in values)
         texts = [
             f"{config}: {text}"
             for config, value in values
             for text in (value if isinstance(value, list) else [value])
         ]
         if texts:
-            fields[f"rai:{name}"] = texts if listed else "\n".join(texts)
+            fields[f"rai:{name}"] = texts if many else "\n".join(texts)
     return fields
 
 
@@ -235,11 +237,11 @@ def _check_marks(
         named = re.match(r"(\w+)-([0-9a-f]{16})-\d{5}-of-", path.name)
         if not named or named[1] not in splits:
             continue
-        told = splits[named[1]].get("fingerprint")
-        if told != named[2]:
+        fingerprint = splits[named[1]].get("fingerprint")
+        if fingerprint != named[2]:
             raise UserError(
                 f"{path} is of the fingerprint {named[2]} by its name, and {folder}/"
-                f"fingerprints.json says {told} of {named[1]}: make the folder anew"
+                f"fingerprints.json says {fingerprint} of {named[1]}: make the folder anew"
             )
 
 

@@ -81,12 +81,12 @@ def make_gallery(
 
 def fits_set(results: Sequence[Result], split: Split) -> bool:
     """Whether all results that have the split are of these very images."""
-    told = [
+    lines = [
         result.content["dataset"]["splits"].get(split.name)
         for result in results
     ]
     return all(
-        one is None or one["fingerprint"] == split.fingerprint for one in told
+        one is None or one["fingerprint"] == split.fingerprint for one in lines
     )
 
 
@@ -170,11 +170,11 @@ def _answers(
     answers, names = [], []
     for result in results:
         by_id: dict[tuple[str, str], tuple[int, list[str]]] = {}
-        for name, listed in result.predictions.candidates.items():
+        for name, candidates in result.predictions.candidates.items():
             rows = result.predictions.split(name)
             columns = (rows["sample_id"], rows["rank"], rows["top"])
             for sample, rank, top in zip(*columns, strict=True):
-                by_id[name, sample] = rank, [listed.names[i] for i in top]
+                by_id[name, sample] = rank, [candidates.names[i] for i in top]
         place: dict[str, int] = {}
         mine: list[Any] = []
         for number, row in chosen:

@@ -56,18 +56,18 @@ def task_values(
     if find_task(result.task).scope == "image":
         # one of nine is another number than one of all: a generative model's, by its own name
         single = {f"{result.task}_top1": "composition_top1"}
-    found: dict[str, float] = {
+    values: dict[str, float] = {
         task: 100 * ood[score] for task, score in single.items() if score in ood
     }
     curve = result.headline.get("curve", {})
     for task in ("seen_novel_auc", "held_out_harmonic_mean"):
         if task in curve:
-            found[task] = 100 * curve[task]
+            values[task] = 100 * curve[task]
     if baseline:
-        found["effective_generalization"] = (
+        values["effective_generalization"] = (
             100 * effective_over(result, baseline)["effective_composition_top1"]
         )
-    return {task: round(value, 2) for task, value in found.items()}
+    return {task: round(value, 2) for task, value in values.items()}
 
 
 def effective_over(
@@ -106,7 +106,7 @@ def _accuracy(result: Result, split: str, key: str) -> tuple[float, int]:
 
 def setting_notes(result: Result) -> str:
     """Prompts, candidates, dtype and options in a line: rows that differ in these don't compare."""
-    listed = result.content["tasks"][result.task]["candidates"]["ood"]
+    among = result.content["tasks"][result.task]["candidates"]["ood"]
     prompts = result.content["templates"]
     texts = (
         f"{prompts['n']} prompts ({prompts['hash']})"
@@ -114,7 +114,7 @@ def setting_notes(result: Result) -> str:
         else "supervised classifier, objects only"
     )
     model = result.content["model"]
-    candidates = f"{result.task} of {listed['n']} candidates ({listed['hash']})"
+    candidates = f"{result.task} of {among['n']} candidates ({among['hash']})"
     chosen = chosen_settings(result.content)
     parts = [texts, candidates, model["dtype"], *([chosen] if chosen else [])]
     return "; ".join([*parts, f"imagenet-ao {result.content['code']}"])

@@ -72,18 +72,18 @@ def _card_facts(path: Path) -> dict[str, Any]:
     if head is None:
         return {}
     try:
-        found = yaml.safe_load(head[1])
+        front = yaml.safe_load(head[1])
     except yaml.YAMLError as error:
         raise UserError(
             f"{path}: the head of the card is not YAML; mend it, or take the card away"
         ) from error
-    if not isinstance(found, dict):
+    if not isinstance(front, dict):
         return {}
-    sets = found.get("datasets") or []
-    listed = [sets] if isinstance(sets, str) else sets
+    sets = front.get("datasets") or []
+    names = [sets] if isinstance(sets, str) else sets
     facts = {
-        "license": found.get("license"),
-        "training_set": ", ".join(map(str, listed)),
+        "license": front.get("license"),
+        "training_set": ", ".join(map(str, names)),
     }
     return {
         key: value

@@ -172,17 +172,17 @@ def _extremes(result: Result) -> dict[str, Any]:
     parts = ("attribute", "object") if names else ("object",)
     model = result.content["model"]["id"]
     try:
-        found = part_extremes(result.predictions, kind, parts, MOST_PARTS)
+        extremes = part_extremes(result.predictions, kind, parts, MOST_PARTS)
     except UserError as error:
         return {"model": model, "why": str(error)}
     return {
         "model": model,
         "kind": kind,
-        "images": found.images,
-        "notes": "; ".join(found.notes),
+        "images": extremes.images,
+        "notes": "; ".join(extremes.notes),
         "parts": {
             part: dict(zip(("worst", "best"), lists, strict=True))
-            for part, lists in found.parts.items()
+            for part, lists in extremes.parts.items()
         },
     }
 

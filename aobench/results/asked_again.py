@@ -42,16 +42,16 @@ def asked_again_scores(
         ``letter_top_share``: of the letter that is chosen most, ``letter_top_id`` (0 for A).
     """
     rows = predictions.split(split, task)
-    found: dict[str, Any] = {}
+    scores: dict[str, Any] = {}
     for condition in CONDITIONS:
         name = f"{task}-{condition}"
         if split not in predictions.lists.get(name, {}):
             continue
         again = predictions.split(split, name)
-        found |= _agreement(rows, again, f"{condition}_agreement", confidence)
+        scores |= _agreement(rows, again, f"{condition}_agreement", confidence)
         if condition == "rotated":
-            found |= _letters(rows, predictions.lists[task][split])
-    return found
+            scores |= _letters(rows, predictions.lists[task][split])
+    return scores
 
 
 def _agreement(
@@ -82,11 +82,11 @@ def _agreement(
     }
 
 
-def _letters(rows: Rows, listed: Candidates) -> dict[str, Any]:
+def _letters(rows: Rows, candidates: Candidates) -> dict[str, Any]:
     """Which letters were chosen; the right ones are balanced over the letters by design."""
     count = len(rows["label"])
     if rows["choices"][0] is None:
-        offered = np.tile(np.arange(len(listed)), (count, 1))
+        offered = np.tile(np.arange(len(candidates)), (count, 1))
     else:
         offered = np.array(rows["choices"])
     order = option_orders(rows["sample_id"], offered, rows["label"])

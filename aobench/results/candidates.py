@@ -67,7 +67,7 @@ class Question:
     ``whole``: the question about compositions whose objects alone this one asks for; else None.
     """
 
-    listed: Candidates
+    candidates: Candidates
     gold: tuple[int, ...]
     choices: tuple[tuple[int, ...], ...] | None = None
     sides: tuple[bool, ...] = ()
@@ -76,7 +76,7 @@ class Question:
     @property
     def texts(self) -> tuple[str, ...]:
         """What a model that reads texts compares images with."""
-        return (self.whole or self).listed.names
+        return (self.whole or self).candidates.names
 
 
 def ask_task(
@@ -121,17 +121,17 @@ def ask_task(
     questions = {}
     for split, mine in asked.items():
         among = mine if task.scope == "split" else together
-        listed = named_candidates(
+        candidates = named_candidates(
             task.name,
             _listed_pairs(task, among, attributes, objects, of_objects),
             attributes,
             objects,
         )
-        _refuse_one_text(listed)
-        place = _places(listed)
+        _refuse_one_text(candidates)
+        place = _places(candidates)
         gold = tuple(place[_key(task, pair)] for pair in mine)
         questions[split] = Question(
-            listed, gold, sides=_sides(task, listed, asked)
+            candidates, gold, sides=_sides(task, candidates, asked)
         )
     return questions
 
@@ -169,29 +169,29 @@ def _listed_pairs(
     return sorted({_key(task, pair) for pair in pairs})
 
 
-def _places(listed: Candidates) -> dict[Pair, int]:
-    pairs = zip(listed.attributes, listed.objects, strict=True)
+def _places(candidates: Candidates) -> dict[Pair, int]:
+    pairs = zip(candidates.attributes, candidates.objects, strict=True)
     return {pair: place for place, pair in enumerate(pairs)}
 
 
 def _sides(
-    task: Task, listed: Candidates, pairs: Mapping[str, Sequence[Pair]]
+    task: Task, candidates: Candidates, pairs: Mapping[str, Sequence[Pair]]
 ) -> tuple[bool, ...]:
     if task.kind != "composition" or task.scope != "shared":
         return ()
     if not {"id", "ood"} <= set(pairs):
         return ()
-    return seen_candidates(listed, pairs["id"])
+    return seen_candidates(candidates, pairs["id"])
 
 
 def seen_candidates(
-    listed: Candidates, pairs: Iterable[Pair]
+    candidates: Candidates, pairs: Iterable[Pair]
 ) -> tuple[bool, ...]:
     """Whether each candidate is one of the seen ``pairs``; empty where all are, or none."""
     seen = set(pairs)
     sides = tuple(
         pair in seen
-        for pair in zip(listed.attributes, listed.objects, strict=True)
+        for pair in zip(candidates.attributes, candidates.objects, strict=True)
     )
     return sides if len(set(sides)) == 2 else ()
 
@@ -224,11 +224,11 @@ def _ask_by_image(
     every = {
         pair for rows in offered.values() for row in set(rows) for pair in row
     }
-    listed = named_candidates(task.name, sorted(every), attributes, objects)
-    place = _places(listed)
+    candidates = named_candidates(task.name, sorted(every), attributes, objects)
+    place = _places(candidates)
     return {
         split: Question(
-            listed,
+            candidates,
             tuple(place[pair] for pair in pairs[split]),
             tuple(tuple(place[one] for one in row) for row in rows),
         )
@@ -253,15 +253,15 @@ def ask_objects(
     """
     if not whole:
         return {}
-    first = next(iter(whole.values())).listed
+    first = next(iter(whole.values())).candidates
     every = sorted(set(first.objects))
     names = (first.attribute_names, first.object_names)
-    listed = named_candidates(task.name, [(-1, o) for o in every], *names)
-    _refuse_one_text(listed)
+    candidates = named_candidates(task.name, [(-1, o) for o in every], *names)
+    _refuse_one_text(candidates)
     place = {thing: number for number, thing in enumerate(every)}
     return {
         split: Question(
-            listed,
+            candidates,
             tuple(place[o] for _, o in pairs[split]),
             tuple(
                 tuple(sorted(place[o] for o in row))
@@ -276,7 +276,7 @@ def ask_objects(
 
 def offered_objects(question: Question) -> list[set[int]]:
     """By image the ids of the distinct objects of its options."""
-    objects = question.listed.objects
+    objects = question.candidates.objects
     return [{objects[one] for one in row} for row in question.choices or ()]
 
 
@@ -298,19 +298,19 @@ def offered_hash(
     return texts_hash(sorted(offered))
 
 
-def _refuse_one_text(listed: Candidates) -> None:
+def _refuse_one_text(candidates: Candidates) -> None:
     """Raise UserError where two candidates read alike, such as "red" + "brick bakery" and "red
     brick" + "bakery".
     """
     first_of: dict[str, Pair] = {}
     for name, pair in zip(
-        listed.names,
-        zip(listed.attributes, listed.objects, strict=True),
+        candidates.names,
+        zip(candidates.attributes, candidates.objects, strict=True),
         strict=True,
     ):
         other = first_of.setdefault(" ".join(name.split()), pair)
         if other != pair:
-            first, second = (_quoted(listed, one) for one in (other, pair))
+            first, second = (_quoted(candidates, one) for one in (other, pair))
             raise UserError(
                 f"two candidates are one and the same text, {name!r}: {first} and {second}; no "
                 "model can tell them apart: rename an attribute or object of the set, or take one "
@@ -318,18 +318,22 @@ def _refuse_one_text(listed: Candidates) -> None:
             )
 
 
-def _quoted(listed: Candidates, pair: Pair) -> str:
-    names = (listed.attribute_names, listed.object_names)
+def _quoted(candidates: Candidates, pair: Pair) -> str:
+    names = (candidates.attribute_names, candidates.object_names)
     return " + ".join(
         repr(part[i]) for part, i in zip(names, pair, strict=True) if i >= 0
     )
 
 
-def can_name(listed: Candidates) -> tuple[str, ...]:
+def can_name(candidates: Candidates) -> tuple[str, ...]:
     """What an answer from the list tells: ``composition``, ``attribute`` and ``object``, or one."""
-    kind = TASKS[listed.task].kind if listed.task in TASKS else "composition"
+    kind = (
+        TASKS[candidates.task].kind
+        if candidates.task in TASKS
+        else "composition"
+    )
     if kind != "composition":
         return (kind,)
-    if all(a < 0 for a in listed.attributes):
+    if all(a < 0 for a in candidates.attributes):
         return ("object",)
     return ("composition", "attribute", "object")

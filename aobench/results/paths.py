@@ -53,13 +53,13 @@ def results_below(folder: Path, name: str = RESULTS) -> list[Path]:
 
     Looks at DEEPEST levels, not within a result, and at nothing hidden.
     """
-    found: list[Path] = []
+    results: list[Path] = []
     level = [folder]
     for _ in range(DEEPEST):
         level = [inner for one in level for inner in _folders_in(one)]
-        found += [one for one in level if (one / name).is_file()]
+        results += [one for one in level if (one / name).is_file()]
         level = [one for one in level if not (one / name).is_file()]
-    return sorted(found)
+    return sorted(results)
 
 
 def _folders_in(folder: Path) -> list[Path]:
@@ -99,7 +99,7 @@ def find_results(
     places: list[Path] = []
     notes: list[str] = []
     empty: list[Path] = []
-    for path in (one for given in paths for one in _matches(Path(given))):
+    for path in (one for named in paths for one in _matches(Path(named))):
         if path.is_dir() and not (path / name).is_file():
             below = results_below(path, name)
             if below:
@@ -138,12 +138,12 @@ def _matches(path: Path) -> list[Path]:
     """A pattern's matches; anything else is itself. UserError for a pattern without any."""
     if not glob.has_magic(str(path)) or os.path.lexists(path):
         return [path]
-    found = sorted(Path(one) for one in glob.iglob(str(path)))  # noqa: PTH207 (a path's own pattern)
-    if not found:
+    matches = sorted(Path(one) for one in glob.iglob(str(path)))  # noqa: PTH207 (a path's own pattern)
+    if not matches:
         raise UserError(
             f"nothing matches {path}; name folders that `imagenet-ao evaluate` wrote"
         )
-    return found
+    return matches
 
 
 def refuse_archive(path: Path) -> None:

@@ -138,10 +138,10 @@ def _facts(predictions: Predictions) -> dict[str, Any]:
                 "scope": find_task(task).scope,
                 "splits": {
                     split: {
-                        "attributes": listed.attributes,
-                        "objects": listed.objects,
+                        "attributes": candidates.attributes,
+                        "objects": candidates.objects,
                     }
-                    for split, listed in by_split.items()
+                    for split, candidates in by_split.items()
                 },
             }
             for task, by_split in lists.items()
@@ -203,8 +203,8 @@ def read(path: str | Path) -> Predictions:
     }
     lists = {
         task: {
-            split: listed
-            for split, listed in by_split.items()
+            split: candidates
+            for split, candidates in by_split.items()
             if (task, split) in there
         }
         for task, by_split in lists.items()
@@ -221,10 +221,16 @@ def _lists(facts: Mapping[str, Any]) -> dict[str, dict[str, Candidates]]:
         task: {
             split: named_candidates(
                 task,
-                list(zip(listed["attributes"], listed["objects"], strict=True)),
+                list(
+                    zip(
+                        candidates["attributes"],
+                        candidates["objects"],
+                        strict=True,
+                    )
+                ),
                 *names,
             )
-            for split, listed in facts_of_list["splits"].items()
+            for split, candidates in facts_of_list["splits"].items()
         }
         for task, facts_of_list in facts["tasks"].items()
     }

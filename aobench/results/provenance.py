@@ -44,8 +44,8 @@ def provenance(
         if splits and splits[0].not_read
         else {}
     )
-    told = splits[0].recognised if splits else None
-    recognised = {} if told is None else {"recognised": told.as_dict()}
+    layout = splits[0].recognised if splits else None
+    recognised = {} if layout is None else {"recognised": layout.as_dict()}
     return {
         "model": model.info.as_facts() | ({"facts": facts} if facts else {}),
         "dataset": {

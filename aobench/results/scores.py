@@ -16,7 +16,7 @@ KINDS = ("composition", "attribute", "object")
 
 
 def metric_inputs(
-    rows: dict[str, list[Any]], listed: Candidates
+    rows: dict[str, list[Any]], candidates: Candidates
 ) -> dict[str, Any]:
     """A split's rows as the metric takes them; an unreadable image predicts nothing, so it
     counts as wrong.
@@ -25,12 +25,12 @@ def metric_inputs(
 
     width = max((len(top) for top in rows["top"]), default=1) or 1
     empty = [NO_PREDICTION] * width
-    choices = {"choices": rows["choices"]} if _by_image(listed) else {}
+    choices = {"choices": rows["choices"]} if _by_image(candidates) else {}
     return {
         "predictions": [(top + empty)[:width] for top in rows["top"]],
         "references": rows["label"],
-        "attributes": [max(a, 0) for a in listed.attributes],
-        "objects": [max(o, 0) for o in listed.objects],
+        "attributes": [max(a, 0) for a in candidates.attributes],
+        "objects": [max(o, 0) for o in candidates.objects],
         "groups": composition_numbers(rows),
         **_parts_shown(rows),
         **choices,
@@ -43,8 +43,8 @@ def _parts_shown(rows: dict[str, list[Any]]) -> dict[str, np.ndarray]:
     return {"group_parts": parts} if (parts >= 0).all() else {}
 
 
-def _by_image(listed: Candidates) -> bool:
-    return listed.task in TASKS and TASKS[listed.task].scope == "image"
+def _by_image(candidates: Candidates) -> bool:
+    return candidates.task in TASKS and TASKS[candidates.task].scope == "image"
 
 
 def composition_numbers(rows: dict[str, list[Any]]) -> np.ndarray:
@@ -59,7 +59,7 @@ def composition_numbers(rows: dict[str, list[Any]]) -> np.ndarray:
 
 def split_scores(
     rows: dict[str, list[Any]],
-    listed: Candidates,
+    candidates: Candidates,
     confidence: float = 0.95,
     seen: tuple[bool, ...] = (),
 ) -> dict[str, Any]:
@@ -72,11 +72,11 @@ def split_scores(
     """
     from compositional_ood.compositional_ood import score
 
-    inputs = metric_inputs(rows, listed)
+    inputs = metric_inputs(rows, candidates)
     scores = score(
         **inputs, seen_candidates=seen or None, confidence=confidence
     )
-    without = tuple(kind for kind in KINDS if kind not in can_name(listed))
+    without = tuple(kind for kind in KINDS if kind not in can_name(candidates))
     if without:
         # The metric's compositions are then single names: its top-5 and balance are of those names.
         named = "object" if "attribute" in without else "attribute"
@@ -97,18 +97,18 @@ def split_scores(
             )
         }
     scores["n_unreadable"] = sum(e is not None for e in rows["error"])
-    fewest, scores["n_candidates"] = offered_counts(rows, listed)
+    fewest, scores["n_candidates"] = offered_counts(rows, candidates)
     if fewest < scores["n_candidates"]:
         scores["n_candidates_fewest"] = fewest
     return scores
 
 
 def offered_counts(
-    rows: dict[str, list[Any]], listed: Candidates
+    rows: dict[str, list[Any]], candidates: Candidates
 ) -> tuple[int, int]:
     """How many candidates an image is ranked among: the fewest, and the most."""
-    if not _by_image(listed):
-        return len(listed), len(listed)
+    if not _by_image(candidates):
+        return len(candidates), len(candidates)
     counts = [len(row) for row in rows["choices"]]
     return min(counts), max(counts)
 
@@ -150,9 +150,9 @@ def _task_scores(
     rows = {name: predictions.split(name, task) for name in lists}
     seen = _seen_of_task(task, rows, lists)
     splits = {
-        name: split_scores(rows[name], listed, confidence, seen)
+        name: split_scores(rows[name], candidates, confidence, seen)
         | asked_again_scores(predictions, task, name, confidence)
-        for name, listed in lists.items()
+        for name, candidates in lists.items()
     }
     result: dict[str, Any] = {"splits": splits}
     main = find_task(task).accuracy
@@ -299,9 +299,9 @@ def narrow_note(scores: Mapping[str, Mapping[str, Any]]) -> str:
     """A sentence on the tasks and splits of ``scores`` by task whose interval is for these
     attributes and objects only; '' where there are none.
     """
-    found = {task: narrow_splits(its) for task, its in scores.items()}
+    narrow = {task: narrow_splits(its) for task, its in scores.items()}
     said = ", ".join(
-        f"{task} {' and '.join(s)}" for task, s in found.items() if s
+        f"{task} {' and '.join(s)}" for task, s in narrow.items() if s
     )
     if not said:
         return ""

@@ -36,12 +36,12 @@ def check_tables(
     table: pa.Table,
     schema: pa.Schema,
     lists: Mapping[str, Mapping[str, Candidates]],
-    made: Mapping[str, Any],
+    provenance: Mapping[str, Any],
     path: Path,
 ) -> pa.Table:
     """``table`` with the types of ``schema``. Raises UserError where its rows contradict
-    themselves, the candidate ``lists`` (by task and split) or ``made``, the provenance. A split
-    without any row is no fault."""
+    themselves, the candidate ``lists`` (by task and split) or ``provenance``. A split without any
+    row is no fault."""
     table = _typed(table, schema, path)
     if len(table) == 0:
         refuse_table(path, "it has no rows")
@@ -67,18 +67,18 @@ def check_tables(
     shown: dict[str, pa.Table] = {}
     for task, by_split in lists.items():
         of_task = table.filter(pc.equal(table["task"], task))
-        for split, listed in by_split.items():
+        for split, candidates in by_split.items():
             rows = of_task.filter(pc.equal(of_task["split"], split))
             if not len(rows):
                 continue
-            wanted = made["dataset"]["splits"][split]["n"]
+            wanted = provenance["dataset"]["splits"][split]["n"]
             if len(rows) != wanted:
                 refuse_table(
                     path,
                     f"it has {len(rows):,} images of {split}, and its metadata says "
                     f"{wanted:,}",
                 )
-            _Rows(rows, listed, split, path).check()
+            _Rows(rows, candidates, split, path).check()
             same = rows.select(["sample_id", "attribute", "object", "error"])
             same = same.sort_by("sample_id").combine_chunks()
             if not shown.setdefault(split, same).equals(same):
@@ -163,11 +163,11 @@ class _Rows:
     """The rows of one split as arrays, and what must hold of them."""
 
     def __init__(
-        self, rows: pa.Table, listed: Candidates, split: str, path: Path
+        self, rows: pa.Table, candidates: Candidates, split: str, path: Path
     ) -> None:
-        self.rows, self.listed, self.split, self.path = (
+        self.rows, self.candidates, self.split, self.path = (
             rows,
-            listed,
+            candidates,
             split,
             path,
         )
@@ -200,7 +200,7 @@ class _Rows:
 
     def check(self) -> None:
         """Raise UserError for the first row that is not sound."""
-        count, label, rank = len(self.listed), self.label, self.rank
+        count, label, rank = len(self.candidates), self.label, self.rank
         outside = (label < 0) | (label >= count)
         self.refuse_where(
             outside,
@@ -224,9 +224,9 @@ class _Rows:
             (
                 "attribute",
                 self.attribute,
-                np.array(self.listed.attributes)[label],
+                np.array(self.candidates.attributes)[label],
             ),
-            ("object", self.object, np.array(self.listed.objects)[label]),
+            ("object", self.object, np.array(self.candidates.objects)[label]),
         ):
             unlike = (mine < -1) | ((right >= 0) & (mine != right))
             fault = f"has the {name} {{mine}}, and its label is a candidate of {name} {{right}}"
@@ -237,7 +237,7 @@ class _Rows:
             "has the margin {margin}",
             margin=margin,
         )
-        scope = TASKS[self.listed.task].scope
+        scope = TASKS[self.candidates.task].scope
         offered = self.rows["choices"].combine_chunks()
         if scope == "image":
             self._check_choices(offered)
@@ -252,7 +252,7 @@ class _Rows:
     def _offered_counts(self) -> np.ndarray:
         """By image how many candidates it has to choose from."""
         sizes = pc.list_value_length(self.rows["choices"])
-        return np.asarray(sizes.fill_null(len(self.listed)))
+        return np.asarray(sizes.fill_null(len(self.candidates)))
 
     def _check_choices(self, offered: pa.Array) -> None:
         """What was offered to each image holds its right candidate, each once, and what was named.
@@ -263,12 +263,12 @@ class _Rows:
         self.refuse_where(np.asarray(pc.is_null(offered)), "has no choices")
         sizes = np.asarray(pc.list_value_length(offered))
         self.refuse_where(sizes < 2, "has {n} choices", n=sizes)
-        if not TASKS[self.listed.task].part_of:
+        if not TASKS[self.candidates.task].part_of:
             fault = f"has {{n}} choices, and others {sizes[0]}"
             self.refuse_where(sizes != sizes[0], fault, n=sizes)
         values = np.asarray(offered.flatten().fill_null(-1))
         there = _table(values, sizes, 0)
-        outside = (there < 0) | (there >= len(self.listed))
+        outside = (there < 0) | (there >= len(self.candidates))
         self.refuse_where(
             np.any(outside, axis=1), "has a choice that is not in the list"
         )
@@ -320,7 +320,7 @@ class _Rows:
         best = [self.rows[name].fill_null(0).to_numpy() for name in SIDES[:2]]
         outside = np.zeros(len(self.rank), bool)
         for ids in best:
-            outside |= (ids < 0) | (ids >= len(self.listed))
+            outside |= (ids < 0) | (ids >= len(self.candidates))
         self.refuse_where(
             outside, "has a best candidate that is not in the list"
         )
@@ -364,7 +364,7 @@ class _Rows:
             whole[rows[bad]] = True
             self.refuse_where(whole, fault, rank=self.rank)
 
-        outside = (top < 0) | (top >= len(self.listed))
+        outside = (top < 0) | (top >= len(self.candidates))
         refuse(
             np.any(there & outside, axis=1),
             "names a candidate that is not in the list",

@@ -69,14 +69,14 @@ def trunk_measures(arrays: dict[str, np.ndarray]) -> dict[str, float]:
     retrieval by its texts.
     """
     factors = ood_factors()
-    found = all_measures(arrays["ood_features"].astype(float), factors)
+    measures = all_measures(arrays["ood_features"].astype(float), factors)
     if "captions" in arrays:
         texts = arrays["captions"].astype(float).mean(1)
         z = arrays["ood_embeddings"].astype(float)
-        found["retrieval_by_text"] = retrieval(
+        measures["retrieval_by_text"] = retrieval(
             z, factors, hold_out(factors), texts - texts.mean(0)
         )[0]
-    return {key: round(value, 5) for key, value in found.items()}
+    return {key: round(value, 5) for key, value in measures.items()}
 
 
 def _measured(run: Run, folder: Path) -> dict[str, float]:
@@ -88,9 +88,9 @@ def _measured(run: Run, folder: Path) -> dict[str, float]:
         except DamagedError as error:
             say_again(path, error)
     stored = folder / f"{run.name}.npz"
-    found = trunk_measures(read_sealed_npz(stored, stored.name))
-    write_sealed_json(path, path.name, found)
-    return found
+    measures = trunk_measures(read_sealed_npz(stored, stored.name))
+    write_sealed_json(path, path.name, measures)
+    return measures
 
 
 def pack_counts(counts: list[int]) -> str:

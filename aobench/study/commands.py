@@ -106,12 +106,12 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
     done.
     """
     if args.from_bundled:
-        given = {
+        settings = {
             "--dry-run": args.dry_run,
             "--workers": args.workers is not None,
             "--runs": args.runs is not None,
         }
-        named = [name for name, is_given in given.items() if is_given]
+        named = [name for name, is_given in settings.items() if is_given]
         if named:
             raise UserError(
                 f"--from-bundled trains nothing, and {named[0]} is of the training: leave one of "
@@ -194,11 +194,11 @@ def write_report(content: dict[str, Any], out: Path) -> None:
     rows = study.table()
     _print_table(rows)
     _print_controls(study)
-    found = all_statements(study)
+    statements = all_statements(study)
     print(
         "\nStatements fixed before the runs (docs/study_design.md), with 95 % intervals:"
     )
-    for statement in found:
+    for statement in statements:
         print(f"  {statement.line}")
     _print_measures(study)
     written = [write_csv_rows(out / "conditions.csv", rows)]
@@ -306,7 +306,7 @@ def _print_measures(study: Study) -> None:
         "all 72 runs | by supervision"
     )
     for name in EXPLAINED:
-        found = [
+        results = [
             measure_correlation(study, name),
             *(measure_correlation(study, name, (s,)) for s in SUPERVISIONS),
         ]
@@ -314,7 +314,7 @@ def _print_measures(study: Study) -> None:
             "constant"
             if e.value != e.value
             else f"{e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}]"
-            for e in found
+            for e in results
         ]
         print(
             f"  {name:24s} {cells[0]} | "

@@ -56,11 +56,11 @@ def _draw_line(
     panel: Axes, study: Factorial, name: str, s: str, scale: int, factor: float
 ) -> None:
     """A supervision's figure ``name`` along diversity, a little aside from the others."""
-    found = [
+    points = [
         study.sourced[f"{name} {s} {scale} {d}"].over_both for d in DIVERSITIES
     ]
     middle, low, high = (
-        factor * np.array([getattr(e, end) for e in found])
+        factor * np.array([getattr(e, end) for e in points])
         for end in ("value", "low", "high")
     )
     if name != "lead":

@@ -110,8 +110,8 @@ class TextTower(nn.Module):
         hidden = self.layer(
             self.words(words) + self.places, src_key_padding_mask=pad
         )
-        kept = (~pad)[..., None].to(hidden.dtype)
-        return self.out((hidden * kept).sum(1) / kept.sum(1))
+        present = (~pad)[..., None].to(hidden.dtype)
+        return self.out((hidden * present).sum(1) / present.sum(1))
 
 
 class LabelTower(nn.Module):

@@ -200,9 +200,9 @@ def nmi_plot(study: Study) -> Figure:
     )
     axes.set_ylabel("OoD composition accuracy, %", fontsize=8)
     axes.set_ylim(bottom=0)
-    found = f"Spearman {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}] over {len(rows)} points"
+    text = f"Spearman {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}] over {len(rows)} points"
     title = (
-        f"Contrastive models; by a point: images, attributes an object\n{found}"
+        f"Contrastive models; by a point: images, attributes an object\n{text}"
     )
     put_title(figure, title)
     return figure

@@ -257,16 +257,16 @@ def run_all(
 
 def _wait_for_others(edition: Edition, folder: Path, say: Say) -> None:
     """Wait while runs are missing that another living process is busy with."""
-    told = False
+    said_once = False
     while runs_left(folder, edition):
         held = [claim for claim in folder.glob("*.claim") if _alive(claim)]
         if not held:
             return
-        if not told:
+        if not said_once:
             say(
                 f"waiting for {len(held)} runs that another process is busy with"
             )
-            told = True
+            said_once = True
         time.sleep(1)
 
 

@@ -248,20 +248,20 @@ def network_answers(network: Any, features: Tensor) -> dict[str, np.ndarray]:
 
 
 def counts_by_pair(
-    images: ImageSet, given: dict[str, np.ndarray]
+    images: ImageSet, arrays: dict[str, np.ndarray]
 ) -> dict[str, list[int]]:
     """Right answers for each composition of a test, in the test's order of compositions.
 
     Keys: ``n`` images, right ``object``s, ``composition``s, ``attribute``s and :data:`READINGS`
     where there are any.
     """
-    right = {"object": given["object"] == images.objects}
-    if "attribute" in given:
-        right["attribute"] = given["attribute"] == images.attributes
+    right = {"object": arrays["object"] == images.objects}
+    if "attribute" in arrays:
+        right["attribute"] = arrays["attribute"] == images.attributes
         right["composition"] = right["attribute"] & right["object"]
     for name in READINGS:
-        if name in given:
-            right[name] = given[name] == images.objects
+        if name in arrays:
+            right[name] = arrays[name] == images.objects
     pair = images.attributes * N_OBJECTS + images.objects
     _, first, number = np.unique(pair, return_index=True, return_inverse=True)
     place = np.argsort(np.argsort(first))[number]

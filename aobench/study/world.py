@@ -125,11 +125,11 @@ def training_order(count: int, diversity: int, seed: int) -> list[IdPair]:
 
     The pairs come round after round, each round in a new order.
     """
-    listed = training_pairs(diversity, seed)
+    pairs = training_pairs(diversity, seed)
     rng = np.random.default_rng((SEED, STREAM, 2, diversity, seed))
     order: list[IdPair] = []
     while len(order) < count:
-        order.extend(listed[i] for i in rng.permutation(len(listed)))
+        order.extend(pairs[i] for i in rng.permutation(len(pairs)))
     return order[:count]
 
 

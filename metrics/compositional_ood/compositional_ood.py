@@ -639,9 +639,9 @@ def _check_parts(
             "candidate; "
             f"got {attribute.shape} and {thing.shape}"
         )
-    listed = unique_pairs(attribute, thing)
-    if (listed.counts > 1).any():
-        place = int(listed.places[listed.counts > 1].min())
+    pairs = unique_pairs(attribute, thing)
+    if (pairs.counts > 1).any():
+        place = int(pairs.places[pairs.counts > 1].min())
         raise ValueError(
             f"{prefix}attributes and {prefix}objects list the pair ({attribute[place]}, "
             f"{thing[place]}) of candidate "
@@ -1100,11 +1100,11 @@ def score(
         _check_side("id_", sides[0], seen[:, 0] == seen_right, 1)
         _check_side("", sides[1], hits["composition_top1"], -1)
         count = int(known.sum())
-        listed = (count, len(known) - count)
+        counts = (count, len(known) - count)
         result |= curve_scores(
             (*sides[0], seen_right),
             (*sides[1], alike),
-            candidates=listed,
+            candidates=counts,
             confidence=confidence,
             seed=seed,
         )
@@ -1250,7 +1250,7 @@ def _check_options(
     confidence: Any,
     bootstrap: Any,
     seed: Any,
-    given: tuple[Any, Any],
+    bounds: tuple[Any, Any],
     line: tuple[Any, Any],
 ) -> None:
     _check_confidence(confidence)
@@ -1260,7 +1260,7 @@ def _check_options(
             f"bootstrap takes at most {MOST_DRAWS:,} draws; got {bootstrap:,}"
         )
     _whole(seed, "seed", "the bootstrap's start")
-    if (given[0] is None) == (given[1] is None):
+    if (bounds[0] is None) == (bounds[1] is None):
         raise ValueError("give predictions or ranks, one of the two")
     if line[0] is None and line[1] is not None:
         raise ValueError(

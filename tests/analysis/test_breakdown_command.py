@@ -29,7 +29,7 @@ def own_table(
     question = ask_task(find_task(task), {"ood": pairs}, ATTRIBUTES, OBJECTS)[
         "ood"
     ]
-    listed, label = question.listed, question.gold
+    listed, label = question.candidates, question.gold
     width = min(5, len(listed))
     top = [
         [right, *(c for c in range(len(listed)) if c != right)][:width]

@@ -100,12 +100,12 @@ def test_the_questions_are_those_of_choice_with_their_distinct_objects():
     part = ask_task(find_task(PART), pairs, *names)
     assert set(part) == set(whole) == {"id", "ood"}
     for split, question in part.items():
-        listed = question.listed
+        listed = question.candidates
         assert set(listed.attributes) == {-1}
         for row, (_, right) in enumerate(pairs[split]):
             things = {listed.objects[i] for i in question.choices[row]}
             options = whole[split].choices[row]
-            wanted = {whole[split].listed.objects[i] for i in options}
+            wanted = {whole[split].candidates.objects[i] for i in options}
             assert things == wanted
             assert len(things) == 3
             assert listed.objects[question.gold[row]] == right
@@ -309,7 +309,7 @@ def test_an_object_that_is_no_class_of_the_classifier_is_one_line(monkeypatch):
     asked, _ = ask_splits(TinyClassifier(), splits, ["choice"])
     question = asked[PART]["ood"]
     classes = dict.fromkeys(range(len(OBJECTS) + 200), 0) | {
-        question.listed.objects[0]: -1
+        question.candidates.objects[0]: -1
     }
     with pytest.raises(UserError) as told:
         TaskRanker(question, ImageNetClasses(classes))

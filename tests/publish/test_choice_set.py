@@ -57,7 +57,7 @@ def test_questions_are_the_tasks_own_with_their_pixels(rows, splits):
     )["ood"]
     for row in rows:
         place = split.sample_ids.index(row["sample_id"])
-        offered = {asked.listed.names[one] for one in asked.choices[place]}
+        offered = {asked.candidates.names[one] for one in asked.choices[place]}
         assert set(row["choices"]) == offered
         assert len(row["choices"]) == 9
         right = row["choices"]["ABCDEFGHI".index(row["answer"])]

@@ -130,7 +130,7 @@ def test_in_an_open_task_all_that_is_not_seen_is_novel():
     pairs = {"id": [(0, 0), (1, 1)], "ood": [(0, 1)]}
     names = (("red", "blue"), ("cup", "hat"))
     asked = ask_task(TASKS["composition-open"], pairs, *names)
-    assert asked["id"].listed.names == (
+    assert asked["id"].candidates.names == (
         "red cup",
         "red hat",
         "blue cup",

@@ -42,7 +42,7 @@ def test_the_compositions_of_either_split_are_one_list_for_both():
     asked = ask("composition")
     union = sorted({*PAIRS["id"], *PAIRS["ood"]})
     for split, question in asked.items():
-        assert pairs_of(question.listed) == union
+        assert pairs_of(question.candidates) == union
         assert [union[i] for i in question.gold] == PAIRS[split]
         seen = [pair in PAIRS["id"] for pair in union]
         assert list(question.sides) == seen, (
@@ -61,17 +61,19 @@ def test_the_compositions_of_either_split_are_one_list_for_both():
 )
 def test_each_task_has_its_list(task, sizes):
     asked = ask(task)
-    assert tuple(len(asked[split].listed) for split in ("id", "ood")) == sizes
+    assert (
+        tuple(len(asked[split].candidates) for split in ("id", "ood")) == sizes
+    )
     for split, question in asked.items():
         for (a, o), gold in zip(PAIRS[split], question.gold, strict=True):
-            named = pairs_of(question.listed)[gold]
+            named = pairs_of(question.candidates)[gold]
             assert named in {(a, o), (-1, o), (a, -1)}
 
 
 def test_a_split_without_attributes_is_asked_what_it_shows():
     bare = {"id": [(-1, 0), (-1, 1)], "ood": PAIRS["ood"]}
     assert set(ask("object", bare)) == {"id", "ood"}
-    assert can_name(ask("object", bare)["id"].listed) == ("object",)
+    assert can_name(ask("object", bare)["id"].candidates) == ("object",)
     for task in (
         "composition",
         "composition-own",
@@ -83,7 +85,7 @@ def test_a_split_without_attributes_is_asked_what_it_shows():
         )
     assert ask("composition", bare)["ood"].sides == (), "no side is seen"
     for split in ("id", "ood"):
-        asked = ask("object", bare)[split].listed
+        asked = ask("object", bare)[split].candidates
         assert asked.objects == tuple(range(len(OBJECTS))), (
             "all, as of ImageNet's classes"
         )
@@ -208,7 +210,7 @@ def test_too_few_names_for_a_grid_leave_the_task_out(pairs):
 def test_three_by_three_is_enough_and_a_common_name_does_not_stall():
     nine = [(a, o) for a in range(3) for o in range(3)]
     question = ask("choice", {"ood": [(0, 0)] * 100_000 + nine})["ood"]
-    assert len(question.listed) == 9
+    assert len(question.candidates) == 9
     assert set(question.choices) == {tuple(range(9))}
 
 

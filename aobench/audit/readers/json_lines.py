@@ -142,21 +142,21 @@ def captions_in(value: Any, where: str) -> list[str | bytes | None]:
     ColumnError for anything but text.
     """
     values = value if isinstance(value, list) and value else [value]
-    found: list[str | bytes | None] = []
+    captions: list[str | bytes | None] = []
     for one in values:
         if (
             one is None
             or one == []
             or (isinstance(one, float) and not math.isfinite(one))
         ):
-            found.append(None)
+            captions.append(None)
         elif isinstance(one, dict | list | bool):
             raise ColumnError(
                 f"{where} holds {_KINDS[type(one)]}, not text; name another with --column"
             )
         else:
-            found.append(str(one))
-    return found
+            captions.append(str(one))
+    return captions
 
 
 FORMAT = CaptionFormat("jsonl", (".jsonl", ".ndjson"), json_line_chunks)

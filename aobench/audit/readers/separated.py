@@ -40,10 +40,10 @@ def separated_chunks(
         fields = _first_record(block, separator)
         if not fields:
             return
-        found = table_layout(fields, separator, path, column, layout)
-        places = _places(found, fields, path)
+        reading = table_layout(fields, separator, path, column, layout)
+        places = _places(reading, fields, path)
         cut = _Cutter(
-            separator, len(fields), sorted(places), skip=int(found.header)
+            separator, len(fields), sorted(places), skip=int(reading.header)
         )
         row = 0
         while block:
@@ -51,7 +51,7 @@ def separated_chunks(
             for data, begins, stops, nulls in cut.records(
                 block, is_last=not more
             ):
-                chunk = _chunk(data, begins, stops, nulls, row, found.coded)
+                chunk = _chunk(data, begins, stops, nulls, row, reading.coded)
                 row += len(chunk)
                 yield chunk
             block = more
@@ -89,7 +89,7 @@ def _first_record(block: bytes, separator: str) -> list[str]:
 def _places(layout: TableLayout, fields: list[str], path: str) -> list[int]:
     """The places of a layout's columns among the fields of the first row."""
     names = [field.strip() for field in fields]
-    found = []
+    captions = []
     for column in layout.columns:
         if isinstance(column, int):
             if column >= len(fields):
@@ -97,14 +97,14 @@ def _places(layout: TableLayout, fields: list[str], path: str) -> list[int]:
                     f"{path} has {len(fields)} fields a row, too few for its layout; name another "
                     "with --layout"
                 )
-            found.append(column)
+            captions.append(column)
             continue
         if names.count(column) > 1:
             raise ColumnError(
                 f"{path}, line 1, names the column {column!r} twice; rename one"
             )
-        found.append(names.index(column))
-    return found
+        captions.append(names.index(column))
+    return captions
 
 
 class _Cutter:

@@ -59,8 +59,8 @@ def tar_chunks(
     """
     captions: list[Caption] = []
     row = 0
-    for found in _samples(path, column, layout):
-        captions += found
+    for sample in _samples(path, column, layout):
+        captions += sample
         if len(captions) >= CHUNK_ROWS:
             yield CaptionChunk.of(captions, row)
             row += len(captions)
@@ -141,18 +141,18 @@ def _group_captions(
     """The captions of the samples of a group; one null where none of them has any."""
     texts = [
         s
-        for s, found in members.items()
-        if column is None and found.keys() & {"txt", "caption"}
+        for s, files in members.items()
+        if column is None and files.keys() & {"txt", "caption"}
     ]
     some = False
-    for stem, found in members.items():
+    for stem, files in members.items():
         if stem in texts:
-            ending = "txt" if "txt" in found else "caption"
-            yield _text_captions(found[ending], f"{stem}.{ending}")
+            ending = "txt" if "txt" in files else "caption"
+            yield _text_captions(files[ending], f"{stem}.{ending}")
             some = True
-        elif "json" in found:
+        elif "json" in files:
             captions = _json_captions(
-                found["json"], f"{path}: {stem}.json", column, layout
+                files["json"], f"{path}: {stem}.json", column, layout
             )
             if texts and any(captions):
                 raise ValueError(

@@ -46,8 +46,8 @@ class ClassReport:
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, for JSON; what was left out stands elsewhere."""
-        told: Mapping[str, Any] = self.__dict__
-        content = {k: v for k, v in told.items() if k != "left_out"}
+        facts: Mapping[str, Any] = self.__dict__
+        content = {k: v for k, v in facts.items() if k != "left_out"}
         return {**content, "notes": list(self.notes)}
 
 

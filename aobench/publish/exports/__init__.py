@@ -63,15 +63,15 @@ def export_text(
         UserError: for an unknown name, several results where the format takes one, an option that
             it needs and lacks, and results without what it tells.
     """
-    found = find_export(name)
+    export = find_export(name)
     options = options or ExportOptions()
-    if len(results) != 1 and not found.several:
+    if len(results) != 1 and not export.several:
         raise UserError(
             f"{name} takes one result, a file each; there are {len(results)}"
         )
-    if found.needs_dataset and options.dataset is None:
+    if export.needs_dataset and options.dataset is None:
         raise UserError(
             f"{name} names the benchmark's repository: give --dataset, such as "
             "your-org/imagenet-ao"
         )
-    return found.render(results, options)
+    return export.render(results, options)

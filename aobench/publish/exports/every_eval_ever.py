@@ -34,14 +34,14 @@ ERROR = "the interval's width as that of a normal interval"
 def render(results: Sequence[Result], options: ExportOptions) -> str:
     """The JSON text of one result."""
     content = results[0].content
-    made = content["date"]
-    stamp = str(int(datetime.fromisoformat(made).timestamp()))
+    date = content["date"]
+    stamp = str(int(datetime.fromisoformat(date).timestamp()))
     name = data_name(results[0].config)
     model = content["model"]["id"]
     record = {
         "schema_version": SCHEMA_VERSION,
         "evaluation_id": f"{name}/{model}/{stamp}",
-        "evaluation_timestamp": made,
+        "evaluation_timestamp": date,
         "retrieved_timestamp": stamp,
         "source_metadata": {
             "source_name": "imagenet-ao",

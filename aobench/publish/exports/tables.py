@@ -40,13 +40,13 @@ TEX = {
 
 def _lines(results: Sequence[Result]) -> list[tuple[str, ...]]:
     """A line a model, task and kind, with both splits."""
-    found: dict[tuple[str, str, str], dict[str, ScoreRow]] = {}
+    cells: dict[tuple[str, str, str], dict[str, ScoreRow]] = {}
     for result in results:
         for row in score_rows(result):
-            found.setdefault((row.model, row.task, row.kind), {})[row.split] = (
+            cells.setdefault((row.model, row.task, row.kind), {})[row.split] = (
                 row
             )
-    return [(*key, *_cells(by_split)) for key, by_split in found.items()]
+    return [(*key, *_cells(by_split)) for key, by_split in cells.items()]
 
 
 def _cells(by_split: dict[str, ScoreRow]) -> tuple[str, ...]:
