@@ -33,9 +33,63 @@ def hash_table(entries: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
     return keys, values
 
 
+#: A bucket of words may be moved so often before the table is made larger.
+MOST_SHIFTS = 1 << 12
+
+
+def perfect_table(
+    entries: dict[int, int],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A hash table in which each key stands in the one slot where it is looked for, so that a
+    look-up has no branch: shifts of the buckets int64, keys uint64 (0: free) and values int32 of
+    the slots.
+
+    By hash and displace (Pagh, 1999): the lower bits of a key are its bucket. Its slot is the bits
+    from 20 on, moved by the bucket's shift times the bits from 40 on, which are made odd, modulo
+    the number of slots, a power of two. Slot 0 stays free.
+    """
+    size = 64
+    while size < 2 * len(entries):
+        size *= 2
+    while True:
+        table = _displaced(entries, size)
+        if table is not None:
+            return table
+        size *= 2
+
+
+def _displaced(
+    entries: dict[int, int], size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """`perfect_table` of that size; None where a bucket finds no place."""
+    buckets: dict[int, list[int]] = {}
+    for key in entries:
+        buckets.setdefault(key & (size // 4 - 1), []).append(key)
+    shifts = np.zeros(size // 4, np.int64)
+    there = {0: 0}
+    for bucket, keys in sorted(buckets.items(), key=lambda one: -len(one[1])):
+        for shift in range(MOST_SHIFTS):
+            slots = {
+                ((key >> 20) + shift * (key >> 40 | 1)) & (size - 1): key
+                for key in keys
+            }
+            if len(slots) == len(keys) and there.keys().isdisjoint(slots):
+                break
+        else:
+            return None
+        shifts[bucket] = shift
+        there.update(slots)
+    slot_keys, values = np.zeros(size, np.uint64), np.zeros(size, np.int32)
+    del there[0]
+    for slot, key in there.items():
+        slot_keys[slot], values[slot] = key, entries[key]
+    return shifts, slot_keys, values
+
+
 @dataclass(frozen=True)
 class WordTables:
-    """``word_keys``, ``word_values``: hash of a word -> its number, from 1. ``n_words``: the
+    """``word_shifts``, ``word_keys``, ``word_values``: hash of a word -> its number, from 1, as
+    `perfect_table` lays them out. ``n_words``: the
     numbers of the vocabulary's own words end there; above are the grammar's. ``classes`` int32: of
     each number the parts that the word may play. ``edge_*``: (node * 2^32 + word) -> node.
 
@@ -44,6 +98,7 @@ class WordTables:
     ``inner[node]``: whether the tree goes on. ``longest``: words of the longest form.
     """
 
+    word_shifts: np.ndarray
     word_keys: np.ndarray
     word_values: np.ndarray
     n_words: int
@@ -107,7 +162,7 @@ def word_tables(vocabulary: Vocabulary, grammar: bool = False) -> WordTables:
         for s in f
     ]
     return WordTables(
-        *hash_table(hashes),
+        *perfect_table(hashes),
         n_words,
         classes,
         *tree,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aobench.audit.compiling import compiled_walk
+from aobench.audit.compiling import compiled_walk, inlined_walk
 
 _MIX1, _MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 #: Spreads 64 bits: 2^64 over the golden ratio.
@@ -14,7 +14,7 @@ _S27, _S30, _S31 = np.uint64(27), np.uint64(30), np.uint64(31)
 BLOCK_SHIFT = 5
 
 
-@compiled_walk
+@inlined_walk
 def mix_bits(value):
     """The finaliser of splitmix64: 64 well mixed bits of 64."""
     value = (value ^ (value >> _S30)) * _MIX1
@@ -22,7 +22,7 @@ def mix_bits(value):
     return value ^ (value >> _S31)
 
 
-@compiled_walk
+@inlined_walk
 def add_hash(smallest, held, cell, value):
     """Keep the K smallest different hashes of a cell, sorted."""
     room, n = smallest.shape[1], held[cell]
@@ -45,7 +45,7 @@ def add_hash(smallest, held, cell, value):
     smallest[cell, low] = value
 
 
-@compiled_walk
+@inlined_walk
 def add_example(rows, hashes, held, cell, row, value):
     """Keep the rows of a cell's first E different captions, sorted; whether ``row`` is in."""
     room, n = rows.shape[1], held[cell]
@@ -71,14 +71,14 @@ def add_example(rows, hashes, held, cell, row, value):
     return True
 
 
-@compiled_walk
+@inlined_walk
 def group_of_row(row, seed, n_groups):
     """The group of a caption: one for each block of neighbouring rows, dealt out by a hash."""
     block = np.uint64(row >> BLOCK_SHIFT) + seed
     return np.int64(mix_bits(block * GOLDEN) % np.uint64(n_groups))
 
 
-@compiled_walk
+@inlined_walk
 def count_caption(slot, cell, row, value, group, tally):
     """Count one caption for a cell of a rule; whether its text is wanted as an example."""
     (

@@ -24,3 +24,16 @@ def compiled_walk(function: Callable[..., Any]) -> Any:
     """
     options: dict[str, Any] = {"nogil": True, "cache": True, "_nrt": False}
     return njit(**options)(function)
+
+
+def inlined_walk(function: Callable[..., Any]) -> Any:
+    """As `compiled_walk`, its code put into each caller's: a call hands over every field of every
+    array, which costs more than a few steps do.
+    """
+    options: dict[str, Any] = {
+        "nogil": True,
+        "cache": True,
+        "_nrt": False,
+        "forceinline": True,
+    }
+    return njit(**options)(function)

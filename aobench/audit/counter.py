@@ -147,7 +147,7 @@ class CaptionCounter:
         objects = w.object_ids, w.object_written
         self._vocabulary = (
             character_tables(),
-            (w.word_keys, w.word_values, w.n_words),
+            (w.word_shifts, w.word_keys, w.word_values, w.n_words),
             (w.edge_keys, w.edge_values, w.inner),
             (w.spans, *attributes, *objects),
             w.classes,

@@ -22,18 +22,25 @@ from aobench.audit.compiled_counts import (
     group_of_row,
     mix_bits,
 )
-from aobench.audit.compiling import compiled_walk
+from aobench.audit.compiling import compiled_walk, inlined_walk
+from aobench.audit.cutting import (
+    PADDING,
+    find_edges,
+    hash_word,
+    widest_gap,
+    write_settled,
+)
 from aobench.audit.modifiers import count_modified, parts_of_speech
 from aobench.audit.utf8 import decode_character
-from aobench.audit.words import BEYOND, COMMA, HARD, IGNORED, WORD
+from aobench.audit.words import HASH_START
 
-_START = np.uint64(0xCBF29CE484222325)
-_PRIME = np.uint64(0x100000001B3)
+_START = np.uint64(HASH_START)
+_S20, _S40 = np.uint64(20), np.uint64(40)
 _S31, _S32 = np.uint64(31), np.uint64(32)
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 
 
-@compiled_walk
+@inlined_walk
 def _look_up(keys, values, key):
     """The value of a key, 0 where there is none, since the values of free slots are 0.
 
@@ -47,64 +54,51 @@ def _look_up(keys, values, key):
     return values[slot]
 
 
+@inlined_walk
+def _word_number(shifts, keys, values, key):
+    """The number of the word with this hash, 0 where there is none; see `perfect_table`."""
+    shift = np.uint64(shifts[key & np.uint64(len(shifts) - 1)])
+    slot = (key >> _S20) + shift * ((key >> _S40) | _ONE)
+    slot &= np.uint64(len(keys) - 1)
+    # slot 0 is free; a product, as a choice would be a branch that is guessed wrong
+    return values[slot * np.uint64(keys[slot] == key)]
+
+
 @compiled_walk
 def _cut(data, start, end, characters, word_table, room):
-    """Cut one caption into words: fills ``room`` (hashes, numbers, gaps) with each word's hash, its
-    number in the vocabulary (0: none; above the vocabulary's: the grammar's), and the gap before
-    it: 0 soft, 1 commas, 2 and more hard.
+    """Cut one caption into words. Fills of ``room`` the number of each word in the vocabulary (0:
+    none; above the vocabulary's: the grammar's), the gap before it (0 soft, 1 commas, 2 and more
+    hard), and the places of the vocabulary's words.
 
-    ``characters``: uint8 (256), a word's character in lower case, HARD, SOFT, COMMA, or BEYOND for
-    bytes that are not ASCII; and kind and folded form by code point. The innermost loop walks the
-    letters of one word and does nothing but hash them; the words are looked up afterwards, so that
-    the look-ups don't wait for one another. Returns the number of words, how many are in the
-    vocabulary, and a hash of all words in their order.
+    ``characters``: what bytes of ASCII make of a gap; and kind and folded form by code point.
+    Returns the number of words, how many are in the vocabulary, and a hash of all in their order.
+    The gaps are told only where a word is in the vocabulary.
     """
-    ascii_table, kinds, folded = characters
-    word_keys, word_values, most = word_table
-    hashes, numbers, gaps = room
-    n, inside, word = 0, False, _START
-    broken = np.uint8(2)  # what the gap holds so far
-    at = start
-    while at < end:
-        code = np.int64(ascii_table[data[np.uint64(at)]])
-        kind, size = code, 1
-        if code > BEYOND:
-            kind = WORD
-        elif code == BEYOND:
-            code, size = decode_character(data, at, end)
-            kind = np.int64(kinds[code]) if code >= 0 else HARD
-            code = np.int64(folded[code]) if 0 <= code < 0x20000 else code
-        at += size
-        if kind == IGNORED:
-            continue
-        if kind != WORD:
-            if inside:
-                hashes[n] = word
-                n += 1
-                inside = False
-            here = np.uint8(kind == HARD) << np.uint8(1)
-            broken = np.uint8(broken | here | np.uint8(kind == COMMA))
-            continue
-        if not inside:
-            gaps[n] = broken
-            inside, broken, word = True, np.uint8(0), _START
-        word = (word ^ np.uint64(code)) * _PRIME
-        while at < end:
-            letter = ascii_table[data[np.uint64(at)]]
-            if letter <= BEYOND:
-                break
-            word = (word ^ np.uint64(letter)) * _PRIME
-            at += 1
-    if inside:
-        hashes[n] = word
-        n += 1
-    known, text = 0, _START
-    for i in range(n):
-        number = _look_up(word_keys, word_values, hashes[i])
+    gap_kinds, kinds, folded = characters
+    word_shifts, word_keys, word_values, most = word_table
+    edges, anew, numbers, gaps, known_places = room
+    odd, n = end + PADDING > len(data), 0
+    if not odd:
+        n, odd = find_edges(data, start, end, edges)
+    if odd:
+        end = write_settled(data, start, end, (kinds, folded), anew)
+        data = anew
+        n, odd = find_edges(data, 0, end, edges)
+    known, text, power = _ZERO, _START, _ONE
+    for i in range(np.uint64(n)):
+        value = hash_word(data, edges[i + i], edges[i + i + _ONE])
+        number = _word_number(word_shifts, word_keys, word_values, value)
         numbers[i] = number
-        known += 0 < number <= most
-        text = ((text ^ hashes[i]) * GOLDEN) ^ (text >> _S31)
-    return n, known, text
+        known_places[known] = i
+        known += np.uint64(np.uint32(number - 1) < np.uint32(most))
+        power *= GOLDEN
+        text += value * power
+    if known:
+        gaps[0] = 2
+        for i in range(_ONE, np.uint64(n)):
+            stop = edges[i + i]
+            gaps[i] = widest_gap(data, edges[i + i - _ONE], stop, gap_kinds)
+    return n, np.int64(known), text
 
 
 @njit(nogil=True, cache=True)
@@ -117,16 +111,16 @@ def _first_nodes(tree, most):
 
 
 @compiled_walk
-def _find(n, numbers, firsts, gaps, tree, spans, places):
-    """All occurrences of forms among ``n`` words, by start, then end; returns how many.
-    ``firsts``: `_first_nodes`.
+def _find(n, known, room, firsts, tree, spans, places):
+    """All occurrences of forms among ``n`` words, ``known`` of them the vocabulary's, by start, then
+    end; returns how many. ``firsts``: `_first_nodes`.
     """
+    _, _, numbers, gaps, known_places = room
     edge_keys, edge_values, inner = tree
     starts, ends, nodes = places
     count, most = 0, len(firsts) - 1
-    for start in range(n):
-        if numbers[start] > most:
-            continue
+    for i in range(known):
+        start = known_places[i]
         node, at = firsts[numbers[start]], start
         while node:
             if (
@@ -187,6 +181,23 @@ def _name_room(counts):
         met,
         counts,
     )
+
+
+@njit(nogil=True, cache=True)
+def _word_room(longest):
+    """Room for the words of a caption of so many bytes, as `_cut` takes it, and their parts of
+    speech.
+    """
+    most = longest + 2  # a caption that is written anew has at most as many words
+    words = most // 2 + 1
+    room = (
+        np.zeros(most + 1, np.int64),
+        np.zeros(2 * most + PADDING, np.uint8),
+        np.zeros(words, np.int32),
+        np.zeros(words, np.uint8),
+        np.zeros(words + 1, np.int64),
+    )
+    return room, np.zeros(words, np.int32)
 
 
 @njit(nogil=True, cache=True)
@@ -284,7 +295,7 @@ def _count_from(
     spans, attribute_ids, _, object_ids, _ = names
     text_hashes, wanted = texts
     room, parts, firsts, places, lives = rooms
-    _, numbers, gaps = room
+    _, _, numbers, gaps, _ = room
     attributes, objects, named = marginals
     _, a_end, a_start, a_met, _ = attributes
     _, o_end, o_start, o_met, _ = objects
@@ -304,7 +315,7 @@ def _count_from(
         if known * shape[2] > len(lives[0]):
             return i, total, known * shape[2]
         total += n
-        count = _find(n, numbers, firsts, gaps, tree, spans, places)
+        count = _find(n, known, room, firsts, tree, spans, places)
         if count == 0:
             continue
         _shadow(count, places, spans, lives)
@@ -383,16 +394,11 @@ def count_words(
     example. Returns the number of words.
     """
     begins, stops = captions[1:3]
-    most_words = 0
+    longest = 0
     for i in range(len(begins)):
-        most_words = max(most_words, (stops[i] - begins[i]) // 2 + 2)
-    numbers, gaps = (
-        np.zeros(most_words, np.int32),
-        np.zeros(most_words, np.uint8),
-    )
-    words = np.zeros(most_words, np.uint64), numbers, gaps
-    parts = np.zeros(most_words, np.int32)
-    firsts = _first_nodes(vocabulary[2], vocabulary[1][2])
+        longest = max(longest, stops[i] - begins[i])
+    words, parts = _word_room(longest)
+    firsts = _first_nodes(vocabulary[2], vocabulary[1][3])
     names = _name_room(marginals[0]), _name_room(marginals[1]), marginals[2]
     total, at, needed = 0, 0, 256
     while at < len(begins):
