@@ -58,21 +58,14 @@ class CaptionChunk:
         )
 
     def settled(self, rows: np.ndarray) -> CaptionChunk:
-        """The chunk with the captions of these places as `normal_form` gives them."""
+        """The captions of these places as `normal_form` gives them; the others are empty."""
         texts = CaptionChunk.of(
             normal_form(self.text(row)) for row in rows.tolist()
         )
-        begins, stops = self.begins.copy(), self.stops.copy()
-        begins[rows], stops[rows] = (
-            texts.begins + len(self.data),
-            texts.stops + len(self.data),
-        )
+        begins, stops = np.zeros_like(self.begins), np.zeros_like(self.stops)
+        begins[rows], stops[rows] = texts.begins, texts.stops
         return CaptionChunk(
-            np.concatenate([self.data, texts.data]),
-            begins,
-            stops,
-            self.nulls,
-            self.first_row,
+            texts.data, begins, stops, self.nulls, self.first_row
         )
 
 

@@ -49,7 +49,7 @@ def _address(context: Any, builder: Any, kind: Any, data: Any, at: Any) -> Any:
 @intrinsic
 def _classes_of_64(typing_context, data, at):  # type: ignore[no-untyped-def]
     """Bits, uint64, of the 64 bytes from ``at`` on: those of words (letters and digits of ASCII,
-    and all beyond it), and those beyond ASCII. The bytes must be there.
+    and all beyond it), and odd ones: beyond ASCII, ampersands and NUL. The bytes must be there.
     """
     result = types.UniTuple(types.uint64, 2)
 
@@ -70,7 +70,11 @@ def _classes_of_64(typing_context, data, at):  # type: ignore[no-untyped-def]
         letters = within(builder.or_(load, every(0x20)), "a", 26)
         words = builder.or_(letters, within(load, "0", 10))
         words = builder.or_(words, beyond)
-        bits = [builder.bitcast(one, _WORD64) for one in (words, beyond)]
+        odd = beyond
+        for character in (ord("&"), 0):
+            same = builder.icmp_unsigned("==", load, every(character))
+            odd = builder.or_(odd, same)
+        bits = [builder.bitcast(one, _WORD64) for one in (words, odd)]
         return cgutils.pack_array(builder, bits)
 
     return result(data, at), generate
@@ -103,18 +107,18 @@ def _first_bit(typing_context, bits):  # type: ignore[no-untyped-def]
 @inlined_walk
 def find_edges(data, begin, end, edges):
     """Where words begin and end, in turn: fills ``edges`` int64, and returns how many words there
-    are and whether there is a byte beyond ASCII.
+    are and whether there is a byte beyond ASCII, an ampersand or a NUL.
 
     `PADDING` bytes are read after ``end``. All bytes beyond ASCII are taken for words'.
     """
     n, at, carry, odd = 0, begin, _ZERO, _ZERO
     while at < end:
-        words, beyond = _classes_of_64(data, at)
+        words, here = _classes_of_64(data, at)
         left = end - at
         if left < 64:
             inside = (_ONE << np.uint64(left)) - _ONE
-            words, beyond = words & inside, beyond & inside
-        odd |= beyond
+            words, here = words & inside, here & inside
+        odd |= here
         changes = words ^ ((words << _ONE) | carry)
         carry = words >> _S63
         while changes:
@@ -130,7 +134,7 @@ def find_edges(data, begin, end, edges):
 
 @inlined_walk
 def _small(eight):
-    """Eight bytes with the capitals of ASCII made small; its digits stay, as does what is beyond."""
+    """Eight bytes with the capitals of ASCII made small; its digits and all beyond it stay."""
     return eight | ((~eight & _HIGH_BITS) >> _TWO)
 
 
