@@ -99,6 +99,7 @@ ENTITIES = (
 )
 ENTITIES += (
     "&#0;",
+    "&AMP;",
     "&#xD800;",
     "&#1114112;",
     "&",
@@ -248,8 +249,8 @@ class OddCaptions:
         return draw.choice((draw.choice(ENTITIES), draw.choice(MARKS), ""))
 
     def decorated(self, text: str) -> str:
-        """The text with another case and, seldom, a mark within."""
-        if self.draw.random() < 0.3:
+        """The text with another case, but for entities, and, seldom, a mark within."""
+        if "&" not in text and self.draw.random() < 0.3:
             text = self.draw.choice(CASES)(text)
         if self.draw.random() < 0.06:
             at = self.draw.randint(0, len(text))
