@@ -114,6 +114,8 @@ def modified(text, a_live, o_live):
     row, places, of = encoded(text, a_live, o_live)
     adjective, noun, head, join = map(of, (1, 2, 4, 8))
     more = f"(?:,?{adjective}|,?{join}{adjective})*+"
+    # an "and" that belongs to a name, "black and tan coonhound", joins after an adjective all the same
+    nouns = f"(?:(?!{join}){noun}+)?"
     adverbs = f"{of(grammar.ADVERB)}*+"
     made = f"{of(grammar.MADE)}{of(grammar.OF)}{of(grammar.OF | grammar.ADVERB | grammar.DETERMINER)}*+"
     painted = (
@@ -156,7 +158,7 @@ def modified(text, a_live, o_live):
             ):
                 continue
             between = row[end:first] if end <= first else "|"
-            if (is_head and re.fullmatch(f"{more}{noun}*", between)) or (
+            if (is_head and re.fullmatch(f"{more}{nouns}", between)) or (
                 begin in inside and end in inside
             ):
                 seen.add((a, o))
