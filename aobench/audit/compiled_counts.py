@@ -23,7 +23,7 @@ def mix_bits(value):
     return value ^ (value >> _S31)
 
 
-@inlined_walk
+@compiled_walk
 def add_hash(smallest, held, cell, value):
     """Keep the K smallest different hashes of a cell, sorted."""
     room, n = smallest.shape[1], held[cell]
@@ -46,7 +46,7 @@ def add_hash(smallest, held, cell, value):
     smallest[cell, low] = value
 
 
-@inlined_walk
+@compiled_walk
 def add_example(rows, hashes, held, cell, row, value):
     """Keep the rows of a cell's first E different captions, sorted; whether ``row`` is in."""
     room, n = rows.shape[1], held[cell]
@@ -72,14 +72,14 @@ def add_example(rows, hashes, held, cell, row, value):
     return True
 
 
-@inlined_walk
+@compiled_walk
 def group_of_row(row, seed, n_groups):
     """The group of a caption: one for each block of neighbouring rows, dealt out by a hash."""
     block = np.uint64(row >> BLOCK_SHIFT) + seed
     return np.int64(mix_bits(block * GOLDEN) % np.uint64(n_groups))
 
 
-@inlined_walk
+@compiled_walk
 def count_caption(slot, cell, row, value, group, tally):
     """Count one caption for a cell of a rule; whether its text is wanted as an example."""
     (

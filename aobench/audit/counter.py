@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,6 +30,7 @@ from aobench.audit.words import (
     lower_table,
     unsettled_characters,
 )
+from aobench.errors import UserError
 
 #: An example caption is cut after so many bytes: it may stand for thousands of compositions.
 EXAMPLE_BYTES = 1000
@@ -111,6 +113,11 @@ class CaptionCounter:
     """Counts chunks of one file after another. Not to be shared between threads."""
 
     def __init__(self, plan: CountingPlan) -> None:
+        if sys.byteorder != "little":
+            raise UserError(
+                "captions are counted on processors that store the lowest byte first alone, such "
+                "as x86-64 and ARM"
+            )
         self.plan = plan
         rules = tuple(rule for rule in WORD_RULES if rule in plan.rules)
         shape = plan.vocabulary.shape

@@ -26,7 +26,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -107,6 +107,7 @@ def normal_form(text: str) -> str:
     return unicodedata.normalize("NFC", folded)
 
 
+@lru_cache(maxsize=4096)
 def character_kind(character: str) -> int:
     """HARD, SOFT, WORD, IGNORED or COMMA."""
     if ord(character) in _DROPPED:
