@@ -196,7 +196,7 @@ def test_what_does_not_merge(shards, tmp_path, capsys):
             if k != "hash_version"
         },
     )
-    with pytest.raises(UserError, match="earlier version.*run that audit"):
+    with pytest.raises(UserError, match=r"earlier version.*run that audit"):
         merge_audits([a, older], tmp_path / "m")
     ruled = audit(
         shards / "two.txt",
