@@ -394,7 +394,9 @@ def count_words(
     parts = np.zeros(most_words, np.int32)
     firsts = _first_nodes(vocabulary[2], vocabulary[1][2])
     names = _name_room(marginals[0]), _name_room(marginals[1]), marginals[2]
-    total, at, needed = 0, 0, 256
+    # not the literal 0, for which the loop would be compiled once more
+    at = np.int64(0)
+    total, needed = 0, 256
     while at < len(begins):
         places, lives = _place_room(needed)
         at, more, needed = _count_from(
