@@ -15,6 +15,9 @@ from aobench.audit.words import normal_form
 class CaptionChunk:
     """Captions in one buffer: ``data`` uint8, ``begins`` and ``stops`` int64 (n), nulls (empty),
     row of the first.
+
+    The arrays can only be read: numba compiles a function anew, which takes many seconds, for each
+    of its arrays that can be written, too.
     """
 
     data: np.ndarray
@@ -22,6 +25,12 @@ class CaptionChunk:
     stops: np.ndarray
     nulls: int
     first_row: int
+
+    def __post_init__(self) -> None:
+        for name in ("data", "begins", "stops"):
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
 
     def __len__(self) -> int:
         return len(self.begins)

@@ -421,7 +421,9 @@ def count_words(
     words, parts = _word_room(longest)
     names = _name_room(marginals[0]), _name_room(marginals[1]), marginals[2]
     sink = pair_room(), slots, last, tally, rows, texts
-    total, at, needed = 0, 0, 256
+    # not the literal 0, for which the loop would be compiled once more
+    at = np.int64(0)
+    total, needed = 0, 256
     while at < len(begins):
         places, lives, sides = _place_room(needed)
         at, more, needed = _count_from(
