@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from aobench.audit.compiling import compiled_walk, inlined_walk
 
@@ -107,22 +106,12 @@ def count_caption(slot, cell, row, value, group, tally):
 MOST_NOTED = 1024
 
 
-@njit(nogil=True, cache=True)
-def pair_room():
-    """Room for pairs that are noted: the rule of each, its cell and its caption; and how many."""
-    return (
-        np.zeros(MOST_NOTED, np.int64),
-        np.zeros(MOST_NOTED, np.int64),
-        np.zeros(MOST_NOTED, np.int64),
-        np.zeros(1, np.int64),
-    )
-
-
 @compiled_walk
 def count_noted(sink):
     """Count the pairs that were noted, each once a caption and rule.
 
-    ``sink``: `pair_room`; each rule's slot in the tally; the last row that counted by rule (but the
+    ``sink``: of `MOST_NOTED` pairs at most the rule, the cell and the caption, and how many there
+    are; each rule's slot in the tally; the last row that counted by rule (but the
     first, which notes no pair twice) and cell; the tally; row of the first caption and the file's
     seed; and by caption the hash of its text, whether it is wanted as an example, and its marks.
     """

@@ -13,6 +13,8 @@ touches this one, too, or deletes its ``__pycache__``.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -23,12 +25,12 @@ from aobench.audit.compiled import (
 )
 from aobench.audit.compiled_counts import (
     GOLDEN,
+    MOST_NOTED,
     count_caption,
     count_noted,
     group_of_row,
     mix_bits,
     note_pair,
-    pair_room,
 )
 from aobench.audit.compiling import compiled_walk, inlined_walk
 from aobench.audit.cutting import (
@@ -42,6 +44,10 @@ from aobench.audit.modifiers import note_modified, parts_of_speech
 from aobench.audit.utf8 import decode_character
 from aobench.audit.words import HASH_START
 
+#: Rules by their place in `WORD_RULES`. For each plain number that a function is called with, numba
+#: would compile it anew.
+_WORDS, _ADJACENT, _FORMS = np.int64(0), np.int64(1), np.int64(2)
+Arrays = tuple[np.ndarray, ...]
 _START = np.uint64(HASH_START)
 _S20, _S40 = np.uint64(20), np.uint64(40)
 _S31, _S32 = np.uint64(31), np.uint64(32)
@@ -196,24 +202,16 @@ def _part_sides(count, is_long, places, flags, lives, sides):
     return n_a, n_o
 
 
-@njit(nogil=True, cache=True)
-def _name_room(counts):
+def _name_room(counts: np.ndarray) -> Arrays:
     """Of each name of a kind the caption that met it last, and its earliest end and latest start
     there; then the names met in a caption, and the counts.
     """
     n = len(counts)
-    last_caption, met = np.full(n, -1, np.int64), np.zeros(n, np.int64)
-    return (
-        last_caption,
-        np.zeros(n, np.int64),
-        np.zeros(n, np.int64),
-        met,
-        counts,
-    )
+    last_caption = np.full(n, -1, np.int64)
+    return (last_caption, *_integers(n, 3), counts)
 
 
-@njit(nogil=True, cache=True)
-def _word_room(longest):
+def _word_room(longest: int) -> tuple[Arrays, np.ndarray]:
     """Room for the words of a caption of so many bytes, as `_cut` takes it, and their parts of
     speech.
     """
@@ -231,13 +229,14 @@ def _word_room(longest):
     return room, np.zeros(words, np.int32)
 
 
-@njit(nogil=True, cache=True)
-def _place_room(n):
+def _place_room(n: int) -> tuple[Arrays, Arrays, Arrays]:
     """Room for ``n`` occurrences, for which of them live, and for those of each kind."""
-    starts, ends = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
-    places = starts, ends, np.zeros(n + 1, np.int64)
     lives = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
-    return places, lives, (np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64))
+    return _integers(n + 1, 3), lives, _integers(n + 1, 2)
+
+
+def _integers(n: int, arrays: int) -> Arrays:
+    return tuple(np.zeros(n, np.int64) for _ in range(arrays))
 
 
 @compiled_walk
@@ -277,7 +276,7 @@ def _note_together(caption, met, shape, sink):
         for y in range(n_o):
             o = o_met[y]
             if a_end[a] < o_start[o] or o_end[o] < a_start[a]:
-                note_pair(sink, 0, a * shape[1] + o, caption)
+                note_pair(sink, _WORDS, a * shape[1] + o, caption)
 
 
 @compiled_walk
@@ -304,8 +303,8 @@ def _note_adjacent(caption, n, sizes, sides, places, gaps, tables, width, sink):
                 for j in range(spans[other, 2], spans[other, 3]):
                     cell = attribute_ids[i] * width + object_ids[j]
                     if attribute_written[i] and object_written[j]:
-                        note_pair(sink, 1, cell, caption)
-                    note_pair(sink, 2, cell, caption)
+                        note_pair(sink, _ADJACENT, cell, caption)
+                    note_pair(sink, _FORMS, cell, caption)
             to += 1
 
 
@@ -364,6 +363,7 @@ def _count_from(
             continue
         # an occurrence starts at a known word and has one of that many lengths
         if known * shape[2] > len(lives[0]):
+            count_noted(sink)
             return i, total, known * shape[2]
         total += n
         text_hashes[i] = mix_bits(value)
@@ -393,15 +393,23 @@ def _count_from(
             note_modified(
                 i, n, sizes, sides, places, gaps, parts, names, shape[1], sink
             )
+    count_noted(sink)
     return len(begins), total, 0
 
 
-@njit(nogil=True, cache=True)
 def count_words(
-    captions, rows, vocabulary, shape, slots, tally, last, marginals, texts
-):
+    captions: tuple[np.ndarray, ...],
+    rows: tuple[int, np.uint64],
+    vocabulary: tuple[Any, ...],
+    shape: tuple[int, int, int],
+    slots: tuple[int, ...],
+    tally: Arrays,
+    last: np.ndarray,
+    marginals: Arrays,
+    texts: Arrays,
+) -> int:
     """Count a chunk of captions under the rules ``words``, ``adjacent``, ``adjacent-forms`` and
-    ``modifies``.
+    ``modifies``. What it needs room for is made here: numba would compile that for seconds.
 
     ``captions``: data uint8, begins and stops int64 (n), keep bool (n, or empty: all), and bool by
     code point, whether a caption that holds it must go through `normal_form`; empty where all have.
@@ -415,30 +423,21 @@ def count_words(
     number of words.
     """
     begins, stops = captions[1:3]
-    longest = 0
-    for i in range(len(begins)):
-        longest = max(longest, stops[i] - begins[i])
-    words, parts = _word_room(longest)
+    if not len(begins):
+        return 0
+    words, parts = _word_room(int((stops - begins).max()))
     names = _name_room(marginals[0]), _name_room(marginals[1]), marginals[2]
-    sink = pair_room(), slots, last, tally, rows, texts
-    # not the literal 0, for which the loop would be compiled once more
-    at = np.int64(0)
-    total, needed = 0, 256
+    noted = (*_integers(MOST_NOTED, 3), np.zeros(1, np.int64))
+    sink = noted, slots, last, tally, rows, texts
+    total, at, needed = 0, 0, 256
     while at < len(begins):
         places, lives, sides = _place_room(needed)
+        room = words, parts, places, lives, sides
         at, more, needed = _count_from(
-            at,
-            captions,
-            vocabulary,
-            shape,
-            names,
-            texts,
-            (words, parts, places, lives, sides),
-            sink,
+            at, captions, vocabulary, shape, names, texts, room, sink
         )
         total += more
         needed *= 2
-    count_noted(sink)
     return total
 
 

@@ -4,6 +4,8 @@ the small grammar of `aobench.audit.grammar`.
 
 from __future__ import annotations
 
+import numpy as np
+
 from aobench.audit.compiled_counts import note_pair
 from aobench.audit.compiling import compiled_walk
 from aobench.audit.grammar import (
@@ -22,6 +24,9 @@ from aobench.audit.grammar import (
     RELATIVE,
     SHADE,
 )
+
+#: The rule's place in `aobench.audit.rules.WORD_RULES`.
+_MODIFIES = np.int64(3)
 
 
 @compiled_walk
@@ -171,4 +176,4 @@ def note_modified(
             for i in range(spans[nodes[other], 0], spans[nodes[other], 1]):
                 for j in range(spans[nodes[k], 2], spans[nodes[k], 3]):
                     cell = attribute_ids[i] * width + object_ids[j]
-                    note_pair(sink, 3, cell, caption)
+                    note_pair(sink, _MODIFIES, cell, caption)
