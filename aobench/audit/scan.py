@@ -115,7 +115,7 @@ def scan_file(
     path: str,
     counters: CounterPool,
     source: ReadOptions,
-    told: Callable[[int], None] = lambda rows: None,
+    advance: Callable[[int], None] = lambda rows: None,
 ) -> tuple[PartialCounts, dict[str, Any]]:
     """Count one file. ``advance`` is called with the rows of each chunk done. BadFileError where it
     is broken.
@@ -131,9 +131,9 @@ def scan_file(
         for chunk in read_chunks(path, source.column, source.layout):
             running.append(counters.threads.submit(counters.run, chunk, seed))
             if len(running) > 2 * len(counters.all):
-                told(running.popleft().result())
+                advance(running.popleft().result())
         while running:
-            told(running.popleft().result())
+            advance(running.popleft().result())
     except BaseException:
         for future in running:
             future.cancel()
