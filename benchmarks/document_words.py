@@ -152,6 +152,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     pages = [
         "README.md",
+        "CONTRIBUTING.md",
         *sorted(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")),
     ]
     print("\n".join(table_row(name, words.before) for name in pages))

@@ -24,8 +24,9 @@ OUTLINES = (
     "M0,6L5.6,-4.4H-5.6z",
     "M-2,-6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",
 )
-#: Letters of a label are about so many pixels wide.
-LETTER = 6.2
+#: Letters of a label are at most about so many pixels wide, and a line so many high: on a phone,
+#: where they are larger beside the plot.
+LETTER, LINE = 7.2, 15
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,10 @@ class Axis:
 
 
 def _steps(low: float, high: float) -> tuple[int, ...]:
+    """What a decade is parted by: the more decades, the less."""
     decades = math.log10(high / low)
+    if decades < 1:
+        return 1, 2, 3, 5, 7
     return (1, 2, 5) if decades < 2 else (1, 3) if decades < 3 else (1,)
 
 
@@ -237,7 +241,7 @@ def _svg(
         *_grid(x, y),
         under,
         *(_mark(one, x, y) for one in marks),
-        *_labels(named, x, y),
+        *_labels(named, marks, x, y),
         "</svg>",
     ]
     return "\n".join(parts)
@@ -286,24 +290,27 @@ def _mark(one: Mark, x: Axis, y: Axis) -> str:
     )
 
 
-def _labels(named: Sequence[Mark], x: Axis, y: Axis) -> list[str]:
-    """Names beside marks, those left out that would lie on another name."""
-    boxes: list[tuple[float, float, float]] = []
+def _labels(
+    named: Sequence[Mark], marks: Sequence[Mark], x: Axis, y: Axis
+) -> list[str]:
+    """Names of the front, those left out that would lie on a name or a mark: above its stairs to
+    the left, where no model stands, else to the right.
+    """
+    boxes = [(x.place(m.x) - 6, x.place(m.x) + 6, y.place(m.y)) for m in marks]
     parts = []
     for one in reversed(named):  # the best first
         width = LETTER * len(one.name)
-        at, height = x.place(one.x), y.place(one.y)
-        right = at + 9 + width <= WIDTH
-        start = at + 9 if right else at - 9 - width
-        low = height - 7
+        at, low = x.place(one.x), max(y.place(one.y) - 7, LINE)
+        left = at - 9 - width >= LEFT
+        start = at - 9 - width if left else at + 9
         clash = any(
-            start < end and begin < start + width and abs(low - level) < 13
+            start < end and begin < start + width and abs(low - level) < LINE
             for begin, end, level in boxes
         )
-        if clash or start < LEFT:
+        if clash or start + width > WIDTH:
             continue
         boxes.append((start, start + width, low))
-        anchor, place = ("start", start) if right else ("end", start + width)
+        anchor, place = ("end", at - 9) if left else ("start", start)
         parts.append(
             f'<text class="name" data-page="{escape(one.page)}" x="{place:.1f}" y="{low:.1f}" '
             f'text-anchor="{anchor}">{escape(one.name)}</text>'

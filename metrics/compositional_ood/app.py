@@ -139,7 +139,7 @@ def _split(
         ]
         for row in part_rates(right, rows[part], shown)
     ]
-    columns = [f"{part} id", "right, %", "low", "high", "images"]
+    columns = [f"{part} id", *PART_HEAD]
     return scores, pd.DataFrame(table_of, columns=columns).sort_values(
         "right, %"
     ).round(1)
@@ -192,9 +192,14 @@ HEAD = [
 ]
 
 
+#: The columns of a breakdown after its part's ids.
+PART_HEAD = ["right, %", "low", "high", "images"]
+NO_PARTS = ["attribute id", *PART_HEAD]
+
+
 def score_table(path: str | None) -> tuple[str, pd.DataFrame, pd.DataFrame]:
     """Status line, scores and breakdown of an uploaded predictions.parquet."""
-    empty = pd.DataFrame(columns=HEAD), pd.DataFrame()
+    empty = pd.DataFrame(columns=HEAD), pd.DataFrame(columns=NO_PARTS)
     if not path:
         return (
             "Upload a predictions.parquet that `imagenet-ao evaluate` wrote.",
@@ -293,6 +298,7 @@ def build() -> gr.Blocks:
                 interactive=False,
             )
             breakdown = gr.Dataframe(
+                headers=NO_PARTS,
                 label="By attribute, worst first (last split)",
                 interactive=False,
             )

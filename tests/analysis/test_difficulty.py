@@ -181,20 +181,18 @@ def test_the_document_quotes_this_report(report):
     spreads = re.search(
         r"attributes (\S+), objects (\S+), compositions (\S+)\.\n", printed
     ).groups()
-    assert f"novelty {novelty} log-odds" in said
-    assert f"which is {odds} times the odds" in said
-    parts = "attributes differ by {} (standard deviation), objects by {}, compositions by {}."
-    assert parts.format(*spreads) in said
+    assert f"| novelty | {novelty}, which is {odds} times the odds |" in said
+    for part, spread in zip(
+        ("attributes", "objects", "compositions"), spreads, strict=True
+    ):
+        assert f"| standard deviation of {part} | {spread} |" in said
     low = re.findall(r"lower than chance explains: (.*)", printed)
     attributes, objects = (one.split(", ") for one in low)
     hard = "{} and {}".format(", ".join(attributes[:2]), attributes[2])
-    assert (
-        f"Of mini's attributes {len(attributes)} are lower than that ({hard}"
-        in said
-    )
+    assert f"| attributes | {len(attributes)} ({hard} lowest) |" in said
     assert len(objects) == 1
     share = re.search(rf"{objects[0]} .*\((\d+ %), n", printed)[1]
-    assert f"of its 110 objects one, {objects[0]} ({share})" in said
+    assert f"| objects | {objects[0]} ({share}) |" in said
 
 
 def test_minis_novelty_and_hardest(report):

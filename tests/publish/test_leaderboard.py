@@ -9,11 +9,11 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from compositional_ood.compositional_ood import shown_interval
-from helpers.browser import Page
 from helpers.tiny_models import save
 from safetensors.numpy import load_file
 
@@ -21,7 +21,7 @@ import aobench
 import aobench.cli as cli
 from aobench.errors import UserError
 from aobench.models.bundled import WHOLE
-from aobench.publish.board import board_tables
+from aobench.publish.board import Cell, board_tables
 from aobench.publish.board_plots import pareto_front, seen_plot, size_plot
 from aobench.publish.leaderboard import build_pages
 from aobench.publish.model_facts import (
@@ -310,6 +310,42 @@ def test_plots_hold_a_mark_a_model_and_what_lacks_is_no_plot(tables):
     assert "<script" not in drawn
 
 
+def test_names_on_the_front_lie_on_no_mark():
+    """A name is read where nothing else is; the largest and best model always has one."""
+    random = np.random.default_rng(7)
+    sizes = 10 ** random.uniform(6.5, 10, 40)
+    rights = np.clip(
+        20 * np.log10(sizes) - 120 + random.normal(0, 9, 40), 2, 97
+    )
+    rows = [
+        SimpleNamespace(
+            name=f"a-model-{number}",
+            page=f"m{number}",
+            family="CLIP",
+            cells={
+                "novel": Cell(f"{right:.1f}", float(right)),
+                "parameters": Cell(f"{size:.0f}", float(size)),
+            },
+        )
+        for number, (size, right) in enumerate(zip(sizes, rights, strict=True))
+    ]
+    drawn = size_plot(SimpleNamespace(rows=rows))
+    places = re.findall(r"translate\(([\d.]+) ([\d.]+)\)", drawn)
+    marks = np.array(places, float)
+    names = re.findall(
+        r'class="name" .*? x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)">(.*?)<',
+        drawn,
+    )
+    assert len(marks) == 40
+    assert f"a-model-{int(np.argmax(rights))}" in {one[3] for one in names}
+    for x, y, anchor, name in names:
+        width = 6.2 * len(name)
+        start = float(x) - (width if anchor == "end" else 0)
+        within = (marks[:, 0] > start) & (marks[:, 0] < start + width)
+        near = (marks[:, 1] > float(y) - 10) & (marks[:, 1] < float(y) + 2)
+        assert not (within & near).any(), name
+
+
 def test_pages_hold_intervals_chance_and_what_mini_is(site):
     text = (site / "index.html").read_text()
     assert "not the published benchmark" in text
@@ -436,13 +472,6 @@ def test_models_that_cannot_be_told_apart_share_a_letter(tables):
         )
     two = next(t for t in tables if (t.config, t.task) == ("mini", "object"))
     assert [row.cells["group"].text for row in two.rows] == ["a", "b"]
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    opened = Page(tmp_path_factory.mktemp("browser") / "profile")
-    yield opened
-    opened.close()
 
 
 def _first_column(page):
