@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from aobench.errors import UserError
 from aobench.extras import need_extra
+from aobench.files import scratch_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -255,8 +256,9 @@ def save_plot(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for file in paths:
-            with matplotlib.rc_context(fixed):
-                figure.savefig(file, **_file_options(file))
+            kind = file.suffix[1:] or "png"
+            with scratch_file(file) as scratch, matplotlib.rc_context(fixed):
+                figure.savefig(scratch, format=kind, **_file_options(file))
             # The first settles where all stands; to find that again takes longer than to draw it.
             figure.set_layout_engine("none")
     except OSError as error:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import random
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from aobench.audit import forecast as module
+from aobench.audit.api import audit
 from aobench.audit.counter import CountingPlan
 from aobench.audit.forecast import (
     AuditForecast,
     SampledFile,
+    file_kind,
     forecast_audit,
     forecast_lines,
 )
@@ -46,6 +51,87 @@ def test_a_text_that_is_not_read_to_its_end_is_rough(tmp_path, monkeypatch):
     found = forecast_audit([str(tmp_path / "a.txt")], PLAN)
     assert found.captions == pytest.approx(50_000, rel=0.01)
     assert not found.sampled[0].exact or found.sampled[0].read == 50_000
+
+
+def test_each_kind_of_file_is_reckoned_by_itself(tmp_path):
+    line = "a red bus stands by a bench\n"
+    for number in range(4):
+        data = gzip.compress((line * 3_000).encode())
+        (tmp_path / f"{number}.txt.gz").write_bytes(data)
+    (tmp_path / "a.txt").write_text(line * 2_000)
+    write_files(tmp_path, 500, 5)
+    found = forecast_audit([str(tmp_path)], PLAN)
+    assert found.captions == pytest.approx(
+        4 * 3_000 + 2_000 + 5 * 500, rel=0.02
+    )
+    assert len(found.sampled) == 3 + 1 + 3
+    assert dict(found.sizes).keys() == {".txt.gz", ".txt", ".parquet"}
+    assert sum(dict(found.sizes).values()) == found.size
+    assert found.core_seconds > 0
+
+
+def test_a_forecast_is_near_what_is_counted(tmp_path):
+    """Files in the layout of LAION, of unequal sizes, against the audit of them."""
+    draw = random.Random(4)
+    for number in range(6):
+        rows = draw.randint(500, 2_500)
+        captions = [
+            f"a {draw.choice('rgb')} bus {draw.random()}" for _ in range(rows)
+        ]
+        columns = {
+            "URL": ["https://example.org/1.jpg"] * rows,
+            "TEXT": captions,
+        }
+        columns |= {
+            "WIDTH": list(range(rows)),
+            "punsafe": [draw.random() for _ in captions],
+        }
+        pq.write_table(
+            pa.table(columns), tmp_path / f"part-{number:05}.parquet"
+        )
+    told = forecast_audit([str(tmp_path)], PLAN).captions
+    counted = audit(tmp_path, tmp_path / "out", vocabulary=PLAN.vocabulary)
+    assert told == pytest.approx(counted.manifest["totals"]["rows"], rel=0.1)
+
+
+def test_files_that_are_missing_empty_or_broken(tmp_path, capsys):
+    write_files(tmp_path, 50, 2)
+    good, bad = str(tmp_path / "0.parquet"), tmp_path / "bad.parquet"
+    assert main(["audit", good, str(bad), "--dry-run"]) == 2
+    assert "names no caption file" in capsys.readouterr().err
+    bad.write_bytes((tmp_path / "1.parquet").read_bytes()[:-9])
+    assert main(["audit", good, str(bad), "--dry-run"]) == 2
+    error = capsys.readouterr().err
+    assert "bad.parquet cannot be read" in error
+    assert error.count("\n") == 1
+    skip = ["--dry-run", "--on-bad-file", "skip"]
+    assert main(["audit", good, str(bad), *skip]) == 0
+    said = capsys.readouterr().out
+    assert "2 files" in said
+    assert ", 50 captions" in said
+    assert (
+        f"1 of the files looked into can't be read and are not in these figures: {bad}"
+        in said
+    )
+    assert main(["audit", str(bad), *skip]) == 2, (
+        "nothing is left to reckon with"
+    )
+    (tmp_path / "none.txt").write_text("")
+    assert main(["audit", good, str(tmp_path / "none.txt"), "--dry-run"]) == 0
+    assert "tell no size" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("a/b.c/part.0.parquet", ".parquet"),
+        ("https://example.org/x.TXT.gz?download=true", ".txt.gz"),
+        ("no_ending", ""),
+        ("a.gz", ".gz"),
+    ],
+)
+def test_the_kind_of_a_file(path, kind):
+    assert file_kind(path) == kind
 
 
 def test_minutes_and_cost_by_hand():

@@ -5,7 +5,10 @@ compositional zero-shot field.
 from __future__ import annotations
 
 import csv
+import gzip
 import json
+import re
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -388,3 +391,210 @@ def test_items_that_share_a_picture_are_told_apart(tmp_path):
     items = [{"image_id": "5", "true_caption": "a", "false_caption": "b"}] * 2
     path = write_items(tmp_path / "x.json", items)
     assert [one.item for one in read_benchmark(path)] == ["0", "0", "1", "1"]
+
+
+PAIR = {"true_caption": "a red bus", "false_caption": "a striped bus"}
+TABLE = b"true_caption,false_caption\na red bus,a striped bus\n"
+LINES = (json.dumps(PAIR) + "\n").encode() * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "items"),
+    [
+        ("list.jsonl", json.dumps([PAIR, PAIR]).encode(), 2),
+        ("lines.json", LINES, 2),
+        ("lines.jsonl", b"\n" + LINES + b"\n", 2),
+        ("one.jsonl", json.dumps(PAIR).encode(), 1),
+        ("object.json", json.dumps({"x": PAIR}, indent=1).encode(), 1),
+        ("list.json.gz", gzip.compress(json.dumps([PAIR]).encode()), 1),
+        ("lines.jsonl.gz", gzip.compress(LINES), 2),
+        ("table.csv.gz", gzip.compress(TABLE), 1),
+        ("table.csv.zst", bytes(pa.compress(TABLE, "zstd")), 1),
+        (
+            "odd.jsonl",
+            '{"true_caption": "a red\u2028bus\u0085", "false_caption": ""}\n'.encode(),
+            1,
+        ),
+    ],
+)
+def test_any_shape_and_packing_of_records(tmp_path, name, content, items):
+    (tmp_path / name).write_bytes(content)
+    texts = read_benchmark(tmp_path / name)
+    assert len(texts) == 2 * items
+    assert {one.file for one in texts} == {name}
+    assert "red" in texts[0].text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.json.gz", b"x", "can't be unpacked"),
+        ("a.json.gz", gzip.compress(LINES * 50)[:60], "can't be unpacked"),
+        ("a.json.zst", b"x" * 40, "can't be unpacked"),
+        ("a.json", b" \n", "holds no item"),
+        ("a.jsonl", LINES + b"{\n", "line 3 is not readable JSON"),
+        ("a.json", json.dumps(PAIR).encode(), "is no record of columns; write"),
+        ("a.json", b'{"data": [1]}', "item data is no record of columns"),
+    ],
+)
+def test_records_that_cannot_be_read(
+    counted, tmp_path, capsys, name, content, told
+):
+    (tmp_path / name).write_bytes(content)
+    arguments = [
+        "--audit",
+        str(counted / "audit"),
+        "--out",
+        str(tmp_path / "o"),
+    ]
+    assert main(["bindings", str(tmp_path / name), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+
+
+def test_unknown_columns_are_listed_with_the_options(counted, tmp_path, capsys):
+    path = write_items(tmp_path / "b.json", [{f"c{i}": "x" for i in range(50)}])
+    arguments = [
+        "--audit",
+        str(counted / "audit"),
+        "--out",
+        str(tmp_path / "o"),
+    ]
+    assert main(["bindings", str(path), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert "c0, c1, " in error
+    assert "c39, ..., as none" in error
+    assert "--right and --wrong" in error
+
+
+def test_a_folder_of_files_is_read_and_its_items_told_apart(
+    counted, tmp_path, capsys
+):
+    folder = tmp_path / "sugarcrepe"
+    (folder / "data").mkdir(parents=True)
+    (folder / ".cache").mkdir()
+    items = ITEMS["sugarcrepe.json"]
+    (folder / "data" / "swap.json").write_text(json.dumps(items))
+    (folder / "add.csv").write_text(
+        "caption,negative_caption\nred bus,red cart\n"
+    )
+    (folder / ".cache" / "no.json").write_text("[]")
+    (folder / "README.md").write_text("#")
+    out = tmp_path / "out"
+    arguments = ["--audit", str(counted / "audit"), "--out", str(out)]
+    assert main(["bindings", str(folder), *arguments]) == 0
+    rows = rows_of(out / "texts.csv")
+    assert [(r["file"], r["item"]) for r in rows[::2]] == [
+        ("add.csv", "0"),
+        ("data/swap.json", "0"),
+        ("data/swap.json", "9"),
+    ]
+    (tmp_path / "empty").mkdir()
+    capsys.readouterr()
+    assert main(["bindings", str(tmp_path / "empty"), *arguments]) == 2
+    assert "without a file in .json, .jsonl" in capsys.readouterr().err
+
+
+def test_counts_stand_beside_each_binding(counted, tmp_path):
+    text = "the red bus and the wooden cart and a striped bench"
+    path = write_items(tmp_path / "a.json", [{"good": text}])
+    out = tmp_path / "out"
+    arguments = ["--audit", str(counted / "audit"), "--out", str(out)]
+    assert main(["bindings", str(path), "--right", "good", *arguments]) == 0
+    [row] = rows_of(out / "texts.csv")
+    assert row["bindings"] == "red bus; wooden cart; striped bench"
+    # two carts are wooden; in "red and wooden carts by a bus" red and bus stand, too
+    assert row["counts_words"] == "2; 2; 0"
+    assert row["counts_modifies"] == "1; 2; 0"
+    assert (row["status_words"], row["lowest_words"]) == ("some seen", "0")
+
+
+def test_what_an_item_lacks_or_says_twice_is_told(counted, tmp_path, capsys):
+    items = [
+        PAIR,
+        {"true_caption": "a red bus"},
+        {"true_caption": " ", "false_caption": "a red bus"},
+        {"true_caption": "A red bus", "false_caption": "a red bus"},
+    ]
+    path, out = write_items(tmp_path / "a.json", items), tmp_path / "out"
+    arguments = ["--audit", str(counted / "audit"), "--out", str(out)]
+    assert main(["bindings", str(path), *arguments]) == 0
+    said = capsys.readouterr().out
+    assert "no binding: 1 in false_caption, 1 in true_caption." in said
+    assert "1 captions stand as right and as wrong" in said
+    assert len(rows_of(out / "texts.csv")) == 8, (
+        "a row is there to join each caption"
+    )
+
+
+def test_sugarcrepe_plus_plus_has_two_right_captions(tmp_path):
+    items = [
+        {"caption": "a", "caption2": "b", "negative_caption": "c", "id": 4}
+    ]
+    texts = read_benchmark(write_items(tmp_path / "a.json", items))
+    assert [(one.text, one.right) for one in texts] == [
+        ("a", True),
+        ("b", True),
+        ("c", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "",
+        "compositional-split-natural",
+        "compositional-split-natural/test_pairs.txt",
+    ],
+)
+def test_a_set_is_known_by_its_folder_or_by_one_of_its_lists(
+    counted, tmp_path, place
+):
+    root = write_split(
+        tmp_path / "set", [("red", "bus")], [("wooden", "cart"), ("red", "bus")]
+    )
+    out = tmp_path / "out"
+    arguments = ["--audit", str(counted / "audit"), "--out", str(out)]
+    assert main(["bindings", str(root / place), *arguments]) == 0
+    rows = [
+        (r["attribute"], r["trained"], r["lists"])
+        for r in rows_of(out / "pairs.csv")
+    ]
+    assert rows == [("red", "1", "train test"), ("wooden", "0", "val test")]
+
+
+def test_the_documents_lines_give_accuracy_by_novelty(
+    counted, tmp_path, capsys, monkeypatch
+):
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(
+        encoding="utf-8"
+    )
+    [lines] = [
+        code
+        for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+        if "answers" in code
+    ]
+    right = (
+        ["a red bus"] * 6 + ["a striped bench and red bus"] * 4 + ["a tram"] * 2
+    )
+    items = [
+        {"true_caption": text, "false_caption": "a striped bus"}
+        for text in right
+    ]
+    path = write_items(tmp_path / "a.json", items)
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--audit", str(counted / "audit"), "--out", "bindings"]
+    assert main(["bindings", str(path), *arguments]) == 0
+    correct = [1] * 5 + [0] + [1, 0, 0, 0] + [1, 1]
+    rows = [f"{item},{answer}\n" for item, answer in enumerate(correct)]
+    (tmp_path / "answers.csv").write_text("item,correct\n" + "".join(rows))
+    capsys.readouterr()
+    exec(lines, {})
+    said = capsys.readouterr().out.splitlines()
+    # Wilson (1927) for 1 of 4 and 5 of 6
+    assert said == [
+        "novel: 25.0% [4.6%, 69.9%] of 4 items; chance 50 %",
+        "seen: 83.3% [43.6%, 97.0%] of 6 items; chance 50 %",
+        "no binding: 100.0% [34.2%, 100.0%] of 2 items; chance 50 %",
+    ]
