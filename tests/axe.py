@@ -29,7 +29,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from helpers.annotation_states import annotation_servers, annotation_states
-from helpers.browser import Page
+from helpers.browser import Browser, Page
 from helpers.made_pages import make_pages
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -201,8 +201,9 @@ def main() -> int:
     axe = axe_script()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        page = Page(folder / "profile")
-        stack.callback(page.close)
+        browser = Browser(folder / "profile")
+        stack.callback(browser.kill)
+        page = Page(browser)
         visits = []
         if words.made:
             with contextlib.redirect_stdout(None):

@@ -35,3 +35,23 @@ def warm(tmp_path_factory):
     processes = WarmProcesses(said, address=folder / "warm")
     yield processes
     processes.close()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """One Chromium for all pages; it takes two seconds of work to start, a window next to none."""
+    from helpers.browser import Browser
+
+    running = Browser(tmp_path_factory.mktemp("chromium"))
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def page(browser):
+    """A window of a browser."""
+    from helpers.browser import Page
+
+    opened = Page(browser)
+    yield opened
+    opened.close()

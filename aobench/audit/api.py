@@ -24,6 +24,7 @@ from aobench.audit.vocabulary import (
     make_vocabulary,
     published_vocabulary,
 )
+from aobench.audit.words import HASH_VERSION
 from aobench.errors import UserError
 from aobench.extras import need_extra
 from aobench.files import alone_in
@@ -235,6 +236,7 @@ def _manifest(
             "synonyms": bool(names.synonyms),
             **_spoken_names(names),
         },
+        "hash_version": HASH_VERSION,
         "plan_hash": plan_hash(plan, source.column, source.layout),
         "sample": plan.sample,
         "sketch": plan.sketch,

@@ -5,23 +5,25 @@ Layouts of captions are known by their columns, whatever the file's kind:
 | layout | right | wrong |
 |---|---|---|
 | aro | true_caption | false_caption |
+| sugarcrepe++ | caption, caption2 | negative_caption |
 | sugarcrepe, bivlc | caption | negative_caption |
 | winoground | caption_0, caption_1 | |
 | vismin | text_0, text_1 | |
 
-Winoground and VisMin have two pictures, and each caption is right for one of them. Records are a
-JSON list, a JSON object of objects whose keys are the items (SugarCrepe), JSON lines, CSV, TSV or
-Parquet. The sets of the compositional zero-shot field are folders with their lists of pairs.
+Winoground and VisMin have two pictures, and each caption is right for one of them. The kinds of
+files: `aobench.audit.benchmark_records`. The sets of the compositional zero-shot field are folders
+with their lists of pairs.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from aobench.audit.benchmark_records import BenchmarkRecord, read_records
 from aobench.audit.grammar import (
     ADJECTIVE,
     ADVERB,
@@ -55,24 +57,27 @@ class CaptionLayout:
 
 CAPTION_LAYOUTS = (
     CaptionLayout("aro", ("true_caption",), ("false_caption",)),
+    CaptionLayout(
+        "sugarcrepe++", ("caption", "caption2"), ("negative_caption",)
+    ),
     CaptionLayout("sugarcrepe", ("caption",), ("negative_caption",)),
     CaptionLayout("bivlc", ("caption",), ("negative_caption",)),
     CaptionLayout("winoground", ("caption_0", "caption_1")),
     CaptionLayout("vismin", ("text_0", "text_1")),
 )
-#: Columns that may name an item: the first that names each, and no two alike; else its number
-#: from 0 does.
-ITEM_COLUMNS = ("id", "item", "index", "image_id")
 
 
 @dataclass(frozen=True)
 class BenchmarkText:
-    """A caption of a benchmark: its item, its column, and whether it is right for the item."""
+    """A caption of a benchmark: its item, its column, whether it is right for the item, and its
+    file. The text of a caption that an item lacks is empty.
+    """
 
     item: str
     column: str
     right: bool
     text: str
+    file: str = ""
 
 
 def read_benchmark(
@@ -81,10 +86,10 @@ def read_benchmark(
     right: Sequence[str] = (),
     wrong: Sequence[str] = (),
 ) -> list[BenchmarkText]:
-    """The captions of a benchmark's file.
+    """The captions of a benchmark.
 
     Args:
-        path: JSON, JSON lines, CSV, TSV or Parquet.
+        path: a file of JSON, JSON lines, CSV, TSV or Parquet, or a folder of them.
         layout: a name of `CAPTION_LAYOUTS` (default: the one whose columns are there).
         right: columns of right captions, in place of a layout's.
         wrong: columns of wrong captions.
@@ -93,37 +98,43 @@ def read_benchmark(
         UserError: for a file that can't be read, or has none of the columns; for a caption that
             is no text.
     """
-    records = list(_records(Path(path)))
-    if not records:
-        raise UserError(
-            f"the benchmark {path} holds no item; give the file with its captions"
+    texts: list[BenchmarkText] = []
+    by_file = itertools.groupby(read_records(path), lambda record: record.file)
+    for file, group in by_file:
+        records = list(group)
+        where = f"the benchmark {Path(path) / file if Path(path).is_dir() else path}"
+        names = list(
+            dict.fromkeys(name for one in records for name in one.fields)
         )
-    names = list(
-        dict.fromkeys(name for _, record in records[:100] for name in record)
-    )
-    columns = _columns(str(path), names, layout, tuple(right), tuple(wrong))
-    texts = []
-    for item, record in records:
-        for column, is_right in columns:
-            value = record.get(column)
-            for number, text in enumerate(
-                value if isinstance(value, list) else [value]
-            ):
-                if text is None:
-                    continue
-                if not isinstance(text, str):
-                    raise UserError(
-                        f"the benchmark {path}: item {item} has no text in {column}, but "
-                        f"{str(text)[:40]!r}; name the columns of captions with --right and --wrong"
-                    )
-                several = isinstance(value, list) and len(value) > 1
-                name = f"{column}[{number}]" if several else column
-                texts.append(BenchmarkText(item, name, is_right, text))
+        columns = _columns(where, names, layout, tuple(right), tuple(wrong))
+        for record in records:
+            for column, is_right in columns:
+                texts += _column_texts(record, column, is_right, where)
     return texts
 
 
+def _column_texts(
+    record: BenchmarkRecord, column: str, is_right: bool, where: str
+) -> Iterator[BenchmarkText]:
+    """The caption of a record in one column, or the several."""
+    value = record.fields.get(column)
+    several = isinstance(value, list) and len(value) > 1
+    for number, text in enumerate(
+        (value or [None]) if isinstance(value, list) else [value]
+    ):
+        if text is not None and not isinstance(text, str):
+            raise UserError(
+                f"{where}: item {record.item} has no text in {column}, but {str(text)[:40]!r}; "
+                "name the columns of captions with --right and --wrong"
+            )
+        name = f"{column}[{number}]" if several else column
+        yield BenchmarkText(
+            record.item, name, is_right, text or "", record.file
+        )
+
+
 def _columns(
-    path: str,
+    where: str,
     names: Sequence[str],
     layout: str | None,
     right: tuple[str, ...],
@@ -147,7 +158,7 @@ def _columns(
         ]
         if not fitting:
             raise UserError(
-                f"the benchmark {path} has columns {', '.join(names[:12])}, as none of the layouts "
+                f"{where} has columns {_listed(names)}, as none of the layouts "
                 f"{', '.join(known)}; name its columns of captions with --right and --wrong"
             )
         chosen = fitting[0]
@@ -156,106 +167,29 @@ def _columns(
     for name, _ in columns:
         if name not in names:
             raise UserError(
-                f"the benchmark {path} has no column {name!r}; it has: {', '.join(names[:12])}"
+                f"{where} has no column {name!r}; it has: {_listed(names)}"
             )
     return columns
 
 
-def _records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """(item, record) of each row."""
-    ending = path.suffix.lower()
-    rows: Iterable[tuple[str | None, Any]]
-    if ending == ".parquet":
-        rows = ((None, row) for row in _parquet_rows(path))
-    elif ending in (".csv", ".tsv"):
-        from aobench.csv_tables import read_csv_rows
-
-        separator = "\t" if ending == ".tsv" else ","
-        rows = (
-            (None, row)
-            for row in read_csv_rows(path, (), "the benchmark", separator)
-        )
-    elif ending in (".jsonl", ".ndjson"):
-        from aobench.files import read_lines
-        from aobench.strict_json import parse_json
-
-        rows = (
-            (None, parse_json(line, f"the benchmark {path}, line {number}"))
-            for number, line in read_lines(path, "the benchmark")
-        )
-    else:
-        rows = _json_rows(path)
-    checked = []
-    for number, (key, row) in enumerate(rows):
-        if not isinstance(row, Mapping):
-            raise UserError(
-                f"the benchmark {path}: item {key or number} is no record of columns"
-            )
-        checked.append((key, row))
-    column = _item_column([row for _, row in checked])
-    for number, (key, row) in enumerate(checked):
-        named = number if column is None else row[column]
-        yield (key if key is not None else str(named)), row
-
-
-def _item_column(records: Sequence[Mapping[str, Any]]) -> str | None:
-    """The first of `ITEM_COLUMNS` that names each record, and no two alike; None without one."""
-    for column in ITEM_COLUMNS:
-        values = [str(record.get(column)) for record in records]
-        if "None" not in values and len(set(values)) == len(values):
-            return column
-    return None
-
-
-def _json_rows(path: Path) -> Iterable[tuple[str | None, Any]]:
-    from aobench.files import read_text
-    from aobench.strict_json import parse_json
-
-    content = parse_json(
-        read_text(path, "the benchmark"), f"the benchmark {path}", None
-    )
-    if isinstance(content, list):
-        return [(None, row) for row in content]
-    if isinstance(content, dict):
-        return list(content.items())
-    raise UserError(
-        f"the benchmark {path} is neither a list of records nor an object of them"
-    )
-
-
-def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows, without columns of pictures."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from aobench.files import parquet_errors, regular_file
-
-    regular_file(path, "the benchmark")
-    try:
-        with pq.ParquetFile(path) as file:
-            plain = [
-                field.name
-                for field in file.schema_arrow
-                if not pa.types.is_struct(field.type)
-                and not pa.types.is_binary(field.type)
-            ]
-            for batch in file.iter_batches(columns=plain):
-                yield from batch.to_pylist()
-    except parquet_errors() as error:
-        raise UserError(
-            f"the benchmark {path} is no readable Parquet file: {error}"
-        ) from error
+def _listed(names: Sequence[str], most: int = 40) -> str:
+    return ", ".join(names[:most]) + ", ..." * (len(names) > most)
 
 
 @dataclass(frozen=True)
 class PairSplits:
     """The pairs of a set of the compositional zero-shot field, as they are written: those trained
-    on, and those asked that were not.
+    on, and those asked that were not; and those of each list (train, val, test).
     """
 
     kind: str
     seen: tuple[tuple[str, str], ...]
     unseen: tuple[tuple[str, str], ...]
+    lists: tuple[tuple[str, frozenset[tuple[str, str]]], ...] = ()
+
+    def lists_of(self, pair: tuple[str, str]) -> str:
+        """The lists that have a pair, such as ``val test``."""
+        return " ".join(name for name, pairs in self.lists if pair in pairs)
 
     def vocabulary(self) -> Vocabulary:
         """Its names; "Boots.Ankle" is also spoken as "ankle boots"."""
@@ -273,9 +207,22 @@ def _spoken(name: str) -> str:
     return f"{special} {general}"
 
 
-def is_pair_folder(path: str | Path) -> bool:
-    """Whether a folder or zip holds lists of pairs rather than captions."""
-    return Path(path).is_dir() or Path(path).suffix.lower() == ".zip"
+def pair_root(path: str | Path) -> Path | None:
+    """The folder or zip that holds a set's lists of pairs, for that itself, for its folder of
+    lists or for one of the lists; None for anything else.
+    """
+    from aobench.layouts.pair_lists import FAMILY
+
+    given = Path(path)
+    if given.suffix.lower() == ".zip":
+        return given
+    lists = given.absolute()
+    if lists.name.endswith("_pairs.txt"):
+        lists = lists.parent
+    if lists.name.startswith(FAMILY):
+        return lists.parent
+    holds = given.is_dir() and any(given.rglob(f"{FAMILY}*"))
+    return given if holds else None
 
 
 def read_pair_splits(path: str | Path) -> PairSplits:
@@ -286,8 +233,11 @@ def read_pair_splits(path: str | Path) -> PairSplits:
     pair_set = read_pair_set(open_tree(str(path)))
     seen = pair_set.pairs["train"]
     unseen = (pair_set.pairs["val"] | pair_set.pairs["test"]) - seen
+    lists = tuple(
+        (name, frozenset(pairs)) for name, pairs in pair_set.pairs.items()
+    )
     return PairSplits(
-        set_kind(pair_set), tuple(sorted(seen)), tuple(sorted(unseen))
+        set_kind(pair_set), tuple(sorted(seen)), tuple(sorted(unseen)), lists
     )
 
 

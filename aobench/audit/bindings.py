@@ -17,7 +17,7 @@ from pathlib import Path
 from aobench.audit.benchmarks import BenchmarkText, PairSplits
 from aobench.audit.lookup import PairPlace, audited_vocabulary, text_pairs
 from aobench.audit.result import Audit
-from aobench.audit.words import split_words
+from aobench.audit.words import normal_form, split_words
 from aobench.columns import columns
 from aobench.csv_tables import write_csv_rows
 from aobench.errors import UserError
@@ -93,21 +93,23 @@ def text_bindings(
 def write_text_bindings(
     audit: Audit, rows: Sequence[TextBindings], folder: Path
 ) -> None:
-    """``texts.csv``, one row a text, to be joined by item and column; ``bindings.csv``, one row a
-    pair. The benchmark's texts themselves are not written.
+    """``texts.csv``, one row a text, to be joined by file, item and column; ``bindings.csv``, one
+    row a pair. The benchmark's texts themselves are not written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rules = list(audit.counts)
-    header = ["item", "column", "right", "bindings"]
-    header += [
-        f"{what}_{rule}" for rule in rules for what in ("status", "lowest")
-    ]
+    header = ["file", "item", "column", "right", "bindings"]
+    facts = ("status", "lowest", "counts")
+    header += [f"{what}_{rule}" for rule in rules for what in facts]
     table = []
     for row in rows:
         named = "; ".join(" ".join(_names(audit, place)) for place in row.pairs)
-        cells = [row.text.item, row.text.column, int(row.text.right), named]
+        text = row.text
+        cells = [text.file, text.item, text.column, int(text.right), named]
         for rule in rules:
-            cells += [row.status[rule], row.lowest[rule] if row.pairs else ""]
+            counts = [int(audit.counts[rule][place]) for place in row.pairs]
+            lowest = row.lowest[rule] if row.pairs else ""
+            cells += [row.status[rule], lowest, "; ".join(map(str, counts))]
         table.append(dict(zip(header, cells, strict=True)))
     write_csv_rows(folder / "texts.csv", table)
     right = Counter(p for row in rows if row.text.right for p in row.pairs)
@@ -159,7 +161,30 @@ def binding_summary(audit: Audit, rows: Sequence[TextBindings]) -> str:
         f"{len(different):,} different bindings; captions show none of these: {counts}. "
         f"{audit.manifest['totals']['counted']:,} captions counted."
     )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_text_notes([row.text for row in rows])])
+
+
+def _text_notes(texts: Sequence[BenchmarkText]) -> list[str]:
+    """Lines on captions that tell nothing: absent ones, and those that are right and wrong."""
+    notes = []
+    absent = Counter(one.column for one in texts if not one.text.strip())
+    if absent:
+        shown = ", ".join(f"{n:,} in {column}" for column, n in absent.items())
+        notes.append(
+            f"Note: items without a caption count as no binding: {shown}."
+        )
+    sides: dict[tuple[str, str, str], set[bool]] = {}
+    for one in texts:
+        if one.text.strip():
+            key = one.file, one.item, normal_form(one.text)
+            sides.setdefault(key, set()).add(one.right)
+    both = sum(len(side) > 1 for side in sides.values())
+    if both:
+        notes.append(
+            f"Note: {both:,} captions stand as right and as wrong for the same item; no answer to "
+            "these is right."
+        )
+    return notes
 
 
 def _share(n: int, total: int) -> str:
@@ -168,14 +193,15 @@ def _share(n: int, total: int) -> str:
 
 @dataclass(frozen=True)
 class SplitBinding:
-    """A pair of a set of the field: whether the set trains on it, and by rule the captions that
-    show it; None where the audit looked for no such name.
+    """A pair of a set of the field: whether the set trains on it, by rule the captions that show
+    it (None where the audit looked for no such name), and the lists that have it.
     """
 
     attribute: str
     object: str
     trained: bool
     counts: dict[str, int] | None
+    lists: str = ""
 
 
 def split_bindings(audit: Audit, splits: PairSplits) -> list[SplitBinding]:
@@ -196,7 +222,8 @@ def split_bindings(audit: Audit, splits: PairSplits) -> list[SplitBinding]:
                 counts = {
                     rule: int(m[a, o]) for rule, m in audit.counts.items()
                 }
-            result.append(SplitBinding(attribute, name, trained, counts))
+            lists = splits.lists_of((attribute, name))
+            result.append(SplitBinding(attribute, name, trained, counts, lists))
     if all(one.counts is None for one in result):
         raise UserError(
             f"{audit.folder} looked for none of the set's pairs; count captions for its own names, "
@@ -208,8 +235,8 @@ def split_bindings(audit: Audit, splits: PairSplits) -> list[SplitBinding]:
 def write_split_bindings(
     audit: Audit, rows: Sequence[SplitBinding], folder: Path
 ) -> None:
-    """``pairs.csv``: each pair, whether the set trains on it, and its captions by rule (empty where
-    its names weren't looked for).
+    """``pairs.csv``: each pair, whether the set trains on it, the lists that have it, and its
+    captions by rule (empty where its names weren't looked for).
     """
     folder.mkdir(parents=True, exist_ok=True)
     table = [
@@ -217,6 +244,7 @@ def write_split_bindings(
             "attribute": one.attribute,
             "object": one.object,
             "trained": int(one.trained),
+            "lists": one.lists,
             **(one.counts or dict.fromkeys(audit.counts, "")),
         }
         for one in rows

@@ -37,7 +37,7 @@ from aobench.sealed import (
 )
 
 #: Raised when the files of a part change their meaning.
-FORMAT = 6
+FORMAT = 7
 #: How the examples' texts are packed.
 CODEC = "zstd"
 #: The arrays of a rule's counts; and those that say where others begin.

@@ -15,6 +15,9 @@ from aobench.audit.words import normal_form
 class CaptionChunk:
     """Captions in one buffer: ``data`` uint8, ``begins`` and ``stops`` int64 (n), nulls (empty),
     row of the first.
+
+    The arrays can only be read: numba compiles a function anew, which takes many seconds, for each
+    of its arrays that can be written, too.
     """
 
     data: np.ndarray
@@ -22,6 +25,12 @@ class CaptionChunk:
     stops: np.ndarray
     nulls: int
     first_row: int
+
+    def __post_init__(self) -> None:
+        for name in ("data", "begins", "stops"):
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
 
     def __len__(self) -> int:
         return len(self.begins)
@@ -58,21 +67,14 @@ class CaptionChunk:
         )
 
     def settled(self, rows: np.ndarray) -> CaptionChunk:
-        """The chunk with the captions of these places as `normal_form` gives them."""
+        """The captions of these places as `normal_form` gives them; the others are empty."""
         texts = CaptionChunk.of(
             normal_form(self.text(row)) for row in rows.tolist()
         )
-        begins, stops = self.begins.copy(), self.stops.copy()
-        begins[rows], stops[rows] = (
-            texts.begins + len(self.data),
-            texts.stops + len(self.data),
-        )
+        begins, stops = np.zeros_like(self.begins), np.zeros_like(self.stops)
+        begins[rows], stops[rows] = texts.begins, texts.stops
         return CaptionChunk(
-            np.concatenate([self.data, texts.data]),
-            begins,
-            stops,
-            self.nulls,
-            self.first_row,
+            texts.data, begins, stops, self.nulls, self.first_row
         )
 
 

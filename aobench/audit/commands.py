@@ -308,7 +308,9 @@ def _forecast(args: argparse.Namespace, names: Any) -> None:
     plan = CountingPlan(
         names, check_rules(args.rules), args.sketch, args.examples
     )
-    forecast = forecast_audit(args.captions, plan, args.column, args.layout)
+    forecast = forecast_audit(
+        args.captions, plan, args.column, args.layout, args.on_bad_file
+    )
     workers, price = args.workers, args.core_price
     for line in forecast_lines(forecast, workers, price, args.bandwidth):
         print(line)

@@ -33,24 +33,85 @@ def hash_table(entries: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
     return keys, values
 
 
+#: What a node of the tree of phrases is, in bits: where forms of attributes and of objects end, and
+#: where longer ones go on.
+ATTRIBUTE_ENDS, OBJECT_ENDS, FORM_GOES_ON = 1, 2, 4
+#: A bucket of words may be moved so often before the table is made larger.
+MOST_SHIFTS = 1 << 12
+
+
+def perfect_table(
+    entries: dict[int, int],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A hash table in which each key stands in the one slot where it is looked for, so that a
+    look-up has no branch: shifts of the buckets int64, keys uint64 (0: free) and values int32 of
+    the slots.
+
+    By hash and displace (Pagh, 1999): the lower bits of a key are its bucket. Its slot is the bits
+    from 20 on, moved by the bucket's shift times the bits from 40 on, which are made odd, modulo
+    the number of slots, a power of two. Slot 0 stays free.
+    """
+    size = 64
+    while size < 2 * len(entries):
+        size *= 2
+    while True:
+        table = _displaced(entries, size)
+        if table is not None:
+            return table
+        size *= 2
+
+
+def _displaced(
+    entries: dict[int, int], size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """`perfect_table` of that size; None where a bucket finds no place."""
+    buckets: dict[int, list[int]] = {}
+    for key in entries:
+        buckets.setdefault(key & (size // 4 - 1), []).append(key)
+    shifts = np.zeros(size // 4, np.int64)
+    there = {0: 0}
+    for bucket, keys in sorted(buckets.items(), key=lambda one: -len(one[1])):
+        for shift in range(MOST_SHIFTS):
+            slots = {
+                ((key >> 20) + shift * (key >> 40 | 1)) & (size - 1): key
+                for key in keys
+            }
+            if len(slots) == len(keys) and there.keys().isdisjoint(slots):
+                break
+        else:
+            return None
+        shifts[bucket] = shift
+        there.update(slots)
+    slot_keys, values = np.zeros(size, np.uint64), np.zeros(size, np.int32)
+    del there[0]
+    for slot, key in there.items():
+        slot_keys[slot], values[slot] = key, entries[key]
+    return shifts, slot_keys, values
+
+
 @dataclass(frozen=True)
 class WordTables:
-    """``word_keys``, ``word_values``: hash of a word -> its number, from 1. ``n_words``: the
-    numbers of the vocabulary's own words end there; above are the grammar's. ``classes`` int32: of
-    each number the parts that the word may play. ``edge_*``: (node * 2^32 + word) -> node.
+    """``word_shifts``, ``word_keys``, ``word_values``: hash of a word -> its number, from 1, as
+    `perfect_table` lays them out. ``n_words``: the numbers of the vocabulary's own words end there;
+    above are the grammar's. Those of words that begin a form come first, and ``firsts`` int32 says
+    at which node (0: of no word). ``classes`` int32: of each number the parts that the word may
+    play. ``edge_*``: (node * 2^32 + word) -> node. ``flags`` uint8: of each node `ATTRIBUTE_ENDS`,
+    `OBJECT_ENDS` and `FORM_GOES_ON`.
 
     A node that ends a form has a range of names: ``spans[node]`` = start and end in
     ``attribute_ids``, then in ``object_ids``; ``*_written`` tells which are as written.
-    ``inner[node]``: whether the tree goes on. ``longest``: words of the longest form.
+    ``longest``: words of the longest form.
     """
 
+    word_shifts: np.ndarray
     word_keys: np.ndarray
     word_values: np.ndarray
     n_words: int
+    firsts: np.ndarray
     classes: np.ndarray
     edge_keys: np.ndarray
     edge_values: np.ndarray
-    inner: np.ndarray
+    flags: np.ndarray
     spans: np.ndarray
     attribute_ids: np.ndarray
     attribute_written: np.ndarray
@@ -63,7 +124,16 @@ def word_tables(vocabulary: Vocabulary, grammar: bool = False) -> WordTables:
     """Compile the forms of all names, and the words of the ``grammar`` where it's asked for. Two
     words never share a hash: that is checked here.
     """
+    every_form = [
+        sequence
+        for kind in (vocabulary.attribute_forms, vocabulary.object_forms)
+        for forms in kind
+        for sequence in forms
+    ]
     numbers: dict[str, int] = {}
+    for sequence in every_form:
+        numbers.setdefault(sequence[0], len(numbers) + 1)
+    firsts = np.zeros(len(numbers) + 1, np.int32)
     edges: dict[tuple[int, int], int] = {}
     ends: dict[int, tuple[list[tuple[int, bool]], list[tuple[int, bool]]]] = {}
     for kind, every in enumerate(
@@ -86,12 +156,17 @@ def word_tables(vocabulary: Vocabulary, grammar: bool = False) -> WordTables:
     assert len(hashes) == len(numbers), (
         "two words of the vocabulary share a 64-bit hash"
     )
-    inner = np.zeros(len(edges) + 1, np.bool_)
-    inner[[node for node, _ in edges]] = True
+    flags = np.zeros(len(edges) + 1, np.uint8)
+    flags[[node for node, _ in edges]] = FORM_GOES_ON
+    for (node, number), to in edges.items():
+        if node == 0:
+            firsts[number] = to
     spans = np.zeros((len(edges) + 1, 4), np.int32)
     flat: tuple[list[tuple[int, bool]], list[tuple[int, bool]]] = ([], [])
     for node, named in ends.items():
         for kind in (0, 1):
+            if named[kind]:
+                flags[node] |= (ATTRIBUTE_ENDS, OBJECT_ENDS)[kind]
             spans[node, 2 * kind] = len(flat[kind])
             flat[kind].extend(named[kind])
             spans[node, 2 * kind + 1] = len(flat[kind])
@@ -100,24 +175,19 @@ def word_tables(vocabulary: Vocabulary, grammar: bool = False) -> WordTables:
     tree = hash_table(
         {(node << 32) | number: to for (node, number), to in edges.items()}
     )
-    sequences = [
-        s
-        for every in (vocabulary.attribute_forms, vocabulary.object_forms)
-        for f in every
-        for s in f
-    ]
     return WordTables(
-        *hash_table(hashes),
+        *perfect_table(hashes),
         n_words,
+        firsts,
         classes,
         *tree,
-        inner,
+        flags,
         spans,
         ids[0],
         written_flags[0],
         ids[1],
         written_flags[1],
-        max(map(len, sequences)),
+        max(map(len, every_form)),
     )
 
 

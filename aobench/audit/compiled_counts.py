@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
-from aobench.audit.compiling import compiled_walk
+from aobench.audit.compiling import compiled_walk, inlined_walk
 
 _MIX1, _MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 #: Spreads 64 bits: 2^64 over the golden ratio.
@@ -14,7 +15,7 @@ _S27, _S30, _S31 = np.uint64(27), np.uint64(30), np.uint64(31)
 BLOCK_SHIFT = 5
 
 
-@compiled_walk
+@inlined_walk
 def mix_bits(value):
     """The finaliser of splitmix64: 64 well mixed bits of 64."""
     value = (value ^ (value >> _S30)) * _MIX1
@@ -99,6 +100,61 @@ def count_caption(slot, cell, row, value, group, tally):
     groups[slot, cell, group] += 1
     add_hash(smallest[slot], n_smallest[slot], cell, value)
     return add_example(rows[slot], hashes[slot], n_rows[slot], cell, row, value)
+
+
+#: Pairs that are noted before they are counted: each waits for memory, and many side by side wait
+#: no longer than one.
+MOST_NOTED = 1024
+
+
+@njit(nogil=True, cache=True)
+def pair_room():
+    """Room for pairs that are noted: the rule of each, its cell and its caption; and how many."""
+    return (
+        np.zeros(MOST_NOTED, np.int64),
+        np.zeros(MOST_NOTED, np.int64),
+        np.zeros(MOST_NOTED, np.int64),
+        np.zeros(1, np.int64),
+    )
+
+
+@compiled_walk
+def count_noted(sink):
+    """Count the pairs that were noted, each once a caption and rule.
+
+    ``sink``: `pair_room`; each rule's slot in the tally; the last row that counted by rule (but the
+    first, which notes no pair twice) and cell; the tally; row of the first caption and the file's
+    seed; and by caption the hash of its text, whether it is wanted as an example, and its marks.
+    """
+    noted, slots, last, tally, rows, texts = sink
+    rules, cells, places, used = noted
+    first_row, seed = rows
+    text_hashes, wanted, _ = texts
+    n_groups = tally[-1].shape[2]
+    for k in range(used[0]):
+        rule, cell, place = rules[k], cells[k], places[k]
+        slot, row = slots[rule], first_row + place
+        if slot < 0:
+            continue
+        if rule > 0:
+            if last[rule - 1, cell] == row:
+                continue
+            last[rule - 1, cell] = row
+        group = group_of_row(row, seed, n_groups)
+        if count_caption(slot, cell, row, text_hashes[place], group, tally):
+            wanted[place] = True
+    used[0] = 0
+
+
+@inlined_walk
+def note_pair(sink, rule, cell, place):
+    """Note that a caption shows a pair by a rule."""
+    rules, cells, places, used = sink[0]
+    if used[0] == len(cells):
+        count_noted(sink)
+    n = used[0]
+    rules[n], cells[n], places[n] = rule, cell, place
+    used[0] = n + 1
 
 
 @compiled_walk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,10 +30,13 @@ from aobench.audit.words import (
     lower_table,
     unsettled_characters,
 )
+from aobench.errors import UserError
 
 #: An example caption is cut after so many bytes: it may stand for thousands of compositions.
 EXAMPLE_BYTES = 1000
 MOST_NAMED = 9
+#: No code point: captions that went through `normal_form` hold nothing that must.
+NO_CODES = np.zeros(0, np.bool_)
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,11 @@ class CaptionCounter:
     """Counts chunks of one file after another. Not to be shared between threads."""
 
     def __init__(self, plan: CountingPlan) -> None:
+        if sys.byteorder != "little":
+            raise UserError(
+                "captions are counted on processors that store the lowest byte first alone, such "
+                "as x86-64 and ARM"
+            )
         self.plan = plan
         rules = tuple(rule for rule in WORD_RULES if rule in plan.rules)
         shape = plan.vocabulary.shape
@@ -147,8 +156,8 @@ class CaptionCounter:
         objects = w.object_ids, w.object_written
         self._vocabulary = (
             character_tables(),
-            (w.word_keys, w.word_values, w.n_words),
-            (w.edge_keys, w.edge_values, w.inner),
+            (w.word_shifts, w.word_keys, w.word_values, len(w.firsts) - 1),
+            (w.edge_keys, w.edge_values, w.firsts, w.flags, w.n_words),
             (w.spans, *attributes, *objects),
             w.classes,
         )
@@ -160,43 +169,21 @@ class CaptionCounter:
 
     def count(self, chunk: CaptionChunk, file_seed: int = 0) -> int:
         """Add a chunk; returns its rows."""
-        from aobench.audit.kernel import count_words
-        from aobench.audit.settling import mark_unsettled
-
         n, seed = len(chunk), np.uint64(file_seed)
         keep = sampled_rows(chunk.first_row, n, file_seed, self.plan.sample)
-        hashes, wanted, marks = (
+        texts = (
             np.zeros(n, np.uint64),
             np.zeros(n, np.bool_),
             np.zeros(n, np.uint8),
         )
-        mark_unsettled(
-            chunk.data,
-            chunk.begins,
-            chunk.stops,
-            keep,
-            unsettled_characters(),
-            marks,
+        hashes, wanted, marks = texts
+        words = self._count_words(
+            chunk, keep, seed, unsettled_characters(), texts
         )
-        odd = np.flatnonzero(marks & 1)
-        plain = chunk.settled(odd) if len(odd) else chunk
-        words = count_words(
-            (
-                plain.data,
-                plain.begins,
-                plain.stops,
-                keep,
-                chunk.first_row,
-                seed,
-            ),
-            self._vocabulary,
-            self._shape,
-            self.slots,
-            self.tally.arrays,
-            self.last,
-            (self.attribute_counts, self.object_counts, self.named),
-            (hashes, wanted),
-        )
+        odd = marks & 1 > 0
+        if odd.any():
+            settled = chunk.settled(np.flatnonzero(odd))
+            words += self._count_words(settled, odd, seed, NO_CODES, texts)
         if self.authors is not None:
             self._count_authors(chunk, keep, seed, hashes, wanted)
         for index in np.flatnonzero(wanted).tolist():
@@ -211,12 +198,36 @@ class CaptionCounter:
                 chunk.nulls,
                 int((sizes == 0).sum()) - chunk.nulls,
                 int(sizes.sum()),
-                int(words),
+                words,
                 int(hashes.sum(dtype=np.uint64)),
                 int((marks >> 1).sum()),
             )
         )
         return n
+
+    def _count_words(
+        self,
+        chunk: CaptionChunk,
+        keep: np.ndarray,
+        seed: np.uint64,
+        unsettled: np.ndarray,
+        texts: tuple[np.ndarray, np.ndarray, np.ndarray],
+    ) -> int:
+        from aobench.audit.kernel import count_words
+
+        return int(
+            count_words(
+                (chunk.data, chunk.begins, chunk.stops, keep, unsettled),
+                (chunk.first_row, seed),
+                self._vocabulary,
+                self._shape,
+                self.slots,
+                self.tally.arrays,
+                self.last,
+                (self.attribute_counts, self.object_counts, self.named),
+                texts,
+            )
+        )
 
     def _count_authors(
         self,

@@ -22,6 +22,7 @@ from aobench.audit.result import Audit
 from aobench.audit.statistics import Nmi, matrix_nmi, names_per_caption
 from aobench.columns import columns
 from aobench.errors import UserError
+from aobench.files import scratch_file
 
 #: Above this sum the draws are made with replacement: at such sizes the two don't differ, and numpy
 #: stops there.
@@ -315,7 +316,10 @@ def diversity_table(rows: Sequence[CorpusDiversity], rule: str) -> str:
 def write_csv(rows: Sequence[CorpusDiversity], rule: str, path: Path) -> None:
     """One row a corpus."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as stream:
+    with (
+        scratch_file(path) as scratch,
+        scratch.open("w", encoding="utf-8", newline="") as stream,
+    ):
         table = csv.writer(stream)
         table.writerow(["rule", *HEADER])
         table.writerows([rule, *_cells(row)] for row in rows)

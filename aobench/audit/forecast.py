@@ -6,16 +6,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aobench.audit.counter import CaptionCounter, CountingPlan
 from aobench.audit.files import find_caption_files
+from aobench.audit.layouts import ColumnError
 from aobench.audit.readers import known_rows, read_chunks
-from aobench.audit.streams import BadFileError, file_facts
+from aobench.audit.streams import PACKED, BadFileError, file_facts, file_name
 from aobench.errors import UserError
 
-#: Files that are looked into, and captions counted in each.
+#: Files of each kind that are looked into, and captions counted in each.
 SAMPLE_FILES, SAMPLE_ROWS = 3, 300_000
 
 
@@ -36,27 +37,64 @@ class SampledFile:
 
 @dataclass(frozen=True)
 class AuditForecast:
-    """Files, their bytes (``unsized``: files whose size nobody tells), and those looked into."""
+    """Files, their bytes (``unsized``: files whose size nobody tells), and those looked into.
+
+    ``sizes``: bytes of all files of each kind, since a packed text and a Parquet file of equal
+    bytes hold unlike numbers of captions; none: all are of one kind. ``broken``: files that could
+    not be read.
+    """
 
     files: int
     size: int
     unsized: int
     sampled: tuple[SampledFile, ...]
+    sizes: tuple[tuple[str, int], ...] = ()
+    broken: tuple[str, ...] = ()
+
+    def _kinds(self) -> Iterator[tuple[int, list[SampledFile]]]:
+        """Bytes of each kind, and the files of it that were looked into; of a kind in which none
+        could be read, all.
+        """
+        if not self.sizes:
+            yield self.size, list(self.sampled)
+        for kind, size in self.sizes:
+            mine = [one for one in self.sampled if file_kind(one.path) == kind]
+            yield size, mine or list(self.sampled)
 
     @property
     def captions(self) -> float:
         """Captions of all files, by the bytes of those looked into."""
-        looked = sum(one.size for one in self.sampled)
-        return (
-            self.size * sum(one.rows for one in self.sampled) / max(looked, 1)
+        return sum(
+            size
+            * sum(one.rows for one in some)
+            / max(sum(one.size for one in some), 1)
+            for size, some in self._kinds()
         )
 
     @property
     def core_seconds(self) -> float:
         """CPU seconds of all files, on this kind of core."""
-        read = sum(one.read for one in self.sampled)
-        used = sum(one.reading + one.counting for one in self.sampled)
-        return self.captions * used / max(read, 1)
+        total = 0.0
+        for size, some in self._kinds():
+            rows = (
+                size
+                * sum(one.rows for one in some)
+                / max(sum(one.size for one in some), 1)
+            )
+            total += rows * _used(some) / max(sum(one.read for one in some), 1)
+        return total
+
+
+def file_kind(path: str) -> str:
+    """The endings of a file's name, which tell its kind.
+
+    Example:
+        >>> file_kind("data/captions.txt.gz"), file_kind("part-00.PARQUET")
+        ('.txt.gz', '.parquet')
+    """
+    endings = [part.lower() for part in file_name(path).split(".")[1:]]
+    packed = len(endings) > 1 and f".{endings[-1]}" in PACKED
+    return "".join(f".{one}" for one in endings[-2 if packed else -1 :])
 
 
 def forecast_audit(
@@ -64,14 +102,16 @@ def forecast_audit(
     plan: CountingPlan,
     column: str | None = None,
     layout: str | None = None,
+    on_bad_file: str = "stop",
 ) -> AuditForecast:
-    """Look into a few of the files, spread over their list.
+    """Look into a few of the files of each kind, spread over their list.
 
     Args:
         captions: files, folders, globs or URLs.
         plan: what would be counted.
         column: the caption column (default: by name).
         layout: how the files hold captions (default: by looks).
+        on_bad_file: ``stop`` or ``skip``.
 
     Raises:
         UserError: where there is no file, or one that is looked into is broken.
@@ -85,23 +125,49 @@ def forecast_audit(
             raise UserError(
                 f"{path} cannot be read: {error.strerror}"
             ) from error
-    known = [i for i, size in enumerate(sizes) if size]
-    if not known:
+    known = [i for i, size in enumerate(sizes) if size is not None]
+    if not any(sizes):
         raise UserError(
             "no file's size is told, so there is nothing to reckon with; name local files, or a "
             "store that tells"
         )
-    step = max(1, len(known) // SAMPLE_FILES)
     counter = CaptionCounter(plan)
     _warm_up(counter)
-    sampled = [
-        _look_into(paths[i], int(sizes[i]), counter, column, layout)
-        for i in known[::step][:SAMPLE_FILES]
-    ]
-    total = sum(int(size) for size in sizes if size)
+    by_kind: dict[str, list[int]] = {}
+    for i in known:
+        by_kind.setdefault(file_kind(paths[i]), []).append(i)
+    sampled, broken = [], []
+    for mine in by_kind.values():
+        step = max(1, len(mine) // SAMPLE_FILES)
+        for i in mine[::step][:SAMPLE_FILES]:
+            try:
+                sampled.append(
+                    _look_into(paths[i], int(sizes[i]), counter, column, layout)
+                )
+            except _UnreadableError as error:
+                if on_bad_file != "skip":
+                    raise
+                broken.append(paths[i])
+                counter.take()
+                last = error
+    if not sampled:
+        raise last
+    size_of = {
+        kind: sum(int(sizes[i]) for i in mine if paths[i] not in broken)
+        for kind, mine in by_kind.items()
+    }
     return AuditForecast(
-        len(paths), total, len(paths) - len(known), tuple(sampled)
+        len(paths),
+        sum(size_of.values()),
+        sum(size is None for size in sizes),
+        tuple(sampled),
+        tuple(size_of.items()),
+        tuple(broken),
     )
+
+
+class _UnreadableError(UserError):
+    """A file that is looked into is broken."""
 
 
 def _warm_up(counter: CaptionCounter) -> None:
@@ -131,8 +197,10 @@ def _look_into(
             if rows >= SAMPLE_ROWS:
                 ended = False
                 break
+    except ColumnError as error:
+        raise _UnreadableError(str(error)) from error
     except BadFileError as error:
-        raise UserError(
+        raise _UnreadableError(
             f"{path} cannot be read: {error}; mend it, or leave it out"
         ) from error
     reading = time.process_time() - began - counting
@@ -171,7 +239,7 @@ def forecast_lines(
         f"{forecast.captions:,.0f} captions, reckoned from {read:,} captions of "
         f"{len(forecast.sampled)} files",
         f"{hours:.3g} core hours on cores like this one "
-        f"({read / max(_used(forecast), 1e-9) / 1e6:,.2f} million captions a core second): "
+        f"({read / max(_used(forecast.sampled), 1e-9) / 1e6:,.2f} million captions a core second): "
         f"{_spell(forecast.core_seconds / cores)} on {cores:,} cores, {hours * price:.2g} at "
         f"{price:g} a core hour",
     ]
@@ -189,11 +257,16 @@ def forecast_lines(
         lines.append(
             f"{forecast.unsized:,} files tell no size and are not in these figures"
         )
+    if forecast.broken:
+        lines.append(
+            f"{len(forecast.broken):,} of the files looked into can't be read and are not in these "
+            f"figures: {', '.join(forecast.broken[:3])}"
+        )
     return lines
 
 
-def _used(forecast: AuditForecast) -> float:
-    return sum(one.reading + one.counting for one in forecast.sampled)
+def _used(sampled: Sequence[SampledFile]) -> float:
+    return sum(one.reading + one.counting for one in sampled)
 
 
 def _bytes(size: int) -> str:

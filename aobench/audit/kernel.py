@@ -16,24 +16,39 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from aobench.audit.compiled import (
+    ATTRIBUTE_ENDS,
+    FORM_GOES_ON,
+    OBJECT_ENDS,
+)
 from aobench.audit.compiled_counts import (
     GOLDEN,
     count_caption,
+    count_noted,
     group_of_row,
     mix_bits,
+    note_pair,
+    pair_room,
 )
-from aobench.audit.compiling import compiled_walk
-from aobench.audit.modifiers import count_modified, parts_of_speech
+from aobench.audit.compiling import compiled_walk, inlined_walk
+from aobench.audit.cutting import (
+    PADDING,
+    find_edges,
+    hash_word,
+    widest_gap,
+    write_settled,
+)
+from aobench.audit.modifiers import note_modified, parts_of_speech
 from aobench.audit.utf8 import decode_character
-from aobench.audit.words import BEYOND, COMMA, HARD, IGNORED, WORD
+from aobench.audit.words import HASH_START
 
-_START = np.uint64(0xCBF29CE484222325)
-_PRIME = np.uint64(0x100000001B3)
+_START = np.uint64(HASH_START)
+_S20, _S40 = np.uint64(20), np.uint64(40)
 _S31, _S32 = np.uint64(31), np.uint64(32)
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 
 
-@compiled_walk
+@inlined_walk
 def _look_up(keys, values, key):
     """The value of a key, 0 where there is none, since the values of free slots are 0.
 
@@ -47,107 +62,90 @@ def _look_up(keys, values, key):
     return values[slot]
 
 
-@compiled_walk
-def _cut(data, start, end, characters, word_table, room):
-    """Cut one caption into words: fills ``room`` (hashes, numbers, gaps) with each word's hash, its
-    number in the vocabulary (0: none; above the vocabulary's: the grammar's), and the gap before
-    it: 0 soft, 1 commas, 2 and more hard.
+@inlined_walk
+def _word_number(shifts, keys, values, key):
+    """The number of the word with this hash, 0 where there is none; see `perfect_table`."""
+    shift = np.uint64(shifts[key & np.uint64(len(shifts) - 1)])
+    slot = (key >> _S20) + shift * ((key >> _S40) | _ONE)
+    slot &= np.uint64(len(keys) - 1)
+    # slot 0 is free; a product, as a choice would be a branch that is guessed wrong
+    return values[slot * np.uint64(keys[slot] == key)]
 
-    ``characters``: uint8 (256), a word's character in lower case, HARD, SOFT, COMMA, or BEYOND for
-    bytes that are not ASCII; and kind and folded form by code point. The innermost loop walks the
-    letters of one word and does nothing but hash them; the words are looked up afterwards, so that
-    the look-ups don't wait for one another. Returns the number of words, how many are in the
-    vocabulary, and a hash of all words in their order.
+
+@compiled_walk
+def _cut(data, start, end, characters, word_table, unsettled, room):
+    """Cut one caption into words. Fills of ``room`` the number of each word in the vocabulary (0:
+    none; above the vocabulary's: the grammar's), the gap before it (0 soft, 1 commas, 2 and more
+    hard), and the places of the words that begin a form.
+
+    ``characters``: what bytes of ASCII make of a gap; and kind and folded form by code point.
+    Returns the number of words, how many begin a form, a hash of all in their order, and what
+    `_mark` says. The gaps are told only where a word begins a form.
     """
-    ascii_table, kinds, folded = characters
-    word_keys, word_values, most = word_table
-    hashes, numbers, gaps = room
-    n, inside, word = 0, False, _START
-    broken = np.uint8(2)  # what the gap holds so far
-    at = start
-    while at < end:
-        code = np.int64(ascii_table[data[np.uint64(at)]])
-        kind, size = code, 1
-        if code > BEYOND:
-            kind = WORD
-        elif code == BEYOND:
-            code, size = decode_character(data, at, end)
-            kind = np.int64(kinds[code]) if code >= 0 else HARD
-            code = np.int64(folded[code]) if 0 <= code < 0x20000 else code
-        at += size
-        if kind == IGNORED:
-            continue
-        if kind != WORD:
-            if inside:
-                hashes[n] = word
-                n += 1
-                inside = False
-            here = np.uint8(kind == HARD) << np.uint8(1)
-            broken = np.uint8(broken | here | np.uint8(kind == COMMA))
-            continue
-        if not inside:
-            gaps[n] = broken
-            inside, broken, word = True, np.uint8(0), _START
-        word = (word ^ np.uint64(code)) * _PRIME
-        while at < end:
-            letter = ascii_table[data[np.uint64(at)]]
-            if letter <= BEYOND:
-                break
-            word = (word ^ np.uint64(letter)) * _PRIME
-            at += 1
-    if inside:
-        hashes[n] = word
-        n += 1
-    known, text = 0, _START
-    for i in range(n):
-        number = _look_up(word_keys, word_values, hashes[i])
+    gap_kinds, kinds, folded = characters
+    word_shifts, word_keys, word_values, n_firsts = word_table
+    edges, anew, numbers, gaps, known_places = room
+    at_end, odd, n, mark = end + PADDING > len(data), True, 0, 0
+    if not at_end:
+        n, odd = find_edges(data, start, end, edges)
+    if odd:
+        if len(unsettled):
+            mark = _mark(data, start, end, unsettled)
+            if mark & 1:
+                return 0, 0, _ZERO, mark
+        end = write_settled(data, start, end, (kinds, folded), anew)
+        data = anew
+        n, odd = find_edges(data, 0, end, edges)
+    known, text, power = _ZERO, _START, _ONE
+    for i in range(np.uint64(n)):
+        value = hash_word(data, edges[i + i], edges[i + i + _ONE])
+        number = _word_number(word_shifts, word_keys, word_values, value)
         numbers[i] = number
-        known += 0 < number <= most
-        text = ((text ^ hashes[i]) * GOLDEN) ^ (text >> _S31)
-    return n, known, text
-
-
-@njit(nogil=True, cache=True)
-def _first_nodes(tree, most):
-    """Of each word of the vocabulary the node of the forms that begin with it; 0: none does."""
-    nodes = np.zeros(most + 1, np.int32)
-    for number in range(1, most + 1):
-        nodes[number] = _look_up(tree[0], tree[1], np.uint64(number))
-    return nodes
+        known_places[known] = i
+        known += np.uint64(np.uint32(number - 1) < np.uint32(n_firsts))
+        power *= GOLDEN
+        text += value * power
+    if known:
+        gaps[0] = 2
+        for i in range(_ONE, np.uint64(n)):
+            stop = edges[i + i]
+            gaps[i] = widest_gap(data, edges[i + i - _ONE], stop, gap_kinds)
+    return n, np.int64(known), text, mark
 
 
 @compiled_walk
-def _find(n, numbers, firsts, gaps, tree, spans, places):
-    """All occurrences of forms among ``n`` words, by start, then end; returns how many.
-    ``firsts``: `_first_nodes`.
+def _find(n, known, room, tree, places):
+    """All occurrences of forms among ``n`` words, by start, then end. ``known``: how many of them
+    begin a form. Returns how many, and whether one has several words.
     """
-    edge_keys, edge_values, inner = tree
+    _, _, numbers, gaps, known_places = room
+    edge_keys, edge_values, firsts, flags, n_words = tree
     starts, ends, nodes = places
-    count, most = 0, len(firsts) - 1
-    for start in range(n):
-        if numbers[start] > most:
-            continue
+    count, is_long = 0, False
+    for i in range(known):
+        start = known_places[i]
         node, at = firsts[numbers[start]], start
-        while node:
-            if (
-                spans[node, 1] > spans[node, 0]
-                or spans[node, 3] > spans[node, 2]
-            ):
-                starts[count], ends[count], nodes[count] = start, at, node
-                count += 1
+        while True:
+            # written in any case, and counted where a form ends: a branch would be guessed wrong
+            starts[count], ends[count], nodes[count] = start, at, node
+            ends_here = flags[node] & (ATTRIBUTE_ENDS | OBJECT_ENDS) != 0
+            count += ends_here
+            is_long |= ends_here & (at > start)
             at += 1
-            if not inner[node] or at >= n or gaps[at]:
+            if not flags[node] & FORM_GOES_ON or at >= n or gaps[at]:
                 break
             number = numbers[at]
-            if number == 0 or number > most:
+            if number == 0 or number > n_words:
                 break
             edge = (np.uint64(node) << _S32) | np.uint64(number)
             node = _look_up(edge_keys, edge_values, edge)
-    return count
+            if not node:
+                break
+    return count, is_long
 
 
 @compiled_walk
-def _shadow(count, places, spans, lives):
+def _shadow(count, places, flags, lives):
     """Which occurrences stand in no longer name: objects in none, attributes in no object."""
     starts, ends, nodes = places
     attribute_lives, object_lives = lives
@@ -157,7 +155,7 @@ def _shadow(count, places, spans, lives):
     while i < count:
         j, here_object = i, -1
         while j < count and starts[j] == starts[i]:
-            if spans[nodes[j], 3] > spans[nodes[j], 2]:
+            if flags[nodes[j]] & OBJECT_ENDS:
                 here_object = ends[j]
             j += 1
         here_any = ends[j - 1]
@@ -171,6 +169,31 @@ def _shadow(count, places, spans, lives):
             max(object_end, here_object),
         )
         i = j
+
+
+@compiled_walk
+def _part_sides(count, is_long, places, flags, lives, sides):
+    """The occurrences of attributes and those of objects that stand in no longer name: fills
+    ``sides``, two of int64, and returns how many of each.
+    """
+    nodes = places[2]
+    of_attributes, of_objects = sides
+    if is_long:
+        _shadow(count, places, flags, lives)
+    n_a, n_o = 0, 0
+    for k in range(count):
+        flag = flags[nodes[k]]
+        of_attributes[n_a], of_objects[n_o] = k, k
+        attribute, its_object = (
+            flag & ATTRIBUTE_ENDS != 0,
+            flag & OBJECT_ENDS != 0,
+        )
+        if is_long:
+            attribute &= lives[0][k]
+            its_object &= lives[1][k]
+        n_a += attribute
+        n_o += its_object
+    return n_a, n_o
 
 
 @njit(nogil=True, cache=True)
@@ -190,227 +213,232 @@ def _name_room(counts):
 
 
 @njit(nogil=True, cache=True)
+def _word_room(longest):
+    """Room for the words of a caption of so many bytes, as `_cut` takes it, and their parts of
+    speech.
+    """
+    most = (
+        longest + 2
+    )  # a caption that is written anew has at most as many words
+    words = most // 2 + 1
+    room = (
+        np.zeros(most + 1, np.int64),
+        np.zeros(2 * most + PADDING, np.uint8),
+        np.zeros(words, np.int32),
+        np.zeros(words, np.uint8),
+        np.zeros(words + 1, np.int64),
+    )
+    return room, np.zeros(words, np.int32)
+
+
+@njit(nogil=True, cache=True)
 def _place_room(n):
-    """Room for ``n`` occurrences, and for which of them live."""
-    starts, ends = np.zeros(n, np.int64), np.zeros(n, np.int64)
-    places = starts, ends, np.zeros(n, np.int64)
-    return places, (np.zeros(n, np.bool_), np.zeros(n, np.bool_))
+    """Room for ``n`` occurrences, for which of them live, and for those of each kind."""
+    starts, ends = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
+    places = starts, ends, np.zeros(n + 1, np.int64)
+    lives = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    return places, lives, (np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64))
 
 
 @compiled_walk
-def _gather(count, places, lives, spans, side, ids, caption, names):
-    """The different names of a kind in a caption, whose ``spans`` begin at ``side``; how many."""
+def _gather(n, side, places, spans, kind, ids, caption, names):
+    """The different names of a kind in a caption, from its ``n`` occurrences; how many. ``kind``:
+    where their ``spans`` begin.
+    """
     starts, ends, nodes = places
     last_caption, first_end, last_start, met, counts = names
-    n = 0
-    for k in range(count):
-        if lives[k]:
-            for i in range(spans[nodes[k], side], spans[nodes[k], side + 1]):
-                name = ids[i]
-                if last_caption[name] != caption:
-                    last_caption[name] = caption
-                    first_end[name] = ends[k]
-                    met[n] = name
-                    counts[name] += 1
-                    n += 1
-                elif ends[k] < first_end[name]:
-                    first_end[name] = ends[k]
-                last_start[name] = starts[k]  # starts only grow
-    return n
+    n_met = 0
+    for at in range(n):
+        k = side[at]
+        for i in range(spans[nodes[k], kind], spans[nodes[k], kind + 1]):
+            name = ids[i]
+            if last_caption[name] != caption:
+                last_caption[name] = caption
+                first_end[name] = ends[k]
+                met[n_met] = name
+                counts[name] += 1
+                n_met += 1
+            elif ends[k] < first_end[name]:
+                first_end[name] = ends[k]
+            last_start[name] = starts[k]  # starts only grow
+    return n_met
 
 
 @compiled_walk
-def _adjacent(
-    count, places, lives, gaps, n, tables, slots, width, where, tally
-):
-    """Count the pairs whose object starts right after the attribute's end, no hard gap between;
-    whether the text is wanted. ``where``: row, hash of the text, its group, last row that counted
-    by cell.
+def _note_together(caption, met, shape, sink):
+    """Note the pairs that a caption names on different words. ``met``: how many attributes and
+    objects, and what `_name_room` holds of both.
     """
-    row, value, group, last = where
+    n_a, n_o, attributes, objects = met
+    _, a_end, a_start, a_met, _ = attributes
+    _, o_end, o_start, o_met, _ = objects
+    for x in range(n_a):
+        a = a_met[x]
+        for y in range(n_o):
+            o = o_met[y]
+            if a_end[a] < o_start[o] or o_end[o] < a_start[a]:
+                note_pair(sink, 0, a * shape[1] + o, caption)
+
+
+@compiled_walk
+def _note_adjacent(caption, n, sizes, sides, places, gaps, tables, width, sink):
+    """Note the pairs whose object starts right after the attribute's end, no hard gap between.
+    ``sizes``: how many occurrences the ``sides`` hold.
+    """
     starts, ends, nodes = places
-    attribute_lives, object_lives = lives
     spans, attribute_ids, attribute_written, object_ids, object_written = tables
-    wanted = False
-    for k in range(count):
+    first = 0
+    for at in range(sizes[0]):
+        k = sides[0][at]
         after = ends[k] + 1
-        first, stop = spans[nodes[k], 0], spans[nodes[k], 1]
-        if first == stop or not attribute_lives[k] or after >= n or gaps[after]:
+        if after >= n or gaps[after]:
             continue
-        other = k + 1
-        while other < count and starts[other] < after:
-            other += 1
-        while other < count and starts[other] == after:
-            if object_lives[other]:
-                for i in range(first, stop):
-                    for j in range(
-                        spans[nodes[other], 2], spans[nodes[other], 3]
-                    ):
-                        cell = attribute_ids[i] * width + object_ids[j]
-                        written = attribute_written[i] and object_written[j]
-                        if slots[1] >= 0 and written and last[0, cell] != row:
-                            last[0, cell] = row
-                            wanted |= count_caption(
-                                slots[1], cell, row, value, group, tally
-                            )
-                        if slots[2] >= 0 and last[1, cell] != row:
-                            last[1, cell] = row
-                            wanted |= count_caption(
-                                slots[2], cell, row, value, group, tally
-                            )
-            other += 1
-    return wanted
+        while first < sizes[1] and starts[sides[1][first]] <= starts[k]:
+            first += 1
+        to = first
+        while to < sizes[1] and starts[sides[1][to]] < after:
+            to += 1
+        while to < sizes[1] and starts[sides[1][to]] == after:
+            other = nodes[sides[1][to]]
+            for i in range(spans[nodes[k], 0], spans[nodes[k], 1]):
+                for j in range(spans[other, 2], spans[other, 3]):
+                    cell = attribute_ids[i] * width + object_ids[j]
+                    if attribute_written[i] and object_written[j]:
+                        note_pair(sink, 1, cell, caption)
+                    note_pair(sink, 2, cell, caption)
+            to += 1
+
+
+@compiled_walk
+def _mark(data, begin, end, unsettled):
+    """What is odd about a caption: 1 where it must go through `normal_form`, 2 where it isn't
+    UTF-8, or holds NUL, which no text does. ``unsettled`` bool by code point.
+    """
+    mark, at = 0, begin
+    while at < end:
+        code = np.int64(data[at])
+        if code >= 0x80:
+            code, size = decode_character(data, at, end)
+            at += size
+            if code < 0:
+                mark |= 2
+            elif unsettled[code]:
+                mark |= 1
+            continue
+        at += 1
+        if code == 0:
+            mark |= 2
+        elif code == 38 and at < end:
+            letter = np.int64(data[at]) | 0x20
+            if data[at] == 35 or (97 <= letter <= 122):
+                mark |= 1
+    return mark
 
 
 @compiled_walk
 def _count_from(
-    start,
-    captions,
-    vocabulary,
-    shape,
-    slots,
-    tally,
-    last,
-    marginals,
-    texts,
-    rooms,
+    start, captions, vocabulary, shape, marginals, texts, rooms, sink
 ):
     """Count the captions from ``start`` on, as `count_words` does. Returns the first one that
     wasn't counted since it needs more room for occurrences, the words of those that were, and the
     occurrences to make room for.
     """
-    data, begins, stops, keep, first_row, seed = captions
+    data, begins, stops, keep, unsettled = captions
     characters, word_table, tree, names, classes = vocabulary
     spans, attribute_ids, _, object_ids, _ = names
-    text_hashes, wanted = texts
-    room, parts, firsts, places, lives = rooms
-    _, numbers, gaps = room
+    text_hashes, _, marks = texts
+    room, parts, places, lives, sides = rooms
+    _, _, numbers, gaps, _ = room
     attributes, objects, named = marginals
-    _, a_end, a_start, a_met, _ = attributes
-    _, o_end, o_start, o_met, _ = objects
+    slots = sink[1]
+    flags = tree[3]
     total = 0
     for i in range(start, len(begins)):
         if len(keep) and not keep[i]:
             continue
-        n, known, value = _cut(
-            data, begins[i], stops[i], characters, word_table, room
+        n, known, value, mark = _cut(
+            data, begins[i], stops[i], characters, word_table, unsettled, room
         )
-        value = mix_bits(value)
-        text_hashes[i] = value
-        if known == 0:
-            total += n
+        marks[i] |= mark
+        if mark & 1:
             continue
         # an occurrence starts at a known word and has one of that many lengths
         if known * shape[2] > len(lives[0]):
             return i, total, known * shape[2]
         total += n
-        count = _find(n, numbers, firsts, gaps, tree, spans, places)
-        if count == 0:
+        text_hashes[i] = mix_bits(value)
+        if known == 0:
             continue
-        _shadow(count, places, spans, lives)
-        row = first_row + i
-        group = group_of_row(row, seed, tally[-1].shape[2])
+        count, is_long = _find(n, known, room, tree, places)
+        sizes = _part_sides(count, is_long, places, flags, lives, sides)
         n_a = _gather(
-            count, places, lives[0], spans, 0, attribute_ids, i, attributes
+            sizes[0], sides[0], places, spans, 0, attribute_ids, i, attributes
         )
-        n_o = _gather(count, places, lives[1], spans, 2, object_ids, i, objects)
-        named[0, min(n_a, named.shape[1] - 1)] += 1
-        named[1, min(n_o, named.shape[1] - 1)] += 1
+        n_o = _gather(
+            sizes[1], sides[1], places, spans, 2, object_ids, i, objects
+        )
+        if count:
+            named[0, min(n_a, named.shape[1] - 1)] += 1
+            named[1, min(n_o, named.shape[1] - 1)] += 1
         if n_a == 0 or n_o == 0:
             continue
-        is_example = False
         if slots[0] >= 0:
-            for x in range(n_a):
-                a = a_met[x]
-                for y in range(n_o):
-                    o = o_met[y]
-                    # on different words
-                    if a_end[a] < o_start[o] or o_end[o] < a_start[a]:
-                        cell = a * shape[1] + o
-                        is_example |= count_caption(
-                            slots[0], cell, row, value, group, tally
-                        )
+            _note_together(i, (n_a, n_o, attributes, objects), shape, sink)
         if slots[1] >= 0 or slots[2] >= 0:
-            where = row, value, group, last
-            is_example |= _adjacent(
-                count,
-                places,
-                lives,
-                gaps,
-                n,
-                names,
-                slots,
-                shape[1],
-                where,
-                tally,
+            _note_adjacent(
+                i, n, sizes, sides, places, gaps, names, shape[1], sink
             )
         if slots[3] >= 0:
-            where = row, value, group, last
-            parts_of_speech(
-                n, count, numbers, places, lives, spans, classes, parts
+            parts_of_speech(n, numbers, sizes, sides, places, classes, parts)
+            note_modified(
+                i, n, sizes, sides, places, gaps, parts, names, shape[1], sink
             )
-            is_example |= count_modified(
-                count,
-                places,
-                lives,
-                gaps,
-                n,
-                parts,
-                names,
-                slots[3],
-                shape[1],
-                where,
-                tally,
-            )
-        wanted[i] |= is_example
     return len(begins), total, 0
 
 
 @njit(nogil=True, cache=True)
 def count_words(
-    captions, vocabulary, shape, slots, tally, last, marginals, texts
+    captions, rows, vocabulary, shape, slots, tally, last, marginals, texts
 ):
     """Count a chunk of captions under the rules ``words``, ``adjacent``, ``adjacent-forms`` and
     ``modifies``.
 
-    ``captions``: data uint8, begins and stops int64 (n), keep bool (n, or empty: all), row of the
-    first, the file's seed. ``vocabulary``: the compiled characters, words, tree and names.
-    ``shape``: attributes, objects, words of the longest form. ``slots``: each rule's place in the
-    tally, or -1. ``last`` int64 (3, cells): the last row that counted, -1 at first. ``marginals``:
-    counts of attributes
-    and of objects, and how many captions name so many of them, int64 (2, most + 1), those that name
-    neither left out. Fills ``texts``: hashes uint64 (n), and bool (n), whether the text is an
-    example. Returns the number of words.
+    ``captions``: data uint8, begins and stops int64 (n), keep bool (n, or empty: all), and bool by
+    code point, whether a caption that holds it must go through `normal_form`; empty where all have.
+    ``rows``: row of the first, the file's seed. ``vocabulary``: the compiled characters, words,
+    tree and names. ``shape``: attributes, objects, words of the longest form. ``slots``: each
+    rule's place in the tally, or -1. ``last`` int64 (3, cells): the last row that counted, -1 at
+    first. ``marginals``: counts of attributes and of objects, and how many captions name so many of
+    them, int64 (2, most + 1), those that name neither left out. Fills ``texts``: hashes uint64 (n);
+    bool (n), whether the text is an example; and uint8 (n), of which 1 says that the caption wasn't
+    counted since it must go through `normal_form` first, and 2 that it isn't UTF-8. Returns the
+    number of words.
     """
     begins, stops = captions[1:3]
-    most_words = 0
+    longest = 0
     for i in range(len(begins)):
-        most_words = max(most_words, (stops[i] - begins[i]) // 2 + 2)
-    numbers, gaps = (
-        np.zeros(most_words, np.int32),
-        np.zeros(most_words, np.uint8),
-    )
-    words = np.zeros(most_words, np.uint64), numbers, gaps
-    parts = np.zeros(most_words, np.int32)
-    firsts = _first_nodes(vocabulary[2], vocabulary[1][2])
+        longest = max(longest, stops[i] - begins[i])
+    words, parts = _word_room(longest)
     names = _name_room(marginals[0]), _name_room(marginals[1]), marginals[2]
-    total, at, needed = 0, 0, 256
+    sink = pair_room(), slots, last, tally, rows, texts
+    # not the literal 0, for which the loop would be compiled once more
+    at = np.int64(0)
+    total, needed = 0, 256
     while at < len(begins):
-        places, lives = _place_room(needed)
+        places, lives, sides = _place_room(needed)
         at, more, needed = _count_from(
             at,
             captions,
             vocabulary,
             shape,
-            slots,
-            tally,
-            last,
             names,
             texts,
-            (words, parts, firsts, places, lives),
+            (words, parts, places, lives, sides),
+            sink,
         )
         total += more
         needed *= 2
+    count_noted(sink)
     return total
 
 

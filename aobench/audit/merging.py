@@ -101,6 +101,11 @@ def _check_same_plan(first: Audit, other: Audit) -> None:
         raise UserError(
             f"{other.folder} and {first.folder} counted by other rules; audit both by the same"
         )
+    if mine.get("hash_version", 1) != theirs.get("hash_version", 1):
+        raise UserError(
+            f"{other.folder} and {first.folder} tell different captions apart by other hashes, as "
+            "one is of an earlier version of imagenet-ao; run that audit again"
+        )
     for key in ("sample", "sketch", "examples"):
         if mine.get(key) != theirs.get(key):
             raise UserError(

@@ -4,7 +4,7 @@ the small grammar of `aobench.audit.grammar`.
 
 from __future__ import annotations
 
-from aobench.audit.compiled_counts import count_caption
+from aobench.audit.compiled_counts import note_pair
 from aobench.audit.compiling import compiled_walk
 from aobench.audit.grammar import (
     ADJECTIVE,
@@ -25,21 +25,19 @@ from aobench.audit.grammar import (
 
 
 @compiled_walk
-def parts_of_speech(n, count, numbers, places, lives, spans, classes, parts):
+def parts_of_speech(n, numbers, sizes, sides, places, classes, parts):
     """Which parts each word of a caption may play: fills ``parts`` int32 (n) with the bits of
     `aobench.audit.grammar`, those of the attributes and objects that stand there included.
     """
-    starts, ends, nodes = places
+    starts, ends, _ = places
     for i in range(n):
         parts[i] = classes[numbers[i]]
-    for k in range(count):
-        node, part = nodes[k], 0
-        if lives[0][k] and spans[node, 1] > spans[node, 0]:
-            part |= ADJECTIVE
-        if lives[1][k] and spans[node, 3] > spans[node, 2]:
-            part |= NOUN | HEAD
-        for i in range(starts[k], ends[k] + 1):
-            parts[i] |= part
+    for kind in range(2):
+        part = ADJECTIVE if kind == 0 else NOUN | HEAD
+        for at in range(sizes[kind]):
+            k = sides[kind][at]
+            for i in range(starts[k], ends[k] + 1):
+                parts[i] |= part
 
 
 @compiled_walk
@@ -140,32 +138,23 @@ def _predicate(start, end, n, gaps, parts):
 
 
 @compiled_walk
-def count_modified(
-    count, places, lives, gaps, n, parts, tables, slot, width, where, tally
+def note_modified(
+    caption, n, sizes, sides, places, gaps, parts, tables, width, sink
 ):
-    """Count the pairs whose attribute modifies the object, by the grammar of
-    `aobench.audit.grammar`; whether the text is wanted. ``where`` as of `_adjacent`.
+    """Note the pairs whose attribute modifies the object, by the grammar of
+    `aobench.audit.grammar`. ``sizes``: how many occurrences of attributes and objects the ``sides``
+    hold.
     """
-    row, value, group, last = where
     starts, ends, nodes = places
-    attribute_lives, object_lives = lives
     spans, attribute_ids, _, object_ids, _ = tables
-    wanted = False
-    for k in range(count):
-        node = nodes[k]
-        if not object_lives[k] or spans[node, 2] == spans[node, 3]:
-            continue
+    for at in range(sizes[1]):
+        k = sides[1][at]
         is_head = _is_head(starts[k], ends[k], n, gaps, parts)
         first, stop = _predicate(starts[k], ends[k], n, gaps, parts)
         if not is_head and stop < 0:
             continue
-        for other in range(count):
-            node_a = nodes[other]
-            if (
-                not attribute_lives[other]
-                or spans[node_a, 0] == spans[node_a, 1]
-            ):
-                continue
+        for at_other in range(sizes[0]):
+            other = sides[0][at_other]
             after = ends[other] + 1
             is_shade = parts[after - 1] & SHADE
             if is_shade and _is_soft(after, n, gaps, parts, COLOUR):
@@ -179,12 +168,7 @@ def count_modified(
                 shown = state % 2 == 1 and gaps[starts[k]] == 0
             if not shown:
                 continue
-            for i in range(spans[node_a, 0], spans[node_a, 1]):
-                for j in range(spans[node, 2], spans[node, 3]):
+            for i in range(spans[nodes[other], 0], spans[nodes[other], 1]):
+                for j in range(spans[nodes[k], 2], spans[nodes[k], 3]):
                     cell = attribute_ids[i] * width + object_ids[j]
-                    if last[2, cell] != row:
-                        last[2, cell] = row
-                        wanted |= count_caption(
-                            slot, cell, row, value, group, tally
-                        )
-    return wanted
+                    note_pair(sink, 3, cell, caption)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -192,10 +193,22 @@ WRITTEN = (
 
 
 def _remove_earlier(folder: Path) -> None:
-    """Nothing of another audit stays beside this one's results."""
-    for pattern in WRITTEN:
-        for path in folder.glob(pattern):
-            path.unlink()
+    """Nothing of another audit stays beside this one's results; a link goes, what it leads to
+    stays. UserError for a folder in a file's place, before anything is removed.
+    """
+    earlier = [
+        path
+        for path in folder.iterdir()
+        if any(fnmatch(path.name, pattern) for pattern in WRITTEN)
+    ]
+    for path in earlier:
+        if path.is_dir() and not path.is_symlink():
+            raise UserError(
+                f"{path} is a folder where the audit's file belongs; move it away, or name "
+                "another --out"
+            )
+    for path in earlier:
+        path.unlink()
 
 
 def _rule_facts(

@@ -87,13 +87,14 @@ def _add_bindings(verbs: Any) -> None:
     p.add_argument(
         "benchmark",
         metavar="BENCHMARK",
-        help="JSON, JSON lines, CSV, TSV or Parquet with captions; or a folder with "
-        "compositional-split-natural/",
+        help="JSON, JSON lines, CSV, TSV or Parquet with captions, or a folder of them; or a "
+        "folder with compositional-split-natural/",
     )
     _add_source(p)
     p.add_argument(
         "--layout",
-        help="aro, sugarcrepe, bivlc, winoground or vismin (default: by the columns)",
+        help="aro, sugarcrepe, sugarcrepe++, bivlc, winoground or vismin (default: by the "
+        "columns)",
     )
     p.add_argument(
         "--right",
@@ -218,12 +219,13 @@ def _print_examples(records: Sequence[dict[str, Any]]) -> None:
 
 
 def _bindings(args: argparse.Namespace) -> None:
-    from aobench.audit.benchmarks import is_pair_folder
+    from aobench.audit.benchmarks import pair_root
 
     if not 0 <= args.threshold < 1 << 62:
         raise UserError("--threshold takes a whole number from 0 to 4e18")
-    if is_pair_folder(args.benchmark):
-        _split_bindings(args)
+    root = pair_root(args.benchmark)
+    if root is not None:
+        _split_bindings(args, root)
     else:
         _text_bindings(args)
     print(f"Written to {args.out}/")
@@ -248,7 +250,7 @@ def _text_bindings(args: argparse.Namespace) -> None:
         print(binding_summary(audit, rows))
 
 
-def _split_bindings(args: argparse.Namespace) -> None:
+def _split_bindings(args: argparse.Namespace, root: Path) -> None:
     from aobench.audit.benchmarks import read_pair_splits
     from aobench.audit.bindings import (
         split_bindings,
@@ -256,7 +258,7 @@ def _split_bindings(args: argparse.Namespace) -> None:
         write_split_bindings,
     )
 
-    splits = read_pair_splits(args.benchmark)
+    splits = read_pair_splits(root)
     with _counted(args, splits.vocabulary, args.out / "audit") as audit:
         rows = split_bindings(audit, splits)
         write_split_bindings(audit, rows, args.out)

@@ -14,6 +14,7 @@ from aobench.audit.files import printable_path
 from aobench.audit.precision import labelled_accuracy
 from aobench.audit.result import Audit
 from aobench.errors import UserError
+from aobench.files import scratch_file
 
 NORMALISERS = ("arithmetic", "geometric", "min", "max", "joint")
 
@@ -272,7 +273,10 @@ def write_disagreements(
     took for it, as CSV.
     """
     disagreements = rule_disagreements(audit, a, b)
-    with path.open("w", encoding="utf-8", newline="") as stream:
+    with (
+        scratch_file(path) as scratch,
+        scratch.open("w", encoding="utf-8", newline="") as stream,
+    ):
         table = csv.writer(stream)
         table.writerow(
             [

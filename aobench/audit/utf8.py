@@ -1,4 +1,4 @@
-"""Compiled decoding of UTF-8.
+"""Compiled decoding and encoding of UTF-8.
 
 Numba keeps what it compiled by the file of the caller and not by this one: whoever changes this
 file deletes the folders __pycache__ beside it.
@@ -33,3 +33,25 @@ def decode_character(data, at, end):
     if code > 0x10FFFF or (size == 4 and code < 0x10000):
         return _INVALID, 1
     return code, size
+
+
+@compiled_walk
+def encode_character(code, into, at):
+    """Write the UTF-8 of a code point at ``at``; returns its bytes."""
+    if code < 0x80:
+        into[at] = code
+        return 1
+    if code < 0x800:
+        into[at] = 0xC0 | (code >> 6)
+        into[at + 1] = 0x80 | (code & 0x3F)
+        return 2
+    if code < 0x10000:
+        into[at] = 0xE0 | (code >> 12)
+        into[at + 1] = 0x80 | ((code >> 6) & 0x3F)
+        into[at + 2] = 0x80 | (code & 0x3F)
+        return 3
+    into[at] = 0xF0 | (code >> 18)
+    into[at + 1] = 0x80 | ((code >> 12) & 0x3F)
+    into[at + 2] = 0x80 | ((code >> 6) & 0x3F)
+    into[at + 3] = 0x80 | (code & 0x3F)
+    return 4

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.browser import Page
 from helpers.made_results import FLAT, family, inverse_logit, made_result
 from helpers.published_folder import published_folder
 
@@ -212,16 +211,10 @@ def test_the_page_is_whole_and_loads_nothing(site):
     assert len((site / "object_models.csv").read_text().splitlines()) == 19
 
 
-def test_the_page_fits_a_phone(site, tmp_path):
-    page = Page(tmp_path)
-    try:
-        page.open(
-            f"file://{site}/index.html", width=390, height=800, phone=True
-        )
-        assert page.run("document.documentElement.scrollWidth") <= 390
-        assert page.problems == []
-    finally:
-        page.close()
+def test_the_page_fits_a_phone(site, page):
+    page.open(f"file://{site}/index.html", width=390, height=800, phone=True)
+    assert page.run("document.documentElement.scrollWidth") <= 390
+    assert page.problems == []
 
 
 def test_the_command_takes_results_that_are_there(tmp_path, capsys):

@@ -23,6 +23,7 @@ from helpers.annotation_tools import (
     make_set,
     right,
 )
+from helpers.browser import Browser
 from helpers.warm import WarmProcesses
 
 import aobench.cli as cli
@@ -57,22 +58,17 @@ def server(tmp_path, pages, request):
 
 
 @pytest.fixture
-def browse(tmp_path, server):
-    """Opens a browser for an annotator; all are closed at the end."""
+def browse(browser, server):
+    """Opens a window for an annotator; all are closed at the end."""
     opened = []
 
-    def browse(name=None, **size):
-        opened.append(
-            Annotator(tmp_path / f"profile{len(opened)}", server, name, **size)
-        )
+    def browse(name=None, another=browser, **size):
+        opened.append(Annotator(another, server, name, **size))
         return opened[-1]
 
     yield browse
     for page in opened:
-        if page.process.poll() is None:
-            page.close()
-        else:
-            page.socket.shutdown()  # of a browser that a test killed
+        page.close()
 
 
 @pytest.fixture
@@ -233,13 +229,15 @@ def test_fifty_images_by_keys_with_slips_and_undo(
     server.check_log()
 
 
-def test_a_killed_browser_goes_on_where_it_was(browse, verdicts, server):
-    page = browse("ann")
+def test_a_killed_browser_goes_on_where_it_was(
+    tmp_path, browse, verdicts, server
+):
+    doomed = Browser(tmp_path / "profile")
+    page = browse("ann", doomed)
     page.judge_all(limit=7)
     page.press("a")  # half an answer is not kept
     half = page.seen()["trial"]
-    page.process.kill()
-    page.process.wait()
+    doomed.kill()
     assert verdicts.standing("ann").done == 7
     page = browse("ann")
     now = page.seen()
@@ -558,14 +556,14 @@ def test_a_taken_port_is_one_line(server, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("width", [390])
-def test_images_are_named_by_keys_and_buttons(tmp_path, pages, width):
+def test_images_are_named_by_keys_and_buttons(tmp_path, pages, browser, width):
     """The page of names, on a phone: nine names, the keys 1 to 9, 0, and undo."""
     questions = make_questions(tmp_path / "q", 4)
     server = Server(questions, tmp_path / "n.sqlite", pages, ())
     page = None
     try:
         page = Annotator(
-            tmp_path / "profile",
+            browser,
             server,
             "ann",
             width=width,

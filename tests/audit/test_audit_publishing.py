@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -187,6 +188,16 @@ def test_what_does_not_merge(shards, tmp_path, capsys):
     )
     with pytest.raises(UserError, match="differ in --sketch"):
         merge_audits([a, fewer], tmp_path / "m")
+    older = replace(
+        fewer,
+        manifest={
+            k: v
+            for k, v in load_audit(shards / "b").manifest.items()
+            if k != "hash_version"
+        },
+    )
+    with pytest.raises(UserError, match=r"earlier version.*run that audit"):
+        merge_audits([a, older], tmp_path / "m")
     ruled = audit(
         shards / "two.txt",
         tmp_path / "ruled",

@@ -129,6 +129,20 @@ def test_every_kind_of_file_gives_the_same_captions_and_counts(tmp_path):
             assert totals["nulls"] == 1, kind
 
 
+def test_the_kernel_is_compiled_once_for_all_kinds_of_files(tmp_path):
+    """Each further form of arrays takes ten seconds of a user's first audit."""
+    from aobench.audit.kernel import count_authors, count_words
+
+    for kind, path in write_files(tmp_path).items():
+        out = tmp_path / f"out-{kind}"
+        audit(str(path), out, vocabulary=NAMES, rules=("words", "authors"))
+    odd = tmp_path / "odd.csv"
+    odd.write_text("caption\na red cafe\u0301\n")
+    audit(str(odd), tmp_path / "odd", vocabulary=NAMES, rules=("words",))
+    assert len(count_words.signatures) == 1
+    assert len(count_authors.signatures) == 1
+
+
 def test_long_text_files_are_cut_at_lines(tmp_path, monkeypatch):
     monkeypatch.setattr("aobench.audit.readers.text_lines.CHUNK_BYTES", 7)
     path = tmp_path / "c.txt"

@@ -1,10 +1,6 @@
 """A sample of the campaign of bad inputs: no traceback, no hang, no other result without a word."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -14,34 +10,22 @@ from .campaign import COMMANDS, every_case, sample
 from .damages import DAMAGES
 from .verdicts import RIGHT
 
-ROOT = Path(__file__).parents[2]
 COUNT, SEED = 60, 0
+#: As ``python -m tests.campaign``.
+CAMPAIGN = (
+    "import sys\nfrom tests.campaign.__main__ import main\nsys.exit(main())\n"
+)
 #: The first reads no file but the archive, by the function that `prepare` calls; the others read
 #: results as `difficulty` and `compare` do, of more compositions than the campaign's small set has.
 NOT_TRIED = {"install", "familiarity", "retest"}
 
 
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory):
+def reports(warm, tmp_path_factory):
     """What came of the sample, from a process of its own: one that has threads can't be forked."""
     path = tmp_path_factory.mktemp("campaign") / "reports.json"
-    command = [
-        sys.executable,
-        "-m",
-        "tests.campaign",
-        "--sample",
-        str(COUNT),
-        "--seed",
-        str(SEED),
-    ]
-    done = subprocess.run(
-        [*command, "--json", str(path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        env={**os.environ},
-    )
+    words = ["--sample", COUNT, "--seed", SEED, "--json", path]
+    (done,) = warm.run(1, words, code=CAMPAIGN)
     assert path.exists(), (
         f"the campaign itself failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
     )

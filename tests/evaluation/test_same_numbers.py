@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.tiny_models import save
-from helpers.warm import CPU
 from PIL import Image
 
 import aobench.cli as cli
@@ -21,6 +20,8 @@ from aobench.mini.render import render
 from aobench.results.predictions import read
 
 ROOT = Path(__file__).parents[2]
+#: What its command runs; each process that it starts is a new Python.
+TORCHRUN = "from torch.distributed.run import main\nmain()\n"
 PAIRS = [
     ("wooden", "banana"),
     ("red", "teapot"),
@@ -92,21 +93,18 @@ def _evaluate(warm, processes, arguments, out):
         assert done.returncode == 0, done.stderr
 
 
-def _launch(processes, arguments, out):
+def _launch(warm, processes, arguments, out):
     """By the launcher that the documents name, with a Python of its own for each process."""
-    launch = ["-m", "torch.distributed.run", "--standalone"]
-    launch += [
+    words = [
+        "--standalone",
         "--nproc_per_node",
-        str(processes),
-        str(ROOT / "evaluate_models.py"),
+        processes,
+        ROOT / "evaluate_models.py",
+        *arguments,
+        "--out",
+        out,
     ]
-    done = subprocess.run(
-        [sys.executable, *launch, *arguments, "--out", str(out)],
-        env={**os.environ, **CPU},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    (done,) = warm.run(1, words, code=TORCHRUN)
     assert done.returncode == 0, done.stderr
 
 
@@ -172,9 +170,9 @@ def _check_processes(out, wanted, processes):
 
 
 def test_two_launched_processes_give_the_bytes_of_one(
-    arguments, wanted, tmp_path
+    warm, arguments, wanted, tmp_path
 ):
-    _launch(2, arguments, tmp_path)
+    _launch(warm, 2, arguments, tmp_path)
     _check_processes(tmp_path, wanted, 2)
 
 

@@ -1,5 +1,6 @@
 """Texts reach the tower as it was trained, whatever tokenizer_config.json says; or are refused."""
 
+import functools
 import json
 import shutil
 
@@ -21,6 +22,7 @@ from aobench.results.tasks import find_task
 
 CPU = torch.device("cpu")
 TEXTS = ["a photo of a red teapot.", "a golden lion", "lion"]
+LONG = [*TEXTS, "a photo of the red teapot " * 20]
 VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")
 
 
@@ -40,6 +42,14 @@ def copy(originals, tmp_path):
 
 def _load(folder):
     return registry.resolve(str(folder)).load(CPU, LoadOptions())
+
+
+@pytest.fixture(scope="module")
+def unchanged(originals):
+    """By kind the embeddings of `LONG` of its original."""
+    return functools.cache(
+        lambda kind: _load(originals / kind).encode_texts(LONG)
+    )
 
 
 def _set(path, **changed):
@@ -101,14 +111,15 @@ def test_the_tokenizer_of_a_larger_model_is_refused(
     ],
 )
 def test_settings_of_the_tokenizer_change_no_embedding(
-    kind, changed, originals, copy
+    kind, changed, unchanged, copy
 ):
-    long = [*TEXTS, "a photo of the red teapot " * 20]
     folder = copy(kind)
-    wanted = _load(originals / kind).encode_texts(long)
     _set(folder / "tokenizer_config.json", **changed)
     torch.testing.assert_close(
-        _load(folder).encode_texts(long), wanted, rtol=0, atol=1e-5
+        _load(folder).encode_texts(LONG),
+        unchanged(kind),
+        rtol=0,
+        atol=1e-5,
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from helpers.annotation_tools import right
-from helpers.browser import Page
+from helpers.browser import Browser, Page
 
 ROOT = Path(__file__).parents[2]
 
@@ -152,13 +152,13 @@ SPECIAL = {"Backspace": 8, "Enter": 13, " ": 32}
 
 
 class Annotator(Page):
-    """A browser in which somebody judges images."""
+    """A window in which somebody judges images."""
 
     def __init__(
-        self, folder: Path, server: Server, name: str | None = None, **size
+        self, browser: Browser, server: Server, name: str | None = None, **size
     ) -> None:
         self.requests: list[str] = []
-        super().__init__(folder)
+        super().__init__(browser)
         self.server = server
         self.open(server.url + (f"?annotator={name}" if name else ""), **size)
 

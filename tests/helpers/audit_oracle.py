@@ -11,7 +11,7 @@ import html
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from aobench.audit import grammar
 from aobench.audit.grammar import word_classes
@@ -50,7 +50,8 @@ def plain(caption: str) -> str:
     """
     out = []
     for c in one_form(caption):
-        if c.isalnum() or unicodedata.category(c)[0] == "M":
+        letter = c.isalnum() or unicodedata.category(c)[0] == "M"
+        if letter and c not in SOFT:
             out.append(c)
         else:
             out.append(
@@ -113,6 +114,8 @@ def modified(text, a_live, o_live):
     row, places, of = encoded(text, a_live, o_live)
     adjective, noun, head, join = map(of, (1, 2, 4, 8))
     more = f"(?:,?{adjective}|,?{join}{adjective})*+"
+    # an "and" that belongs to a name, "black and tan coonhound", joins after an adjective all the same
+    nouns = f"(?:(?!{join}){noun}+)?"
     adverbs = f"{of(grammar.ADVERB)}*+"
     made = f"{of(grammar.MADE)}{of(grammar.OF)}{of(grammar.OF | grammar.ADVERB | grammar.DETERMINER)}*+"
     painted = (
@@ -155,20 +158,21 @@ def modified(text, a_live, o_live):
             ):
                 continue
             between = row[end:first] if end <= first else "|"
-            if (is_head and re.fullmatch(f"{more}{noun}*", between)) or (
+            if (is_head and re.fullmatch(f"{more}{nouns}", between)) or (
                 begin in inside and end in inside
             ):
                 seen.add((a, o))
     return seen
 
 
-def in_caption(
-    caption: str,
+def live_names(
+    text: str,
     attributes: Sequence[Mapping[tuple[str, ...], bool]],
     objects: Sequence[Mapping[tuple[str, ...], bool]],
-) -> dict[str, set[tuple[int, int]]]:
-    """The pairs (attribute, object) that one caption shows, by rule."""
-    text = plain(caption)
+) -> tuple[list[tuple[int, int, int, bool]], list[tuple[int, int, int, bool]]]:
+    """(name, start, end, as written) of the attributes and of the objects that stand in ``text``
+    (from `plain`) and in no longer name.
+    """
     a_found = [
         (i, *place)
         for i, forms in enumerate(attributes)
@@ -189,6 +193,11 @@ def in_caption(
         for o in o_found
         if not any(inside(o[1:3], span) for span in a_spans | o_spans)
     ]
+    return a_live, o_live
+
+
+def shown_pairs(text, a_live, o_live) -> dict[str, set[tuple[int, int]]]:
+    """The pairs (attribute, object) that names which live in a caption show, by rule."""
     seen: dict[str, set[tuple[int, int]]] = {
         "words": set(),
         "adjacent": set(),
@@ -208,14 +217,20 @@ def in_caption(
     return seen
 
 
-def by_words(captions: Iterable[str], vocabulary) -> dict[str, Counter]:
-    """Captions by pair, for the rules of whole words."""
-    counts: dict[str, Counter] = {
-        "words": Counter(),
-        "adjacent": Counter(),
-        "adjacent-forms": Counter(),
-        "modifies": Counter(),
-    }
+def in_caption(
+    caption: str,
+    attributes: Sequence[Mapping[tuple[str, ...], bool]],
+    objects: Sequence[Mapping[tuple[str, ...], bool]],
+) -> dict[str, set[tuple[int, int]]]:
+    """The pairs (attribute, object) that one caption shows, by rule."""
+    text = plain(caption)
+    return shown_pairs(text, *live_names(text, attributes, objects))
+
+
+def names_in_captions(
+    captions: Iterable[str], vocabulary
+) -> Iterator[tuple[str, list, list]]:
+    """Of each caption its `plain` text, and the attributes and objects that live in it."""
     # Only names of which a first word stands in the caption can occur; that alone makes it
     # bearable.
     first: dict[str, set[tuple[str, int]]] = {}
@@ -227,20 +242,56 @@ def by_words(captions: Iterable[str], vocabulary) -> dict[str, Counter]:
             for sequence in forms:
                 first.setdefault(sequence[0], set()).add((kind, i))
     for caption in captions:
+        text = plain(caption)
         near = set().union(
-            *(first.get(word, set()) for word in set(plain(caption).split()))
+            *(first.get(word, set()) for word in set(text.split()))
         )
         a_near, o_near = (
-            [sorted(i for k, i in near if k == kind)] for kind in "ao"
+            sorted(i for k, i in near if k == kind) for kind in "ao"
         )
-        found = in_caption(
-            caption,
-            [vocabulary.attribute_forms[i] for i in a_near[0]],
-            [vocabulary.object_forms[i] for i in o_near[0]],
+        a_live, o_live = live_names(
+            text,
+            [vocabulary.attribute_forms[i] for i in a_near],
+            [vocabulary.object_forms[i] for i in o_near],
         )
-        for rule, pairs in found.items():
-            counts[rule].update((a_near[0][a], o_near[0][o]) for a, o in pairs)
+        yield (
+            text,
+            [(a_near[a], *place) for a, *place in a_live],
+            [(o_near[o], *place) for o, *place in o_live],
+        )
+
+
+def by_words(captions: Iterable[str], vocabulary) -> dict[str, Counter]:
+    """Captions by pair, for the rules of whole words."""
+    counts: dict[str, Counter] = {
+        "words": Counter(),
+        "adjacent": Counter(),
+        "adjacent-forms": Counter(),
+        "modifies": Counter(),
+    }
+    for text, a_live, o_live in names_in_captions(captions, vocabulary):
+        for rule, pairs in shown_pairs(text, a_live, o_live).items():
+            counts[rule].update(pairs)
     return counts
+
+
+def by_names(
+    captions: Iterable[str], vocabulary
+) -> tuple[Counter, Counter, Counter, Counter]:
+    """Captions by attribute and by object, and by how many different attributes and objects they
+    name, where they name any of either.
+    """
+    attributes, objects, many, more = (Counter() for _ in range(4))
+    for _, a_live, o_live in names_in_captions(captions, vocabulary):
+        a_names, o_names = (
+            {name for name, *_ in live} for live in (a_live, o_live)
+        )
+        attributes.update(a_names)
+        objects.update(o_names)
+        if a_names or o_names:
+            many[len(a_names)] += 1
+            more[len(o_names)] += 1
+    return attributes, objects, many, more
 
 
 def by_authors(captions: Sequence[str], vocabulary) -> Counter:

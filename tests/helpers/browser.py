@@ -23,18 +23,23 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
     "--remote-debugging-port=0",
     "--remote-allow-origins=*",
 ]
 
 
-class Page:
-    """One tab; ``problems`` holds what its console and its loads complained of."""
+class Browser:
+    """Chromium in a process of its own; its pages know nothing of each other.
+
+    Args:
+        folder: its profile.
+    """
 
     def __init__(self, folder: Path) -> None:
-        websocket = pytest.importorskip(
-            "websocket", reason="websocket-client is absent"
-        )
+        pytest.importorskip("websocket", reason="websocket-client is absent")
         binary = shutil.which("chromium") or shutil.which("google-chrome")
         if binary is None:
             pytest.skip("no Chromium on this machine")
@@ -42,27 +47,51 @@ class Page:
             [binary, *FLAGS, f"--user-data-dir={folder}", "about:blank"],
             stderr=subprocess.DEVNULL,
         )
-        port_file, deadline = (
-            folder / "DevToolsActivePort",
-            time.monotonic() + 60,
+        self.host = f"127.0.0.1:{_port_in(folder / 'DevToolsActivePort')}"
+        with urllib.request.urlopen(f"http://{self.host}/json/version") as said:
+            address = json.load(said)["webSocketDebuggerUrl"]
+        self.line = DebuggingLine(address)
+
+    def open_window(self):
+        """(number of a new window's profile, address of its debugging line)."""
+        profile = self.line.send("Target.createBrowserContext")
+        window = self.line.send(
+            "Target.createTarget", url="about:blank", newWindow=True, **profile
         )
-        while (
-            not port_file.exists()
-            or len(port_file.read_text().splitlines()) < 2
-        ):
-            assert time.monotonic() < deadline, "Chromium did not start"
-            time.sleep(0.1)
-        port = port_file.read_text().splitlines()[0]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:
-            target = next(t for t in json.load(answer) if t["type"] == "page")
-        self.socket = websocket.create_connection(
-            target["webSocketDebuggerUrl"], timeout=60
-        )
-        self.number, self.problems = 0, []
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.send(f"{domain}.enable")
+        address = f"ws://{self.host}/devtools/page/{window['targetId']}"
+        return profile["browserContextId"], address
+
+    def close_window(self, profile):
+        """Close the windows of a profile, and forget it."""
+        self.line.send("Target.disposeBrowserContext", browserContextId=profile)
+
+    def kill(self):
+        """End it at once, as ``kill -9`` does."""
+        self.process.kill()
+        self.process.wait()
+        self.line.socket.shutdown()
+
+
+def _port_in(file, seconds=60):
+    """The port that Chromium writes when it listens."""
+    deadline = time.monotonic() + seconds
+    while not file.exists() or len(file.read_text().splitlines()) < 2:
+        assert time.monotonic() < deadline, "Chromium did not start"
+        time.sleep(0.02)
+    return file.read_text().splitlines()[0]
+
+
+class DebuggingLine:
+    """Questions to a browser or a page, and its answers."""
+
+    def __init__(self, address: str) -> None:
+        import websocket
+
+        self.socket = websocket.create_connection(address, timeout=60)
+        self.number = 0
 
     def send(self, method, **parameters):
+        """What is answered; what is said meanwhile is noted."""
         self.number += 1
         self.socket.send(
             json.dumps(
@@ -75,6 +104,23 @@ class Page:
                 assert "error" not in message, message["error"]
                 return message["result"]
             self._note(message)
+
+    def _note(self, message):
+        """Of no interest here."""
+
+
+class Page(DebuggingLine):
+    """A window of its own; ``problems`` holds what its console and its loads complained of."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+        self.profile, address = browser.open_window()
+        super().__init__(address)
+        self.problems: list[str] = []
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.send(f"{domain}.enable")
+        # Several windows can't have the focus at once; each is told that it has.
+        self.send("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def _note(self, message):
         kind, given = message.get("method"), message.get("params", {})
@@ -150,6 +196,9 @@ class Page:
         Path(path).write_bytes(base64.b64decode(data))
 
     def close(self):
-        self.socket.close()
-        self.process.kill()
-        self.process.wait()
+        """Close the window; of a browser that was killed, what is left here."""
+        if self.browser.process.poll() is None:
+            self.socket.close()
+            self.browser.close_window(self.profile)
+        else:
+            self.socket.shutdown()

@@ -14,7 +14,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from compositional_ood.compositional_ood import shown_interval
-from helpers.browser import Page
 from helpers.tiny_models import save
 from safetensors.numpy import load_file
 
@@ -473,13 +472,6 @@ def test_models_that_cannot_be_told_apart_share_a_letter(tables):
         )
     two = next(t for t in tables if (t.config, t.task) == ("mini", "object"))
     assert [row.cells["group"].text for row in two.rows] == ["a", "b"]
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    opened = Page(tmp_path_factory.mktemp("browser") / "profile")
-    yield opened
-    opened.close()
 
 
 def _first_column(page):

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from helpers.browser import Page
 
 ROOT = Path(__file__).parents[2]
 DATASET = "org/imagenet-ao"
@@ -27,7 +26,9 @@ def _entry(value, notes):
     return {".eval_results/imagenet_ao.yaml": yaml.safe_dump([row]).encode()}
 
 
-def test_checked_results_and_rows_that_stand_apart_in_a_browser(hub, tmp_path):
+def test_checked_results_and_rows_that_stand_apart_in_a_browser(
+    hub, page, tmp_path
+):
     pytest.importorskip("gradio", minversion="5")
     hub.folder("datasets", DATASET).mkdir(parents=True)
     settings = "80 prompts (a); composition of 9 candidates (b); float32"
@@ -62,7 +63,6 @@ def test_checked_results_and_rows_that_stand_apart_in_a_browser(hub, tmp_path):
             env=environment,
             stderr=log,
         )
-    page = None
     try:
         deadline = time.monotonic() + 120
         while True:
@@ -73,7 +73,6 @@ def test_checked_results_and_rows_that_stand_apart_in_a_browser(hub, tmp_path):
                 assert running.poll() is None, (tmp_path / "log").read_text()
                 assert time.monotonic() < deadline
                 time.sleep(0.5)
-        page = Page(tmp_path / "profile")
         page.open("http://127.0.0.1:7894")
         text = ""
         while "a/three" not in text:
@@ -102,7 +101,5 @@ def test_checked_results_and_rows_that_stand_apart_in_a_browser(hub, tmp_path):
             assert time.monotonic() < deadline
             time.sleep(0.2)
     finally:
-        if page:
-            page.close()
         running.terminate()
         running.wait()

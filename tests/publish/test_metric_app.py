@@ -10,7 +10,6 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from helpers.browser import Page
 
 ROOT = Path(__file__).parents[2]
 GOOD = ROOT / "model_cards" / "mini" / "predictions.parquet"
@@ -52,13 +51,6 @@ def app(tmp_path_factory):
     yield url
     running.terminate()
     running.wait()
-
-
-@pytest.fixture
-def page(tmp_path):
-    opened = Page(tmp_path / "profile")
-    yield opened
-    opened.close()
 
 
 def _wait(page, script, words):

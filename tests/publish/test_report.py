@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from helpers.browser import Page
 
 import aobench.cli as cli
 from aobench.publish.report import MOST_PARTS, write_report
@@ -166,13 +165,6 @@ def test_names_cannot_end_the_script(result, published, tmp_path):
     text = _for_script({"t": "</script><script>alert(1)</script>&"})
     assert "<" not in text
     assert json.loads(text)["t"].startswith("</script>")
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    opened = Page(tmp_path_factory.mktemp("browser") / "profile")
-    yield opened
-    opened.close()
 
 
 @pytest.mark.parametrize("width", [1280, 390])
