@@ -1,11 +1,11 @@
 """The bundled CLIP beside the bundled generative model on the same `choice` questions, as a table.
 
     imagenet-ao evaluate mini mini-generative likelihood:mini-generative pmi:mini-generative \\
-        --data mini --tasks choice --limit 500 --out FOLDER
+        --data mini --tasks choice choice-object --out FOLDER
     python benchmarks/generative_choice.py FOLDER
 
 Prints the Markdown table of docs/generative.md and the README from results.json of each model in
-FOLDER (default: the results that stand in model_cards/mini-generative).
+FOLDER (default: the results that stand in model_cards).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parents[1] / "model_cards" / "mini-generative"
+RESULTS = Path(__file__).parents[1] / "model_cards"
 MODELS = (
     "mini",
     "mini-generative",

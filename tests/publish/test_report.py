@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from helpers.few_images import one_image_each
 
 import aobench.cli as cli
 from aobench.publish.report import MOST_PARTS, write_report
@@ -106,8 +107,10 @@ def test_attributes_and_objects_are_shrunken_or_it_says_why_not(
     assert (plain, images) == (59.0, 78)
     assert shrunken > plain + 10, "few images: drawn towards the mean"
     assert "8,580 images" in text
-    few = [read_result(BUNDLED / "mini-generative")]
-    path = write_report(few, tmp_path / "report.html", pictures=0)
+    few = one_image_each(BUNDLED / "mini-generative", tmp_path / "few")
+    path = write_report(
+        [read_result(few)], tmp_path / "report.html", pictures=0
+    )
     said = "Not told: 600 images of 600 compositions are too few"
     assert said in path.read_text()
 
