@@ -7,8 +7,8 @@ known by 64-bit hashes: that two different words of a corpus with 10^8 different
 vocabulary of 10^4 share one has a chance of 10^-7.
 
 The code on disk is known by this file's time and size alone: who changes a compiled function or a
-constant of another file (`compiling`, `compiled_counts`, `modifiers`, `grammar`, `utf8`, `words`)
-touches this one, too, or deletes its ``__pycache__``.
+constant of another file (`compiling`, `compiled`, `compiled_counts`, `cutting`, `modifiers`,
+`grammar`, `utf8`, `words`) touches this one, too, or deletes its ``__pycache__``.
 """
 
 from __future__ import annotations
@@ -50,17 +50,13 @@ _WORDS, _ADJACENT, _FORMS = np.int64(0), np.int64(1), np.int64(2)
 Arrays = tuple[np.ndarray, ...]
 _START = np.uint64(HASH_START)
 _S20, _S40 = np.uint64(20), np.uint64(40)
-_S31, _S32 = np.uint64(31), np.uint64(32)
+_S32 = np.uint64(32)
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 
 
 @inlined_walk
 def _look_up(keys, values, key):
-    """The value of a key, 0 where there is none, since the values of free slots are 0.
-
-    One way out of one loop: with more, numba counts references to the arrays at each call, by
-    atomic operations that cost more than the look-up and for which threads wait.
-    """
+    """The value of a key, 0 where there is none, since the values of free slots are 0."""
     mask = np.uint64(len(keys) - 1)
     slot = ((key * GOLDEN) >> _S32) & mask
     while keys[slot] != _ZERO and keys[slot] != key:
@@ -78,6 +74,26 @@ def _word_number(shifts, keys, values, key):
     return values[slot * np.uint64(keys[slot] == key)]
 
 
+@inlined_walk
+def _number_words(data, n, word_table, room):
+    """Look ``n`` words up by their edges: fills of ``room`` their numbers, and the places of those
+    that begin a form. Returns how many these are, and a hash of all words in their order.
+    """
+    shifts, keys, values, n_firsts = word_table
+    edges, _, numbers, _, known_places = room
+    known, text, power = _ZERO, _START, _ONE
+    for i in range(np.uint64(n)):
+        value = hash_word(data, edges[i + i], edges[i + i + _ONE])
+        number = _word_number(shifts, keys, values, value)
+        numbers[i] = number
+        # written in any case, and counted where it begins a form: a branch would be guessed wrong
+        known_places[known] = i
+        known += np.uint64(np.uint32(number - 1) < np.uint32(n_firsts))
+        power *= GOLDEN
+        text += value * power
+    return np.int64(known), text
+
+
 @compiled_walk
 def _cut(data, start, end, characters, word_table, unsettled, room):
     """Cut one caption into words. Fills of ``room`` the number of each word in the vocabulary (0:
@@ -89,10 +105,9 @@ def _cut(data, start, end, characters, word_table, unsettled, room):
     `_mark` says. The gaps are told only where a word begins a form.
     """
     gap_kinds, kinds, folded = characters
-    word_shifts, word_keys, word_values, n_firsts = word_table
-    edges, anew, numbers, gaps, known_places = room
-    at_end, odd, n, mark = end + PADDING > len(data), True, 0, 0
-    if not at_end:
+    edges, anew, _, gaps, _ = room
+    n, odd, mark = 0, True, 0
+    if end + PADDING <= len(data):
         n, odd = find_edges(data, start, end, edges)
     if odd:
         if len(unsettled):
@@ -102,21 +117,13 @@ def _cut(data, start, end, characters, word_table, unsettled, room):
         end = write_settled(data, start, end, (kinds, folded), anew)
         data = anew
         n, odd = find_edges(data, 0, end, edges)
-    known, text, power = _ZERO, _START, _ONE
-    for i in range(np.uint64(n)):
-        value = hash_word(data, edges[i + i], edges[i + i + _ONE])
-        number = _word_number(word_shifts, word_keys, word_values, value)
-        numbers[i] = number
-        known_places[known] = i
-        known += np.uint64(np.uint32(number - 1) < np.uint32(n_firsts))
-        power *= GOLDEN
-        text += value * power
+    known, text = _number_words(data, n, word_table, room)
     if known:
         gaps[0] = 2
         for i in range(_ONE, np.uint64(n)):
             stop = edges[i + i]
             gaps[i] = widest_gap(data, edges[i + i - _ONE], stop, gap_kinds)
-    return n, np.int64(known), text, mark
+    return n, known, text, mark
 
 
 @compiled_walk
@@ -132,7 +139,7 @@ def _find(n, known, room, tree, places):
         start = known_places[i]
         node, at = firsts[numbers[start]], start
         while True:
-            # written in any case, and counted where a form ends: a branch would be guessed wrong
+            # as above, counted where a form ends
             starts[count], ends[count], nodes[count] = start, at, node
             ends_here = flags[node] & (ATTRIBUTE_ENDS | OBJECT_ENDS) != 0
             count += ends_here
