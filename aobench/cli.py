@@ -18,6 +18,7 @@ from aobench.analysis import reading_commands as reading
 from aobench.annotation import commands as annotation
 from aobench.arguments import CommandParser, VerbParser, refuse_empty_words
 from aobench.audit import commands as audit
+from aobench.bindings import commands as bindings
 from aobench.duplicates import commands as duplicates
 from aobench.errors import UserError, tracebacks_shown
 from aobench.evaluation import commands as evaluation
@@ -33,6 +34,7 @@ QUIET = ("HF_DATASETS_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_PROGRESS_BARS")
 ROOMS = (
     evaluation,
     audit,
+    bindings,
     newset,
     annotation,
     duplicates,

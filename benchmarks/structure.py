@@ -21,6 +21,7 @@ ORDERS = (
         "layouts",
         "models",
         "audit",
+        "bindings",
         "mini",
         "results",
         "evaluation",

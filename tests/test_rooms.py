@@ -14,6 +14,7 @@ ROOMS = (
     "layouts",
     "models",
     "audit",
+    "bindings",
     "mini",
     "results",
     "evaluation",

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aobench.audit.audits_commands import add_audits_parser, add_publish_options
-from aobench.audit.reading_commands import add_reading_parsers
 from aobench.audit.rules import DEFAULT_RULES, VERSIONS
 from aobench.errors import UserError
 
@@ -175,7 +174,6 @@ def add_parser(verbs: Any) -> None:
         help="folder (default: diversity)",
     )
     d.set_defaults(run=_diversity)
-    add_reading_parsers(verbs)
     add_audits_parser(verbs)
 
 

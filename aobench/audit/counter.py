@@ -237,7 +237,7 @@ class CaptionCounter:
         hashes: np.ndarray,
         wanted: np.ndarray,
     ) -> None:
-        from aobench.audit.kernel import count_authors
+        from aobench.audit.substrings import count_authors
 
         a, tally = self.plan.authors, self.authors
         assert tally is not None

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from aobench.audit.api import audit
-from aobench.audit.benchmarks import read_benchmark, vocabulary_of_texts
-from aobench.audit.bindings import binding_status
 from aobench.audit.lookup import audited_vocabulary
 from aobench.audit.result import load_audit
 from aobench.audit.vocabulary import Vocabulary
+from aobench.bindings.benchmarks import read_benchmark, vocabulary_of_texts
+from aobench.bindings.statuses import binding_status
 from aobench.cli import main
 
 NAMES = Vocabulary(("red", "wooden", "striped"), ("bus", "bench", "cart"))

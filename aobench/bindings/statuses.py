@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aobench.audit.benchmarks import BenchmarkText, PairSplits
 from aobench.audit.lookup import PairPlace, audited_vocabulary, text_pairs
 from aobench.audit.result import Audit
 from aobench.audit.words import normal_form, split_words
+from aobench.bindings.benchmarks import BenchmarkText, PairSplits
 from aobench.columns import columns
 from aobench.csv_tables import write_csv_rows
 from aobench.errors import UserError
@@ -63,7 +63,7 @@ def text_bindings(
 
     Args:
         audit: what was counted; its attributes and objects are looked for.
-        texts: of `aobench.audit.benchmarks.read_benchmark`.
+        texts: of `aobench.bindings.benchmarks.read_benchmark`.
         threshold: seen is what more captions than this show.
 
     Raises:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aobench.audit.vocabulary import Vocabulary
 
 
-def add_reading_parsers(verbs: Any) -> None:
+def add_parser(verbs: Any) -> None:
     """Add the verbs ``lookup`` and ``bindings`` to the command line's verbs."""
     _add_lookup(verbs)
     _add_bindings(verbs)
@@ -219,7 +219,7 @@ def _print_examples(records: Sequence[dict[str, Any]]) -> None:
 
 
 def _bindings(args: argparse.Namespace) -> None:
-    from aobench.audit.benchmarks import pair_root
+    from aobench.bindings.benchmarks import pair_root
 
     if not 0 <= args.threshold < 1 << 62:
         raise UserError("--threshold takes a whole number from 0 to 4e18")
@@ -232,8 +232,8 @@ def _bindings(args: argparse.Namespace) -> None:
 
 
 def _text_bindings(args: argparse.Namespace) -> None:
-    from aobench.audit.benchmarks import read_benchmark, vocabulary_of_texts
-    from aobench.audit.bindings import (
+    from aobench.bindings.benchmarks import read_benchmark, vocabulary_of_texts
+    from aobench.bindings.statuses import (
         binding_summary,
         text_bindings,
         write_text_bindings,
@@ -251,8 +251,8 @@ def _text_bindings(args: argparse.Namespace) -> None:
 
 
 def _split_bindings(args: argparse.Namespace, root: Path) -> None:
-    from aobench.audit.benchmarks import read_pair_splits
-    from aobench.audit.bindings import (
+    from aobench.bindings.benchmarks import read_pair_splits
+    from aobench.bindings.statuses import (
         split_bindings,
         split_summary,
         write_split_bindings,

@@ -11,8 +11,8 @@ Layouts of captions are known by their columns, whatever the file's kind:
 | vismin | text_0, text_1 | |
 
 Winoground and VisMin have two pictures, and each caption is right for one of them. The kinds of
-files: `aobench.audit.benchmark_records`. The sets of the compositional zero-shot field are folders
-with their lists of pairs.
+files: `aobench.bindings.benchmark_records`. The sets of the compositional zero-shot field are
+folders with their lists of pairs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aobench.audit.benchmark_records import BenchmarkRecord, read_records
 from aobench.audit.grammar import (
     ADJECTIVE,
     ADVERB,
@@ -42,6 +41,7 @@ from aobench.audit.grammar import (
 from aobench.audit.inflections import plural_forms
 from aobench.audit.vocabulary import Vocabulary
 from aobench.audit.words import normal_form, split_words
+from aobench.bindings.benchmark_records import BenchmarkRecord, read_records
 from aobench.errors import UserError
 from aobench.vocabulary.published import published_lists
 
