@@ -51,38 +51,31 @@ class AuditForecast:
     sizes: tuple[tuple[str, int], ...] = ()
     broken: tuple[str, ...] = ()
 
-    def _kinds(self) -> Iterator[tuple[int, list[SampledFile]]]:
-        """Bytes of each kind, and the files of it that were looked into; of a kind in which none
-        could be read, all.
+    def _kinds(self) -> Iterator[tuple[float, list[SampledFile]]]:
+        """Captions of each kind, by the bytes of its files that were looked into, and these files;
+        of a kind in which none could be read, all.
         """
-        if not self.sizes:
-            yield self.size, list(self.sampled)
-        for kind, size in self.sizes:
-            mine = [one for one in self.sampled if file_kind(one.path) == kind]
-            yield size, mine or list(self.sampled)
+        for kind, size in self.sizes or ((None, self.size),):
+            mine = [
+                one
+                for one in self.sampled
+                if kind is None or file_kind(one.path) == kind
+            ] or list(self.sampled)
+            rows = sum(one.rows for one in mine)
+            yield size * rows / max(sum(one.size for one in mine), 1), mine
 
     @property
     def captions(self) -> float:
         """Captions of all files, by the bytes of those looked into."""
-        return sum(
-            size
-            * sum(one.rows for one in some)
-            / max(sum(one.size for one in some), 1)
-            for size, some in self._kinds()
-        )
+        return sum(captions for captions, _ in self._kinds())
 
     @property
     def core_seconds(self) -> float:
         """CPU seconds of all files, on this kind of core."""
-        total = 0.0
-        for size, some in self._kinds():
-            rows = (
-                size
-                * sum(one.rows for one in some)
-                / max(sum(one.size for one in some), 1)
-            )
-            total += rows * _used(some) / max(sum(one.read for one in some), 1)
-        return total
+        return sum(
+            captions * _used(some) / max(sum(one.read for one in some), 1)
+            for captions, some in self._kinds()
+        )
 
 
 def file_kind(path: str) -> str:
