@@ -18,9 +18,10 @@ evaluate: $(VENV)/installed
 	$(BIN)/python evaluate_models.py $(MODEL) --data mini $(ARGS)
 
 # Files go to the processes in their order: xdist's own puts those of few tests last, and these
-# are the longest.
+# are the longest. Compiled code is written to disk, also where the user's environment forbids it:
+# hundreds of processes import this project.
 test: $(VENV)/installed
-	HF_HUB_OFFLINE=1 HF_EVALUATE_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	PYTHONDONTWRITEBYTECODE= HF_HUB_OFFLINE=1 HF_EVALUATE_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Every command on every kind of file, damaged in every way; the tests run a sample of it.
 campaign: $(VENV)/installed

@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 def import_everything() -> None:
     """Import once what the cases need: their processes, forked from this one, begin at once."""
+    import gc
     import importlib
     import pkgutil
 
@@ -69,6 +70,8 @@ def import_everything() -> None:
         ):
             importlib.import_module(module.name)
     load_kernels()
+    # The cases share these objects' memory until they write to it, as a search for garbage does.
+    gc.freeze()
 
 
 def load_kernels() -> None:
