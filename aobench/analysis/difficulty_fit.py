@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from numpy.linalg import LinAlgError
 from scipy.optimize import minimize
 from scipy.sparse import csr_array, diags_array
 from scipy.special import expit, logsumexp
@@ -183,13 +183,14 @@ class _Marginal:
 
 def _newton_step(information: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     """Newton's step; far from the mode, where the curvature has no inverse of use, a shorter one
-    up the gradient (Levenberg 1944).
+    up the gradient (Levenberg 1944). By numpy alone: scipy's threads wait for those of numpy.
     """
     held = 0.0
     while True:
         try:
-            factor = cho_factor(information + held * np.eye(len(gradient)))
-            return np.asarray(cho_solve(factor, gradient))
+            curvature = information + held * np.eye(len(gradient))
+            np.linalg.cholesky(curvature)
+            return np.linalg.solve(curvature, gradient)
         except LinAlgError:
             held = max(10 * held, 1e-3 * float(np.abs(information).max()))
 
@@ -270,8 +271,18 @@ def fit_difficulty(
     width = 0.5 if near is None else 0.1
     simplex = np.vstack([start, start + width * np.eye(3)])
     options = {"xatol": 5e-3, "fatol": NOISE, "initial_simplex": simplex}
+
+    def stop_without_bound(best: np.ndarray) -> None:
+        """Nothing bounds the difficulty of a composition: on the bound, the search has no end."""
+        if best[2] > np.log(MOST):
+            raise StopIteration
+
     minimum = minimize(
-        lambda x: -solved(x)[0], start, method="Nelder-Mead", options=options
+        lambda x: -solved(x)[0],
+        start,
+        method="Nelder-Mead",
+        options=options,
+        callback=stop_without_bound,
     )
     loglik, effects, information = solved(minimum.x)
     spread = np.exp(np.clip(minimum.x, np.log(LEAST), np.log(MOST)))
