@@ -7,6 +7,7 @@ Each room adds its verbs by ``add_parser(verbs)``; a verb's parser holds what it
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -46,8 +47,9 @@ ROOMS = (
 )
 
 
+@functools.cache
 def command_parser() -> argparse.ArgumentParser:
-    """The parser of the command, with all verbs."""
+    """The parser of the command, with all verbs; a process makes it once."""
     parser = CommandParser(
         prog="imagenet-ao",
         description="Tests whether a vision-language model composes attributes and objects.",

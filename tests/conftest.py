@@ -63,3 +63,13 @@ def page(browser):
     opened = Page(browser)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def fresh_parser():
+    """The command's parser is made anew, for what a verb runs was replaced; and after it again."""
+    from aobench.cli import command_parser
+
+    command_parser.cache_clear()
+    yield
+    command_parser.cache_clear()

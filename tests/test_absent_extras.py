@@ -64,7 +64,7 @@ def test_every_plot_says_so(base_alone):
         new_plot(3, 2)
 
 
-def test_a_module_that_no_extra_brings_is_a_bug(monkeypatch):
+def test_a_module_that_no_extra_brings_is_a_bug(fresh_parser, monkeypatch):
     def broken(args):
         raise ModuleNotFoundError(
             "No module named 'aobench.nothing'", name="aobench.x"

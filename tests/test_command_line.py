@@ -335,7 +335,9 @@ def test_what_is_no_option_is_none(capsys, words, tmp_path, monkeypatch):
     assert "option" not in lines[0]
 
 
-def test_what_stands_behind_an_option_belongs_to_the_list(capsys, monkeypatch):
+def test_what_stands_behind_an_option_belongs_to_the_list(
+    fresh_parser, monkeypatch
+):
     taken = []
     monkeypatch.setattr(
         "aobench.evaluation.commands.run_score",
@@ -438,7 +440,9 @@ def test_a_disk_that_fills_while_a_set_is_prepared_is_one_line(
     assert "free some space" in lines[0]
 
 
-def test_a_copy_that_fails_names_where_it_goes(capsys, monkeypatch):
+def test_a_copy_that_fails_names_where_it_goes(
+    fresh_parser, capsys, monkeypatch
+):
     def copy(_):
         raise OSError(
             errno.ENOSPC, "No space left on device", "from", None, "to"

@@ -150,13 +150,11 @@ def _check_facts(
         )
 
 
-def _check_compositions(split: Split) -> None:
+def _check_compositions(split: Split, texts: Sequence[str]) -> None:
     """UserError where the ids of a row name another composition than its text: one of them was
     altered.
     """
-    names = zip(
-        split.pairs, split.rows["composition"][:], split.sample_ids, strict=True
-    )
+    names = zip(split.pairs, texts, split.sample_ids, strict=True)
     for (attribute, thing), text, sample in names:
         parts = [split.attribute_names[attribute]] if attribute >= 0 else []
         if " ".join([*parts, split.object_names[thing]]) != text:
@@ -178,7 +176,7 @@ def _split(
 
     total = len(rows)
     if own is not None and "sample_id" in rows.column_names:
-        ids = _column(name, rows, "sample_id")
+        ids = read_columns(name, rows, ["sample_id"])["sample_id"]
         rows = rows.select(
             [i for i, one in enumerate(ids) if one in own.by_sample]
         )
@@ -190,23 +188,19 @@ def _split(
         raise UserError(
             f"split {name} lacks the column(s) {', '.join(missing)}; {MEND}"
         )
-    if not isinstance(rows.features["image"], datasets.Image):
+    features = rows.features
+    if not isinstance(features["image"], datasets.Image):
         raise UserError(
             f"split {name}: the column image holds no images; cast it: cast_column('image', "
             "Image())"
         )
     rows = rows.cast_column("image", datasets.Image(decode=False))
-    table = {
-        column: _column(name, rows, column)
-        for column in COLUMNS
-        if column != "image"
-    }
-    for column in TEXTS:
+    # by its recipe a drawn set is known, in place of sha256
+    texts = [one for one in (*TEXTS, "recipe") if one in rows.column_names]
+    others = [one for one in COLUMNS if one not in ("image", *texts)]
+    table = read_columns(name, rows, [*texts, *others])
+    for column in texts:
         _check_texts(name, column, table[column])
-    if (
-        "recipe" in rows.column_names
-    ):  # by which a drawn set is known, in place of sha256
-        _check_texts(name, "recipe", _column(name, rows, "recipe"))
     ids = table["sample_id"]
     twice, times = Counter(ids).most_common(1)[0] if ids else ("", 1)
     if times > 1:
@@ -214,12 +208,13 @@ def _split(
             f"split {name} holds the sample id {twice!r} more than once; prepare the dataset anew"
         )
     attributes, attribute_names = _classes(
-        name, "attribute", rows.features, table, may_lack=True
+        name, "attribute", features, table, may_lack=True
     )
     objects, object_names = _classes(
-        name, "object", rows.features, table, may_lack=False
+        name, "object", features, table, may_lack=False
     )
-    digests_of = _digests_of(rows)
+    images = rows.select_columns(["image", "sha256"])
+    digests_of = _digests_of(images)
     split = Split(
         name=name,
         rows=rows,
@@ -233,19 +228,27 @@ def _split(
         pixels=marks.pixel_digest(rows),
         left_out=total - len(rows),
         digests_of=digests_of,
-        content=None if digests_of else _digest_of_bytes(rows),
+        content=None if digests_of else _digest_of_bytes(images),
     )
-    _check_compositions(split)
+    _check_compositions(split, table["composition"])
     return split
 
 
-def _column(split: str, rows: Any, column: str) -> list[Any]:
+def read_columns(
+    split: str, rows: Any, columns: list[str]
+) -> dict[str, list[Any]]:
+    """The values of ``columns`` by name; at once: `datasets` copies all names of all classes each
+    time that a column is taken. Raises UserError where a text is none.
+    """
     try:
-        return rows[column][:]
+        table: dict[str, list[Any]] = rows.select_columns(columns).to_dict()
     except UnicodeDecodeError as error:
+        for column in columns[:-1] if len(columns) > 1 else []:
+            read_columns(split, rows, [column])
         raise UserError(
-            f"split {split}: {column} holds what is no text: it is damaged, make it anew"
+            f"split {split}: {columns[-1]} holds what is no text: it is damaged, make it anew"
         ) from error
+    return table
 
 
 def _check_texts(split: str, column: str, values: Sequence[Any]) -> None:
@@ -363,9 +366,7 @@ def _digests_of(rows: Any) -> str:
     )
 
     step = max(1, len(rows) // TRIED)
-    for row in rows.select(range(0, len(rows), step)).select_columns(
-        ["image", "sha256"]
-    ):
+    for row in rows.select(range(0, len(rows), step)):
         try:
             data = image_data(row["image"])
             if sha256_of(data) == row["sha256"]:
@@ -383,7 +384,7 @@ def _digest_of_bytes(rows: Any) -> str:
     from aobench.images import BadImageError, image_data
 
     def digests() -> Iterator[bytes]:
-        for row in rows.select_columns(["image"]):
+        for row in rows:
             try:
                 yield bytes.fromhex(sha256_of(image_data(row["image"])))
             except BadImageError as error:

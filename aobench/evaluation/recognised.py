@@ -105,9 +105,13 @@ def recognised_data(
     names = {
         part: list(features[part].names) for part in ("attribute", "object")
     }
-    ids = {
-        name: (rows["attribute"][:], rows["object"][:])
+    tables = {
+        name: rows.select_columns(["attribute", "object"]).to_dict()
         for name, rows in splits.items()
+    }
+    ids = {
+        name: (table["attribute"], table["object"])
+        for name, table in tables.items()
     }
     place = source.path or source.data_dir
     name = place or source.config

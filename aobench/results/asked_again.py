@@ -41,13 +41,16 @@ def asked_again_scores(
         ``letter_bias_chance``, what chance alone makes of it in so many answers;
         ``letter_top_share``: of the letter that is chosen most, ``letter_top_id`` (0 for A).
     """
-    rows = predictions.split(split, task)
-    scores: dict[str, Any] = {}
-    for condition in CONDITIONS:
-        name = f"{task}-{condition}"
-        if split not in predictions.lists.get(name, {}):
-            continue
-        again = predictions.split(split, name)
+    asked = [
+        condition
+        for condition in CONDITIONS
+        if split in predictions.lists.get(f"{task}-{condition}", {})
+    ]
+    if not asked:
+        return {}
+    rows, scores = predictions.split(split, task), {}
+    for condition in asked:
+        again = predictions.split(split, f"{task}-{condition}")
         scores |= _agreement(rows, again, f"{condition}_agreement", confidence)
         if condition == "rotated":
             scores |= _letters(rows, predictions.lists[task][split])

@@ -13,6 +13,7 @@ from helpers.annotation_browser import (
     KEYS,
     MODULES,
     QUIET,
+    READY,
     Annotator,
     Server,
     together,
@@ -96,7 +97,6 @@ def _picture(page, name, width=1280, height=900, phone=False):
         )
 
 
-READY = "document.getElementById('ao') && document.getElementById('ao').dataset.ready"
 SCREEN = "document.getElementById('ao') ? document.getElementById('ao').dataset.screen : ''"
 MESSAGE = "document.getElementById('ao') ? document.getElementById('ao-message').textContent : ''"
 

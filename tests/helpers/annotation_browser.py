@@ -129,6 +129,8 @@ class Server:
         assert self.log.read_text() == ""
 
 
+#: The trial that can be answered, or the name of another screen.
+READY = "document.getElementById('ao') && document.getElementById('ao').dataset.ready"
 # What an annotator sees: the trial, the words of the claim, and the image by its red.
 SEEN = """(() => {
   const ao = document.getElementById("ao");
@@ -196,7 +198,7 @@ class Annotator(Page):
             assert time.monotonic() < deadline, (
                 f"it stayed {value!r}; {self.problems}"
             )
-            time.sleep(0.01)
+            time.sleep(0.02)
 
     def seen(self):
         return self.wait(lambda value: value is not None)
@@ -209,11 +211,14 @@ class Annotator(Page):
         keys = [KEYS["attribute"][first], KEYS["object"][second]]
         for key in keys if now["index"] % 2 else reversed(keys):
             press(key)
-        return self.wait(
-            lambda value: (
-                value is not None and value.get("trial") != now["trial"]
-            )
-        )
+        return self.seen_after(now)
+
+    def seen_after(self, now):
+        """What is seen once another trial than that of ``now`` is; to look at the image each time
+        would take ten times the work.
+        """
+        self.wait(lambda ready: ready and ready != now["trial"], READY)
+        return self.seen()
 
     def judge_all(self, limit=10**9):
         now = self.seen()

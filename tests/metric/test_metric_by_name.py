@@ -60,7 +60,7 @@ INSTALL = "from aobench.cli import main; assert main(['install']) == 0"
 #: What `evaluate` imports is imported once, then each code runs in a fork of its own.
 FORKS = """
 import json, os, sys
-import datasets, pandas, transformers.pipelines
+import datasets, pandas, requests, scipy.stats, transformers.pipelines
 for name, folder, code in json.loads(sys.argv[1]):
     assert "evaluate" not in sys.modules
     child = os.fork()
