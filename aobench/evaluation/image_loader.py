@@ -43,8 +43,7 @@ class _Batches(Dataset):
         transform: ImageTransform,
         draft: int | None,
     ) -> None:
-        # `datasets` copies all names of all classes with each batch that has them
-        self.rows = split.rows.select_columns(["image", "sha256"])
+        self.rows = split.rows
         self.chunks, self.transform, self.draft = chunks, transform, draft
         # Pixels that were decoded at a smaller scale are others than the digest's.
         self.checked = (
