@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.linalg import LinAlgError
 from scipy.optimize import minimize
-from scipy.sparse import csr_array, diags_array
-from scipy.special import expit, logsumexp
+from scipy.sparse import csr_array
+from scipy.special import expit
 
 from aobench.errors import UserError
 
@@ -109,15 +109,51 @@ class DifficultyFit:
         return float(values[place]), float(errors[place])
 
 
+class _SharedDesign:
+    """compositions x (covariates + attributes + objects), of which a row holds few numbers: its
+    covariates, and 1 for its attribute and for its object.
+    """
+
+    def __init__(self, counts: AnswerCounts) -> None:
+        given = list(counts.covariates.values())
+        attribute, thing = counts.attribute, counts.object
+        ones = np.ones(len(counts.n))
+        places = [np.full(len(ones), k) for k in range(len(given))]
+        places += [
+            len(given) + attribute,
+            len(given) + len(counts.attributes) + thing,
+        ]
+        columns = np.column_stack(places)
+        values = np.column_stack([*given, ones, ones]).astype(float)
+        self.width = sum(counts.sizes[1:])
+        self.matrix = csr_array(
+            (
+                values.ravel(),
+                columns.ravel(),
+                np.arange(0, values.size + 1, values.shape[1]),
+            ),
+            shape=(len(ones), self.width),
+        )
+        self.cells = (
+            columns[:, :, None] * self.width + columns[:, None]
+        ).ravel()
+        self.products = values[:, :, None] * values[:, None]
+
+    def weighted_products(self, weight: np.ndarray) -> np.ndarray:
+        """Its transpose times itself, rows (compositions) taken ``weight`` times."""
+        values = (self.products * weight[:, None, None]).ravel()
+        sums = np.bincount(self.cells, values, self.width**2)
+        return sums.reshape(self.width, self.width)
+
+
 class _Marginal:
     """The log-likelihood of the effects, compositions integrated out."""
 
     def __init__(self, counts: AnswerCounts, nodes: int) -> None:
-        self.counts = counts
-        # of each row all but a few are 0: one attribute, one object
-        self.design = csr_array(counts.shared_design())
+        self.counts, self.design = counts, _SharedDesign(counts)
         points, weights = np.polynomial.hermite_e.hermegauss(nodes)
-        self.points, self.log_weights = points, np.log(weights) + points**2 / 2
+        self.points = points[:, None]
+        self.log_weights = np.log(weights)[:, None] + self.points**2 / 2
         self.modes = np.zeros(len(counts.n))
 
     def _centre(self, logits: np.ndarray, spread: float) -> np.ndarray:
@@ -139,29 +175,34 @@ class _Marginal:
         self, effects: np.ndarray, spread: float
     ) -> tuple[float, np.ndarray, np.ndarray]:
         """(log-likelihood, its gradient, minus its Hessian) in the effects."""
-        counts, models = self.counts, len(self.counts.models)
-        shared = self.design @ effects[models:]
-        logits = effects[:models, None] + shared
+        right, n, models = (
+            self.counts.right,
+            self.counts.n,
+            len(self.counts.models),
+        )
+        design = self.design.matrix
+        logits = effects[:models, None] + design @ effects[models:]
         width = self._centre(logits, spread)
-        difficulty = self.modes[:, None] + width[:, None] * self.points
-        at = logits[..., None] + difficulty  # models x compositions x nodes
-        log = counts.right[..., None] * at - counts.n[:, None] * np.logaddexp(
-            0, at
-        )
+        difficulty = self.modes + width * self.points  # nodes x compositions
+        at = logits + difficulty[:, None]  # nodes x models x compositions
+        away = np.exp(-np.abs(at))
+        rate = np.where(at >= 0, 1, away) / (1 + away)
+        log = right * at - n * (np.maximum(at, 0) + np.log1p(away))
         log_joint = (
-            log.sum(0) - difficulty**2 / (2 * spread**2) + self.log_weights
+            log.sum(1) - difficulty**2 / (2 * spread**2) + self.log_weights
         )
-        total = logsumexp(log_joint, axis=1)
-        share = np.exp(log_joint - total[:, None])
+        top = log_joint.max(0)
+        share = np.exp(log_joint - top)
+        whole = share.sum(0)
+        share /= whole
         scale = np.log(width / spread) - np.log(2 * np.pi) / 2
-        rate = expit(at)
-        score = counts.right[..., None] - counts.n[:, None] * rate
-        mean = (score * share).sum(2)
-        bend = (counts.n[:, None] * rate * (1 - rate) * share).sum(2)
-        off = (score - mean[..., None]) * np.sqrt(share)
-        gradient = np.concatenate([mean.sum(1), self.design.T @ mean.sum(0)])
+        score = right - n * rate
+        mean = (score * share[:, None]).sum(0)
+        bend = n * (rate * (1 - rate) * share[:, None]).sum(0)
+        off = (score - mean) * np.sqrt(share)[:, None]
+        gradient = np.concatenate([mean.sum(1), design.T @ mean.sum(0)])
         return (
-            float((total + scale).sum()),
+            float((top + np.log(whole) + scale).sum()),
             gradient,
             self._information(bend, off),
         )
@@ -169,15 +210,15 @@ class _Marginal:
     def _information(self, bend: np.ndarray, off: np.ndarray) -> np.ndarray:
         """Minus the Hessian, by Louis' identity: mean curvature less the scores' covariance.
 
-        ``bend``: models x compositions; ``off``: scores off their means, times the roots of the
-        nodes' weights.
+        ``bend``: models x compositions; ``off``: nodes x models x compositions, scores off their
+        means, times the roots of the nodes' weights.
         """
-        flat, together = off.reshape(len(off), -1), off.sum(0)
+        together = off.sum(1)
+        flat = off.swapaxes(0, 1).reshape(off.shape[1], -1)
         own = np.diag(bend.sum(1)) - flat @ flat.T
-        mixed = (bend - (off * together).sum(2)) @ self.design
-        weight = bend.sum(0) - (together**2).sum(1)
-        weighted = diags_array(weight) @ self.design
-        shared = (self.design.T @ weighted).toarray()
+        mixed = (bend - (off * together[:, None]).sum(0)) @ self.design.matrix
+        weight = bend.sum(0) - (together**2).sum(0)
+        shared = self.design.weighted_products(weight)
         return np.block([[own, mixed], [mixed.T, shared]])
 
 

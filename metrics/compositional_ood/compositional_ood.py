@@ -158,10 +158,11 @@ def wilson(
     return low, high
 
 
-def _highest_mean(
+def _highest_shares(
     gain: np.ndarray, share: np.ndarray, unseen: float, room: float
-) -> float:
-    """The highest mean of ``gain`` over the distributions p that Pearson's test does not reject.
+) -> tuple[np.ndarray, float]:
+    """The distribution p of highest mean ``gain`` that Pearson's test does not reject: what it
+    gives to each gain, and to ``unseen``.
 
     Those with sum(share^2 / p) <= 1 + room; ``share`` is what was seen of each gain, and ``unseen``
     is a gain that any p may hold though nothing of it was seen. By Lagrange p is proportional to
@@ -176,7 +177,7 @@ def _highest_mean(
     if unseen > gain.max() and excess(0.0) <= 0:
         root = np.sqrt(unseen - gain)
         p = share / root * (share * root).sum() / (1 + room)
-        return float((p * gain).sum() + (1 - p.sum()) * unseen)
+        return p, float(1 - p.sum())
     width = best - float(gain.min())
     near, far = width, width
     while far and excess(far) > 0:
@@ -184,7 +185,8 @@ def _highest_mean(
     while near > 1e-15 * width and excess(near) < 0:
         near /= 4
     if not near or near <= 1e-15 * width:
-        return best
+        alone = (gain == best).astype(float)
+        return alone / max(1.0, alone.sum()), float(not alone.any())
     above = math.exp(
         brentq(
             lambda x: excess(math.exp(x)),
@@ -194,7 +196,7 @@ def _highest_mean(
         )
     )
     p = share / np.sqrt(best + above - gain)
-    return float((p * gain).sum() / p.sum())
+    return p / p.sum(), 0.0
 
 
 @dataclass(frozen=True)
@@ -231,19 +233,22 @@ def unique_pairs(first: np.ndarray, second: np.ndarray) -> UniquePairs:
 
 
 def _lower_bound(right: np.ndarray, n: np.ndarray, chi_square: float) -> float:
-    """The lowest rate of a distribution of compositions that ``chi_square`` does not reject."""
-    rate, size = float(right.sum() / n.sum()), float((n**2).sum() / n.sum())
+    """The lowest rate of a distribution of compositions that ``chi_square`` does not reject.
+
+    Of a rate the distribution against it is found, and then the rate of that one, until it is the
+    same (Dinkelbach 1967, Management Science 13:492-498): from above, by a few steps.
+    """
+    low, size = float(right.sum() / n.sum()), float((n**2).sum() / n.sum())
     kinds = unique_pairs(right, n)
     share, room = kinds.counts / len(n), chi_square / len(n)
-
-    def excess(low: float) -> float:
-        return _highest_mean(
-            low * kinds.second - kinds.first, share, low * size, room
-        )
-
-    if rate == 0 or excess(rate) <= 0:
-        return float(rate)
-    return float(brentq(excess, 0.0, rate, xtol=1e-13))
+    while low > 0:
+        gain = low * kinds.second - kinds.first
+        p, rest = _highest_shares(gain, share, low * size, room)
+        rate = (p @ kinds.first) / (p @ kinds.second + rest * size)
+        if rate > low - 1e-13:
+            break
+        low = float(rate)
+    return low
 
 
 def cluster_interval(

@@ -25,6 +25,7 @@ from helpers.annotation_tools import (
     right,
 )
 from helpers.browser import Browser
+from helpers.optional import need_library
 from helpers.warm import WarmProcesses
 
 import aobench.cli as cli
@@ -37,7 +38,7 @@ SHOTS = os.environ.get("IMAGENET_AO_SHOTS")
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """Starts servers at once, with Gradio imported."""
-    pytest.importorskip("gradio", minversion="6")
+    need_library("gradio", "6")
     environment = {**os.environ, **QUIET}
     processes = WarmProcesses(
         tmp_path_factory.mktemp("said"), MODULES, environment

@@ -59,6 +59,7 @@ def import_everything() -> None:
         "transformers.models.clip.image_processing_clip",
         "huggingface_hub",
         "pandas",
+        "helpers.warm_caches",
     ):
         try:
             importlib.import_module(name)

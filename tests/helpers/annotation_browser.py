@@ -10,10 +10,9 @@ import time
 import urllib.request
 from pathlib import Path
 
-import pytest
-
 from helpers.annotation_tools import right
 from helpers.browser import Browser, Page
+from helpers.optional import need_library
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,6 +40,7 @@ MODULES = (
     "gradio",
     "fastapi",
     "starlette.concurrency",
+    "uvicorn",
     "aobench.annotation.app",
 )
 QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
@@ -61,7 +61,7 @@ class Server:
     def __init__(
         self, table: Path, verdicts: Path, warm=None, more=("--no-practice",)
     ) -> None:
-        pytest.importorskip("gradio", minversion="6")
+        need_library("gradio", "6")
         self.words = [
             "annotate",
             str(table),

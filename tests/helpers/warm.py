@@ -29,6 +29,7 @@ EVALUATION = (
     "datasets",
     "evaluate",
     "accelerate",
+    "scipy.io",
     "scipy.stats",
     "pyarrow.parquet",
     "pandas",
@@ -38,11 +39,25 @@ EVALUATION = (
     "aobench.evaluation.api",
     "aobench.evaluation.commands",
     "aobench.evaluation.runner",
+    "aobench.mini.splits",
     "aobench.models.dual_encoder",
     "compositional_ood.compositional_ood",
+    "helpers.warm_caches",
 )
 #: What a build needs beyond it.
-BUILD = ("diffusers", "faiss", "imagehash", "aobench.newset.running")
+BUILD = (
+    "diffusers.pipelines.auto_pipeline",
+    "faiss",
+    "imagehash",
+    "polars",
+    "aobench.audit.kernel",
+    "aobench.mini.own_pictures",
+    "aobench.newset.distinct",
+    "aobench.newset.generate",
+    "aobench.newset.running",
+    "aobench.newset.package.step",
+    "aobench.newset.validate.step",
+)
 #: The command line as a program.
 COMMAND = "import sys\nfrom aobench.cli import command\nsys.exit(command())\n"
 #: Environment of programs that work alone on the CPU.

@@ -9,8 +9,8 @@ import time
 import urllib.request
 from pathlib import Path
 
-import pytest
 import yaml
+from helpers.optional import need_library
 
 ROOT = Path(__file__).parents[2]
 DATASET = "org/imagenet-ao"
@@ -29,7 +29,7 @@ def _entry(value, notes):
 def test_checked_results_and_rows_that_stand_apart_in_a_browser(
     hub, page, tmp_path
 ):
-    pytest.importorskip("gradio", minversion="5")
+    need_library("gradio", "5")
     hub.folder("datasets", DATASET).mkdir(parents=True)
     settings = "80 prompts (a); composition of 9 candidates (b); float32"
     for name, value in (("a/one", 31.5), ("a/two", 44.0), ("a/three", 50.0)):

@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from helpers.optional import need_library
 
 ROOT = Path(__file__).parents[2]
 GOOD = ROOT / "model_cards" / "mini" / "predictions.parquet"
@@ -18,7 +19,7 @@ GOOD = ROOT / "model_cards" / "mini" / "predictions.parquet"
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
     """The Space's folder as the Hub has it, served on the loopback."""
-    pytest.importorskip("gradio", minversion="5")
+    need_library("gradio", "5")
     space = tmp_path_factory.mktemp("space") / "compositional_ood"
     shutil.copytree(
         ROOT / "metrics" / "compositional_ood",
