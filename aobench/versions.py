@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 
+@functools.cache
 def package_version(name: str) -> str | None:
-    """The version of an installed package; None where it is not installed.
+    """The version of an installed package; None where it is not installed. It is looked up once.
 
     Example:
         >>> package_version("no-such-package") is None

@@ -319,7 +319,7 @@ def test_a_dead_server_is_told_in_sight(browse, server, width, height):
     page.check(dead=True)
 
 
-@pytest.mark.parametrize("server", [(50,)], ids=["50"], indirect=True)
+@pytest.mark.parametrize("server", [(24,)], ids=["24"], indirect=True)
 def test_two_annotators_at_once(browse, verdicts, server):
     pages = [browse("ann"), browse("bob", width=390, height=844, phone=True)]
     assert pages[1].run("document.documentElement.scrollWidth") <= 390
@@ -331,7 +331,7 @@ def test_two_annotators_at_once(browse, verdicts, server):
             for n in (name, other)
         )
         assert mine[0] < theirs[-1], "they were at work at the same time"
-    check_complete(verdicts, ["ann", "bob"], 50)
+    check_complete(verdicts, ["ann", "bob"], 24)
     for page in pages:
         page.check()
     server.check_log()

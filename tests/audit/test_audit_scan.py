@@ -390,9 +390,11 @@ def test_counts_fit_the_dataset(tmp_path):
     importlib.util.find_spec("ray") is None,
     reason="the extra [ray] is not installed",
 )
-def test_ray_gives_the_same_result(tmp_path, request):
+def test_ray_gives_the_same_result(tmp_path, request, monkeypatch):
     import ray
 
+    # processes that wait for work which doesn't come import all of it nevertheless
+    monkeypatch.setenv("RAY_prestart_worker_first_driver", "0")
     request.addfinalizer(
         ray.shutdown
     )  # its servers would take time from all later tests

@@ -70,20 +70,9 @@ def import_everything() -> None:
             (".__main__", ".annotation.app", ".mini.train", "ray_engine")
         ):
             importlib.import_module(module.name)
-    load_kernels()
+    importlib.import_module("helpers.warm_kernels")
     # The cases share these objects' memory until they write to it, as a search for garbage does.
     gc.freeze()
-
-
-def load_kernels() -> None:
-    """Count a caption, so that the compiled code is loaded once; it starts no thread."""
-    from aobench.audit.counter import CountingPlan
-    from aobench.audit.rules import VERSIONS
-    from aobench.audit.scan import CounterPool
-    from aobench.audit.vocabulary import make_vocabulary
-
-    vocabulary = make_vocabulary(("striped",), ("banana",))
-    CounterPool(CountingPlan(vocabulary, tuple(VERSIONS)), 1)
 
 
 def _table(rows: Sequence[Sequence[object]]) -> str:

@@ -50,13 +50,13 @@ BUILD = (
     "faiss",
     "imagehash",
     "polars",
-    "aobench.audit.kernel",
     "aobench.mini.own_pictures",
     "aobench.newset.distinct",
     "aobench.newset.generate",
     "aobench.newset.running",
     "aobench.newset.package.step",
     "aobench.newset.validate.step",
+    "helpers.warm_kernels",
 )
 #: The command line as a program.
 COMMAND = "import sys\nfrom aobench.cli import command\nsys.exit(command())\n"

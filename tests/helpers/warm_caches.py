@@ -4,7 +4,10 @@ import contextlib
 
 from PIL import Image
 
+from aobench.cli import command_parser
+
 Image.init()
+command_parser()
 # A tenth of a second of regular expressions, for any model; where another version has it.
 with contextlib.suppress(ImportError, AttributeError):
     from transformers import conversion_mapping

@@ -316,7 +316,7 @@ def test_a_long_reason_takes_the_free_lines(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
     assert contact_sheet(
         [SheetPicture(tmp_path / "x.png", "striped shark", "a: b")] * 2
-    ).startswith(b"\x89PNG")
+    ).startswith(b"\xff\xd8\xff")
 
 
 # What it was made from, and what the user wrote

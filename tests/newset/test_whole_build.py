@@ -165,8 +165,8 @@ def test_the_card_tells_the_funnel_and_who_judged(whole):
     assert "StableDiffusionXLPipeline" in text
     assert "not the published ImageNet-AO" in text
     for picture in ("accepted", "rejected"):
-        assert ((package / "sheets" / f"{picture}.png").exists()) == (
-            f"sheets/{picture}.png" in text
+        assert ((package / "sheets" / f"{picture}.jpg").exists()) == (
+            f"sheets/{picture}.jpg" in text
         )
     manifests = json.loads((package / "build.json").read_text())
     assert set(manifests) == {

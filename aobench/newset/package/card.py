@@ -33,12 +33,12 @@ ONE_SPLIT = "split\n`ood`"
 PICTURES = """
 ## Pictures
 
-![{accepted_shown} accepted images, drawn at random](sheets/accepted.png)
+![{accepted_shown} accepted images, drawn at random](sheets/accepted.jpg)
 """
 REJECTED = """
 Rejected, each with the reason:
 
-![{rejected_shown} rejected images, drawn at random](sheets/rejected.png)
+![{rejected_shown} rejected images, drawn at random](sheets/rejected.jpg)
 """
 
 FIELDS = """

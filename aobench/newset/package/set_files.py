@@ -99,7 +99,7 @@ def write_sheets(
     source: Path,
     kinds: Mapping[tuple[str, str], str],
 ) -> dict[str, int]:
-    """accepted.png, and rejected.png where an image was; drawn by the seed, in the order of the
+    """accepted.jpg, and rejected.jpg where an image was; drawn by the seed, in the order of the
     table. ``kinds``: what stands below a composition's pictures ("control", "novel", nothing).
     """
     why = {row["image_id"]: row["reason"] for row in tables["validate"]}
@@ -135,7 +135,7 @@ def write_sheets(
                 )
                 for row in (rows[i] for i in drawn)
             ]
-            write_in_one_move(out / f"{name}.png", contact_sheet(pictures))
+            write_in_one_move(out / f"{name}.jpg", contact_sheet(pictures))
     return shown
 
 

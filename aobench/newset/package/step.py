@@ -224,7 +224,8 @@ def _refuse_edited(out: Path, name: str) -> None:
         ABOUT,
         "eval.yaml",
         "fingerprints.json",
-        "sheets/*.png",
+        "sheets/*.jpg",
+        "sheets/*.png",  # of earlier versions
         *(f"{name}/{split}-*.parquet" for split in SPLITS),
         MATCHING,
         ".cache/**/*",
