@@ -32,6 +32,8 @@ NODES = 9
 #: Standard deviations lie between these; at the lowest an effect is as good as none.
 LEAST, MOST = 0.01, 10.0
 STEPS, CLOSE = 60, 1e-6
+#: The log-likelihood of standard deviations under which the answers settle no effect.
+UNSETTLED = -1e12
 #: What one log-likelihood, begun from two places, may differ by.
 NOISE = 5e-3
 
@@ -304,9 +306,11 @@ def fit_difficulty(
         best, log, information = _most_likely(
             marginal, best, penalty, spread[2]
         )
-        sign = np.linalg.slogdet(information)[1]
+        sign, log_size = np.linalg.slogdet(information)
+        if sign <= 0:  # flat: nothing settles the effects
+            return UNSETTLED, best, information
         prior = sizes[2] * np.log(spread[0]) + sizes[3] * np.log(spread[1])
-        return float(log - prior - sign / 2), best, information
+        return float(log - prior - log_size / 2), best, information
 
     start = np.log(np.full(3, 0.7) if near is None else np.array(near.spread))
     width = 0.5 if near is None else 0.1

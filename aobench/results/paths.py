@@ -17,6 +17,8 @@ from aobench.results.comparability import unlike_settings
 from aobench.results.results_json import read_results_json
 
 RESULTS, TABLE = "results.json", "predictions.parquet"
+#: How the files of a result, renamed or not, end.
+ENDINGS = (".json", ".parquet")
 #: How many levels below a folder results are looked for, and how many are named in a line.
 DEEPEST, SHOWN = 3, 6
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.zst", ".7z")
@@ -79,8 +81,9 @@ def find_results(
 
     A result's folder or a file is itself. A folder above results is all of them. A pattern that
     the shell left as it is (``'results/*'``) is what it matches. Of several, a folder without any
-    result is left out, as `imagenet-ao ... results/*` finds the embeddings, too; one alone stays,
-    and so do all where none holds a result: reading them tells what is missing.
+    result is left out, and so is a file that is neither JSON nor Parquet by its name, as
+    `imagenet-ao ... results/*` finds the embeddings, too, and what lies beside them; one alone
+    stays, and so do all where none holds a result: reading them tells what is missing.
 
     Args:
         paths: as the user names them.
@@ -109,11 +112,13 @@ def find_results(
             places += below
         else:
             refuse_archive(path)
-            places.append(path)
+            is_other = path.is_file() and path.suffix.lower() not in ENDINGS
+            (empty if is_other else places).append(path)
     if not places:
         return [Path(path) for path in paths], []
     return places, notes + [
-        f"Skipped: {path} holds no {name}" for path in empty
+        f"Skipped: {path} {f'holds no {name}' if path.is_dir() else 'is no result'}"
+        for path in empty
     ]
 
 

@@ -74,6 +74,21 @@ def test_folders_without_a_result_are_left_out_and_said_to_be(tmp_path):
     assert find_results([root / "embeddings"]) == ([root / "embeddings"], [])
 
 
+def test_files_that_are_no_result_by_their_name_are_left_out_and_said_to_be(
+    tmp_path,
+):
+    root = lay_out(tmp_path, "a")
+    table, renamed = root / "models.csv", root / "mini.json"
+    table.write_text("model\n")
+    renamed.write_text("{}")
+    given = [root / "a", table, renamed]
+    note = f"Skipped: {table} is no result"
+    assert find_results(given) == ([root / "a", renamed], [note])
+    assert find_results([table]) == ([table], []), "alone it is read, and told"
+    missing = root / "gone.csv"
+    assert find_results([root / "a", missing])[0] == [root / "a", missing]
+
+
 def test_tables_alone_are_enough_where_tables_are_read(tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / TABLE).touch()
