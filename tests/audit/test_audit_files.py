@@ -9,8 +9,6 @@ import io
 import json
 import os
 import socket
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
@@ -401,11 +399,6 @@ def test_names_that_differ_only_in_case_are_one(tmp_path):
         Vocabulary(("Red", "red"), ("bus",))
 
 
-REMOTE = (
-    "import sys; from aobench.cli import main; sys.exit(main(sys.argv[1:]))"
-)
-
-
 @pytest.fixture
 def store():
     running = S3()
@@ -413,14 +406,15 @@ def store():
     running.close()
 
 
-def remote(tmp_path, store, *captions):
+@pytest.fixture
+def remote(warm, tmp_path, store):
     """`imagenet-ao audit` in a process of its own, whose AWS libraries look to the loopback
     server.
     """
+    warm.import_modules("polars", "helpers.warm_kernels")
     (tmp_path / "attributes").write_text("red\nwooden\n")
     (tmp_path / "objects").write_text("bus\nbench\n")
     environment = {
-        **os.environ,
         "AWS_ENDPOINT_URL": store.url,
         "AWS_ACCESS_KEY_ID": "a",
         "AWS_SECRET_ACCESS_KEY": "b",
@@ -431,22 +425,20 @@ def remote(tmp_path, store, *captions):
     }
     names = [
         "--attributes",
-        str(tmp_path / "attributes"),
+        tmp_path / "attributes",
         "--objects",
-        str(tmp_path / "objects"),
+        tmp_path / "objects",
     ]
-    arguments = ["audit", *captions, *names, "--out", str(tmp_path / "out")]
-    return subprocess.run(
-        [sys.executable, "-c", REMOTE, *arguments],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=300,
-    )
+
+    def run(*captions):
+        words = ["audit", *captions, *names, "--out", tmp_path / "out"]
+        return warm.run(1, words, **environment)[0]
+
+    return run
 
 
 def test_an_object_store_is_listed_read_and_read_again_where_it_changed(
-    tmp_path, store
+    remote, store
 ):
     stream = io.BytesIO()
     pl.DataFrame({"TEXT": ["a red bus", "wooden benches"]}).write_parquet(
@@ -459,9 +451,7 @@ def test_an_object_store_is_listed_read_and_read_again_where_it_changed(
         "d/p-3.jsonl": b'{"caption": "red bus"}\n',
         "d/stats.json": b"{}",
     }
-    done = remote(
-        tmp_path, store, "s3://captions/d/*", "s3://captions/d/p-0.parquet"
-    )
+    done = remote("s3://captions/d/*", "s3://captions/d/p-0.parquet")
     assert done.returncode == 0, done.stderr
     assert "5 captions in 4 files" in done.stdout, (
         "a file was counted twice, or not at all"
@@ -472,20 +462,20 @@ def test_an_object_store_is_listed_read_and_read_again_where_it_changed(
     )
     assert "4 of 4 compositions seen" in done.stdout
     store.objects["d/p-1.txt.gz"] = gzip.compress(b"a red bench\na red bench\n")
-    done = remote(tmp_path, store, "s3://captions/d/*")
+    done = remote("s3://captions/d/*")
     assert "6 captions in 4 files" in done.stdout
     assert "3 files were counted before" in done.stdout
     for url, told in (
         ("s3://captions/d/none.parquet", "cannot be reached"),
         ("s3://captions/no-*", "no caption file"),
     ):
-        done = remote(tmp_path, store, url)
+        done = remote(url)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert told in done.stderr
 
 
-def test_the_hub_offline_is_one_line(tmp_path, store):
-    done = remote(tmp_path, store, "hf://datasets/foo/bar/data/*.parquet")
+def test_the_hub_offline_is_one_line(remote):
+    done = remote("hf://datasets/foo/bar/data/*.parquet")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "cannot be reached" in done.stderr
 
