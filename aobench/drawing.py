@@ -3,6 +3,7 @@
 A plot goes into a paper as it is: as wide as its page (two columns) or as one column, with texts of
 7 to 8 points, as SVG and PDF beside a PNG. ``IMAGENET_AO_FIGURES=column``, or `figure_width` from
 Python, asks for one column; panels side by side then stand one above another.
+``IMAGENET_AO_PLOT_FILES="pdf png"`` asks for some of the files alone.
 
 Colours are those of Okabe and Ito 2008, which people of all kinds of sight tell apart; black last
 but one, as it stands out. Groups have a marker each, too. Nothing here knows what is plotted.
@@ -45,6 +46,9 @@ DOTS_PER_INCH = 160
 WIDTHS = {"column": 3.3, "page": 6.8}
 #: The variable that asks for one of WIDTHS.
 WIDTH_VARIABLE = "IMAGENET_AO_FIGURES"
+#: The files of a plot, and the variable that asks for some of them.
+ENDINGS = (".svg", ".pdf", ".png")
+FILES_VARIABLE = "IMAGENET_AO_PLOT_FILES"
 #: Letters of 8 points that go into an inch.
 LETTERS_AN_INCH = 15.5
 #: matplotlib's settings of a plot; texts keep their letters, so that they can be searched.
@@ -92,6 +96,22 @@ def _known_width(name: str, where: str) -> str:
             f"{where} is {name!r}; figures are as wide as {' or '.join(WIDTHS)}"
         )
     return name
+
+
+def plot_endings() -> tuple[str, ...]:
+    """The endings of a plot's files: all of ENDINGS, or those that FILES_VARIABLE names, in the
+    order of ENDINGS. Raises UserError for another.
+    """
+    named = os.environ.get(FILES_VARIABLE)
+    if named is None:
+        return ENDINGS
+    wanted = {f".{word}" for word in named.lower().replace(",", " ").split()}
+    if not wanted or wanted - set(ENDINGS):
+        raise UserError(
+            f"{FILES_VARIABLE} is {named!r}; plots are written as svg, pdf and png: name one of "
+            "these or more"
+        )
+    return tuple(one for one in ENDINGS if one in wanted)
 
 
 def group_style(number: int) -> dict[str, Any]:
@@ -236,16 +256,19 @@ def _sentence(text: str) -> str:
 def save_plot(
     figure: Figure,
     path: Path,
-    endings: tuple[str, ...] = (".svg", ".pdf", ".png"),
+    endings: tuple[str, ...] = (),
 ) -> list[Path]:
-    """Write ``path`` with each of the ``endings`` (("",): as it is); returns the paths. The same
-    figure gives the same bytes.
+    """Write ``path`` with each of the ``endings`` (("",): as it is; by default `plot_endings`);
+    returns the paths. The same figure gives the same bytes.
 
     Raises UserError where that fails.
     """
     import matplotlib
 
-    paths = [path.with_name(path.name + ending) for ending in endings]
+    paths = [
+        path.with_name(path.name + ending)
+        for ending in endings or plot_endings()
+    ]
     fit_labels(figure)
     fixed: dict[Any, Any] = {
         "svg.hashsalt": path.name,

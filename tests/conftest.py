@@ -28,6 +28,10 @@ def pytest_collection_finish():
     gc.set_threshold(10_000)
 
 
+# A PDF of each plot would be a third of the time to draw it; the tests that want one ask for it.
+os.environ["IMAGENET_AO_PLOT_FILES"] = "svg png"
+
+
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory):
     """Starts programs in processes of their own that begin at once; see helpers/warm.py.

@@ -5,6 +5,8 @@ from itertools import pairwise
 import pytest
 
 from aobench.drawing import (
+    ENDINGS,
+    FILES_VARIABLE,
     WIDTH_VARIABLE,
     WIDTHS,
     figure_width,
@@ -12,6 +14,7 @@ from aobench.drawing import (
     new_figure,
     new_plot,
     one_column,
+    plot_endings,
     put_legend,
     put_title,
     save_plot,
@@ -69,7 +72,11 @@ def test_a_narrow_figure_stays_as_it_is_on_the_page():
     assert new_figure(12, 3).get_size_inches()[0] == WIDTHS["page"]
 
 
-def test_vectors_stand_beside_the_picture_and_are_the_same_each_time(tmp_path):
+def test_vectors_stand_beside_the_picture_and_are_the_same_each_time(
+    tmp_path, monkeypatch
+):
+    monkeypatch.delenv(FILES_VARIABLE, raising=False)
+
     def draw(folder):
         figure, axes = new_plot(5, 2)
         axes.plot([0, 1], [0, 1])
@@ -96,6 +103,22 @@ def test_the_variable_asks_for_a_column_and_another_wish_is_one_line(
         new_plot(5, 2)
     with pytest.raises(UserError, match="column or page"), figure_width("wide"):
         pass
+
+
+def test_some_of_the_files_are_asked_for_and_another_wish_is_one_line(
+    monkeypatch,
+):
+    for named, endings in (
+        ("pdf", (".pdf",)),
+        ("PNG, svg", (".svg", ".png")),
+        ("svg pdf png", ENDINGS),
+    ):
+        monkeypatch.setenv(FILES_VARIABLE, named)
+        assert plot_endings() == endings
+    for named in ("", "svg tiff"):
+        monkeypatch.setenv(FILES_VARIABLE, named)
+        with pytest.raises(UserError, match="name one of these or more"):
+            plot_endings()
 
 
 def test_a_legend_of_long_names_stays_within_a_column():

@@ -119,11 +119,13 @@ class _Figure:
     plot: Any
 
     def save(self, folder: Path) -> list[Path]:
-        from aobench.drawing import save_plot
+        from aobench.drawing import plot_endings, save_plot
 
-        return (
-            [] if self.plot is None else save_plot(self.plot, folder / self.key)
-        )
+        if self.plot is None:
+            return []
+        # the page has the SVG in it, whichever files are asked for
+        endings = dict.fromkeys((".svg", *plot_endings()))
+        return save_plot(self.plot, folder / self.key, tuple(endings))
 
     def svg(self, folder: Path) -> str:
         """The saved picture without what stands before its first mark; its ids under the key, as

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import aobench.cli as cli
+from aobench.drawing import FILES_VARIABLE
 from aobench.results.candidates import ask_task
 from aobench.results.predictions import KEY, SCHEMA, Predictions, write
 from aobench.results.tasks import find_task
@@ -127,8 +128,9 @@ def test_a_table_of_an_earlier_version_shows_numbers_where_no_set_fits(
 
 @pytest.mark.parametrize("model", ["mini", "efficientnet-lite0"])
 def test_the_shipped_results_break_down_by_name_and_against_caption_counts(
-    model, tmp_path, capsys
+    model, tmp_path, capsys, monkeypatch
 ):
+    monkeypatch.delenv(FILES_VARIABLE, raising=False)
     assert (
         cli.main(["breakdown", str(CARDS / model), "--out", str(tmp_path)]) == 0
     )

@@ -3,6 +3,7 @@ take a picture.
 """
 
 import base64
+import contextlib
 import json
 import shutil
 import subprocess
@@ -81,6 +82,10 @@ def _port_in(file, seconds=60):
     return file.read_text().splitlines()[0]
 
 
+class PageLeftError(AssertionError):
+    """The page to which a question went has made room for another before it was answered."""
+
+
 class DebuggingLine:
     """Questions to a browser or a page, and its answers."""
 
@@ -101,6 +106,8 @@ class DebuggingLine:
         while True:
             message = json.loads(self.socket.recv())
             if message.get("id") == self.number:
+                if "navigated" in str(message.get("error")):
+                    raise PageLeftError(message["error"])
                 assert "error" not in message, message["error"]
                 return message["result"]
             self._note(message)
@@ -168,6 +175,23 @@ class Page(DebuggingLine):
         )
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
+
+    def follow(self, link, address):
+        """Click the first ``link`` (a selector), and wait until a page stands whose address holds
+        ``address``.
+        """
+        # not at once: the page would be gone before it answers
+        self.run(
+            f"setTimeout(() => document.querySelector({link!r}).click(), 0); 0"
+        )
+        arrived = f"location.href.includes({address!r}) && document.readyState"
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(PageLeftError):
+                if self.run(arrived) == "complete":
+                    return
+            assert time.monotonic() < deadline, f"{link} led nowhere"
+            time.sleep(0.02)
 
     def key(self, key, code=None):
         for kind in ("keyDown", "keyUp"):

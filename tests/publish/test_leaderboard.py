@@ -552,12 +552,7 @@ def test_pages_fit_their_screen_and_lead_to_each_other(page, site, width):
         assert page.run("document.documentElement.scrollWidth") <= width
         if shots := os.environ.get("IMAGENET_AO_SHOTS"):
             page.picture(Path(shots) / f"{Path(name).stem}-{width}.png")
-    page.run("document.querySelector('section.board tbody a').click()")
-    for _ in range(200):
-        if page.run(
-            "location.href.includes('/models/') && document.readyState === 'complete'"
-        ):
-            break
+    page.follow("section.board tbody a", "/models/")
     assert page.run("document.querySelector('header a').href").endswith(
         "/index.html"
     )

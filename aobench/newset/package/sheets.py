@@ -29,8 +29,8 @@ class SheetPicture:
 
 def contact_sheet(shown: Sequence[SheetPicture]) -> bytes:
     """A JPEG of the pictures in rows of eight; each fits its square, over its lines (the last cut
-    short with dots). A PNG of 96 drawn ones has three times the
-    bytes and takes a hundred times as long.
+    short with dots). A PNG of 96 drawn ones has three times the bytes and takes a hundred times as
+    long.
     """
     from aobench.images import BadImageError, read_image
 
