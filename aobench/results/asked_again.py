@@ -48,7 +48,8 @@ def asked_again_scores(
     ]
     if not asked:
         return {}
-    rows, scores = predictions.split(split, task), {}
+    rows = predictions.split(split, task)
+    scores: dict[str, Any] = {}
     for condition in asked:
         again = predictions.split(split, f"{task}-{condition}")
         scores |= _agreement(rows, again, f"{condition}_agreement", confidence)
