@@ -69,16 +69,23 @@ class AnswerCounts:
         """``effects`` cut into abilities, coefficients, attributes and objects."""
         return np.split(effects, np.cumsum(self.sizes)[:-1])
 
-    def shared_design(self) -> np.ndarray:
-        """compositions x (covariates + attributes + objects): what all models share."""
-        columns = [
-            np.column_stack([*self.covariates.values()])
-            if self.covariates
-            else np.empty((len(self.n), 0)),
-            self.attribute[:, None] == np.arange(len(self.attributes)),
-            self.object[:, None] == np.arange(len(self.objects)),
-        ]
-        return np.hstack([np.asarray(one, float) for one in columns])
+    def shared_design(self) -> csr_array:
+        """compositions x (covariates + attributes + objects): what all models share. Of a row are
+        stored, in this order, its covariates, and 1 for its attribute and for its object.
+        """
+        given, size = list(self.covariates.values()), len(self.n)
+        first = len(given) + len(self.attributes)
+        places = [np.full(size, k) for k in range(len(given))]
+        places += [len(given) + self.attribute, first + self.object]
+        values = np.column_stack([*given, np.ones(size), np.ones(size)])
+        return csr_array(
+            (
+                values.ravel().astype(float),
+                np.column_stack(places).ravel(),
+                np.arange(0, values.size + 1, values.shape[1]),
+            ),
+            shape=(size, sum(self.sizes[1:])),
+        )
 
 
 @dataclass(frozen=True)
@@ -111,38 +118,22 @@ class DifficultyFit:
         return float(values[place]), float(errors[place])
 
 
-class _SharedDesign:
-    """compositions x (covariates + attributes + objects), of which a row holds few numbers: its
-    covariates, and 1 for its attribute and for its object.
+class _WeightedProducts:
+    """The transpose of `AnswerCounts.shared_design` times itself, with one weight of the
+    compositions after another: which cells a composition's few numbers add to stays the same.
     """
 
-    def __init__(self, counts: AnswerCounts) -> None:
-        given = list(counts.covariates.values())
-        attribute, thing = counts.attribute, counts.object
-        ones = np.ones(len(counts.n))
-        places = [np.full(len(ones), k) for k in range(len(given))]
-        places += [
-            len(given) + attribute,
-            len(given) + len(counts.attributes) + thing,
-        ]
-        columns = np.column_stack(places)
-        values = np.column_stack([*given, ones, ones]).astype(float)
-        self.width = sum(counts.sizes[1:])
-        self.matrix = csr_array(
-            (
-                values.ravel(),
-                columns.ravel(),
-                np.arange(0, values.size + 1, values.shape[1]),
-            ),
-            shape=(len(ones), self.width),
-        )
+    def __init__(self, design: csr_array) -> None:
+        self.width = design.shape[1]
+        columns = design.indices.astype(np.int64).reshape(design.shape[0], -1)
+        values = design.data.reshape(design.shape[0], -1)
         self.cells = (
             columns[:, :, None] * self.width + columns[:, None]
         ).ravel()
         self.products = values[:, :, None] * values[:, None]
 
-    def weighted_products(self, weight: np.ndarray) -> np.ndarray:
-        """Its transpose times itself, rows (compositions) taken ``weight`` times."""
+    def __call__(self, weight: np.ndarray) -> np.ndarray:
+        """The product, each composition taken ``weight`` times."""
         values = (self.products * weight[:, None, None]).ravel()
         sums = np.bincount(self.cells, values, self.width**2)
         return sums.reshape(self.width, self.width)
@@ -152,7 +143,8 @@ class _Marginal:
     """The log-likelihood of the effects, compositions integrated out."""
 
     def __init__(self, counts: AnswerCounts, nodes: int) -> None:
-        self.counts, self.design = counts, _SharedDesign(counts)
+        self.counts, self.design = counts, counts.shared_design()
+        self.weighted_products = _WeightedProducts(self.design)
         points, weights = np.polynomial.hermite_e.hermegauss(nodes)
         self.points = points[:, None]
         self.log_weights = np.log(weights)[:, None] + self.points**2 / 2
@@ -182,8 +174,7 @@ class _Marginal:
             self.counts.n,
             len(self.counts.models),
         )
-        design = self.design.matrix
-        logits = effects[:models, None] + design @ effects[models:]
+        logits = effects[:models, None] + self.design @ effects[models:]
         width = self._centre(logits, spread)
         difficulty = self.modes + width * self.points  # nodes x compositions
         at = logits + difficulty[:, None]  # nodes x models x compositions
@@ -202,7 +193,7 @@ class _Marginal:
         mean = (score * share[:, None]).sum(0)
         bend = n * (rate * (1 - rate) * share[:, None]).sum(0)
         off = (score - mean) * np.sqrt(share)[:, None]
-        gradient = np.concatenate([mean.sum(1), design.T @ mean.sum(0)])
+        gradient = np.concatenate([mean.sum(1), self.design.T @ mean.sum(0)])
         return (
             float((top + np.log(whole) + scale).sum()),
             gradient,
@@ -218,9 +209,9 @@ class _Marginal:
         together = off.sum(1)
         flat = off.swapaxes(0, 1).reshape(off.shape[1], -1)
         own = np.diag(bend.sum(1)) - flat @ flat.T
-        mixed = (bend - (off * together[:, None]).sum(0)) @ self.design.matrix
+        mixed = (bend - (off * together[:, None]).sum(0)) @ self.design
         weight = bend.sum(0) - (together**2).sum(0)
-        shared = self.design.weighted_products(weight)
+        shared = self.weighted_products(weight)
         return np.block([[own, mixed], [mixed.T, shared]])
 
 

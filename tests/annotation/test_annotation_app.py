@@ -269,9 +269,7 @@ def test_a_killed_server_loses_nothing(browse, verdicts, server):
     for key in "ajskdlu":  # while the last answer is under way, keys do nothing
         page.press(key)
     server.start()
-    after = page.wait(
-        lambda value: value is not None and value["trial"] != now["trial"]
-    )
+    after = page.seen_after(now)
     assert after["progress"] == "7 of 17", (
         "the answer that was under way arrives once the server is back"
     )
@@ -348,9 +346,7 @@ def test_two_tabs_of_one_annotator_write_no_verdict_twice(
         "d"
     )  # an answer to the trial on this tab's screen, which was given in the other
     two.press("l")
-    now = two.wait(
-        lambda value: value is not None and value["trial"] != old["trial"]
-    )
+    now = two.seen_after(old)
     assert "Nothing was saved" in now["message"]
     assert now["trial"] == one.seen()["trial"]
     two.judge(now)
@@ -428,9 +424,7 @@ def test_buttons_by_mouse_and_by_keyboard(browse, verdicts):
     assert page.run(ring) == "solid", "the focus is to be seen"
     # held down on a button, Enter must not answer the images that follow
     page.press("Enter", held=20)
-    page.wait(
-        lambda value: value is not None and value["trial"] != now["trial"]
-    )
+    page.seen_after(now)
     (given,) = verdicts.verdicts() + verdicts.verdicts(catch=True)
     assert (given.attribute_answer, given.object_answer) == ("no", "unsure")
     page.run("document.querySelector('#ao-trial [data-act=undo]').click()")
