@@ -1,5 +1,5 @@
-"""What all tests share: a cache of datasets of their own, so that neither an earlier run nor the
-user's has a say.
+"""What all tests share: caches of their own, so that neither an earlier run nor the user's has a
+say.
 """
 
 import atexit
@@ -15,6 +15,10 @@ import pytest
 if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(
         prefix="imagenet-ao-tests-"
+    )
+    # what the metric's images are stored in until it computes
+    os.environ["HF_METRICS_CACHE"] = os.path.join(
+        os.environ["HF_DATASETS_CACHE"], "metrics"
     )
     atexit.register(
         shutil.rmtree, os.environ["HF_DATASETS_CACHE"], ignore_errors=True

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -2094,6 +2095,8 @@ class _Face:
 
     #: Whether the batches that are stored hold ranked lists; None where none is.
     _ranked: bool | None = None
+    #: How many images the batches that are stored hold.
+    _stored: int = 0
 
     def _raw(self, predictions: Any, references: Any) -> bool | None:
         """Refuse before storage what its columns would cut off, let through or tell in many lines.
@@ -2148,10 +2151,37 @@ class _Face:
             kwargs["predictions"] = predictions
         if references is not None:
             kwargs["references"] = references
+        earlier = self._stored
         try:
-            return super().compute(**kwargs)  # type: ignore[misc,no-any-return]
-        finally:
-            self._ranked = None
+            answer = super().compute(**kwargs)  # type: ignore[misc]
+        except BaseException:
+            self._take_back(earlier)
+            raise
+        self._ranked, self._stored = None, 0
+        return answer  # type: ignore[no-any-return]
+
+    def _take_back(self, earlier: int) -> None:
+        """After a ``compute`` that failed: the images of the ``earlier`` calls are stored again.
+
+        Its file is removed and its lock freed, for which the next call would wait a second.
+        """
+        data: Any = self.data  # type: ignore[has-type]
+        if data is None:
+            return
+        kept = {
+            name: data[name][:earlier] for name in ("predictions", "references")
+        }
+        del data
+        self.data = self.buf_writer = None
+        files = zip(self.file_paths or (), self.filelocks or (), strict=True)  # type: ignore[attr-defined]
+        for path, lock in reversed(list(files)):
+            os.remove(path)
+            lock.release()
+        self.file_paths = self.filelocks = None
+        self._ranked, self._stored = None, 0
+        # what other processes stored is counted by a run of all of them
+        if earlier and self.num_process == 1:  # type: ignore[attr-defined]
+            self.add_batch(**kept)
 
     def add_batch(
         self, *, predictions: Any = None, references: Any = None, **kwargs: Any
@@ -2161,6 +2191,7 @@ class _Face:
         stored = {"predictions": predictions, "references": references}
         super().add_batch(**stored, **kwargs)  # type: ignore[misc]
         self._ranked = ranked
+        self._stored += len(predictions)
 
     def add(
         self, *, prediction: Any = None, reference: Any = None, **kwargs: Any
@@ -2170,6 +2201,7 @@ class _Face:
         stored = {"prediction": prediction, "reference": reference}
         super().add(**stored, **kwargs)  # type: ignore[misc]
         self._ranked = ranked
+        self._stored += 1
 
     def _compute(
         self, predictions: Any, references: Any, **kwargs: Any

@@ -64,8 +64,8 @@ def browse(browser, server):
     """Opens a window for an annotator; all are closed at the end."""
     opened = []
 
-    def browse(name=None, another=browser, **size):
-        opened.append(Annotator(another, server, name, **size))
+    def browse(name=None, another=browser, **more):
+        opened.append(Annotator(another, server, name, **more))
         return opened[-1]
 
     yield browse
@@ -136,7 +136,7 @@ def _practise(page, verdicts):
 def test_thirty_images_by_keys_with_slips_and_undo(
     server, browse, verdicts, capsys
 ):
-    page = browse()
+    page = browse(slips=True)
     page.wait(lambda screen: screen == "name", SCREEN)
     page.wait(
         lambda shown: shown == 0,
@@ -369,7 +369,7 @@ def test_two_tabs_of_one_annotator_write_no_verdict_twice(
 
 
 def test_a_lagging_server_and_impatient_fingers(browse, verdicts):
-    page = browse("ann")
+    page = browse("ann", slips=True)
     page.seen()
     network = {
         "offline": False,

@@ -358,6 +358,38 @@ def test_images_that_were_added_are_not_lost_for_ranks():
     assert metric.compute(**PARTS)["n"] == 3
 
 
+@pytest.mark.parametrize("in_memory", [False, True])
+@pytest.mark.parametrize(
+    "first", [[0, 1, 3], [[0, 1, 3], [1, 2, 0], [3, 2, 1]]]
+)
+def test_a_wrong_option_loses_no_images_and_leaves_no_file(
+    tmp_path, first, in_memory
+):
+    metric = evaluate.load(
+        str(FOLDER), cache_dir=str(tmp_path), keep_in_memory=in_memory
+    )
+    metric.add_batch(predictions=first[:2], references=[0, 1])
+    metric.add(prediction=first[2], reference=2)
+    for more in ({}, {"predictions": first[:1], "references": [0]}):
+        with pytest.raises(ValueError, match="confidence must be a number"):
+            metric.compute(**more, **PARTS, confidence="x")
+    expected = metric.compute(**PARTS)
+    assert expected["n"] == 3
+    with pytest.raises(ValueError, match="confidence must be a number"):
+        metric.compute(
+            predictions=first, references=[0, 1, 2], **PARTS, confidence="x"
+        )
+    # no wait for what failed
+    other = evaluate.load(
+        str(FOLDER), cache_dir=str(tmp_path), keep_in_memory=in_memory
+    )
+    other.add_batch(predictions=first, references=[0, 1, 2])
+    names = [path.name for path in tmp_path.rglob("*.arrow")]
+    assert names == ([] if in_memory else ["default_experiment-1-0.arrow"])
+    assert other.compute(**PARTS) == expected
+    assert list(tmp_path.rglob("*.arrow")) == []
+
+
 @pytest.mark.parametrize("first", [[0, 1], [[0, 1], [1, 2]]])
 def test_batches_of_two_forms_are_one_line(first):
     metric = evaluate.load(str(FOLDER))
