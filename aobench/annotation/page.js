@@ -29,26 +29,64 @@
     line.dataset.bad = String(bad);
   }
 
+  // What `read` makes of an answer that is whole in time.
+  async function ask(address, options, read) {
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(), PATIENCE);
+    try {
+      const reply = await fetch(address, { ...options, signal: stop.signal });
+      return { status: reply.status, said: await read(reply) };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   // Ask until there is an answer. Asking twice is harmless: see `turn` on the server.
   async function call(verb, body) {
+    const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
     for (let late = false; ; late = true) {
-      const stop = new AbortController();
-      const timer = setTimeout(() => stop.abort(), PATIENCE);
       try {
-        const reply = await fetch(BASE + verb, {
-          method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal: stop.signal,
-        });
-        const said = await reply.json();
-        if (reply.status < 500) {
+        const { status, said } = await ask(BASE + verb, options, (reply) => reply.json());
+        if (status < 500) {
           if (late) say("");
-          return { status: reply.status, said };
+          return { status, said };
         }
         say(`${said.message} Trying again; leave this page open.`, true);
       } catch {
         say("The server does not answer. Leave this page open: what you did last is sent again until it is saved.", true);
-      } finally {
-        clearTimeout(timer);
       }
+      await wait(1000);
+    }
+  }
+
+  async function decodes(image) {
+    try {
+      await image.decode();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  // Whether a picture can be shown. A browser doesn't tell one that is damaged from one that was lost
+  // on its way: that one is fetched until it arrives. `mine`: the screen that it is for.
+  async function arrives(image, mine) {
+    const address = image.src;
+    for (let late = false; ; late = true) {
+      const fine = await decodes(image);
+      if (fine || mine !== showing) return fine;
+      try {
+        const { status, said } = await ask(address, { cache: "reload" }, (reply) => reply.blob());
+        if (status < 500) {
+          if (late && mine === showing) say("");
+          image.src = URL.createObjectURL(said);
+          const whole = status === 200 && await decodes(image);
+          URL.revokeObjectURL(image.src);
+          return whole;
+        }
+      } catch { /* it was lost again */ }
+      if (mine !== showing) return false;
+      say("The picture did not arrive. Leave this page open: it is fetched until it does.", true);
       await wait(1000);
     }
   }
@@ -152,9 +190,7 @@
   }
 
   async function settle(image, mine, mark) {
-    try {
-      await image.decode();
-    } catch {
+    if (!await arrives(image, mine)) {
       if (mine !== showing) return;
       broken = true;
       say(guide.naming ? "This image cannot be shown. Answer unsure, and tell whoever runs this."
@@ -267,13 +303,10 @@
     const tiles = said.grid.map(tile);
     at("ao-tiles").replaceChildren(...tiles);
     await Promise.all(tiles.map(async (item) => {
-      try {
-        await item.querySelector("img").decode();
-      } catch {
-        item.dataset.broken = "true";
-        item.querySelector("img").replaceWith(element("p", "This image cannot be shown: it is saved as unsure."));
-        for (const button of item.querySelectorAll("button")) button.disabled = true;
-      }
+      if (await arrives(item.querySelector("img"), mine)) return;
+      item.dataset.broken = "true";
+      item.querySelector("img").replaceWith(element("p", "This image cannot be shown: it is saved as unsure."));
+      for (const button of item.querySelectorAll("button")) button.disabled = true;
     }));
     if (mine !== showing) return;
     shownAt = performance.now();

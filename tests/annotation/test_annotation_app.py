@@ -494,6 +494,35 @@ def test_a_broken_image_takes_no_guess(tmp_path, browse, verdicts, server):
     assert (given.attribute_answer, given.object_answer) == ("unsure", "unsure")
 
 
+@pytest.mark.parametrize(
+    ("view", "place"), [("one", 0), ("one", 1), ("grid", 7)]
+)
+def test_a_picture_that_was_lost_on_its_way_is_fetched_again(
+    browse, verdicts, server, view, place
+):
+    verdicts.enrol("ann")
+    lost = verdicts.awaiting("ann", 12)[place].trial
+    page = browse()
+    page.send("Network.setBlockedURLs", urls=[f"*/annotation/picture/{lost}*"])
+    page.open(f"{server.url}?annotator=ann&view={view}")
+    if place == 1:  # it was fetched ahead, beside the first
+        page.judge_without_waiting(page.seen())
+    page.wait(lambda text: "did not arrive" in text, MESSAGE)
+    for key in "dl":  # what nobody sees is not answered
+        page.press(key)
+    assert page.run(READY) == ""
+    page.send("Network.setBlockedURLs", urls=[])
+    page.wait(lambda ready: ready, READY)
+    assert page.run(MESSAGE) == ""
+    assert verdicts.standing("ann").done == place % 7
+    if view == "one":
+        assert page.judge_all() == {"done": True}
+        check_complete(verdicts, ["ann"], 16)
+    else:
+        tiles = "Array.from(document.querySelectorAll('#ao-tiles img'))"
+        assert page.run(f"{tiles}.filter(i => i.naturalWidth > 9).length") == 12
+
+
 def _status(url, data=None, **headers):
     try:
         with urllib.request.urlopen(

@@ -218,12 +218,16 @@ class Annotator(Page):
     def judge(self, now=None, press=None):
         """Answer what is on the screen rightly, and wait for the next screen."""
         now = now or self.seen()
+        self.judge_without_waiting(now, press)
+        return self.seen_after(now)
+
+    def judge_without_waiting(self, now, press=None):
+        """Answer what is on the screen rightly."""
         press = press or self.press
         first, second = right(now["index"], now["attribute"], now["object"])
         keys = [KEYS["attribute"][first], KEYS["object"][second]]
         for key in keys if now["index"] % 2 else reversed(keys):
             press(key)
-        return self.seen_after(now)
 
     def seen_after(self, now):
         """What is seen once another trial than that of ``now`` is; to look at the image each time
