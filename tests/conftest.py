@@ -17,8 +17,8 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
         prefix="imagenet-ao-tests-"
     )
     # what the metric's images are stored in until it computes
-    os.environ["HF_METRICS_CACHE"] = os.path.join(
-        os.environ["HF_DATASETS_CACHE"], "metrics"
+    os.environ["HF_METRICS_CACHE"] = (
+        os.environ["HF_DATASETS_CACHE"] + "/metrics"
     )
     atexit.register(
         shutil.rmtree, os.environ["HF_DATASETS_CACHE"], ignore_errors=True

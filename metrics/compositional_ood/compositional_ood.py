@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
@@ -2165,22 +2165,22 @@ class _Face:
 
         Its file is removed and its lock freed, for which the next call would wait a second.
         """
-        data: Any = self.data  # type: ignore[has-type]
-        if data is None:
+        stored: Any = self
+        if stored.data is None:
             return
         kept = {
-            name: data[name][:earlier] for name in ("predictions", "references")
+            name: stored.data[name][:earlier]
+            for name in ("predictions", "references")
         }
-        del data
-        self.data = self.buf_writer = None
-        files = zip(self.file_paths or (), self.filelocks or (), strict=True)  # type: ignore[attr-defined]
-        for path, lock in reversed(list(files)):
-            os.remove(path)
+        stored.data = stored.buf_writer = None
+        for path in stored.file_paths or ():
+            Path(path).unlink()
+        for lock in reversed(stored.filelocks or ()):
             lock.release()
-        self.file_paths = self.filelocks = None
+        stored.file_paths = stored.filelocks = None
         self._ranked, self._stored = None, 0
         # what other processes stored is counted by a run of all of them
-        if earlier and self.num_process == 1:  # type: ignore[attr-defined]
+        if earlier and stored.num_process == 1:
             self.add_batch(**kept)
 
     def add_batch(
