@@ -393,9 +393,21 @@ def _count_from(
                 i, n, sizes, sides, places, gaps, names, shape[1], sink
             )
         if slots[3] >= 0:
-            parts_of_speech(n, numbers, sizes, sides, places, classes, parts)
+            joins = parts_of_speech(
+                n, numbers, sizes, sides, places, classes, parts
+            )
             note_modified(
-                i, n, sizes, sides, places, gaps, parts, names, shape[1], sink
+                i,
+                n,
+                sizes,
+                sides,
+                places,
+                gaps,
+                parts,
+                joins,
+                names,
+                shape[1],
+                sink,
             )
     count_noted(sink)
     return len(begins), total, 0

@@ -32,17 +32,21 @@ _MODIFIES = np.int64(3)
 @compiled_walk
 def parts_of_speech(n, numbers, sizes, sides, places, classes, parts):
     """Which parts each word of a caption may play: fills ``parts`` int32 (n) with the bits of
-    `aobench.audit.grammar`, those of the attributes and objects that stand there included.
+    `aobench.audit.grammar`, those of the attributes and objects that stand there included. Returns
+    whether an object's name has a word that joins ("bed and breakfast").
     """
     starts, ends, _ = places
     for i in range(n):
         parts[i] = classes[numbers[i]]
+    joins = 0
     for kind in range(2):
         part = ADJECTIVE if kind == 0 else NOUN | HEAD
         for at in range(sizes[kind]):
             k = sides[kind][at]
             for i in range(starts[k], ends[k] + 1):
+                joins |= parts[i] & JOIN if kind else 0
                 parts[i] |= part
+    return joins != 0
 
 
 @compiled_walk
@@ -143,37 +147,88 @@ def _predicate(start, end, n, gaps, parts):
 
 
 @compiled_walk
+def _first_from(place, n, side, starts):
+    """Which of the ``n`` occurrences of a side, in their order, is the first from a word on."""
+    low, high = 0, n
+    while low < high:
+        middle = (low + high) // 2
+        if starts[side[middle]] < place:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled_walk
+def _is_shade(end, n, gaps, parts):
+    """Whether an attribute that ends here belongs to the colour that follows ("dark blue")."""
+    return parts[end] & SHADE and _is_soft(end + 1, n, gaps, parts, COLOUR)
+
+
+@compiled_walk
+def _leads_to(stop, after, known, gaps, parts):
+    """Whether a row that goes on at ``after`` leads up to the word ``stop``; one of adjectives that
+    goes on at ``known`` does.
+    """
+    state = 1
+    while state and after < stop:
+        if state == 1 and after == known:
+            return True
+        state = _next_state(state, gaps[after], parts[after])
+        after += 1
+    return state % 2 == 1
+
+
+@compiled_walk
+def _note_names(attribute, its_object, caption, tables, width, sink):
+    """Note the pairs of the names that two nodes stand for."""
+    spans, attribute_ids, _, object_ids, _ = tables
+    for i in range(spans[attribute, 0], spans[attribute, 1]):
+        for j in range(spans[its_object, 2], spans[its_object, 3]):
+            cell = attribute_ids[i] * width + object_ids[j]
+            note_pair(sink, _MODIFIES, cell, caption)
+
+
+@compiled_walk
 def note_modified(
-    caption, n, sizes, sides, places, gaps, parts, tables, width, sink
+    caption, n, sizes, sides, places, gaps, parts, joins, tables, width, sink
 ):
     """Note the pairs whose attribute modifies the object, by the grammar of
     `aobench.audit.grammar`. ``sizes``: how many occurrences of attributes and objects the ``sides``
-    hold.
+    hold. ``joins``: what `parts_of_speech` returns.
+
+    An attribute ends in an adjective, from which any word goes on that goes on from a noun, unless
+    it joins. So where the row from one attribute doesn't lead to the object, none from an earlier
+    one does: a caption of nothing but names is not looked through for each of its objects.
     """
     starts, ends, nodes = places
-    spans, attribute_ids, _, object_ids, _ = tables
     for at in range(sizes[1]):
         k = sides[1][at]
-        is_head = _is_head(starts[k], ends[k], n, gaps, parts)
-        first, stop = _predicate(starts[k], ends[k], n, gaps, parts)
-        if not is_head and stop < 0:
+        start, node = starts[k], nodes[k]
+        is_head = _is_head(start, ends[k], n, gaps, parts)
+        first, stop = _predicate(start, ends[k], n, gaps, parts)
+        if stop >= 0:
+            for i in range(
+                _first_from(first, sizes[0], sides[0], starts), sizes[0]
+            ):
+                other = sides[0][i]
+                if starts[other] > stop:
+                    break
+                end = ends[other]
+                if end <= stop and not _is_shade(end, n, gaps, parts):
+                    _note_names(nodes[other], node, caption, tables, width, sink)
+        if not is_head or gaps[start]:
             continue
-        for at_other in range(sizes[0]):
-            other = sides[0][at_other]
-            after = ends[other] + 1
-            is_shade = parts[after - 1] & SHADE
-            if is_shade and _is_soft(after, n, gaps, parts, COLOUR):
+        known = start
+        for i in range(
+            _first_from(start, sizes[0], sides[0], starts) - 1, -1, -1
+        ):
+            other = sides[0][i]
+            end = ends[other]
+            if end >= start or _is_shade(end, n, gaps, parts):
                 continue
-            shown = first <= starts[other] and ends[other] <= stop
-            if not shown and is_head and after <= starts[k]:
-                state = 1
-                while state and after < starts[k]:
-                    state = _next_state(state, gaps[after], parts[after])
-                    after += 1
-                shown = state % 2 == 1 and gaps[starts[k]] == 0
-            if not shown:
-                continue
-            for i in range(spans[nodes[other], 0], spans[nodes[other], 1]):
-                for j in range(spans[nodes[k], 2], spans[nodes[k], 3]):
-                    cell = attribute_ids[i] * width + object_ids[j]
-                    note_pair(sink, _MODIFIES, cell, caption)
+            if _leads_to(start, end + 1, known, gaps, parts):
+                known = end + 1
+                _note_names(nodes[other], node, caption, tables, width, sink)
+            elif not joins:
+                break

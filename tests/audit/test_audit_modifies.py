@@ -88,22 +88,34 @@ and or that which is are was made built of from out painted colored very bright 
 plastic shirts shirt with while one n blue
 """
 
+# rows of names and little else, some of which hold, begin or end in a word that joins
+JOINED = Vocabulary(
+    ("red", "dark", "blue", "blue striped", "black and white", "light blue"),
+    ("bus", "brick", "bed and breakfast", "and bus", "salt and", "red fox"),
+)
+FEW_WORDS = """
+red red blue blue and and bus bus brick fox plastic bed breakfast striped salt is dark black white
+"""
 
-def test_it_counts_as_regular_expressions_do():
+
+@pytest.mark.parametrize(
+    ("names", "words"), [(NAMES, WORDS), (JOINED, FEW_WORDS)]
+)
+def test_it_counts_as_regular_expressions_do(names, words):
     gaps = [" "] * 12 + [", ", ",", ". ", " - ", " , , ", "; ", "、", "，"]
     draw = random.Random(5)
     captions = [
         "".join(
-            draw.choice(WORDS.split()) + draw.choice(gaps)
+            draw.choice(words.split()) + draw.choice(gaps)
             for _ in range(draw.randint(2, 14))
         )
         for _ in range(1500)
     ]
-    found = text_pairs(captions, NAMES)
+    found = text_pairs(captions, names)
     assert sum(map(len, found)) > 100
     for caption, pairs in zip(captions, found, strict=True):
         expected = in_caption(
-            caption, NAMES.attribute_forms, NAMES.object_forms
+            caption, names.attribute_forms, names.object_forms
         )
         assert set(pairs) == expected["modifies"], caption
 
