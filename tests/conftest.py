@@ -36,19 +36,39 @@ def pytest_collection_finish():
 os.environ["IMAGENET_AO_PLOT_FILES"] = "svg png"
 
 
-@pytest.fixture(scope="session")
-def warm(tmp_path_factory):
-    """Starts programs in processes of their own that begin at once; see helpers/warm.py.
-
-    The workers of pytest-xdist share one server: their temporary folders have one above them.
+def _warm_processes(factory, name, *modules):
+    """Of a server that the workers of pytest-xdist share: their temporary folders have one above
+    them.
     """
     from helpers.warm import WarmProcesses
 
-    folder = tmp_path_factory.getbasetemp()
+    folder = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
-    said = tmp_path_factory.mktemp("said")
-    processes = WarmProcesses(said, address=folder / "warm")
+    return WarmProcesses(
+        factory.mktemp("said"), *modules, address=folder / name
+    )
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory):
+    """Starts programs in processes of their own that begin at once; see helpers/warm.py."""
+    processes = _warm_processes(tmp_path_factory, "warm")
+    yield processes
+    processes.close()
+
+
+@pytest.fixture(scope="session")
+def warm_gradio(tmp_path_factory):
+    """As `warm`, of a server that has imported Gradio and no model."""
+    from helpers.annotation_browser import MODULES, QUIET
+    from helpers.optional import need_library
+
+    need_library("gradio", "5")
+    environment = {**os.environ, **QUIET}
+    processes = _warm_processes(
+        tmp_path_factory, "gradio", MODULES, environment
+    )
     yield processes
     processes.close()
 

@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 from helpers.annotation_browser import (
     KEYS,
-    MODULES,
-    QUIET,
     READY,
     Annotator,
     Server,
@@ -25,8 +23,6 @@ from helpers.annotation_tools import (
     right,
 )
 from helpers.browser import Browser
-from helpers.optional import need_library
-from helpers.warm import WarmProcesses
 
 import aobench.cli as cli
 from aobench.annotation.naming import NamingStore
@@ -35,26 +31,15 @@ from aobench.annotation.verdict_file import existing_store
 SHOTS = os.environ.get("IMAGENET_AO_SHOTS")
 
 
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory):
-    """Starts servers at once, with Gradio imported."""
-    need_library("gradio", "6")
-    environment = {**os.environ, **QUIET}
-    processes = WarmProcesses(
-        tmp_path_factory.mktemp("said"), MODULES, environment
-    )
-    yield processes
-    processes.close()
-
-
 @pytest.fixture
-def server(tmp_path, pages, request):
+def server(tmp_path, warm_gradio, request):
     """A server of 16 images, or of as many as a test asks for; "new" ones in a Python of their own."""
     count, *new = getattr(request, "param", (16,))
     table = make_set(tmp_path / "set", count)
     # the new one begins with practice, as it does where nothing else is asked for
     more = () if new else ("--no-practice",)
-    running = Server(table, tmp_path / "v.sqlite", None if new else pages, more)
+    warm = None if new else warm_gradio
+    running = Server(table, tmp_path / "v.sqlite", warm, more)
     yield running
     running.kill()
 
@@ -580,10 +565,12 @@ def test_a_taken_port_is_one_line(server, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("width", [390])
-def test_images_are_named_by_keys_and_buttons(tmp_path, pages, browser, width):
+def test_images_are_named_by_keys_and_buttons(
+    tmp_path, warm_gradio, browser, width
+):
     """The page of names, on a phone: nine names, the keys 1 to 9, 0, and undo."""
     questions = make_questions(tmp_path / "q", 4)
-    server = Server(questions, tmp_path / "n.sqlite", pages, ())
+    server = Server(questions, tmp_path / "n.sqlite", warm_gradio, ())
     page = None
     try:
         page = Annotator(

@@ -23,9 +23,10 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(tmp_path_factory, warm_gradio):
     where = tmp_path_factory.mktemp("gate")
-    running = Server(make_set(where / "set", 6), where / "v.sqlite")
+    table = make_set(where / "set", 6)
+    running = Server(table, where / "v.sqlite", warm_gradio)
     yield running
     running.kill()
     assert running.log.read_text() == "", "a request ended in a traceback"

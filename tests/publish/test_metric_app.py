@@ -3,55 +3,42 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
-from helpers.optional import need_library
 
 ROOT = Path(__file__).parents[2]
 GOOD = ROOT / "model_cards" / "mini" / "predictions.parquet"
 
 
+#: The Space's program; what it says is written at once.
+APP = """
+import runpy, sys
+sys.stdout.reconfigure(line_buffering=True)
+runpy.run_path("app.py", run_name="__main__")
+"""
+
+
 @pytest.fixture(scope="module")
-def app(tmp_path_factory):
+def app(tmp_path_factory, warm_gradio):
     """The Space's folder as the Hub has it, served on the loopback."""
-    need_library("gradio", "5")
     space = tmp_path_factory.mktemp("space") / "compositional_ood"
     shutil.copytree(
         ROOT / "metrics" / "compositional_ood",
         space,
         ignore=shutil.ignore_patterns("__pycache__", "__init__*"),
     )
-    environment = {
-        **os.environ,
-        "GRADIO_ANALYTICS_ENABLED": "False",
-        "GRADIO_SERVER_PORT": "7893",
-        "NO_PROXY": "*",
-    }
-    with (space.parent / "log").open("w") as log:
-        running = subprocess.Popen(
-            [sys.executable, "app.py"],
-            cwd=space,
-            env=environment,
-            stdout=log,
-            stderr=log,
-        )
-    url, deadline = "http://127.0.0.1:7893", time.monotonic() + 120
-    while True:
-        try:
-            urllib.request.urlopen(url).close()
-            break
-        except OSError:
-            assert running.poll() is None, (space.parent / "log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
-    yield url
-    running.terminate()
-    running.wait()
+    running = warm_gradio.start(
+        [], code=APP, folder=space, path=[space], NO_PROXY="*"
+    )
+    deadline = time.monotonic() + 120
+    while not (url := re.search(r"http://[\d.:]+", running.out.read_text())):
+        assert running.poll() is None, running.err.read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    yield url[0]
+    running.kill()
 
 
 def _wait(page, script, words):
