@@ -216,7 +216,9 @@ def note_modified(
                     break
                 end = ends[other]
                 if end <= stop and not _is_shade(end, n, gaps, parts):
-                    _note_names(nodes[other], node, caption, tables, width, sink)
+                    _note_names(
+                        nodes[other], node, caption, tables, width, sink
+                    )
         if not is_head or gaps[start]:
             continue
         known = start

@@ -12,6 +12,7 @@ from aobench.drawing import COLOURS, new_plot, put_title, save_plot
 from aobench.errors import UserError
 from aobench.files import read_text, write_in_one_move
 from aobench.publish.hub_entries import (
+    PATH,
     data_name,
     effective_over,
     entries_yaml,
@@ -172,8 +173,9 @@ def extend_card(
         for row in card.data.eval_results or []
         if not _is_ours(row, dataset, result.config)
     ]
-    card.data.eval_results = [*others, *ours]
-    card.data.model_name = card.data.model_name or _model_name(result)
+    card.data.eval_results = [*others, *ours] or None
+    if card.data.eval_results:
+        card.data.model_name = card.data.model_name or _model_name(result)
     card.text = _with_section(card.text, text)
     return str(card)
 
@@ -191,9 +193,9 @@ def _new_card(result: Result, entries: Any, section: str) -> str:
     data = ModelCardData(
         pipeline_tag=f"{zero_shot}image-classification",
         tags=["imagenet-ao"],
-        model_name=name,
-        eval_results=entries,
     )
+    if entries:  # a model-index without results is none
+        data.model_name, data.eval_results = name, entries
     words = {"model_name": name, "section": section}
     path = str(_template("card.md"))
     return str(ModelCard.from_template(data, template_path=path, **words))
@@ -275,15 +277,19 @@ def write_card(
     baseline: Sequence[Result] = (),
 ) -> list[Path]:
     """Card, plot and entries under ``out``, laid out as in the model's repository; an existing
-    card is extended.
+    card is extended. A result without any of the benchmark's scores has no entries.
     """
-    (out / ".eval_results").mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     card = out / "README.md"
     existing = read_text(card, "the card") if os.path.lexists(card) else None
     text = extend_card(existing, result, dataset, revision, baseline)
     entries = result_entries(result, dataset, revision, source, baseline)
-    listing = out / ".eval_results" / "imagenet_ao.yaml"
     write_in_one_move(card, text.encode())
-    write_in_one_move(listing, entries_yaml(entries).encode())
     (picture,) = save_plot(attributes_plot(result), out / FIGURE, ("",))
+    listing = out / PATH
+    if not entries:
+        listing.unlink(missing_ok=True)  # those of an earlier result
+        return [card, picture]
+    listing.parent.mkdir(exist_ok=True)
+    write_in_one_move(listing, entries_yaml(entries).encode())
     return [card, picture, listing]

@@ -211,7 +211,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
 def card(args: argparse.Namespace) -> None:
     """``imagenet-ao card``."""
     from aobench.publish.card import write_card
-    from aobench.publish.hub_entries import check_repository
+    from aobench.publish.hub_entries import PATH, check_repository
     from aobench.results.paths import RESULTS, TABLE
     from aobench.results.verified import read_result, read_results
 
@@ -232,6 +232,11 @@ def card(args: argparse.Namespace) -> None:
             shutil.copyfile(result.folder / name, out / name)
             written.append(out / name)
     print("\n".join(f"Written: {path}" for path in written))
+    if out / PATH not in written:
+        print(
+            "No entries: the result has none of the benchmark's scores, which are of novel "
+            "compositions, of the tasks composition, choice or object"
+        )
 
 
 def submit(args: argparse.Namespace) -> None:

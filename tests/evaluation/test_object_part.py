@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from helpers.own_models import TinyClassifier, TinyEncoder
+from huggingface_hub import ModelCard
 
 import aobench
 from aobench.cli import main
@@ -245,6 +246,25 @@ def test_exports_card_and_leaderboard_show_it(results, tmp_path, capsys):
     capsys.readouterr()
     text = (page / "index.html").read_text()
     assert f"-{PART}" in text, "a table of the task"
+
+
+def test_a_card_of_this_part_alone_has_a_table_and_no_entries(tmp_path, capsys):
+    more = {"tasks": [PART], "limit": 8, **DATA, "out": tmp_path / "run"}
+    aobench.evaluate(TinyEncoder(), **more)
+    (folder,) = (path.parent for path in (tmp_path / "run").glob("*/*.json"))
+    old = tmp_path / "card" / ".eval_results" / "imagenet_ao.yaml"
+    old.parent.mkdir(parents=True)
+    old.write_text("[]")
+    words = ["card", str(folder), "--dataset", "a/b"]
+    assert main([*words, "--out", str(tmp_path / "card")]) == 0
+    assert "No entries: the result has none" in capsys.readouterr().out
+    card = ModelCard.load(tmp_path / "card" / "README.md")
+    assert PART in card.text
+    assert card.data.to_dict().keys() == {"pipeline_tag", "tags"}
+    assert not old.exists()
+    assert main([*words, "--out", str(tmp_path / "card")]) == 0
+    again = ModelCard.load(tmp_path / "card" / "README.md")
+    assert again.data.to_dict() == card.data.to_dict()
 
 
 def own_questions(path, single=False):
