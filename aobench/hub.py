@@ -72,8 +72,11 @@ def _limited_wait() -> Iterator[None]:
     """The library's session gives up after WAIT seconds of silence, unless the user set it
     otherwise.
     """
-    from huggingface_hub import get_session
+    from huggingface_hub import constants, get_session
 
+    if constants.HF_HUB_OFFLINE:
+        yield  # nothing is asked; to make a session reads all certificates
+        return
     session: Any = get_session()
     before = getattr(session, "timeout", None)
     if getattr(before, "read", 0) is not None:

@@ -32,6 +32,12 @@ def pytest_collection_finish():
     gc.set_threshold(10_000)
 
 
+def _do_not_wait_for_the_disk(_descriptor):
+    """No test pulls the plug: what a killed process wrote is there all the same."""
+
+
+os.fsync = _do_not_wait_for_the_disk
+
 # A PDF of each plot would be a third of the time to draw it; the tests that want one ask for it.
 os.environ["IMAGENET_AO_PLOT_FILES"] = "svg png"
 

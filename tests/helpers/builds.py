@@ -3,11 +3,16 @@
 import hashlib
 import json
 import re
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 
+from aobench.cli import main
 from aobench.newset.generators import ImageTask, Renderer
 from aobench.newset.manifests import read_rows, step_folder, write_table
 from aobench.newset.validate.judges import ClaimedImage
@@ -60,8 +65,29 @@ def largest_choice(free, per_attribute, per_object):
     return maximum_flow(csr_array(graph), a + o, a + o + 1).flow_value
 
 
-def judging_configuration(tmp_path, **validate):
-    """A build of drawings of which some are wrong; ``validate``: who judges them."""
+def judging_configuration(tmp_path, drawn=True, **validate):
+    """A build of drawings of which some are wrong; ``validate``: who judges them.
+
+    ``drawn``: what the steps before that leave lies there.
+    """
+    path = _judging_configuration(tmp_path, validate)
+    if drawn:
+        shutil.copytree(Path(_drawn().name) / "out", tmp_path / "out")
+    return path
+
+
+@cache
+def _drawn():
+    """The folder in which the drawings are drawn, once."""
+    folder = tempfile.TemporaryDirectory(prefix="imagenet-ao-drawn-")
+    judges = {"judges": [{"kind": "redraw"}]}
+    path = _judging_configuration(Path(folder.name), judges)
+    steps = ["--steps", "compose", "generate"]
+    assert main(["build", str(path), *allow(path), *steps]) == 0
+    return folder
+
+
+def _judging_configuration(tmp_path, validate):
     (tmp_path / "captions.txt").write_text("nothing of this\n")
     content = {
         "out": "out",

@@ -477,7 +477,7 @@ def people(tmp_path, generator="renderer", **validate_):
         "minimum": 1,
         **validate_,
     }
-    path = judging_configuration(tmp_path, **given)
+    path = judging_configuration(tmp_path, drawn=False, **given)
     path.write_text(
         path.read_text()
         .replace("helpers.drawing:Planted", generator)
