@@ -21,6 +21,7 @@ not the published benchmark.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -1124,9 +1125,19 @@ def _mini(module: str) -> Any:
 
 def _mini_mark() -> str:
     """16 hex digits that change with anything that mini is drawn by."""
-    splits = _mini("splits")
-    here = os.path.dirname(os.path.abspath(splits.__file__))
-    digest = hashlib.sha256(repr(splits.IMAGES_PER_COMPOSITION).encode())
+    digest = hashlib.sha256(
+        repr(_mini("splits").IMAGES_PER_COMPOSITION).encode()
+    )
+    digest.update(_drawing_files())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def _drawing_files() -> bytes:
+    """What mini is drawn by: names and bytes of the code and the pictures, which are imported once,
+    too.
+    """
+    here = os.path.dirname(os.path.abspath(_mini("splits").__file__))
     names = sorted(
         name
         for name, _ in _files(here)
@@ -1134,10 +1145,11 @@ def _mini_mark() -> str:
         or (name.startswith("pictures/") and name.endswith(".webp"))
         or (name.endswith(".py") and "/" not in name)
     )
+    content = []
     for name in names:
         with open(f"{here}/{name}", "rb") as stream:
-            digest.update(f"{name}\0".encode() + stream.read())
-    return digest.hexdigest()[:16]
+            content += [f"{name}\0".encode(), stream.read()]
+    return b"".join(content)
 
 
 # --- the builder
