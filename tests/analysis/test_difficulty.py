@@ -268,7 +268,7 @@ def test_the_verb_prints_and_writes(report, monkeypatch, tmp_path, capsys):
     assert (
         len((tmp_path / "parts.csv").read_text().splitlines()) == 1 + 24 + 110
     )
-    assert (tmp_path / "difficulty.png").stat().st_size > 10_000
+    assert (tmp_path / "difficulty.svg").stat().st_size > 10_000
 
 
 def test_what_cannot_be_fitted_is_refused(capsys):

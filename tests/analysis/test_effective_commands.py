@@ -62,7 +62,11 @@ def published(tmp_path_factory):
     """What `effective` writes of the published table, and what it prints."""
     folder = tmp_path_factory.mktemp("published")
     said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    with (
+        contextlib.redirect_stdout(said),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("IMAGENET_AO_PLOT_FILES", "svg png")
         assert main(["effective", "--out", str(folder)]) == 0
     return folder, said.getvalue()
 
@@ -92,7 +96,10 @@ def test_the_page_is_small_whole_and_loads_nothing(published):
     )
 
 
-def test_figures_have_the_same_bytes_each_time(tmp_path, published):
+def test_figures_have_the_same_bytes_each_time(
+    tmp_path, published, monkeypatch
+):
+    monkeypatch.setenv("IMAGENET_AO_PLOT_FILES", "svg png")
     assert main(["effective", "--out", str(tmp_path)]) == 0
     for name in ("scatter.svg", "scatter.png", "by_group.svg", "scatter.html"):
         first = (published[0] / name).read_bytes()

@@ -178,7 +178,7 @@ def test_the_verb_reads_an_audit(tmp_path, monkeypatch, capsys):
     assert (
         "wrong answers on novel compositions are a pair more frequent" in text
     )
-    assert (out / "familiarity.png").stat().st_size > 5000
+    assert (out / "familiarity.svg").stat().st_size > 5000
     assert len((out / "effects.csv").read_text().splitlines()) == 5
     assert main([*words, "--rule", "authors"]) == 2
     assert "has no counts of rule 'authors'" in capsys.readouterr().err

@@ -109,7 +109,7 @@ def test_it_counts_as_regular_expressions_do(names, words):
             draw.choice(words.split()) + draw.choice(gaps)
             for _ in range(draw.randint(2, 14))
         )
-        for _ in range(1500)
+        for _ in range(800)
     ]
     found = text_pairs(captions, names)
     assert sum(map(len, found)) > 100

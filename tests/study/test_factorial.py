@@ -373,7 +373,8 @@ def test_whole_seeds_are_collected_and_others_left_out(tmp_path, monkeypatch):
     assert not list(tmp_path.glob("*-s3.npz")), "features are not kept"
 
 
-def test_the_verb_shows_the_second_edition(tmp_path, capsys):
+def test_the_verb_shows_the_second_edition(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("IMAGENET_AO_PLOT_FILES", "svg png")
     assert main(["study", "--from-bundled", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     assert (

@@ -330,7 +330,10 @@ def test_the_table_has_every_condition(study):
         assert row["nmi"] > row["nmi_shuffled"] > 0
 
 
-def test_the_verb_draws_everything_from_the_bundle(tmp_path, capsys):
+def test_the_verb_draws_everything_from_the_bundle(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("IMAGENET_AO_PLOT_FILES", "svg png")
     assert (
         main(
             [
