@@ -4,5 +4,18 @@ function reachScrollingParts() {
     part.tabIndex = 0;
   }
 }
-addEventListener("DOMContentLoaded", reachScrollingParts);
+// A line may end between the words of a command, not at the hyphens of an option.
+function keepOptionsWhole() {
+  for (const code of document.querySelectorAll(":not(pre) > code")) {
+    if (code.children.length || !code.textContent.includes("-")) continue;
+    const words = code.textContent.split(/( +)/).map((text) => {
+      const word = document.createElement("span");
+      word.textContent = text;
+      if (text.trim() && text.length <= 30) word.className = "whole-word";
+      return word;
+    });
+    code.replaceChildren(...words);
+  }
+}
+addEventListener("DOMContentLoaded", () => { reachScrollingParts(); keepOptionsWhole(); });
 addEventListener("load", reachScrollingParts);

@@ -81,13 +81,22 @@ def test_links_are_those_of_the_site(site_pages, text, folder, shown):
     assert site_pages.site_text(text, folder) == shown
 
 
-def test_the_site_is_built_with_warnings_as_errors(site):
+def _build(site):
+    call = [sys.executable, "-m", "zensical", "build", "--strict"]
+    return subprocess.run(call, cwd=site, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def built(site):
+    """The site's folder."""
     if importlib.util.find_spec("zensical") is None:
         pytest.skip("Zensical is absent: pip install 'imagenet-ao[docs]'")
-    call = [sys.executable, "-m", "zensical", "build", "--strict"]
-    done = subprocess.run(call, cwd=site, capture_output=True, text=True)
+    done = _build(site)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    built = site / "build" / "site"
+    return site / "build" / "site"
+
+
+def test_the_site_is_built_with_warnings_as_errors(site, built):
     assert (
         "Does a vision-language model compose"
         in (built / "index.html").read_text()
@@ -95,6 +104,20 @@ def test_the_site_is_built_with_warnings_as_errors(site):
     assert (built / "intervals.png").exists()
     # a page that names one that isn't there must end it
     page = site / "build" / "pages" / "paper.md"
-    page.write_text(page.read_text() + "\n[nowhere](no_such_page.md)\n")
-    done = subprocess.run(call, cwd=site, capture_output=True, text=True)
+    whole = page.read_text()
+    page.write_text(whole + "\n[nowhere](no_such_page.md)\n")
+    done = _build(site)
+    page.write_text(whole)
     assert done.returncode != 0, "a link to nowhere passes"
+
+
+def test_an_option_is_not_broken_at_its_hyphens_on_a_phone(built, page):
+    page.open((built / "running.html").as_uri(), 390, 844, True)
+    words = "Array.from(document.querySelectorAll('.whole-word'))"
+    options = f"{words}.filter(w => w.textContent.startsWith('--'))"
+    assert page.run(f"{options}.length") > 20
+    assert (
+        page.run(f"Math.max(...{words}.map(w => w.getClientRects().length))")
+        == 1
+    )
+    assert page.run("document.documentElement.scrollWidth") <= 390

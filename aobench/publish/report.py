@@ -62,7 +62,11 @@ def write_report(
         )
     gallery = Gallery()
     if pictures:
-        splits = shown_splits(results) if source is None else _opened(source)
+        if source is None:
+            splits = shown_splits(results)
+        else:
+            _refuse_mini_for_another(results, source)
+            splits = _opened(source)
         if splits:
             gallery = make_gallery(
                 results, splits, pictures, _caption_counts(audit)
@@ -123,6 +127,18 @@ def mini_splits() -> list[Split]:
     from aobench.evaluation.loading import Source
 
     return _opened(Source("mini"))
+
+
+def _refuse_mini_for_another(results: Sequence[Result], source: Source) -> None:
+    """UserError where mini is named for results of another set, before all of it is drawn."""
+    if source.config != "mini" or source.path or source.data_dir:
+        return
+    for result in results:
+        if result.config != "mini":
+            raise UserError(
+                f"{result.folder} is of {result.config}, not of mini: name the set that it was "
+                "evaluated on"
+            )
 
 
 def _opened(source: Source) -> list[Split]:

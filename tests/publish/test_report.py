@@ -147,7 +147,7 @@ def test_counts_of_captions_stand_beside_compositions(
     [
         (["--pictures", "-1"], "--pictures takes 0 to 20,000"),
         (["--data", "nowhere"], "there is no dataset 'nowhere'"),
-        (["--data", "mini"], "name the set that it was evaluated on"),
+        (["--data", "mini"], "not of mini: name the set that it was evaluated"),
     ],
 )
 def test_what_cannot_be_shown_is_one_line(
