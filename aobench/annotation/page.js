@@ -136,6 +136,11 @@
       const item = element("li"), image = new Image();
       image.src = `${BASE}example/${one.id}`;
       image.alt = `Example: ${one.claim}?`;
+      // Lost on its way: some minutes long it is fetched again.
+      let times = 0;
+      image.addEventListener("error", () => {
+        if (times++ < 200) setTimeout(() => { image.src = `${BASE}example/${one.id}`; }, 1000);
+      });
       item.append(image, element("strong", one.claim), ` Attribute ${one.attribute}, object ${one.object}. ${one.why}`);
       return item;
     }));

@@ -508,6 +508,29 @@ def test_a_picture_that_was_lost_on_its_way_is_fetched_again(
         assert page.run(f"{tiles}.filter(i => i.naturalWidth > 9).length") == 12
 
 
+def test_examples_that_were_lost_on_their_way_are_fetched_again(
+    tmp_path, warm_gradio, browser
+):
+    table = make_set(tmp_path / "set", 6)
+    server = Server(table, tmp_path / "p.sqlite", warm_gradio, ())
+    page = Annotator(browser, server)
+    try:
+        page.send("Network.setBlockedURLs", urls=["*/annotation/example/*"])
+        page.open(f"{server.url}?annotator=ann")
+        page.wait(lambda text: "did not arrive" in text, MESSAGE)
+        assert page.run(READY) == "", "the first practice"
+        page.send("Network.setBlockedURLs", urls=[])
+        page.wait(lambda ready: ready == "practice-0", READY)
+        shown = "Array.from(document.querySelectorAll('#ao-examples img'))"
+        page.wait(
+            lambda number: number == 4,
+            f"{shown}.filter(i => i.naturalWidth > 9).length",
+        )
+    finally:
+        page.close()
+        server.kill()
+
+
 def _status(url, data=None, **headers):
     try:
         with urllib.request.urlopen(
