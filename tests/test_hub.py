@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from types import SimpleNamespace
 
 import pytest
 from helpers.loopback import Loopback, Quiet
@@ -203,3 +204,21 @@ def test_a_folder_that_is_damaged_is_no_matter_of_the_network(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(UserError, match="can be read"):
         resolve(str(tmp_path))
+
+
+def test_offline_no_session_is_made(monkeypatch):
+    """It would read all certificates, a twentieth of a second of each command."""
+    import huggingface_hub
+
+    made = []
+    session = SimpleNamespace(timeout=None)
+    monkeypatch.setattr(
+        huggingface_hub, "get_session", lambda: made.append(1) or session
+    )
+    for offline in (True, False):
+        monkeypatch.setattr(
+            huggingface_hub.constants, "HF_HUB_OFFLINE", offline
+        )
+        with hub_in_one_line("nothing"):
+            assert len(made) == (not offline)
+    assert session.timeout is None, "the user's own is given back"
