@@ -232,12 +232,8 @@ def _compare(args: argparse.Namespace) -> None:
         split_scores,
     )
 
-    places = result_places(args.tables, TABLE, once=len(args.tables) > 2)
-    if len(places) < 2:
-        raise UserError(
-            f"compare takes two results or more, and {args.tables[0]} is one; name another, or a "
-            "folder that holds several"
-        )
+    once = len(args.tables) > 2
+    places = result_places(args.tables, TABLE, once, several=True)
     tables = [read(path) for path in places]
     if len(tables) > 2:
         _compare_many(tables, args.split, args.kind)

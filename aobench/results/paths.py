@@ -123,15 +123,25 @@ def find_results(
 
 
 def result_places(
-    paths: Sequence[str | Path], name: str = RESULTS, once: bool = True
+    paths: Sequence[str | Path],
+    name: str = RESULTS,
+    once: bool = True,
+    several: bool = False,
 ) -> list[Path]:
     """`find_results` for a verb: its notes are told on stderr, as stdout may be data, and a result
-    that is named twice is refused, unless ``once`` is false.
+    that is named twice is refused, unless ``once`` is false. ``several``: it takes two or more.
 
     Raises:
-        UserError: as `find_results` and `check_given_once`.
+        UserError: as `find_results` and `check_given_once`, and for one alone of ``several``.
     """
     places, notes = find_results(paths, name)
+    if several and len(places) < 2:
+        why = "; ".join(note[0].lower() + note[1:] for note in notes)
+        raise UserError(
+            f"two results or more are needed, and {places[0]} is one"
+            + (f" ({why})" if why else "")
+            + "; name another, or a folder that holds several"
+        )
     for note in notes:
         print(note, file=sys.stderr)
     if once:

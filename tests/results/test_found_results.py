@@ -155,7 +155,23 @@ def test_every_verb_takes_the_folder_above(
     monkeypatch.chdir(tmp_path)
     status = main([words[0], str(above / "one"), *words[1:]])
     said = capsys.readouterr().err
-    few = {"effective": "needs 3", "compare": "takes two results or more"}
+    few = {"effective": "needs 3", "compare": "two results or more are needed"}
     assert "there is no" not in said
     assert status == (2 if words[0] in few else 0), said
     assert few.get(words[0], "") in said
+
+
+def test_what_is_left_out_of_two_is_said_in_the_one_line(
+    above, tmp_path, capsys
+):
+    (tmp_path / "empty").mkdir()
+    other = tmp_path / "notes.txt"
+    other.write_text("nothing")
+    for path, why in (
+        (tmp_path / "empty", "holds no predictions.parquet"),
+        (other, "is no result"),
+    ):
+        assert main(["compare", str(path), str(above / "one" / "mini")]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1, said
+        assert f"mini is one (skipped: {path} {why}); name another" in said
