@@ -17,7 +17,7 @@ from aobench.audit.streams import PACKED, BadFileError, file_facts, file_name
 from aobench.errors import UserError
 
 #: Files of each kind that are looked into, and captions counted in each.
-SAMPLE_FILES, SAMPLE_ROWS = 3, 300_000
+SAMPLE_FILES, SAMPLE_ROWS = 5, 300_000
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class AuditForecast:
     sizes: tuple[tuple[str, int], ...] = ()
     broken: tuple[str, ...] = ()
 
-    def _kinds(self) -> Iterator[tuple[float, list[SampledFile]]]:
-        """Captions of each kind, by the bytes of its files that were looked into, and these files;
-        of a kind in which none could be read, all.
+    def _kinds(self) -> Iterator[tuple[int, float, list[SampledFile]]]:
+        """Bytes and captions of each kind, by the bytes of its files that were looked into, and
+        these files; of a kind in which none could be read, all.
         """
         for kind, size in self.sizes or ((None, self.size),):
             mine = [
@@ -62,19 +62,55 @@ class AuditForecast:
                 if kind is None or file_kind(one.path) == kind
             ] or list(self.sampled)
             rows = sum(one.rows for one in mine)
-            yield size * rows / max(sum(one.size for one in mine), 1), mine
+            bytes_read = max(sum(one.size for one in mine), 1)
+            yield size, size * rows / bytes_read, mine
 
     @property
     def captions(self) -> float:
         """Captions of all files, by the bytes of those looked into."""
-        return sum(captions for captions, _ in self._kinds())
+        return sum(captions for _, captions, _ in self._kinds())
+
+    @property
+    def captions_interval(self) -> tuple[float, float] | None:
+        """95 % interval of `captions`, as if the files looked into were drawn by chance from those
+        of their kind.
+
+        By the variance of a ratio (Cochran 1977, Sampling Techniques, section 6.4) of captions to
+        bytes, and Student's t with Satterthwaite's degrees of freedom. None where one file alone
+        was looked into of a kind that has more.
+        """
+        from scipy.special import stdtrit
+
+        variances, weights = [], []
+        for size, captions, mine in self._kinds():
+            bytes_read = sum(one.size for one in mine)
+            if bytes_read >= size:
+                continue
+            n, ratio = len(mine), captions / size
+            if n < 2:
+                return None
+            spread = sum((one.rows - ratio * one.size) ** 2 for one in mine)
+            unseen = 1 - bytes_read / size
+            mean = bytes_read / n
+            variances.append(unseen * spread / (n - 1) / n * (size / mean) ** 2)
+            weights.append(n - 1)
+        total, whole = sum(variances), self.captions
+        if total == 0:
+            return whole, whole
+        freedom = total**2 / sum(
+            one**2 / weight
+            for one, weight in zip(variances, weights, strict=True)
+        )
+        away = float(stdtrit(freedom, 0.975)) * total**0.5
+        least = sum(one.rows for one in self.sampled)
+        return max(whole - away, least), whole + away
 
     @property
     def core_seconds(self) -> float:
         """CPU seconds of all files, on this kind of core."""
         return sum(
             captions * _used(some) / max(sum(one.read for one in some), 1)
-            for captions, some in self._kinds()
+            for _, captions, some in self._kinds()
         )
 
 
@@ -131,8 +167,8 @@ def forecast_audit(
         by_kind.setdefault(file_kind(paths[i]), []).append(i)
     sampled, broken = [], []
     for mine in by_kind.values():
-        step = max(1, len(mine) // SAMPLE_FILES)
-        for i in mine[::step][:SAMPLE_FILES]:
+        count = min(SAMPLE_FILES, len(mine))
+        for i in (mine[k * len(mine) // count] for k in range(count)):
             try:
                 sampled.append(
                     _look_into(paths[i], int(sizes[i]), counter, column, layout)
@@ -227,9 +263,16 @@ def forecast_lines(
     rough = "" if all(one.exact for one in forecast.sampled) else "roughly "
     read = sum(one.read for one in forecast.sampled)
     hours = forecast.core_seconds / 3600
+    ends = forecast.captions_interval
+    interval = ""
+    if ends and ends[0] < ends[1]:
+        interval = (
+            f" [{ends[0]:,.0f}, {ends[1]:,.0f}] (95 %, the files looked into "
+            "taken as drawn by chance)"
+        )
     lines = [
         f"{forecast.files:,} files, {_bytes(forecast.size)}, {rough}"
-        f"{forecast.captions:,.0f} captions, reckoned from {read:,} captions of "
+        f"{forecast.captions:,.0f} captions{interval}, reckoned from {read:,} captions of "
         f"{len(forecast.sampled)} files",
         f"{hours:.3g} core hours on cores like this one "
         f"({read / max(_used(forecast.sampled), 1e-9) / 1e6:,.2f} million captions a core second): "
@@ -245,6 +288,10 @@ def forecast_lines(
         )
         lines.append(
             f"{_spell(seconds)} to read them all at {bandwidth:g} MB/s: {what}"
+        )
+    if ends is None:
+        lines.append(
+            "The captions have no interval: of one kind of file a single one was looked into"
         )
     if forecast.unsized:
         lines.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import random
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -36,7 +37,7 @@ def write_files(folder, rows, n):
 def test_captions_of_all_files_are_reckoned_from_a_few(tmp_path, monkeypatch):
     write_files(tmp_path, 400, 7)
     found = forecast_audit([str(tmp_path)], PLAN)
-    assert (found.files, len(found.sampled)) == (7, 3)
+    assert (found.files, len(found.sampled)) == (7, 5)
     assert found.captions == pytest.approx(2_800, rel=0.01)
     monkeypatch.setattr(module, "SAMPLE_ROWS", 1)
     cut = forecast_audit([str(tmp_path)], PLAN)
@@ -64,7 +65,7 @@ def test_each_kind_of_file_is_reckoned_by_itself(tmp_path):
     assert found.captions == pytest.approx(
         4 * 3_000 + 2_000 + 5 * 500, rel=0.02
     )
-    assert len(found.sampled) == 3 + 1 + 3
+    assert len(found.sampled) == 4 + 1 + 5
     assert dict(found.sizes).keys() == {".txt.gz", ".txt", ".parquet"}
     assert sum(dict(found.sizes).values()) == found.size
     assert found.core_seconds > 0
@@ -152,6 +153,53 @@ def test_minutes_and_cost_by_hand():
         assert part in text, part
     assert "6 minutes to read them all" in text
     assert "1 files tell no size" in text
+
+
+def test_the_interval_holds_the_captions_as_often_as_it_says():
+    """Of files of unlike sizes, whose captions have unlike lengths."""
+    draw = np.random.default_rng(7)
+    held, widths, draws = 0, [], 400
+    for _ in range(draws):
+        sizes = draw.integers(10_000, 60_000, 40)
+        rows = sizes * draw.normal(0.02, 0.002, 40)
+        chosen = draw.choice(40, 3, replace=False)
+        some = tuple(
+            SampledFile(f"{i}.txt", int(sizes[i]), rows[i], True, 9, 0.1, 0.1)
+            for i in chosen
+        )
+        forecast = AuditForecast(40, int(sizes.sum()), 0, some)
+        low, high = forecast.captions_interval
+        held += low <= rows.sum() <= high
+        widths.append((high - low) / rows.sum())
+    # within three standard errors of so many draws
+    assert held / draws == pytest.approx(0.95, abs=0.033)
+    assert 0.1 < np.median(widths) < 0.5
+
+
+def test_the_interval_is_of_the_files_that_were_not_looked_into():
+    def file(name, rows):
+        return SampledFile(name, 100, rows, True, 9, 0.1, 0.1)
+
+    both = file("a.txt", 10.0), file("b.txt", 14.0)
+    assert AuditForecast(2, 200, 0, both).captions_interval == (24, 24)
+    assert "[" not in forecast_lines(AuditForecast(2, 200, 0, both))[0]
+    # by hand: 0.5 unseen, residuals -2 and 2, t of one degree of freedom
+    low, high = AuditForecast(4, 400, 0, both).captions_interval
+    away = 12.7062 * (0.5 * 8 / 2 * 4**2) ** 0.5
+    assert (low, high) == (24, pytest.approx(48 + away, abs=0.01))
+    assert (
+        "48 captions [24, 120] (95 %"
+        in forecast_lines(AuditForecast(4, 400, 0, both))[0]
+    )
+    # of the Parquet files one alone was looked into, the only one or not
+    three = (*both, file("c.parquet", 50.0))
+    sizes = ((".txt", 400), (".parquet", 100))
+    known = AuditForecast(5, 500, 0, three, sizes)
+    assert known.captions_interval == pytest.approx((74, high + 50), abs=0.01)
+    sizes = ((".txt", 400), (".parquet", 200))
+    unknown = AuditForecast(6, 600, 0, three, sizes)
+    assert unknown.captions_interval is None
+    assert "no interval: of one kind" in forecast_lines(unknown)[-1]
 
 
 def test_the_command_counts_nothing(tmp_path, capsys):
