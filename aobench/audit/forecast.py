@@ -40,8 +40,8 @@ class AuditForecast:
     """Files, their bytes (``unsized``: files whose size nobody tells), and those looked into.
 
     ``sizes``: bytes of all files of each kind, since a packed text and a Parquet file of equal
-    bytes hold unlike numbers of captions; none: all are of one kind. ``broken``: files that could
-    not be read.
+    bytes hold unlike numbers of captions; none: all are of one kind. ``told``: captions of each
+    kind whose files all tell them, as Parquet does. ``broken``: files that could not be read.
     """
 
     files: int
@@ -50,17 +50,22 @@ class AuditForecast:
     sampled: tuple[SampledFile, ...]
     sizes: tuple[tuple[str, int], ...] = ()
     broken: tuple[str, ...] = ()
+    told: tuple[tuple[str, int], ...] = ()
 
     def _kinds(self) -> Iterator[tuple[int, float, list[SampledFile]]]:
-        """Bytes and captions of each kind, by the bytes of its files that were looked into, and
-        these files; of a kind in which none could be read, all.
+        """Bytes of each kind that are left to reckon with, its captions, and its files that were
+        looked into, by whose bytes they are reckoned; of a kind in which none could be read, all.
         """
-        for kind, size in self.sizes or ((None, self.size),):
+        told = dict(self.told)
+        for kind, size in self.sizes or (("", self.size),):
             mine = [
                 one
                 for one in self.sampled
-                if kind is None or file_kind(one.path) == kind
+                if not self.sizes or file_kind(one.path) == kind
             ] or list(self.sampled)
+            if kind in told:
+                yield 0, float(told[kind]), mine
+                continue
             rows = sum(one.rows for one in mine)
             bytes_read = max(sum(one.size for one in mine), 1)
             yield size, size * rows / bytes_read, mine
@@ -73,7 +78,7 @@ class AuditForecast:
     @property
     def captions_interval(self) -> tuple[float, float] | None:
         """95 % interval of `captions`, as if the files looked into were drawn by chance from those
-        of their kind.
+        of their kind; what files tell themselves is exact.
 
         By the variance of a ratio (Cochran 1977, Sampling Techniques, section 6.4) of captions to
         bytes, and Student's t with Satterthwaite's degrees of freedom. None where one file alone
@@ -102,8 +107,12 @@ class AuditForecast:
             for one, weight in zip(variances, weights, strict=True)
         )
         away = float(stdtrit(freedom, 0.975)) * total**0.5
-        least = sum(one.rows for one in self.sampled)
+        least = sum(one.rows for one in self.sampled if not self._tells(one))
+        least += sum(captions for _, captions in self.told)
         return max(whole - away, least), whole + away
+
+    def _tells(self, one: SampledFile) -> bool:
+        return file_kind(one.path) in dict(self.told)
 
     @property
     def core_seconds(self) -> float:
@@ -181,10 +190,13 @@ def forecast_audit(
                 last = error
     if not sampled:
         raise last
-    size_of = {
-        kind: sum(int(sizes[i]) for i in mine if paths[i] not in broken)
-        for kind, mine in by_kind.items()
-    }
+    size_of, told = {}, {}
+    for kind, mine in by_kind.items():
+        whole = [i for i in mine if paths[i] not in broken]
+        size_of[kind] = sum(int(sizes[i]) for i in whole)
+        rows = [known_rows(paths[i]) for i in whole]
+        if None not in rows:
+            told[kind] = sum(filter(None, rows))
     return AuditForecast(
         len(paths),
         sum(size_of.values()),
@@ -192,6 +204,7 @@ def forecast_audit(
         tuple(sampled),
         tuple(size_of.items()),
         tuple(broken),
+        tuple(told.items()),
     )
 
 
@@ -260,6 +273,8 @@ def forecast_lines(
         bandwidth: MB a second that the files arrive with, where they come from elsewhere.
     """
     cores = workers or os.cpu_count() or 1
+    exact = len(forecast.told) == len(forecast.sizes) > 0
+    how = "told by the files; times" if exact else "reckoned"
     rough = "" if all(one.exact for one in forecast.sampled) else "roughly "
     read = sum(one.read for one in forecast.sampled)
     hours = forecast.core_seconds / 3600
@@ -272,7 +287,7 @@ def forecast_lines(
         )
     lines = [
         f"{forecast.files:,} files, {_bytes(forecast.size)}, {rough}"
-        f"{forecast.captions:,.0f} captions{interval}, reckoned from {read:,} captions of "
+        f"{forecast.captions:,.0f} captions{interval}, {how} from {read:,} captions of "
         f"{len(forecast.sampled)} files",
         f"{hours:.3g} core hours on cores like this one "
         f"({read / max(_used(forecast.sampled), 1e-9) / 1e6:,.2f} million captions a core second): "

@@ -90,9 +90,20 @@ def test_a_forecast_is_near_what_is_counted(tmp_path):
         pq.write_table(
             pa.table(columns), tmp_path / f"part-{number:05}.parquet"
         )
-    told = forecast_audit([str(tmp_path)], PLAN).captions
+    told = forecast_audit([str(tmp_path)], PLAN)
     counted = audit(tmp_path, tmp_path / "out", vocabulary=PLAN.vocabulary)
-    assert told == pytest.approx(counted.manifest["totals"]["rows"], rel=0.1)
+    rows = counted.manifest["totals"]["rows"]
+    assert told.captions == rows
+    assert told.captions_interval == (rows, rows)
+    assert "captions, told by the files; times from " in forecast_lines(told)[0]
+    # texts tell none
+    for path in sorted(tmp_path.glob("*.parquet")):
+        texts = pq.read_table(path)["TEXT"].to_pylist()
+        path.with_suffix(".txt").write_text("\n".join(texts) + "\n")
+    both = forecast_audit([f"{tmp_path}/*.parquet", f"{tmp_path}/*.txt"], PLAN)
+    low, high = both.captions_interval
+    assert rows < low < both.captions < high < 2.1 * rows
+    assert both.captions == pytest.approx(2 * rows, rel=0.01)
 
 
 def test_files_that_are_missing_empty_or_broken(tmp_path, capsys):
