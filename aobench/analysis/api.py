@@ -104,7 +104,11 @@ def effective(
         "transform": transform,
         "id_sets": tuple(id_sets),
     }
-    line = fit_baseline(fitted, **options)
+    try:
+        line = fit_baseline(fitted, **options)
+    except UserError as error:
+        # what was left out may be why models are too few
+        raise UserError("; ".join([str(error), *notes])) from error
     groups = (
         by_group_left_out(fitted, counted, by, **options)
         if leave_out

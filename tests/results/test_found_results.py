@@ -175,3 +175,15 @@ def test_what_is_left_out_of_two_is_said_in_the_one_line(
         said = capsys.readouterr().err
         assert said.count("\n") == 1, said
         assert f"mini is one (skipped: {path} {why}); name another" in said
+
+
+def test_what_is_left_out_is_said_where_a_line_lacks_models(
+    above, tmp_path, capsys
+):
+    (tmp_path / "empty").mkdir()
+    places = [str(above / "one" / "mini"), str(tmp_path / "empty")]
+    assert main(["effective", *places, "--baseline", "all"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1, said
+    assert "needs 3; Skipped: " in said
+    assert "empty holds no results.json" in said
