@@ -30,9 +30,9 @@
   }
 
   // What `read` makes of an answer that is whole in time.
-  async function ask(address, options, read) {
+  async function ask(address, options, read, patience = PATIENCE) {
     const stop = new AbortController();
-    const timer = setTimeout(() => stop.abort(), PATIENCE);
+    const timer = setTimeout(() => stop.abort(), patience);
     try {
       const reply = await fetch(address, { ...options, signal: stop.signal });
       return { status: reply.status, said: await read(reply) };
@@ -69,16 +69,18 @@
   }
 
   // Whether a picture can be shown. A browser doesn't tell one that is damaged from one that was lost
-  // on its way: that one is fetched until it arrives. `mine`: the screen that it is for.
+  // on its way: that one is fetched until it arrives, with more patience each time, for lines that are
+  // slow. `mine`: the screen that it is for.
   async function arrives(image, mine) {
     const address = image.src;
-    for (let late = false; ; late = true) {
+    for (let times = 0; ; times++) {
       const fine = await decodes(image);
       if (fine || mine !== showing) return fine;
       try {
-        const { status, said } = await ask(address, { cache: "reload" }, (reply) => reply.blob());
+        const { status, said } = await ask(
+          address, { cache: "reload" }, (reply) => reply.blob(), PATIENCE * Math.min(times + 1, 20));
         if (status < 500) {
-          if (late && mine === showing) say("");
+          if (times && mine === showing) say("");
           image.src = URL.createObjectURL(said);
           const whole = status === 200 && await decodes(image);
           URL.revokeObjectURL(image.src);
