@@ -135,13 +135,13 @@
     guide = (await call("guide", {})).said;
     at("ao-guideline").replaceChildren(...paragraphs(guide.guideline || ""));
     at("ao-examples").replaceChildren(...(guide.examples || []).map((one) => {
-      const item = element("li"), image = new Image();
-      image.src = `${BASE}example/${one.id}`;
+      const item = element("li"), image = new Image(), address = `${BASE}example/${one.id}`;
+      image.src = address;
       image.alt = `Example: ${one.claim}?`;
       // Lost on its way: some minutes long it is fetched again.
       let times = 0;
       image.addEventListener("error", () => {
-        if (times++ < 200) setTimeout(() => { image.src = `${BASE}example/${one.id}`; }, 1000);
+        if (times++ < 200) setTimeout(() => { image.src = address; }, 1000);
       });
       item.append(image, element("strong", one.claim), ` Attribute ${one.attribute}, object ${one.object}. ${one.why}`);
       return item;

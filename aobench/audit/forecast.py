@@ -107,12 +107,11 @@ class AuditForecast:
             for one, weight in zip(variances, weights, strict=True)
         )
         away = float(stdtrit(freedom, 0.975)) * total**0.5
-        least = sum(one.rows for one in self.sampled if not self._tells(one))
-        least += sum(captions for _, captions in self.told)
+        told = dict(self.told)
+        least = sum(told.values()) + sum(
+            one.rows for one in self.sampled if file_kind(one.path) not in told
+        )
         return max(whole - away, least), whole + away
-
-    def _tells(self, one: SampledFile) -> bool:
-        return file_kind(one.path) in dict(self.told)
 
     @property
     def core_seconds(self) -> float:

@@ -106,6 +106,25 @@ def test_a_forecast_is_near_what_is_counted(tmp_path):
     assert both.captions == pytest.approx(2 * rows, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    "kind", [pa.list_(pa.string()), pa.large_list(pa.large_string())]
+)
+def test_rows_of_several_captions_tell_none(tmp_path, kind):
+    """As Flickr30k has them; lists of numbers, such as embeddings, are no matter."""
+    for number in range(7):
+        rows = [["a red bus", "a bus"]] * (50 + number)
+        table = pa.table({"caption": pa.array(rows, kind)})
+        pq.write_table(table, tmp_path / f"{number}.parquet")
+    found = forecast_audit([str(tmp_path)], PLAN)
+    assert found.told == ()
+    assert found.captions == pytest.approx(742, rel=0.1)
+    numbers = pa.array([[0.5, 1.0]] * 4)
+    other = pa.table({"caption": ["a bus"] * 4, "embedding": numbers})
+    pq.write_table(other, tmp_path / "x.parquet")
+    alone = forecast_audit([str(tmp_path / "x.parquet")], PLAN)
+    assert alone.told == ((".parquet", 4),)
+
+
 def test_files_that_are_missing_empty_or_broken(tmp_path, capsys):
     write_files(tmp_path, 50, 2)
     good, bad = str(tmp_path / "0.parquet"), tmp_path / "bad.parquet"

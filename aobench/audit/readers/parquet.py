@@ -77,10 +77,22 @@ def parquet_chunks(
 
 
 def count_parquet_rows(path: str) -> int:
-    """Rows of a local file, from its footer."""
+    """Rows of a local file, from its footer. ValueError where a column holds lists of text: a row
+    may have several captions then.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return int(pq.read_metadata(path).num_rows)
+    footer = pq.read_metadata(path)
+    for field in footer.schema.to_arrow_schema():
+        if not pa.types.is_nested(field.type) or not hasattr(
+            field.type, "value_type"
+        ):
+            continue
+        inner = field.type.value_type
+        if not pa.types.is_primitive(inner):
+            raise ValueError(f"{field.name} holds lists of {inner}")
+    return int(footer.num_rows)
 
 
 FORMAT = CaptionFormat(
